@@ -1,0 +1,29 @@
+// Runs every compiled test, or those whose path contains one of the arguments, on this Node.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${name}`), 'test'];
+const files = projects
+  .map((project) => `${project}/dist`)
+  .filter((dist) => existsSync(root + dist))
+  .flatMap((dist) => readdirSync(root + dist, { recursive: true }).map((file) => `${dist}/${file}`))
+  .filter((file) => file.endsWith('.test.js'))
+  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .sort();
+
+if (files.length === 0) {
+  console.error(`no test matches ${filters.join(' ') || 'dist/**/*.test.js'}`);
+  process.exit(1);
+}
+const runner = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=2', '--test-reporter=spec', ...flags, ...files],
+  { cwd: root, stdio: 'inherit' },
+);
+runner.on('exit', (code, signal) => {
+  process.exitCode = signal === null ? (code ?? 1) : 1;
+});
