@@ -1,2 +1,46 @@
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode, VhostErrorOptions, WireError } from './errors.js';
+export { CONNECTION_HEADER_BYTES, FrameKind } from './link/frame.js';
+export type { Frame } from './link/frame.js';
+export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
+export type { ForkLinkOptions } from './link/fork-link.js';
+export { DEFAULT_LINK_LIMITS } from './link/link.js';
+export type { Link, LinkEnd, LinkLimits, LinkReceiver, LinkType } from './link/link.js';
+export { chooseLink } from './link/self-test.js';
+export type { LinkChoice, LinkWish } from './link/self-test.js';
+export type { AddressRecord, NativeHandle } from './node/native-handle.js';
+export { AnswerWithHandle, Peer } from './peer/peer.js';
+export type { MessageMap, Passenger, PeerOptions, RequestContext, RequestOptions } from './peer/peer.js';
+export type {
+  AcquiredListener,
+  Call,
+  DaemonToMaster,
+  ListenAddress,
+  MasterToDaemon,
+  ReloadResult,
+} from './messages/daemon-master.js';
+export { WORKER_VARIABLE } from './messages/master-worker.js';
+export type {
+  ListenRequest,
+  MasterToWorker,
+  ServerConfUpdate,
+  WorkerIdentity,
+  WorkerToMaster,
+} from './messages/master-worker.js';
+export type {
+  DaemonStatus,
+  ListeningInfo,
+  MasterCounts,
+  MasterStatus,
+  SiteState,
+  SiteStatus,
+  WorkerState,
+  WorkerStatus,
+} from './messages/status.js';
+export { CallRegistry, withCallback } from './calls/call-registry.js';
+export type { CallCallback, CallContext, CallHandler } from './calls/call-registry.js';
+export { parseCall } from './calls/parse-call.js';
+export { packSocket, unpackSocket } from './calls/socket-passenger.js';
+export type { PackedSocket } from './calls/socket-passenger.js';
+export { callArguments } from './calls/call-options.js';
+export type { CallOptions } from './calls/call-options.js';

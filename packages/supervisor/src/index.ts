@@ -1,1 +1,33 @@
-export {};
+export type { StopOutcome } from './attempt.js';
+export { Backoff, resolveBackoff } from './backoff.js';
+export type { BackoffOptions } from './backoff.js';
+export { fromChildProcess } from './child-handle.js';
+export type { ChildHandle, FromChildProcessOptions } from './child-handle.js';
+export type { ChildReason } from './child-reason.js';
+export { isChildState, isResting, NEXT } from './child-state.js';
+export type {
+  Answer,
+  ChildEvent,
+  ChildFact,
+  ChildRequest,
+  ChildState,
+  ChildStep,
+  Refusal,
+} from './child-state.js';
+export { Heartbeat } from './heartbeat.js';
+export type { HeartbeatOptions } from './heartbeat.js';
+export type { StateChange } from './lifecycle.js';
+export { realOs } from './os.js';
+export type { KillOutcome, Os, OsTimer } from './os.js';
+export { isAlive, readIdentity, signalIdentity } from './process-identity.js';
+export type { ProcessIdentity } from './process-identity.js';
+export { decideRestart, resolveRestartPolicy } from './restart-policy.js';
+export type { RestartDecision, RestartHistory, RestartMode, RestartPolicy } from './restart-policy.js';
+export { resolveShutdownLimits, SHUTDOWN_LADDER } from './shutdown.js';
+export type { ShutdownLimits, ShutdownRung, ShutdownStep } from './shutdown.js';
+export { SupervisedChild } from './supervised-child.js';
+export type {
+  StopOptions,
+  SupervisedChildEvents,
+  SupervisedChildOptions,
+} from './supervised-child-options.js';

@@ -1,0 +1,178 @@
+// Holds every listening address of this machine's sites bound, so that no client is refused while a master is
+// replaced. The master gets a duplicate over IPC and listens; this process never does.
+import { VhostError } from '@vhostd/protocol';
+import { realOs } from '@vhostd/supervisor';
+import type { Os } from '@vhostd/supervisor';
+import { BoundListener } from './bound-listener.js';
+import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
+import { addressesOverlap, toListenAddress } from './listen-address.js';
+import type { ListenAddress, ListenRequest } from './listen-address.js';
+import { nativeBind } from './native-bind.js';
+import type { NativeBindResult } from './native-bind.js';
+
+/** Options of {@link BoundListeners}. */
+export interface BoundListenersOptions {
+  /** How long an address stays bound after its last claimant died, in ms. Default 10 000. */
+  graceMs?: number;
+  /** Timers on the monotonic clock. Default: this machine's. */
+  os?: Pick<Os, 'setTimer'>;
+  /** Binds a socket without listening. Default: the kernel. */
+  bind?: (address: string, port: number, family: 4 | 6) => NativeBindResult;
+  /** Told after an address was closed because its grace time passed. */
+  onExpired?: (status: BoundListenerStatus) => void;
+}
+
+/**
+ * The bound sockets by key, each held as long as somebody claims it.
+ *
+ * A claimant is any name that is unique among the living (one a master). What it acquires it releases as often;
+ * when it dies, {@link BoundListeners.drop} turns all its claims into a grace time in which its successor may
+ * acquire the same sockets. Clients that connect meanwhile wait in the kernel's backlog.
+ */
+export class BoundListeners {
+  readonly #byKey = new Map<string, BoundListener>();
+  readonly #graceMs: number;
+  readonly #os: Pick<Os, 'setTimer'>;
+  readonly #bind: (address: string, port: number, family: 4 | 6) => NativeBindResult;
+  readonly #onExpired: (status: BoundListenerStatus) => void;
+
+  constructor(options: BoundListenersOptions = {}) {
+    this.#graceMs = options.graceMs ?? 10_000;
+    this.#os = options.os ?? realOs;
+    this.#bind = options.bind ?? nativeBind;
+    this.#onExpired = options.onExpired ?? (() => {});
+  }
+
+  /**
+   * Claims an address: the socket that is held for it already, or a new one.
+   *
+   * An address without `ipaddress` is bound to `::` for IPv6 and IPv4, or to `0.0.0.0` where there is no IPv6.
+   * That a socket is bound does not yet keep another process from listening on it first; only the claimant's
+   * first listen(2) does, and that call reports EADDRINUSE then.
+   *
+   * @throws VhostError ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS (not an address of
+   * this machine), ERR_LISTEN_FAILED (anything else), ERR_NODE_INTERNALS. Nothing is claimed then.
+   */
+  acquire(claimant: string, request: ListenRequest): BoundAddress {
+    const wanted = toListenAddress(request);
+    const listener = this.#byKey.get(wanted.key) ?? this.#findBound(wanted) ?? this.#add(wanted);
+    listener.claim(claimant);
+    return listener;
+  }
+
+  /**
+   * Takes one claim back; the socket closes at once with its last claim.
+   * False if that claimant has no claim on that key.
+   */
+  release(claimant: string, key: string): boolean {
+    const listener = this.#byKey.get(key);
+    if (listener === undefined || !listener.unclaim(claimant)) return false;
+    if (!listener.claimed) this.#remove(listener);
+    return true;
+  }
+
+  /** Drops all claims of a claimant that died. What nobody else claims stays bound for the grace time. */
+  drop(claimant: string): void {
+    for (const listener of this.#byKey.values()) {
+      if (!listener.unclaimAll(claimant) || listener.claimed) continue;
+      listener.graceStarted(this.#os.setTimer(() => this.#expire(listener), this.#graceMs, { ref: false }));
+    }
+  }
+
+  list(): BoundListenerStatus[] {
+    return Array.from(this.#byKey.values(), (listener) => listener.status());
+  }
+
+  /** Closes every socket, claimed or not. */
+  closeAll(): void {
+    for (const listener of this.#byKey.values()) this.#remove(listener);
+  }
+
+  /** A request for a port that the kernel chose earlier means that same socket. */
+  #findBound(wanted: ListenAddress): BoundListener | undefined {
+    if (wanted.port === 0) return undefined;
+    for (const held of this.#byKey.values()) {
+      if (held.port !== wanted.port) continue;
+      if (wanted.address === undefined ? held.key.startsWith('*:') : held.address === wanted.address)
+        return held;
+    }
+    return undefined;
+  }
+
+  #add(wanted: ListenAddress): BoundListener {
+    const bound = this.#bindAny(wanted);
+    const listener = new BoundListener(wanted.key, bound);
+    const rival = this.#findRival(bound.address, bound.port);
+    if (rival !== undefined) {
+      // Merely bound sockets do not conflict in the kernel; the second listen(2) would fail in the master.
+      listener.close();
+      throw listenError(wanted, 'EADDRINUSE', `vhostd itself holds ${rival.key}, which covers it`);
+    }
+    this.#byKey.set(listener.key, listener);
+    return listener;
+  }
+
+  #bindAny(wanted: ListenAddress): Extract<NativeBindResult, { address: string }> {
+    let result: NativeBindResult;
+    if (wanted.address === undefined) {
+      result = this.#bind('::', wanted.port, 6);
+      if (result.handle === undefined && NO_IPV6.has(result.errno))
+        result = this.#bind('0.0.0.0', wanted.port, 4);
+    } else {
+      result = this.#bind(wanted.address, wanted.port, wanted.address.includes(':') ? 6 : 4);
+    }
+    if (result.handle === undefined) throw listenError(wanted, result.errno);
+    return result;
+  }
+
+  #findRival(address: string, port: number): BoundListener | undefined {
+    for (const held of this.#byKey.values()) {
+      if (held.port === port && addressesOverlap(held.address, address)) return held;
+    }
+    return undefined;
+  }
+
+  #expire(listener: BoundListener): void {
+    const status = listener.status();
+    this.#remove(listener);
+    this.#onExpired(status);
+  }
+
+  #remove(listener: BoundListener): void {
+    this.#byKey.delete(listener.key);
+    listener.close();
+  }
+}
+
+/** Errors by which bind(2) to `::` says that this machine has no IPv6. */
+const NO_IPV6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
+
+const CAUSES: Record<string, { code: `ERR_${Uppercase<string>}`; cause: string }> = {
+  EADDRINUSE: {
+    code: 'ERR_LISTEN_ADDRESS_IN_USE',
+    cause: 'another process listens on it or on an address that covers it',
+  },
+  EACCES: {
+    code: 'ERR_LISTEN_PERMISSION',
+    cause:
+      'ports below net.ipv4.ip_unprivileged_port_start (1024) need root, CAP_NET_BIND_SERVICE or a systemd socket unit',
+  },
+  EPERM: { code: 'ERR_LISTEN_PERMISSION', cause: 'a security policy forbids it' },
+  EADDRNOTAVAIL: {
+    code: 'ERR_LISTEN_ADDRESS',
+    cause: 'no network interface of this machine has that address',
+  },
+  EAFNOSUPPORT: { code: 'ERR_LISTEN_ADDRESS', cause: 'this machine has no such address family' },
+  EINVAL: { code: 'ERR_LISTEN_ADDRESS', cause: 'a link-local address needs its zone, such as fe80::1%eth0' },
+  EMFILE: {
+    code: 'ERR_LISTEN_FAILED',
+    cause: 'the daemon is out of file descriptors (LimitNOFILE, ulimit -n)',
+  },
+};
+
+function listenError(wanted: ListenAddress, errno: string, cause?: string): VhostError {
+  const known = CAUSES[errno] ?? { code: 'ERR_LISTEN_FAILED', cause: 'the kernel refused it' };
+  return new VhostError(known.code, `cannot bind ${wanted.key} (${errno}): ${cause ?? known.cause}`, {
+    info: { address: wanted.address ?? null, port: wanted.port, errno },
+  });
+}

@@ -1,0 +1,14 @@
+// Even load: the worker with the fewest connections.
+import { Rotation } from './rotation.js';
+import type { Balance, Candidate } from './candidate.js';
+
+/** Fewest connections; those that are equal take turns. */
+export class Least implements Balance {
+  readonly #rotation = new Rotation();
+
+  pick<C extends Candidate>(candidates: readonly C[]): C | undefined {
+    let fewest = Infinity;
+    for (const candidate of candidates) fewest = Math.min(fewest, candidate.connectionCount);
+    return this.#rotation.next(candidates.filter((candidate) => candidate.connectionCount === fewest));
+  }
+}

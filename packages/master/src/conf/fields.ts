@@ -1,0 +1,211 @@
+// The kinds of value a conf field can have, as zod schemas. Convention: an issue's message is the phrase that
+// says what would be right ("an integer from 1 to 65535"), and `params` says why if there is more to it.
+import { VhostError } from '@vhostd/protocol';
+import { SocketAddress, isIP } from 'node:net';
+import { z } from 'zod';
+import { formatHostPattern, parseHostPattern } from '../routing/host-pattern.js';
+import {
+  DURATION_PATTERN,
+  SIZE_PATTERN,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+} from './quantity.js';
+
+/** What `params` of a custom issue may hold: a code of its own, the whole reason, or what made it wrong. */
+export interface IssueParams {
+  code?: string;
+  reason?: string;
+  because?: string;
+}
+
+/** An object with these keys and no others. */
+export function object<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, { error: 'an object' });
+}
+
+/** A list of `element`, with at least `minLength` of them. */
+export function list<Element extends z.ZodType>(
+  element: Element,
+  elements: string,
+  minLength = 0,
+): z.ZodArray<Element> {
+  const expected = minLength === 0 ? `a list of ${elements}` : `a list of ${elements}, at least ${minLength}`;
+  const array = z.array(element, { error: expected });
+  return minLength === 0 ? array : array.min(minLength, { error: expected });
+}
+
+/** An integer of `min`..`max`, both included. */
+export function integer(min: number, max: number): z.ZodInt {
+  const error = `an integer from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** `true` or `false`. */
+export function flag(): z.ZodBoolean {
+  return z.boolean({ error: 'true or false' });
+}
+
+/** One of `names`. */
+export function choice<const Names extends readonly string[]>(
+  names: Names,
+): z.ZodEnum<{ [Name in Names[number]]: Name }> {
+  return z.enum(names, { error: `one of ${names.map((name) => `'${name}'`).join(', ')}` });
+}
+
+/** Any text that the operating system takes as an argument: it has no null character. */
+export function text(): z.ZodString {
+  const error = 'a string without null characters';
+  return z.string({ error }).regex(/^[^\0]*$/, { error });
+}
+
+/** A file system path as written; `~` and `~/…` stand for the home directory, `~name` for nothing. */
+export function path(): z.ZodString {
+  const error = "a path: absolute, relative or beginning with '~/'";
+  return z.string({ error }).regex(/^(?!~[^/])[^\0]+$/, { error });
+}
+
+/** Milliseconds out of a duration; `min` and `max` in milliseconds. */
+export function duration(min = 1, max: number = MAX_DURATION_MS): z.ZodType<number, string | number> {
+  const error =
+    `a duration from ${formatDuration(min)} to ${formatDuration(max)}, ` +
+    "written as '10s' or as a number of milliseconds";
+  return quantity(DURATION_PATTERN, parseDuration, min, max, error);
+}
+
+/** Bytes out of a size; `min` and `max` in bytes. */
+export function size(min: number, max: number): z.ZodType<number, string | number> {
+  const error = `a size from ${formatSize(min)} to ${formatSize(max)}, written as '64kb' or as a number of bytes`;
+  return quantity(SIZE_PATTERN, parseSize, min, max, error);
+}
+
+/** A host pattern in its normal form. Issues carry the code and the reason of the pattern's own parser. */
+export function hostPattern(): z.ZodType<string, string> {
+  const error = "a host name, such as 'a.com' or '*.a.com'";
+  return z
+    .string({ error })
+    .max(MAX_HOST_LENGTH, { error, abort: true })
+    .transform((written, context) => {
+      try {
+        return formatHostPattern(parseHostPattern(written));
+      } catch (thrown) {
+        if (!(thrown instanceof VhostError)) throw thrown;
+        // Not its message, which holds the value in full: that is for problem.ts to shorten or hide.
+        const params: IssueParams = { code: thrown.code, because: String(thrown.info['reason']) };
+        context.addIssue({ code: 'custom', message: error, params: { ...params } });
+        return z.NEVER;
+      }
+    });
+}
+
+/** An IP literal in its canonical form (RFC 5952 for IPv6), its zone kept. */
+export function ipAddress(): z.ZodType<string, string> {
+  const error = "an IP address, such as '127.0.0.1' or '::1'";
+  return z
+    .string({ error })
+    .max(MAX_IP_LENGTH, { error, abort: true })
+    .refine((written) => isIP(written) !== 0, { error, abort: true })
+    .transform(canonicalIp);
+}
+
+/** A port as a number, or `'from-to'`, as a range. */
+export function portRange(): z.ZodType<{ from: number; to: number }, string | number> {
+  const error = "a port from 0 to 65535, or a range such as '8000-8999'";
+  return z
+    .union([integer(0, MAX_PORT), z.string({ error }).regex(PORT_RANGE_PATTERN, { error })], { error })
+    .transform((written, context) => {
+      if (typeof written === 'number') return { from: written, to: written };
+      const [from = Number.NaN, to = Number.NaN] = written.split('-').map(Number);
+      if (from <= to && to <= MAX_PORT) return { from, to };
+      context.addIssue({ code: 'custom', message: error });
+      return z.NEVER;
+    });
+}
+
+/**
+ * Arguments of `refine` for an object whose field at `at` is refused for `reason`. The check runs even if
+ * other fields are wrong, so that all problems are found at once: it sees raw values where they are.
+ */
+export function refusal(at: readonly string[], expected: string, reason: string): z.core.$ZodCustomParams {
+  const params: IssueParams = { reason };
+  return {
+    error: expected,
+    path: [...at],
+    params: { ...params },
+    when: ({ value }) => typeof value === 'object' && value !== null,
+  };
+}
+
+/** Arguments of `refine` for an object whose `low` must `relation` its `high`; equal is fine for 'be at most'. */
+export function ordered(
+  low: string,
+  high: string,
+  relation: 'be at most' | 'be less than',
+): [check: (value: object) => boolean, params: z.core.$ZodCustomParams] {
+  const check = (value: object): boolean => {
+    const fields: Readonly<Record<string, unknown>> = { ...value };
+    const [lowValue, highValue] = [fields[low], fields[high]];
+    if (typeof lowValue !== 'number' || typeof highValue !== 'number') return true;
+    return lowValue < highValue || (lowValue === highValue && relation === 'be at most');
+  };
+  return [check, refusal([low], `a duration to ${relation} ${high}`, `${low} must ${relation} ${high}`)];
+}
+
+/** The same fields, none of them undefined. */
+export type Defined<T> = { [Key in keyof T]: Exclude<T[Key], undefined> };
+
+/** The same object without the fields that are undefined. */
+export function withoutUndefined<T extends object>(value: T): Defined<T> {
+  const copy = { ...value };
+  dropUndefined(copy);
+  return copy;
+}
+
+/** The largest duration: Node's timers hold 2^31 - 1 ms (24.8 days) and fire at once beyond it. */
+export const MAX_DURATION_MS: number = 24 * 24 * 60 * 60 * 1000;
+
+/** The largest TCP port. */
+export const MAX_PORT = 65_535;
+
+const PORT_RANGE_PATTERN = /^\d{1,5}-\d{1,5}$/;
+// A host name has at most 253 characters (RFC 1035, section 2.3.4); the rest is room for a wildcard and a dot.
+const MAX_HOST_LENGTH = 256;
+// 45 characters of an address and a zone, which is an interface's name of at most 15 (IFNAMSIZ of Linux).
+const MAX_IP_LENGTH = 64;
+
+function quantity(
+  pattern: RegExp,
+  parse: (written: string | number) => number | undefined,
+  min: number,
+  max: number,
+  error: string,
+): z.ZodType<number, string | number> {
+  return z
+    .union(
+      [
+        z.string({ error }).regex(pattern, { error }),
+        z.int({ error }).min(min, { error }).max(max, { error }),
+      ],
+      {
+        error,
+      },
+    )
+    .transform((written, context) => {
+      const value = parse(written);
+      if (value !== undefined && value >= min && value <= max) return value;
+      context.addIssue({ code: 'custom', message: error });
+      return z.NEVER;
+    });
+}
+
+function canonicalIp(address: string): string {
+  const [literal = '', zone] = address.split('%');
+  const family = isIP(literal) === 6 ? 'ipv6' : 'ipv4';
+  const canonical = new SocketAddress({ address: literal, family }).address;
+  return zone === undefined ? canonical : `${canonical}%${zone}`;
+}
+
+function dropUndefined<T extends object>(value: T): asserts value is T & Defined<T> {
+  for (const key in value) if (value[key] === undefined) delete value[key];
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseMasterConf, parseSite } from './parse-conf.js';
+import { pathsOf, problemsOf, refusal } from './refusal.test.fixture.js';
+
+const PROGRAM = { baseDir: '/srv' };
+
+void test('all problems of a conf are told at once, with everything a program needs to show them', () => {
+  const conf = {
+    backlog: 0,
+    sites: [
+      { path: 'a', listen: [{ port: 70_000, host: 'a..b' }] },
+      { path: 'x/a', restart: { backoffMin: '1m', period: 'x' }, bogus: 1 },
+      { path: 'x/a', cpuLen: -1 },
+    ],
+  };
+  const error = refusal(() => parseMasterConf(conf, PROGRAM));
+  assert.deepEqual(pathsOf(error), [
+    'backlog',
+    'sites[0].listen[0].host',
+    'sites[0].listen[0].port',
+    'sites[1].restart.period',
+    'sites[1].restart.backoffMin',
+    'sites[1].bogus',
+    'sites[2].cpuLen',
+    'sites[1].siteId',
+    'sites[2].siteId',
+  ]);
+  assert.equal(error.info['problemCount'], 9);
+  assert.deepEqual(problemsOf(error)[0], {
+    code: 'ERR_CONF_INVALID',
+    path: 'backlog',
+    value: '0',
+    message: '0 is not an integer from 1 to 65535',
+    expected: 'an integer from 1 to 65535',
+  });
+  assert.equal(error.message.split('\n').length, 10);
+  assert.equal(error.message.split('\n')[0], 'conf: 9 problems');
+});
+
+void test('a message lists at most 20 problems and counts the rest', () => {
+  const listen = Array.from({ length: 50 }, () => ({ port: -1 }));
+  const error = refusal(() => parseSite({ path: 'a', listen }, PROGRAM));
+  assert.equal(problemsOf(error).length, 50);
+  const lines = error.message.split('\n');
+  assert.equal(lines.length, 22);
+  assert.equal(lines.at(-1), '  … and 30 more');
+});
+
+void test('two sites of one siteId are refused, be it written or the last part of a path', () => {
+  const sites = [
+    { path: 'x/shop' },
+    { path: 'y', siteId: 'blog' },
+    { path: 'y/shop' },
+    { path: 'z', siteId: 'shop' },
+  ];
+  const error = refusal(() => parseMasterConf({ sites }, PROGRAM));
+  assert.equal(error.code, 'ERR_CONF_DUPLICATE_SITE');
+  assert.deepEqual(pathsOf(error), ['sites[2].siteId', 'sites[3].siteId']);
+  assert.match(error.message, /sites\[3\]\.siteId: "shop" is already the siteId of sites\[0\]/);
+});
+
+void test('secrets are never shown, whatever is wrong with them or with the key they are under', () => {
+  const secret = 'hunter2';
+  const sites = [
+    { path: 'a', listen: { passphrase: secret } },
+    { path: 'b', listen: [{ type: 'ssl', port: 443, passphrase: [secret] }] },
+    { path: 'c', listen: [{ type: 'ssl', port: 443, passphrse: secret }] },
+    { path: 'd', listen: [{ type: 'ssl', port: 443, key: 5 }] },
+    { path: 'e', workerOptions: { env: { TOKEN: `${secret}\0` } } },
+    { path: 'f', workerOptions: { env: secret } },
+    { path: 'g', workerOptions: { evn: { TOKEN: secret } } },
+    { path: 'h', listen: [{ type: 'ssl', port: 443, passphrase: `${secret}\0` }] },
+    { path: 'i', listen: [{ port: 80, host: `-----BEGIN PRIVATE KEY-----\n${secret}` }] },
+    { path: 'j', listen: [{ port: 80, passphrase: secret }] },
+    { path: 'k', balance: `-----BEGIN PRIVATE KEY-----\n${secret}` },
+  ];
+  const error = refusal(() => parseMasterConf({ sites }, PROGRAM));
+  assert.equal(error.info['problemCount'], sites.length);
+  assert.ok(!JSON.stringify([error.message, error.info]).includes(secret), error.message);
+  assert.match(error.message, /sites\[1\]\.listen\[0\]\.passphrase: a list of 1 is not a string/);
+  assert.equal(error.cause, undefined);
+});
+
+void test('a file needs at least one site, a program does not', () => {
+  const source = { file: '/etc/vhostd.config.json', baseDir: '/etc' };
+  for (const conf of [{}, { sites: [] }]) {
+    const error = refusal(() => parseMasterConf(conf, source));
+    assert.deepEqual(pathsOf(error), ['sites']);
+    assert.match(error.message, /^\/etc\/vhostd\.config\.json: sites: .*a list of sites, at least 1/);
+    assert.equal(error.info['file'], source.file);
+    assert.doesNotThrow(() => parseMasterConf(conf, PROGRAM));
+  }
+});
+
+void test('the directory of a site in a file must exist', () => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  try {
+    mkdirSync(join(baseDir, 'good'));
+    writeFileSync(join(baseDir, 'file'), '');
+    const source = { file: join(baseDir, 'vhostd.config.json'), baseDir };
+    const sites = [{ path: 'good' }, { path: 'nope' }, { path: 'file' }, { path: 'file/below' }];
+    const error = refusal(() => parseMasterConf({ sites }, source));
+    assert.equal(error.code, 'ERR_CONF_PATH');
+    assert.deepEqual(pathsOf(error), ['sites[1].path', 'sites[2].path', 'sites[3].path']);
+    assert.ok(
+      error.message.includes(
+        `sites[1].path: "${join(baseDir, 'nope')}" does not exist; expected an existing directory`,
+      ),
+    );
+    assert.ok(error.message.includes(`sites[2].path: "${join(baseDir, 'file')}" is not a directory`));
+    assert.ok(
+      error.message.includes(`sites[3].path: "${join(baseDir, 'file/below')}" can't be looked at (ENOTDIR)`),
+    );
+    assert.equal(refusal(() => parseSite({ path: 'nope' }, source)).code, 'ERR_CONF_PATH');
+    assert.doesNotThrow(() => parseSite({ path: 'nope' }, { baseDir }));
+  } finally {
+    rmSync(baseDir, { recursive: true });
+  }
+});

@@ -1,0 +1,84 @@
+// The one way from what somebody wrote, be it in a file, a program or a worker, to a conf that can be trusted.
+import type { z } from 'zod';
+import { confError, problemAt, problemsOf } from './problem.js';
+import type { ConfPath, ConfProblem } from './problem.js';
+import { duplicateProblems, placeProblems, resolvePath, resolveSite } from './resolve-site.js';
+import {
+  MAX_UPDATE_LISTEN_COUNT,
+  masterFileSchema,
+  masterSchema,
+  siteSchema,
+  updateSchema,
+} from './schema.js';
+import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+
+/**
+ * The conf of a master. Collects everything that is wrong before it throws.
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH or ERR_CONF_DUPLICATE_SITE if all
+ * problems are of that kind; `info.problems` holds each as `{ code, path, value, message, expected }`.
+ */
+export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
+  const schema = source.file === undefined ? masterSchema : masterFileSchema;
+  const parsed = schema.safeParse(raw);
+  const rawSites = rawSitesOf(raw);
+  const problems = [
+    ...problemsIn(parsed, raw, schema),
+    ...rawSites.flatMap((site, index) => placeProblems(site, source, ['sites', index])),
+    ...duplicateProblems(rawSites, source),
+  ];
+  if (!parsed.success || problems.length > 0) throw confError(problems, source);
+  const { log, sites, ...rest } = parsed.data;
+  return {
+    ...rest,
+    log: log.file === undefined ? log : { ...log, file: resolvePath(log.file, source.baseDir) },
+    sites: sites.map((site) => resolveSite(site, source)),
+  };
+}
+
+/**
+ * The conf of one site, as `loadSite` takes it. Its directory need not exist yet unless `source.file` is given.
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST or ERR_CONF_PATH if all problems are of that kind;
+ * `info.problems` as for {@link parseMasterConf}.
+ */
+export function parseSite(raw: unknown, source: ConfSource): SiteConf {
+  const parsed = siteSchema.safeParse(raw);
+  const problems = [...problemsIn(parsed, raw, siteSchema), ...placeProblems(raw, source, [])];
+  if (!parsed.success || problems.length > 0)
+    throw confError(problems, source.file === undefined ? 'site' : source);
+  return resolveSite(parsed.data, source);
+}
+
+/**
+ * What a worker asks for with `updateServerConf`. Nothing of it is trusted: at most 10 000 listen entries,
+ * bounded strings, and at most 20 problems told. Key material is dropped unread. Whether the site may have
+ * what it asks for is for `checkAllowance` to say.
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST if only host patterns are wrong.
+ */
+export function parseServerConfUpdate(raw: unknown): ServerConfUpdate {
+  const surplus = surplusListen(raw);
+  if (surplus !== undefined) throw confError([surplus], UPDATE_NAME);
+  const parsed = updateSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw confError(problemsOf(parsed.error, raw, updateSchema, MAX_UPDATE_PROBLEM_COUNT), UPDATE_NAME);
+}
+
+const UPDATE_NAME = 'updateServerConf';
+const MAX_UPDATE_PROBLEM_COUNT = 20;
+
+function problemsIn(parsed: z.ZodSafeParseResult<unknown>, raw: unknown, schema: z.ZodType): ConfProblem[] {
+  return parsed.success ? [] : problemsOf(parsed.error, raw, schema);
+}
+
+function rawSitesOf(raw: unknown): readonly unknown[] {
+  if (typeof raw !== 'object' || raw === null || !('sites' in raw)) return [];
+  return Array.isArray(raw.sites) ? raw.sites : [];
+}
+
+/** Found before the schema runs, which would check every entry first. */
+function surplusListen(raw: unknown): ConfProblem | undefined {
+  if (typeof raw !== 'object' || raw === null || !('listen' in raw)) return undefined;
+  const { listen } = raw;
+  if (!Array.isArray(listen) || listen.length <= MAX_UPDATE_LISTEN_COUNT) return undefined;
+  const at: ConfPath = ['listen'];
+  return problemAt(at, listen, `a list of at most ${MAX_UPDATE_LISTEN_COUNT} listen entries`);
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.js';
+
+void test('a duration is a text with its unit or a number of milliseconds', () => {
+  const durations: [written: string | number, durationMs: number][] = [
+    ['100ms', 100],
+    ['10s', 10_000],
+    ['10 s', 10_000],
+    ['1.1s', 1100],
+    ['1.5 minutes', 90_000],
+    ['2h', 7_200_000],
+    ['1 day', 86_400_000],
+    ['1w', 604_800_000],
+    ['0s', 0],
+    [0, 0],
+    [1500, 1500],
+  ];
+  for (const [written, durationMs] of durations)
+    assert.equal(parseDuration(written), durationMs, String(written));
+});
+
+void test('a duration without a unit, with a sign, an unknown unit or a fraction of a millisecond is none', () => {
+  for (const written of [
+    '10',
+    '',
+    's',
+    '-1s',
+    '10S',
+    '10 sekunden',
+    '1s ',
+    '1s2',
+    '1e3s',
+    '1y',
+    -1,
+    0.5,
+    NaN,
+    Infinity,
+  ]) {
+    assert.equal(parseDuration(written), undefined, String(written));
+  }
+});
+
+void test('a size is a text with its unit or a number of bytes, and its units are powers of 1024', () => {
+  const sizes: [written: string | number, bytes: number][] = [
+    ['1b', 1],
+    ['64kb', 65_536],
+    ['64 KB', 65_536],
+    ['1.5mb', 1_572_864],
+    ['1gb', 1_073_741_824],
+    [4096, 4096],
+  ];
+  for (const [written, bytes] of sizes) assert.equal(parseSize(written), bytes, String(written));
+});
+
+void test('a size without a unit, with a sign, an unknown unit or a fraction of a byte is none', () => {
+  for (const written of ['64', '', 'kb', '-1kb', '64k', '64kib', '1tb', '1kb ', -1, 0.5, NaN]) {
+    assert.equal(parseSize(written), undefined, String(written));
+  }
+});
+
+void test('what is formatted is read back as the same number', () => {
+  for (const value of [
+    0, 1, 999, 1000, 1024, 1536, 60_000, 65_536, 90_000, 3_600_000, 1_048_576, 2_073_600_000,
+  ]) {
+    assert.equal(parseDuration(formatDuration(value)), value);
+    assert.equal(parseSize(formatSize(value)), value);
+  }
+  assert.equal(formatDuration(90_000), '90s');
+  assert.equal(formatDuration(2_073_600_000), '24d');
+  assert.equal(formatSize(16_384), '16kb');
+});

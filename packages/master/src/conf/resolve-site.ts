@@ -1,0 +1,108 @@
+// Gives a checked site its absolute paths and its siteId, and checks what depends on where the conf lies.
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { path as pathField } from './fields.js';
+import { problemAt } from './problem.js';
+import type { ConfPath, ConfProblem } from './problem.js';
+import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
+import type { WrittenSite } from './schema.js';
+import type { ConfSource, SiteConf } from './site-conf.js';
+
+/** An absolute path: `~` and `~/…` in the home directory of the current user, the rest relative to `baseDir`. */
+export function resolvePath(written: string, baseDir: string): string {
+  if (written === '~' || written.startsWith('~/')) return join(homedir(), written.slice(1));
+  return resolve(baseDir, written);
+}
+
+/** The site with every path absolute: its own relative to the conf, the rest relative to its own. */
+export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
+  const path = resolvePath(site.path, source.baseDir);
+  const within = (written: string): string => resolvePath(written, path);
+  return {
+    ...site,
+    siteId: site.siteId ?? basename(path),
+    path,
+    workerFile: site.workerFile === undefined ? path : within(site.workerFile),
+    workerOptions: {
+      ...site.workerOptions,
+      cwd: site.workerOptions.cwd === undefined ? path : within(site.workerOptions.cwd),
+    },
+    ...(site.logOutput === undefined ? {} : { logOutput: within(site.logOutput) }),
+    ...(site.logError === undefined ? {} : { logError: within(site.logError) }),
+    ...(site.logAll === undefined ? {} : { logAll: within(site.logAll) }),
+  };
+}
+
+/**
+ * What is wrong with a raw site as to its place: its siteId, if it is to come from `path`, and its directory,
+ * which must exist if the conf is a file (ERR_CONF_PATH). Runs on sites that have other problems, too.
+ */
+export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): ConfProblem[] {
+  const { path } = fieldsOf(raw);
+  if (!isPath(path)) return [];
+  const problems: ConfProblem[] = [];
+  const siteId = siteIdOf(raw, source) ?? '';
+  if (fieldsOf(raw)['siteId'] === undefined && !SITE_ID_PATTERN.test(siteId)) {
+    const reason = `the last part of path, ${JSON.stringify(siteId)}, can't be one`;
+    problems.push(
+      problemAt([...at, 'siteId'], undefined, SITE_ID_EXPECTED, { reason: `is missing, and ${reason}` }),
+    );
+  }
+  const failure = source.file === undefined ? undefined : directoryFailure(resolvePath(path, source.baseDir));
+  if (failure !== undefined) {
+    problems.push(
+      problemAt([...at, 'path'], path, 'an existing directory', { code: 'ERR_CONF_PATH', reason: failure }),
+    );
+  }
+  return problems;
+}
+
+/** Sites that bear the siteId of an earlier one (ERR_CONF_DUPLICATE_SITE). */
+export function duplicateProblems(rawSites: readonly unknown[], source: ConfSource): ConfProblem[] {
+  const firstIndexes = new Map<string, number>();
+  const problems: ConfProblem[] = [];
+  for (const [index, raw] of rawSites.entries()) {
+    const siteId = siteIdOf(raw, source);
+    if (siteId === undefined) continue;
+    const first = firstIndexes.get(siteId);
+    if (first === undefined) {
+      firstIndexes.set(siteId, index);
+      continue;
+    }
+    problems.push(
+      problemAt(['sites', index, 'siteId'], siteId, 'a siteId that no other site has', {
+        code: 'ERR_CONF_DUPLICATE_SITE',
+        reason: `${JSON.stringify(siteId)} is already the siteId of sites[${first}]`,
+      }),
+    );
+  }
+  return problems;
+}
+
+function siteIdOf(raw: unknown, source: ConfSource): string | undefined {
+  const { siteId, path } = fieldsOf(raw);
+  if (typeof siteId === 'string') return siteId;
+  if (siteId !== undefined || !isPath(path)) return undefined;
+  return basename(resolvePath(path, source.baseDir));
+}
+
+const PATH_FIELD = pathField();
+
+function isPath(value: unknown): value is string {
+  return PATH_FIELD.safeParse(value).success;
+}
+
+function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
+  return typeof raw === 'object' && raw !== null ? { ...raw } : {};
+}
+
+function directoryFailure(directory: string): string | undefined {
+  try {
+    return statSync(directory).isDirectory() ? undefined : `${JSON.stringify(directory)} is not a directory`;
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
+    const why = code === 'ENOENT' ? 'does not exist' : `can't be looked at (${code})`;
+    return `${JSON.stringify(directory)} ${why}`;
+  }
+}

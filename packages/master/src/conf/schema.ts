@@ -1,0 +1,267 @@
+// What a conf may say: every field, its range and its default. Everything else about the conf (resolved types,
+// JSON Schema, messages, the reference in the docs) follows from here or is tested against it.
+import { z } from 'zod';
+import {
+  choice,
+  duration,
+  flag,
+  hostPattern,
+  integer,
+  ipAddress,
+  list,
+  MAX_PORT,
+  object,
+  ordered,
+  path,
+  portRange,
+  refusal,
+  size,
+  text,
+  withoutUndefined,
+} from './fields.js';
+import type { Allowance, ListenEntry, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+
+/** A site as it was written: checked and converted, but its paths are not resolved yet. */
+export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'workerFile' | 'workerOptions'> {
+  readonly siteId?: string;
+  readonly workerFile?: string;
+  readonly workerOptions: Omit<SiteConf['workerOptions'], 'cwd'> & { readonly cwd?: string };
+}
+
+/** A master's conf as it was written: checked and converted, but its paths are not resolved yet. */
+export interface WrittenMaster extends Omit<MasterConf, 'sites'> {
+  readonly sites: readonly WrittenSite[];
+}
+
+/** What a `siteId` looks like. It may become a file name, so it can't be `.` or `..`. */
+export const SITE_ID_PATTERN: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+
+/** What would be right where a `siteId` isn't. */
+export const SITE_ID_EXPECTED =
+  "1 to 64 letters, digits, dots, underscores or hyphens, other than '.' and '..'";
+
+/** Most entries that a worker may put into one update. */
+export const MAX_UPDATE_LISTEN_COUNT = 10_000;
+
+const MEGABYTE = 1024 * 1024;
+// Node's `spawn` takes uid and gid as 32-bit signed integers.
+const MAX_ID = 2_147_483_647;
+
+const cpuLen = integer(0, 1024).optional();
+const type = choice(['tcp', 'ssl'])
+  .default('tcp')
+  .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
+const host = hostPattern()
+  .optional()
+  .describe('Host pattern that this entry answers for. Absent: the entry is the default of its address.');
+const port = integer(0, MAX_PORT).describe('Port to listen on. 0 lets the kernel choose one.');
+const ipaddress = ipAddress()
+  .optional()
+  .describe('IP address to listen on. Absent: all addresses of the machine.');
+
+const listenEntry = object({
+  type,
+  host,
+  port,
+  ipaddress,
+  key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
+  cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
+  passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
+})
+  .refine(
+    (entry) => entry.type !== 'tcp' || !(entry.key || entry.cert || entry.passphrase),
+    refusal(
+      ['type'],
+      "'ssl'",
+      "key, cert and passphrase have no use with type 'tcp', which is not encrypted",
+    ),
+  )
+  .transform((entry): ListenEntry => withoutUndefined(entry));
+
+const workerOptions = object({
+  execArgv: list(text(), 'strings').default([]).describe("Options of the worker's `node`."),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/), text(), {
+      error: (issue) =>
+        issue.code === 'invalid_key' ? "a name without '=' and null characters" : 'an object of strings',
+    })
+    .default({})
+    .describe("Variables added to the worker's environment."),
+  cwd: path().optional().describe('Working directory, relative to `path`. Absent: `path`.'),
+  uid: integer(0, MAX_ID).optional().describe("User id to run as. Absent: the master's."),
+  gid: integer(0, MAX_ID).optional().describe("Group id to run as. Absent: the master's."),
+}).transform((options) => withoutUndefined(options));
+
+const allow = object({
+  hosts: list(hostPattern(), 'host patterns')
+    .optional()
+    .describe('Hosts that workers may claim; a wildcard covers what it matches. Absent: any.'),
+  ports: list(portRange(), "ports or ranges 'from-to'")
+    .optional()
+    .describe('Ports that workers may listen on. Absent: any.'),
+  ipaddresses: list(ipAddress(), 'IP addresses')
+    .optional()
+    .describe('Addresses that workers may listen on; `::` covers all. Absent: any.'),
+  cpuLen: cpuLen.describe('Most workers that a worker may ask for. Absent: any number.'),
+}).transform((allowed) => withoutUndefined(allowed));
+
+const restart = object({
+  intensity: integer(0, 1000)
+    .default(10)
+    .describe('Restarts of a worker tolerated within `period`; one more and its slot is given up.'),
+  period: duration().prefault('60s').describe('Span in which restarts are counted.'),
+  backoffMin: duration().prefault('100ms').describe('Delay before the first restart.'),
+  backoffMax: duration().prefault('10s').describe('Longest delay before a restart.'),
+})
+  .refine(...ordered('backoffMin', 'backoffMax', 'be at most'))
+  .transform(({ intensity, period, backoffMin, backoffMax }) => ({
+    intensity,
+    periodMs: period,
+    backoffMinMs: backoffMin,
+    backoffMaxMs: backoffMax,
+  }));
+
+/** A site of a conf file, or what `loadSite` takes. */
+export const siteSchema: z.ZodType<WrittenSite> = object({
+  siteId: z
+    .string({ error: SITE_ID_EXPECTED })
+    .regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED })
+    .optional()
+    .describe('Name of the site, unique within the master. Absent: the last part of `path`.'),
+  path: path().describe("Directory of the site, relative to the conf file's directory."),
+  workerFile: path()
+    .optional()
+    .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
+  workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
+  workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
+  cpuLen: cpuLen.describe(
+    'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
+  ),
+  listen: list(listenEntry, 'listen entries').default([]).describe('Where the site is served.'),
+  defaultListen: flag().default(false).describe('Makes the site the default on all its addresses.'),
+  logOutput: path().optional().describe("File for the workers' standard output, relative to `path`."),
+  logError: path().optional().describe("File for the workers' standard error, relative to `path`."),
+  logAll: path().optional().describe('File for both, relative to `path`.'),
+  allow: allow.prefault({}).describe("What the site's workers may ask for in `updateServerConf`."),
+  balance: choice(['least', 'round-robin', 'ip-hash'])
+    .default('least')
+    .describe('How a worker is picked for a connection.'),
+  bootTimeout: duration().prefault('30s').describe('How long a worker may take until it is ready.'),
+  drainTimeout: duration(0).prefault('30s').describe('How long a leaving worker may finish its connections.'),
+  stopTimeout: duration(0)
+    .prefault('10s')
+    .describe('How long a worker may take to exit before it is killed.'),
+  callTimeout: duration().prefault('30s').describe('How long a call between processes may take.'),
+  parkMaxCount: integer(0, 100_000)
+    .default(1000)
+    .describe('Connections held while the site has no ready worker. 0: none.'),
+  parkTimeout: duration(0).prefault('10s').describe('How long such a connection is held.'),
+  heartbeatInterval: duration().prefault('5s').describe('How often a worker shows that it is alive.'),
+  heartbeatLimit: duration().prefault('30s').describe('Silence after which a worker is replaced.'),
+  restart: restart.prefault({}).describe('How often a worker may be restarted, and how fast.'),
+})
+  .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
+  .transform(
+    ({
+      bootTimeout: bootTimeoutMs,
+      drainTimeout: drainTimeoutMs,
+      stopTimeout: stopTimeoutMs,
+      callTimeout: callTimeoutMs,
+      parkTimeout: parkTimeoutMs,
+      heartbeatInterval: heartbeatIntervalMs,
+      heartbeatLimit: heartbeatLimitMs,
+      allow: allowed,
+      ...rest
+    }): WrittenSite => ({
+      ...withoutUndefined(rest),
+      allow: {
+        ...allowed,
+        defaultListen: allowed.hosts === undefined || rest.defaultListen,
+      } satisfies Allowance,
+      bootTimeoutMs,
+      drainTimeoutMs,
+      stopTimeoutMs,
+      callTimeoutMs,
+      parkTimeoutMs,
+      heartbeatIntervalMs,
+      heartbeatLimitMs,
+    }),
+  );
+
+const limits = object({
+  headTimeout: duration()
+    .prefault('10s')
+    .describe('How long a client may take to send the head of its first request, or its TLS hello.'),
+  headMaxSize: size(1024, MEGABYTE)
+    .prefault('16kb')
+    .describe("Longest head of a request. Node's own limit, `--max-http-header-size`, is 16 KB by default."),
+  helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
+  peekMaxCount: integer(1, 1_000_000)
+    .default(10_000)
+    .describe('Connections whose first bytes are awaited at the same time.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount }) => ({
+  headTimeoutMs: headTimeout,
+  headMaxBytes: headMaxSize,
+  helloMaxBytes: helloMaxSize,
+  peekMaxCount,
+}));
+
+const log = object({
+  level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  file: path()
+    .optional()
+    .describe("Log file, relative to the conf file's directory. Absent: standard output."),
+}).transform((written) => withoutUndefined(written));
+
+const masterShape = {
+  $schema: z.string({ error: 'a URL or a path' }).optional().describe('JSON Schema, for editors; not used.'),
+  log: log.prefault({}).describe("The master's own log."),
+  limits: limits.prefault({}).describe('What a connection may cost before it is routed.'),
+  backlog: integer(1, MAX_PORT)
+    .default(511)
+    .describe('Length asked for of the queue of connections that the kernel holds for a listener.'),
+  handoff: choice(['auto', 'pipe', 'ipc'])
+    .default('auto')
+    .describe('Transport by which a connection reaches its worker.'),
+};
+const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
+
+/** A conf file. */
+export const masterFileSchema: z.ZodType<WrittenMaster> = object({ ...masterShape, sites }).transform(
+  withoutSchemaKey,
+);
+
+/** A conf passed by a program, which may add its sites later with `loadSite`. */
+export const masterSchema: z.ZodType<WrittenMaster> = object({
+  ...masterShape,
+  sites: list(siteSchema, 'sites').default([]),
+}).transform(withoutSchemaKey);
+
+function withoutSchemaKey({
+  $schema: _schema,
+  ...master
+}: WrittenMaster & { $schema?: unknown }): WrittenMaster {
+  return master;
+}
+
+/** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */
+export const updateSchema: z.ZodType<ServerConfUpdate> = object({
+  defaultListen: flag().optional(),
+  listen: list(
+    object({
+      type,
+      host,
+      port,
+      ipaddress,
+      key: z.unknown().optional(),
+      cert: z.unknown().optional(),
+      passphrase: z.unknown().optional(),
+    }).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ...entry }): ListenEntry =>
+      withoutUndefined(entry),
+    ),
+    'listen entries',
+  ).optional(),
+  cpuLen,
+}).transform((update): ServerConfUpdate => withoutUndefined(update));

@@ -1,0 +1,142 @@
+// The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
+// durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
+
+/** One address that a site is served on, and the host it answers for there. */
+export interface ListenEntry {
+  /** `tcp`: HTTP/1 in clear. `ssl`: TLS, routed by SNI and decrypted in the worker. */
+  readonly type: 'tcp' | 'ssl';
+  /** Normalized host pattern. Absent: this entry is the default of its address. */
+  readonly host?: string;
+  /** 0..65535; 0 lets the kernel choose. */
+  readonly port: number;
+  /** IP literal in its canonical form. Absent: all addresses. */
+  readonly ipaddress?: string;
+  /** Path or PEM text, as it was written: only the worker reads it. */
+  readonly key?: string;
+  /** Path or PEM text, as it was written: only the worker reads it. */
+  readonly cert?: string;
+  /** Passphrase of `key`, as it was written. */
+  readonly passphrase?: string;
+}
+
+/** How a worker process is started. */
+export interface WorkerOptions {
+  readonly execArgv: readonly string[];
+  /** Variables added to the worker's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute working directory. */
+  readonly cwd: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** Ports `from`..`to`, both included. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a site's workers may ask for in `updateServerConf`. An absent field allows anything. */
+export interface Allowance {
+  /** Normalized host patterns; a wildcard covers what it matches. */
+  readonly hosts?: readonly string[];
+  readonly ports?: readonly PortRange[];
+  /** Canonical IP literals; `::` covers every address, `0.0.0.0` every IPv4 address. */
+  readonly ipaddresses?: readonly string[];
+  readonly cpuLen?: number;
+  /**
+   * Whether workers may make their site a default, be it by `defaultListen` or by a listen entry without a
+   * host. Derived: true unless `hosts` restricts the site and its own conf does not set `defaultListen`.
+   */
+  readonly defaultListen: boolean;
+}
+
+/** How often a worker may be restarted and how long to wait before it is. */
+export interface RestartConf {
+  /** Restarts tolerated within `periodMs`; one more and the slot is given up. */
+  readonly intensity: number;
+  readonly periodMs: number;
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+}
+
+/** How a worker is picked for a connection. */
+export type BalanceName = 'least' | 'round-robin' | 'ip-hash';
+
+/** Everything that the master knows of a site before its workers speak. */
+export interface SiteConf {
+  readonly siteId: string;
+  /** Absolute path of the site's directory. */
+  readonly path: string;
+  /** Absolute path of what a worker runs. */
+  readonly workerFile: string;
+  readonly workerArgs: readonly string[];
+  readonly workerOptions: WorkerOptions;
+  /** Number of workers, 0..1024. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
+  readonly cpuLen?: number;
+  readonly listen: readonly ListenEntry[];
+  /** The site is the default on all its addresses. */
+  readonly defaultListen: boolean;
+  readonly logOutput?: string;
+  readonly logError?: string;
+  readonly logAll?: string;
+  readonly allow: Allowance;
+  readonly balance: BalanceName;
+  readonly bootTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly callTimeoutMs: number;
+  readonly parkMaxCount: number;
+  readonly parkTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatLimitMs: number;
+  readonly restart: RestartConf;
+}
+
+/** Bounds on what a connection may cost before it is routed. */
+export interface Limits {
+  readonly headTimeoutMs: number;
+  readonly headMaxBytes: number;
+  readonly helloMaxBytes: number;
+  readonly peekMaxCount: number;
+}
+
+/** The levels of pino, from the most to the least talkative. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** The master's own log. */
+export interface LogConf {
+  readonly level: LogLevel;
+  /** Absolute path. Absent: standard output. */
+  readonly file?: string;
+}
+
+/** The transport by which a connection reaches its worker. */
+export type HandoffName = 'auto' | 'pipe' | 'ipc';
+
+/** The conf of a whole master. */
+export interface MasterConf {
+  /** No two share a `siteId`. At least one if the conf comes from a file. */
+  readonly sites: readonly SiteConf[];
+  readonly log: LogConf;
+  readonly limits: Limits;
+  /** Length of a listener's accept queue that the kernel is asked for. */
+  readonly backlog: number;
+  readonly handoff: HandoffName;
+}
+
+/** What a worker may change of its site while it runs. An absent field leaves things as they are. */
+export interface ServerConfUpdate {
+  readonly defaultListen?: boolean;
+  /** Without `key`, `cert` and `passphrase`, which never reach the master from a worker. */
+  readonly listen?: readonly ListenEntry[];
+  readonly cpuLen?: number;
+}
+
+/** Where a conf comes from: for its messages and for what its paths are relative to. */
+export interface ConfSource {
+  /** The conf file. Absent: the conf was passed by a program. */
+  readonly file?: string;
+  /** What a relative `path` or `log.file` is relative to. */
+  readonly baseDir: string;
+}

@@ -1,0 +1,74 @@
+// Connections of a site that has no worker for them just now: held unread, in order, bounded in number and time.
+import type { Connection } from '../accept/connection.js';
+
+export interface ParkingLimits {
+  /** Connections held at once. */
+  maxCount: number;
+  /** How long one is held, ms. */
+  timeoutMs: number;
+}
+
+export class Parking {
+  readonly #onTimeout: (connection: Connection) => void;
+  #waiting: { connection: Connection; deadlineMs: number }[] = [];
+  #limits: ParkingLimits;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `onTimeout` gets a connection, and its handle, when nobody came for it. */
+  constructor(limits: ParkingLimits, onTimeout: (connection: Connection) => void) {
+    this.#limits = limits;
+    this.#onTimeout = onTimeout;
+  }
+
+  get count(): number {
+    return this.#waiting.length;
+  }
+
+  setLimits(limits: ParkingLimits): void {
+    this.#limits = limits;
+  }
+
+  /** Holds a connection; false when there is no room. */
+  park(connection: Connection): boolean {
+    if (this.#waiting.length >= this.#limits.maxCount) return false;
+    this.#waiting.push({ connection, deadlineMs: performance.now() + this.#limits.timeoutMs });
+    this.#schedule();
+    return true;
+  }
+
+  /** Offers what waits, in order, until `take` refuses one. */
+  release(take: (connection: Connection) => boolean): void {
+    while (this.#waiting.length > 0) {
+      const [first] = this.#waiting;
+      if (first === undefined || !take(first.connection)) return;
+      this.#waiting.shift();
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Takes everything out. */
+  empty(): Connection[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#waiting.splice(0).map(({ connection }) => connection);
+  }
+
+  #schedule(): void {
+    const [first] = this.#waiting;
+    if (this.#timer !== undefined || first === undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const nowMs = performance.now();
+        while (this.#waiting[0] !== undefined && this.#waiting[0].deadlineMs <= nowMs) {
+          const late = this.#waiting.shift();
+          if (late !== undefined) this.#onTimeout(late.connection);
+        }
+        this.#schedule();
+      },
+      Math.max(1, first.deadlineMs - performance.now()),
+    );
+    this.#timer.unref();
+  }
+}

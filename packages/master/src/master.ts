@@ -1,0 +1,280 @@
+// What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
+import { chooseLink, VhostError } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions, ListeningInfo, MasterStatus, ReloadResult, WireError } from '@vhostd/protocol';
+import { EventEmitter } from 'eventemitter3';
+import { Calls } from './calls.js';
+import { ConfUpdates } from './sites/conf-updates.js';
+import { parseMasterConf, parseSite } from './conf/parse-conf.js';
+import type { MasterConf, SiteConf } from './conf/site-conf.js';
+import { connectDaemon } from './daemon-side.js';
+import type { DaemonPeer } from './daemon-side.js';
+import { ListenerRegistry } from './listeners/listener-registry.js';
+import { createLogger } from './logs/logger.js';
+import type { Logger } from './logs/logger.js';
+import { SiteLogs } from './logs/site-logs.js';
+import { Reception } from './reception.js';
+import { Router } from './routing/router.js';
+import { Site } from './sites/site.js';
+import { Workforce } from './sites/workforce.js';
+
+/** The events of a {@link Master}. */
+export interface MasterEvents {
+  /** The master has been set up: load sites now. Emitted once, asynchronously. */
+  loadend: [];
+  'server::listening': [info: ListeningInfo];
+  'server::close': [info: ListeningInfo];
+  /** A listening socket failed, or one that the conf names can't be had. */
+  'server::error': [error: Error];
+  /** Anything else that failed in the background. Unheard, it is logged. */
+  error: [error: Error];
+}
+
+/** What became of {@link Master.serverRun}. */
+export interface RunResult {
+  /** Sites that could not be published, and why. */
+  failures: { siteId: string; error: WireError }[];
+}
+
+/** One a process: accepts connections and hands each to a worker of its site. */
+export class Master extends EventEmitter<MasterEvents> {
+  readonly #sites = new Map<string, Site>();
+  readonly #logs = new Map<string, SiteLogs>();
+  readonly #registry: ListenerRegistry;
+  readonly #router: Router<Site>;
+  readonly #reception: Reception;
+  readonly #workforce: Workforce;
+  readonly #updates: ConfUpdates;
+  readonly #calls: Calls;
+  readonly #daemon: DaemonPeer | undefined;
+  #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
+  #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
+  #handoff: MasterStatus['handoff'] = { type: 'pipe' };
+  #running: Promise<RunResult> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor() {
+    super();
+    this.#daemon = connectDaemon(() => void this.stop());
+    this.#reception = new Reception(this.#conf.limits, {
+      lookup: (key, host) => this.#router.lookup(key, host),
+      onAcceptError: (listener, errno) => this.#log.error({ event: 'accept.failed', key: listener.key, errno }),
+      onListenerError: (_listener, error) => this.#report('server::error', error),
+      onRefused: (listener, status, reason) =>
+        this.#log.debug({ event: 'connection.refused', key: listener.key, status, reason }),
+    });
+    const reception = this.#reception;
+    this.#registry = new ListenerRegistry({
+      onConnection: (listener, connection) => reception.onConnection(listener, connection),
+      onAcceptError: (listener, errno) => reception.onAcceptError(listener, errno),
+      onError: (listener, error) => reception.onError(listener, error),
+      onListening: (info) => {
+        this.#log.info({ event: 'listening', ...info });
+        this.emit('server::listening', info);
+      },
+      onClose: (info) => {
+        this.#log.info({ event: 'listening.closed', ...info });
+        this.emit('server::close', info);
+      },
+    });
+    this.#registry.setSource(this.#daemon);
+    this.#router = new Router(this.#registry);
+    this.#updates = new ConfUpdates(this.#router);
+    this.#calls = new Calls({
+      daemon: () => this.#daemon,
+      worker: (workerId) => this.#workers().find((slot) => slot.workerId === workerId && slot.ready)?.worker,
+    });
+    this.#workforce = new Workforce({
+      linkType: () => this.#handoff.type,
+      logsOf: (siteId) => this.#logs.get(siteId),
+      onUpdate: (siteId, slot, params) => this.#updates.fromWorker(this.#siteOf(siteId), slot, params),
+      onCall: (workerId, params, context) => this.#calls.fromWorker(workerId, params, context),
+      onAccepted: (count) => {
+        reception.counts.handedOff += count;
+      },
+      onViolation: () => {
+        reception.counts.violations += 1;
+      },
+      log: this.#log,
+    });
+    this.#answerDaemon();
+    setImmediate(() => this.emit('loadend'));
+  }
+
+  /** Sets limits, log, backlog and transport for what is opened or started from now on; sites are not touched. */
+  configure(conf: MasterConf): void {
+    this.#conf = conf;
+    this.#log = createLogger({ name: 'master', ...conf.log });
+    this.#reception.setLimits(conf.limits);
+    this.#registry.setBacklog(conf.backlog);
+  }
+
+  /**
+   * Adds a site, or gives a known one a new conf, which its next reload takes up. Started at once when the master
+   * runs already. Relative paths are relative to the working directory.
+   * @throws {VhostError} ERR_CONF_*: nothing has changed.
+   */
+  loadSite(site: unknown): void {
+    this.loadSiteConf(parseSite(site, { baseDir: process.cwd() }));
+  }
+
+  /** {@link loadSite} for a conf that has been parsed. */
+  loadSiteConf(conf: SiteConf): void {
+    const known = this.#sites.get(conf.siteId);
+    if (known !== undefined) return known.setWanted(conf);
+    const site = new Site(conf, {
+      workers: this.#workforce.of(conf.siteId),
+      commit: (changed, next) => this.#updates.commit(changed, next),
+      giveUp: (connection) => this.#reception.giveUp(connection),
+      onGivenAgain: () => {
+        this.#reception.counts.handedOffAgain += 1;
+      },
+      onChange: () => undefined,
+    });
+    this.#sites.set(conf.siteId, site);
+    const { logOutput, logError, logAll } = conf;
+    this.#logs.set(
+      conf.siteId,
+      new SiteLogs({ ...(logOutput && { logOutput }), ...(logError && { logError }), ...(logAll && { logAll }) }),
+    );
+    if (this.#running !== undefined) void this.#startSite(site);
+  }
+
+  /** Opens the listeners and starts every site. Resolves when each is published or has failed; never rejects. */
+  serverRun(): Promise<RunResult> {
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  /**
+   * Replaces the workers of one site, or of all, by new ones of the code that is on disk now, without losing a
+   * connection. While a site boots it joins that boot. Never rejects.
+   */
+  async reLoadSite(siteId?: string): Promise<ReloadResult> {
+    const sites = siteId === undefined ? [...this.#sites.values()] : [this.#siteOf(siteId)];
+    return { sites: await Promise.all(sites.map((site) => site.reload())) };
+  }
+
+  /** Drains every site and leaves; `now` without draining. */
+  stop(now = false): Promise<void> {
+    this.#stopping ??= this.#stop(now);
+    if (now) for (const site of this.#sites.values()) void site.stop(true);
+    return this.#stopping;
+  }
+
+  /** What `vhostd status --json` shows of the master. */
+  status(): MasterStatus {
+    return {
+      pid: process.pid,
+      listeners: this.#registry.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
+      sites: [...this.#sites.values()].map((site) => site.status(hostsOf(site.conf))),
+      handoff: this.#handoff,
+      counts: this.#reception.counts,
+    };
+  }
+
+  /** Calls a handler that a worker's code set with `onMasterCall`. */
+  callWorker(workerId: string, name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
+  callWorker(workerId: string, name: string, params: unknown, callback: CallCallback<unknown>): void;
+  callWorker(workerId: string, name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
+  callWorker(workerId: string, name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
+    return this.#calls.call(workerId, name, params, rest);
+  }
+
+  /** Calls a handler that the daemon's code set with `onMasterCall`. */
+  callDaemon(name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
+  callDaemon(name: string, params: unknown, callback: CallCallback<unknown>): void;
+  callDaemon(name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
+  callDaemon(name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
+    return this.#calls.call('daemon', name, params, rest);
+  }
+
+  /** Answers what workers call with `callMaster`. */
+  onWorkerCall(name: string, handler: CallHandler): void {
+    this.#calls.onWorkerCall(name, handler);
+  }
+
+  /** Answers what the daemon's code calls with `callMaster`. */
+  onDaemonCall(name: string, handler: CallHandler): void {
+    this.#calls.onDaemonCall(name, handler);
+  }
+
+  /** Tells the daemon that no master can run with this conf, and leaves with this code. */
+  fail(error: WireError, exitCode: number): void {
+    this.#daemon?.notify('fatal', { error, exitCode });
+    process.exitCode = exitCode;
+    setImmediate(() => process.exit(exitCode));
+  }
+
+  async #run(): Promise<RunResult> {
+    this.#handoff = await chooseLink(this.#conf.handoff);
+    if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
+    const results = await Promise.all([...this.#sites.values()].map((site) => this.#startSite(site)));
+    const failures = results.filter((failure) => failure !== undefined);
+    this.#daemon?.notify('loaded', { failures });
+    return { failures };
+  }
+
+  async #startSite(site: Site): Promise<RunResult['failures'][number] | undefined> {
+    const error = await this.#updates.commit(site, site.conf).then(
+      () => site.start(),
+      (refused: unknown) => {
+        const { code, message } = asError(refused);
+        this.#report('server::error', refused);
+        return { code, message };
+      },
+    );
+    if (error === undefined) return undefined;
+    this.#log.error({ event: 'site.failed', siteId: site.siteId, error });
+    return { siteId: site.siteId, error };
+  }
+
+  async #stop(now: boolean): Promise<void> {
+    const sites = [...this.#sites.values()];
+    await Promise.all(sites.map((site) => this.#router.remove(site)));
+    this.#reception.close();
+    await Promise.all(sites.map((site) => site.stop(now)));
+    await Promise.all([...this.#logs.values()].map((logs) => logs.close()));
+    process.exit();
+  }
+
+  #answerDaemon(): void {
+    const daemon = this.#daemon;
+    if (daemon === undefined) return;
+    daemon.handle('status', () => this.status());
+    daemon.handle('ping', () => null);
+    daemon.handle('reload', (params) => {
+      const siteId: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'siteId') : undefined;
+      return this.reLoadSite(typeof siteId === 'string' ? siteId : undefined);
+    });
+    daemon.handle('stop', (params) => {
+      void this.stop(typeof params === 'object' && params !== null && Reflect.get(params, 'now') === true);
+      return null;
+    });
+    daemon.handle('call', (params, context) => this.#calls.fromDaemon(params, context));
+  }
+
+  #siteOf(siteId: string): Site {
+    const site = this.#sites.get(siteId);
+    if (site !== undefined) return site;
+    const known = [...this.#sites.keys()].join(', ');
+    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, { info: { siteId } });
+  }
+
+  #workers(): ReturnType<Site['slots']> {
+    return [...this.#sites.values()].flatMap((site) => site.slots());
+  }
+
+  #report(event: 'server::error' | 'error', thrown: unknown): void {
+    const error = asError(thrown);
+    if (!this.emit(event, error)) this.#log.error({ event, code: error.code, message: error.message });
+  }
+}
+
+function asError(thrown: unknown): Error & { code: string } {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return Object.assign(error, { code: 'code' in error && typeof error.code === 'string' ? error.code : 'ERR_MASTER' });
+}
+
+function hostsOf(conf: SiteConf): string[] {
+  return [...new Set(conf.listen.map(({ host }) => host ?? '*'))];
+}

@@ -1,0 +1,79 @@
+// Takes connections from a listening socket as bare libuv handles: no net.Socket is built for a connection that
+// leaves this process at once. Undocumented: `server._handle.onconnection`, the TCP handle's `onread`,
+// `readStart`, `readStop`, `bytesRead`, and `new net.Socket({ handle })`.
+// Checked on Node 20.20, 22.23, 24.21 and 26.10; raw-accept.test.ts fails where one of them changes.
+import { Socket } from 'node:net';
+import type { Server } from 'node:net';
+import { VhostError } from '@vhostd/protocol';
+import type { AddressRecord, NativeHandle } from '@vhostd/protocol';
+
+/** The handle under a listening server. */
+interface ListeningHandle {
+  onconnection: (status: number, connection: NativeHandle | undefined) => void;
+}
+
+/**
+ * From now on each connection of a listening server goes to `onConnection`, unread; `onError` gets the errno of
+ * an accept that failed.
+ * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides the listening handle.
+ */
+export function acceptRaw(
+  server: Server,
+  onConnection: (connection: NativeHandle) => void,
+  onError: (errno: number) => void,
+): void {
+  const handle: unknown = Reflect.get(server, '_handle');
+  if (typeof handle !== 'object' || handle === null || !('onconnection' in handle)) {
+    throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} hides the handle of a listening server`, {
+      info: { what: 'server._handle.onconnection', node: process.version },
+    });
+  }
+  (handle as ListeningHandle).onconnection = (status, connection) => {
+    if (status !== 0 || connection === undefined) onError(status);
+    else onConnection(connection);
+  };
+}
+
+/**
+ * Reads from a bare handle until `onChunk` returns false, which stops it within the same callback: not a byte
+ * more leaves the kernel. `onEnd` is called at the end of the stream or on an error. False when the connection
+ * is gone already.
+ */
+export function readRaw(handle: NativeHandle, onChunk: (chunk: Buffer) => boolean, onEnd: () => void): boolean {
+  let readBytes = handle.bytesRead;
+  const stop = (): void => {
+    handle.readStop();
+    handle.onread = () => undefined;
+  };
+  handle.onread = (chunk) => {
+    if (chunk === undefined) {
+      stop();
+      return onEnd();
+    }
+    // The buffer may be longer than what was read (Node 26); the counter of the handle is exact.
+    const length = handle.bytesRead - readBytes;
+    readBytes += length;
+    if (!onChunk(Buffer.from(chunk, 0, length))) stop();
+  };
+  return handle.readStart() === 0;
+}
+
+/** Stops reading; what comes stays in the kernel. */
+export function stopRaw(handle: NativeHandle): void {
+  handle.readStop();
+  handle.onread = () => undefined;
+}
+
+/** The client's address; empty when the connection was reset. */
+export function remoteAddressOf(handle: NativeHandle): string {
+  const peer: AddressRecord = {};
+  handle.getpeername?.(peer);
+  return peer.address ?? '';
+}
+
+/** A socket that owns the handle from here on. */
+export function socketOf(handle: NativeHandle): Socket {
+  // A socket of this process must not believe that reads are under way.
+  Reflect.set(handle, 'reading', false);
+  return new Socket({ handle, allowHalfOpen: true } as unknown as ConstructorParameters<typeof Socket>[0]);
+}

@@ -1,0 +1,34 @@
+// The complete answer to a connection that no worker will see.
+import { STATUS_CODES } from 'node:http';
+
+/** Statuses that the master itself answers with. */
+export type RefusalStatus = 400 | 408 | 421 | 431 | 503 | 505;
+
+/** Options of {@link refusal}. */
+export interface RefusalOptions {
+  /** When a client may try again, in seconds, rounded up; sent with 503 only (RFC 9110 10.2.3). Default: not stated. */
+  retryAfterSeconds?: number;
+  /** The time of the Date field. Default: now. */
+  date?: Date;
+}
+
+/**
+ * The bytes of an HTTP/1.1 response that ends the connection (RFC 9112 9.6). Write them, half-close, and read
+ * on for a moment: a close with unread bytes resets the connection and may take the response along.
+ */
+export function refusal(status: RefusalStatus, options: RefusalOptions = {}): Buffer {
+  const text = `${status} ${STATUS_CODES[status] ?? ''}`;
+  const body = `${text}\n`;
+  const { retryAfterSeconds, date = new Date() } = options;
+  const head = [
+    `HTTP/1.1 ${text}`,
+    `Date: ${date.toUTCString()}`,
+    'Connection: close',
+    'Content-Type: text/plain',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  if (status === 503 && retryAfterSeconds !== undefined) {
+    head.push(`Retry-After: ${Math.max(0, Math.ceil(retryAfterSeconds))}`);
+  }
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
+}

@@ -1,0 +1,132 @@
+// The routing index of one listener: which target a host belongs to. Immutable; a change builds the next.
+import { formatHostPattern } from './host-pattern.js';
+import type { HostPattern } from './host-pattern.js';
+
+/** What a host leads to: a site id, or an object that lives as long as its site. Compared by identity. */
+export type RouteTarget = string | object;
+
+/** What can be claimed: a host pattern on a listener; `pattern` null is the listener's default. */
+export interface RoutePlace {
+  readonly listenerKey: string;
+  readonly pattern: HostPattern | null;
+}
+
+/** One target's claim to a place. */
+export interface RouteClaim<T extends RouteTarget> extends RoutePlace {
+  readonly target: T;
+}
+
+/** Two targets that claim one place, the earlier one first; `pattern` is in its conf spelling, null for the listener's default. */
+export interface RouteConflict<T extends RouteTarget> {
+  readonly listenerKey: string;
+  readonly pattern: string | null;
+  readonly targets: readonly [T, T];
+}
+
+/** A built index, or the first conflict that was met. */
+export type ListenerIndexResult<T extends RouteTarget> =
+  { index: ListenerIndex<T> } | { conflict: RouteConflict<T> };
+
+/** Who claims what on one listener. */
+export type PlacesByTarget<T extends RouteTarget> = ReadonlyMap<T, readonly RoutePlace[]>;
+
+/**
+ * Finds a host's target in at most one map look-up per label and one more: the cost does not depend on how
+ * many hosts are claimed.
+ */
+export class ListenerIndex<T extends RouteTarget> {
+  readonly #exact: Map<string, T>;
+  readonly #suffix: Map<string, T>;
+  #defaultTarget: T | undefined;
+  /** What each target holds, to be released when it changes. */
+  readonly #places: Map<T, readonly RoutePlace[]>;
+
+  private constructor(origin: ListenerIndex<T> | null) {
+    this.#exact = new Map(origin === null ? null : origin.#exact);
+    this.#suffix = new Map(origin === null ? null : origin.#suffix);
+    this.#defaultTarget = origin === null ? undefined : origin.#defaultTarget;
+    this.#places = new Map(origin === null ? null : origin.#places);
+  }
+
+  /** A target may claim the same pattern twice; two targets may not. */
+  static build<T extends RouteTarget>(places: PlacesByTarget<T>): ListenerIndexResult<T> {
+    const index = new ListenerIndex<T>(null);
+    for (const [target, ofTarget] of places) {
+      const conflict = index.#claimAll(target, ofTarget);
+      if (conflict !== undefined) return { conflict };
+    }
+    return { index };
+  }
+
+  /** The index in which one target holds exactly these places; costs a copy of the maps, not a build. */
+  replace(target: T, places: readonly RoutePlace[]): ListenerIndexResult<T> {
+    const index = new ListenerIndex<T>(this);
+    index.#release(target);
+    const conflict = index.#claimAll(target, places);
+    return conflict === undefined ? { index } : { conflict };
+  }
+
+  /** How many distinct targets claim anything. */
+  get targetCount(): number {
+    return this.#places.size;
+  }
+
+  /** Whether the target claims anything. */
+  has(target: T): boolean {
+    return this.#places.has(target);
+  }
+
+  /** `host` is normalized, null when none was stated: exact, then the longest `*.suffix`, then the default. */
+  lookup(host: string | null): T | undefined {
+    if (host === null) return this.#defaultTarget;
+    return this.#exact.get(host) ?? this.#lookupSuffix(host) ?? this.#defaultTarget;
+  }
+
+  #lookupSuffix(host: string): T | undefined {
+    if (this.#suffix.size === 0) return undefined;
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const target = this.#suffix.get(host.slice(dot + 1));
+      if (target !== undefined) return target;
+    }
+    return undefined;
+  }
+
+  #claimAll(target: T, places: readonly RoutePlace[]): RouteConflict<T> | undefined {
+    for (const place of places) {
+      const holder = this.#claim(place.pattern, target);
+      if (holder !== target) return conflictOf(place, holder, target);
+    }
+    if (places.length > 0) this.#places.set(target, places);
+    return undefined;
+  }
+
+  /** Returns who holds the pattern afterwards: the claimant, or the one who was there first. */
+  #claim(pattern: HostPattern | null, target: T): T {
+    if (pattern === null) return (this.#defaultTarget ??= target);
+    const map = this.#mapOf(pattern);
+    const holder = map.get(pattern.host);
+    if (holder !== undefined) return holder;
+    map.set(pattern.host, target);
+    return target;
+  }
+
+  #release(target: T): void {
+    for (const { pattern } of this.#places.get(target) ?? []) {
+      if (pattern === null) this.#defaultTarget = undefined;
+      else this.#mapOf(pattern).delete(pattern.host);
+    }
+    this.#places.delete(target);
+  }
+
+  #mapOf(pattern: HostPattern): Map<string, T> {
+    return pattern.kind === 'exact' ? this.#exact : this.#suffix;
+  }
+}
+
+function conflictOf<T extends RouteTarget>(place: RoutePlace, holder: T, claimant: T): RouteConflict<T> {
+  return {
+    listenerKey: place.listenerKey,
+    pattern: place.pattern === null ? null : formatHostPattern(place.pattern),
+    targets: [holder, claimant],
+  };
+}

@@ -1,0 +1,84 @@
+// Who serves which host on which listener, as one immutable value that is swapped whole.
+import { ListenerIndex } from './listener-index.js';
+import type { RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
+
+export type { RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
+
+/** A table, or what two targets both claim; the table that was there before is not touched by a conflict. */
+export type RouteTableResult<T extends RouteTarget> =
+  { table: RouteTable<T> } | { conflict: RouteConflict<T> };
+
+/** Immutable routing table. */
+export class RouteTable<T extends RouteTarget> {
+  readonly #listeners: ReadonlyMap<string, ListenerIndex<T>>;
+
+  private constructor(listeners: ReadonlyMap<string, ListenerIndex<T>>) {
+    this.#listeners = listeners;
+  }
+
+  /** Builds a table from all claims; the same pattern of one listener claimed by two targets is a conflict. */
+  static build<T extends RouteTarget>(claims: readonly RouteClaim<T>[]): RouteTableResult<T> {
+    const listeners = new Map<string, ListenerIndex<T>>();
+    for (const [listenerKey, ofListener] of groupBy(claims, (claim) => claim.listenerKey)) {
+      const result = ListenerIndex.build(groupBy(ofListener, (claim) => claim.target));
+      if ('conflict' in result) return result;
+      listeners.set(listenerKey, result.index);
+    }
+    return { table: new RouteTable(listeners) };
+  }
+
+  /**
+   * The target of a normalized host (null: none stated) on a listener: exact host, then the longest
+   * `*.suffix`, then the listener's default; undefined when nobody claims it.
+   */
+  lookup(listenerKey: string, host: string | null): T | undefined {
+    return this.#listeners.get(listenerKey)?.lookup(host);
+  }
+
+  /**
+   * The table in which one target holds exactly these places (none: it is gone). Only the listeners that the
+   * target was or will be on get a new index; the others are shared with this table.
+   */
+  replaceTarget(target: T, places: readonly RoutePlace[]): RouteTableResult<T> {
+    const next = groupBy(places, (place) => place.listenerKey);
+    const listeners = new Map(this.#listeners);
+    for (const listenerKey of this.#touched(target, next)) {
+      const ofListener = next.get(listenerKey) ?? [];
+      const index = this.#listeners.get(listenerKey);
+      const result =
+        index?.replace(target, ofListener) ?? ListenerIndex.build(new Map([[target, ofListener]]));
+      if ('conflict' in result) return result;
+      if (result.index.targetCount === 0) listeners.delete(listenerKey);
+      else listeners.set(listenerKey, result.index);
+    }
+    return { table: new RouteTable(listeners) };
+  }
+
+  /** The index of one listener; the same object in both tables as long as no change concerned it. */
+  listener(listenerKey: string): ListenerIndex<T> | undefined {
+    return this.#listeners.get(listenerKey);
+  }
+
+  /** How many distinct targets claim anything on this listener; 1 means that it belongs to one site alone. */
+  targetCount(listenerKey: string): number {
+    return this.#listeners.get(listenerKey)?.targetCount ?? 0;
+  }
+
+  #touched(target: T, next: ReadonlyMap<string, unknown>): Set<string> {
+    const touched = new Set(next.keys());
+    for (const [listenerKey, index] of this.#listeners) {
+      if (index.has(target)) touched.add(listenerKey);
+    }
+    return touched;
+  }
+}
+
+function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value));
+    if (group === undefined) groups.set(keyOf(value), [value]);
+    else group.push(value);
+  }
+  return groups;
+}

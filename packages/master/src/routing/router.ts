@@ -1,0 +1,123 @@
+// The routing table in force and the listeners under it, changed together or not at all.
+import { VhostError } from '@vhostd/protocol';
+import type { ListeningInfo } from '@vhostd/protocol';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { ListenerRegistry } from '../listeners/listener-registry.js';
+import { RouteTable } from './route-table.js';
+import type { RouteTableResult } from './route-table.js';
+import { placesOf } from './site-places.js';
+
+/** What a host leads to. */
+export interface RoutedSite {
+  readonly siteId: string;
+}
+
+/** The part of a conf that routing is about. */
+type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
+
+export class Router<T extends RoutedSite> {
+  readonly #listeners: ListenerRegistry;
+  readonly #keys = new Map<T, Set<string>>();
+  #table: RouteTable<T>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(listeners: ListenerRegistry) {
+    this.#listeners = listeners;
+    const empty = RouteTable.build<T>([]);
+    if ('conflict' in empty) throw new VhostError('ERR_ROUTE_CONFLICT', 'an empty table has a conflict');
+    this.#table = empty.table;
+  }
+
+  /** The site of a host on a listener. */
+  lookup(listenerKey: string, host: string | null): T | undefined {
+    return this.#table.lookup(listenerKey, host);
+  }
+
+  /**
+   * Gives a site the places of a conf: opens what it needs, swaps the table, closes what nobody needs any more.
+   * One change at a time; where anything can't be had, nothing has changed. `next` is asked for the conf when it is
+   * this change's turn; `onCommit` runs together with the swap.
+   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*.
+   */
+  change<C extends ListenConf>(
+    site: T,
+    next: () => C,
+    onCommit: (conf: C) => void,
+  ): Promise<ListeningInfo[]> {
+    const change = this.#last.then(() => this.#change(site, next(), onCommit));
+    this.#last = change.catch(() => undefined);
+    return change;
+  }
+
+  /** Runs `work` behind the changes under way, before those to come. */
+  exclusively<R>(work: () => Promise<R>): Promise<R> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /**
+   * Checks that a conf can be had at this moment, opening its listeners for a try.
+   * @throws {VhostError} as {@link change}.
+   */
+  async check(site: T, conf: ListenConf): Promise<void> {
+    await this.exclusively(async () => {
+      const { addresses, places } = placesOf(conf);
+      tableOf(this.#table.replaceTarget(site, places));
+      await this.#listeners.open(addresses);
+      this.#closeUnused();
+    });
+  }
+
+  /** Forgets a site and closes what only it needed. */
+  remove(site: T): Promise<void> {
+    return this.exclusively(async () => {
+      this.#table = tableOf(this.#table.replaceTarget(site, []));
+      this.#keys.delete(site);
+      this.#closeUnused();
+      await Promise.resolve();
+    });
+  }
+
+  async #change<C extends ListenConf>(
+    site: T,
+    conf: C,
+    onCommit: (conf: C) => void,
+  ): Promise<ListeningInfo[]> {
+    const { addresses, places } = placesOf(conf);
+    const table = tableOf(this.#table.replaceTarget(site, places));
+    await this.#listeners.open(addresses);
+    this.#table = table;
+    this.#keys.set(site, new Set(places.map((place) => place.listenerKey)));
+    onCommit(conf);
+    this.#closeUnused();
+    return addresses.flatMap((address) => this.#listeners.get(address)?.info ?? []);
+  }
+
+  #closeUnused(): void {
+    const used = new Set<string>();
+    for (const keys of this.#keys.values()) for (const key of keys) used.add(key);
+    this.#listeners.closeExcept(used);
+  }
+}
+
+function tableOf<T extends RoutedSite>(result: RouteTableResult<T>): RouteTable<T> {
+  if ('table' in result) return result.table;
+  const { listenerKey, pattern, targets } = result.conflict;
+  const [ip = '*', port = ''] = listenerKey.split('|');
+  const what = pattern === null ? 'the default site' : `host ${pattern}`;
+  const [holder, claimant] = targets;
+  throw new VhostError(
+    'ERR_ROUTE_CONFLICT',
+    `${what} on port ${port}${ip === '*' ? '' : ` of ${ip}`} belongs to site ${holder.siteId}; ${claimant.siteId} cannot have it`,
+    {
+      info: {
+        host: pattern,
+        port: Number(port),
+        ipaddress: ip,
+        holder: holder.siteId,
+        claimant: claimant.siteId,
+      },
+    },
+  );
+}

@@ -1,0 +1,68 @@
+// The workers that run one state of a site's code and conf.
+import type { ChildReason } from '@vhostd/supervisor';
+import type { WireError } from '@vhostd/protocol';
+import type { SiteConf } from '../conf/site-conf.js';
+import { Slot } from './slot.js';
+import type { SlotHost } from './slot.js';
+
+/** What a generation needs of its site; it answers for `conf`, `generation` and the end of its own boot. */
+export type GenerationHost = Omit<SlotHost, 'conf' | 'generation' | 'onErrored' | 'onExit' | 'onReady'> & {
+  onReady(generation: Generation, slot: Slot): void;
+  onExit(generation: Generation, slot: Slot, reason: ChildReason): void;
+  onErrored(generation: Generation, slot: Slot, reason: ChildReason): void;
+};
+
+export class Generation {
+  readonly number: number;
+  readonly conf: SiteConf;
+  readonly slots: Slot[] = [];
+  /** What its workers asked for before it was published; in force once it is. */
+  staged: SiteConf | undefined;
+  readonly #host: GenerationHost;
+
+  constructor(number: number, conf: SiteConf, host: GenerationHost) {
+    this.number = number;
+    this.conf = conf;
+    this.#host = host;
+  }
+
+  /** Starts slots until there are `count`. */
+  grow(count: number): void {
+    for (let index = this.slots.length; index < count; index += 1) this.startSlot(index);
+  }
+
+  /** Starts the slot of an index that is not there yet. */
+  startSlot(index: number): Slot {
+    const host = this.#host;
+    const slot = new Slot(index, {
+      ...host,
+      conf: this.conf,
+      generation: this.number,
+      onReady: (ready) => host.onReady(this, ready),
+      onExit: (ended, reason) => host.onExit(this, ended, reason),
+      onErrored: (errored, reason) => host.onErrored(this, errored, reason),
+    });
+    this.slots.push(slot);
+    slot.start();
+    return slot;
+  }
+
+  /** Takes out slots from the end until there are `count`; returns those taken out, which still run. */
+  shrink(count: number): Slot[] {
+    return this.slots.splice(count);
+  }
+
+  /** Takes out a slot, which still runs. */
+  remove(slot: Slot): void {
+    const index = this.slots.indexOf(slot);
+    if (index !== -1) this.slots.splice(index, 1);
+  }
+}
+
+/** Why a worker could not be had, in the words of the worker where it had any. */
+export function failureOf(slot: Slot, reason: ChildReason): WireError {
+  const { failure } = slot;
+  if (failure !== undefined) return failure;
+  const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
+  return { code, message: `worker ${slot.workerId} ${reason.message}` };
+}

@@ -1,0 +1,336 @@
+// One site: its conf in force, the generation that serves, the one that may follow, those that drain.
+import { availableParallelism } from 'node:os';
+import type { SiteState, SiteStatus, WireError } from '@vhostd/protocol';
+import type { ChildReason } from '@vhostd/supervisor';
+import type { Connection } from '../accept/connection.js';
+import { createBalance } from '../balance/balance.js';
+import type { Balance, Candidate } from '../balance/candidate.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { Parking } from '../handoff/parking.js';
+import { remoteAddressOf } from '../node/raw-accept.js';
+import { Generation, failureOf } from './generation.js';
+import type { GenerationHost } from './generation.js';
+import { Reload } from './reload.js';
+import type { ReloadOutcome } from './reload.js';
+import type { Slot } from './slot.js';
+
+/** What a site needs of the master around it. */
+export interface SiteHost {
+  /** Everything about workers that does not concern the site's own state. */
+  readonly workers: Omit<GenerationHost, 'onReady' | 'onExit' | 'onErrored' | 'onStopped' | 'onReturned'>;
+  /** Puts a generation's staged conf into force. */
+  commit(site: Site, conf: SiteConf): Promise<void>;
+  /** Ends a connection that nobody will serve. */
+  giveUp(connection: Connection): void;
+  /** A connection that a worker had been given goes to another one. */
+  onGivenAgain(): void;
+  /** The site's state, or a worker of it, has changed. */
+  onChange(site: Site): void;
+}
+
+interface SlotCandidate extends Candidate {
+  readonly give: (connection: Connection) => boolean;
+}
+
+export class Site {
+  readonly siteId: string;
+  readonly #host: SiteHost;
+  readonly #parking: Parking;
+  readonly #draining = new Set<Slot>();
+  #conf: SiteConf;
+  #wanted: SiteConf;
+  #balance: Balance;
+  #current: Generation;
+  #reload: Reload | undefined;
+  #lastNumber = 1;
+  #started = false;
+  #stopping = false;
+  #failure: WireError | undefined;
+  #settled: PromiseWithResolvers | undefined;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(conf: SiteConf, host: SiteHost) {
+    this.siteId = conf.siteId;
+    this.#conf = conf;
+    this.#wanted = conf;
+    this.#host = host;
+    this.#balance = createBalance(conf.balance);
+    this.#parking = new Parking(parkingLimits(conf), (connection) => this.#host.giveUp(connection));
+    this.#current = this.#newGeneration(1, conf);
+  }
+
+  /** The conf in force: what the operator gave, changed by what workers asked for. */
+  get conf(): SiteConf {
+    return this.#conf;
+  }
+
+  get generation(): number {
+    return this.#current.number;
+  }
+
+  /** Changes the conf in force; the worker count follows. Routing and listeners are the caller's. */
+  setConf(conf: SiteConf): void {
+    this.#conf = conf;
+    if (conf.balance !== this.#balanceName()) this.#balance = createBalance(conf.balance);
+    this.#parking.setLimits(parkingLimits(conf));
+    if (this.#started && !this.#stopping && this.#reload === undefined && this.#firstReady()) this.#scale();
+  }
+
+  /** What the operator wants from the next generation on. */
+  setWanted(conf: SiteConf): void {
+    this.#wanted = conf;
+  }
+
+  /** Boots the first generation. Resolves once it is published, or has failed: with its error. */
+  start(): Promise<WireError | undefined> {
+    if (this.#settled === undefined) {
+      this.#started = true;
+      this.#settled = promiseWithResolvers();
+      if (this.#conf.cpuLen === 0) this.#settled.resolve(undefined);
+      else this.#current.grow(1);
+    }
+    return this.#settled.promise;
+  }
+
+  /**
+   * Replaces the workers by new ones of the code that is on disk now. While the first generation boots it joins
+   * that; while another reload runs, one more follows it, however often it is asked for.
+   */
+  async reload(): Promise<ReloadOutcome> {
+    if (!this.#started || this.#stopping) return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
+    if (!this.#firstReady() && this.#failure === undefined && this.#conf.cpuLen !== 0) {
+      return this.#outcome(await this.start());
+    }
+    if (this.#reload !== undefined) return await this.#reload.followedBy(() => this.#startReload());
+    return await this.#startReload();
+  }
+
+  /** Drains every worker. With `now` they are killed. */
+  async stop(now: boolean): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#retry);
+    this.#reload?.cancel();
+    for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+    const slots = [...this.#current.slots, ...this.#draining, ...(this.#reload?.next.slots ?? [])];
+    await Promise.all(slots.map((slot) => slot.stop(now)));
+    this.#host.onChange(this);
+  }
+
+  /** Gives a connection to a worker, or parks it, or gives it up. */
+  serve(connection: Connection): void {
+    if (this.#give(connection)) return;
+    const hopeless = this.#stopping || this.#state() === 'errored';
+    if (hopeless || !this.#parking.park(connection)) this.#host.giveUp(connection);
+    else if (this.#candidates().length > 0) this.#retryLater();
+  }
+
+  status(hosts: string[]): SiteStatus {
+    const slots = [...this.#current.slots, ...(this.#reload?.next.slots ?? []), ...this.#draining];
+    return {
+      siteId: this.siteId,
+      state: this.#state(),
+      generation: this.#current.number,
+      hosts,
+      workers: slots.map((slot) => slot.status()),
+      parked: this.#parking.count,
+      ...(this.#failure === undefined ? {} : { reason: this.#failure.message }),
+    };
+  }
+
+  /** The slots that run now, draining ones included. */
+  slots(): Slot[] {
+    return [...this.#current.slots, ...(this.#reload?.next.slots ?? []), ...this.#draining];
+  }
+
+  /** Where an update goes that a worker of a generation sends which is not published yet; else `undefined`. */
+  staging(slot: Slot): { conf: SiteConf; set: (conf: SiteConf) => void } | undefined {
+    const reload = this.#reload;
+    if (reload === undefined || reload.published || !reload.next.slots.includes(slot)) return undefined;
+    const { next } = reload;
+    return {
+      conf: next.staged ?? next.conf,
+      set: (conf) => {
+        next.staged = conf;
+      },
+    };
+  }
+
+  #give(connection: Connection): boolean {
+    const candidates = this.#candidates();
+    if (candidates.length === 0) return false;
+    const remoteAddress = this.#conf.balance === 'ip-hash' ? remoteAddressOf(connection.handle) : '';
+    const first = this.#balance.pick(candidates, remoteAddress);
+    if (first?.give(connection) === true) return true;
+    return candidates.some((candidate) => candidate !== first && candidate.give(connection));
+  }
+
+  #candidates(): SlotCandidate[] {
+    const slots = this.#reload === undefined ? this.#current.slots : this.#reload.serving();
+    const candidates: SlotCandidate[] = [];
+    for (const slot of slots) {
+      if (!slot.available) continue;
+      candidates.push({
+        id: slot.workerId,
+        slot: slot.index,
+        connectionCount: slot.connectionCount,
+        give: (connection) => slot.give(connection),
+      });
+    }
+    return candidates;
+  }
+
+  #flush(): void {
+    this.#parking.release((connection) => this.#give(connection));
+    if (this.#parking.count > 0 && this.#candidates().length > 0) this.#retryLater();
+  }
+
+  /** Workers are there, but take nothing just now: their pipes are full. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#flush();
+    }, RETRY_MS);
+  }
+
+  #newGeneration(number: number, conf: SiteConf): Generation {
+    return new Generation(number, conf, {
+      ...this.#host.workers,
+      onReady: (generation, slot) => this.#onReady(generation, slot),
+      onExit: (generation, slot, reason) => this.#onExit(generation, slot, reason),
+      onErrored: (generation, slot, reason) => this.#onErrored(generation, slot, reason),
+      onStopped: (slot) => {
+        this.#draining.delete(slot);
+        this.#host.onChange(this);
+      },
+      onReturned: (connections, why) => {
+        for (const connection of connections) {
+          this.#host.onGivenAgain();
+          if (why === 'lost' && this.#parking.park(connection)) this.#retryLater();
+          else this.serve(connection);
+        }
+      },
+    });
+  }
+
+  #onReady(generation: Generation, slot: Slot): void {
+    if (this.#reload?.next === generation) this.#reload.onReady(slot);
+    else if (generation === this.#current) {
+      this.#failure = undefined;
+      if (this.#reload === undefined) this.#scale();
+      if (generation.slots.every((other) => other.ready || other.errored)) this.#settled?.resolve(undefined);
+    }
+    this.#flush();
+    this.#host.onChange(this);
+  }
+
+  #onExit(generation: Generation, slot: Slot, reason: ChildReason): void {
+    if (this.#reload?.next === generation) this.#reload.onExit(slot, failureOf(slot, reason));
+    else if (generation === this.#current && !this.#stopping) {
+      const failure = failureOf(slot, reason);
+      if (!this.#firstReady()) this.#failure = failure;
+    }
+    this.#host.onChange(this);
+  }
+
+  #onErrored(generation: Generation, slot: Slot, reason: ChildReason): void {
+    if (generation !== this.#current) return;
+    const failure = failureOf(slot, reason);
+    this.#failure = failure;
+    if (generation.slots.every((other) => other.errored)) {
+      for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+      this.#settled?.resolve(failure);
+    } else if (generation.slots.every((other) => other.ready || other.errored)) this.#settled?.resolve(undefined);
+    this.#host.onChange(this);
+  }
+
+  /** Makes the current generation as large as the conf says. */
+  #scale(): void {
+    const count = workerCount(this.#conf);
+    this.#current.grow(count);
+    for (const slot of this.#current.shrink(count)) this.#retire(slot);
+    this.#host.onChange(this);
+  }
+
+  #retire(slot: Slot): void {
+    if (slot.resting) return;
+    this.#draining.add(slot);
+    void slot.stop();
+  }
+
+  #startReload(): Promise<ReloadOutcome> {
+    const previous = this.#current;
+    const next = this.#newGeneration((this.#lastNumber += 1), this.#wanted);
+    const before = this.#conf;
+    const reload = new Reload(previous, next, {
+      count: () => workerCount(next.staged ?? { ...next.conf, cpuLen: next.conf.cpuLen ?? this.#conf.cpuLen }),
+      commit: async () => {
+        await this.#host.commit(this, next.staged ?? this.#carriedOver(next.conf));
+      },
+      rollBack: () => this.#host.commit(this, before).catch(() => undefined),
+      retire: (slot) => this.#retire(slot),
+      onSlotPublished: () => this.#flush(),
+      onEnd: (error) => {
+        this.#reload = undefined;
+        this.#failure = error;
+        if (error === undefined) this.#current = next;
+        if (!this.#stopping && error === undefined) this.#scale();
+        this.#flush();
+        this.#host.onChange(this);
+      },
+    });
+    this.#reload = reload;
+    this.#host.onChange(this);
+    return reload.run().then((error) => this.#outcome(error, next.number));
+  }
+
+  /** What workers have changed lives on in a generation whose workers say nothing of their own. */
+  #carriedOver(conf: SiteConf): SiteConf {
+    const { listen, defaultListen, cpuLen } = this.#conf;
+    return conf.listen.length > 0 ? conf : { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
+  }
+
+  #outcome(error: WireError | undefined, number: number = this.#current.number): ReloadOutcome {
+    return { siteId: this.siteId, generation: number, ok: error === undefined, ...(error === undefined ? {} : { error }) };
+  }
+
+  #firstReady(): boolean {
+    return this.#current.slots.some((slot) => slot.ready);
+  }
+
+  #balanceName(): string {
+    return this.#current.conf.balance;
+  }
+
+  #state(): SiteState {
+    if (this.#stopping) return this.slots().every((slot) => slot.resting) ? 'stopped' : 'stopping';
+    if (this.#reload !== undefined) return 'reloading';
+    const { slots } = this.#current;
+    if (slots.length > 0 && slots.every((slot) => slot.errored)) return 'errored';
+    if (this.#conf.cpuLen === 0) return 'running';
+    return this.#firstReady() ? 'running' : 'booting';
+  }
+}
+
+function workerCount(conf: { cpuLen?: number | undefined }): number {
+  return conf.cpuLen ?? availableParallelism();
+}
+
+function parkingLimits(conf: SiteConf): { maxCount: number; timeoutMs: number } {
+  return { maxCount: conf.parkMaxCount, timeoutMs: conf.parkTimeoutMs };
+}
+
+interface PromiseWithResolvers {
+  promise: Promise<WireError | undefined>;
+  resolve: (value: WireError | undefined) => void;
+}
+
+function promiseWithResolvers(): PromiseWithResolvers {
+  let resolve: PromiseWithResolvers['resolve'] = () => undefined;
+  const promise = new Promise<WireError | undefined>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+/** How soon a connection is offered again when every worker's pipe was full, ms. */
+const RETRY_MS = 20;

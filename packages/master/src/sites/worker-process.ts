@@ -1,0 +1,172 @@
+// One process of a worker: forked with its link, guarded, asked to drain; its messages are narrowed here.
+import cluster from 'node:cluster';
+import type { Worker as ClusterWorker } from 'node:cluster';
+import type { ChildProcess } from 'node:child_process';
+import { forkWithLink, FrameKind, Peer, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import type {
+  Frame,
+  LinkType,
+  MasterToWorker,
+  RequestContext,
+  WireError,
+  WorkerIdentity,
+  WorkerToMaster,
+} from '@vhostd/protocol';
+import type { Connection } from '../accept/connection.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { Handoff } from '../handoff/handoff.js';
+
+/** What a worker process tells its slot. */
+export interface WorkerEvents {
+  onReady(): void;
+  onFailed(error: WireError): void;
+  onUpdate(params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
+  onCall(params: unknown, context: RequestContext): Promise<unknown>;
+  /** The worker took over this many connections. */
+  onAccepted(count: number): void;
+  /** These connections reached the worker without their descriptor. */
+  onLost(connections: Connection[]): void;
+  /** A connection that the worker gives back. */
+  onHandBack(frame: Frame): void;
+  /** The worker broke the rules; it must be killed. */
+  onViolation(detail: string): void;
+  /** The link has ended and so has the process: what it never confirmed. */
+  onGone(unconfirmed: Connection[]): void;
+}
+
+/** How to start one. */
+export interface WorkerSpawn {
+  conf: SiteConf;
+  identity: WorkerIdentity;
+  linkType: LinkType;
+  /** The module that each worker loads before its site's code. */
+  preload: string;
+  /** Absolute path of what the worker runs, with every symbolic link resolved. */
+  workerFile: string;
+}
+
+export class WorkerProcess {
+  readonly identity: WorkerIdentity;
+  readonly process: ChildProcess;
+  readonly peer: Peer<MasterToWorker, WorkerToMaster>;
+  readonly #handoff: Handoff;
+  readonly #events: WorkerEvents;
+  #ends = 0;
+
+  /**
+   * Forks the process.
+   * @throws {Error} what fork throws, ERR_NODE_INTERNALS.
+   */
+  constructor(spawn: WorkerSpawn, events: WorkerEvents) {
+    this.identity = spawn.identity;
+    this.#events = events;
+    const { child, link } = forkWithLink(
+      (variables) => forkWorker(spawn, variables),
+      (worker: ClusterWorker) => worker.process,
+      { type: spawn.linkType, onViolation: (detail) => events.onViolation(detail) },
+    );
+    child.on('error', () => undefined);
+    this.process = child.process;
+    this.#handoff = new Handoff(link);
+    this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
+      timeoutMs: spawn.conf.callTimeoutMs,
+      onViolation: (detail) => events.onViolation(detail),
+    });
+    this.peer.handle('ready', () => {
+      events.onReady();
+      return null;
+    });
+    this.peer.handle('failed', (params) => {
+      events.onFailed(wireErrorOf(params));
+      return null;
+    });
+    this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
+    this.peer.handle('call', (params, context) => events.onCall(params, context));
+    link.start({
+      onFrame: (frame) => this.#onFrame(frame),
+      onEnd: (end) => {
+        this.peer.end(new VhostError('ERR_CALL_LOST', `worker ${this.identity.workerId} is gone`));
+        if (end.reason === 'violation') events.onViolation(end.detail);
+        this.#onEnd();
+      },
+    });
+    this.process.once('exit', () => this.#onEnd());
+  }
+
+  get connectionCount(): number {
+    return this.#handoff.connectionCount;
+  }
+
+  /** Whether it can be given another connection. */
+  get takesConnections(): boolean {
+    return this.#handoff.open;
+  }
+
+  give(connection: Connection): boolean {
+    return this.#handoff.give(connection);
+  }
+
+  /** Asks it to finish what it has and leave. */
+  drain(limitMs: number): void {
+    this.peer.request('drain', { limitMs }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
+  }
+
+  #onFrame(frame: Frame): void {
+    switch (frame.kind) {
+      case FrameKind.message:
+        return this.peer.receive(frame);
+      case FrameKind.accepted: {
+        const confirmation = this.#handoff.onAccepted(frame.payload);
+        if (confirmation.kind === 'violation') this.#events.onViolation(confirmation.detail);
+        else this.#events.onAccepted(confirmation.acceptedCount);
+        return frame.handle?.close();
+      }
+      case FrameKind.lost:
+        frame.handle?.close();
+        return this.#events.onLost(this.#handoff.onLost(frame.payload));
+      case FrameKind.handBack:
+        return this.#events.onHandBack(frame);
+      case FrameKind.connection:
+        frame.handle?.close();
+        return this.#events.onViolation('a frame of a kind that only the master sends');
+    }
+  }
+
+  /** The link and the process end in either order; a late confirmation is read before the link's end. */
+  #onEnd(): void {
+    this.#ends += 1;
+    if (this.#ends < 2) return;
+    this.#events.onGone(this.#handoff.takeBack());
+  }
+}
+
+function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): ClusterWorker {
+  const { conf, identity } = spawn;
+  const { execArgv, env, cwd, uid, gid } = conf.workerOptions;
+  cluster.setupPrimary({
+    exec: spawn.workerFile,
+    args: [...conf.workerArgs],
+    execArgv: ['--require', spawn.preload, ...execArgv],
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'json',
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+  });
+  // Of the master's own variables, those that speak of the daemon are not the worker's.
+  const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
+}
+
+function wireErrorOf(params: unknown): WireError {
+  const fallback = { code: 'ERR_WORKER_FAILED', message: 'the worker said that it failed, but not why' };
+  if (typeof params !== 'object' || params === null || !('error' in params)) return fallback;
+  const { error } = params;
+  if (typeof error !== 'object' || error === null) return fallback;
+  const { code, message, stack } = error as Record<string, unknown>;
+  return {
+    code: typeof code === 'string' ? code : fallback.code,
+    message: typeof message === 'string' ? message.slice(0, 4096) : fallback.message,
+    ...(typeof stack === 'string' ? { stack: stack.slice(0, 16_384) } : {}),
+  };
+}

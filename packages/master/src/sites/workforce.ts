@@ -1,0 +1,72 @@
+// What all workers of all sites have in common: how they are forked, and where what they ask for goes.
+import type { Frame, LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { Logger } from '../logs/logger.js';
+import type { SiteLogs } from '../logs/site-logs.js';
+import type { SiteHost } from './site.js';
+import type { Slot, SlotHost } from './slot.js';
+import { preloadFile, workerFileOf } from './worker-files.js';
+import { WorkerProcess } from './worker-process.js';
+
+/** What the workforce needs of the master. */
+export interface WorkforceHost {
+  linkType(): LinkType;
+  logsOf(siteId: string): SiteLogs | undefined;
+  onUpdate(siteId: string, slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
+  onCall(workerId: string, params: unknown, context: RequestContext): Promise<unknown>;
+  onAccepted(count: number): void;
+  onViolation(siteId: string): void;
+  readonly log: Logger;
+}
+
+export class Workforce {
+  readonly #host: WorkforceHost;
+  readonly #preload: string = preloadFile();
+  #spawned = 0;
+
+  constructor(host: WorkforceHost) {
+    this.#host = host;
+  }
+
+  /** The part of a site's workers that does not concern the site's own state. */
+  of(siteId: string): SiteHost['workers'] {
+    const host = this.#host;
+    return {
+      fork: (slot, events) => this.#fork(siteId, slot, events),
+      onUpdate: (slot, params) => host.onUpdate(siteId, slot, params),
+      onCall: (slot, params, context) => host.onCall(slot.workerId, params, context),
+      onAccepted: (count) => host.onAccepted(count),
+      onHandBack: (_slot: Slot, frame: Frame) => frame.handle?.close(),
+      onViolation: (slot, detail) => {
+        host.onViolation(siteId);
+        host.log.warn({ event: 'worker.violation', siteId, workerId: slot.workerId, detail });
+      },
+    };
+  }
+
+  #fork(siteId: string, slot: Slot, events: Parameters<SlotHost['fork']>[1]): WorkerProcess {
+    const { conf, generation } = slot;
+    const identity: WorkerIdentity = {
+      workerId: `${siteId}/${(this.#spawned += 1)}`,
+      siteId,
+      slot: slot.index,
+      generation,
+      listen: conf.listen.map((entry) => ({ ...entry })),
+      defaultListen: conf.defaultListen,
+      callTimeoutMs: conf.callTimeoutMs,
+      drainTimeoutMs: conf.drainTimeoutMs,
+    };
+    const worker = new WorkerProcess(
+      { conf, identity, linkType: this.#host.linkType(), preload: this.#preload, workerFile: workerFileOf(conf) },
+      events,
+    );
+    const { stdout, stderr } = worker.process;
+    const logs = this.#host.logsOf(siteId);
+    if (logs !== undefined) logs.attach({ stdout, stderr });
+    else {
+      stdout?.resume();
+      stderr?.resume();
+    }
+    this.#host.log.info({ event: 'worker.spawned', siteId, workerId: identity.workerId, pid: worker.process.pid, generation });
+    return worker;
+  }
+}

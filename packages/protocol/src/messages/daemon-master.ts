@@ -1,0 +1,63 @@
+// What daemon and master say to each other.
+import type { MasterStatus } from './status.js';
+import type { WireError } from '../errors.js';
+
+/** Master → daemon. */
+export type MasterToDaemon = {
+  /**
+   * A bound socket for an address, which travels along with the answer; the same address gives the same
+   * socket. Port 0 asks for one that the kernel chooses; `key` names it from then on.
+   */
+  acquireListener: { params: ListenAddress; result: AcquiredListener };
+  /** The master no longer listens there. */
+  releaseListener: { params: { key: string }; result: null };
+  /** Every site has been published, or has failed: the outcome of loading. A notice. */
+  loaded: { params: { failures: { siteId: string; error: WireError }[] }; result: null };
+  /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
+  call: { params: Call; result: unknown };
+  /** The master will go away now and the daemon must not start another: the conf can't be had. A notice. */
+  fatal: { params: { error: WireError; exitCode: number }; result: null };
+};
+
+/** Daemon → master. */
+export type DaemonToMaster = {
+  status: { params: null; result: MasterStatus };
+  /** Reloads one site, or all; resolves once the new generation is published. */
+  reload: { params: { siteId?: string }; result: ReloadResult };
+  /** Drains every site, then the master leaves. `now`: without draining. */
+  stop: { params: { now: boolean }; result: null };
+  ping: { params: null; result: null };
+  call: { params: Call; result: unknown };
+};
+
+/** Where to listen; no `ipaddress` means every address of the machine. */
+export interface ListenAddress {
+  ipaddress?: string;
+  port: number;
+}
+
+/** A bound socket of the daemon's. */
+export interface AcquiredListener {
+  key: string;
+  address: string;
+  port: number;
+}
+
+/** What became of a reload. */
+export interface ReloadResult {
+  sites: { siteId: string; generation: number; ok: boolean; error?: WireError }[];
+}
+
+/** A call between the code of the processes' users. */
+export interface Call {
+  name: string;
+  params?: unknown;
+  /** How long the caller waits, ms. */
+  timeoutMs?: number;
+  /** Who calls: `daemon`, `master` or a worker's id. Filled in by whoever passes it on. */
+  from?: string;
+  /** The worker that is called, where it passes through the master. */
+  workerId?: string;
+  /** Bytes already read from the socket that comes along, latin1; present when there is a socket. */
+  socketHead?: string;
+}

@@ -1,0 +1,63 @@
+// What master and worker say to each other. The master takes nothing of it on trust.
+import type { WireError } from '../errors.js';
+import type { Call } from './daemon-master.js';
+import type { ListeningInfo } from './status.js';
+
+/** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
+export const WORKER_VARIABLE = 'VHOSTD_WORKER';
+
+/** Who a worker is: what it is told when it is forked. */
+export interface WorkerIdentity {
+  workerId: string;
+  siteId: string;
+  slot: number;
+  generation: number;
+  /** Ways of listening that the conf gives the site; keys and certificates as paths. */
+  listen: ListenRequest[];
+  defaultListen: boolean;
+  /** Default limit of a call, ms. */
+  callTimeoutMs: number;
+  /** How long the worker may drain, ms. */
+  drainTimeoutMs: number;
+}
+
+/** One way of listening, in the field names of the conf. */
+export interface ListenRequest {
+  type?: 'tcp' | 'ssl';
+  /** Exact host or `*.suffix`; without one, the site is the default of this address. */
+  host?: string;
+  port: number;
+  ipaddress?: string;
+  key?: string;
+  cert?: string;
+  passphrase?: string;
+}
+
+/** What a worker may change of its site; a field that is absent stays as it is. */
+export interface ServerConfUpdate {
+  listen?: ListenRequest[];
+  defaultListen?: boolean;
+  cpuLen?: number;
+}
+
+/** Worker → master. */
+export type WorkerToMaster = {
+  /** The site's code has loaded and `started` has resolved: connections may come. */
+  ready: { params: null; result: null };
+  /** Boot failed; the worker exits after this. A notice. */
+  failed: { params: { error: WireError }; result: null };
+  updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };
+  /** To `master`, `daemon` or a worker's id. A socket may travel along. */
+  call: { params: Call & { to: string }; result: unknown };
+};
+
+/** Master → worker. */
+export type MasterToWorker = {
+  /**
+   * Takes no new connection from now on, finishes the old ones, runs `stopped`, exits. Answered at once; the
+   * end is the process's exit.
+   */
+  drain: { params: { limitMs: number }; result: null };
+  ping: { params: null; result: null };
+  call: { params: Call; result: unknown };
+};

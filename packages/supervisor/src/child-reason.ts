@@ -1,0 +1,50 @@
+// Says in one sentence and a few fields why a process ended or an attempt to have one failed.
+
+/** Why a process is no more. */
+export interface ChildReason {
+  /** What came first: the process ended by itself or as asked, or what made it be stopped, or never begin. */
+  readonly what: 'exit' | 'spawn-failed' | 'boot-limit' | 'drain-limit' | 'failed';
+  /** Exit code; null if a signal ended it or it never began. */
+  readonly code: number | null;
+  /** Signal that ended it, or null. */
+  readonly signal: string | null;
+  /** One sentence for people. */
+  readonly message: string;
+  /** What the system said about a spawn that failed. */
+  readonly error?: Error;
+}
+
+/** What made a living process be stopped, known before it ends. */
+export interface ChildFault {
+  readonly what: 'boot-limit' | 'drain-limit' | 'failed';
+  readonly message: string;
+}
+
+/** The reason for an end that was observed. */
+export function exitReason(code: number | null, signal: string | null, fault?: ChildFault): ChildReason {
+  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  if (fault === undefined) return { what: 'exit', code, signal, message: how };
+  return { what: fault.what, code, signal, message: `${fault.message}; ${how}` };
+}
+
+/** The reason for a process that never began. */
+export function spawnFailure(thrown: unknown): ChildReason {
+  const error = toError(thrown);
+  return {
+    what: 'spawn-failed',
+    code: null,
+    signal: null,
+    message: `could not be spawned: ${error.message}`,
+    error,
+  };
+}
+
+/** Whether the process left by itself with exit code 0. */
+export function isNormalEnd(reason: ChildReason): boolean {
+  return reason.what === 'exit' && reason.code === 0;
+}
+
+/** The thrown value as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,54 @@
+// Decides what follows when a child has ended: another one, rest, or giving up. Pure; terms of Erlang/OTP.
+import { checkCount, checkMs } from './option-range.js';
+
+/**
+ * Which ends call for another process: all (`permanent`), all but a normal one (`transient`), none (`temporary`).
+ * An end is normal if the process left by itself with exit code 0.
+ */
+export type RestartMode = 'permanent' | 'transient' | 'temporary';
+
+/** How often a child may be restarted. */
+export interface RestartPolicy {
+  /** Default `permanent`. */
+  mode: RestartMode;
+  /** Restarts allowed within `periodMs`; one more is giving up. 0 to 1000, default 10. */
+  intensity: number;
+  /**
+   * Milliseconds, default 60000. It must be longer than `intensity` restarts take with their backoff,
+   * or the child is restarted for ever at the backoff's cap.
+   */
+  periodMs: number;
+}
+
+/** Monotonic times of the restarts that still count, oldest first; never more than `intensity`. */
+export type RestartHistory = readonly number[];
+
+/** The verdict on an end, and the history to decide the next one with. */
+export interface RestartDecision {
+  verdict: 'respawn' | 'rest' | 'give-up';
+  history: RestartHistory;
+}
+
+/** Fills in the defaults. Throws `ERR_SUPERVISOR_OPTION` on a number out of range. */
+export function resolveRestartPolicy(given: Partial<RestartPolicy> = {}): RestartPolicy {
+  return {
+    mode: given.mode ?? 'permanent',
+    intensity: checkCount('restart.intensity', given.intensity ?? 10, 0, 1000),
+    periodMs: checkMs('restart.periodMs', given.periodMs ?? 60_000, 1),
+  };
+}
+
+/** What follows an end at `nowMs`. A restart counts for `periodMs`, its last millisecond included, as in OTP. */
+export function decideRestart(
+  policy: RestartPolicy,
+  history: RestartHistory,
+  normal: boolean,
+  nowMs: number,
+): RestartDecision {
+  const recent = history.filter((time) => nowMs - time <= policy.periodMs);
+  if (policy.mode === 'temporary' || (policy.mode === 'transient' && normal)) {
+    return { verdict: 'rest', history: recent };
+  }
+  if (recent.length >= policy.intensity) return { verdict: 'give-up', history: recent };
+  return { verdict: 'respawn', history: [...recent, nowMs] };
+}

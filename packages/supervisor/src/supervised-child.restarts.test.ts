@@ -1,0 +1,202 @@
+// What a slot does after its process has ended or could not be spawned.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bringTo, makeBench } from './bench.test.kit.js';
+import { FakeProcess } from './fake-os.test.kit.js';
+
+const IMMORTAL = { make: (number: number) => new FakeProcess(number, []) };
+
+void test('a storm is bounded by the policy, its gaps grow up to the cap, and it ends errored', () => {
+  const { child, os, spawnTimes, log } = makeBench({
+    restart: { intensity: 10, periodMs: 60_000 },
+    backoff: { baseMs: 100, factor: 2, capMs: 5000 },
+    make: (number) => {
+      const made = new FakeProcess(number);
+      os.setTimer(() => made.exit(1), 3, { ref: true });
+      return made;
+    },
+  });
+  child.start();
+  os.advance(60_000);
+  assert.equal(spawnTimes.length, 11);
+  const gaps = spawnTimes.slice(1).map((time, index) => time - 3 - (spawnTimes[index] ?? NaN));
+  assert.deepEqual(gaps, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000]);
+  assert.equal(child.state, 'errored');
+  assert.equal(child.restartCount, 10);
+  assert.equal(child.reason?.code, 1);
+  assert.equal(child.reason?.message, 'exited with code 1; gave up after 10 restarts within 60000 ms');
+  assert.deepEqual(log.slice(-3), ['exit 1', 'booting give-up errored', 'errored']);
+  os.advance(3_600_000);
+  assert.equal(spawnTimes.length, 11);
+  assert.deepEqual(os.pendingRefs, []);
+});
+
+void test('with the defaults a storm ends errored within a minute', () => {
+  const { child, os, spawnTimes } = makeBench({
+    make: (number) => {
+      const made = new FakeProcess(number);
+      os.setTimer(() => made.exit(1), 50, { ref: true });
+      return made;
+    },
+  });
+  child.start();
+  os.advance(60_000);
+  assert.equal(child.state, 'errored');
+  assert.equal(spawnTimes.length, 11);
+});
+
+void test('a process that ends before the spawn has returned is a storm like any other', () => {
+  const { child, os, spawnTimes } = makeBench({
+    restart: { intensity: 2 },
+    make: (number) => {
+      const made = new FakeProcess(number);
+      made.onExit = (callback) => callback(1, null);
+      return made;
+    },
+  });
+  child.start();
+  os.advance(60_000);
+  assert.equal(spawnTimes.length, 3);
+  assert.equal(child.state, 'errored');
+});
+
+void test('a start after giving up begins with a fresh history and the shortest delay', () => {
+  const bench = makeBench(IMMORTAL);
+  bringTo(bench, 'errored');
+  assert.equal(bench.child.start(), 'ok');
+  bench.current().exit(1);
+  assert.equal(bench.child.state, 'backoff');
+  const count = bench.processes.length;
+  bench.os.advance(99);
+  assert.equal(bench.processes.length, count);
+  bench.os.advance(1);
+  assert.equal(bench.processes.length, count + 1);
+});
+
+void test('a start during a backoff does not wait for its end, and there is one process', () => {
+  const bench = makeBench(IMMORTAL);
+  bringTo(bench, 'backoff');
+  assert.equal(bench.child.start(), 'ok');
+  assert.equal(bench.processes.length, 2);
+  bench.os.advance(20_000);
+  assert.equal(bench.processes.length, 2);
+});
+
+void test('a child that was ready long enough is restarted after the shortest delay again', () => {
+  const { child, os, current, spawnTimes } = makeBench({ backoff: { baseMs: 100, resetAfterMs: 1000 } });
+  child.start();
+  for (const readyMs of [0, 999, 1000]) {
+    child.markReady();
+    os.advance(readyMs);
+    current().exit(1);
+    os.advance(1000);
+    assert.equal(child.state, 'booting');
+  }
+  const gaps = [spawnTimes[1], spawnTimes[2], spawnTimes[3]].map((time) => time ?? NaN);
+  assert.deepEqual(gaps, [100, 1000 + 999 + 200, 1000 + 1999 + 1000 + 100]);
+});
+
+void test('a spawn that throws is a failed start: it is tried again by policy and never thrown at the owner', () => {
+  const { child, os, log, spawnTimes } = makeBench({
+    restart: { intensity: 1 },
+    make: () => {
+      throw Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
+    },
+  });
+  assert.equal(child.start(), 'ok');
+  assert.equal(child.state, 'backoff');
+  os.advance(60_000);
+  assert.equal(child.state, 'errored');
+  assert.equal(spawnTimes.length, 2);
+  assert.equal(child.reason?.what, 'spawn-failed');
+  assert.match(child.reason?.message ?? '', /^could not be spawned: spawn EAGAIN; gave up after 1 restarts/);
+  assert.deepEqual(log, [
+    'idle start booting',
+    'spawn-failed',
+    'booting respawn backoff',
+    'backoff retry booting',
+    'spawn-failed',
+    'booting give-up errored',
+    'errored',
+  ]);
+});
+
+void test('a spawn that reports an error later, without a pid, is a failed start, also while it is being stopped', async () => {
+  const { child, current, log } = makeBench({ make: () => new FakeProcess(undefined, []) });
+  child.start();
+  current().fail(new Error('spawn ENOENT'));
+  assert.equal(child.state, 'backoff');
+  child.start();
+  const stopped = child.stop();
+  current().fail(new Error('spawn ENOENT'));
+  assert.equal(await stopped, 'exited');
+  assert.equal(child.state, 'exited');
+  assert.ok(!log.some((line) => line.startsWith('exit ') || line.startsWith('spawned')), log.join('\n'));
+});
+
+void test('what an earlier process reports late does not touch the present one', () => {
+  const { child, os, current, processes, log } = makeBench();
+  child.start();
+  const first = current();
+  first.exit(1);
+  os.advance(100);
+  const before = [...log];
+  first.exit(1);
+  first.fail(new Error('channel closed'));
+  assert.equal(child.pid, 2);
+  assert.equal(processes.length, 2);
+  assert.deepEqual(log, before);
+});
+
+void test('a restart stops the process and spawns the next without delay, and does not count', () => {
+  const { child, os, current, processes, log } = makeBench({
+    restart: { mode: 'temporary', intensity: 0 },
+    ...IMMORTAL,
+  });
+  child.start();
+  child.markReady();
+  child.restart();
+  assert.deepEqual(current().received, ['ask']);
+  assert.equal(processes.length, 1);
+  current().exit(0);
+  os.advance(0);
+  assert.equal(processes.length, 2);
+  assert.equal(child.restartCount, 0);
+  assert.deepEqual(log.slice(3), [
+    'ready stop stopping',
+    'exit 0',
+    'stopping respawn backoff',
+    'backoff retry booting',
+    'spawned 2',
+  ]);
+});
+
+void test('a restart without a process is a start', () => {
+  for (const state of ['idle', 'backoff', 'errored', 'exited'] as const) {
+    const bench = makeBench(IMMORTAL);
+    bringTo(bench, state);
+    bench.child.restart();
+    assert.equal(bench.child.state, 'booting', state);
+  }
+});
+
+void test('of a stop and a restart the last one counts, and a restart now does not wait', async () => {
+  const last = makeBench(IMMORTAL);
+  last.child.start();
+  last.child.restart();
+  const stopped = last.child.stop();
+  last.current().exit(0);
+  assert.equal(await stopped, 'exited');
+  last.os.advance(60_000);
+  assert.equal(last.processes.length, 1);
+
+  const again = makeBench(IMMORTAL);
+  again.child.start();
+  const first = again.child.stop();
+  again.child.restart({ now: true });
+  assert.deepEqual(again.current().received, ['ask', 'SIGKILL']);
+  again.current().exit(null, 'SIGKILL');
+  assert.equal(await first, 'exited');
+  again.os.advance(0);
+  assert.equal(again.processes.length, 2);
+});

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { VhostError } from '@vhostd/protocol';
+import { selfSigned } from './fixtures/self-signed.test.kit.js';
+import type { SecureEntry } from './secure-contexts.js';
+import { SecureContexts } from './secure-contexts.js';
+
+const identity = selfSigned('a.test');
+const folder = mkdtempSync(join(tmpdir(), 'secure-contexts-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function fileOf(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function failureOf(...entries: SecureEntry[]): VhostError {
+  try {
+    void new SecureContexts(entries);
+  } catch (error) {
+    assert.ok(error instanceof VhostError);
+    assert.equal(error.code, 'ERR_TLS_KEY');
+    return error;
+  }
+  return assert.fail('the entries were accepted');
+}
+
+void describe('the contexts of ssl entries', () => {
+  void it('are read from PEM text or from files', () => {
+    const key = fileOf('good.key', identity.key);
+    const cert = fileOf('good.crt', identity.cert);
+    const contexts = new SecureContexts([{ host: 'a.test', key, cert }, identity]);
+    assert.deepEqual(contexts.fallback, identity);
+    assert.ok(contexts.find('A.test'));
+    assert.equal(contexts.find('b.test'), undefined);
+  });
+
+  void it('take an encrypted key with its passphrase', () => {
+    const key = createPrivateKey(identity.key)
+      .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' })
+      .toString();
+    const entry = { host: 'a.test', key, cert: identity.cert };
+    assert.ok(new SecureContexts([{ ...entry, passphrase: 'open' }]).find('a.test'));
+    assert.equal(failureOf({ ...entry, passphrase: 'wrong' }).info['field'], 'key');
+    assert.equal(failureOf(entry).info['field'], 'key');
+  });
+
+  void it('prefer the first of two entries with one host', () => {
+    const contexts = new SecureContexts([
+      { host: 'a.test', ...identity },
+      { host: 'A.TEST', ...selfSigned('a.test') },
+    ]);
+    assert.equal(contexts.find('a.test'), contexts.find('A.test'));
+    assert.deepEqual(contexts.fallback, identity);
+  });
+
+  void it('name the entry and the file that cannot be read', () => {
+    const file = join(folder, 'missing.key');
+    const { message, info } = failureOf(identity, { host: 'b.test', key: file, cert: identity.cert });
+    assert.deepEqual(info, { entry: 1, host: 'b.test', field: 'key', file });
+    assert.match(message, /^ssl entry 1 \(b\.test\), key from .*missing\.key: ENOENT/);
+  });
+
+  void it('name the file that holds no key or no certificate', () => {
+    const file = fileOf('bad.pem', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n');
+    assert.deepEqual(failureOf({ key: file, cert: identity.cert }).info, {
+      entry: 0,
+      host: '',
+      field: 'key',
+      file,
+    });
+    assert.deepEqual(failureOf({ key: identity.key, cert: file }).info, {
+      entry: 0,
+      host: '',
+      field: 'cert',
+      file,
+    });
+  });
+
+  void it('refuse a certificate of another key, and an empty list', () => {
+    const { message } = failureOf({ key: identity.key, cert: selfSigned('b.test').cert });
+    assert.match(message, /belongs to another key/);
+    assert.match(failureOf().message, /no ssl entry/);
+    assert.match(failureOf({ key: '', cert: identity.cert }).message, /is required/);
+  });
+
+  void it('never show key text in a message', () => {
+    const mangled = identity.key.replaceAll('-----', '');
+    const oneLine = mangled.replaceAll('\n', '').repeat(40);
+    for (const key of [mangled, oneLine]) {
+      const error = failureOf({ key, cert: identity.cert });
+      assert.ok(!JSON.stringify([error.message, error.info]).includes(mangled.slice(30, 60).trim()));
+    }
+  });
+});

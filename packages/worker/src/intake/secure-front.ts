@@ -1,0 +1,90 @@
+// TLS for a site whose own server speaks plain HTTP: ends TLS in this process with the keys of the site's 'ssl'
+// entries and gives the decrypted connections to the site's server, which treats them like all its others.
+import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { createServer } from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
+import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
+import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
+import type { AdoptedServer } from './adopt-server.js';
+import { adoptServer } from './adopt-server.js';
+import type { SecureEntry } from './secure-contexts.js';
+import { SecureContexts } from './secure-contexts.js';
+
+/**
+ * Creates the TLS side of `server`, which must be listening (adopted or not) for connections to be taken.
+ *
+ * The server's listeners, limits, timeouts and `close*` methods apply to the secure connections as to the plain
+ * ones, since its own code runs them: `req.socket` is a TLSSocket, 'connection' is emitted with it once the
+ * handshake is done, a failed handshake is a 'clientError' as with https. `getConnections`, `maxConnections` and
+ * the wait of `close` count secure connections from their first byte on. The handshake may last 120 s (Node's
+ * default); ALPN offers http/1.1.
+ * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
+ */
+export function createSecureFront(server: HttpServer, entries: readonly SecureEntry[]): SecureFront {
+  return new SecureFront(server, new SecureContexts(entries));
+}
+
+/** Ends TLS in front of a plain HTTP server. */
+export class SecureFront {
+  readonly #server: HttpServer;
+  readonly #tls: TlsServer;
+  readonly #intake: AdoptedServer;
+  readonly #account: ConnectionAccount;
+  #contexts: SecureContexts;
+  #count = 0;
+
+  constructor(server: HttpServer, contexts: SecureContexts) {
+    this.#server = server;
+    this.#contexts = contexts;
+    this.#account = accountOf(server, () => {
+      this.#count--;
+    });
+    this.#tls = createServer({
+      ...contexts.fallback,
+      ALPNProtocols: ['http/1.1'],
+      SNICallback: (name, callback) => callback(null, this.#contexts.find(name)),
+    });
+    this.#tls.on('drop', (data) => server.emit('drop', data));
+    this.#tls.on('secureConnection', (socket: TLSSocket) => server.emit('connection', socket));
+    this.#tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      if (!server.emit('clientError', error, socket)) socket.destroy(error);
+    });
+    // Never reported to anyone: `server` has the address.
+    this.#intake = adoptServer(this.#tls, { address: { address: '::', port: 443, family: 'IPv6' } });
+    // After the adoption, which watches the count of the server that it adopts.
+    shareAccounting(this.#tls, server);
+  }
+
+  /**
+   * Gives the server a connection whose `head` begins with a ClientHello, or has not sent anything yet. As
+   * AdoptedServer.inject: `undefined` when it was refused, and the handle is closed then. Returns the TCP socket
+   * under the TLS one.
+   */
+  inject(handle: TcpHandle, head: Buffer | undefined): Socket | undefined {
+    if (!this.#server.listening) {
+      handle.close();
+      return undefined;
+    }
+    const socket = this.#intake.inject(handle, head);
+    if (socket === undefined) return undefined;
+    this.#count++;
+    chargeTo(socket, this.#account);
+    return socket;
+  }
+
+  /**
+   * Takes new entries for connections to come; those that exist keep their certificate.
+   * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used: then nothing has changed.
+   */
+  update(entries: readonly SecureEntry[]): void {
+    const contexts = new SecureContexts(entries);
+    this.#tls.setSecureContext(contexts.fallback);
+    this.#contexts = contexts;
+  }
+
+  /** Open connections that came in through this front, the handshake included. */
+  connectionCount(): number {
+    return this.#count;
+  }
+}

@@ -1,0 +1,162 @@
+// A site under a master: takes connections, boots through its lifecycle, drains and leaves.
+import type { Server, Socket } from 'node:net';
+import { openParentLink, toWireError, VhostError } from '@vhostd/protocol';
+import type { Call, ListenRequest, NativeHandle, Passenger, ServerConfUpdate, WorkerIdentity } from '@vhostd/protocol';
+import type { UpdateResult } from './conf-sender.js';
+import { drainServer } from './drain.js';
+import { adoptServer } from './intake/adopt-server.js';
+import { Intake } from './intake/intake.js';
+import { listenInThisProcess } from './intake/other-listens.js';
+import type { SecureFront } from './intake/secure-front.js';
+import type { Lifecycle } from './lifecycle.js';
+import { MasterSide } from './master-side.js';
+import { checkNodeInternals } from './node/native-handle.js';
+import { loadSecureFront } from './secure.js';
+
+/** What the site needs of the {@link Worker} around it. */
+export interface SiteHost {
+  lifecycle: Lifecycle;
+  onDrain(): void;
+  onError(error: Error): void;
+  watchesSockets(): boolean;
+  onSocketError(error: Error): void;
+  answer(call: Call, handle: NativeHandle | undefined): Promise<unknown>;
+  /** Resolves when no conf update is on its way. */
+  confsSent(): Promise<void>;
+}
+
+export class ManagedSite {
+  readonly #identity: WorkerIdentity;
+  readonly #host: SiteHost;
+  readonly #master: MasterSide;
+  readonly #intake: Intake;
+  #server: Server | undefined;
+  #front: SecureFront | undefined;
+  #leaving: Promise<void> | undefined;
+
+  private constructor(identity: WorkerIdentity, host: SiteHost) {
+    const link = openParentLink();
+    if (link === undefined) {
+      throw new VhostError('ERR_LINK_OPEN', 'this process was told that it is a worker, but has no link to a master');
+    }
+    this.#identity = identity;
+    this.#host = host;
+    this.#master = new MasterSide(link, identity.callTimeoutMs);
+    this.#intake = new Intake(link, (socket) => this.#watch(socket));
+  }
+
+  /** Opens the link to the master of a worker that was just forked. */
+  static open(identity: WorkerIdentity, host: SiteHost): ManagedSite {
+    const broken = checkNodeInternals();
+    if (broken !== undefined) throw broken;
+    const site = new ManagedSite(identity, host);
+    site.#start();
+    return site;
+  }
+
+  /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
+  setServer(server: Server): void {
+    this.#server = server;
+    const [first] = this.#identity.listen;
+    const address = first?.ipaddress ?? '::';
+    const adopted = adoptServer(server, {
+      address: { address, port: first?.port ?? 0, family: address.includes(':') ? 'IPv6' : 'IPv4' },
+    });
+    this.#intake.setServer(adopted);
+    // Behind the rest of the site's synchronous loading.
+    setImmediate(() => {
+      this.#boot().catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  /** Sends an update to the master. Keys and passphrases stay here. */
+  async update(update: ServerConfUpdate): Promise<UpdateResult> {
+    const { listen } = update;
+    if (listen !== undefined && this.#server !== undefined) await this.#loadKeys(this.#server, listen);
+    const outgoing = listen === undefined ? update : { ...update, listen: listen.map(withoutKeys) };
+    return await this.#master.peer.request('updateServerConf', outgoing);
+  }
+
+  async call(
+    to: string,
+    name: string,
+    params: unknown,
+    options: { timeoutMs: number | undefined; packed: { passenger: Passenger; head: string } | undefined },
+  ): Promise<unknown> {
+    const timeoutMs = options.timeoutMs ?? this.#identity.callTimeoutMs;
+    const call: Call & { to: string } = { to, name, params, timeoutMs };
+    if (options.packed === undefined) return await this.#master.peer.request('call', call, { timeoutMs });
+    call.socketHead = options.packed.head;
+    return await this.#master.peer.request('call', call, { timeoutMs, passenger: options.packed.passenger });
+  }
+
+  #start(): void {
+    listenInThisProcess();
+    const { peer } = this.#master;
+    peer.handle('ping', () => null);
+    peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
+    peer.handle('drain', (params) => {
+      const limitMs = (params as { limitMs: number }).limitMs;
+      void this.#leave(limitMs);
+      return null;
+    });
+    this.#master.start({
+      onConnection: (frame) => this.#intake.receive(frame),
+      onEnd: () => void this.#leave(this.#identity.drainTimeoutMs),
+    });
+  }
+
+  async #boot(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    await this.#loadKeys(server, this.#identity.listen);
+    await this.#host.lifecycle.start();
+    await this.#host.confsSent();
+    await this.#master.peer.request('ready', null);
+  }
+
+  #fail(error: unknown): void {
+    console.error(error);
+    this.#master.peer.notify('failed', { error: toWireError(error) });
+    process.exitCode = 1;
+    // The notice is written at once where the pipe has room; a turn later the process may go.
+    setImmediate(() => process.exit(1));
+  }
+
+  async #loadKeys(server: Server, listen: readonly ListenRequest[]): Promise<void> {
+    const secure = listen.filter((entry) => entry.type === 'ssl');
+    if (secure.length === 0) return;
+    this.#front = await loadSecureFront(server, secure, this.#front);
+    this.#intake.setSecureFront(this.#front);
+  }
+
+  /** Finishes what is open, runs `stopped`, leaves. The first call decides on the limit. */
+  #leave(limitMs: number): Promise<void> {
+    this.#leaving ??= this.#drainAndExit(limitMs);
+    return this.#leaving;
+  }
+
+  async #drainAndExit(limitMs: number): Promise<void> {
+    this.#host.onDrain();
+    if (this.#server !== undefined) await drainServer(this.#server, limitMs);
+    try {
+      await this.#host.lifecycle.stop();
+    } catch (error) {
+      this.#host.onError(error instanceof Error ? error : new Error(String(error)));
+      process.exitCode = 1;
+    }
+    this.#master.close();
+    if (process.connected) process.disconnect();
+    process.exit();
+  }
+
+  #watch(socket: Socket): void {
+    if (!this.#host.watchesSockets()) return;
+    socket.on('error', (error) => this.#host.onSocketError(error));
+  }
+}
+
+function withoutKeys(entry: ListenRequest): ListenRequest {
+  const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;
+  return rest;
+}

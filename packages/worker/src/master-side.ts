@@ -1,0 +1,54 @@
+// A worker's side of its master: the link, what the master asks, the connections that it hands over.
+import cluster from 'node:cluster';
+import { FrameKind, Peer, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import type { Frame, Link, LinkEnd, MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+
+/** Frames that are connections go one way, messages the other. */
+export interface MasterSideOptions {
+  onConnection: (frame: Frame) => void;
+  /** The master is gone. */
+  onEnd: (end: LinkEnd) => void;
+}
+
+export class MasterSide {
+  readonly peer: Peer<WorkerToMaster, MasterToWorker>;
+  readonly #link: Link;
+
+  constructor(link: Link, callTimeoutMs: number) {
+    this.#link = link;
+    this.peer = new Peer(link, { timeoutMs: callTimeoutMs, onViolation: () => link.close() });
+  }
+
+  start({ onConnection, onEnd }: MasterSideOptions): void {
+    // A worker of node:cluster exits as soon as its channel is gone. Ours finishes its requests first.
+    cluster.worker?.on('disconnect', () => {
+      if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
+    });
+    // Output of a worker goes to pipes that the master reads; a dead master must not kill the worker.
+    process.stdout.on('error', () => undefined);
+    process.stderr.on('error', () => undefined);
+    this.#link.start({
+      onFrame: (frame) => {
+        if (frame.kind === FrameKind.connection) onConnection(frame);
+        else if (frame.kind === FrameKind.message) this.peer.receive(frame);
+        else frame.handle?.close();
+      },
+      onEnd: (end) => {
+        this.peer.end(new VhostError('ERR_CALL_LOST', 'the master is gone'));
+        onEnd(end);
+      },
+    });
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+}
+
+/** Who this worker is, from its environment; `undefined` when no master of ours has forked it. */
+export function readIdentity(): WorkerIdentity | undefined {
+  const text = process.env[WORKER_VARIABLE];
+  delete process.env[WORKER_VARIABLE];
+  if (text === undefined) return undefined;
+  return JSON.parse(text) as WorkerIdentity;
+}

@@ -1,0 +1,19 @@
+// Takes the libuv handle out of a net.Socket. Undocumented: `_handle`, its `readStop` and `onread`.
+// Checked on Node 20.20, 22.23, 24.21 and 26.10; standalone.test.ts fails where one of them changes.
+import type { Socket } from 'node:net';
+import type { NativeHandle } from '@vhostd/protocol';
+
+/**
+ * Stops a socket at once and returns its handle; the socket is destroyed without closing the connection. Nothing
+ * that the kernel has is lost; what the socket had already read must be taken from it before.
+ */
+export function giveUpHandle(socket: Socket): NativeHandle | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null || !('readStop' in handle)) return undefined;
+  const native = handle as NativeHandle;
+  native.readStop();
+  native.onread = () => undefined;
+  Reflect.set(socket, '_handle', null);
+  socket.destroy();
+  return native;
+}
