@@ -1,5 +1,5 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
-import { chooseLink, VhostError } from '@vhostd/protocol';
+import { chooseLink } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, ListeningInfo, MasterStatus, ReloadResult, WireError } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
@@ -11,10 +11,10 @@ import type { DaemonPeer } from './daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';
-import { SiteLogs } from './logs/site-logs.js';
 import { Reception } from './reception.js';
 import { Router } from './routing/router.js';
-import { Site } from './sites/site.js';
+import type { Site } from './sites/site.js';
+import { Sites } from './sites/sites.js';
 import { Workforce } from './sites/workforce.js';
 
 /** The events of a {@link Master}. */
@@ -37,8 +37,7 @@ export interface RunResult {
 
 /** One a process: accepts connections and hands each to a worker of its site. */
 export class Master extends EventEmitter<MasterEvents> {
-  readonly #sites = new Map<string, Site>();
-  readonly #logs = new Map<string, SiteLogs>();
+  readonly #sites: Sites;
   readonly #registry: ListenerRegistry;
   readonly #router: Router<Site>;
   readonly #reception: Reception;
@@ -49,6 +48,7 @@ export class Master extends EventEmitter<MasterEvents> {
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
   #handoff: MasterStatus['handoff'] = { type: 'pipe' };
+  #confSource: (() => Promise<MasterConf>) | undefined;
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -79,14 +79,11 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#registry.setSource(this.#daemon);
     this.#router = new Router(this.#registry);
     this.#updates = new ConfUpdates(this.#router);
-    this.#calls = new Calls({
-      daemon: () => this.#daemon,
-      worker: (workerId) => this.#workers().find((slot) => slot.workerId === workerId && slot.ready)?.worker,
-    });
     this.#workforce = new Workforce({
       linkType: () => this.#handoff.type,
-      logsOf: (siteId) => this.#logs.get(siteId),
-      onUpdate: (siteId, slot, params) => this.#updates.fromWorker(this.#siteOf(siteId), slot, params),
+      headMaxBytes: () => this.#conf.limits.headMaxBytes,
+      logsOf: (siteId) => this.#sites.logsOf(siteId),
+      onUpdate: (siteId, slot, params) => this.#updates.fromWorker(this.#sites.get(siteId), slot, params),
       onCall: (workerId, params, context) => this.#calls.fromWorker(workerId, params, context),
       onAccepted: (count) => {
         reception.counts.handedOff += count;
@@ -94,7 +91,20 @@ export class Master extends EventEmitter<MasterEvents> {
       onViolation: () => {
         reception.counts.violations += 1;
       },
-      log: this.#log,
+      log: () => this.#log,
+    });
+    this.#sites = new Sites((siteId) => ({
+      workers: this.#workforce.of(siteId),
+      commit: (changed, next) => this.#updates.commit(changed, next),
+      giveUp: (connection) => reception.giveUp(connection),
+      onGivenAgain: () => {
+        reception.counts.handedOffAgain += 1;
+      },
+      onChange: () => undefined,
+    }));
+    this.#calls = new Calls({
+      daemon: () => this.#daemon,
+      worker: (workerId) => this.#sites.findWorker(workerId)?.worker,
     });
     this.#answerDaemon();
     setImmediate(() => this.emit('loadend'));
@@ -119,24 +129,13 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
-    const known = this.#sites.get(conf.siteId);
-    if (known !== undefined) return known.setWanted(conf);
-    const site = new Site(conf, {
-      workers: this.#workforce.of(conf.siteId),
-      commit: (changed, next) => this.#updates.commit(changed, next),
-      giveUp: (connection) => this.#reception.giveUp(connection),
-      onGivenAgain: () => {
-        this.#reception.counts.handedOffAgain += 1;
-      },
-      onChange: () => undefined,
-    });
-    this.#sites.set(conf.siteId, site);
-    const { logOutput, logError, logAll } = conf;
-    this.#logs.set(
-      conf.siteId,
-      new SiteLogs({ ...(logOutput && { logOutput }), ...(logError && { logError }), ...(logAll && { logAll }) }),
-    );
-    if (this.#running !== undefined) void this.#startSite(site);
+    const added = this.#sites.load(conf);
+    if (added !== undefined && this.#running !== undefined) void this.#startSite(added);
+  }
+
+  /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
+  setConfSource(load: () => Promise<MasterConf>): void {
+    this.#confSource = load;
   }
 
   /** Opens the listeners and starts every site. Resolves when each is published or has failed; never rejects. */
@@ -147,17 +146,44 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /**
    * Replaces the workers of one site, or of all, by new ones of the code that is on disk now, without losing a
-   * connection. While a site boots it joins that boot. Never rejects.
+   * connection. While a site boots it joins that boot.
+   * @throws {VhostError} ERR_SITE_UNKNOWN.
    */
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
-    const sites = siteId === undefined ? [...this.#sites.values()] : [this.#siteOf(siteId)];
+    const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
     return { sites: await Promise.all(sites.map((site) => site.reload())) };
+  }
+
+  /**
+   * {@link reLoadSite} with the conf as it is now at its source: new sites start, sites that are gone stop.
+   * @throws {VhostError} ERR_CONF_*: nothing has changed. ERR_SITE_UNKNOWN.
+   */
+  async reloadConf(siteId?: string): Promise<ReloadResult> {
+    if (this.#confSource === undefined) return await this.reLoadSite(siteId);
+    const conf = await this.#confSource();
+    const known = this.#sites.list();
+    const named = new Map(conf.sites.map((site) => [site.siteId, site]));
+    if (siteId !== undefined) {
+      const site = named.get(siteId);
+      if (site !== undefined) this.loadSiteConf(site);
+      return await this.reLoadSite(siteId);
+    }
+    this.configure(conf);
+    for (const site of conf.sites) this.#sites.load(site);
+    const kept = known.filter((site) => named.has(site.siteId));
+    const added = this.#sites.list().filter((site) => !known.includes(site));
+    const started = added.map(async (site) => {
+      const failure = await this.#startSite(site);
+      return { siteId: site.siteId, generation: site.generation, ok: failure === undefined, ...failure };
+    });
+    for (const site of known) if (!named.has(site.siteId)) void this.#removeSite(site);
+    return { sites: await Promise.all([...kept.map((site) => site.reload()), ...started]) };
   }
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
     this.#stopping ??= this.#stop(now);
-    if (now) for (const site of this.#sites.values()) void site.stop(true);
+    if (now) for (const site of this.#sites.list()) void site.stop(true);
     return this.#stopping;
   }
 
@@ -166,7 +192,7 @@ export class Master extends EventEmitter<MasterEvents> {
     return {
       pid: process.pid,
       listeners: this.#registry.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: [...this.#sites.values()].map((site) => site.status(hostsOf(site.conf))),
+      sites: this.#sites.list().map((site) => site.status(hostsOf(site.conf))),
       handoff: this.#handoff,
       counts: this.#reception.counts,
     };
@@ -208,7 +234,7 @@ export class Master extends EventEmitter<MasterEvents> {
   async #run(): Promise<RunResult> {
     this.#handoff = await chooseLink(this.#conf.handoff);
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
-    const results = await Promise.all([...this.#sites.values()].map((site) => this.#startSite(site)));
+    const results = await Promise.all(this.#sites.list().map((site) => this.#startSite(site)));
     const failures = results.filter((failure) => failure !== undefined);
     this.#daemon?.notify('loaded', { failures });
     return { failures };
@@ -229,11 +255,11 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #stop(now: boolean): Promise<void> {
-    const sites = [...this.#sites.values()];
+    const sites = this.#sites.list();
     await Promise.all(sites.map((site) => this.#router.remove(site)));
     this.#reception.close();
     await Promise.all(sites.map((site) => site.stop(now)));
-    await Promise.all([...this.#logs.values()].map((logs) => logs.close()));
+    await Promise.all(sites.map((site) => this.#sites.remove(site)));
     process.exit();
   }
 
@@ -244,7 +270,7 @@ export class Master extends EventEmitter<MasterEvents> {
     daemon.handle('ping', () => null);
     daemon.handle('reload', (params) => {
       const siteId: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'siteId') : undefined;
-      return this.reLoadSite(typeof siteId === 'string' ? siteId : undefined);
+      return this.reloadConf(typeof siteId === 'string' ? siteId : undefined);
     });
     daemon.handle('stop', (params) => {
       void this.stop(typeof params === 'object' && params !== null && Reflect.get(params, 'now') === true);
@@ -253,15 +279,10 @@ export class Master extends EventEmitter<MasterEvents> {
     daemon.handle('call', (params, context) => this.#calls.fromDaemon(params, context));
   }
 
-  #siteOf(siteId: string): Site {
-    const site = this.#sites.get(siteId);
-    if (site !== undefined) return site;
-    const known = [...this.#sites.keys()].join(', ');
-    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, { info: { siteId } });
-  }
-
-  #workers(): ReturnType<Site['slots']> {
-    return [...this.#sites.values()].flatMap((site) => site.slots());
+  async #removeSite(site: Site): Promise<void> {
+    await this.#router.remove(site);
+    await site.stop(false);
+    await this.#sites.remove(site);
   }
 
   #report(event: 'server::error' | 'error', thrown: unknown): void {

@@ -9,6 +9,7 @@ const { values } = parseArgs({ options: { config: { type: 'string', default: 'vh
 master.on('loadend', () => {
   loadConf(values.config).then(
     (conf) => {
+      master.setConfSource(() => loadConf(values.config));
       master.configure(conf);
       for (const site of conf.sites) master.loadSiteConf(site);
       return master.serverRun();

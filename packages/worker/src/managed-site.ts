@@ -16,6 +16,8 @@ import { loadSecureFront } from './secure.js';
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
   lifecycle: Lifecycle;
+  /** Takes a server of the site that begins to listen as the site's server; false when it has one. */
+  claim(server: Server): boolean;
   onDrain(): void;
   onError(error: Error): void;
   watchesSockets(): boolean;
@@ -91,7 +93,10 @@ export class ManagedSite {
   }
 
   #start(): void {
-    listenInThisProcess();
+    listenInThisProcess((server) => this.#host.claim(server));
+    // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => void this.#leave(this.#identity.drainTimeoutMs));
     const { peer } = this.#master;
     peer.handle('ping', () => null);
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));

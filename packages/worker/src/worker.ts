@@ -12,6 +12,8 @@ import type {
 import { EventEmitter } from 'eventemitter3';
 import { ConfSender } from './conf-sender.js';
 import type { UpdateResult } from './conf-sender.js';
+import type { Logger } from 'pino';
+import { createWorkerLogger } from './worker-logger.js';
 import { Lifecycle } from './lifecycle.js';
 import type { LifecycleHooks } from './lifecycle.js';
 import { ManagedSite } from './managed-site.js';
@@ -47,12 +49,14 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #standalone: Standalone | undefined;
   readonly #confs: ConfSender;
   #server: ConfigurableServer | undefined;
+  #log: Logger | undefined;
 
   constructor(identity: WorkerIdentity | undefined) {
     super();
     this.#identity = identity;
     const host = {
       lifecycle: this.#lifecycle,
+      claim: (server: Server): boolean => this.#claim(server),
       onDrain: (): void => void this.emit('drain'),
       onError: (error: Error): void => this.#report(error),
       watchesSockets: (): boolean => this.listenerCount('socket::error') > 0,
@@ -88,7 +92,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /**
    * The site's server: http, https, http2, tls or net. Set it once, while the site loads; under a master the site
-   * is published after that. `setConfig(conf)` is added to it, which sets the timeouts and limits that `conf`
+   * is published after that. A site that sets none gets its first HTTP server that calls `listen`. `setConfig(conf)` is added to it, which sets the timeouts and limits that `conf`
    * names.
    * @throws {VhostError} ERR_SERVER_MISSING when it is read before it was set, ERR_SERVER_SET when it is set twice.
    */
@@ -106,6 +110,15 @@ export class Worker extends EventEmitter<WorkerEvents> {
     }
     this.#server = applyServerConfig(server);
     this.#managed?.setServer(server);
+  }
+
+  /**
+   * A pino logger that names site, worker and pid in each line and writes JSON to stdout, which the master puts into
+   * the site's `logOutput` and `logAll`. Loaded at first use; level `info`, or what `LOG_LEVEL` says.
+   */
+  get log(): Logger {
+    this.#log ??= createWorkerLogger({ siteId: this.siteId, workerId: this.id });
+    return this.#log;
   }
 
   /** Whether {@link server} has been set. */
@@ -176,6 +189,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Answers what the daemon's code calls with `callWorker`. */
   onDaemonCall(name: string, handler: CallHandler): void {
     this.#daemonCalls.handle(name, handler);
+  }
+
+  /** A site that knows nothing of vhostd: its first HTTP server that listens is the site's server. */
+  #claim(server: Server): boolean {
+    if (this.#server !== undefined || server.listenerCount('request') === 0) return false;
+    this.server = server;
+    return true;
   }
 
   async #update(update: ServerConfUpdate): Promise<UpdateResult> {

@@ -6,7 +6,7 @@ import { isAlive } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 
 /**
- * One process's view of the chain in a directory of its own.
+ * One process's view of the chain in a directory of its own, which it creates in one that exists.
  *
  * symlink(2) creates the link together with what it names and fails if that number exists. So a claim is never seen
  * half made, and the right to follow a dead holder number N belongs to the one that creates N + 1. Numbers never go
@@ -88,7 +88,7 @@ export class ClaimChain {
 
   /** False if that number exists already. */
   #append(number: number, target: string): boolean {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#createDirectory();
     try {
       symlinkSync(target, this.#linkOf(number));
       return true;
@@ -96,6 +96,14 @@ export class ClaimChain {
       const code = codeOf(error);
       if (code === 'EEXIST' || code === 'ENOENT') return false;
       throw error;
+    }
+  }
+
+  #createDirectory(): void {
+    try {
+      mkdirSync(this.#directory, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
     }
   }
 

@@ -105,7 +105,9 @@ void describe('createRunDir', () => {
     assert.throws(() => createRunDir(resolveRunDir(path.join(file, 'below'))), {
       code: 'ERR_RUN_DIR_FAILED',
     });
-    assert.throws(() => createRunDir(resolveRunDir('/proc/vhostd')), { code: 'ERR_RUN_DIR_FAILED' });
+    for (const impossible of ['/proc/vhostd', '/proc/vhostd/run/deep']) {
+      assert.throws(() => createRunDir(resolveRunDir(impossible)), { code: 'ERR_RUN_DIR_FAILED' });
+    }
   });
 
   void it(

@@ -50,10 +50,9 @@ export function resolveRunDir(given?: string, environment: RunDirEnvironment = t
 export function createRunDir(runDir: RunDir): void {
   const directory = runDir.path;
   try {
-    mkdirSync(path.dirname(directory), { recursive: true, mode: 0o700 });
-    mkdirSync(directory, { mode: 0o700 });
+    makeDirectory(directory);
   } catch (error) {
-    if (!isFound(error)) throw failed(directory, error);
+    throw failed(directory, error);
   }
   const status = look(directory);
   const reason = whyUnsafe(status);
@@ -64,6 +63,27 @@ export function createRunDir(runDir: RunDir): void {
   }
   // Also where the umask took bits from a new directory.
   if ((status.mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
+}
+
+/** Not mkdir's `recursive`: where a directory exists that takes no entries (/proc), Node 20 to 26 try for ever. */
+function makeDirectory(directory: string): void {
+  if (tryMakeDirectory(directory)) return;
+  const parent = path.dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  mkdirSync(directory, { mode: 0o700 });
+}
+
+/** False if what is above it is missing. */
+function tryMakeDirectory(directory: string): boolean {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return true;
+    if (code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 function look(directory: string): Stats {
@@ -98,10 +118,6 @@ function thisProcess(): RunDirEnvironment {
     home: homedir(),
     ownerOf: (directory) => statSync(directory, { throwIfNoEntry: false })?.uid,
   };
-}
-
-function isFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
 }
 
 function failed(directory: string, cause: unknown): VhostError {

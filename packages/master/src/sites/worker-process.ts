@@ -41,6 +41,8 @@ export interface WorkerSpawn {
   linkType: LinkType;
   /** The module that each worker loads before its site's code. */
   preload: string;
+  /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
+  headMaxBytes: number;
   /** Absolute path of what the worker runs, with every symbolic link resolved. */
   workerFile: string;
 }
@@ -146,7 +148,7 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
   cluster.setupPrimary({
     exec: spawn.workerFile,
     args: [...conf.workerArgs],
-    execArgv: ['--require', spawn.preload, ...execArgv],
+    execArgv: ['--require', spawn.preload, `--max-http-header-size=${spawn.headMaxBytes}`, ...execArgv],
     cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',

@@ -10,12 +10,13 @@ import { WorkerProcess } from './worker-process.js';
 /** What the workforce needs of the master. */
 export interface WorkforceHost {
   linkType(): LinkType;
+  headMaxBytes(): number;
   logsOf(siteId: string): SiteLogs | undefined;
   onUpdate(siteId: string, slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
   onCall(workerId: string, params: unknown, context: RequestContext): Promise<unknown>;
   onAccepted(count: number): void;
   onViolation(siteId: string): void;
-  readonly log: Logger;
+  log(): Logger;
 }
 
 export class Workforce {
@@ -38,7 +39,7 @@ export class Workforce {
       onHandBack: (_slot: Slot, frame: Frame) => frame.handle?.close(),
       onViolation: (slot, detail) => {
         host.onViolation(siteId);
-        host.log.warn({ event: 'worker.violation', siteId, workerId: slot.workerId, detail });
+        host.log().warn({ event: 'worker.violation', siteId, workerId: slot.workerId, detail });
       },
     };
   }
@@ -56,7 +57,8 @@ export class Workforce {
       drainTimeoutMs: conf.drainTimeoutMs,
     };
     const worker = new WorkerProcess(
-      { conf, identity, linkType: this.#host.linkType(), preload: this.#preload, workerFile: workerFileOf(conf) },
+      { conf, identity, linkType: this.#host.linkType(), preload: this.#preload,
+        headMaxBytes: this.#host.headMaxBytes(), workerFile: workerFileOf(conf) },
       events,
     );
     const { stdout, stderr } = worker.process;
@@ -66,7 +68,7 @@ export class Workforce {
       stdout?.resume();
       stderr?.resume();
     }
-    this.#host.log.info({ event: 'worker.spawned', siteId, workerId: identity.workerId, pid: worker.process.pid, generation });
+    this.#host.log().info({ event: 'worker.spawned', siteId, workerId: identity.workerId, pid: worker.process.pid, generation });
     return worker;
   }
 }

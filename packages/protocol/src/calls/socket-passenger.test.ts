@@ -84,7 +84,7 @@ void describe('packSocket', () => {
     const { passenger } = packSocket(accepted);
     passenger.release();
     passenger.release();
-    await once(client.resume(), 'close');
+    await once(client.resume(), 'end');
   });
 
   void it('refuses a socket that is closed, and one that decodes what it reads', async () => {
@@ -196,7 +196,7 @@ function readUntil(socket: Socket, byteCount: number): Promise<string> {
 async function bytesOf(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await once(socket, 'end');
+  await once(socket.resume(), 'end');
   return Buffer.concat(chunks);
 }
 

@@ -2,14 +2,16 @@
 // an admin port, a Unix socket) and its datagram sockets are its own business: here they bind in this process.
 import cluster from 'node:cluster';
 import { Socket } from 'node:dgram';
+import type { Server } from 'node:net';
 import { hookClusterListen, listenAttempt, listenHere } from '../node/native-handle.js';
 
 /**
  * From here on every `listen` and `bind` in this cluster worker binds as it would in a process of its own;
  * a port that is taken gives EADDRINUSE. A server that is adopted, closed or told to listen again before the
- * next tick binds nothing. In a process that is not a cluster worker nothing changes. Returns the undo.
+ * next tick binds nothing, and so does one that `claim` takes. In a process that is not a cluster worker nothing
+ * changes. Returns the undo.
  */
-export function listenInThisProcess(): () => void {
+export function listenInThisProcess(claim: (server: Server) => boolean = () => false): () => void {
   if (!cluster.isWorker) return () => undefined;
   const unhook = hookClusterListen((server, query) => {
     // A path (port -1) binds at once, since `listen` sets its mode right after.
@@ -19,7 +21,8 @@ export function listenInThisProcess(): () => void {
     }
     const attempt = listenAttempt(server);
     process.nextTick(() => {
-      if (!server.listening && listenAttempt(server) === attempt) listenHere(server, query);
+      if (server.listening || listenAttempt(server) !== attempt || claim(server)) return;
+      listenHere(server, query);
     });
   });
   const unbind = bindExclusively();

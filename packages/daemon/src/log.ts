@@ -1,0 +1,23 @@
+// The daemon's own log: one JSON object a line on stderr, an event and its fields.
+import { VhostError } from '@vhostd/protocol';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+
+/** Least severe level that is logged; `silent` logs nothing. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** The levels, least severe first. */
+export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** @throws {VhostError} ERR_DAEMON_OPTION for a level that is none. */
+export function createLog(level: LogLevel): Logger {
+  if (!LOG_LEVELS.includes(level)) {
+    throw new VhostError('ERR_DAEMON_OPTION', `logLevel '${level}' is none of ${LOG_LEVELS.join(', ')}`, {
+      info: { option: 'logLevel', value: level },
+    });
+  }
+  const destination = pino.destination({ fd: 2, sync: true });
+  // A full disk or a reader that is gone must not end the daemon; what can't be written is lost.
+  destination.on('error', () => undefined);
+  return pino({ name: 'vhostd-daemon', level }, destination);
+}

@@ -1,0 +1,81 @@
+// All sites of the master, by id, each with its log files.
+import { VhostError } from '@vhostd/protocol';
+import type { SiteConf } from '../conf/site-conf.js';
+import { SiteLogs } from '../logs/site-logs.js';
+import { Site } from './site.js';
+import type { SiteHost } from './site.js';
+import type { Slot } from './slot.js';
+
+interface Entry {
+  site: Site;
+  logs: SiteLogs;
+  /** The log files that `logs` writes, to tell whether a new conf names others. */
+  files: string;
+}
+
+export class Sites {
+  readonly #entries = new Map<string, Entry>();
+  readonly #hostOf: (siteId: string) => SiteHost;
+
+  constructor(hostOf: (siteId: string) => SiteHost) {
+    this.#hostOf = hostOf;
+  }
+
+  /** Adds a site, which is returned, or gives a known one the conf that its next reload takes up. */
+  load(conf: SiteConf): Site | undefined {
+    const known = this.#entries.get(conf.siteId);
+    const files = JSON.stringify([conf.logOutput, conf.logError, conf.logAll]);
+    if (known === undefined) {
+      const site = new Site(conf, this.#hostOf(conf.siteId));
+      this.#entries.set(conf.siteId, { site, logs: openLogs(conf), files });
+      return site;
+    }
+    known.site.setWanted(conf);
+    if (known.files === files) return undefined;
+    // Workers that run keep writing where they did: the old files close with the last of them.
+    known.logs = openLogs(conf);
+    known.files = files;
+    return undefined;
+  }
+
+  list(): Site[] {
+    return [...this.#entries.values()].map(({ site }) => site);
+  }
+
+  /** @throws {VhostError} ERR_SITE_UNKNOWN. */
+  get(siteId: string): Site {
+    const entry = this.#entries.get(siteId);
+    if (entry !== undefined) return entry.site;
+    const known = [...this.#entries.keys()].join(', ') || 'none';
+    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, { info: { siteId } });
+  }
+
+  logsOf(siteId: string): SiteLogs | undefined {
+    return this.#entries.get(siteId)?.logs;
+  }
+
+  /** The running worker of this id, in whatever site. */
+  findWorker(workerId: string): Slot | undefined {
+    for (const { site } of this.#entries.values()) {
+      const found = site.slots().find((slot) => slot.workerId === workerId && slot.ready);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Forgets a site that has been stopped, and closes its logs. */
+  async remove(site: Site): Promise<void> {
+    const entry = this.#entries.get(site.siteId);
+    if (entry?.site !== site) return;
+    this.#entries.delete(site.siteId);
+    await entry.logs.close();
+  }
+}
+
+function openLogs({ logOutput, logError, logAll }: SiteConf): SiteLogs {
+  return new SiteLogs({
+    ...(logOutput === undefined ? {} : { logOutput }),
+    ...(logError === undefined ? {} : { logError }),
+    ...(logAll === undefined ? {} : { logAll }),
+  });
+}
