@@ -1,5 +1,12 @@
 // Calls between the code of the processes' users, as far as they pass through the master.
-import { callArguments, CallRegistry, packSocket, parseCall, VhostError, withCallback } from '@vhostd/protocol';
+import {
+  callArguments,
+  CallRegistry,
+  packSocket,
+  parseCall,
+  VhostError,
+  withCallback,
+} from '@vhostd/protocol';
 import type {
   Call,
   CallHandler,
@@ -56,7 +63,12 @@ export class Calls {
     return await this.#forward(call.workerId, call, context.handle);
   }
 
-  async #callOut(to: string, name: string, params: unknown, options: ReturnType<typeof callArguments>['options']): Promise<unknown> {
+  async #callOut(
+    to: string,
+    name: string,
+    params: unknown,
+    options: ReturnType<typeof callArguments>['options'],
+  ): Promise<unknown> {
     const { socket, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const call: Call = { name, params, timeoutMs, from: 'master' };
     if (socket === undefined) return await this.#send(to, call, undefined);
@@ -96,7 +108,8 @@ function parsed(received: unknown, context: RequestContext): Call {
 }
 
 function targetOf(received: unknown): string {
-  const to: unknown = typeof received === 'object' && received !== null ? Reflect.get(received, 'to') : undefined;
+  const to: unknown =
+    typeof received === 'object' && received !== null ? Reflect.get(received, 'to') : undefined;
   return typeof to === 'string' ? to : 'master';
 }
 

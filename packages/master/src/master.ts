@@ -1,6 +1,14 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { chooseLink } from '@vhostd/protocol';
-import type { CallCallback, CallHandler, CallOptions, ListeningInfo, MasterStatus, ReloadResult, WireError } from '@vhostd/protocol';
+import type {
+  CallCallback,
+  CallHandler,
+  CallOptions,
+  ListeningInfo,
+  MasterStatus,
+  ReloadResult,
+  WireError,
+} from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
 import { ConfUpdates } from './sites/conf-updates.js';
@@ -57,7 +65,8 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#daemon = connectDaemon(() => void this.stop());
     this.#reception = new Reception(this.#conf.limits, {
       lookup: (key, host) => this.#router.lookup(key, host),
-      onAcceptError: (listener, errno) => this.#log.error({ event: 'accept.failed', key: listener.key, errno }),
+      onAcceptError: (listener, errno) =>
+        this.#log.error({ event: 'accept.failed', key: listener.key, errno }),
       onListenerError: (_listener, error) => this.#report('server::error', error),
       onRefused: (listener, status, reason) =>
         this.#log.debug({ event: 'connection.refused', key: listener.key, status, reason }),
@@ -201,7 +210,13 @@ export class Master extends EventEmitter<MasterEvents> {
   /** Calls a handler that a worker's code set with `onMasterCall`. */
   callWorker(workerId: string, name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
   callWorker(workerId: string, name: string, params: unknown, callback: CallCallback<unknown>): void;
-  callWorker(workerId: string, name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
+  callWorker(
+    workerId: string,
+    name: string,
+    params: unknown,
+    options: CallOptions,
+    callback: CallCallback<unknown>,
+  ): void;
   callWorker(workerId: string, name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
     return this.#calls.call(workerId, name, params, rest);
   }
@@ -269,7 +284,8 @@ export class Master extends EventEmitter<MasterEvents> {
     daemon.handle('status', () => this.status());
     daemon.handle('ping', () => null);
     daemon.handle('reload', (params) => {
-      const siteId: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'siteId') : undefined;
+      const siteId: unknown =
+        typeof params === 'object' && params !== null ? Reflect.get(params, 'siteId') : undefined;
       return this.reloadConf(typeof siteId === 'string' ? siteId : undefined);
     });
     daemon.handle('stop', (params) => {
@@ -293,7 +309,9 @@ export class Master extends EventEmitter<MasterEvents> {
 
 function asError(thrown: unknown): Error & { code: string } {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  return Object.assign(error, { code: 'code' in error && typeof error.code === 'string' ? error.code : 'ERR_MASTER' });
+  return Object.assign(error, {
+    code: 'code' in error && typeof error.code === 'string' ? error.code : 'ERR_MASTER',
+  });
 }
 
 function hostsOf(conf: SiteConf): string[] {

@@ -24,7 +24,13 @@ export interface ReceptionHost {
 }
 
 export class Reception implements ListenerEvents {
-  readonly counts: MasterCounts = { accepted: 0, handedOff: 0, handedOffAgain: 0, refused: {}, violations: 0 };
+  readonly counts: MasterCounts = {
+    accepted: 0,
+    handedOff: 0,
+    handedOffAgain: 0,
+    refused: {},
+    violations: 0,
+  };
   readonly #host: ReceptionHost;
   readonly #peeking: Peeking;
 
@@ -63,7 +69,10 @@ export class Reception implements ListenerEvents {
   /** Ends a connection whose site cannot serve it. */
   giveUp({ handle, listener }: Connection): void {
     this.#count(listener, 503, 'no-worker');
-    refuse(handle, listener.secure ? TLS_ALERT_INTERNAL_ERROR : refusal(503, { retryAfterSeconds: RETRY_AFTER_S }));
+    refuse(
+      handle,
+      listener.secure ? TLS_ALERT_INTERNAL_ERROR : refusal(503, { retryAfterSeconds: RETRY_AFTER_S }),
+    );
   }
 
   /** Ends what is still being peeked. */

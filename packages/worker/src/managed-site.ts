@@ -1,7 +1,14 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { openParentLink, toWireError, VhostError } from '@vhostd/protocol';
-import type { Call, ListenRequest, NativeHandle, Passenger, ServerConfUpdate, WorkerIdentity } from '@vhostd/protocol';
+import type {
+  Call,
+  ListenRequest,
+  NativeHandle,
+  Passenger,
+  ServerConfUpdate,
+  WorkerIdentity,
+} from '@vhostd/protocol';
 import type { UpdateResult } from './conf-sender.js';
 import { drainServer } from './drain.js';
 import { adoptServer } from './intake/adopt-server.js';
@@ -39,7 +46,10 @@ export class ManagedSite {
   private constructor(identity: WorkerIdentity, host: SiteHost) {
     const link = openParentLink();
     if (link === undefined) {
-      throw new VhostError('ERR_LINK_OPEN', 'this process was told that it is a worker, but has no link to a master');
+      throw new VhostError(
+        'ERR_LINK_OPEN',
+        'this process was told that it is a worker, but has no link to a master',
+      );
     }
     this.#identity = identity;
     this.#host = host;

@@ -1,2 +1,2 @@
 // Loaded by each worker before its site's code: the link to the master is open before anything can go wrong in it.
-import './index.js';
+export { worker } from './index.js';

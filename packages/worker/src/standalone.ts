@@ -54,10 +54,13 @@ export class Standalone {
     await new Promise<void>((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void => reject(listenError(error, entry));
       server.once('error', fail);
-      server.listen({ port: entry.port, ...(entry.ipaddress === undefined ? {} : { host: entry.ipaddress }) }, () => {
-        server.off('error', fail);
-        resolve();
-      });
+      server.listen(
+        { port: entry.port, ...(entry.ipaddress === undefined ? {} : { host: entry.ipaddress }) },
+        () => {
+          server.off('error', fail);
+          resolve();
+        },
+      );
     });
     return server;
   }
@@ -66,9 +69,9 @@ export class Standalone {
   #extra(secure: boolean): Server {
     const own = this.#server();
     return createServer({ pauseOnConnect: secure, allowHalfOpen: true }, (socket) => {
-      if (!secure) return void own.emit('connection', socket);
-      const handle = giveUpHandle(socket);
-      if (handle !== undefined) this.#front?.inject(handle, undefined);
+      const handle = secure ? giveUpHandle(socket) : undefined;
+      if (!secure) own.emit('connection', socket);
+      else if (handle !== undefined) this.#front?.inject(handle, undefined);
     });
   }
 
@@ -80,13 +83,21 @@ export class Standalone {
 
 /** The first entry takes the port of `--port N` or `--port=N` on the command line. */
 function withPort(listen: readonly ListenRequest[]): ListenRequest[] {
-  const { values } = parseArgs({ options: { port: { type: 'string' } }, strict: false, allowPositionals: true });
+  const { values } = parseArgs({
+    options: { port: { type: 'string' } },
+    strict: false,
+    allowPositionals: true,
+  });
   const port = typeof values.port === 'string' ? Number(values.port) : undefined;
   if (port === undefined) return [...listen];
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new VhostError('ERR_LISTEN_ADDRESS', `--port ${String(values.port)} is no port between 0 and 65535`, {
-      info: { value: String(values.port) },
-    });
+    throw new VhostError(
+      'ERR_LISTEN_ADDRESS',
+      `--port ${String(values.port)} is no port between 0 and 65535`,
+      {
+        info: { value: String(values.port) },
+      },
+    );
   }
   const [first = { port }, ...others] = listen;
   return [{ ...first, port }, ...others];
@@ -110,7 +121,7 @@ function describe(key: string, server: Server): ListeningInfo {
 function listenError(error: NodeJS.ErrnoException, entry: ListenRequest): VhostError {
   const where = `port ${entry.port}${entry.ipaddress === undefined ? '' : ` of ${entry.ipaddress}`}`;
   const info = { port: entry.port, ipaddress: entry.ipaddress };
-  switch (error.code) {
+  switch (error.code ?? '') {
     case 'EADDRINUSE':
       return new VhostError('ERR_LISTEN_ADDRESS_IN_USE', `${where} is taken by another process; try --port`, {
         info,

@@ -1,6 +1,13 @@
 // What a site's code gets from `require('@vhostd/worker')`: its server, its conf, its calls to other processes.
 import type { Server } from 'node:net';
-import { callArguments, CallRegistry, packSocket, toWireError, VhostError, withCallback } from '@vhostd/protocol';
+import {
+  callArguments,
+  CallRegistry,
+  packSocket,
+  toWireError,
+  VhostError,
+  withCallback,
+} from '@vhostd/protocol';
 import type {
   Call,
   CallCallback as Callback,
@@ -98,7 +105,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
    */
   get server(): ConfigurableServer {
     if (this.#server === undefined) {
-      throw new VhostError('ERR_SERVER_MISSING', 'worker.server has not been set; assign an http server to it first');
+      throw new VhostError(
+        'ERR_SERVER_MISSING',
+        'worker.server has not been set; assign an http server to it first',
+      );
     }
     return this.#server;
   }
@@ -134,7 +144,10 @@ export class Worker extends EventEmitter<WorkerEvents> {
    */
   updateServerConf(update: ServerConfUpdate): Promise<UpdateResult>;
   updateServerConf(update: ServerConfUpdate, callback: Callback<UpdateResult>): void;
-  updateServerConf(update: ServerConfUpdate, callback?: Callback<UpdateResult>): Promise<UpdateResult> | void {
+  updateServerConf(
+    update: ServerConfUpdate,
+    callback?: Callback<UpdateResult>,
+  ): Promise<UpdateResult> | void {
     return withCallback(this.#update(update), callback);
   }
 

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import { callControl } from './control-client.js';
 import { ControlServer } from './control-server.js';
@@ -211,61 +209,6 @@ void describe('ControlServer', () => {
     assert.equal(server.clientCount, 0);
     await assert.rejects(callControl(socketPath, 'quick', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
     await server.close();
-  });
-});
-
-void describe('the socket file', () => {
-  void it('has mode 0600 whatever the umask is, and leaves the umask as it was', async () => {
-    const umask = process.umask(0o000);
-    try {
-      await using served = await serve();
-      assert.equal(statSync(socketPath).mode & 0o7777, 0o600);
-      assert.equal(process.umask(), 0o000);
-      assert.equal(served.server.clientCount, 0);
-    } finally {
-      process.umask(umask);
-    }
-  });
-
-  void it('is replaced after its owner was killed', async () => {
-    const holder = fork(fileURLToPath(new URL('control-server.test.child.js', import.meta.url)), [
-      socketPath,
-    ]);
-    await once(holder, 'message');
-    assert.equal(await callControl(socketPath, 'pid', {}), holder.pid);
-    const second = new ControlServer();
-    await assert.rejects(second.listen(socketPath), { code: 'ERR_CONTROL_IN_USE' });
-
-    const dead = once(holder, 'exit');
-    holder.kill('SIGKILL');
-    await dead;
-    assert.ok(statSync(socketPath).isSocket(), 'the file stays');
-    await assert.rejects(callControl(socketPath, 'pid', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
-    await using served = await serve();
-    served.server.handle('pid', async () => process.pid);
-    assert.equal(await callControl(socketPath, 'pid', {}), process.pid);
-  });
-
-  void it('is not taken for stale if it is no socket', async () => {
-    writeFileSync(socketPath, 'precious');
-    await assert.rejects(new ControlServer().listen(socketPath), { code: 'ERR_CONTROL_PATH' });
-    assert.equal(statSync(socketPath).size, 8);
-  });
-
-  void it('may have a path of 107 bytes and no more', async () => {
-    socketPath = path.join(directory, 'x'.repeat(107 - Buffer.byteLength(directory) - 1));
-    const long = `${socketPath}x`;
-    await using served = await serve();
-    served.server.handle('ping', async () => 'pong');
-    assert.equal(await callControl(socketPath, 'ping', {}), 'pong');
-    await assert.rejects(new ControlServer().listen(long), { code: 'ERR_CONTROL_PATH' });
-    await assert.rejects(callControl(long, 'ping', {}), { code: 'ERR_CONTROL_PATH' });
-  });
-
-  void it('gives ERR_CONTROL_LISTEN where there is no directory', async () => {
-    await assert.rejects(new ControlServer().listen(path.join(directory, 'none', 's')), {
-      code: 'ERR_CONTROL_LISTEN',
-    });
   });
 });
 

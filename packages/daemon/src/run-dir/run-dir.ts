@@ -65,23 +65,27 @@ export function createRunDir(runDir: RunDir): void {
   if ((status.mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
 }
 
-/** Not mkdir's `recursive`: where a directory exists that takes no entries (/proc), Node 20 to 26 try for ever. */
+/**
+ * Not mkdir's `recursive`: where a directory exists that takes no entries (/proc), Node 20 to 26 try for ever.
+ * Another starter may create the same directories at the same time.
+ */
 function makeDirectory(directory: string): void {
-  if (tryMakeDirectory(directory)) return;
   const parent = path.dirname(directory);
+  if (codeOfMkdir(directory) !== 'ENOENT') return;
   if (parent !== directory) makeDirectory(parent);
-  mkdirSync(directory, { mode: 0o700 });
+  const code = codeOfMkdir(directory);
+  if (code !== undefined) throw new Error(`mkdir ${directory}: ${code}`);
 }
 
-/** False if what is above it is missing. */
-function tryMakeDirectory(directory: string): boolean {
+/** Undefined if the directory exists now, ENOENT if what is above it is missing or takes no entries. */
+function codeOfMkdir(directory: string): 'ENOENT' | undefined {
   try {
     mkdirSync(directory, { mode: 0o700 });
-    return true;
+    return undefined;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') return true;
-    if (code === 'ENOENT') return false;
+    if (code === 'EEXIST') return undefined;
+    if (code === 'ENOENT') return code;
     throw error;
   }
 }

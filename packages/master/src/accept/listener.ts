@@ -51,12 +51,14 @@ export class Listener {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, address)));
       server.once('listening', resolve);
       if (source !== undefined) server.listen(source, backlog);
-      else server.listen({ port: address.port, backlog, ...(address.ipaddress && { host: address.ipaddress }) });
+      else
+        server.listen({ port: address.port, backlog, ...(address.ipaddress && { host: address.ipaddress }) });
     });
     server.removeAllListeners('error');
     server.on('error', (error) => events.onError(listener, error));
     const bound = server.address();
-    if (typeof bound === 'object' && bound !== null) listener.#bound = { address: bound.address, port: bound.port };
+    if (typeof bound === 'object' && bound !== null)
+      listener.#bound = { address: bound.address, port: bound.port };
     acceptRaw(
       server,
       (connection) => events.onConnection(listener, connection),
@@ -89,11 +91,15 @@ export function listenerKey({ type, ipaddress, port }: ListenerAddress): string 
 function listenError(error: NodeJS.ErrnoException, { port, ipaddress }: ListenerAddress): VhostError {
   const where = `port ${port}${ipaddress === undefined ? '' : ` of ${ipaddress}`}`;
   const options = { info: { port, ipaddress: ipaddress ?? null, errno: error.code ?? '' }, cause: error };
-  switch (error.code) {
+  switch (error.code ?? '') {
     case 'EADDRINUSE':
       return new VhostError('ERR_LISTEN_ADDRESS_IN_USE', `${where} is taken by another process`, options);
     case 'EACCES':
-      return new VhostError('ERR_LISTEN_PERMISSION', `${where} needs privileges that this user lacks`, options);
+      return new VhostError(
+        'ERR_LISTEN_PERMISSION',
+        `${where} needs privileges that this user lacks`,
+        options,
+      );
     default:
       return new VhostError('ERR_LISTEN_ADDRESS', `cannot listen on ${where}: ${error.message}`, options);
   }

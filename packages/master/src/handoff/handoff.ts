@@ -56,7 +56,8 @@ export class Handoff {
     this.#reportedCount = payload.readUInt32BE(4);
     if (this.#isOld(upTo)) return { kind: 'ok', acceptedCount: 0 };
     const index = this.#pending.findIndex(({ id }) => id === upTo);
-    if (index === -1) return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
+    if (index === -1)
+      return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
     const accepted = this.#pending.splice(0, index + 1);
     for (const { connection } of accepted) connection.handle.close();
     return { kind: 'ok', acceptedCount: accepted.length };

@@ -1,5 +1,11 @@
 // The master's listening sockets: opened when a site first needs one, closed when the last one leaves.
-import type { AcquiredListener, ListeningInfo, MasterToDaemon, DaemonToMaster, NativeHandle } from '@vhostd/protocol';
+import type {
+  AcquiredListener,
+  ListeningInfo,
+  MasterToDaemon,
+  DaemonToMaster,
+  NativeHandle,
+} from '@vhostd/protocol';
 import type { Peer } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
 import { Listener, listenerKey } from '../accept/listener.js';

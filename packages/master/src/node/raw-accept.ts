@@ -24,9 +24,13 @@ export function acceptRaw(
 ): void {
   const handle: unknown = Reflect.get(server, '_handle');
   if (typeof handle !== 'object' || handle === null || !('onconnection' in handle)) {
-    throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} hides the handle of a listening server`, {
-      info: { what: 'server._handle.onconnection', node: process.version },
-    });
+    throw new VhostError(
+      'ERR_NODE_INTERNALS',
+      `Node ${process.version} hides the handle of a listening server`,
+      {
+        info: { what: 'server._handle.onconnection', node: process.version },
+      },
+    );
   }
   (handle as ListeningHandle).onconnection = (status, connection) => {
     if (status !== 0 || connection === undefined) onError(status);
@@ -39,7 +43,11 @@ export function acceptRaw(
  * more leaves the kernel. `onEnd` is called at the end of the stream or on an error. False when the connection
  * is gone already.
  */
-export function readRaw(handle: NativeHandle, onChunk: (chunk: Buffer) => boolean, onEnd: () => void): boolean {
+export function readRaw(
+  handle: NativeHandle,
+  onChunk: (chunk: Buffer) => boolean,
+  onEnd: () => void,
+): boolean {
   let readBytes = handle.bytesRead;
   const stop = (): void => {
     handle.readStop();

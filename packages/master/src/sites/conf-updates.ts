@@ -19,7 +19,11 @@ export class ConfUpdates {
    * it; until then the old generation's conf holds.
    * @throws {VhostError} ERR_CONF_*, ERR_ALLOW_*, ERR_ROUTE_CONFLICT, ERR_LISTEN_*: nothing has changed.
    */
-  async fromWorker(site: Site, slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']> {
+  async fromWorker(
+    site: Site,
+    slot: Slot,
+    params: unknown,
+  ): Promise<WorkerToMaster['updateServerConf']['result']> {
     const update = parseServerConfUpdate(params);
     const refused = checkAllowance(update, site.conf.allow);
     if (refused !== undefined) throw refused;

@@ -78,7 +78,8 @@ export class Reload {
 
   /** A worker of the next generation ended. While the reload lasts that fails it: nothing is restarted. */
   onExit(slot: Slot, error: WireError): void {
-    if (this.#waiting?.slot === slot || this.#settling?.slot === slot || this.#published.has(slot)) this.#fail(error);
+    if (this.#waiting?.slot === slot || this.#settling?.slot === slot || this.#published.has(slot))
+      this.#fail(error);
   }
 
   async #replace(): Promise<WireError | undefined> {
@@ -92,7 +93,11 @@ export class Reload {
     } else {
       if (this.#committed) await this.#host.rollBack();
       for (const slot of this.next.slots.splice(0)) this.#host.retire(slot);
-      this.previous.slots.splice(0, this.previous.slots.length, ...this.previous.slots.filter((slot) => !this.#retired.has(slot)));
+      this.previous.slots.splice(
+        0,
+        this.previous.slots.length,
+        ...this.previous.slots.filter((slot) => !this.#retired.has(slot)),
+      );
     }
     this.#host.onEnd(error);
     return error;

@@ -97,7 +97,8 @@ export class Site {
    * that; while another reload runs, one more follows it, however often it is asked for.
    */
   async reload(): Promise<ReloadOutcome> {
-    if (!this.#started || this.#stopping) return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
+    if (!this.#started || this.#stopping)
+      return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
     if (!this.#firstReady() && this.#failure === undefined && this.#conf.cpuLen !== 0) {
       return this.#outcome(await this.start());
     }
@@ -239,7 +240,8 @@ export class Site {
     if (generation.slots.every((other) => other.errored)) {
       for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
       this.#settled?.resolve(failure);
-    } else if (generation.slots.every((other) => other.ready || other.errored)) this.#settled?.resolve(undefined);
+    } else if (generation.slots.every((other) => other.ready || other.errored))
+      this.#settled?.resolve(undefined);
     this.#host.onChange(this);
   }
 
@@ -262,7 +264,8 @@ export class Site {
     const next = this.#newGeneration((this.#lastNumber += 1), this.#wanted);
     const before = this.#conf;
     const reload = new Reload(previous, next, {
-      count: () => workerCount(next.staged ?? { ...next.conf, cpuLen: next.conf.cpuLen ?? this.#conf.cpuLen }),
+      count: () =>
+        workerCount(next.staged ?? { ...next.conf, cpuLen: next.conf.cpuLen ?? this.#conf.cpuLen }),
       commit: async () => {
         await this.#host.commit(this, next.staged ?? this.#carriedOver(next.conf));
       },
@@ -286,11 +289,18 @@ export class Site {
   /** What workers have changed lives on in a generation whose workers say nothing of their own. */
   #carriedOver(conf: SiteConf): SiteConf {
     const { listen, defaultListen, cpuLen } = this.#conf;
-    return conf.listen.length > 0 ? conf : { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
+    return conf.listen.length > 0
+      ? conf
+      : { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
   }
 
   #outcome(error: WireError | undefined, number: number = this.#current.number): ReloadOutcome {
-    return { siteId: this.siteId, generation: number, ok: error === undefined, ...(error === undefined ? {} : { error }) };
+    return {
+      siteId: this.siteId,
+      generation: number,
+      ok: error === undefined,
+      ...(error === undefined ? {} : { error }),
+    };
   }
 
   #firstReady(): boolean {
@@ -311,6 +321,10 @@ export class Site {
   }
 }
 
+function nothing(): void {
+  // replaced before anyone can call it
+}
+
 function workerCount(conf: { cpuLen?: number | undefined }): number {
   return conf.cpuLen ?? availableParallelism();
 }
@@ -325,7 +339,7 @@ interface PromiseWithResolvers {
 }
 
 function promiseWithResolvers(): PromiseWithResolvers {
-  let resolve: PromiseWithResolvers['resolve'] = () => undefined;
+  let resolve: PromiseWithResolvers['resolve'] = nothing;
   const promise = new Promise<WireError | undefined>((settle) => {
     resolve = settle;
   });

@@ -47,7 +47,9 @@ export class Sites {
     const entry = this.#entries.get(siteId);
     if (entry !== undefined) return entry.site;
     const known = [...this.#entries.keys()].join(', ') || 'none';
-    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, { info: { siteId } });
+    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
+      info: { siteId },
+    });
   }
 
   logsOf(siteId: string): SiteLogs | undefined {

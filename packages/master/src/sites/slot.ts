@@ -1,17 +1,24 @@
 // One slot of a generation: keeps one worker process alive and knows whether it may be given connections.
 import { Heartbeat, SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
-import type { Frame, RequestContext, WireError, WorkerState, WorkerStatus, WorkerToMaster } from '@vhostd/protocol';
+import type {
+  Frame,
+  RequestContext,
+  WireError,
+  WorkerState,
+  WorkerStatus,
+  WorkerToMaster,
+} from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { WorkerProcess } from './worker-process.js';
+import type { WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** What a slot needs and tells. */
 export interface SlotHost {
   readonly conf: SiteConf;
   readonly generation: number;
   /** Forks a process for a slot. */
-  fork(slot: Slot, events: ConstructorParameters<typeof WorkerProcess>[1]): WorkerProcess;
+  fork(slot: Slot, events: WorkerEvents): WorkerProcess;
   onReady(slot: Slot): void;
   /** The process ended, or could not be started. Called before the slot may start another. */
   onExit(slot: Slot, reason: ChildReason): void;

@@ -12,10 +12,14 @@ export function workerFileOf(conf: SiteConf): string {
   try {
     return realpathSync(conf.workerFile);
   } catch (error) {
-    throw new VhostError('ERR_SITE_FILE', `site ${conf.siteId}: ${conf.workerFile} cannot be run: ${reasonOf(error)}`, {
-      info: { siteId: conf.siteId, workerFile: conf.workerFile },
-      cause: error,
-    });
+    throw new VhostError(
+      'ERR_SITE_FILE',
+      `site ${conf.siteId}: ${conf.workerFile} cannot be run: ${reasonOf(error)}`,
+      {
+        info: { siteId: conf.siteId, workerFile: conf.workerFile },
+        cause: error,
+      },
+    );
   }
 }
 

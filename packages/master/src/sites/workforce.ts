@@ -12,7 +12,11 @@ export interface WorkforceHost {
   linkType(): LinkType;
   headMaxBytes(): number;
   logsOf(siteId: string): SiteLogs | undefined;
-  onUpdate(siteId: string, slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
+  onUpdate(
+    siteId: string,
+    slot: Slot,
+    params: unknown,
+  ): Promise<WorkerToMaster['updateServerConf']['result']>;
   onCall(workerId: string, params: unknown, context: RequestContext): Promise<unknown>;
   onAccepted(count: number): void;
   onViolation(siteId: string): void;
@@ -57,8 +61,14 @@ export class Workforce {
       drainTimeoutMs: conf.drainTimeoutMs,
     };
     const worker = new WorkerProcess(
-      { conf, identity, linkType: this.#host.linkType(), preload: this.#preload,
-        headMaxBytes: this.#host.headMaxBytes(), workerFile: workerFileOf(conf) },
+      {
+        conf,
+        identity,
+        linkType: this.#host.linkType(),
+        preload: this.#preload,
+        headMaxBytes: this.#host.headMaxBytes(),
+        workerFile: workerFileOf(conf),
+      },
       events,
     );
     const { stdout, stderr } = worker.process;
@@ -68,7 +78,15 @@ export class Workforce {
       stdout?.resume();
       stderr?.resume();
     }
-    this.#host.log().info({ event: 'worker.spawned', siteId, workerId: identity.workerId, pid: worker.process.pid, generation });
+    this.#host
+      .log()
+      .info({
+        event: 'worker.spawned',
+        siteId,
+        workerId: identity.workerId,
+        pid: worker.process.pid,
+        generation,
+      });
     return worker;
   }
 }

@@ -23,9 +23,13 @@ export interface GuardOptions {
 export function guardChannel(child: ChildProcess, options: GuardOptions): void {
   const channel = channelHandle(child);
   if (channel === undefined) {
-    throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} hides the handle of a child's channel`, {
-      info: { what: 'kChannelHandle', node: process.version },
-    });
+    throw new VhostError(
+      'ERR_NODE_INTERNALS',
+      `Node ${process.version} hides the handle of a child's channel`,
+      {
+        info: { what: 'kChannelHandle', node: process.version },
+      },
+    );
   }
   const deliver = channel.onread;
   const lines = new LineWatch(options.maxLineBytes ?? 1 << 20, options.allowHandles ?? false);

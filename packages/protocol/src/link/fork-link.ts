@@ -67,9 +67,13 @@ export function openParentLink(limits: Partial<LinkLimits> = {}): Link | undefin
   const pipe = createIpcPipe(process);
   const status = pipe.open(LINK_FD);
   if (status !== 0) {
-    throw new VhostError('ERR_LINK_OPEN', `descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`, {
-      info: { fd: LINK_FD, status },
-    });
+    throw new VhostError(
+      'ERR_LINK_OPEN',
+      `descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`,
+      {
+        info: { fd: LINK_FD, status },
+      },
+    );
   }
   return new PipeLink(pipe, limits);
 }

@@ -75,7 +75,8 @@ export class IpcLink implements Link {
       return;
     }
     const { vhostd: kind, payload, handle: announced } = message as Record<string, unknown>;
-    const valid = KINDS.has(kind) && typeof payload === 'string' && (native === undefined || announced === true);
+    const valid =
+      KINDS.has(kind) && typeof payload === 'string' && (native === undefined || announced === true);
     if (!valid || payload.length > this.#limits.maxPayloadBytes) {
       native?.close();
       return this.#end({ reason: 'violation', detail: 'a message that is no frame' });
@@ -96,7 +97,8 @@ export class IpcLink implements Link {
     const channel = this.#channel as NodeJS.Process;
     channel.removeListener('message', this.#onMessage);
     channel.removeListener('disconnect', this.#onDisconnect);
-    if (this.#channel !== process) (this.#channel as ChildProcess).removeListener('close', this.#onDisconnect);
+    if (this.#channel !== process)
+      (this.#channel as ChildProcess).removeListener('close', this.#onDisconnect);
     this.#receiver?.onEnd(end);
   }
 }

@@ -9,7 +9,9 @@ const link = openParentLink();
 link?.start({
   onFrame: ({ handle, payload }) => {
     if (handle === undefined) return;
-    const socket = new Socket({ handle, allowHalfOpen: true } as unknown as ConstructorParameters<typeof Socket>[0]);
+    const socket = new Socket({ handle, allowHalfOpen: true } as unknown as ConstructorParameters<
+      typeof Socket
+    >[0]);
     let rest = '';
     socket.on('error', () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {

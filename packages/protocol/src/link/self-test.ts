@@ -33,7 +33,9 @@ export async function chooseLink(wish: LinkWish): Promise<LinkChoice> {
     return { type: 'pipe' };
   } catch (error) {
     if (wish === 'pipe') {
-      throw new VhostError('ERR_LINK_SELF_TEST', `the pipe does not work on Node ${process.version}`, { cause: error });
+      throw new VhostError('ERR_LINK_SELF_TEST', `the pipe does not work on Node ${process.version}`, {
+        cause: error,
+      });
     }
     return { type: 'ipc', reason: error instanceof Error ? error.message : String(error) };
   }
@@ -55,7 +57,10 @@ async function testPipe(): Promise<void> {
   const received: Buffer[] = [];
   try {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no answer in ${SELF_TEST_LIMIT_MS} ms`)), SELF_TEST_LIMIT_MS);
+      const timer = setTimeout(
+        () => reject(new Error(`no answer in ${SELF_TEST_LIMIT_MS} ms`)),
+        SELF_TEST_LIMIT_MS,
+      );
       const fail = (why: string): void => {
         clearTimeout(timer);
         reject(new Error(why));

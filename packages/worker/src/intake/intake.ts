@@ -56,7 +56,7 @@ export class Intake {
 
   #inject(handle: NativeHandle, head: Buffer, secure: boolean): void {
     const target = secure ? (this.#secureFront ?? this.#server) : this.#server;
-    if (target === undefined) return void handle.close();
+    if (target === undefined) return handle.close();
     const socket = target.inject(handle, head.length === 0 ? undefined : head);
     if (socket !== undefined) this.#onSocket?.(socket);
   }

@@ -1,0 +1,45 @@
+// What a daemon does for its owner's tools over the control socket.
+import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { ControlContext } from './control/control-connection.js';
+import type { ControlServer } from './control/control-server.js';
+import { flag, optional, record, text } from './narrow.js';
+
+/** The daemon as its control methods see it. */
+export interface Controlled {
+  status(): Promise<DaemonStatus>;
+  reload(siteId: string | undefined): Promise<ReloadResult>;
+  /** Resolves when the master is gone; the rest of the daemon follows. */
+  stopMaster(now: boolean): Promise<void>;
+}
+
+/**
+ * Sets the methods: `status` → DaemonStatus; `reload` `{siteId?}` → ReloadResult; `stop` `{now?}` → null when the
+ * master has gone, and then the connection is closed. Those that take time tell that they are still at it, every
+ * few seconds.
+ */
+export function handleControlMethods(control: ControlServer, daemon: Controlled): void {
+  control.handle('status', () => daemon.status());
+  control.handle('reload', (params, context) => {
+    const { siteId } = optional(record(params ?? {}, 'reload'), 'siteId', 'reload', text);
+    return tellingProgress(context, daemon.reload(siteId));
+  });
+  control.handle('stop', (params, context) => {
+    const { now = false } = optional(record(params ?? {}, 'stop'), 'now', 'stop', flag);
+    return tellingProgress(
+      context,
+      daemon.stopMaster(now).then(() => null),
+    );
+  });
+}
+
+async function tellingProgress<T>(context: ControlContext, outcome: Promise<T>): Promise<T> {
+  const timer = setInterval(() => context.progress('at work'), PROGRESS_MS);
+  try {
+    return await outcome;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Well below the 30 s of silence after which a client gives up. */
+const PROGRESS_MS = 5_000;

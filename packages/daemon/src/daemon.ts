@@ -1,0 +1,21 @@
+// The daemon: holds the listening sockets and keeps one master alive.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { CallRegistry, packSocket, VhostError, withCallback } from '@vhostd/protocol';
+import type { Call, CallCallback, CallHandler, DaemonStatus, NativeHandle, ReloadResult } from '@vhostd/protocol';
+import { EventEmitter } from 'eventemitter3';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { handleControlMethods } from './control-methods.js';
+import { ControlServer } from './control/control-server.js';
+import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { Instance } from './instance.js';
+import { BoundListeners } from './listeners/bound-listeners.js';
+import { createLog } from './log.js';
+import { MasterSlot } from './master/master-slot.js';
+import { ReloadQueue } from './reload-queue.js';
+import { resolveRunDir } from './run-dir/run-dir.js';
+import { listenForSignals } from './signals.js';
+import { readDaemonStatus } from './status/daemon-status.js';
+import { parseReloadResult } from './status/parse-reload.js';

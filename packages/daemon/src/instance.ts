@@ -1,0 +1,46 @@
+// What makes a daemon the one of its run directory: the lock, the control socket, the PID file.
+import { ControlServer } from './control/control-server.js';
+import { acquireInstanceLock } from './run-dir/instance-lock.js';
+import type { InstanceLock } from './run-dir/instance-lock.js';
+import { removePidFile, writePidFile } from './run-dir/pid-file.js';
+import { createRunDir } from './run-dir/run-dir.js';
+import type { RunDir } from './run-dir/run-dir.js';
+
+/** A run directory that is this process's from {@link Instance.open} on. */
+export class Instance {
+  readonly #runDir: RunDir;
+  readonly #lock: InstanceLock;
+  readonly #control: ControlServer;
+
+  private constructor(runDir: RunDir, lock: InstanceLock, control: ControlServer) {
+    this.#runDir = runDir;
+    this.#lock = lock;
+    this.#control = control;
+  }
+
+  /**
+   * Takes the run directory, or leaves it as it was. The PID file comes last: who finds it can call.
+   * @throws {VhostError} ERR_DAEMON_RUNNING, ERR_LOCK_FAILED, ERR_RUN_DIR_UNSAFE, ERR_RUN_DIR_FAILED,
+   * ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN; or the system's error about the PID file.
+   */
+  static async open(runDir: RunDir, control: ControlServer, onLost: (error: Error) => void): Promise<Instance> {
+    createRunDir(runDir);
+    const lock = await acquireInstanceLock(runDir, { onLost });
+    try {
+      await control.listen(runDir.controlSocket);
+      writePidFile(runDir.pidFile, lock.identity);
+      return new Instance(runDir, lock, control);
+    } catch (error) {
+      await control.close();
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Removes the PID file, answers and closes the control socket, lets go of the lock. */
+  async close(): Promise<void> {
+    removePidFile(this.#runDir.pidFile, this.#lock.identity);
+    await this.#control.close();
+    await this.#lock.release();
+  }
+}

@@ -1,0 +1,204 @@
+// One master process, from its fork to its end: the child, the link to it and what is said over it.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { forkWithLink, FrameKind, Peer, VhostError } from '@vhostd/protocol';
+import type { DaemonToMaster, Link, LinkEnd, LinkType, MasterToDaemon } from '@vhostd/protocol';
+import { Heartbeat } from '@vhostd/supervisor';
+import type { ChildHandle } from '@vhostd/supervisor';
+
+/** How a master is started and watched. */
+export interface MasterLaunch {
+  file: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  /** Undefined: Node's options of this process. */
+  execArgv: readonly string[] | undefined;
+  linkType: LinkType;
+  bootTimeoutMs: number;
+  heartbeat: { intervalMs: number; limitMs: number };
+  stopTimeoutMs: number;
+}
+
+/** What the owner of a master process is told of it. */
+export interface MasterWatcher {
+  /** It answered for the first time. */
+  onAlive(): void;
+  /** It is broken and must be replaced at once. */
+  onBroken(why: string): void;
+  /** The link has ended: nothing comes from it any more. */
+  onLinkEnd(): void;
+}
+
+/** Whether a master process was forked by a daemon: the variable is `1` then. */
+export const MASTER_VARIABLE = 'VHOSTD_MASTER';
+
+/** A forked master. */
+export class MasterProcess {
+  readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
+  /** Asks it to leave at once instead of draining; heeded when it is asked to leave. */
+  stopNow = false;
+  readonly #child: ChildProcess;
+  readonly #link: Link;
+  readonly #launch: MasterLaunch;
+  readonly #watcher: MasterWatcher;
+  #heartbeat: Heartbeat | undefined;
+  /** Runs while the process lives without its link, or is gone and its link is still being read. */
+  #overlap: NodeJS.Timeout | undefined;
+  #exited = false;
+  #onGone: (() => void) | undefined;
+
+  /** @throws {VhostError} ERR_MASTER_SPAWN, ERR_NODE_INTERNALS. */
+  constructor(launch: MasterLaunch, watcher: MasterWatcher) {
+    this.#launch = launch;
+    this.#watcher = watcher;
+    const onViolation = (detail: string): void => this.#refuse(detail);
+    const { child, link } = forkMaster(launch, onViolation);
+    this.#child = child;
+    this.#link = link;
+    this.peer = new Peer(link, { onViolation });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Begins to listen to the link and to watch whether the master answers. Handlers must be set by then. */
+  begin(): void {
+    this.#link.start({
+      onFrame: (frame) => {
+        if (frame.kind === FrameKind.message) {
+          this.peer.receive(frame);
+        } else {
+          frame.handle?.close();
+          this.#refuse(`a frame of kind ${frame.kind}`);
+        }
+      },
+      onEnd: (end) => this.#linkEnded(end),
+    });
+    const { bootTimeoutMs } = this.#launch;
+    void this.#ping(bootTimeoutMs).then((alive) => {
+      if (!this.#link.open) return;
+      if (!alive) return this.#watcher.onBroken(`no first answer within ${bootTimeoutMs} ms`);
+      this.#watcher.onAlive();
+      this.#beat();
+    });
+  }
+
+  /** This process in the eyes of supervision. It counts as ended when its last word has been read. */
+  handle(): ChildHandle {
+    const child = this.#child;
+    return {
+      pid: child.pid,
+      kill: (signal) => child.kill(signal),
+      softStop: () => this.requestStop(),
+      onError: (callback) => child.on('error', callback),
+      onExit: (callback) => {
+        child.once('exit', (code, signal) => {
+          this.#exited = true;
+          this.#heartbeat?.stop();
+          this.#overlapEnded();
+          if (!this.#link.open) {
+            callback(code, signal);
+            return;
+          }
+          this.#onGone = () => callback(code, signal);
+          // Somebody else may have the other end open still.
+          this.#overlap = setTimeout(() => this.#link.close(), LAST_WORD_LIMIT_MS);
+        });
+      },
+    };
+  }
+
+  /** Sends the request to leave. */
+  requestStop(): void {
+    const limit = { timeoutMs: this.#launch.stopTimeoutMs };
+    // Whether it obeys shows in its end; supervision has the limits.
+    this.peer.request('stop', { now: this.stopNow }, limit).catch(() => undefined);
+  }
+
+  /** True if it gave any sign of life in time. */
+  async #ping(timeoutMs: number): Promise<boolean> {
+    try {
+      await this.peer.request('ping', null, { timeoutMs });
+      return true;
+    } catch (error) {
+      return error instanceof VhostError && !SILENT.has(error.code);
+    }
+  }
+
+  #beat(): void {
+    const { intervalMs, limitMs } = this.#launch.heartbeat;
+    const heartbeat: Heartbeat = new Heartbeat({
+      intervalMs,
+      limitMs,
+      sendPing: () => {
+        void this.#ping(limitMs).then((alive) => {
+          if (alive) heartbeat.pong();
+        });
+      },
+      onLost: (silentMs) => this.#watcher.onBroken(`no answer for ${Math.round(silentMs)} ms`),
+    });
+    this.#heartbeat = heartbeat;
+  }
+
+  #refuse(detail: string): void {
+    this.#watcher.onBroken(`it broke the rules of its link: ${detail}`);
+    this.#link.close();
+  }
+
+  #linkEnded(end: LinkEnd): void {
+    this.#heartbeat?.stop();
+    this.#overlapEnded();
+    this.peer.end(new VhostError('ERR_LINK_LOST', 'the master is gone'));
+    this.#watcher.onLinkEnd();
+    if (end.reason === 'violation') this.#refuse(end.detail);
+    if (this.#exited) {
+      this.#onGone?.();
+      return;
+    }
+    this.#overlap = setTimeout(() => {
+      this.#watcher.onBroken('it closed its link and lived on');
+    }, LAST_WORD_LIMIT_MS);
+  }
+
+  #overlapEnded(): void {
+    clearTimeout(this.#overlap);
+    this.#overlap = undefined;
+  }
+}
+
+/** How long the end of the link and the end of the process may lie apart, ms. */
+const LAST_WORD_LIMIT_MS = 5_000;
+/** Errors of a request that say nothing about whether the other process lives. */
+const SILENT: ReadonlySet<string> = new Set(['ERR_CALL_TIMEOUT', 'ERR_CALL_LOST', 'ERR_LINK_LOST']);
+
+function forkMaster(
+  launch: MasterLaunch,
+  onViolation: (detail: string) => void,
+): { child: ChildProcess; link: Link } {
+  let forked: ChildProcess | undefined;
+  try {
+    return forkWithLink(
+      (variables) => {
+        forked = fork(launch.file, [...launch.args], {
+          env: { ...process.env, ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
+          ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+          // A session of its own: Ctrl-C in a terminal reaches the daemon alone, which then stops the rest in order.
+          detached: true,
+        });
+        // What fails is heard of in other ways too; an 'error' that nobody hears would end this process.
+        forked.on('error', () => undefined);
+        return forked;
+      },
+      (child) => child,
+      { type: launch.linkType, onViolation },
+    );
+  } catch (error) {
+    if (forked === undefined || forked.pid !== undefined) throw error;
+    throw new VhostError('ERR_MASTER_SPAWN', 'the system starts no process: out of descriptors, memory or pids', {
+      info: { file: launch.file },
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,174 @@
+// The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
+import { fromWireError, parseCall, VhostError } from '@vhostd/protocol';
+import type { Call, DaemonToMaster, NativeHandle, Peer } from '@vhostd/protocol';
+import type { MasterToDaemon } from '@vhostd/protocol';
+import { SupervisedChild } from '@vhostd/supervisor';
+import type { ChildReason } from '@vhostd/supervisor';
+import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';
+import { EXIT_CODES } from '../exit-codes.js';
+import type { BoundListeners } from '../listeners/bound-listeners.js';
+import { count, record } from '../narrow.js';
+import { parseLoadFailures, wireError } from '../status/parse-reload.js';
+import { answerListenerRequests } from './listener-requests.js';
+import { MasterProcess } from './master-process.js';
+import type { MasterLaunch } from './master-process.js';
+
+/** What the owner of the slot is told. */
+export interface MasterSlotOwner {
+  onSpawned(pid: number): void;
+  onReady(pid: number): void;
+  onExit(reason: ChildReason): void;
+  onLoaded(failures: LoadFailure[]): void;
+  /** No other master follows: the restart policy gave up, or the master itself. */
+  onGivenUp(error: Error, exitCode: number): void;
+  /** Something is wrong that supervision deals with or can't change. */
+  onTrouble(event: string, detail: unknown): void;
+  onCall(call: Call, handle: NativeHandle | undefined): Promise<unknown>;
+}
+
+/** Keeps a master alive until it is stopped or given up. */
+export class MasterSlot {
+  readonly #launch: MasterLaunch;
+  readonly #stopNowTimeoutMs: number;
+  readonly #listeners: BoundListeners;
+  readonly #owner: MasterSlotOwner;
+  readonly #child: SupervisedChild;
+  #process: MasterProcess | undefined;
+  #spawnCount = 0;
+  #fatal: { error: Error; exitCode: number } | undefined;
+
+  /** @throws {VhostError} ERR_SUPERVISOR_OPTION. */
+  constructor(
+    launch: MasterLaunch,
+    options: SupervisionOptions,
+    listeners: BoundListeners,
+    owner: MasterSlotOwner,
+  ) {
+    this.#launch = launch;
+    this.#listeners = listeners;
+    this.#owner = owner;
+    this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? 5_000;
+    this.#child = new SupervisedChild({
+      name: 'master',
+      spawn: () => this.#spawn().handle(),
+      restart: { intensity: 8, ...options.restart, mode: 'permanent' },
+      backoff: { baseMs: 1, factor: 5, capMs: 5_000, ...options.backoff },
+      bootTimeoutMs: launch.bootTimeoutMs,
+      shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },
+    });
+    this.#child.on('spawned', (pid) => owner.onSpawned(pid));
+    this.#child.on('exit', (reason) => this.#exited(reason));
+    this.#child.on('spawn-failed', (reason) => owner.onTrouble('master::spawn-failed', reason.message));
+    this.#child.on('errored', (reason) => owner.onGivenUp(erroredError(reason), EXIT_CODES.masterErrored));
+    this.#child.on('fault', (error) => owner.onTrouble('master::fault', error));
+    this.#child.on('stuck', (pid) => owner.onTrouble('master::stuck', pid));
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  get uptimeMs(): number {
+    return this.#child.uptimeMs;
+  }
+
+  get restartCount(): number {
+    return this.#child.restartCount;
+  }
+
+  /** The living master. @throws {VhostError} ERR_MASTER_NOT_RUNNING. */
+  get peer(): Peer<DaemonToMaster, MasterToDaemon> {
+    if (this.#process !== undefined) return this.#process.peer;
+    const why = this.#child.reason === undefined ? '' : `; the last one ${this.#child.reason.message}`;
+    throw new VhostError('ERR_MASTER_NOT_RUNNING', `no master is running right now${why}`);
+  }
+
+  start(): void {
+    this.#child.start();
+  }
+
+  /**
+   * Lets the master drain and leave; `now`: leave without draining, and be killed if it doesn't. May be called
+   * again to be done sooner: asked for `now` twice it is killed. Resolves when it is gone.
+   */
+  async stop({ now }: { now: boolean }): Promise<void> {
+    const master = this.#process;
+    if (!now || master === undefined || master.stopNow) {
+      await this.#child.stop({ now: now && master !== undefined });
+      return;
+    }
+    master.stopNow = true;
+    const askedBefore = this.#child.state === 'stopping';
+    const stopped = this.#child.stop();
+    if (askedBefore) master.requestStop();
+    const kill = setTimeout(() => void this.#child.stop({ now: true }), this.#stopNowTimeoutMs);
+    await stopped;
+    clearTimeout(kill);
+  }
+
+  #spawn(): MasterProcess {
+    const claimant = `master ${(this.#spawnCount += 1)}`;
+    const process: MasterProcess = new MasterProcess(this.#launch, {
+      onAlive: () => {
+        if (this.#process !== process || this.#child.markReady() !== 'ok') return;
+        if (process.pid !== undefined) this.#owner.onReady(process.pid);
+      },
+      onBroken: (why) => {
+        if (this.#process !== process) return;
+        this.#owner.onTrouble('master::broken', why);
+        if (this.#child.fail(why, { now: true }) === 'being-stopped') void this.#child.stop({ now: true });
+      },
+      onLinkEnd: () => this.#listeners.drop(claimant),
+    });
+    this.#process = process;
+    answerListenerRequests(process.peer, this.#listeners, claimant);
+    this.#answerNotices(process);
+    process.begin();
+    return process;
+  }
+
+  #answerNotices({ peer }: MasterProcess): void {
+    peer.handle('loaded', (params) => {
+      const failures = parseLoadFailures(params);
+      this.#owner.onLoaded(failures.map(({ siteId, error }) => ({ siteId, error: fromWireError(error) })));
+      return null;
+    });
+    peer.handle('fatal', (params) => {
+      const fields = record(params, 'fatal');
+      const error = fromWireError(wireError(fields['error'], 'fatal.error'));
+      this.#fatal = { error, exitCode: exitCode(fields['exitCode']) };
+      // It leaves by itself; who waits for its end is told then.
+      void this.stop({ now: true });
+      return null;
+    });
+    peer.handle('call', (params, { handle }) => {
+      try {
+        return this.#owner.onCall(parseCall(params), handle);
+      } catch (error) {
+        handle?.close();
+        throw error;
+      }
+    });
+  }
+
+  #exited(reason: ChildReason): void {
+    this.#process = undefined;
+    this.#owner.onExit(reason);
+    const fatal = this.#fatal;
+    this.#fatal = undefined;
+    if (fatal !== undefined) this.#owner.onGivenUp(fatal.error, fatal.exitCode);
+  }
+}
+
+/** What a master asks the daemon to exit with; anything but 1 to 255 (exit(3)) is a plain failure. */
+function exitCode(value: unknown): number {
+  const code = count(value, 'fatal.exitCode');
+  return code >= 1 && code <= 255 ? code : EXIT_CODES.failed;
+}
+
+function erroredError(reason: ChildReason): VhostError {
+  return new VhostError('ERR_MASTER_ERRORED', `the master was given up: it ${reason.message}`, {
+    info: { code: reason.code, signal: reason.signal },
+    cause: reason.error,
+  });
+}
