@@ -10,10 +10,12 @@ const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${na
 const files = projects
   .map((project) => `${project}/dist`)
   .filter((dist) => existsSync(root + dist))
-  .flatMap((dist) => readdirSync(root + dist, { recursive: true }).map((file) => `${dist}/${file}`))
+  .flatMap((dist) =>
+    readdirSync(root + dist, { recursive: true, encoding: 'utf8' }).map((file) => `${dist}/${file}`),
+  )
   .filter((file) => file.endsWith('.test.js'))
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-  .sort();
+  .toSorted();
 
 if (files.length === 0) {
   console.error(`no test matches ${filters.join(' ') || 'dist/**/*.test.js'}`);

@@ -1,21 +1,276 @@
 // The daemon: holds the listening sockets and keeps one master alive.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
-import { CallRegistry, packSocket, VhostError, withCallback } from '@vhostd/protocol';
-import type { Call, CallCallback, CallHandler, DaemonStatus, NativeHandle, ReloadResult } from '@vhostd/protocol';
+import { performance } from 'node:perf_hooks';
+import { VhostError } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions, DaemonStatus, ReloadResult } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
-import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { DaemonClient } from './client/daemon-client.js';
 import { handleControlMethods } from './control-methods.js';
 import { ControlServer } from './control/control-server.js';
+import { DaemonCalls } from './daemon-calls.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Instance } from './instance.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
 import { createLog } from './log.js';
+import { resolveMasterLaunch } from './master/master-launch.js';
 import { MasterSlot } from './master/master-slot.js';
+import type { MasterSlotOwner } from './master/master-slot.js';
 import { ReloadQueue } from './reload-queue.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
 import { readDaemonStatus } from './status/daemon-status.js';
 import { parseReloadResult } from './status/parse-reload.js';
+
+/** What a daemon holds while it runs. */
+interface Running {
+  slot: MasterSlot;
+  listeners: BoundListeners;
+  instance: Instance;
+  startedAtMs: number;
+}
+
+/**
+ * One daemon: `run` takes the run directory, opens the control socket and forks the master; `stop` undoes it in
+ * reverse. A daemon runs once; for another run make another.
+ */
+export class Daemon extends EventEmitter<DaemonEvents> {
+  /** The class itself, for `const { Daemon } = require('@vhostd/daemon')`. */
+  static readonly Daemon: typeof Daemon = Daemon;
+  static readonly DaemonClient: typeof DaemonClient = DaemonClient;
+  static readonly EXIT_CODES: typeof EXIT_CODES = EXIT_CODES;
+
+  readonly #options: DaemonOptions;
+  readonly #log: Logger;
+  readonly #calls = new DaemonCalls();
+  readonly #reloads: ReloadQueue<ReloadResult> = new ReloadQueue(() => this.#reload({}));
+  #masterFile: string | undefined;
+  #opening: Promise<void> | undefined;
+  #running: Running | undefined;
+  #closing: Promise<void> | undefined;
+  #exitCode: number = EXIT_CODES.ok;
+  /** The process is to end with the daemon. */
+  #endsProcess = false;
+  #ignoreSignals: (() => void) | undefined;
+
+  /** @throws {VhostError} ERR_DAEMON_OPTION for a log level that is none. */
+  constructor(options: DaemonOptions = {}) {
+    super();
+    this.#options = options;
+    this.#masterFile = options.masterFile;
+    this.#log = createLog(options.logLevel ?? 'info');
+    setImmediate(() => this.emit('loadend'));
+  }
+
+  /** Names the file that the master runs; to be called before `run`. */
+  setMasterFile(file: string): void {
+    this.#masterFile = file;
+  }
+
+  /** The directory with the PID file and the control socket; absolute. */
+  get runDir(): string {
+    return resolveRunDir(this.#options.runDir).path;
+  }
+
+  /**
+   * Resolves when the daemon runs and its first master was forked; 'loaded' tells when the sites are up.
+   * Rejects with ERR_DAEMON_RUNNING (`info.pid`); ERR_DAEMON_STATE (it was run before); ERR_DAEMON_MASTER_FILE;
+   * ERR_SUPERVISOR_OPTION; and those of the run directory, the lock and the control socket: ERR_RUN_DIR_…,
+   * ERR_LOCK_FAILED, ERR_CONTROL_…. Nothing is left behind then, and `run` may be called again.
+   */
+  async run(): Promise<void> {
+    if (this.#opening !== undefined) {
+      throw new VhostError('ERR_DAEMON_STATE', 'this daemon was run before: make another one');
+    }
+    this.#opening = this.#open();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Lets the sites drain and stops everything; `now`: without draining. May be called again to be done sooner.
+   * Resolves when the master has gone and all is released. The process goes on.
+   */
+  async stop({ now = false }: { now?: boolean } = {}): Promise<void> {
+    try {
+      await this.#opening;
+    } catch {
+      return; // It did not come to run, as whoever called `run` was told.
+    }
+    void this.#stopMaster(now);
+    await this.#closing;
+  }
+
+  /** What `vhostd status --json` prints. Rejects with ERR_DAEMON_STATE, ERR_CALL_TIMEOUT, ERR_MESSAGE_INVALID. */
+  async status(): Promise<DaemonStatus> {
+    const { slot, startedAtMs } = this.#runs();
+    return await readDaemonStatus(slot, startedAtMs);
+  }
+
+  /**
+   * Reloads one site, or all; any number of requests for all that come while one is at work become one.
+   * Rejects with ERR_DAEMON_STATE, ERR_MASTER_NOT_RUNNING, ERR_CALL_LOST, or the master's error.
+   */
+  reload(siteId?: string): Promise<ReloadResult> {
+    return siteId === undefined ? this.#reloads.request() : this.#reload({ siteId });
+  }
+
+  /** Answers calls of this name by the master's code. @throws {VhostError} ERR_CALL_HANDLER if it has a handler. */
+  onMasterCall(name: string, handler: CallHandler): void {
+    this.#calls.ofMaster.handle(name, handler);
+  }
+
+  /** Answers calls of this name by workers' code, whose id is `from`. @throws {VhostError} ERR_CALL_HANDLER. */
+  onWorkerCall(name: string, handler: CallHandler): void {
+    this.#calls.ofWorkers.handle(name, handler);
+  }
+
+  /**
+   * Calls a handler that the master's code set with `onDaemonCall`. Without a callback it gives a promise.
+   * Fails with ERR_DAEMON_STATE, ERR_MASTER_NOT_RUNNING, ERR_CALL_TIMEOUT, ERR_CALL_LOST, ERR_CALL_UNKNOWN (no
+   * such handler), ERR_CALL_INVALID, ERR_CALL_SOCKET (the socket is untouched then), or what the handler threw.
+   */
+  callMaster(name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
+  callMaster(name: string, params: unknown, callback: CallCallback<unknown>): void;
+  callMaster(name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
+  callMaster(name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
+    return this.#calls.call(() => this.#runs().slot.peer, { name, params }, rest);
+  }
+
+  /** Calls a handler of a worker by way of the master; otherwise as {@link callMaster}. */
+  callWorker(workerId: string, name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
+  callWorker(workerId: string, name: string, params: unknown, callback: CallCallback<unknown>): void;
+  callWorker(
+    workerId: string,
+    name: string,
+    params: unknown,
+    options: CallOptions,
+    callback: CallCallback<unknown>,
+  ): void;
+  callWorker(workerId: string, name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
+    return this.#calls.call(() => this.#runs().slot.peer, { name, params, workerId }, rest);
+  }
+
+  /** Heeds SIGTERM, SIGINT and SIGHUP until the daemon has stopped. `run` does so unless `signals` is false. */
+  handleSignals(): void {
+    this.#ignoreSignals ??= listenForSignals({
+      stop: (now) => {
+        this.#log.info({ event: 'stop.signal', now });
+        this.#endProcess();
+        void this.stop({ now });
+      },
+      reload: () => {
+        this.reload().then(
+          (result) => this.#log.info({ event: 'reloaded', ...result }),
+          (error: unknown) => this.#log.error({ event: 'reload.failed', err: error }),
+        );
+      },
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { supervision = {}, signals } = this.#options;
+    const launch = resolveMasterLaunch(this.#masterFile, this.#options);
+    const listeners = new BoundListeners({
+      graceMs: supervision.listenerGraceMs ?? 10_000,
+      onExpired: ({ key }) => this.#log.warn({ event: 'listener.expired', key }),
+    });
+    const slot = new MasterSlot(launch, supervision, listeners, this.#slotOwner());
+    const control = new ControlServer();
+    handleControlMethods(control, {
+      status: () => this.status(),
+      reload: (siteId) => this.reload(siteId),
+      stopMaster: (now) => {
+        this.#log.info({ event: 'stop.control', now });
+        this.#endProcess();
+        return this.#stopMaster(now);
+      },
+    });
+    const instance = await Instance.open(resolveRunDir(this.#options.runDir), control, (error) => {
+      this.#fail(error);
+    });
+    this.#running = { slot, listeners, instance, startedAtMs: performance.now() };
+    if (signals !== false) this.handleSignals();
+    this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
+    slot.start();
+  }
+
+  #slotOwner(): MasterSlotOwner {
+    return {
+      onSpawned: (pid) => {
+        this.#log.info({ event: 'master::spawned', master: pid });
+        this.emit('master::spawned', pid);
+      },
+      onReady: (pid) => {
+        this.#log.info({ event: 'master::ready', master: pid });
+        this.emit('master::ready', pid);
+      },
+      onExit: (reason) => {
+        this.#log.info({ event: 'master::exit', reason: reason.message });
+        this.emit('master::exit', reason);
+      },
+      onLoaded: (failures) => {
+        this.#log.info({ event: 'loaded', failed: failures.map(({ siteId }) => siteId) });
+        this.emit('loaded', failures);
+      },
+      onGivenUp: (error, exitCode) => {
+        this.#exitCode = exitCode;
+        this.#endProcess();
+        this.#fail(error);
+        void this.#stopMaster(false);
+      },
+      onTrouble: (event, detail) => this.#log.warn({ event, detail }),
+      onCall: (call, handle) => this.#calls.dispatch(call, handle),
+    };
+  }
+
+  #fail(error: Error): void {
+    this.#log.error({ event: 'error', err: error });
+    this.emit('error', error);
+  }
+
+  #runs(): Running {
+    if (this.#running !== undefined) return this.#running;
+    throw new VhostError('ERR_DAEMON_STATE', 'this daemon does not run');
+  }
+
+  async #reload(params: { siteId?: string }): Promise<ReloadResult> {
+    const { peer } = this.#runs().slot;
+    return parseReloadResult(await peer.request('reload', params, { timeoutMs: RELOAD_LIMIT_MS }));
+  }
+
+  #endProcess(): void {
+    this.#endsProcess ||= this.#options.signals !== false;
+  }
+
+  /** Resolves when the master has gone; all else closes behind it. */
+  async #stopMaster(now: boolean): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    const gone = running.slot.stop({ now });
+    this.#closing ??= this.#close(running, gone);
+    await gone;
+  }
+
+  async #close({ listeners, instance }: Running, masterGone: Promise<void>): Promise<void> {
+    await masterGone;
+    listeners.closeAll();
+    try {
+      await instance.close();
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#running = undefined;
+    this.#ignoreSignals?.();
+    this.#log.info({ event: 'stopped', exitCode: this.#exitCode });
+    this.emit('stopped', this.#exitCode);
+    if (this.#endsProcess) process.exit(this.#exitCode);
+  }
+}
+
+/** A site boots within its own limit; this one holds for all of them, slot by slot. */
+const RELOAD_LIMIT_MS = 3_600_000;

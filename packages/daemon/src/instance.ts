@@ -1,5 +1,5 @@
 // What makes a daemon the one of its run directory: the lock, the control socket, the PID file.
-import { ControlServer } from './control/control-server.js';
+import type { ControlServer } from './control/control-server.js';
 import { acquireInstanceLock } from './run-dir/instance-lock.js';
 import type { InstanceLock } from './run-dir/instance-lock.js';
 import { removePidFile, writePidFile } from './run-dir/pid-file.js';
@@ -23,7 +23,11 @@ export class Instance {
    * @throws {VhostError} ERR_DAEMON_RUNNING, ERR_LOCK_FAILED, ERR_RUN_DIR_UNSAFE, ERR_RUN_DIR_FAILED,
    * ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN; or the system's error about the PID file.
    */
-  static async open(runDir: RunDir, control: ControlServer, onLost: (error: Error) => void): Promise<Instance> {
+  static async open(
+    runDir: RunDir,
+    control: ControlServer,
+    onLost: (error: Error) => void,
+  ): Promise<Instance> {
     createRunDir(runDir);
     const lock = await acquireInstanceLock(runDir, { onLost });
     try {

@@ -72,7 +72,11 @@ export function optional<K extends string, T>(
 }
 
 function invalid(path: string, expected: string): VhostError {
-  return new VhostError('ERR_MESSAGE_INVALID', `another process sent what is not right: ${path} is not ${expected}`, {
-    info: { path, expected },
-  });
+  return new VhostError(
+    'ERR_MESSAGE_INVALID',
+    `another process sent what is not right: ${path} is not ${expected}`,
+    {
+      info: { path, expected },
+    },
+  );
 }

@@ -109,6 +109,9 @@ export class Master extends EventEmitter<MasterEvents> {
       onGivenAgain: () => {
         reception.counts.handedOffAgain += 1;
       },
+      onHandedBack: () => {
+        reception.counts.handedBack += 1;
+      },
       onChange: () => undefined,
     }));
     this.#calls = new Calls({

@@ -1,6 +1,6 @@
 // The way of a connection through the master: listener → peek → route → site, or a refusal.
 import type { MasterCounts, NativeHandle } from '@vhostd/protocol';
-import type { Connection } from './accept/connection.js';
+import type { Connection, Origin } from './accept/connection.js';
 import type { Listener, ListenerEvents } from './accept/listener.js';
 import { Peeking } from './accept/peeking.js';
 import type { PeekRefusal } from './accept/peeking.js';
@@ -20,7 +20,7 @@ export interface ReceptionHost {
   lookup(listenerKey: string, host: string | null): { serve(connection: Connection): void } | undefined;
   onAcceptError(listener: Listener, errno: number): void;
   onListenerError(listener: Listener, error: Error): void;
-  onRefused(listener: Listener, status: number, reason: string): void;
+  onRefused(listener: Origin, status: number, reason: string): void;
 }
 
 export class Reception implements ListenerEvents {
@@ -28,6 +28,7 @@ export class Reception implements ListenerEvents {
     accepted: 0,
     handedOff: 0,
     handedOffAgain: 0,
+    handedBack: 0,
     refused: {},
     violations: 0,
   };
@@ -80,7 +81,7 @@ export class Reception implements ListenerEvents {
     this.#peeking.close();
   }
 
-  #refuse(handle: NativeHandle, listener: Listener, { status, reason }: PeekRefusal): void {
+  #refuse(handle: NativeHandle, listener: Origin, { status, reason }: PeekRefusal): void {
     this.#count(listener, status, reason);
     // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
     if (!listener.secure || reason === 'http-on-tls-port') refuse(handle, refusal(status));
@@ -88,7 +89,7 @@ export class Reception implements ListenerEvents {
     else refuse(handle, status === 421 ? TLS_ALERT_UNRECOGNIZED_NAME : TLS_ALERT_DECODE_ERROR);
   }
 
-  #count(listener: Listener, status: RefusalStatus, reason: string): void {
+  #count(listener: Origin, status: RefusalStatus, reason: string): void {
     this.counts.refused[status] = (this.counts.refused[status] ?? 0) + 1;
     this.#host.onRefused(listener, status, reason);
   }

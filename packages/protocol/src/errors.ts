@@ -32,16 +32,22 @@ export class VhostError extends Error {
   }
 }
 
-/** Describes any thrown value for another process; never throws itself. */
+/**
+ * Describes any thrown value for another process; never throws itself. The result is JSON of less than 1 MiB: what
+ * is longer is cut, what of `info` is no JSON is left out.
+ */
 export function toWireError(thrown: unknown): WireError {
-  if (thrown instanceof VhostError) {
-    return withStack({ code: thrown.code, message: thrown.message, info: thrown.info }, thrown.stack);
+  try {
+    if (!(thrown instanceof Error)) return { code: FAILED, message: cut(String(thrown), MESSAGE_MAX_CHARS) };
+    const wire: WireError = { code: codeOf(thrown), message: cut(String(thrown.message), MESSAGE_MAX_CHARS) };
+    if (thrown instanceof VhostError) wire.info = plainInfo(thrown.info);
+    const { stack } = thrown;
+    if (typeof stack === 'string') wire.stack = cut(stack, STACK_MAX_CHARS);
+    return wire;
+  } catch {
+    // A property that throws when it is read, an object without a way to become text.
+    return { code: FAILED, message: 'something was thrown that cannot be described' };
   }
-  if (thrown instanceof Error) {
-    const code = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : 'ERR_CALL_FAILED';
-    return withStack({ code, message: thrown.message }, thrown.stack);
-  }
-  return { code: 'ERR_CALL_FAILED', message: String(thrown) };
 }
 
 /**
@@ -51,7 +57,7 @@ export function toWireError(thrown: unknown): WireError {
 export function fromWireError(received: unknown): Error & { code: string } {
   const wire: Record<string, unknown> =
     typeof received === 'object' && received !== null ? { ...received } : { message: String(received) };
-  const code = typeof wire['code'] === 'string' ? wire['code'] : 'ERR_CALL_FAILED';
+  const code = typeof wire['code'] === 'string' ? wire['code'] : FAILED;
   const message = typeof wire['message'] === 'string' ? wire['message'] : 'the other process sent no message';
   const info = wire['info'];
   const error = new VhostError(code as ErrorCode, message, {
@@ -61,6 +67,36 @@ export function fromWireError(received: unknown): Error & { code: string } {
   return error;
 }
 
-function withStack(wire: WireError, stack: string | undefined): WireError {
-  return stack === undefined ? wire : { ...wire, stack };
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? cut(error.code, CODE_MAX_CHARS) : FAILED;
 }
+
+function plainInfo(info: Record<string, unknown>): Record<string, unknown> {
+  let chars = 0;
+  const plain = Object.entries(info).filter(([key, value]) => {
+    const text = jsonOf(value);
+    if (text === undefined || chars + key.length + text.length > INFO_MAX_CHARS) return false;
+    chars += key.length + text.length;
+    return true;
+  });
+  return Object.fromEntries(plain);
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function cut(text: string, maxChars: number): string {
+  return text.length > maxChars ? `${text.slice(0, maxChars)}…` : text;
+}
+
+/** The code of what has none. */
+const FAILED = 'ERR_CALL_FAILED';
+const CODE_MAX_CHARS = 200;
+const MESSAGE_MAX_CHARS = 16_384;
+const STACK_MAX_CHARS = 32_768;
+const INFO_MAX_CHARS = 65_536;

@@ -2,6 +2,13 @@ export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode, VhostErrorOptions, WireError } from './errors.js';
 export { CONNECTION_HEADER_BYTES, FrameKind } from './link/frame.js';
 export type { Frame } from './link/frame.js';
+export {
+  decodeHandBack,
+  decodeHandBackAnswer,
+  encodeHandBack,
+  encodeHandBackAnswer,
+} from './link/hand-back.js';
+export type { HandBack, HandBackAnswer } from './link/hand-back.js';
 export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';

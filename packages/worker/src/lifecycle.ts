@@ -60,6 +60,11 @@ export class Lifecycle {
     this.#phase = 'started';
   }
 
+  /** Whether there is a `stopped` to run. */
+  get hasStop(): boolean {
+    return this.#hooks.stopped !== undefined;
+  }
+
   /** Runs `stopped`, once, if `started` was run. */
   async stop(): Promise<void> {
     if (this.#phase !== 'started') return;

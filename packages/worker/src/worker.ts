@@ -57,6 +57,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #confs: ConfSender;
   #server: ConfigurableServer | undefined;
   #log: Logger | undefined;
+  #startedAlone = false;
 
   constructor(identity: WorkerIdentity | undefined) {
     super();
@@ -221,8 +222,28 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   async #updateAlone(update: ServerConfUpdate): Promise<UpdateResult> {
+    await this.#startAlone();
     const result = await this.#standalone?.update(update);
     return result ?? { listening: [] };
+  }
+
+  /** Without a master, too, `started` comes before the first connection and `stopped` before the end. */
+  async #startAlone(): Promise<void> {
+    if (this.#startedAlone) return;
+    this.#startedAlone = true;
+    await this.#lifecycle.start();
+    if (!this.#lifecycle.hasStop) return;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void this.#stopAlone());
+  }
+
+  async #stopAlone(): Promise<void> {
+    try {
+      await this.#lifecycle.stop();
+    } catch (error) {
+      this.#report(error instanceof Error ? error : new Error(String(error)));
+      process.exitCode = 1;
+    }
+    process.exit();
   }
 
   #call(to: string, name: string, params: unknown, rest: unknown[]): Promise<unknown> | void {

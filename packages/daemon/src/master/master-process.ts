@@ -196,9 +196,13 @@ function forkMaster(
     );
   } catch (error) {
     if (forked === undefined || forked.pid !== undefined) throw error;
-    throw new VhostError('ERR_MASTER_SPAWN', 'the system starts no process: out of descriptors, memory or pids', {
-      info: { file: launch.file },
-      cause: error,
-    });
+    throw new VhostError(
+      'ERR_MASTER_SPAWN',
+      'the system starts no process: out of descriptors, memory or pids',
+      {
+        info: { file: launch.file },
+        cause: error,
+      },
+    );
   }
 }

@@ -78,6 +78,7 @@ const counts: Reader<MasterCounts> = (value, path) => {
     accepted: count(fields['accepted'], `${path}.accepted`),
     handedOff: count(fields['handedOff'], `${path}.handedOff`),
     handedOffAgain: count(fields['handedOffAgain'], `${path}.handedOffAgain`),
+    handedBack: count(fields['handedBack'], `${path}.handedBack`),
     refused: recordOf(count)(fields['refused'], `${path}.refused`),
     violations: count(fields['violations'], `${path}.violations`),
   };

@@ -1,10 +1,16 @@
 // A connection between being accepted and being taken over by a worker: all that the master ever knows of one.
 import type { NativeHandle } from '@vhostd/protocol';
-import type { Listener } from './listener.js';
+
+/** Where a connection came in, as far as it matters once it is accepted. A listener is one. */
+export interface Origin {
+  readonly key: string;
+  /** Whether its clients speak TLS. */
+  readonly secure: boolean;
+}
 
 export interface Connection {
   readonly handle: NativeHandle;
-  readonly listener: Listener;
+  readonly listener: Origin;
   /** The bytes that were read from it, as latin1 text. */
   readonly head: string;
   /** The host it asked for; null when it named none. */

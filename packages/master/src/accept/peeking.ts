@@ -2,6 +2,7 @@
 import type { NativeHandle } from '@vhostd/protocol';
 import type { Limits } from '../conf/site-conf.js';
 import { readRaw, stopRaw } from '../node/raw-accept.js';
+import { ImmediateReader } from '../node/read-now.js';
 import { FirstBytes } from '../peek/first-bytes.js';
 import type { Verdict } from '../peek/verdict.js';
 import type { Connection } from './connection.js';
@@ -21,11 +22,12 @@ interface Peeked {
   readonly listener: Listener;
   readonly reader: FirstBytes;
   readonly deadlineMs: number;
-  chunks: Buffer[];
+  readonly chunks: Buffer[];
 }
 
 export class Peeking {
   readonly #outcome: PeekOutcome;
+  readonly #immediate = new ImmediateReader();
   /** In the order of their deadlines, since all have the same limit. */
   readonly #open = new Set<Peeked>();
   #limits: Limits;
@@ -48,14 +50,20 @@ export class Peeking {
 
   /** Begins to read a connection. With too many open, the one that has taken longest is given up. */
   add(handle: NativeHandle, listener: Listener): void {
+    const reader = new FirstBytes(listener.address.type, this.#limits);
+    const bytes = this.#immediate.read(handle);
+    if (bytes === 'end') return handle.close();
+    if (bytes === 'nothing') return this.#wait(handle, listener, reader, []);
+    const verdict = reader.push(bytes);
+    if (verdict.kind === 'more') return this.#wait(handle, listener, reader, [Buffer.from(bytes)]);
+    this.#settle(handle, listener, bytes, verdict);
+  }
+
+  /** Reads on as bytes come, behind those that are there. */
+  #wait(handle: NativeHandle, listener: Listener, reader: FirstBytes, chunks: Buffer[]): void {
     const limits = this.#limits;
-    const peeked: Peeked = {
-      handle,
-      listener,
-      reader: new FirstBytes(listener.address.type, limits),
-      deadlineMs: performance.now() + limits.headTimeoutMs,
-      chunks: [],
-    };
+    const deadlineMs = performance.now() + limits.headTimeoutMs;
+    const peeked: Peeked = { handle, listener, reader, deadlineMs, chunks };
     if (this.#open.size >= limits.peekMaxCount) this.#timeOut([...this.#open.values()].slice(0, 1));
     this.#open.add(peeked);
     this.#schedule();
@@ -84,18 +92,25 @@ export class Peeking {
     if (verdict.kind === 'more') return true;
     this.#open.delete(peeked);
     // The handle is stopped when this returns; only then may anyone else touch it.
-    queueMicrotask(() => this.#settle(peeked, verdict));
+    queueMicrotask(() => {
+      const [first] = peeked.chunks;
+      const bytes = peeked.chunks.length === 1 && first !== undefined ? first : Buffer.concat(peeked.chunks);
+      this.#settle(peeked.handle, peeked.listener, bytes, verdict);
+    });
     return false;
   }
 
-  #settle({ handle, listener, chunks }: Peeked, verdict: Exclude<Verdict, { kind: 'more' }>): void {
+  #settle(
+    handle: NativeHandle,
+    listener: Listener,
+    bytes: Buffer,
+    verdict: Exclude<Verdict, { kind: 'more' }>,
+  ): void {
     if (verdict.kind === 'reject') return this.#outcome.onRefused(handle, listener, verdict);
-    const [first] = chunks;
-    const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
     this.#outcome.onRouted({
       handle,
       listener,
-      head: bytes.toString('latin1'),
+      head: bytes.latin1Slice(0, bytes.length),
       host: verdict.host,
       secure: verdict.protocol === 'tls',
     });

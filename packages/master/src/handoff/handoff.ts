@@ -11,6 +11,7 @@ export class Handoff {
   readonly #link: Link;
   readonly #pending: { id: number; connection: Connection }[] = [];
   #lastId = 0;
+  #givenCount = 0;
   #reportedCount = 0;
 
   constructor(link: Link) {
@@ -25,6 +26,11 @@ export class Handoff {
   /** Connections that the worker has not confirmed. */
   get pendingCount(): number {
     return this.#pending.length;
+  }
+
+  /** Connections that the worker was ever given. */
+  get givenCount(): number {
+    return this.#givenCount;
   }
 
   /** Whether another connection may be given. */
@@ -45,6 +51,7 @@ export class Handoff {
     );
     if (!this.#link.send(FrameKind.connection, header + connection.head, connection.handle)) return false;
     this.#lastId = id;
+    this.#givenCount += 1;
     this.#pending.push({ id, connection });
     return true;
   }

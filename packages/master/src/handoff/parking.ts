@@ -24,13 +24,17 @@ export class Parking {
     return this.#waiting.length;
   }
 
+  get full(): boolean {
+    return this.#waiting.length >= this.#limits.maxCount;
+  }
+
   setLimits(limits: ParkingLimits): void {
     this.#limits = limits;
   }
 
   /** Holds a connection; false when there is no room. */
   park(connection: Connection): boolean {
-    if (this.#waiting.length >= this.#limits.maxCount) return false;
+    if (this.full) return false;
     this.#waiting.push({ connection, deadlineMs: performance.now() + this.#limits.timeoutMs });
     this.#schedule();
     return true;

@@ -72,6 +72,11 @@ export function stopRaw(handle: NativeHandle): void {
   handle.onread = () => undefined;
 }
 
+/** Whether a handle that another process sent is that of a TCP socket, and not of a pipe or a datagram socket. */
+export function isConnection(handle: NativeHandle): boolean {
+  return typeof handle.getpeername === 'function' && typeof handle.readStart === 'function';
+}
+
 /** The client's address; empty when the connection was reset. */
 export function remoteAddressOf(handle: NativeHandle): string {
   const peer: AddressRecord = {};

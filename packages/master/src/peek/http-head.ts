@@ -59,6 +59,8 @@ const COLON = 0x3a;
 
 /** tchar of RFC 9110 5.6.2, indexed by byte. */
 const IS_TOKEN = byteSet((text) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]$/.test(text));
+/** What a target's path may contain, as {@link RequestTargetReader.push} has it, indexed by byte. */
+const IS_PATH = byteSet((text) => /^[!"$-~]$/.test(text));
 /** field-vchar, SP and HTAB of RFC 9110 5.5, indexed by byte. */
 const IS_VALUE = byteSet((text) => /^[\t\u0020-\u007e\u0080-\u00ff]$/.test(text));
 
@@ -114,12 +116,38 @@ export class HttpHeadScanner {
     if (this.#verdict.kind !== 'more') return this.#verdict;
     const end = Math.min(chunk.length, this.#headMaxBytes - this.#readBytes);
     for (let i = 0; i < end; i++) {
+      i = this.#skip(chunk, i, end);
+      if (i === end) break;
       const verdict = HttpHeadScanner.#STEPS[this.#state](this, chunk[i] ?? 0);
       if (verdict !== undefined) return (this.#verdict = verdict);
     }
     this.#readBytes += end;
     if (this.#readBytes >= this.#headMaxBytes) this.#verdict = reject('head-too-large', 431);
     return this.#verdict;
+  }
+
+  /** Goes over the bytes that the present state takes without a decision, nearly all of a head. */
+  #skip(chunk: Buffer, from: number, end: number): number {
+    let i = from;
+    switch (this.#state) {
+      case 'target':
+        if (this.#targetReader.inPath) while (i < end && IS_PATH[chunk[i] ?? 0] === 1) i++;
+        return i;
+      case 'name':
+        while (i < end && IS_TOKEN[chunk[i] ?? 0] === 1) i++;
+        if (i > from && this.#token.length <= ROUTING_FIELD_NAME_MAX_CHARS) {
+          // One character more than can match is enough to know that the name does not.
+          const room = ROUTING_FIELD_NAME_MAX_CHARS + 1 - this.#token.length;
+          this.#token += chunk.latin1Slice(from, Math.min(i, from + room));
+        }
+        return i;
+      case 'value':
+        while (i < end && IS_VALUE[chunk[i] ?? 0] === 1) i++;
+        if (i > from && this.#field !== null) this.#value += chunk.latin1Slice(from, i);
+        return i;
+      default:
+        return i;
+    }
   }
 
   #expectLf(byte: number, next: State): Verdict | undefined {
@@ -211,11 +239,7 @@ export class HttpHeadScanner {
   }
 
   #inName(byte: number): Verdict | undefined {
-    if (IS_TOKEN[byte] === 1) {
-      // One character more than can match is enough to know that the name does not.
-      if (this.#token.length <= ROUTING_FIELD_NAME_MAX_CHARS) this.#token += String.fromCharCode(byte);
-      return undefined;
-    }
+    // The name's own characters have been skipped.
     if (byte !== COLON) return reject(this.#nameFault(byte));
     if (this.#token === '') return reject('name-empty');
     const name = this.#token.toLowerCase();
@@ -233,10 +257,7 @@ export class HttpHeadScanner {
   }
 
   #inValue(byte: number): Verdict | undefined {
-    if (IS_VALUE[byte] === 1) {
-      if (this.#field !== null) this.#value += String.fromCharCode(byte);
-      return undefined;
-    }
+    // The value's own characters have been skipped.
     if (byte !== CR) return reject(byte === LF ? 'bare-lf' : 'value-char');
     this.#state = 'value-lf';
     if (this.#field === null) return undefined;

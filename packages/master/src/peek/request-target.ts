@@ -49,6 +49,11 @@ export class RequestTargetReader {
     return undefined;
   }
 
+  /** Whether the authority, if any, has been read: visible characters other than `#` change nothing any more. */
+  get inPath(): boolean {
+    return this.#inPath;
+  }
+
   /** The whole target; call it once, at the space behind it. */
   end(): RequestTargetReading {
     if (this.#form === undefined) return { fault: 'target-empty' };

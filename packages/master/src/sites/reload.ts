@@ -27,6 +27,7 @@ export class Reload {
   readonly previous: Generation;
   readonly next: Generation;
   readonly #host: ReloadHost;
+  readonly #settleMs: number;
   readonly #published = new Set<Slot>();
   readonly #retired = new Set<Slot>();
   #committed = false;
@@ -36,7 +37,14 @@ export class Reload {
   #following: Promise<ReloadOutcome> | undefined;
   #done: Promise<WireError | undefined> = Promise.resolve(undefined);
 
-  constructor(previous: Generation, next: Generation, host: ReloadHost) {
+  /** `settleMs`: how long the first new worker must live after it is ready before it is published. Default 1000. */
+  constructor(
+    previous: Generation,
+    next: Generation,
+    host: ReloadHost,
+    { settleMs = 1000 }: { settleMs?: number } = {},
+  ) {
+    this.#settleMs = settleMs;
     this.previous = previous;
     this.next = next;
     this.#host = host;
@@ -134,7 +142,7 @@ export class Reload {
       const timer = setTimeout(() => {
         this.#settling = undefined;
         resolve(undefined);
-      }, SETTLE_MS);
+      }, this.#settleMs);
       this.#settling = {
         slot,
         resolve: (error) => {
@@ -160,6 +168,3 @@ export class Reload {
     this.#host.retire(slot);
   }
 }
-
-/** How long the first new worker must live after it is ready before it is published, ms. */
-const SETTLE_MS = 1000;

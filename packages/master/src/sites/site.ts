@@ -17,16 +17,28 @@ import type { Slot } from './slot.js';
 /** What a site needs of the master around it. */
 export interface SiteHost {
   /** Everything about workers that does not concern the site's own state. */
-  readonly workers: Omit<GenerationHost, 'onReady' | 'onExit' | 'onErrored' | 'onStopped' | 'onReturned'>;
+  readonly workers: Omit<GenerationHost, SiteEvent>;
   /** Puts a generation's staged conf into force. */
   commit(site: Site, conf: SiteConf): Promise<void>;
   /** Ends a connection that nobody will serve. */
   giveUp(connection: Connection): void;
   /** A connection that a worker had been given goes to another one. */
   onGivenAgain(): void;
+  /** A connection that a draining worker handed back goes to another one. */
+  onHandedBack(): void;
   /** The site's state, or a worker of it, has changed. */
   onChange(site: Site): void;
 }
+
+/** What a site itself answers for. */
+type SiteEvent =
+  | 'onReady'
+  | 'onExit'
+  | 'onErrored'
+  | 'onStopped'
+  | 'onReturned'
+  | 'onHandedBack'
+  | 'wantsHandedBack';
 
 interface SlotCandidate extends Candidate {
   readonly give: (connection: Connection) => boolean;
@@ -120,8 +132,7 @@ export class Site {
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
     if (this.#give(connection)) return;
-    const hopeless = this.#stopping || this.#state() === 'errored';
-    if (hopeless || !this.#parking.park(connection)) this.#host.giveUp(connection);
+    if (!this.#hasFuture() || !this.#parking.park(connection)) this.#host.giveUp(connection);
     else if (this.#candidates().length > 0) this.#retryLater();
   }
 
@@ -210,6 +221,14 @@ export class Site {
           else this.serve(connection);
         }
       },
+      wantsHandedBack: () => {
+        const parkable = this.#conf.cpuLen !== 0 && !this.#parking.full;
+        return this.#hasFuture() && (parkable || this.#candidates().length > 0);
+      },
+      onHandedBack: (connection) => {
+        this.#host.onHandedBack();
+        this.serve(connection);
+      },
     });
   }
 
@@ -256,7 +275,7 @@ export class Site {
   #retire(slot: Slot): void {
     if (slot.resting) return;
     this.#draining.add(slot);
-    void slot.stop();
+    void slot.retire();
   }
 
   #startReload(): Promise<ReloadOutcome> {
@@ -301,6 +320,11 @@ export class Site {
       ok: error === undefined,
       ...(error === undefined ? {} : { error }),
     };
+  }
+
+  /** Whether waiting for a worker may help. */
+  #hasFuture(): boolean {
+    return !this.#stopping && this.#state() !== 'errored';
   }
 
   #firstReady(): boolean {

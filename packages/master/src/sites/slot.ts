@@ -2,7 +2,6 @@
 import { Heartbeat, SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
 import type {
-  Frame,
   RequestContext,
   WireError,
   WorkerState,
@@ -30,7 +29,9 @@ export interface SlotHost {
   onAccepted(count: number): void;
   /** These must be given to another worker. */
   onReturned(connections: Connection[], why: 'gone' | 'lost'): void;
-  onHandBack(slot: Slot, frame: Frame): void;
+  /** Whether the site has a use for a connection that the worker of a slot hands back. */
+  wantsHandedBack(): boolean;
+  onHandedBack(connection: Connection): void;
   onViolation(slot: Slot, detail: string): void;
 }
 
@@ -42,6 +43,7 @@ export class Slot {
   #heartbeat: Heartbeat | undefined;
   #failure: WireError | undefined;
   #withdrawn = false;
+  #handsBack = false;
 
   constructor(index: number, host: SlotHost) {
     this.index = index;
@@ -118,6 +120,12 @@ export class Slot {
     await this.#child.stop({ now });
   }
 
+  /** {@link stop} for one whose site goes on: it hands its idle connections back. */
+  async retire(): Promise<void> {
+    this.#handsBack = true;
+    await this.stop();
+  }
+
   /** Kills the process, which is broken; the restart policy decides what follows. */
   kill(why: string): void {
     this.#child.fail(why, { now: true });
@@ -166,7 +174,8 @@ export class Slot {
       onCall: (params, context) => host.onCall(this, params, context),
       onAccepted: (count) => host.onAccepted(count),
       onLost: (connections) => host.onReturned(connections, 'lost'),
-      onHandBack: (frame) => host.onHandBack(this, frame),
+      wantsHandedBack: () => host.wantsHandedBack(),
+      onHandedBack: (connection) => host.onHandedBack(connection),
       onViolation: (detail) => {
         if (stoppedForViolation) return;
         stoppedForViolation = true;
@@ -178,7 +187,7 @@ export class Slot {
       },
     });
     this.#worker = worker;
-    return fromChildProcess(worker.process, { softStop: () => worker.drain(host.conf.drainTimeoutMs) });
+    return fromChildProcess(worker.process, { softStop: () => worker.drain(host.conf.drainTimeoutMs, this.#handsBack) });
   }
 
   #watchHeart(worker: WorkerProcess): void {

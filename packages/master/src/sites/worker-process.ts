@@ -14,6 +14,7 @@ import type {
 } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import { HandBacks } from '../handoff/hand-backs.js';
 import { Handoff } from '../handoff/handoff.js';
 
 /** What a worker process tells its slot. */
@@ -26,8 +27,10 @@ export interface WorkerEvents {
   onAccepted(count: number): void;
   /** These connections reached the worker without their descriptor. */
   onLost(connections: Connection[]): void;
-  /** A connection that the worker gives back. */
-  onHandBack(frame: Frame): void;
+  /** Whether there is a use for a connection that the worker hands back. */
+  wantsHandedBack(): boolean;
+  /** A connection that the worker handed back. */
+  onHandedBack(connection: Connection): void;
   /** The worker broke the rules; it must be killed. */
   onViolation(detail: string): void;
   /** The link has ended and so has the process: what it never confirmed. */
@@ -52,6 +55,7 @@ export class WorkerProcess {
   readonly process: ChildProcess;
   readonly peer: Peer<MasterToWorker, WorkerToMaster>;
   readonly #handoff: Handoff;
+  readonly #handBacks: HandBacks;
   readonly #events: WorkerEvents;
   #ends = 0;
 
@@ -70,6 +74,11 @@ export class WorkerProcess {
     child.on('error', () => undefined);
     this.process = child.process;
     this.#handoff = new Handoff(link);
+    this.#handBacks = new HandBacks(link, {
+      givenCount: () => this.#handoff.givenCount,
+      wanted: () => events.wantsHandedBack(),
+      onConnection: (connection) => events.onHandedBack(connection),
+    });
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
       timeoutMs: spawn.conf.callTimeoutMs,
       onViolation: (detail) => events.onViolation(detail),
@@ -108,9 +117,9 @@ export class WorkerProcess {
     return this.#handoff.give(connection);
   }
 
-  /** Asks it to finish what it has and leave. */
-  drain(limitMs: number): void {
-    this.peer.request('drain', { limitMs }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
+  /** Asks it to finish what it has and leave; with `handBack`, to hand back what is idle for another worker. */
+  drain(limitMs: number, handBack: boolean): void {
+    this.peer.request('drain', { limitMs, handBack }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
   #onFrame(frame: Frame): void {
@@ -126,9 +135,13 @@ export class WorkerProcess {
       case FrameKind.lost:
         frame.handle?.close();
         return this.#events.onLost(this.#handoff.onLost(frame.payload));
-      case FrameKind.handBack:
-        return this.#events.onHandBack(frame);
+      case FrameKind.handBack: {
+        const violation = this.#handBacks.receive(frame);
+        if (violation !== undefined) this.#events.onViolation(violation);
+        return undefined;
+      }
       case FrameKind.connection:
+      case FrameKind.handBackAnswer:
         frame.handle?.close();
         return this.#events.onViolation('a frame of a kind that only the master sends');
     }
@@ -138,6 +151,7 @@ export class WorkerProcess {
   #onEnd(): void {
     this.#ends += 1;
     if (this.#ends < 2) return;
+    for (const connection of this.#handBacks.takeBack()) this.#events.onHandedBack(connection);
     this.#events.onGone(this.#handoff.takeBack());
   }
 }

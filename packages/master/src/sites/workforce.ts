@@ -1,5 +1,5 @@
 // What all workers of all sites have in common: how they are forked, and where what they ask for goes.
-import type { Frame, LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site.js';
@@ -40,7 +40,6 @@ export class Workforce {
       onUpdate: (slot, params) => host.onUpdate(siteId, slot, params),
       onCall: (slot, params, context) => host.onCall(slot.workerId, params, context),
       onAccepted: (count) => host.onAccepted(count),
-      onHandBack: (_slot: Slot, frame: Frame) => frame.handle?.close(),
       onViolation: (slot, detail) => {
         host.onViolation(siteId);
         host.log().warn({ event: 'worker.violation', siteId, workerId: slot.workerId, detail });

@@ -75,7 +75,7 @@ void describe('withCallback', () => {
     });
     assert.deepEqual(good, [null, 1]);
     const bad = await new Promise((resolve) => {
-      withCallback(Promise.reject(failure), (...outcome) => resolve(outcome));
+      void withCallback(Promise.reject(failure), (...outcome) => resolve(outcome));
     });
     assert.deepEqual(bad, [failure]);
   });

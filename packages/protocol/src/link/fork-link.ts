@@ -1,5 +1,7 @@
 // The two ends of a link between a process and the child that it forks.
 import type { ChildProcess } from 'node:child_process';
+import { fstatSync } from 'node:fs';
+import { constants } from 'node:os';
 import { VhostError } from '../errors.js';
 import { forkWithPipe, LINK_FD } from '../node/fork-with-pipe.js';
 import { createIpcPipe } from '../node/pipe-internals.js';
@@ -22,7 +24,9 @@ export interface ForkLinkOptions {
 
 /**
  * Forks a child with a link. `fork` is given variables for the child's environment and must create the child
- * synchronously with the stdio `[stdin, stdout, stderr, 'ipc']`; `processOf` tells its ChildProcess.
+ * synchronously with the stdio `[stdin, stdout, stderr, 'ipc']` and the serialization `json`; `processOf` tells its
+ * ChildProcess. Where no process could be started (no descriptors, no such file), the child emits 'error' as ever and
+ * the link ends as soon as it is started.
  * @throws {VhostError} ERR_NODE_INTERNALS where this Node has no such pipe; the child is killed.
  */
 export function forkWithLink<T>(
@@ -30,50 +34,60 @@ export function forkWithLink<T>(
   processOf: (child: T) => ChildProcess,
   options: ForkLinkOptions,
 ): { child: T; link: Link } {
-  const variables = { [LINK_VARIABLE]: options.type };
+  const { type, onViolation } = options;
   const limits = { ...DEFAULT_LINK_LIMITS, ...options.limits };
-  if (options.type === 'ipc') {
-    const child = fork(variables);
-    const link = new IpcLink(processOf(child), limits);
-    guardChannel(processOf(child), {
-      allowHandles: true,
-      // JSON writes a control character as six bytes.
-      maxLineBytes: limits.maxPayloadBytes * 6 + 1024,
-      onViolation: options.onViolation,
-    });
-    return { child, link };
+  const variables = { [LINK_VARIABLE]: type };
+  const { child, pipe } =
+    type === 'pipe' ? forkWithPipe(() => fork(variables)) : { child: fork(variables), pipe: undefined };
+  const forked = processOf(child);
+  // JSON writes a control character as six bytes.
+  const overChannel = { allowHandles: true, maxLineBytes: limits.maxPayloadBytes * 6 + 1024 };
+  try {
+    if (type === 'pipe' && pipe === undefined) throw unknownSpawn();
+    if (forked.pid !== undefined) guardChannel(forked, { ...(type === 'ipc' && overChannel), onViolation });
+  } catch (error) {
+    pipe?.close();
+    forked.kill('SIGKILL');
+    throw error;
   }
-  const { child, pipe } = forkWithPipe(() => fork(variables));
-  if (pipe === undefined) {
-    processOf(child).kill('SIGKILL');
-    throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} spawns children in an unknown way`, {
-      info: { what: 'ChildProcess.prototype.spawn', node: process.version },
-    });
-  }
-  guardChannel(processOf(child), { onViolation: options.onViolation });
-  return { child, link: new PipeLink(pipe, limits) };
+  return { child, link: pipe === undefined ? new IpcLink(forked, limits) : new PipeLink(pipe, limits) };
+}
+
+function unknownSpawn(): VhostError {
+  return new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} spawns children in an unknown way`, {
+    info: { what: 'ChildProcess.prototype.spawn', node: process.version },
+  });
 }
 
 /**
  * This process's link to the process that forked it, or `undefined` when it was not forked by one of ours. To be
  * called once; the variable is removed, so that children of this process do not take it for theirs.
- * @throws {VhostError} ERR_LINK_OPEN when the descriptor is not there.
+ * @throws {VhostError} ERR_LINK_OPEN when the descriptor is not there, or the parent is gone already.
  */
 export function openParentLink(limits: Partial<LinkLimits> = {}): Link | undefined {
   const type = process.env[LINK_VARIABLE];
   delete process.env[LINK_VARIABLE];
-  if (type === undefined || process.channel === undefined) return undefined;
-  if (type === 'ipc') return new IpcLink(process, limits);
+  if (type === 'ipc') return process.send === undefined ? undefined : new IpcLink(process, limits);
+  if (type !== 'pipe' || process.send === undefined) return undefined;
+  if (!process.connected) throw cannotOpen('the parent is gone', { fd: LINK_FD });
   const pipe = createIpcPipe(process);
-  const status = pipe.open(LINK_FD);
-  if (status !== 0) {
-    throw new VhostError(
-      'ERR_LINK_OPEN',
-      `descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`,
-      {
-        info: { fd: LINK_FD, status },
-      },
-    );
-  }
-  return new PipeLink(pipe, limits);
+  const status = isSocket(LINK_FD) ? pipe.open(LINK_FD) : NOT_A_SOCKET;
+  if (status === 0) return new PipeLink(pipe, limits);
+  pipe.close();
+  throw cannotOpen(`descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`, { fd: LINK_FD, status });
 }
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function cannotOpen(why: string, info: Record<string, unknown>): VhostError {
+  return new VhostError('ERR_LINK_OPEN', why, { info });
+}
+
+/** libuv's status for ENOTSOCK. */
+const NOT_A_SOCKET: number = -constants.errno.ENOTSOCK;

@@ -1,6 +1,7 @@
 // Framing on a link: [payload length, 4 bytes big endian][kind, 1 byte][flags, 1 byte][payload].
 // Written as latin1 text, because only the string writes of a libuv pipe take a handle along.
 import type { NativeHandle } from '../node/native-handle.js';
+import { GatheredBytes } from './gathered-bytes.js';
 
 /** What a frame carries. */
 export const FrameKind = {
@@ -10,10 +11,12 @@ export const FrameKind = {
   accepted: 2,
   /** Worker → master: these connections arrived without their descriptor. */
   lost: 3,
-  /** Worker → master: a connection to be routed again, with its unparsed bytes. Carries a handle. */
+  /** Worker → master: a connection to be given to another worker, with its unparsed bytes. Carries a handle. */
   handBack: 4,
   /** Either way: a request, an answer or a notice, as JSON. May carry a handle. */
   message: 5,
+  /** Master → worker: what becomes of a connection that was handed back. */
+  handBackAnswer: 6,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
@@ -30,7 +33,7 @@ export interface Frame {
 /** Bytes in front of each payload. */
 export const FRAME_HEADER_BYTES = 6;
 const FLAG_HANDLE = 1;
-const KINDS: ReadonlySet<number> = new Set(Object.values(FrameKind));
+const KINDS: ReadonlySet<unknown> = new Set(Object.values(FrameKind));
 
 /** The header and payload of a frame as latin1 text. */
 export function encodeFrame(kind: FrameKind, payload: string, withHandle: boolean): string {
@@ -56,10 +59,9 @@ export function encodeFrame(kind: FrameKind, payload: string, withHandle: boolea
  */
 export class FrameReader {
   readonly #maxPayloadBytes: number;
+  /** The frames that have begun and are not returned yet, with the handle of the read in which each began. */
   readonly #begun: { handle: NativeHandle | undefined }[] = [];
-  #buffer: Buffer = Buffer.alloc(0);
-  #chunks: Buffer[] = [];
-  #bufferedBytes = 0;
+  readonly #gathered = new GatheredBytes();
   #wantedBytes = FRAME_HEADER_BYTES;
 
   constructor(maxPayloadBytes: number) {
@@ -67,80 +69,81 @@ export class FrameReader {
   }
 
   /**
-   * Takes one read. Returns the frames that it completed, or a reason why the stream is not one of ours; after
-   * that the reader must not be used again.
+   * Takes one read, whose memory is the reader's and the frames' from then on. Returns the frames that it
+   * completed, or a reason why the stream is not one of ours; then every handle is closed, and the reader must not
+   * be used again.
    */
   push(chunk: Buffer, handle: NativeHandle | undefined): Frame[] | string {
-    const startOfRead = this.#bufferedBytes;
-    this.#chunks.push(chunk);
-    this.#bufferedBytes += chunk.length;
-    const firstByteIsNew = startOfRead === 0;
-    if (this.#bufferedBytes < this.#wantedBytes) {
-      if (firstByteIsNew) this.#begun.push({ handle });
-      else if (handle !== undefined) return refuse(handle, 'a descriptor came in the middle of a frame');
+    const startOfRead = this.#gathered.length;
+    const whole = startOfRead + chunk.length >= this.#wantedBytes;
+    if (startOfRead > 0 || !whole) this.#gathered.append(chunk);
+    if (!whole) {
+      if (startOfRead === 0 && chunk.length > 0) this.#begun.push({ handle });
+      else if (handle !== undefined) return this.#refuse(handle, [], MISPLACED);
       return [];
     }
-    this.#buffer = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
+    const buffer = startOfRead > 0 ? this.#gathered.take() : chunk;
     const frames: Frame[] = [];
     let offset = 0;
     let last: { handle: NativeHandle | undefined } | undefined;
-    const buffer = this.#buffer;
+    this.#wantedBytes = FRAME_HEADER_BYTES;
     while (offset < buffer.length) {
       // Frames that begin in this read queue up; the one left over from earlier reads is already noted.
       if (offset >= startOfRead) {
         last = { handle: undefined };
         this.#begun.push(last);
       }
-      if (buffer.length - offset < FRAME_HEADER_BYTES) {
-        this.#wantedBytes = FRAME_HEADER_BYTES;
-        break;
-      }
+      if (buffer.length - offset < FRAME_HEADER_BYTES) break;
       const length = buffer.readUInt32BE(offset);
       const kind = buffer.readUInt8(offset + 4);
-      if (length > this.#maxPayloadBytes) return refuse(handle, `a frame of ${length} bytes`);
-      if (!KINDS.has(kind)) return refuse(handle, `a frame of unknown kind ${kind}`);
+      const flags = buffer.readUInt8(offset + 5);
+      if (length > this.#maxPayloadBytes) return this.#refuse(handle, frames, `a frame of ${length} bytes`);
+      if (!isFrameKind(kind)) return this.#refuse(handle, frames, `a frame of unknown kind ${kind}`);
+      if (flags > FLAG_HANDLE) return this.#refuse(handle, frames, `a frame with unknown flags ${flags}`);
       const end = offset + FRAME_HEADER_BYTES + length;
       if (end > buffer.length) {
         this.#wantedBytes = end - offset;
         break;
       }
-      frames.push({
-        kind: kind as FrameKind,
-        payload: buffer.subarray(offset + FRAME_HEADER_BYTES, end),
-        handle: undefined,
-        handleLost: buffer.readUInt8(offset + 5) === FLAG_HANDLE,
-      });
+      const payload = buffer.subarray(offset + FRAME_HEADER_BYTES, end);
+      frames.push({ kind, payload, handle: undefined, handleLost: flags === FLAG_HANDLE });
       offset = end;
     }
     if (handle !== undefined) {
-      if (last === undefined) return refuse(handle, 'a descriptor came in the middle of a frame');
+      if (last === undefined) return this.#refuse(handle, frames, MISPLACED);
       last.handle = handle;
     }
     for (const frame of frames) {
       const came = this.#begun.shift()?.handle;
       if (came === undefined) continue;
-      if (!frame.handleLost) return refuse(came, 'a descriptor came with a frame that announces none');
+      if (!frame.handleLost) return this.#refuse(came, frames, UNANNOUNCED);
       frame.handle = came;
       frame.handleLost = false;
     }
-    const rest = offset < buffer.length ? buffer.subarray(offset) : undefined;
-    this.#chunks = rest === undefined ? [] : [rest];
-    this.#bufferedBytes = rest?.length ?? 0;
-    if (rest === undefined) this.#wantedBytes = FRAME_HEADER_BYTES;
+    if (offset < buffer.length) this.#gathered.append(buffer.subarray(offset));
     return frames;
   }
 
   /** Closes the handles of frames that never became whole. */
   close(): void {
     for (const { handle } of this.#begun.splice(0)) handle?.close();
-    this.#chunks = [];
-    this.#bufferedBytes = 0;
+    this.#gathered.clear();
+  }
+
+  #refuse(handle: NativeHandle | undefined, frames: Frame[], why: string): string {
+    handle?.close();
+    for (const frame of frames) frame.handle?.close();
+    this.close();
+    return why;
   }
 }
 
-function refuse(handle: NativeHandle | undefined, why: string): string {
-  handle?.close();
-  return why;
+const MISPLACED = 'a descriptor that came in the middle of a frame';
+const UNANNOUNCED = 'a descriptor that came with a frame that announces none';
+
+/** Whether this number is the kind of a frame. */
+export function isFrameKind(value: unknown): value is FrameKind {
+  return KINDS.has(value);
 }
 
 /** The front of a `connection` payload: [number of the connection, 4 bytes][1 when it is TLS, 1 byte]. */

@@ -1,23 +1,44 @@
 // A link over Node's own IPC channel: slower than a pipe of our own (JSON, one handle in flight), but made of
 // documented calls. It is what remains when a new Node does not pass the self-test of the pipe.
+//
+// A handle goes in a message of its own, in front of its frame: where the receiver is out of descriptors, Node
+// drops the message that came with the handle, and the frame must not be dropped with it.
 import type { ChildProcess } from 'node:child_process';
 import type { NativeHandle } from '../node/native-handle.js';
-import { FrameKind } from './frame.js';
-import { DEFAULT_LINK_LIMITS } from './link.js';
+import { holdOpen, letGo } from '../node/hold-open.js';
+import { forgetUnfinished } from '../node/pipe-internals.js';
+import { isFrameKind } from './frame.js';
+import type { FrameKind } from './frame.js';
+import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
-
-const KINDS: ReadonlySet<unknown> = new Set(Object.values(FrameKind));
 
 /** What both ends of a channel have: a forked child, and `process` within it. */
 type Channel = ChildProcess | NodeJS.Process;
+
+/** A frame; `handle` is the number of the handle that was sent in front of it. */
+interface FrameMessage {
+  vhostd: FrameKind;
+  payload: string;
+  handle?: number;
+}
+
+/** The message that carries a handle. */
+interface HandleMessage {
+  vhostdHandle: number;
+}
 
 export class IpcLink implements Link {
   readonly type = 'ipc';
   readonly #channel: Channel;
   readonly #limits: LinkLimits;
   #receiver: LinkReceiver | undefined;
+  #end: LinkEnd | undefined;
   #queuedBytes = 0;
-  #open = true;
+  #lastHandle = 0;
+  #waitingHandle: { number: number; handle: NativeHandle } | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  /** Handles that are being sent. */
+  readonly #holds = new Set<{ handle: NativeHandle }>();
 
   constructor(channel: Channel, limits: Partial<LinkLimits> = {}) {
     this.#channel = channel;
@@ -25,39 +46,48 @@ export class IpcLink implements Link {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#end === undefined ? this.#queuedBytes : 0;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.#limits.maxPayloadBytes;
   }
 
   get open(): boolean {
-    return this.#open;
+    return this.#end === undefined && this.#channel.connected === true;
   }
 
   start(receiver: LinkReceiver): void {
     this.#receiver = receiver;
+    const end = this.#end;
+    if (end !== undefined) return queueMicrotask(() => receiver.onEnd(end));
     const channel = this.#channel as NodeJS.Process;
+    // This listener stays: Node keeps messages that nobody listens for, and breaks when it cannot.
     channel.on('message', this.#onMessage);
     channel.once('disconnect', this.#onDisconnect);
-    // A child that dies with a handle in flight never disconnects; its exit is certain.
     if (this.#channel !== process) (this.#channel as ChildProcess).once('close', this.#onDisconnect);
+    // A channel whose peer died with a handle in flight never disconnects, and a child's 'close' waits for all
+    // that inherited its output.
+    this.#watch = setInterval(() => {
+      if (!channel.connected) this.#onDisconnect();
+    }, WATCH_MS).unref();
     if (!channel.connected) queueMicrotask(this.#onDisconnect);
   }
 
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean {
-    const channel = this.#channel as NodeJS.Process;
-    if (!this.#open || !channel.connected || this.#queuedBytes > this.#limits.maxQueuedBytes) return false;
-    this.#queuedBytes += payload.length;
-    const done = (error: Error | null): void => {
-      this.#queuedBytes -= payload.length;
-      if (error !== null) this.#end({ reason: 'peer-gone' });
-    };
-    const message = { vhostd: kind, payload, handle: handle !== undefined };
-    channel.send?.(message, handle as unknown as undefined, { keepOpen: true }, done);
+    if (!this.open || payload.length > this.#limits.maxPayloadBytes) return false;
+    if (this.#queuedBytes > this.#limits.maxQueuedBytes || (handle !== undefined && handle.fd < 0)) return false;
+    const message: FrameMessage = { vhostd: kind, payload };
+    if (handle !== undefined) {
+      message.handle = this.#lastHandle += 1;
+      this.#transmit({ vhostdHandle: message.handle }, 0, handle);
+    }
+    this.#transmit(message, payload.length, undefined);
     return true;
   }
 
   close(): void {
-    this.#end({ reason: 'closed-here' });
-    if (this.#channel.connected) this.#channel.disconnect?.();
+    this.#finish({ reason: 'closed-here' });
   }
 
   ref(): void {
@@ -68,39 +98,94 @@ export class IpcLink implements Link {
     this.#channel.channel?.unref();
   }
 
-  readonly #onMessage = (message: unknown, handle?: unknown): void => {
-    const native = isNative(handle) ? handle : undefined;
-    if (!this.#open || typeof message !== 'object' || message === null || !('vhostd' in message)) {
-      native?.close();
-      return;
+  #transmit(message: FrameMessage | HandleMessage, bytes: number, handle: NativeHandle | undefined): void {
+    const channel = this.#channel as NodeJS.Process;
+    const cost = bytes + FRAME_COST_BYTES;
+    // A failure needs no answer here: a channel that cannot be written to is about to disconnect.
+    const hold = handle === undefined ? undefined : { handle };
+    const done = (): void => {
+      this.#queuedBytes -= cost;
+      if (hold !== undefined && this.#holds.delete(hold)) letGo(hold.handle);
+    };
+    channel.send?.(message, handle as unknown as undefined, { keepOpen: true }, done);
+    this.#queuedBytes += cost;
+    if (hold === undefined) return;
+    this.#holds.add(hold);
+    holdOpen(hold.handle);
+  }
+
+  /** The channel sends nothing any more, and tells of none of it. */
+  #letAllGo(): void {
+    const holds = [...this.#holds];
+    this.#holds.clear();
+    for (const { handle } of holds) letGo(handle);
+  }
+
+  readonly #onMessage = (message: unknown, received?: unknown): void => {
+    const handle = isNative(received) ? received : undefined;
+    if (this.#end !== undefined || typeof message !== 'object' || message === null) return void handle?.close();
+    const { vhostd: kind, vhostdHandle: number, payload, handle: wanted } = message as Record<string, unknown>;
+    if (number !== undefined) return this.#keepHandle(number, handle);
+    handle?.close();
+    if (kind === undefined) return; // Somebody else's message.
+    const waiting = this.#waitingHandle;
+    this.#waitingHandle = undefined;
+    if (waiting !== undefined && waiting.number !== wanted) {
+      waiting.handle.close();
+      return this.#violation('a handle without its frame');
     }
-    const { vhostd: kind, payload, handle: announced } = message as Record<string, unknown>;
-    const valid =
-      KINDS.has(kind) && typeof payload === 'string' && (native === undefined || announced === true);
-    if (!valid || payload.length > this.#limits.maxPayloadBytes) {
-      native?.close();
-      return this.#end({ reason: 'violation', detail: 'a message that is no frame' });
+    if (!isFrameKind(kind) || typeof payload !== 'string' || payload.length > this.#limits.maxPayloadBytes) {
+      waiting?.handle.close();
+      return this.#violation('a message that is no frame');
     }
     this.#receiver?.onFrame({
-      kind: kind as FrameKind,
+      kind,
       payload: Buffer.from(payload, 'latin1'),
-      handle: native,
-      handleLost: announced === true && native === undefined,
+      handle: waiting?.handle,
+      handleLost: wanted !== undefined && waiting === undefined,
     });
   };
 
-  readonly #onDisconnect = (): void => this.#end({ reason: 'peer-gone' });
+  #keepHandle(number: unknown, handle: NativeHandle | undefined): void {
+    if (handle !== undefined && typeof number === 'number' && this.#waitingHandle === undefined) {
+      this.#waitingHandle = { number, handle };
+      return;
+    }
+    handle?.close();
+    this.#violation('a handle that was not expected');
+  }
 
-  #end(end: LinkEnd): void {
-    if (!this.#open) return;
-    this.#open = false;
-    const channel = this.#channel as NodeJS.Process;
-    channel.removeListener('message', this.#onMessage);
-    channel.removeListener('disconnect', this.#onDisconnect);
-    if (this.#channel !== process)
-      (this.#channel as ChildProcess).removeListener('close', this.#onDisconnect);
+  #violation(detail: string): void {
+    this.#finish({ reason: 'violation', detail });
+  }
+
+  readonly #onDisconnect = (): void => this.#finish({ reason: 'peer-gone' });
+
+  #finish(end: LinkEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    clearInterval(this.#watch);
+    this.#waitingHandle?.handle.close();
+    this.#waitingHandle = undefined;
+    // In a turn of its own: what Node has read but not emitted yet would find no channel and throw.
+    if (end.reason === 'peer-gone') this.#letAllGo();
+    else {
+      setImmediate(() => {
+        disconnect(this.#channel);
+        setImmediate(() => this.#letAllGo());
+      });
+    }
     this.#receiver?.onEnd(end);
   }
+}
+
+/** How often it is looked whether the channel still stands, ms. */
+const WATCH_MS = 1000;
+
+function disconnect(channel: Channel): void {
+  if (!channel.connected) return;
+  forgetUnfinished(channel);
+  channel.disconnect?.();
 }
 
 function isNative(value: unknown): value is NativeHandle {

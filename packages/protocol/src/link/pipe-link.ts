@@ -3,8 +3,8 @@
 import type { NativeHandle, NativePipe } from '../node/native-handle.js';
 import { writeText } from '../node/pipe-internals.js';
 import { encodeFrame, FrameReader } from './frame.js';
-import type { FrameKind } from './frame.js';
-import { DEFAULT_LINK_LIMITS } from './link.js';
+import type { Frame, FrameKind } from './frame.js';
+import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
 
 export class PipeLink implements Link {
@@ -13,41 +13,55 @@ export class PipeLink implements Link {
   readonly #limits: LinkLimits;
   readonly #reader: FrameReader;
   #receiver: LinkReceiver | undefined;
-  #open = true;
+  #end: LinkEnd | undefined;
+  #arrived: Frame[] = [];
+  /** Bytes that the pipe had read before its last read and when reading last began. */
   #readBytes: number;
+  #readBytesAtStart: number;
+  #writing = true;
+  #queuedCount = 0;
 
   constructor(pipe: NativePipe, limits: Partial<LinkLimits> = {}) {
     this.#pipe = pipe;
     this.#limits = { ...DEFAULT_LINK_LIMITS, ...limits };
     this.#reader = new FrameReader(this.#limits.maxPayloadBytes);
     this.#readBytes = pipe.bytesRead;
+    this.#readBytesAtStart = pipe.bytesRead;
   }
 
   get queuedBytes(): number {
-    return this.#open ? this.#pipe.writeQueueSize : 0;
+    if (this.#end !== undefined || this.#pipe.writeQueueSize === 0) return 0;
+    return this.#pipe.writeQueueSize + this.#queuedCount * FRAME_COST_BYTES;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.#limits.maxPayloadBytes;
   }
 
   get open(): boolean {
-    return this.#open;
+    return this.#writing && this.#end === undefined;
   }
 
   start(receiver: LinkReceiver): void {
     this.#receiver = receiver;
+    const end = this.#end;
+    if (end !== undefined) return queueMicrotask(() => receiver.onEnd(end));
     this.#pipe.onread = (chunk) => this.#onRead(chunk);
-    const status = this.#pipe.readStart();
-    if (status !== 0) queueMicrotask(() => this.#end({ reason: 'peer-gone' }));
+    if (this.#pipe.readStart() !== 0) queueMicrotask(() => this.#finish({ reason: 'peer-gone' }));
   }
 
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean {
-    if (!this.#open || this.#pipe.writeQueueSize > this.#limits.maxQueuedBytes) return false;
-    const text = encodeFrame(kind, payload, handle !== undefined);
-    if (writeText(this.#pipe, text, handle, () => this.#end({ reason: 'peer-gone' }))) return true;
-    queueMicrotask(() => this.#end({ reason: 'peer-gone' }));
-    return false;
+    if (!this.open || payload.length > this.#limits.maxPayloadBytes) return false;
+    if (this.queuedBytes > this.#limits.maxQueuedBytes) return false;
+    const sent = writeText(this.#pipe, encodeFrame(kind, payload, handle !== undefined), handle, this.#onWritten);
+    // A frame that the kernel takes at once is not always reported.
+    if (this.#pipe.writeQueueSize === 0) this.#queuedCount = 0;
+    else if (sent) this.#queuedCount += 1;
+    return sent;
   }
 
   close(): void {
-    this.#end({ reason: 'closed-here' });
+    this.#finish({ reason: 'closed-here' });
   }
 
   ref(): void {
@@ -58,29 +72,57 @@ export class PipeLink implements Link {
     this.#pipe.unref();
   }
 
+  readonly #onWritten = (status: number): void => {
+    this.#queuedCount = Math.max(0, this.#queuedCount - 1);
+    // A frame is missing from here on, so none may follow. What the peer sent before it died is still to be read.
+    if (status < 0) this.#writing = false;
+  };
+
   #onRead(chunk: ArrayBuffer | undefined): void {
     const handle = this.#pipe.pendingHandle ?? undefined;
     this.#pipe.pendingHandle = null;
-    if (!this.#open) return void handle?.close();
+    if (this.#end !== undefined) return void handle?.close();
+    if (chunk === undefined) {
+      handle?.close();
+      return this.#onReadEnd();
+    }
     // The buffer may be longer than what was read (Node 26); the counter of the handle is exact.
     const total = this.#pipe.bytesRead;
     const length = total - this.#readBytes;
     this.#readBytes = total;
-    if (chunk === undefined) {
-      handle?.close();
-      return this.#end({ reason: 'peer-gone' });
-    }
     const frames = this.#reader.push(Buffer.from(chunk, 0, length), handle);
-    if (typeof frames === 'string') return this.#end({ reason: 'violation', detail: frames });
-    for (const frame of frames) {
-      if (this.#open) this.#receiver?.onFrame(frame);
-      else frame.handle?.close();
+    if (typeof frames === 'string') return this.#finish({ reason: 'violation', detail: frames });
+    this.#arrived.push(...frames);
+    this.#deliver();
+  }
+
+  /**
+   * libuv before 1.49 (Node 20) reports the end of an IPC pipe whose peer is gone behind the first of several
+   * messages with descriptors, so the end is one only when reading again finds nothing.
+   */
+  #onReadEnd(): void {
+    if (this.#arrived.length > 0) return queueMicrotask(() => this.#onReadEnd());
+    if (this.#readBytes !== this.#readBytesAtStart) {
+      this.#readBytesAtStart = this.#readBytes;
+      if (this.#pipe.readStart() === 0) return;
+    }
+    this.#finish({ reason: 'peer-gone' });
+  }
+
+  #deliver(): void {
+    try {
+      for (let frame = this.#arrived.shift(); frame !== undefined; frame = this.#arrived.shift()) {
+        if (this.#end === undefined) this.#receiver?.onFrame(frame);
+        else frame.handle?.close();
+      }
+    } finally {
+      if (this.#arrived.length > 0) queueMicrotask(() => this.#deliver());
     }
   }
 
-  #end(end: LinkEnd): void {
-    if (!this.#open) return;
-    this.#open = false;
+  #finish(end: LinkEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
     this.#pipe.readStop();
     this.#pipe.close();
     this.#reader.close();

@@ -55,9 +55,9 @@ export type WorkerToMaster = {
 export type MasterToWorker = {
   /**
    * Takes no new connection from now on, finishes the old ones, runs `stopped`, exits. Answered at once; the
-   * end is the process's exit.
+   * end is the process's exit. With `handBack`, other workers of the site take over its idle connections.
    */
-  drain: { params: { limitMs: number }; result: null };
+  drain: { params: { limitMs: number; handBack: boolean }; result: null };
   ping: { params: null; result: null };
   call: { params: Call; result: unknown };
 };

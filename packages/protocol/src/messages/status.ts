@@ -57,6 +57,8 @@ export interface MasterCounts {
   handedOff: number;
   /** Connections given to another worker because the first one was gone. */
   handedOffAgain: number;
+  /** Idle connections that a draining worker handed back for another one. */
+  handedBack: number;
   /** Refused connections by status: 400, 408, 421, 431, 503, 505. */
   refused: Record<string, number>;
   /** Messages of workers that broke the rules. */

@@ -42,8 +42,6 @@ export interface WriteRequest {
   oncomplete: (status: number) => void;
   /** Node 26: the result of a write that had ended before `oncomplete` was set. */
   writeStatus?: number | null;
-  /** Keeps what is written alive until the kernel has it. */
-  keep?: unknown;
 }
 
 /** The argument of `Pipe`'s constructor that makes an IPC pipe. */

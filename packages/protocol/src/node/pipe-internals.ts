@@ -4,6 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { VhostError } from '../errors.js';
+import { holdOpen, letGo } from './hold-open.js';
 import type { NativeHandle, NativePipe, WriteRequest } from './native-handle.js';
 import { IPC_PIPE } from './native-handle.js';
 
@@ -21,6 +22,24 @@ export function channelHandle(owner: ChildProcess | NodeJS.Process): NativePipe 
 }
 
 /**
+ * Whether Node waits for the acknowledgement of a handle that it sent over this channel. Others wait in a queue
+ * meanwhile; without one, an acknowledgement is an assertion that fails.
+ */
+export function awaitsHandleAck(owner: ChildProcess | NodeJS.Process): boolean {
+  return Array.isArray(Reflect.get(owner, '_handleQueue'));
+}
+
+/**
+ * Lets a channel be disconnected at once. Node would put that off while a handle is not acknowledged or a message
+ * has come in part, and take the peer's death meanwhile for a second disconnect, which is an error.
+ */
+export function forgetUnfinished(owner: ChildProcess | NodeJS.Process): void {
+  if (awaitsHandleAck(owner)) Reflect.set(owner, '_handleQueue', null);
+  const handle = channelHandle(owner);
+  if (handle !== undefined && 'buffering' in handle) handle.buffering = false;
+}
+
+/**
  * A new IPC pipe that is not open yet.
  * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides the constructor.
  */
@@ -32,42 +51,48 @@ export function createIpcPipe(like: ChildProcess | NodeJS.Process | PipeConstruc
 }
 
 /**
- * Writes text, and a handle along with it, as bytes. `onError` is called once when the kernel refuses it later.
- * Returns false when it is refused at once.
+ * Writes text, and a handle along with it, as bytes. Returns false when it is refused at once: nothing was written.
+ * Else `onWritten` is called when the kernel has all of it or refused it (a negative status), unless the kernel took
+ * it at once. The handle stays open until then, whoever closes it.
  * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides how to write.
  */
 export function writeText(
   pipe: NativePipe,
   text: string,
   handle: NativeHandle | undefined,
-  onError: () => void,
+  onWritten: (status: number) => void,
 ): boolean {
-  const request = newWriteRequest();
-  if (request === null) {
-    // Node 26: a status, or the request that it made itself.
-    const result = pipe.writeLatin1String(null, text, handle);
-    if (typeof result === 'number') return result === 0;
-    result.keep = handle;
-    result.oncomplete = (status) => {
-      if (status < 0) onError();
-    };
-    return typeof result.writeStatus !== 'number' || result.writeStatus >= 0;
-  }
-  request.keep = handle;
-  request.oncomplete = (status) => {
-    if (status < 0) onError();
-  };
-  return pipe.writeLatin1String(request, text, handle) === 0;
+  // A closed handle: up to Node 24 a status says so, Node 26 does not.
+  if (pipe.fd < 0 || (handle !== undefined && handle.fd < 0)) return false;
+  if (handle === undefined) return write(pipe, text, undefined, onWritten) !== 'refused';
+  holdOpen(handle);
+  const outcome = write(pipe, text, handle, (status) => {
+    letGo(handle);
+    onWritten(status);
+  });
+  if (outcome !== 'under way') letGo(handle);
+  return outcome !== 'refused';
 }
 
-/** What of the above this Node lacks; `undefined` when a raw pipe can be used. */
-export function checkPipeInternals(): VhostError | undefined {
-  try {
-    newWriteRequest();
-    return undefined;
-  } catch (error) {
-    return error instanceof VhostError ? error : missing(String(error));
+/** Where it is under way, `onWritten` is called later. */
+function write(
+  pipe: NativePipe,
+  text: string,
+  handle: NativeHandle | undefined,
+  onWritten: (status: number) => void,
+): 'refused' | 'done' | 'under way' {
+  const request = newWriteRequest();
+  if (request !== null) {
+    request.oncomplete = onWritten;
+    // Without a handle it may be done at once, which is not told.
+    return pipe.writeLatin1String(request, text, handle) === 0 ? 'under way' : 'refused';
   }
+  // Node 26: a status, or the request that it made itself.
+  const result = pipe.writeLatin1String(null, text, handle);
+  if (typeof result === 'number') return result === 0 ? 'done' : 'refused';
+  result.oncomplete = onWritten;
+  if (typeof result.writeStatus === 'number') queueMicrotask(onWritten.bind(undefined, result.writeStatus));
+  return 'under way';
 }
 
 /** The constructor of a write request; null where Node makes the request itself. */

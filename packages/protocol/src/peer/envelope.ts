@@ -1,18 +1,32 @@
 // The JSON around a message, and the narrowing of what arrives.
-import type { WireError } from '../errors.js';
+import { VhostError } from '../errors.js';
 
 /** One message between two processes. */
 export type Envelope =
   | { type: 'request'; id: number; method: string; params: unknown }
   | { type: 'result'; id: number; value: unknown }
-  | { type: 'error'; id: number; error: WireError }
+  | { type: 'error'; id: number; error: unknown }
   | { type: 'notice'; method: string; params: unknown }
   /** The handle that came with a request is here; its sender may close its own. */
   | { type: 'taken'; id: number };
 
-/** A message as bytes in latin1 text. Throws what JSON.stringify throws. */
-export function encodeEnvelope(envelope: Envelope): string {
-  return Buffer.from(JSON.stringify(envelope), 'utf8').toString('latin1');
+/**
+ * A message as bytes in latin1 text. `subject` names it in errors.
+ * @throws {VhostError} ERR_CALL_NOT_JSON (a cycle, a BigInt), ERR_CALL_TOO_LARGE.
+ */
+export function encodeEnvelope(envelope: Envelope, subject: string, maxBytes: number): string {
+  let json: string;
+  try {
+    json = JSON.stringify(envelope);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VhostError('ERR_CALL_NOT_JSON', `${subject} cannot be sent as JSON: ${why}`, { cause: error });
+  }
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= maxBytes) return Buffer.from(json, 'utf8').toString('latin1');
+  throw new VhostError('ERR_CALL_TOO_LARGE', `${subject} has ${bytes} bytes, the limit is ${maxBytes}`, {
+    info: { bytes, maxBytes },
+  });
 }
 
 /** The message in these bytes, or `undefined` when they are none. */
@@ -33,7 +47,7 @@ export function decodeEnvelope(payload: Buffer): Envelope | undefined {
     case 'result':
       return { type, id, value };
     case 'error':
-      return { type, id, error: error as WireError };
+      return { type, id, error };
     case 'taken':
       return { type, id };
     default:

@@ -7,20 +7,20 @@ import type { Link } from '../link/link.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
 import type { Envelope } from './envelope.js';
+import { PendingCalls } from './pending-calls.js';
+import type { Passenger } from './pending-calls.js';
+
+export type { Passenger } from './pending-calls.js';
 
 /** The messages of one direction: the params and the result of each method. */
 export type MessageMap = Record<string, { params: unknown; result: unknown }>;
 
-/** A handle to send along with a request. */
-export interface Passenger {
-  handle: NativeHandle;
-  /** Called once: the peer has it, or never will. The place to close this end's handle. */
-  release: () => void;
-}
-
 /** Options of one request. */
 export interface RequestOptions {
-  /** How long to wait for the answer, ms; default: the peer's `timeoutMs`. */
+  /**
+   * How long to wait for the answer, ms, up to 2^31 - 1, which a longer one counts as; default: the peer's
+   * `timeoutMs`. While a request waits it keeps the process alive.
+   */
   timeoutMs?: number;
   passenger?: Passenger;
 }
@@ -45,37 +45,37 @@ export class AnswerWithHandle<T> {
 export interface PeerOptions {
   /** Default limit of a request, ms. Default 30 000. */
   timeoutMs?: number;
-  /** Requests of the peer that may be in work at once; more are answered ERR_CALL_TOO_MANY. Default 1000. */
+  /**
+   * Messages of the peer that may be in work at once. Of more, requests are answered ERR_CALL_TOO_MANY and notices
+   * are dropped. Default 1000.
+   */
   maxIncomingCount?: number;
-  /** Requests that may wait for the peer at once; more are refused ERR_CALL_TOO_MANY. Default 10 000. */
+  /**
+   * Requests that may wait for the peer at once, or whose passenger it has not taken; more are refused
+   * ERR_CALL_TOO_MANY. Default 10 000.
+   */
   maxOutgoingCount?: number;
   /** Called when the peer sends what is no message. The owner ends the link. */
   onViolation: (detail: string) => void;
+  /** Called with what the handler of a notice threw, which nobody else hears of, and for an unknown notice. */
+  onNoticeError?: (error: unknown, method: string) => void;
 }
 
 type Handler = (params: unknown, context: RequestContext) => unknown;
-
-interface Pending {
-  method: string;
-  resolve: (answer: { value: unknown; handle: NativeHandle | undefined }) => void;
-  reject: (error: Error) => void;
-  timer: NodeJS.Timeout;
-}
 
 /** One end of a conversation: sends `Outgoing`, answers `Incoming`. */
 export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   readonly #link: Link;
   readonly #options: Required<PeerOptions>;
   readonly #handlers = new Map<string, Handler>();
-  readonly #pending = new Map<number, Pending>();
-  readonly #passengers = new Map<number, Passenger>();
+  readonly #calls = new PendingCalls();
   #lastId = 0;
   #incomingCount = 0;
   #ended: Error | undefined;
 
   constructor(link: Link, options: PeerOptions) {
     this.#link = link;
-    this.#options = { timeoutMs: 30_000, maxIncomingCount: 1000, maxOutgoingCount: 10_000, ...options };
+    this.#options = { ...DEFAULTS, ...options };
   }
 
   /** Sets what answers a method: its return value or promise is the result, what it throws the error. */
@@ -95,7 +95,8 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   /**
    * Sends a request and resolves with its result.
    * @throws {VhostError} ERR_CALL_TIMEOUT, ERR_CALL_LOST (the link ended), ERR_CALL_QUEUE_FULL (the peer does
-   * not read), ERR_CALL_TOO_MANY, or the error that the peer answered.
+   * not read), ERR_CALL_TOO_MANY, ERR_CALL_TOO_LARGE, ERR_CALL_NOT_JSON (the params), ERR_CALL_SOCKET_LOST (the
+   * receiver of a handle is out of descriptors), or the error that the peer answered.
    */
   async request<M extends keyof Outgoing & string>(
     method: M,
@@ -108,158 +109,166 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   }
 
   /** Like {@link request}, with the handle that came along with the answer. The caller owns it. */
-  requestWithHandle<M extends keyof Outgoing & string>(
+  async requestWithHandle<M extends keyof Outgoing & string>(
     method: M,
     params: Outgoing[M]['params'],
     options: RequestOptions = {},
   ): Promise<{ value: Outgoing[M]['result']; handle: NativeHandle | undefined }> {
-    return new Promise((resolve, reject) => {
-      const refusal = this.#ended ?? this.#overload(method);
-      if (refusal !== undefined) {
-        options.passenger?.release();
-        return reject(refusal);
-      }
-      const id = (this.#lastId += 1);
-      const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs;
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(
-          new VhostError('ERR_CALL_TIMEOUT', `'${method}' was not answered within ${timeoutMs} ms`, {
-            info: { method, timeoutMs },
-          }),
-        );
-      }, timeoutMs);
-      this.#pending.set(id, { method, resolve, reject, timer });
-      if (options.passenger !== undefined) this.#passengers.set(id, options.passenger);
-      const sent = this.#send({ type: 'request', id, method, params }, options.passenger?.handle);
-      if (sent) return;
-      clearTimeout(timer);
-      this.#pending.delete(id);
-      this.#release(id);
-      reject(
-        new VhostError('ERR_CALL_QUEUE_FULL', `'${method}' was not sent: the other process does not read`, {
-          info: { method, queuedBytes: this.#link.queuedBytes },
-        }),
-      );
-    });
+    const { passenger, timeoutMs = this.#options.timeoutMs } = options;
+    const id = (this.#lastId += 1);
+    let payload: string;
+    try {
+      this.#checkOpen(method);
+      payload = this.#encode({ type: 'request', id, method, params }, `'${method}'`);
+    } catch (error) {
+      passenger?.release();
+      throw error;
+    }
+    const answer = this.#calls.add(id, method, timeoutMs, passenger);
+    try {
+      const sent = this.#link.send(FrameKind.message, payload, passenger?.handle);
+      if (!sent) this.#calls.fail(id, this.#notSent(method));
+    } catch (error) {
+      this.#calls.fail(id, error instanceof Error ? error : new Error(String(error)));
+    }
+    return await answer;
   }
 
-  /** Sends a notice, which has no answer. False when it could not be sent. */
+  /**
+   * Sends a notice, which has no answer. False when it could not be sent.
+   * @throws {VhostError} ERR_CALL_NOT_JSON, ERR_CALL_TOO_LARGE.
+   */
   notify<M extends keyof Outgoing & string>(method: M, params: Outgoing[M]['params']): boolean {
-    return this.#ended === undefined && this.#send({ type: 'notice', method, params }, undefined);
+    if (this.#ended !== undefined) return false;
+    const payload = this.#encode({ type: 'notice', method, params }, `'${method}'`);
+    return this.#link.send(FrameKind.message, payload);
   }
 
   /** Takes a message frame of the link. */
-  receive(frame: Frame): void {
-    const envelope = frame.handleLost ? undefined : decodeEnvelope(frame.payload);
-    if (envelope === undefined) {
-      frame.handle?.close();
-      if (!frame.handleLost) this.#options.onViolation('a message that is not one of ours');
-      return;
-    }
-    switch (envelope.type) {
+  receive({ payload, handle, handleLost }: Frame): void {
+    if (this.#ended !== undefined) return void handle?.close();
+    const envelope = decodeEnvelope(payload);
+    switch (envelope?.type) {
+      case undefined:
+        handle?.close();
+        return this.#options.onViolation('a message that is not one of ours');
       case 'request':
-        void this.#answer(envelope, frame.handle);
-        return;
+        return void this.#answer(envelope, handle, handleLost);
       case 'notice':
-        frame.handle?.close();
-        void this.#run(envelope.method, envelope.params, undefined).catch(() => undefined);
-        return;
+        handle?.close();
+        return void this.#notice(envelope.method, envelope.params);
       case 'taken':
-        frame.handle?.close();
-        this.#release(envelope.id);
-        return;
+        handle?.close();
+        return this.#calls.taken(envelope.id);
       case 'result':
+        if (handleLost) return this.#calls.fail(envelope.id, socketLost('the answer'));
+        if (!this.#calls.resolve(envelope.id, { value: envelope.value, handle })) handle?.close();
+        return;
       case 'error':
-        this.#settle(envelope, frame.handle);
+        handle?.close();
+        this.#calls.fail(envelope.id, fromWireError(envelope.error));
     }
   }
 
-  /** Rejects all that is pending and all that is asked from now on. */
+  /** Rejects all that is pending and all that is asked from now on with ERR_CALL_LOST, caused by `error`. */
   end(error: Error): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
-    for (const id of [...this.#passengers.keys()]) this.#release(id);
-    for (const pending of this.#pending.values()) {
-      clearTimeout(pending.timer);
-      pending.reject(
-        new VhostError('ERR_CALL_LOST', `'${pending.method}' was not answered: ${error.message}`, {
-          info: { method: pending.method },
-          cause: error,
-        }),
-      );
-    }
-    this.#pending.clear();
+    this.#calls.end((method) => lost(method, error));
   }
 
-  async #answer(request: Extract<Envelope, { type: 'request' }>, handle: NativeHandle | undefined): Promise<void> {
+  async #answer(
+    request: Extract<Envelope, { type: 'request' }>,
+    handle: NativeHandle | undefined,
+    handleLost: boolean,
+  ): Promise<void> {
     const { id, method, params } = request;
-    if (handle !== undefined) this.#send({ type: 'taken', id }, undefined);
-    if (this.#incomingCount >= this.#options.maxIncomingCount) {
-      handle?.close();
-      const error = new VhostError('ERR_CALL_TOO_MANY', `'${method}' was refused: too many calls in work`, {
-        info: { method, limit: this.#options.maxIncomingCount },
-      });
-      this.#send({ type: 'error', id, error: toWireError(error) }, undefined);
-      return;
-    }
-    this.#incomingCount += 1;
+    if (handle !== undefined) this.#reply({ type: 'taken', id }, method, undefined);
     let answer: Envelope;
     let along: NativeHandle | undefined;
     try {
+      if (handleLost) throw socketLost(`'${method}'`);
       const result = await this.#run(method, params, handle);
-      along = result instanceof AnswerWithHandle ? result.handle : undefined;
-      answer = { type: 'result', id, value: result instanceof AnswerWithHandle ? result.value : result };
+      const withHandle = result instanceof AnswerWithHandle;
+      along = withHandle ? result.handle : undefined;
+      answer = { type: 'result', id, value: withHandle ? result.value : result };
     } catch (error) {
       answer = { type: 'error', id, error: toWireError(error) };
     }
-    this.#incomingCount -= 1;
-    if (this.#ended === undefined) this.#send(answer, along);
+    if (this.#ended === undefined) this.#reply(answer, method, along);
+  }
+
+  async #notice(method: string, params: unknown): Promise<void> {
+    try {
+      await this.#run(method, params, undefined);
+    } catch (error) {
+      this.#options.onNoticeError(error, method);
+    }
   }
 
   async #run(method: string, params: unknown, handle: NativeHandle | undefined): Promise<unknown> {
     const handler = this.#handlers.get(method);
+    const limit = this.#options.maxIncomingCount;
+    if (handler === undefined || this.#incomingCount >= limit) handle?.close();
     if (handler === undefined) {
-      handle?.close();
       throw new VhostError('ERR_CALL_UNKNOWN', `nothing answers '${method}' here`, { info: { method } });
     }
-    return await handler(params, { handle });
-  }
-
-  #settle(envelope: Extract<Envelope, { type: 'result' | 'error' }>, handle: NativeHandle | undefined): void {
-    const pending = this.#pending.get(envelope.id);
-    this.#release(envelope.id);
-    if (pending === undefined) return void handle?.close(); // The answer came after its time limit.
-    this.#pending.delete(envelope.id);
-    clearTimeout(pending.timer);
-    if (envelope.type === 'result') return pending.resolve({ value: envelope.value, handle });
-    handle?.close();
-    pending.reject(fromWireError(envelope.error));
-  }
-
-  #send(envelope: Envelope, handle: NativeHandle | undefined): boolean {
-    let payload: string;
-    try {
-      payload = encodeEnvelope(envelope);
-    } catch (error) {
-      // Not JSON (a cycle, a BigInt): an answer becomes an error, a request is refused by its caller.
-      if (envelope.type !== 'result') throw error;
-      payload = encodeEnvelope({ type: 'error', id: envelope.id, error: toWireError(error) });
+    if (this.#incomingCount >= limit) {
+      const message = `'${method}' was refused: too many calls in work`;
+      throw new VhostError('ERR_CALL_TOO_MANY', message, { info: { method, limit } });
     }
-    return this.#link.send(FrameKind.message, payload, handle);
+    this.#incomingCount += 1;
+    try {
+      return await handler(params, { handle });
+    } finally {
+      this.#incomingCount -= 1;
+    }
   }
 
-  #overload(method: string): VhostError | undefined {
-    if (this.#pending.size < this.#options.maxOutgoingCount) return undefined;
-    return new VhostError('ERR_CALL_TOO_MANY', `'${method}' was not sent: too many calls wait for an answer`, {
-      info: { method, limit: this.#options.maxOutgoingCount },
-    });
+  /** Sends an answer, or why it cannot be sent. */
+  #reply(answer: Exclude<Envelope, { type: 'notice' }>, method: string, handle: NativeHandle | undefined): void {
+    try {
+      const payload = this.#encode(answer, `the answer to '${method}'`);
+      const sent = this.#link.send(FrameKind.message, payload, handle);
+      if (!sent && handle !== undefined) throw socketLost(`the answer to '${method}'`);
+    } catch (error) {
+      const failure: Envelope = { type: 'error', id: answer.id, error: toWireError(error) };
+      this.#link.send(FrameKind.message, this.#encode(failure, 'an error'));
+    }
   }
 
-  #release(id: number): void {
-    const passenger = this.#passengers.get(id);
-    if (passenger === undefined) return;
-    this.#passengers.delete(id);
-    passenger.release();
+  #encode(envelope: Envelope, subject: string): string {
+    return encodeEnvelope(envelope, subject, this.#link.maxPayloadBytes);
+  }
+
+  #checkOpen(method: string): void {
+    if (this.#ended !== undefined) throw lost(method, this.#ended);
+    const limit = this.#options.maxOutgoingCount;
+    if (this.#calls.count < limit) return;
+    const message = `'${method}' was not sent: too many calls wait for an answer`;
+    throw new VhostError('ERR_CALL_TOO_MANY', message, { info: { method, limit } });
+  }
+
+  #notSent(method: string): VhostError {
+    if (!this.#link.open) return lost(method, new Error('the link is closed'));
+    const message = `'${method}' was not sent: the other process does not read`;
+    const { queuedBytes } = this.#link;
+    return new VhostError('ERR_CALL_QUEUE_FULL', message, { info: { method, queuedBytes } });
   }
 }
+
+function lost(method: string, cause: Error): VhostError {
+  const message = `'${method}' was not answered: ${cause.message}`;
+  return new VhostError('ERR_CALL_LOST', message, { info: { method }, cause });
+}
+
+function socketLost(subject: string): VhostError {
+  return new VhostError('ERR_CALL_SOCKET_LOST', `the socket of ${subject} did not arrive: no descriptor left`);
+}
+
+const DEFAULTS: Omit<Required<PeerOptions>, 'onViolation'> = {
+  timeoutMs: 30_000,
+  maxIncomingCount: 1000,
+  maxOutgoingCount: 10_000,
+  onNoticeError: () => undefined,
+};

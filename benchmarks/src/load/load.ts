@@ -1,0 +1,37 @@
+// Load on a server: what is asked for, what comes back, and which generator makes it.
+import { programVersion } from '../measure/machine.js';
+import { nodeLoad } from './node-load.js';
+import { wrkLoad } from './wrk.js';
+
+/** A closed loop: each connection has one request under way. */
+export interface LoadPlan {
+  port: number;
+  host: string;
+  connections: number;
+  durationMs: number;
+  /** `close`: a connection of its own for each request. */
+  mode: 'keep-alive' | 'close';
+}
+
+/** What came of it. */
+export interface LoadResult {
+  /** Answers that were whole. */
+  requests: number;
+  seconds: number;
+  /** Answers with another status than 200 (a server answers 421 for another site's host), and broken connections. */
+  errors: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+/** Makes load; runs in a process of its own. */
+export interface LoadGenerator {
+  readonly name: string;
+  run(plan: LoadPlan): Promise<LoadResult>;
+}
+
+/** wrk where it is installed, else a client in Node. */
+export async function chooseGenerator(): Promise<LoadGenerator> {
+  const version = await programVersion('wrk', ['-v']);
+  return version === undefined ? nodeLoad : { name: version.replace(/ Copyright.*/, ''), run: wrkLoad };
+}

@@ -1,0 +1,37 @@
+// Looks at whole answers, which a load generator does not: each host of a server must be answered by its own site.
+import { request } from 'node:http';
+import { answerOf } from '../processes/answer.js';
+import type { Running } from '../servers/server.js';
+
+/**
+ * Asks for each host some times, every time over a new connection.
+ * @throws {Error} for the first answer that is not the right one.
+ */
+export async function verifyAnswers({ port, hosts }: Pick<Running, 'port' | 'hosts'>): Promise<void> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const host of hosts) {
+      const { status, body } = await get(port, host);
+      if (status !== 200 || body !== answerOf(host)) {
+        throw new Error(`${host} on port ${port} answered ${status} ${JSON.stringify(body.slice(0, 80))}`);
+      }
+    }
+  }
+}
+
+function get(port: number, host: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    request({ port, host: '127.0.0.1', agent: false, headers: { Host: host } }, (response) => {
+      let body = '';
+      response.setEncoding('latin1');
+      response.on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('error', reject);
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+const ROUNDS = 4;

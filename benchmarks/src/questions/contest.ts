@@ -1,0 +1,71 @@
+// Several servers under the same load, in interleaved rounds: rate, latency, and the CPU time of each process.
+import type { LoadPlan, LoadResult } from '../load/load.js';
+import { verifyAnswers } from '../load/verify.js';
+import { cpuMicroseconds } from '../measure/process-usage.js';
+import { interleave } from '../measure/rounds.js';
+import type { Contender, Running } from '../servers/server.js';
+import type { Effort } from './question.js';
+
+/** One contender in one round. */
+export interface Round extends LoadResult {
+  perSecond: number;
+  /** CPU time per request, µs: of the process that accepts, and of its workers together. */
+  frontMicroseconds: number;
+  workersMicroseconds: number;
+}
+
+/** All rounds of each contender, by name; of those that can't run here, why. */
+export interface Contest {
+  rounds: ReadonlyMap<string, readonly Round[]>;
+  unavailable: ReadonlyMap<string, string>;
+}
+
+/** Starts the contenders, warms each up, measures them in turn; answers are checked before and after. */
+export async function contest(
+  contenders: readonly Contender[],
+  plan: Pick<LoadPlan, 'connections' | 'mode'>,
+  { generator, rounds, durationMs }: Effort,
+): Promise<Contest> {
+  const running = new Map<string, Running>();
+  const unavailable = new Map<string, string>();
+  try {
+    for (const contender of contenders) {
+      const started = await contender.start();
+      if ('unavailable' in started) unavailable.set(contender.name, started.unavailable);
+      else running.set(contender.name, started);
+    }
+    const load = (server: Running, forMs: number): Promise<LoadResult> =>
+      generator.run({ ...plan, port: server.port, host: 'a.test', durationMs: forMs });
+    for (const server of running.values()) {
+      await verifyAnswers(server);
+      await load(server, WARM_UP_MS);
+    }
+    const figures = await interleave([...running.keys()], rounds, async (name) => {
+      const server = running.get(name);
+      if (server === undefined) throw new Error(`${name} does not run`);
+      const before = usage(server);
+      const result = await load(server, durationMs);
+      const after = usage(server);
+      return {
+        ...result,
+        perSecond: result.requests / result.seconds,
+        frontMicroseconds: (after.front - before.front) / result.requests,
+        workersMicroseconds: (after.workers - before.workers) / result.requests,
+      };
+    });
+    for (const server of running.values()) await verifyAnswers(server);
+    return { rounds: figures, unavailable };
+  } finally {
+    await Promise.all([...running.values()].map((server) => server.stop()));
+  }
+}
+
+function usage({ pid, workerPids }: Running): { front: number; workers: number } {
+  return {
+    front: cpuMicroseconds(pid),
+    workers: workerPids.reduce((sum, worker) => sum + cpuMicroseconds(worker), 0),
+  };
+}
+
+/** Long enough for a server's code to be compiled, ms. */
+const WARM_UP_MS = 2000;

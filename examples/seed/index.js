@@ -1,0 +1,14 @@
+require('./testworker.js')({
+    //非默认站点
+    defaultListen:false,
+    //监听数组
+    listen:[
+        {
+            'type':'tcp',
+            'host':'rpc.iceovideo.ping-qu.com',
+            'port':80
+        }
+    ],
+    //监听cpu核数
+    cpuLen:1
+});

@@ -1,0 +1,13 @@
+// Writes a time span for people.
+
+/** The two largest units of a span in ms: `59s`, `2m 3s`, `4h 0m`, `3d 7h`. */
+export function formatDuration(spanMs: number): string {
+  const seconds = Math.floor(spanMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const days = Math.floor(hours / 24);
+  if (days > 0) return `${days}d ${hours % 24}h`;
+  if (hours > 0) return `${hours}h ${minutes % 60}m`;
+  if (minutes > 0) return `${minutes}m ${seconds % 60}s`;
+  return `${seconds}s`;
+}

@@ -1,0 +1,43 @@
+// The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
+import { EXIT_CODES } from '@vhostd/daemon';
+import { Command, CommanderError } from 'commander';
+import { addReloadCommand } from './commands/reload.js';
+import { addRunCommand } from './commands/run.js';
+import { addStatusCommand } from './commands/status.js';
+import { addStopCommand } from './commands/stop.js';
+import { VERSION } from './version.js';
+
+/** Runs the command that `args` name and sets the process's exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // It has printed what there is to say; its own code for every kind of wrong use is 1.
+    process.exitCode = error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('vhostd')
+    .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
+    .version(VERSION)
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /u, 'vhostd: ')),
+    })
+    .showHelpAfterError('(vhostd --help tells what there is)')
+    .exitOverride();
+  for (const add of [addRunCommand, addStatusCommand, addReloadCommand, addStopCommand]) add(program);
+  return program.addHelpText('after', EXIT_CODE_HELP);
+}
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  ${EXIT_CODES.ok}    done
+  ${EXIT_CODES.failed}    failed; a site's reload failed
+  ${EXIT_CODES.usage}    wrong use of the command line
+  ${EXIT_CODES.notRunning}    no daemon is running
+  ${EXIT_CODES.badConf}  the conf is absent, unreadable or wrong
+  ${EXIT_CODES.alreadyRunning}  a daemon is running in this run directory already
+  ${EXIT_CODES.masterErrored}  the master ended again and again and was given up
+`;

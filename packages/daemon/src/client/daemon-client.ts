@@ -1,0 +1,77 @@
+// Asks a running daemon by way of its control socket: what the command line and tools use.
+import { setTimeout as delay } from 'node:timers/promises';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import { isAlive } from '@vhostd/supervisor';
+import type { ProcessIdentity } from '@vhostd/supervisor';
+import { callControl } from '../control/control-client.js';
+import { readPidFile } from '../run-dir/pid-file.js';
+import { resolveRunDir } from '../run-dir/run-dir.js';
+import type { RunDir } from '../run-dir/run-dir.js';
+import { parseReloadResult } from '../status/parse-reload.js';
+import { parseDaemonStatus } from '../status/parse-status.js';
+
+/**
+ * The daemon of one run directory, as another process of its owner sees it. Each method rejects with
+ * ERR_DAEMON_NOT_RUNNING where there is none, ERR_CONTROL_DENIED where it is another user's, the other ERR_CONTROL_…
+ * of the connection, ERR_MESSAGE_INVALID for an answer of another version, or the daemon's own error.
+ */
+export class DaemonClient {
+  readonly #runDir: RunDir;
+
+  /** @param runDir default as for a daemon. */
+  constructor(runDir?: string) {
+    this.#runDir = resolveRunDir(runDir);
+  }
+
+  /** The directory with the PID file and the control socket; absolute. */
+  get runDir(): string {
+    return this.#runDir.path;
+  }
+
+  async status(): Promise<DaemonStatus> {
+    return parseDaemonStatus(await this.#call('status', {}));
+  }
+
+  /** Resolves when each site's new generation is published or has failed. */
+  async reload(siteId?: string): Promise<ReloadResult> {
+    return parseReloadResult(await this.#call('reload', siteId === undefined ? {} : { siteId }));
+  }
+
+  /**
+   * Makes the daemon stop and resolves when its process is no more; `now`: without draining.
+   * Rejects also with ERR_DAEMON_STUCK: it said that it stops, and did not end within 10 s after its master.
+   */
+  async stop({ now = false }: { now?: boolean } = {}): Promise<void> {
+    const identity = readPidFile(this.#runDir.pidFile);
+    try {
+      await this.#call('stop', { now });
+    } catch (error) {
+      // A daemon that is killed while it stops has stopped.
+      if (!(error instanceof VhostError && error.code === 'ERR_CONTROL_LOST')) throw error;
+    }
+    if (identity !== undefined) await untilGone(identity);
+  }
+
+  #call(method: string, params: unknown): Promise<unknown> {
+    return callControl(this.#runDir.controlSocket, method, params);
+  }
+}
+
+async function untilGone(identity: ProcessIdentity): Promise<void> {
+  for (let waitedMs = 0; isAlive(identity); waitedMs += LOOK_MS) {
+    if (waitedMs >= END_LIMIT_MS) {
+      throw new VhostError(
+        'ERR_DAEMON_STUCK',
+        `process ${identity.pid} was told to stop and is still there`,
+        {
+          info: { pid: identity.pid },
+        },
+      );
+    }
+    await delay(LOOK_MS);
+  }
+}
+
+const LOOK_MS = 20;
+const END_LIMIT_MS = 10_000;

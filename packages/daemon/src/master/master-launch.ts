@@ -1,0 +1,30 @@
+// Resolves how a daemon starts its master out of what its owner said.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonOptions } from '../daemon-options.js';
+import type { MasterLaunch } from './master-process.js';
+
+/** @throws {VhostError} ERR_DAEMON_MASTER_FILE when no file is named, or it is not there. */
+export function resolveMasterLaunch(masterFile: string | undefined, options: DaemonOptions): MasterLaunch {
+  const { masterArgs = [], env = {}, execArgv, linkType = 'pipe', supervision = {} } = options;
+  if (masterFile === undefined) {
+    throw new VhostError('ERR_DAEMON_MASTER_FILE', 'no master file is named: call setMasterFile before run');
+  }
+  const file = path.resolve(masterFile);
+  if (!existsSync(file)) {
+    throw new VhostError('ERR_DAEMON_MASTER_FILE', `${file}: there is no such master file`, {
+      info: { file },
+    });
+  }
+  return {
+    file,
+    args: masterArgs,
+    env,
+    execArgv,
+    linkType,
+    bootTimeoutMs: supervision.bootTimeoutMs ?? 30_000,
+    heartbeat: supervision.heartbeat ?? { intervalMs: 2_000, limitMs: 15_000 },
+    stopTimeoutMs: supervision.stopTimeoutMs ?? 3_600_000,
+  };
+}

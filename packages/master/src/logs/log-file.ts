@@ -1,0 +1,243 @@
+// One log file that only ever grows. No trouble with the disk stops or fails whoever writes to it: what can't be
+// written waits within bounds, then is lost and counted.
+import { closeSync, writeSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { realOs } from '@vhostd/supervisor';
+import type { Os, OsTimer } from '@vhostd/supervisor';
+import { LineQueue } from './line-queue.js';
+import type { Loss } from './line-queue.js';
+import { openLog, openLogSync } from './log-handle.js';
+
+/** Options of {@link LogFile}. */
+export interface LogFileOptions {
+  /** Bytes that may wait to be written; beyond it lines are lost. Default 1 048 576. */
+  maxQueueBytes?: number;
+  /** Wait after a failure, in ms, doubled with each further one up to the last. Default [100, 5000]. */
+  retryMs?: readonly [first: number, last: number];
+  /** While it is written to, how often to look whether the file was deleted, in ms. Default 1000. */
+  deletedCheckMs?: number;
+  /** Mode of a file that is created. Default 0o640, less the umask. */
+  mode?: number;
+  /** The line, with its newline, that tells what was lost. */
+  notice?: (loss: Loss) => string;
+  os?: Pick<Os, 'now' | 'setTimer'>;
+}
+
+/** What became of all that was written to a log file. */
+export interface LogFileStats {
+  writtenBytes: number;
+  lostBytes: number;
+  lostLines: number;
+  /** Bytes that wait. */
+  queuedBytes: number;
+  /** Why nothing can be written at present, for instance `ENOSPC`; null if all is well. */
+  fault: string | null;
+}
+
+/**
+ * Appends whole lines to a file, which is created with the directories above it.
+ *
+ * A full disk, a missing directory or an I/O error is tried again for as long as the file is open; when it works
+ * again, the lines that waited are written and one more that says how many were lost. A file that was deleted is
+ * created anew; one that was renamed is written on until {@link LogFile.reopen}, as log rotation wants it.
+ */
+export class LogFile {
+  readonly path: string;
+  readonly #queue: LineQueue;
+  readonly #options: Required<LogFileOptions>;
+  #handle: FileHandle | undefined;
+  #writtenBytes = 0;
+  #inFlightBytes = 0;
+  #fault: string | null = null;
+  #retryMs: number;
+  #checkedAt = 0;
+  #reopenWanted = false;
+  #running = false;
+  #closed = false;
+  #abandoned = false;
+  #pump: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #endPause: (() => void) | undefined;
+
+  /** Begins to open the file. Never throws for what the file system says. */
+  constructor(path: string, options: LogFileOptions = {}) {
+    this.path = path;
+    this.#options = {
+      maxQueueBytes: 1_048_576,
+      retryMs: [100, 5_000],
+      deletedCheckMs: 1_000,
+      mode: 0o640,
+      notice: noticeOf,
+      os: realOs,
+      ...options,
+    };
+    this.#retryMs = this.#options.retryMs[0];
+    this.#queue = new LineQueue(this.#options.maxQueueBytes, this.#options.notice);
+    this.#start();
+  }
+
+  get stats(): LogFileStats {
+    return {
+      writtenBytes: this.#writtenBytes,
+      lostBytes: this.#queue.lost.bytes,
+      lostLines: this.#queue.lost.lines,
+      queuedBytes: this.#queue.bytes,
+      fault: this.#fault,
+    };
+  }
+
+  /** Appends whole lines, each ended by a newline. False if they are lost: too much waits, or it is closed. */
+  write(lines: string | Buffer): boolean {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
+    if (this.#closed) {
+      this.#queue.lose(bytes);
+      return false;
+    }
+    const taken = this.#queue.push(bytes);
+    this.#start();
+    return taken;
+  }
+
+  /** Goes on in the file that has the path now, creating it if it was renamed or removed. */
+  reopen(): void {
+    if (this.#closed) return;
+    this.#reopenWanted = true;
+    this.#endPause?.();
+    this.#start();
+  }
+
+  /**
+   * Writes what waits, for at most `limitMs` (default 2000) and not again after a failure, and closes the file. What
+   * could not be written counts as lost. Never rejects.
+   */
+  close(limitMs = 2_000): Promise<void> {
+    this.#closed = true;
+    this.#endPause?.();
+    this.#closing ??= this.#close(limitMs);
+    return this.#closing;
+  }
+
+  /**
+   * Writes what waits before it returns, as far as that is possible: for a process that exits or may be about to.
+   * Never throws.
+   */
+  flushSync(): void {
+    if (this.#abandoned) return;
+    const rest = this.#queue.takeBehind(this.#inFlightBytes);
+    let done = 0;
+    let opened: number | undefined;
+    try {
+      const descriptor = this.#handle?.fd ?? (opened = openLogSync(this.path, this.#options.mode));
+      while (done < rest.length) done += writeSync(descriptor, rest, done);
+    } catch {
+      this.#queue.putBack(rest.subarray(done));
+    }
+    this.#writtenBytes += done;
+    if (opened !== undefined) closeSync(opened);
+  }
+
+  #start(): void {
+    if (this.#running || !this.#hasWork()) return;
+    this.#running = true;
+    this.#pump = this.#run();
+  }
+
+  /** Runs while there is something to do. One at a time, so that lines keep their order. */
+  async #run(): Promise<void> {
+    for (let triedToClose = false; this.#hasWork();) {
+      if (this.#closed) {
+        if (triedToClose && this.#fault !== null) break;
+        triedToClose = true;
+      }
+      try {
+        await this.#step();
+        this.#fault = null;
+        this.#retryMs = this.#options.retryMs[0];
+      } catch (error) {
+        this.#fault = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+        if (!this.#closed) await this.#pause();
+      }
+    }
+    this.#running = false;
+  }
+
+  #hasWork(): boolean {
+    if (this.#abandoned) return false;
+    return this.#queue.bytes > 0 || (!this.#closed && (this.#handle === undefined || this.#reopenWanted));
+  }
+
+  async #step(): Promise<void> {
+    if (this.#reopenWanted || (await this.#isDeleted())) await this.#leaveHandle();
+    this.#handle ??= await openLog(this.path, this.#options.mode);
+    await this.#writeBatch(this.#handle);
+    if (this.#queue.bytes === 0) this.#queue.reportLoss();
+  }
+
+  async #writeBatch(handle: FileHandle): Promise<void> {
+    const batch = this.#queue.peek(BATCH_BYTES);
+    if (batch === undefined) return;
+    this.#inFlightBytes = batch.length;
+    try {
+      const { bytesWritten } = await handle.write(batch, 0, batch.length, null);
+      if (this.#abandoned) return;
+      this.#writtenBytes += bytesWritten;
+      this.#queue.advance(bytesWritten);
+    } finally {
+      this.#inFlightBytes = 0;
+    }
+  }
+
+  async #isDeleted(): Promise<boolean> {
+    const now = this.#options.os.now();
+    if (this.#handle === undefined || now - this.#checkedAt < this.#options.deletedCheckMs) return false;
+    this.#checkedAt = now;
+    return (await this.#handle.stat()).nlink === 0;
+  }
+
+  async #leaveHandle(): Promise<void> {
+    const handle = this.#handle;
+    this.#reopenWanted = false;
+    this.#handle = undefined;
+    if (handle === undefined) return;
+    // A line that was begun there ends there, or not at all.
+    if (this.#queue.midLine) await this.#writeBatch(handle).catch(() => {});
+    this.#queue.loseRestOfLine();
+    await handle.close().catch(() => {});
+  }
+
+  async #pause(): Promise<void> {
+    const delayMs = this.#retryMs;
+    this.#retryMs = Math.min(delayMs * 2, this.#options.retryMs[1]);
+    let timer: OsTimer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#endPause = resolve;
+      timer = this.#options.os.setTimer(resolve, delayMs, { ref: false });
+    });
+    this.#endPause = undefined;
+    timer?.cancel();
+  }
+
+  async #close(limitMs: number): Promise<void> {
+    let timer: OsTimer | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = this.#options.os.setTimer(resolve, limitMs, { ref: true });
+    });
+    this.#start();
+    await Promise.race([this.#pump, limit]);
+    timer?.cancel();
+    // Past the limit a call to the file system still hangs; neither it nor the closing is waited for then.
+    const hangs = this.#running;
+    this.#abandoned = true;
+    this.#queue.loseAll();
+    const closed = this.#handle?.close().catch(() => {});
+    this.#handle = undefined;
+    if (!hangs) await closed;
+  }
+}
+
+/** Written at a time: few calls for a busy log, and small beside what may wait. */
+const BATCH_BYTES = 256 * 1024;
+
+function noticeOf({ bytes, lines }: Loss): string {
+  return `vhostd: ${lines} lines (${bytes} bytes) were lost here, because this log could not be written\n`;
+}

@@ -1,0 +1,57 @@
+// All log files of the process by path, so that a path that several sites name is one file with one queue.
+import path from 'node:path';
+import { LogFile } from './log-file.js';
+import type { LogFileOptions, LogFileStats } from './log-file.js';
+
+/** The open log files, each counted by who uses it. */
+export class LogFiles {
+  /** The one of this process: what its files hold back is written when the process exits. */
+  static readonly shared: LogFiles = new LogFiles();
+  readonly #users = new Map<string, { file: LogFile; count: number }>();
+
+  /** Gives the file of a path, opened with `options` if nobody has it open yet. {@link release} it as often. */
+  open(file: string, options?: LogFileOptions): LogFile {
+    const absolute = path.resolve(file);
+    const known = this.#users.get(absolute);
+    if (known !== undefined) {
+      known.count++;
+      return known.file;
+    }
+    if (this === LogFiles.shared) flushAtExit();
+    const opened = new LogFile(absolute, options);
+    this.#users.set(absolute, { file: opened, count: 1 });
+    return opened;
+  }
+
+  /** Closes the file with its last user; resolves when it is flushed and closed, for the others at once. */
+  async release(file: LogFile): Promise<void> {
+    const known = this.#users.get(file.path);
+    if (known?.file !== file) return;
+    known.count--;
+    if (known.count > 0) return;
+    this.#users.delete(file.path);
+    await file.close();
+  }
+
+  /** Reopens every file: after log rotation. */
+  reopen(): void {
+    for (const { file } of this.#users.values()) file.reopen();
+  }
+
+  /** See {@link LogFile.flushSync}. */
+  flushSync(): void {
+    for (const { file } of this.#users.values()) file.flushSync();
+  }
+
+  stats(): (LogFileStats & { path: string })[] {
+    return Array.from(this.#users.values(), ({ file }) => ({ path: file.path, ...file.stats }));
+  }
+}
+
+let flushesAtExit = false;
+
+function flushAtExit(): void {
+  if (flushesAtExit) return;
+  flushesAtExit = true;
+  process.on('exit', () => LogFiles.shared.flushSync());
+}

@@ -1,0 +1,27 @@
+// What a test and the master process that it started say to each other.
+
+/** Test → master process. */
+export interface RigOrder {
+  id: number;
+  /** `status`, `reload`, `block` (ms), `blockOften` (ms of each 25), `stop`, or a command of the test's own module. */
+  command: string;
+  params: unknown;
+}
+
+/** Master process → test. */
+export type RigReport =
+  | { ready: { failures: { siteId: string; error: { code: string; message: string } }[] } }
+  | { event: string; data: unknown }
+  | { id: number; value: unknown }
+  | { id: number; error: { code: string; message: string; stack: string } };
+
+/** Commands that a test's own module adds to its master: name → what answers it. */
+export type RigCommands = Record<string, (params: unknown) => unknown>;
+
+export function isOrder(value: unknown): value is RigOrder {
+  return typeof value === 'object' && value !== null && 'command' in value;
+}
+
+export function isReport(value: unknown): value is RigReport {
+  return typeof value === 'object' && value !== null;
+}

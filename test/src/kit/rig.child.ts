@@ -1,0 +1,64 @@
+// A master as `vhostd run` starts it, that answers a test over its IPC channel.
+import master from '@vhostd/master';
+import { isOrder } from './rig-messages.js';
+import type { RigCommands, RigReport } from './rig-messages.js';
+
+const report = (message: RigReport): void => void (process.connected && process.send?.(message));
+
+let often: NodeJS.Timeout | undefined;
+
+const commands: RigCommands = {
+  status: () => master.status(),
+  reload: (siteId) => master.reloadConf(typeof siteId === 'string' ? siteId : undefined),
+  block: (ms) => block(Number(ms)),
+  blockOften: (ms) => {
+    clearInterval(often);
+    if (Number(ms) > 0) often = setInterval(() => block(Number(ms)), 25);
+  },
+  stop: (now) => void master.stop(now === true),
+};
+
+const [setup] = process.argv.slice(2).filter((argument) => argument.startsWith('file:'));
+if (setup !== undefined) {
+  const own = (await import(setup)) as { commands?: RigCommands };
+  Object.assign(commands, own.commands);
+}
+
+const run = master.serverRun.bind(master);
+master.serverRun = async () => {
+  const result = await run();
+  report({ ready: result });
+  return result;
+};
+master.on('server::listening', (data) => report({ event: 'server::listening', data }));
+master.on('server::close', (data) => report({ event: 'server::close', data }));
+master.on('server::error', ({ message }) => report({ event: 'server::error', data: message }));
+await import('@vhostd/master/run-master');
+
+process.on('message', (order) => {
+  if (!isOrder(order)) return;
+  const { id, command, params } = order;
+  Promise.resolve()
+    .then(() => {
+      const answer = commands[command];
+      if (answer === undefined) throw new Error(`no command ${command}`);
+      return answer(params);
+    })
+    .then(
+      (value) => report({ id, value: value ?? null }),
+      (error: unknown) => report({ id, error: describe(error) }),
+    );
+});
+// A test that has died leaves nothing behind.
+process.on('disconnect', () => void master.stop(true));
+
+function block(ms: number): void {
+  const untilMs = performance.now() + ms;
+  while (performance.now() < untilMs);
+}
+
+function describe(thrown: unknown): { code: string; message: string; stack: string } {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return { code, message: error.message, stack: error.stack ?? '' };
+}

@@ -1,0 +1,166 @@
+// A client that sends exactly the bytes that a test wants, and reads HTTP/1 answers one after the other.
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+
+/** One answer. */
+export interface Answer {
+  status: number;
+  /** Names in lower case. */
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+/** Options of a {@link WireClient}. */
+export interface WireOptions {
+  host?: string;
+  /** The longest wait for anything, ms. Only a hang takes so long. */
+  limitMs?: number;
+}
+
+/** A connection to 127.0.0.1. */
+export class WireClient {
+  readonly socket: Socket;
+  /** What was received and not read yet. */
+  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #ended = false;
+  #error: NodeJS.ErrnoException | undefined;
+  #wake: (() => void) | undefined;
+  readonly #limitMs: number;
+
+  constructor(socket: Socket, limitMs = 20_000) {
+    this.socket = socket;
+    this.#limitMs = limitMs;
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks.push(chunk);
+      this.#wake?.();
+    });
+    socket.on('end', () => this.#end(undefined));
+    socket.on('error', (error) => this.#end(error));
+    socket.on('close', () => this.#end(undefined));
+  }
+
+  /** Connects; rejects with the system's error code when it is refused. */
+  static async open(port: number, { host = '127.0.0.1', limitMs }: WireOptions = {}): Promise<WireClient> {
+    const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
+    const client = new WireClient(socket, limitMs);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return client;
+  }
+
+  get port(): number {
+    return this.socket.localPort ?? 0;
+  }
+
+  /** Why the connection failed, if it did. */
+  get error(): NodeJS.ErrnoException | undefined {
+    return this.#error;
+  }
+
+  send(data: string | Buffer): void {
+    if (typeof data === 'string') this.socket.write(data, 'latin1');
+    else this.socket.write(data);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Ends the connection with RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** The next answer with a status of 200 and above, or of 100 and above with `interim`. */
+  async answer(interim = false): Promise<Answer> {
+    for (;;) {
+      const head = await this.#take(() => {
+        const end = this.#received.indexOf('\r\n\r\n');
+        return end === -1 ? undefined : end + 4;
+      });
+      const { status, headers } = readHead(head.toString('latin1'));
+      if (status === 101 || (status < 200 && interim)) return { status, headers, body: Buffer.alloc(0) };
+      if (status >= 200) return { status, headers, body: await this.#body(headers) };
+    }
+  }
+
+  /** Exactly so many bytes. */
+  bytes(count: number): Promise<Buffer> {
+    return this.#take(() => (this.#received.length >= count ? count : undefined));
+  }
+
+  /** Everything up to the end of the connection; a reset rejects. */
+  async rest(): Promise<Buffer> {
+    const rest = await this.#take(() => (this.#ended ? this.#received.length : undefined));
+    if (this.#error !== undefined) throw this.#error;
+    return rest;
+  }
+
+  async #body(headers: Record<string, string>): Promise<Buffer> {
+    const length = headers['content-length'];
+    if (length !== undefined) return await this.bytes(Number(length));
+    if (headers['transfer-encoding'] !== 'chunked') return await this.rest();
+    const parts: Buffer[] = [];
+    for (;;) {
+      const line = await this.#take(() => {
+        const end = this.#received.indexOf('\r\n');
+        return end === -1 ? undefined : end + 2;
+      });
+      const size = Number.parseInt(line.toString('latin1'), 16);
+      const chunk = await this.bytes(size + 2);
+      if (size === 0) return Buffer.concat(parts);
+      parts.push(chunk.subarray(0, size));
+    }
+  }
+
+  /** Takes as many bytes as `wanted` says, waiting until it does. */
+  async #take(wanted: () => number | undefined): Promise<Buffer> {
+    const deadlineMs = performance.now() + this.#limitMs;
+    for (;;) {
+      if (this.#chunks.length > 0) this.#received = Buffer.concat([this.#received, ...this.#chunks.splice(0)]);
+      const count = wanted();
+      if (count !== undefined) {
+        const taken = this.#received.subarray(0, count);
+        this.#received = this.#received.subarray(count);
+        return taken;
+      }
+      if (this.#ended) throw this.#failure(this.#error?.code ?? 'closed');
+      const waitMs = deadlineMs - performance.now();
+      if (waitMs <= 0) throw this.#failure('timeout');
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+  }
+
+  #failure(why: string): Error {
+    const seen = JSON.stringify(this.#received.subarray(0, 200).toString('latin1'));
+    return Object.assign(new Error(`${why} on client port ${this.port} after ${seen}`), { code: why });
+  }
+
+  #end(error: NodeJS.ErrnoException | undefined): void {
+    this.#ended = true;
+    this.#error ??= error;
+    this.#wake?.();
+  }
+}
+
+function readHead(head: string): { status: number; headers: Record<string, string> } {
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon !== -1) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
+  if (Number.isNaN(status)) throw new Error(`this is no answer: ${JSON.stringify(head.slice(0, 200))}`);
+  return { status, headers };
+}
