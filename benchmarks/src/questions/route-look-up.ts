@@ -9,25 +9,33 @@ export const routeLookUp: Question = {
   title: 'Route look-up',
   answer: async ({ rounds }) => {
     const tables = new Map(SIZES.map((size) => [String(size), tableOf(size)]));
-    const measure = async (name: string): Promise<number> => {
+    const measure = async (name: string, inUse: number): Promise<number> => {
       const table = tables.get(name);
       if (table === undefined) throw new Error(`no table of ${name} hosts`);
-      return await Promise.resolve(lookUpNanoseconds(table, Number(name)));
+      return await Promise.resolve(lookUpNanoseconds(table, Number(name), inUse));
     };
-    await interleave([...tables.keys()], 5, measure);
-    const figures = await interleave([...tables.keys()], Math.max(rounds, 5), measure);
-    const rows: Row[] = SIZES.map((size) => ({
-      what: `look-up among ${size} hosts`,
-      value: median(figures.get(String(size)) ?? []),
-      unit: 'ns',
-    }));
-    const { median: value, low, high } = ratio(figures.get('100000') ?? [], figures.get('10') ?? []);
+    const names = [...tables.keys()];
+    await interleave(names, 5, (name) => measure(name, Infinity));
+    const count = Math.max(rounds, 5);
+    const warm = await interleave(names, count, (name) => measure(name, HOSTS_IN_USE));
+    const cold = await interleave(names, count, (name) => measure(name, Infinity));
+    const rows: Row[] = [];
+    for (const name of names) {
+      rows.push({
+        what: `look-up among ${name} hosts, up to ${HOSTS_IN_USE} in use`,
+        value: median(warm.get(name) ?? []),
+        unit: 'ns',
+      });
+    }
+    const { median: value, low, high } = ratio(warm.get('100000') ?? [], warm.get('1000') ?? []);
+    const target = { atMost: 1.5 };
+    rows.push({ what: 'the last by the one before', value, unit: 'x', spread: { low, high }, target });
+    // Here each look-up reads memory that no cache holds; a search would take a hundred times as long.
     rows.push({
-      what: 'look-up among 100000 hosts by that among 10',
-      value,
-      unit: 'x',
-      spread: { low, high },
-      target: { atMost: 2 },
+      what: 'look-up among 100000 hosts, all in use',
+      value: median(cold.get('100000') ?? []),
+      unit: 'ns',
+      target: { atMost: 1000 },
     });
     return rows;
   },
@@ -51,10 +59,13 @@ function tableOf(size: number): RouteTable<Target> {
 }
 
 /** Looks up hosts at random, as fresh strings like those that are cut out of a request's head. */
-function lookUpNanoseconds(table: RouteTable<Target>, size: number): number {
+function lookUpNanoseconds(table: RouteTable<Target>, size: number, inUse: number): number {
+  const chosen = Math.min(size, inUse);
+  // Odd, so that one host in ten is a wildcard here, too.
+  const step = chosen < size ? Math.floor(size / chosen) - 1 : 1;
   const hosts: { host: string; siteId: string }[] = [];
   for (let count = 0; count < LOOK_UPS; count += 1) {
-    const index = Math.floor(Math.random() * size);
+    const index = Math.floor(Math.random() * chosen) * step;
     const host = index % 10 === 9 ? `some.host-${index}.test` : `host-${index}.test`;
     hosts.push({ host: Buffer.from(host, 'latin1').toString('latin1'), siteId: String(index) });
   }
@@ -69,5 +80,7 @@ function lookUpNanoseconds(table: RouteTable<Target>, size: number): number {
 }
 
 const LISTENER = '127.0.0.1|80';
+/** Hosts that requests ask for at one time. */
+const HOSTS_IN_USE = 500;
 const SIZES = [10, 1000, 100_000];
 const LOOK_UPS = 50_000;

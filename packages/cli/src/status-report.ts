@@ -17,7 +17,9 @@ export function statusReport(status: DaemonStatus): string[] {
       ['listens', describeListeners(status)],
     ]),
     '',
-    ...(sites.length === 0 ? ['no sites'] : columns([HEADINGS, ...sites.flatMap(siteRows)])),
+    ...(sites.length === 0
+      ? ['no sites']
+      : columns([HEADINGS, ...sites.flatMap(siteRows)].map((row) => row.map(printableLine)))),
     ...complaints(status),
   ].map(printableLine);
 }

@@ -12,7 +12,7 @@ import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Instance } from './instance.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
-import { createLog } from './log.js';
+import { createLog, errorFields } from './log.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
 import { MasterSlot } from './master/master-slot.js';
 import type { MasterSlotOwner } from './master/master-slot.js';
@@ -166,7 +166,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       reload: () => {
         this.reload().then(
           (result) => this.#log.info({ event: 'reloaded', ...result }),
-          (error: unknown) => this.#log.error({ event: 'reload.failed', err: error }),
+          (error: unknown) => this.#log.error({ event: 'reload.failed', ...errorFields(this.#log, error) }),
         );
       },
     });
@@ -223,13 +223,13 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         this.#fail(error);
         void this.#stopMaster(false);
       },
-      onTrouble: (event, detail) => this.#log.warn({ event, detail }),
+      onTrouble: (event, detail) => this.#log.warn({ event, ...errorFields(this.#log, detail) }),
       onCall: (call, handle) => this.#calls.dispatch(call, handle),
     };
   }
 
   #fail(error: Error): void {
-    this.#log.error({ event: 'error', err: error });
+    this.#log.error({ event: 'error', ...errorFields(this.#log, error) });
     this.emit('error', error);
   }
 

@@ -1,6 +1,6 @@
 // The daemon's own log: one JSON object a line on stderr, an event and its fields.
 import { VhostError } from '@vhostd/protocol';
-import { pino } from 'pino';
+import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
 
 /** Least severe level that is logged; `silent` logs nothing. */
@@ -19,5 +19,16 @@ export function createLog(level: LogLevel): Logger {
   const destination = pino.destination({ fd: 2, sync: true });
   // A full disk or a reader that is gone must not end the daemon; what can't be written is lost.
   destination.on('error', () => undefined);
-  return pino({ name: 'vhostd-daemon', level }, destination);
+  const options = { name: 'daemon', level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
+  return pino(options, destination);
+}
+
+/** The fields of an error in a log line; its stack is for those who debug. */
+export function errorFields(log: Logger, error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  return {
+    ...('code' in error ? { code: error.code } : {}),
+    message: error.message,
+    ...(log.isLevelEnabled('debug') ? { stack: error.stack } : {}),
+  };
 }

@@ -4,19 +4,24 @@ import { openParentLink, toWireError, VhostError } from '@vhostd/protocol';
 import type {
   Call,
   ListenRequest,
+  MasterToWorker,
   NativeHandle,
   Passenger,
   ServerConfUpdate,
   WorkerIdentity,
 } from '@vhostd/protocol';
 import type { UpdateResult } from './conf-sender.js';
-import { drainServer } from './drain.js';
+import { Drain } from './drain/drain.js';
+import { Http2Sessions } from './drain/http2-sessions.js';
 import { adoptServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
 import { listenInThisProcess } from './intake/other-listens.js';
 import type { SecureFront } from './intake/secure-front.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MasterSide } from './master-side.js';
+import { HandBacks } from './migrate/hand-backs.js';
+import { Migration } from './migrate/migration.js';
+import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
 import { loadSecureFront } from './secure.js';
 
@@ -39,8 +44,11 @@ export class ManagedSite {
   readonly #host: SiteHost;
   readonly #master: MasterSide;
   readonly #intake: Intake;
+  readonly #handBacks: HandBacks;
   #server: Server | undefined;
+  #sessions: Http2Sessions | undefined;
   #front: SecureFront | undefined;
+  #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
 
   private constructor(identity: WorkerIdentity, host: SiteHost) {
@@ -55,6 +63,13 @@ export class ManagedSite {
     this.#host = host;
     this.#master = new MasterSide(link, identity.callTimeoutMs);
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
+    this.#handBacks = new HandBacks(link, {
+      beforeSend: () => this.#intake.reportNow(),
+      onKept: (handle) => {
+        this.#drain?.leave();
+        this.#intake.readopt(handle);
+      },
+    });
   }
 
   /** Opens the link to the master of a worker that was just forked. */
@@ -69,6 +84,7 @@ export class ManagedSite {
   /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
   setServer(server: Server): void {
     this.#server = server;
+    this.#sessions = new Http2Sessions(server);
     const [first] = this.#identity.listen;
     const address = first?.ipaddress ?? '::';
     const adopted = adoptServer(server, {
@@ -111,13 +127,18 @@ export class ManagedSite {
     peer.handle('ping', () => null);
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
     peer.handle('drain', (params) => {
-      const limitMs = (params as { limitMs: number }).limitMs;
-      void this.#leave(limitMs);
+      const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
+      void this.#leave(limitMs, handBack);
       return null;
     });
     this.#master.start({
       onConnection: (frame) => this.#intake.receive(frame),
-      onEnd: () => void this.#leave(this.#identity.drainTimeoutMs),
+      onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
+      onEnd: () => {
+        this.#drain?.leave();
+        this.#handBacks.end();
+        void this.#leave(this.#identity.drainTimeoutMs);
+      },
     });
   }
 
@@ -146,14 +167,17 @@ export class ManagedSite {
   }
 
   /** Finishes what is open, runs `stopped`, leaves. The first call decides on the limit. */
-  #leave(limitMs: number): Promise<void> {
-    this.#leaving ??= this.#drainAndExit(limitMs);
+  #leave(limitMs: number, handBack = false): Promise<void> {
+    this.#leaving ??= this.#drainAndExit(limitMs, handBack);
     return this.#leaving;
   }
 
-  async #drainAndExit(limitMs: number): Promise<void> {
+  async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
+    // What is idle moves before the site hears of it and may close its server.
+    this.#drain = this.#startDrain(limitMs, handBack);
     this.#host.onDrain();
-    if (this.#server !== undefined) await drainServer(this.#server, limitMs);
+    await this.#drain?.ended;
+    this.#intake.refuse();
     try {
       await this.#host.lifecycle.stop();
     } catch (error) {
@@ -163,6 +187,33 @@ export class ManagedSite {
     this.#master.close();
     if (process.connected) process.disconnect();
     process.exit();
+  }
+
+  #startDrain(limitMs: number, handBack: boolean): Drain | undefined {
+    const server = this.#server;
+    if (server === undefined) return undefined;
+    return new Drain({
+      server,
+      limitMs,
+      connectionCount: () => this.#intake.connectionCount(),
+      migration: handBack ? this.#migrationOf(server) : undefined,
+      arrivals: this.#intake.arrivals,
+      sessions: this.#sessions ?? new Http2Sessions(server),
+    });
+  }
+
+  /** Nothing moves from a server that speaks no HTTP/1, or under a Node that works otherwise than is known. */
+  #migrationOf(server: Server): Migration | undefined {
+    const connections = HttpConnections.of(server);
+    if (connections === undefined || checkHttpInternals() !== undefined) return undefined;
+    const intake = this.#intake;
+    return new Migration({
+      connections,
+      handBacks: this.#handBacks,
+      arrivals: intake.arrivals,
+      isPlain: (socket) => intake.isPlain(socket),
+      readopt: (handle) => intake.readopt(handle),
+    });
   }
 
   #watch(socket: Socket): void {

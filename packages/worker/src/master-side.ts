@@ -6,6 +6,7 @@ import type { Frame, Link, LinkEnd, MasterToWorker, WorkerIdentity, WorkerToMast
 /** Frames that are connections go one way, messages the other. */
 export interface MasterSideOptions {
   onConnection: (frame: Frame) => void;
+  onHandBackAnswer: (payload: Buffer) => void;
   /** The master is gone. */
   onEnd: (end: LinkEnd) => void;
 }
@@ -19,7 +20,7 @@ export class MasterSide {
     this.peer = new Peer(link, { timeoutMs: callTimeoutMs, onViolation: () => link.close() });
   }
 
-  start({ onConnection, onEnd }: MasterSideOptions): void {
+  start({ onConnection, onHandBackAnswer, onEnd }: MasterSideOptions): void {
     // A worker of node:cluster exits as soon as its channel is gone. Ours finishes its requests first.
     cluster.worker?.on('disconnect', () => {
       if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
@@ -31,7 +32,10 @@ export class MasterSide {
       onFrame: (frame) => {
         if (frame.kind === FrameKind.connection) onConnection(frame);
         else if (frame.kind === FrameKind.message) this.peer.receive(frame);
-        else frame.handle?.close();
+        else {
+          frame.handle?.close();
+          if (frame.kind === FrameKind.handBackAnswer) onHandBackAnswer(frame.payload);
+        }
       },
       onEnd: (end) => {
         this.peer.end(new VhostError('ERR_CALL_LOST', 'the master is gone'));

@@ -4,7 +4,12 @@ import { WireClient } from './wire-client.js';
 import type { Answer, WireOptions } from './wire-client.js';
 
 /** The answer to a GET with `Connection: close`. */
-export async function get(port: number, host: string, path = '/', options: WireOptions = {}): Promise<Answer> {
+export async function get(
+  port: number,
+  host: string,
+  path = '/',
+  options: WireOptions = {},
+): Promise<Answer> {
   const client = await WireClient.open(port, options);
   try {
     client.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);

@@ -1,5 +1,6 @@
 // A master as `vhostd run` starts it, that answers a test over its IPC channel.
 import master from '@vhostd/master';
+import '@vhostd/master/run-master';
 import { isOrder } from './rig-messages.js';
 import type { RigCommands, RigReport } from './rig-messages.js';
 
@@ -18,14 +19,14 @@ const commands: RigCommands = {
   stop: (now) => void master.stop(now === true),
 };
 
-const [setup] = process.argv.slice(2).filter((argument) => argument.startsWith('file:'));
-if (setup !== undefined) {
-  const own = (await import(setup)) as { commands?: RigCommands };
-  Object.assign(commands, own.commands);
-}
+const setup = process.env['RIG_SETUP'];
+delete process.env['RIG_SETUP'];
+const loaded = setup === undefined ? undefined : import(setup);
 
 const run = master.serverRun.bind(master);
 master.serverRun = async () => {
+  const own = (await loaded) as { commands?: RigCommands } | undefined;
+  Object.assign(commands, own?.commands);
   const result = await run();
   report({ ready: result });
   return result;
@@ -33,7 +34,6 @@ master.serverRun = async () => {
 master.on('server::listening', (data) => report({ event: 'server::listening', data }));
 master.on('server::close', (data) => report({ event: 'server::close', data }));
 master.on('server::error', ({ message }) => report({ event: 'server::error', data: message }));
-await import('@vhostd/master/run-master');
 
 process.on('message', (order) => {
   if (!isOrder(order)) return;

@@ -11,7 +11,7 @@ import type { MasterStatus, SiteStatus, WorkerStatus } from '@vhostd/protocol';
 import { isAlive } from './processes.js';
 import { isReport } from './rig-messages.js';
 import type { RigReport } from './rig-messages.js';
-import { until } from './until.js';
+import { until, within } from './until.js';
 
 /** What to start. */
 export interface RigOptions {
@@ -71,17 +71,18 @@ export class Rig {
       ...site,
     }));
     writeFileSync(file, JSON.stringify({ log: { level: 'warn' }, ...options.conf, sites }));
-    const child = fork(
-      fileURLToPath(new URL('./rig.child.js', import.meta.url)),
-      ['--config', file, ...(options.setup === undefined ? [] : ['--', options.setup.href])],
-      { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], cwd: dir, execArgv: [] },
-    );
+    const child = fork(fileURLToPath(new URL('./rig.child.js', import.meta.url)), ['--config', file], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      cwd: dir,
+      execArgv: [],
+      env: { ...process.env, ...(options.setup === undefined ? {} : { RIG_SETUP: options.setup.href }) },
+    });
     const rig = new Rig(child, dir);
     t.after(async () => {
       await rig.close();
       if (!passed(t)) t.diagnostic(`output of the master:\n${rig.output}`);
     });
-    const failures = await rig.#ready();
+    const failures = await within('the master is ready', START_LIMIT_MS, rig.#ready());
     if (failures.length > 0) throw new Error(`sites failed: ${JSON.stringify(failures)}\n${rig.output}`);
     return rig;
   }
@@ -119,7 +120,11 @@ export class Rig {
   }
 
   /** Waits until the status is as wanted. */
-  async until(what: string, wanted: (status: MasterStatus) => boolean, limitMs?: number): Promise<MasterStatus> {
+  async until(
+    what: string,
+    wanted: (status: MasterStatus) => boolean,
+    limitMs?: number,
+  ): Promise<MasterStatus> {
     const probe = async (): Promise<{ done: boolean; value: MasterStatus }> => {
       const value = await this.status();
       return { done: wanted(value), value };
@@ -177,4 +182,5 @@ function passed(t: TestContext): boolean {
 }
 
 const OUTPUT_MAX_CHARS = 20_000;
+const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;

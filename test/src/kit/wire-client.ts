@@ -120,7 +120,8 @@ export class WireClient {
   async #take(wanted: () => number | undefined): Promise<Buffer> {
     const deadlineMs = performance.now() + this.#limitMs;
     for (;;) {
-      if (this.#chunks.length > 0) this.#received = Buffer.concat([this.#received, ...this.#chunks.splice(0)]);
+      if (this.#chunks.length > 0)
+        this.#received = Buffer.concat([this.#received, ...this.#chunks.splice(0)]);
       const count = wanted();
       if (count !== undefined) {
         const taken = this.#received.subarray(0, count);

@@ -37,5 +37,5 @@ async function reload(site: string | undefined, { runDir }: ReloadOptions): Prom
 function describe({ siteId, generation, ok, error }: ReloadResult['sites'][number]): string {
   if (ok) return printableLine(`${siteId}: generation ${generation}`);
   const why = error === undefined ? 'for an unknown reason' : `${error.message} (${error.code})`;
-  return printableLine(`${siteId}: failed, generation ${generation} stays: ${why}`);
+  return printableLine(`${siteId}: failed: ${why}`);
 }

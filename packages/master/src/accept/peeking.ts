@@ -110,7 +110,7 @@ export class Peeking {
     this.#outcome.onRouted({
       handle,
       listener,
-      head: bytes.latin1Slice(0, bytes.length),
+      head: bytes.toString('latin1'),
       host: verdict.host,
       secure: verdict.protocol === 'tls',
     });

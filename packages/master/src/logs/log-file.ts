@@ -1,12 +1,12 @@
 // One log file that only ever grows. No trouble with the disk stops or fails whoever writes to it: what can't be
 // written waits within bounds, then is lost and counted.
 import { closeSync, writeSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { realOs } from '@vhostd/supervisor';
 import type { Os, OsTimer } from '@vhostd/supervisor';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
-import { openLog, openLogSync } from './log-handle.js';
+import { fileSource } from './log-target.js';
+import type { LogSource, LogTarget } from './log-target.js';
 
 /** Options of {@link LogFile}. */
 export interface LogFileOptions {
@@ -18,6 +18,8 @@ export interface LogFileOptions {
   deletedCheckMs?: number;
   /** Mode of a file that is created. Default 0o640, less the umask. */
   mode?: number;
+  /** What is written to instead of a file at the path, which is then only a name. */
+  source?: LogSource;
   /** The line, with its newline, that tells what was lost. */
   notice?: (loss: Loss) => string;
   os?: Pick<Os, 'now' | 'setTimer'>;
@@ -45,9 +47,10 @@ export class LogFile {
   readonly path: string;
   readonly #queue: LineQueue;
   readonly #options: Required<LogFileOptions>;
-  #handle: FileHandle | undefined;
+  #target: LogTarget | undefined;
   #writtenBytes = 0;
   #inFlightBytes = 0;
+  #inFlightSince = 0;
   #fault: string | null = null;
   #retryMs: number;
   #checkedAt = 0;
@@ -67,6 +70,7 @@ export class LogFile {
       retryMs: [100, 5_000],
       deletedCheckMs: 1_000,
       mode: 0o640,
+      source: fileSource(path, options.mode ?? 0o640),
       notice: noticeOf,
       os: realOs,
       ...options,
@@ -122,18 +126,20 @@ export class LogFile {
    * Never throws.
    */
   flushSync(): void {
-    if (this.#abandoned) return;
+    // A write that hangs, on a pipe that nobody reads, would hang here as well.
+    const hangs = this.#inFlightBytes > 0 && this.#options.os.now() - this.#inFlightSince > HANGING_MS;
+    if (this.#abandoned || hangs) return;
     const rest = this.#queue.takeBehind(this.#inFlightBytes);
     let done = 0;
     let opened: number | undefined;
     try {
-      const descriptor = this.#handle?.fd ?? (opened = openLogSync(this.path, this.#options.mode));
-      while (done < rest.length) done += writeSync(descriptor, rest, done);
+      const fd = this.#target?.fd ?? (opened = this.#options.source.openSync());
+      while (done < rest.length) done += writeSync(fd, rest, done);
     } catch {
       this.#queue.putBack(rest.subarray(done));
     }
     this.#writtenBytes += done;
-    if (opened !== undefined) closeSync(opened);
+    if (opened !== undefined && opened > 2) closeSync(opened);
   }
 
   #start(): void {
@@ -163,25 +169,31 @@ export class LogFile {
 
   #hasWork(): boolean {
     if (this.#abandoned) return false;
-    return this.#queue.bytes > 0 || (!this.#closed && (this.#handle === undefined || this.#reopenWanted));
+    return this.#queue.bytes > 0 || (!this.#closed && (this.#target === undefined || this.#reopenWanted));
   }
 
   async #step(): Promise<void> {
-    if (this.#reopenWanted || (await this.#isDeleted())) await this.#leaveHandle();
-    this.#handle ??= await openLog(this.path, this.#options.mode);
-    await this.#writeBatch(this.#handle);
+    const deleted = await this.#isDeleted();
+    if (deleted || this.#reopenWanted) await this.#leaveTarget();
+    if (this.#target === undefined) {
+      // Nothing is written yet: a reopen meanwhile means another file.
+      this.#target = await this.#options.source.open();
+      return;
+    }
+    await this.#writeBatch(this.#target);
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
   }
 
-  async #writeBatch(handle: FileHandle): Promise<void> {
+  async #writeBatch(target: LogTarget): Promise<void> {
     const batch = this.#queue.peek(BATCH_BYTES);
     if (batch === undefined) return;
     this.#inFlightBytes = batch.length;
+    this.#inFlightSince = this.#options.os.now();
     try {
-      const { bytesWritten } = await handle.write(batch, 0, batch.length, null);
+      const bytes = await target.write(batch);
       if (this.#abandoned) return;
-      this.#writtenBytes += bytesWritten;
-      this.#queue.advance(bytesWritten);
+      this.#writtenBytes += bytes;
+      this.#queue.advance(bytes);
     } finally {
       this.#inFlightBytes = 0;
     }
@@ -189,20 +201,20 @@ export class LogFile {
 
   async #isDeleted(): Promise<boolean> {
     const now = this.#options.os.now();
-    if (this.#handle === undefined || now - this.#checkedAt < this.#options.deletedCheckMs) return false;
+    if (this.#target === undefined || now - this.#checkedAt < this.#options.deletedCheckMs) return false;
     this.#checkedAt = now;
-    return (await this.#handle.stat()).nlink === 0;
+    return this.#target.isDeleted();
   }
 
-  async #leaveHandle(): Promise<void> {
-    const handle = this.#handle;
+  async #leaveTarget(): Promise<void> {
+    const target = this.#target;
     this.#reopenWanted = false;
-    this.#handle = undefined;
-    if (handle === undefined) return;
+    this.#target = undefined;
+    if (target === undefined) return;
     // A line that was begun there ends there, or not at all.
-    if (this.#queue.midLine) await this.#writeBatch(handle).catch(() => {});
+    if (this.#queue.midLine) await this.#writeBatch(target).catch(() => {});
     this.#queue.loseRestOfLine();
-    await handle.close().catch(() => {});
+    await target.close().catch(() => {});
   }
 
   async #pause(): Promise<void> {
@@ -229,14 +241,16 @@ export class LogFile {
     const hangs = this.#running;
     this.#abandoned = true;
     this.#queue.loseAll();
-    const closed = this.#handle?.close().catch(() => {});
-    this.#handle = undefined;
+    const closed = this.#target?.close().catch(() => {});
+    this.#target = undefined;
     if (!hangs) await closed;
   }
 }
 
 /** Written at a time: few calls for a busy log, and small beside what may wait. */
 const BATCH_BYTES = 256 * 1024;
+/** A write that takes longer than this is taken for one that hangs. */
+const HANGING_MS = 1_000;
 
 function noticeOf({ bytes, lines }: Loss): string {
   return `vhostd: ${lines} lines (${bytes} bytes) were lost here, because this log could not be written\n`;

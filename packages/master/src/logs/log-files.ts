@@ -11,7 +11,7 @@ export class LogFiles {
 
   /** Gives the file of a path, opened with `options` if nobody has it open yet. {@link release} it as often. */
   open(file: string, options?: LogFileOptions): LogFile {
-    const absolute = path.resolve(file);
+    const absolute = options?.source === undefined ? path.resolve(file) : file;
     const known = this.#users.get(absolute);
     if (known !== undefined) {
       known.count++;

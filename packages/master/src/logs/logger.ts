@@ -2,7 +2,9 @@
 // standard error can turn into a crash.
 import { pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import type { Loss } from './line-queue.js';
 import { LogFiles } from './log-files.js';
+import { descriptorSource } from './log-target.js';
 
 export type { Logger } from 'pino';
 
@@ -21,41 +23,28 @@ export interface LoggerOptions {
 /**
  * Creates a logger. `logger.child({ siteId })` is the one of a site.
  *
- * Writing never throws and never waits: what can't be written is held, up to 1 MiB, then lost. A file tells so itself
- * in a line of event `log.lost`, and goes on in a new one after `LogFiles.shared.reopen()`.
+ * Writing never throws and never waits: what can't be written is held, up to 1 MiB, then lost, which a line of event
+ * `log.lost` tells when it can be written again. A file is reopened by `LogFiles.shared.reopen()`. When the process
+ * exits, what is held is written before; a line that is being written at that moment may come out of its order.
  */
 export function createLogger({ level, name, file }: LoggerOptions): Logger {
   const options = { name, level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
-  return pino(options, file === undefined ? standardError() : fileDestination(file, name));
+  return pino(options, destination(name, file));
 }
 
-function fileDestination(file: string, name: string): DestinationStream & { flushSync(): void } {
-  const opened = LogFiles.shared.open(file, {
-    notice: ({ bytes, lines }) =>
-      `${JSON.stringify({ level: 40, time: new Date().toISOString(), pid: process.pid, name, event: 'log.lost', lines, bytes })}\n`,
-  });
+/** pino's own destination keeps a process from exiting for ever when standard error takes nothing (a full disk). */
+function destination(name: string, file: string | undefined): DestinationStream & { flushSync(): void } {
+  const notice = (loss: Loss): string => `${JSON.stringify(lossLine(name, loss))}\n`;
+  const opened =
+    file === undefined
+      ? LogFiles.shared.open('standard error', { notice, source: descriptorSource(STANDARD_ERROR) })
+      : LogFiles.shared.open(file, { notice });
   return { write: (line) => void opened.write(line), flushSync: () => opened.flushSync() };
 }
 
-let sharedStandardError: DestinationStream | undefined;
-
-/** One for all loggers of the process, so that their lines keep their order. */
-function standardError(): DestinationStream {
-  if (sharedStandardError !== undefined) return sharedStandardError;
-  const destination = pino.destination({ dest: 2, sync: false, minLength: 0, maxLength: MAX_WAITING_BYTES });
-  // Unheard, an error would end the process. The line stays queued and the next one tries again.
-  destination.on('error', () => {});
-  const flushSync = destination.flushSync.bind(destination);
-  // pino calls this at exit, where what it throws would become the process's exit code.
-  destination.flushSync = () => {
-    try {
-      flushSync();
-    } catch {
-      // Standard error takes nothing; there is nowhere to say so.
-    }
-  };
-  sharedStandardError = destination;
-  return destination;
+function lossLine(name: string, { bytes, lines }: Loss): object {
+  const time = new Date().toISOString();
+  return { level: pino.levels.values['warn'], time, pid: process.pid, name, event: 'log.lost', lines, bytes };
 }
 
-const MAX_WAITING_BYTES = 1_048_576;
+const STANDARD_ERROR = 2;

@@ -157,8 +157,9 @@ void describe('SiteLogs', () => {
     const arrived = once(worker.stdout, 'data');
     worker.stdout.write('before\nunfinished');
     await arrived;
+    const closed = new Promise((resolve) => worker.stdout.once('close', resolve));
     worker.stdout.destroy(new Error('EIO'));
-    await once(worker.stdout, 'close');
+    await closed;
     await logs.close();
     assert.equal(read('all'), 'before\nunfinished\n');
   });

@@ -48,7 +48,7 @@ const PREFACE_METHOD = 'PRI';
 const METHOD_BEGINNINGS: ReadonlySet<string> = new Set(
   [...METHODS, PREFACE_METHOD].flatMap((method) => Array.from(method, (_, end) => method.slice(0, end + 1))),
 );
-const VERSION = /^HTTP\/[0-9]\.[0-9]$/;
+/** What a version looks like; its zeros stand for any digit. */
 const VERSION_SHAPE = 'HTTP/0.0';
 
 const TAB = 0x09;
@@ -56,6 +56,8 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SP = 0x20;
 const COLON = 0x3a;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 /** tchar of RFC 9110 5.6.2, indexed by byte. */
 const IS_TOKEN = byteSet((text) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]$/.test(text));
@@ -138,12 +140,12 @@ export class HttpHeadScanner {
         if (i > from && this.#token.length <= ROUTING_FIELD_NAME_MAX_CHARS) {
           // One character more than can match is enough to know that the name does not.
           const room = ROUTING_FIELD_NAME_MAX_CHARS + 1 - this.#token.length;
-          this.#token += chunk.latin1Slice(from, Math.min(i, from + room));
+          this.#token += chunk.toString('latin1', from, Math.min(i, from + room));
         }
         return i;
       case 'value':
         while (i < end && IS_VALUE[chunk[i] ?? 0] === 1) i++;
-        if (i > from && this.#field !== null) this.#value += chunk.latin1Slice(from, i);
+        if (i > from && this.#field !== null) this.#value += chunk.toString('latin1', from, i);
         return i;
       default:
         return i;
@@ -212,8 +214,9 @@ export class HttpHeadScanner {
   #inVersion(byte: number): Verdict | undefined {
     if (byte === LF) return reject('bare-lf');
     if (byte !== CR) {
+      const shape = VERSION_SHAPE.charCodeAt(this.#token.length);
       this.#token += String.fromCharCode(byte);
-      const isPlausible = VERSION.test(this.#token + VERSION_SHAPE.slice(this.#token.length));
+      const isPlausible = shape === ZERO ? byte >= ZERO && byte <= NINE : byte === shape;
       return isPlausible ? undefined : reject('version-invalid');
     }
     if (this.#token.length !== VERSION_SHAPE.length) return reject('version-invalid');
@@ -233,9 +236,9 @@ export class HttpHeadScanner {
     if (byte === SP || byte === TAB) return reject('obs-fold');
     this.#fieldCount += 1;
     if (this.#fieldCount > HEAD_FIELDS_MAX_COUNT) return reject('too-many-fields', 431);
-    this.#token = '';
     this.#state = 'name';
-    return this.#inName(byte);
+    this.#token = IS_TOKEN[byte] === 1 ? String.fromCharCode(byte) : '';
+    return this.#token === '' ? this.#inName(byte) : undefined;
   }
 
   #inName(byte: number): Verdict | undefined {

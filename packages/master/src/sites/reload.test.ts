@@ -15,7 +15,10 @@ class Bench {
 
   constructor(count: number) {
     const slots = (name: string): Slot[] =>
-      Array.from({ length: count }, (_, index) => ({ index, name: `${name}${index}` }) as unknown as Slot);
+      Array.from(
+        { length: count },
+        (_, index) => ({ slot: index, name: `${name}${index}` }) as unknown as Slot,
+      );
     this.previous = { slots: slots('old') } as unknown as Generation;
     const started: Slot[] = [];
     this.next = {

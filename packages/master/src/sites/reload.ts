@@ -132,7 +132,7 @@ export class Reload {
     if (this.#failure !== undefined) return this.#failure;
     this.#published.add(slot);
     this.#host.onSlotPublished();
-    const old = this.previous.slots.find((other) => other.index === index);
+    const old = this.previous.slots.find((other) => other.slot === index);
     if (old !== undefined) this.#retire(old);
     return undefined;
   }

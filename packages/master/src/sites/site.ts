@@ -3,11 +3,8 @@ import { availableParallelism } from 'node:os';
 import type { SiteState, SiteStatus, WireError } from '@vhostd/protocol';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { Connection } from '../accept/connection.js';
-import { createBalance } from '../balance/balance.js';
-import type { Balance, Candidate } from '../balance/candidate.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { Parking } from '../handoff/parking.js';
-import { remoteAddressOf } from '../node/raw-accept.js';
+import { Dispatch } from './dispatch.js';
 import { Generation, failureOf } from './generation.js';
 import type { GenerationHost } from './generation.js';
 import { Reload } from './reload.js';
@@ -32,26 +29,15 @@ export interface SiteHost {
 
 /** What a site itself answers for. */
 type SiteEvent =
-  | 'onReady'
-  | 'onExit'
-  | 'onErrored'
-  | 'onStopped'
-  | 'onReturned'
-  | 'onHandedBack'
-  | 'wantsHandedBack';
-
-interface SlotCandidate extends Candidate {
-  readonly give: (connection: Connection) => boolean;
-}
+  'onReady' | 'onExit' | 'onErrored' | 'onStopped' | 'onReturned' | 'onHandedBack' | 'wantsHandedBack';
 
 export class Site {
   readonly siteId: string;
   readonly #host: SiteHost;
-  readonly #parking: Parking;
+  readonly #dispatch: Dispatch;
   readonly #draining = new Set<Slot>();
   #conf: SiteConf;
   #wanted: SiteConf;
-  #balance: Balance;
   #current: Generation;
   #reload: Reload | undefined;
   #lastNumber = 1;
@@ -59,15 +45,17 @@ export class Site {
   #stopping = false;
   #failure: WireError | undefined;
   #settled: PromiseWithResolvers | undefined;
-  #retry: NodeJS.Timeout | undefined;
 
   constructor(conf: SiteConf, host: SiteHost) {
     this.siteId = conf.siteId;
     this.#conf = conf;
     this.#wanted = conf;
     this.#host = host;
-    this.#balance = createBalance(conf.balance);
-    this.#parking = new Parking(parkingLimits(conf), (connection) => this.#host.giveUp(connection));
+    this.#dispatch = new Dispatch(conf, {
+      takers: () => (this.#reload === undefined ? this.#current.slots : this.#reload.serving()),
+      hopeless: () => this.#stopping || this.#state() === 'errored',
+      giveUp: (connection) => host.giveUp(connection),
+    });
     this.#current = this.#newGeneration(1, conf);
   }
 
@@ -83,8 +71,7 @@ export class Site {
   /** Changes the conf in force; the worker count follows. Routing and listeners are the caller's. */
   setConf(conf: SiteConf): void {
     this.#conf = conf;
-    if (conf.balance !== this.#balanceName()) this.#balance = createBalance(conf.balance);
-    this.#parking.setLimits(parkingLimits(conf));
+    this.#dispatch.setConf(conf);
     if (this.#started && !this.#stopping && this.#reload === undefined && this.#firstReady()) this.#scale();
   }
 
@@ -121,9 +108,8 @@ export class Site {
   /** Drains every worker. With `now` they are killed. */
   async stop(now: boolean): Promise<void> {
     this.#stopping = true;
-    clearTimeout(this.#retry);
     this.#reload?.cancel();
-    for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+    this.#dispatch.giveUpAll();
     const slots = [...this.#current.slots, ...this.#draining, ...(this.#reload?.next.slots ?? [])];
     await Promise.all(slots.map((slot) => slot.stop(now)));
     this.#host.onChange(this);
@@ -131,9 +117,7 @@ export class Site {
 
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
-    if (this.#give(connection)) return;
-    if (!this.#hasFuture() || !this.#parking.park(connection)) this.#host.giveUp(connection);
-    else if (this.#candidates().length > 0) this.#retryLater();
+    this.#dispatch.serve(connection);
   }
 
   status(hosts: string[]): SiteStatus {
@@ -144,7 +128,7 @@ export class Site {
       generation: this.#current.number,
       hosts,
       workers: slots.map((slot) => slot.status()),
-      parked: this.#parking.count,
+      parked: this.#dispatch.parkedCount,
       ...(this.#failure === undefined ? {} : { reason: this.#failure.message }),
     };
   }
@@ -167,43 +151,6 @@ export class Site {
     };
   }
 
-  #give(connection: Connection): boolean {
-    const candidates = this.#candidates();
-    if (candidates.length === 0) return false;
-    const remoteAddress = this.#conf.balance === 'ip-hash' ? remoteAddressOf(connection.handle) : '';
-    const first = this.#balance.pick(candidates, remoteAddress);
-    if (first?.give(connection) === true) return true;
-    return candidates.some((candidate) => candidate !== first && candidate.give(connection));
-  }
-
-  #candidates(): SlotCandidate[] {
-    const slots = this.#reload === undefined ? this.#current.slots : this.#reload.serving();
-    const candidates: SlotCandidate[] = [];
-    for (const slot of slots) {
-      if (!slot.available) continue;
-      candidates.push({
-        id: slot.workerId,
-        slot: slot.index,
-        connectionCount: slot.connectionCount,
-        give: (connection) => slot.give(connection),
-      });
-    }
-    return candidates;
-  }
-
-  #flush(): void {
-    this.#parking.release((connection) => this.#give(connection));
-    if (this.#parking.count > 0 && this.#candidates().length > 0) this.#retryLater();
-  }
-
-  /** Workers are there, but take nothing just now: their pipes are full. */
-  #retryLater(): void {
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      this.#flush();
-    }, RETRY_MS);
-  }
-
   #newGeneration(number: number, conf: SiteConf): Generation {
     return new Generation(number, conf, {
       ...this.#host.workers,
@@ -217,13 +164,13 @@ export class Site {
       onReturned: (connections, why) => {
         for (const connection of connections) {
           this.#host.onGivenAgain();
-          if (why === 'lost' && this.#parking.park(connection)) this.#retryLater();
-          else this.serve(connection);
+          if (why === 'lost') this.#dispatch.serveLater(connection);
+          else this.#dispatch.serve(connection);
         }
       },
       wantsHandedBack: () => {
-        const parkable = this.#conf.cpuLen !== 0 && !this.#parking.full;
-        return this.#hasFuture() && (parkable || this.#candidates().length > 0);
+        const parkable = this.#conf.cpuLen !== 0 && !this.#dispatch.full;
+        return this.#hasFuture() && (parkable || this.#dispatch.hasTaker);
       },
       onHandedBack: (connection) => {
         this.#host.onHandedBack();
@@ -239,7 +186,7 @@ export class Site {
       if (this.#reload === undefined) this.#scale();
       if (generation.slots.every((other) => other.ready || other.errored)) this.#settled?.resolve(undefined);
     }
-    this.#flush();
+    this.#dispatch.flush();
     this.#host.onChange(this);
   }
 
@@ -257,7 +204,7 @@ export class Site {
     const failure = failureOf(slot, reason);
     this.#failure = failure;
     if (generation.slots.every((other) => other.errored)) {
-      for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+      this.#dispatch.giveUpAll();
       this.#settled?.resolve(failure);
     } else if (generation.slots.every((other) => other.ready || other.errored))
       this.#settled?.resolve(undefined);
@@ -290,13 +237,13 @@ export class Site {
       },
       rollBack: () => this.#host.commit(this, before).catch(() => undefined),
       retire: (slot) => this.#retire(slot),
-      onSlotPublished: () => this.#flush(),
+      onSlotPublished: () => this.#dispatch.flush(),
       onEnd: (error) => {
         this.#reload = undefined;
         this.#failure = error;
         if (error === undefined) this.#current = next;
         if (!this.#stopping && error === undefined) this.#scale();
-        this.#flush();
+        this.#dispatch.flush();
         this.#host.onChange(this);
       },
     });
@@ -331,10 +278,6 @@ export class Site {
     return this.#current.slots.some((slot) => slot.ready);
   }
 
-  #balanceName(): string {
-    return this.#current.conf.balance;
-  }
-
   #state(): SiteState {
     if (this.#stopping) return this.slots().every((slot) => slot.resting) ? 'stopped' : 'stopping';
     if (this.#reload !== undefined) return 'reloading';
@@ -353,10 +296,6 @@ function workerCount(conf: { cpuLen?: number | undefined }): number {
   return conf.cpuLen ?? availableParallelism();
 }
 
-function parkingLimits(conf: SiteConf): { maxCount: number; timeoutMs: number } {
-  return { maxCount: conf.parkMaxCount, timeoutMs: conf.parkTimeoutMs };
-}
-
 interface PromiseWithResolvers {
   promise: Promise<WireError | undefined>;
   resolve: (value: WireError | undefined) => void;
@@ -369,6 +308,3 @@ function promiseWithResolvers(): PromiseWithResolvers {
   });
   return { promise, resolve };
 }
-
-/** How soon a connection is offered again when every worker's pipe was full, ms. */
-const RETRY_MS = 20;

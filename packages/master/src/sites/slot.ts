@@ -1,13 +1,8 @@
 // One slot of a generation: keeps one worker process alive and knows whether it may be given connections.
+import type { Taker } from './dispatch.js';
 import { Heartbeat, SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
-import type {
-  RequestContext,
-  WireError,
-  WorkerState,
-  WorkerStatus,
-  WorkerToMaster,
-} from '@vhostd/protocol';
+import type { RequestContext, WireError, WorkerState, WorkerStatus, WorkerToMaster } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
@@ -35,8 +30,9 @@ export interface SlotHost {
   onViolation(slot: Slot, detail: string): void;
 }
 
-export class Slot {
-  readonly index: number;
+export class Slot implements Taker {
+  /** Stable within the generation. */
+  readonly slot: number;
   readonly #host: SlotHost;
   readonly #child: SupervisedChild;
   #worker: WorkerProcess | undefined;
@@ -45,12 +41,12 @@ export class Slot {
   #withdrawn = false;
   #handsBack = false;
 
-  constructor(index: number, host: SlotHost) {
-    this.index = index;
+  constructor(slot: number, host: SlotHost) {
+    this.slot = slot;
     this.#host = host;
     const { conf } = host;
     this.#child = new SupervisedChild({
-      name: `${conf.siteId}/${index}`,
+      name: `${conf.siteId}/${slot}`,
       spawn: () => this.#spawn(),
       restart: { mode: 'permanent', intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
@@ -65,9 +61,13 @@ export class Slot {
     });
   }
 
+  get id(): string {
+    return this.workerId;
+  }
+
   /** The id of the present process, or of the last one. */
   get workerId(): string {
-    return this.#worker?.identity.workerId ?? `${this.#host.conf.siteId}/${this.index}`;
+    return this.#worker?.identity.workerId ?? `${this.#host.conf.siteId}/${this.slot}`;
   }
 
   get conf(): SiteConf {
@@ -141,7 +141,7 @@ export class Slot {
     return {
       workerId: this.workerId,
       ...(pid === undefined ? {} : { pid }),
-      slot: this.index,
+      slot: this.slot,
       generation: this.#host.generation,
       state: this.#state(),
       connections: this.connectionCount,
@@ -187,7 +187,9 @@ export class Slot {
       },
     });
     this.#worker = worker;
-    return fromChildProcess(worker.process, { softStop: () => worker.drain(host.conf.drainTimeoutMs, this.#handsBack) });
+    return fromChildProcess(worker.process, {
+      softStop: () => worker.drain(host.conf.drainTimeoutMs, this.#handsBack),
+    });
   }
 
   #watchHeart(worker: WorkerProcess): void {

@@ -52,7 +52,7 @@ export class Workforce {
     const identity: WorkerIdentity = {
       workerId: `${siteId}/${(this.#spawned += 1)}`,
       siteId,
-      slot: slot.index,
+      slot: slot.slot,
       generation,
       listen: conf.listen.map((entry) => ({ ...entry })),
       defaultListen: conf.defaultListen,
@@ -77,15 +77,13 @@ export class Workforce {
       stdout?.resume();
       stderr?.resume();
     }
-    this.#host
-      .log()
-      .info({
-        event: 'worker.spawned',
-        siteId,
-        workerId: identity.workerId,
-        pid: worker.process.pid,
-        generation,
-      });
+    this.#host.log().info({
+      event: 'worker.spawned',
+      siteId,
+      workerId: identity.workerId,
+      pid: worker.process.pid,
+      generation,
+    });
     return worker;
   }
 }

@@ -121,8 +121,11 @@ export class IpcLink implements Link {
     for (const { handle } of holds) letGo(handle);
   }
 
-  readonly #onMessage = (message: unknown, received?: unknown): void => {
-    const handle = isNative(received) ? received : undefined;
+  /** Outside of Node's own loop over what it kept until now, which a throw or a disconnect would break. */
+  readonly #onMessage = (message: unknown, received?: unknown): void =>
+    queueMicrotask(() => this.#take(message, isNative(received) ? received : undefined));
+
+  #take(message: unknown, handle: NativeHandle | undefined): void {
     if (this.#end !== undefined || typeof message !== 'object' || message === null) return void handle?.close();
     const { vhostd: kind, vhostdHandle: number, payload, handle: wanted } = message as Record<string, unknown>;
     if (number !== undefined) return this.#keepHandle(number, handle);
@@ -144,7 +147,7 @@ export class IpcLink implements Link {
       handle: waiting?.handle,
       handleLost: wanted !== undefined && waiting === undefined,
     });
-  };
+  }
 
   #keepHandle(number: unknown, handle: NativeHandle | undefined): void {
     if (handle !== undefined && typeof number === 'number' && this.#waitingHandle === undefined) {

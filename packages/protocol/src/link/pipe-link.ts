@@ -14,7 +14,6 @@ export class PipeLink implements Link {
   readonly #reader: FrameReader;
   #receiver: LinkReceiver | undefined;
   #end: LinkEnd | undefined;
-  #arrived: Frame[] = [];
   /** Bytes that the pipe had read before its last read and when reading last began. */
   #readBytes: number;
   #readBytesAtStart: number;
@@ -92,8 +91,7 @@ export class PipeLink implements Link {
     this.#readBytes = total;
     const frames = this.#reader.push(Buffer.from(chunk, 0, length), handle);
     if (typeof frames === 'string') return this.#finish({ reason: 'violation', detail: frames });
-    this.#arrived.push(...frames);
-    this.#deliver();
+    for (const frame of frames) this.#deliver(frame);
   }
 
   /**
@@ -101,7 +99,6 @@ export class PipeLink implements Link {
    * messages with descriptors, so the end is one only when reading again finds nothing.
    */
   #onReadEnd(): void {
-    if (this.#arrived.length > 0) return queueMicrotask(() => this.#onReadEnd());
     if (this.#readBytes !== this.#readBytesAtStart) {
       this.#readBytesAtStart = this.#readBytes;
       if (this.#pipe.readStart() === 0) return;
@@ -109,14 +106,15 @@ export class PipeLink implements Link {
     this.#finish({ reason: 'peer-gone' });
   }
 
-  #deliver(): void {
+  #deliver(frame: Frame): void {
+    if (this.#end !== undefined) return void frame.handle?.close();
     try {
-      for (let frame = this.#arrived.shift(); frame !== undefined; frame = this.#arrived.shift()) {
-        if (this.#end === undefined) this.#receiver?.onFrame(frame);
-        else frame.handle?.close();
-      }
-    } finally {
-      if (this.#arrived.length > 0) queueMicrotask(() => this.#deliver());
+      this.#receiver?.onFrame(frame);
+    } catch (error) {
+      // Thrown from here it would take the frames behind along.
+      queueMicrotask(() => {
+        throw error;
+      });
     }
   }
 

@@ -3,6 +3,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { HttpConnections, isAtRest } from '../node/http-connections.js';
+import type { IdleArrivals } from '../migrate/idle-arrivals.js';
 import type { Migration } from '../migrate/migration.js';
 import { ClosingNotice } from './closing-notice.js';
 import type { Http2Sessions } from './http2-sessions.js';
@@ -16,6 +17,7 @@ export interface DrainOptions {
   connectionCount(): number;
   /** Absent: nothing can be moved. */
   migration: Migration | undefined;
+  arrivals: IdleArrivals;
   sessions: Http2Sessions;
 }
 
@@ -107,7 +109,7 @@ export class Drain {
     }
     const before = this.#idleSinceMs;
     this.#idleSinceMs = new Map();
-    for (const socket of this.#connections.idle()) {
+    for (const socket of new Set([...this.#connections.idle(), ...this.#options.arrivals.unread()])) {
       if (!isAtRest(socket)) continue;
       const sinceMs = before.get(socket) ?? nowMs;
       if (nowMs - sinceMs >= momentMs) socket.end(() => socket.destroy());
@@ -118,8 +120,12 @@ export class Drain {
   #end(left: number): void {
     this.#phase = 'ended';
     clearInterval(this.#sweep);
-    if (left > 0) (this.#options.server as Partial<HttpServer>).closeAllConnections?.();
-    this.#resolve({ cutCount: left });
+    const { server } = this.#options;
+    const resolve = (): void => this.#resolve({ cutCount: left });
+    if (left === 0 && server.listening) return void server.close(resolve);
+    if (server.listening) server.close();
+    (server as Partial<HttpServer>).closeAllConnections?.();
+    resolve();
   }
 }
 

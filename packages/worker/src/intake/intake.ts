@@ -2,16 +2,24 @@
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
 import type { Frame, Link, NativeHandle } from '@vhostd/protocol';
 import { CONNECTION_HEADER_BYTES, FrameKind } from '@vhostd/protocol';
+import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { IdleArrivals } from '../migrate/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
 export class Intake {
+  /** Connections that came between two requests. */
+  readonly arrivals: IdleArrivals = new IdleArrivals((handle, idleMs) => this.readopt(handle, idleMs));
   readonly #link: Link;
   readonly #onSocket: ((socket: Socket) => void) | undefined;
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
+  readonly #plain = new WeakSet<Socket>();
   #waiting: (() => void)[] = [];
+  #refusing = false;
+  /** Those of this turn of the event loop: the site sees none of them before the master knows of it. */
+  #arrived: { handle: NativeHandle; head: Buffer; secure: boolean }[] = [];
   #acceptedId = 0;
   #lost: number[] = [];
   #reportScheduled = false;
@@ -37,16 +45,36 @@ export class Intake {
 
   /** Takes a frame of kind `connection`. */
   receive(frame: Frame): void {
+    const { handle } = frame;
+    if (this.#refusing) return handle?.close();
     const id = frame.payload.readUInt32BE(0);
     const secure = frame.payload.readUInt8(4) === 1;
-    const { handle } = frame;
     if (handle === undefined) this.#lost.push(id);
     this.#acceptedId = id;
     this.#scheduleReport();
     if (handle === undefined) return;
-    const head = frame.payload.subarray(CONNECTION_HEADER_BYTES);
-    if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, head, secure));
-    else this.#inject(handle, head, secure);
+    this.#arrived.push({ handle, head: frame.payload.subarray(CONNECTION_HEADER_BYTES), secure });
+  }
+
+  /** Gives the server a connection back that had left it, between two requests. `idleMs`: how long it is idle. */
+  readopt(handle: NativeHandle, idleMs = 0): void {
+    this.#inject(handle, EMPTY, false, idleMs);
+  }
+
+  /** Whether a connection came from the master, in clear. */
+  isPlain(socket: Socket): boolean {
+    return this.#plain.has(socket);
+  }
+
+  /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
+  refuse(): void {
+    this.#refusing = true;
+    this.reportNow();
+  }
+
+  /** Tells the master at once what it would be told soon. */
+  reportNow(): void {
+    if (this.#reportScheduled || this.#lost.length > 0) this.#report();
   }
 
   /** Connections open now. */
@@ -54,11 +82,19 @@ export class Intake {
     return this.#server?.connectionCount() ?? 0;
   }
 
-  #inject(handle: NativeHandle, head: Buffer, secure: boolean): void {
+  #inject(handle: NativeHandle, head: Buffer, secure: boolean, idleMs = 0): void {
     const target = secure ? (this.#secureFront ?? this.#server) : this.#server;
     if (target === undefined) return handle.close();
     const socket = target.inject(handle, head.length === 0 ? undefined : head);
-    if (socket !== undefined) this.#onSocket?.(socket);
+    if (socket === undefined) return;
+    if (!secure) this.#onPlain(socket, head, idleMs);
+    this.#onSocket?.(socket);
+  }
+
+  #onPlain(socket: Socket, head: Buffer, idleMs: number): void {
+    const server = this.#server?.server;
+    this.#plain.add(socket);
+    if (head.length === 0 && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
   }
 
   #onCountChange(): void {
@@ -73,16 +109,25 @@ export class Intake {
   #scheduleReport(): void {
     if (this.#reportScheduled) return;
     this.#reportScheduled = true;
-    // Once per turn of the event loop, behind all that this turn has read.
+    // Once per turn of the event loop, behind all that this turn has read. A request that kills this process must
+    // have been confirmed: the master would give it to another worker, and that one would die of it, too.
     setImmediate(() => {
-      this.#reportScheduled = false;
-      this.#report();
+      if (this.#reportScheduled) this.#report();
     });
   }
 
+  /** Confirms what has arrived, then gives it to the server. */
   #report(): void {
-    if (!this.#link.open) return;
-    const count = this.connectionCount();
+    this.#reportScheduled = false;
+    if (this.#link.open) this.#confirm();
+    for (const { handle, head, secure } of this.#arrived.splice(0)) {
+      if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, head, secure));
+      else this.#inject(handle, head, secure);
+    }
+  }
+
+  #confirm(): void {
+    const count = this.connectionCount() + this.#arrived.length;
     if (this.#lost.length > 0) {
       const lost = Buffer.alloc(this.#lost.length * 4);
       this.#lost.forEach((id, index) => lost.writeUInt32BE(id, index * 4));
@@ -94,6 +139,8 @@ export class Intake {
     if (this.#link.send(FrameKind.accepted, accepted.toString('latin1'))) this.#reportedCount = count;
   }
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;

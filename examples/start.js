@@ -1,0 +1,91 @@
+// Runs the two example sites until Ctrl-C: what `pnpm start` runs. PORT names the port; a taken one is passed over.
+'use strict';
+const { spawn } = require('node:child_process');
+const events = require('node:events');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+
+const CONF = path.join(__dirname, 'vhostd.config.json');
+const RUN_DIR = path.join(__dirname, '.vhostd');
+const VHOSTD = path.join(path.dirname(require.resolve('vhostd/package.json')), 'bin/vhostd.js');
+/** The port of the sites in vhostd.config.json. */
+const CONF_PORT = 8080;
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
+
+async function main() {
+  const port = await findFreePort(Number(process.env.PORT ?? CONF_PORT));
+  const args = ['run', '--config', confFor(port), '--run-dir', RUN_DIR, '--log-level', 'warn'];
+  // In a process group of its own: Ctrl-C reaches this process alone, which then asks vhostd to stop, once.
+  const vhostd = spawn(process.execPath, [VHOSTD, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  stopWith(vhostd);
+  vhostd.stdout.on('data', (chunk) => {
+    process.stdout.write(chunk);
+    if (chunk.includes('vhostd ready')) greet(port);
+  });
+  const [code] = await events.once(vhostd, 'exit');
+  if (code === 0) console.log('All processes have ended.');
+  process.exitCode = code ?? 1;
+}
+
+/** The first port from `first` on that nobody listens on. */
+async function findFreePort(first) {
+  for (let port = first; port < first + 100; port += 1) {
+    const server = net.createServer();
+    const free = await new Promise((resolve, reject) => {
+      server.once('listening', () => resolve(true));
+      server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+      server.listen(port);
+    });
+    if (free) await new Promise((resolve) => server.close(resolve));
+    if (free) return port;
+  }
+  throw new Error(`each port from ${first} to ${first + 99} is taken`);
+}
+
+/** The conf file itself, or on another port a copy of it with that port and absolute paths. */
+function confFor(port) {
+  if (port === CONF_PORT) return CONF;
+  const conf = JSON.parse(fs.readFileSync(CONF, 'utf8'));
+  for (const site of conf.sites) {
+    site.path = path.join(__dirname, site.path);
+    for (const entry of site.listen) entry.port = port;
+  }
+  const copy = path.join(RUN_DIR, 'vhostd.config.json');
+  fs.mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
+  fs.writeFileSync(copy, JSON.stringify(conf, null, 2));
+  return copy;
+}
+
+function greet(port) {
+  const runDir = path.relative(process.cwd(), RUN_DIR) || '.';
+  console.log(`
+  express site  http://express.localhost:${port}/
+  plain site    http://plain.localhost:${port}/
+
+  In another terminal:
+    npx vhostd status --run-dir ${runDir}
+    npx vhostd reload --run-dir ${runDir}
+
+  Ctrl-C stops all of it.
+`);
+}
+
+/** Ctrl-C, `kill` and a closed terminal all ask for a stop; a second Ctrl-C, a while later, for one at once. */
+function stopWith(vhostd) {
+  let askedAtMs = -Infinity;
+  const stop = () => {
+    // pnpm passes on the signal that the terminal has sent to this process as well: that is one wish, not two.
+    if (performance.now() - askedAtMs < 300) return;
+    askedAtMs = performance.now();
+    vhostd.kill('SIGTERM');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+}

@@ -1,0 +1,124 @@
+// Runs the `vhostd` command as a shell does, in a directory of its own.
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What a command that has ended left. */
+export interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A command that runs. */
+export interface Running {
+  process: ChildProcess;
+  /** Resolves when stdout, or stderr, holds the text; rejects with all output when the command ends before. */
+  says(text: string, where?: 'stdout' | 'stderr'): Promise<void>;
+  ended: Promise<Outcome>;
+}
+
+/** A directory with a conf and the code of sites, whose run directory is `run`. */
+export class Workspace {
+  readonly directory: string = mkdtempSync(path.join(tmpdir(), 'vhostd-cli-'));
+  readonly runDir: string = path.join(this.directory, 'run');
+  readonly #started: ChildProcess[] = [];
+
+  /** Writes a file, and the directories above it. */
+  write(name: string, content: string): string {
+    const file = path.join(this.directory, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    return file;
+  }
+
+  /** Writes a conf of these sites, whose code is in directories of their names. */
+  conf(sites: { siteId: string; port: number }[]): string {
+    return this.write(
+      'vhostd.config.json',
+      JSON.stringify({
+        log: { level: 'silent' },
+        sites: sites.map(({ siteId, port }) => ({
+          siteId,
+          path: siteId,
+          workerFile: 'server.cjs',
+          cpuLen: 1,
+          listen: [{ host: `${siteId}.test`, port, ipaddress: '127.0.0.1' }],
+        })),
+      }),
+    );
+  }
+
+  /** Starts a command; its run directory is this workspace's unless `args` name another. */
+  start(...args: string[]): Running {
+    const where = args.includes('--run-dir') || args.length === 0 ? [] : ['--run-dir', this.runDir];
+    const child = spawn(process.execPath, [COMMAND, ...args, ...where], {
+      cwd: this.directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#started.push(child);
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Buffer) => (output[name] += chunk.toString()));
+    }
+    const ended = once(child, 'close').then(([code]: unknown[]) => ({
+      code: typeof code === 'number' ? code : null,
+      ...output,
+    }));
+    const says = (text: string, name: 'stdout' | 'stderr' = 'stdout'): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (output[name].includes(text)) resolve();
+        };
+        child[name].on('data', look);
+        look();
+        child.once('close', () =>
+          reject(new Error(`ended before it said ${text}: ${JSON.stringify(output)}`)),
+        );
+      });
+    return { process: child, says, ended };
+  }
+
+  /** Runs a command to its end. */
+  run(...args: string[]): Promise<Outcome> {
+    return this.start(...args).ended;
+  }
+
+  /** A daemon that is ready. */
+  async daemon(...args: string[]): Promise<Running> {
+    const daemon = this.start('run', '--config', 'vhostd.config.json', ...args);
+    await daemon.says('vhostd ready\n');
+    return daemon;
+  }
+
+  /** Ends every command that is still there, and removes the directory. */
+  async clear(): Promise<void> {
+    for (const child of this.#started.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const closed = once(child, 'close');
+      child.kill('SIGTERM');
+      child.kill('SIGTERM');
+      await closed;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The body of a site's answer to GET /. */
+export function get(port: number, host: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ port, host: '127.0.0.1', headers: { host }, agent: false }, (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      response.on('end', () => resolve(body));
+    });
+    request.on('error', reject);
+  });
+}
+
+const COMMAND = fileURLToPath(new URL('../bin/vhostd.js', import.meta.url));

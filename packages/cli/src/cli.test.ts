@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { get, Workspace } from './cli.test.kit.js';
+import { VERSION } from './version.js';
+
+const SERVER = `require('node:http').createServer((_request, response) => response.end('one')).listen(80);`;
+
+let workspace: Workspace;
+beforeEach(() => {
+  workspace = new Workspace();
+});
+afterEach(() => workspace.clear());
+
+void describe('vhostd', () => {
+  void it('tells its version and its help, which names every command and exit code', async () => {
+    assert.deepEqual(await workspace.run('--version'), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
+    const { code, stdout } = await workspace.run('--help');
+    assert.equal(code, 0);
+    for (const word of ['run', 'status', 'reload', 'stop', '100', '101', '102'])
+      assert.ok(stdout.includes(word));
+  });
+
+  void it('refuses what it does not understand, and suggests what was meant', async () => {
+    const wrong: [string[], RegExp][] = [
+      [['statsu'], /^vhostd: unknown command 'statsu'\n\(Did you mean status\?\)/],
+      [['status', '--jsno'], /^vhostd: unknown option '--jsno'\n\(Did you mean --json\?\)/],
+      [['run'], /^vhostd: required option '--config <file>' not specified/],
+      [['stop', '--log-level', 'loud'], /^vhostd: option '--log-level <level>' argument 'loud' is invalid/],
+      [[], /^Usage: vhostd/],
+    ];
+    for (const [args, message] of wrong) {
+      const { code, stdout, stderr } = await workspace.run(...args);
+      assert.equal(code, 2, args.join(' '));
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+    }
+  });
+
+  void it('says that no daemon is running, with exit code 3 and no stack', async () => {
+    for (const command of ['status', 'reload', 'stop']) {
+      const { code, stdout, stderr } = await workspace.run(command);
+      assert.equal(code, 3, command);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^vhostd: no daemon is running: .*control\.sock.* \(ERR_DAEMON_NOT_RUNNING\)\n$/);
+    }
+  });
+
+  void it('shows the stack of an error at log level debug', async () => {
+    const { stderr } = await workspace.run('status', '--log-level', 'debug');
+    assert.match(stderr, /^vhostd: no daemon.*\n.*\n +at /);
+  });
+});
+
+void describe('vhostd run', () => {
+  void it('says that it is ready, serves, and ends with 0 on Ctrl-C, leaving nothing behind', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    const daemon = await workspace.daemon('--log-level', 'silent');
+    const { stdout } = await workspace.run('status', '--json');
+    const port = portOf(stdout);
+    assert.equal(await get(port, 'a.test'), 'one');
+    daemon.process.kill('SIGINT');
+    assert.deepEqual(await daemon.ended, { code: 0, stdout: 'vhostd ready\n', stderr: '' });
+    assert.equal(existsSync(path.join(workspace.runDir, 'daemon.pid')), false);
+    assert.equal(existsSync(path.join(workspace.runDir, 'control.sock')), false);
+  });
+
+  void it('names the file that is not there, with exit code 100', async () => {
+    const { code, stderr } = await workspace.run('run', '--config', 'missing.json');
+    assert.equal(code, 100);
+    assert.equal(
+      stderr,
+      `vhostd: ${path.join(workspace.directory, 'missing.json')}: there is no such conf file (ERR_CONF_NOT_FOUND)\n`,
+    );
+  });
+
+  void it('tells what is wrong with a conf and what would be right, with exit code 100', async () => {
+    const file = workspace.write('bad.json', '{ "sites": [{ "siteId": "a", "path": ".", "cpuLen": -1 }] }');
+    const { code, stdout, stderr } = await workspace.run(
+      'run',
+      '--config',
+      'bad.json',
+      '--log-level',
+      'silent',
+    );
+    assert.equal(code, 100);
+    assert.equal(stdout, '');
+    assert.ok(stderr.startsWith(`vhostd: ${file}: sites[0].cpuLen: -1 is not `), stderr);
+    assert.match(stderr, /\(ERR_CONF_INVALID\)\n$/);
+  });
+
+  void it('tells which site failed and serves the others', async () => {
+    const taken = net.createServer();
+    taken.listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const address = taken.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    workspace.write('a/server.cjs', SERVER);
+    workspace.write('b/server.cjs', SERVER);
+    workspace.conf([
+      { siteId: 'a', port: 0 },
+      { siteId: 'b', port: address.port },
+    ]);
+    const daemon = await workspace.daemon('--log-level', 'silent');
+    await daemon.says('vhostd: site b: ', 'stderr');
+    const { stdout } = await workspace.run('status', '--json');
+    assert.equal(await get(portOf(stdout), 'a.test'), 'one');
+    taken.close();
+    daemon.process.kill('SIGTERM');
+    const { code, stderr } = await daemon.ended;
+    assert.equal(code, 0);
+    assert.match(stderr, /^vhostd: site b: .*\(EADDRINUSE\).* \(ERR_LISTEN_ADDRESS_IN_USE\)\n$/);
+  });
+
+  void it('is refused where a daemon runs already, with exit code 101', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    const daemon = await workspace.daemon();
+    const second = await workspace.run('run', '--config', 'vhostd.config.json', '--log-level', 'silent');
+    assert.equal(second.code, 101);
+    assert.match(second.stderr, new RegExp(`process ${daemon.process.pid} \\(ERR_DAEMON_RUNNING\\)\n$`));
+  });
+});
+
+void describe('a running daemon', () => {
+  void it('is shown as a table, or as JSON', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    const daemon = await workspace.daemon();
+    const table = await workspace.run('status');
+    assert.equal(table.code, 0);
+    assert.match(table.stdout, new RegExp(`^daemon +pid ${daemon.process.pid}, `));
+    assert.match(table.stdout, /\nSITE +STATE +GENERATION +HOSTS +WORKER +PID +STATE +CONNECTIONS\n/);
+    assert.match(table.stdout, /\na +running +1 +a\.test +\S+ +\d+ +ready +\d+\n/);
+    const json = await workspace.run('status', '--json');
+    const status: unknown = JSON.parse(json.stdout);
+    assert.ok(typeof status === 'object' && status !== null && 'sites' in status && 'master' in status);
+  });
+
+  void it('reloads a site, tells its new generation, and serves its new code', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    await workspace.daemon();
+    const port = portOf((await workspace.run('status', '--json')).stdout);
+    workspace.write('a/server.cjs', SERVER.replace('one', 'two'));
+    assert.deepEqual(await workspace.run('reload'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
+    assert.equal(await get(port, 'a.test'), 'two');
+    workspace.write('a/server.cjs', 'process.exit(1);');
+    const failed = await workspace.run('reload', 'a');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stdout, /^a: failed: .* \(ERR_[A-Z_]+\)\n$/);
+    assert.equal(await get(port, 'a.test'), 'two');
+    const unknown = await workspace.run('reload', 'nobody');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /^vhostd: .*nobody.*\(ERR_SITE_UNKNOWN\)\n$/);
+  });
+
+  void it('is stopped, and gone when the command returns', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    for (const options of [[], ['--now']]) {
+      const daemon = await workspace.daemon();
+      assert.deepEqual(await workspace.run('stop', ...options), {
+        code: 0,
+        stdout: 'vhostd stopped\n',
+        stderr: '',
+      });
+      assert.equal(existsSync(path.join(workspace.runDir, 'daemon.pid')), false);
+      assert.equal((await daemon.ended).code, 0);
+    }
+  });
+});
+
+/** The port of the first listener in a status. */
+function portOf(json: string): number {
+  const status: unknown = JSON.parse(json);
+  assert.ok(typeof status === 'object' && status !== null && 'listeners' in status);
+  const [listener]: unknown[] = Array.isArray(status.listeners) ? status.listeners : [];
+  assert.ok(typeof listener === 'object' && listener !== null && 'port' in listener);
+  return Number(listener.port);
+}

@@ -1,0 +1,120 @@
+// Gives a site's connections to its workers: picks one, parks what nobody can take just now, gives up what waits too
+// long.
+import type { Connection } from '../accept/connection.js';
+import { createBalance } from '../balance/balance.js';
+import type { Balance, BalanceName, Candidate } from '../balance/balance.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { Parking } from '../handoff/parking.js';
+import { remoteAddressOf } from '../node/raw-accept.js';
+
+/** A worker, as far as giving it connections is concerned. */
+export interface Taker extends Candidate {
+  /** Whether it may be given a connection now. */
+  readonly available: boolean;
+  give(connection: Connection): boolean;
+}
+
+export interface DispatchHost {
+  /** The workers that may serve now, available or not. */
+  takers(): readonly Taker[];
+  /** No worker will come: waiting is pointless. */
+  hopeless(): boolean;
+  /** Ends a connection that nobody will serve. */
+  giveUp(connection: Connection): void;
+}
+
+export class Dispatch {
+  readonly #host: DispatchHost;
+  readonly #parking: Parking;
+  #balanceName: BalanceName;
+  #balance: Balance;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(conf: SiteConf, host: DispatchHost) {
+    this.#host = host;
+    this.#balanceName = conf.balance;
+    this.#balance = createBalance(conf.balance);
+    this.#parking = new Parking(parkingLimits(conf), (connection) => host.giveUp(connection));
+  }
+
+  /** Connections that wait for a worker. */
+  get parkedCount(): number {
+    return this.#parking.count;
+  }
+
+  /** Whether no more connections can wait. */
+  get full(): boolean {
+    return this.#parking.full;
+  }
+
+  /** Whether some worker may be given a connection now. */
+  get hasTaker(): boolean {
+    return this.#host.takers().some((taker) => taker.available);
+  }
+
+  setConf(conf: SiteConf): void {
+    if (conf.balance !== this.#balanceName) {
+      this.#balanceName = conf.balance;
+      this.#balance = createBalance(conf.balance);
+    }
+    this.#parking.setLimits(parkingLimits(conf));
+  }
+
+  /** Gives a connection to a worker, or parks it, or gives it up. */
+  serve(connection: Connection): void {
+    const takers = this.#available();
+    if (this.#give(connection, takers)) return;
+    this.#park(connection, takers.length > 0);
+  }
+
+  /** Gives a connection to a worker a moment later: the last one could not take it. */
+  serveLater(connection: Connection): void {
+    this.#park(connection, true);
+  }
+
+  /** A worker may take connections: offers it those that wait. */
+  flush(): void {
+    const takers = this.#available();
+    if (takers.length > 0) this.#parking.release((connection) => this.#give(connection, takers));
+    if (this.#parking.count > 0 && takers.length > 0) this.#retryLater();
+  }
+
+  /** Gives up all that waits. */
+  giveUpAll(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+  }
+
+  #available(): Taker[] {
+    return this.#host.takers().filter((taker) => taker.available);
+  }
+
+  #give(connection: Connection, takers: readonly Taker[]): boolean {
+    if (takers.length === 0) return false;
+    const remoteAddress = this.#balanceName === 'ip-hash' ? remoteAddressOf(connection.handle) : '';
+    const first = this.#balance.pick(takers, remoteAddress);
+    if (first?.give(connection) === true) return true;
+    return takers.some((taker) => taker !== first && taker.give(connection));
+  }
+
+  #park(connection: Connection, retry: boolean): void {
+    if (this.#host.hopeless() || !this.#parking.park(connection)) this.#host.giveUp(connection);
+    else if (retry) this.#retryLater();
+  }
+
+  /** Workers are there, but take nothing just now: their pipes are full. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.flush();
+    }, RETRY_MS);
+  }
+}
+
+function parkingLimits(conf: SiteConf): { maxCount: number; timeoutMs: number } {
+  return { maxCount: conf.parkMaxCount, timeoutMs: conf.parkTimeoutMs };
+}
+
+/** How soon a connection is offered again when every worker's pipe was full, ms. */
+const RETRY_MS = 20;

@@ -1,0 +1,3 @@
+import { testLinkContract } from './fixtures/link-contract.test.kit.js';
+
+testLinkContract('ipc', 1200);
