@@ -20,7 +20,10 @@ class ClosedLoop {
     this.#body = answerOf(plan.host);
     const connection = plan.mode === 'close' ? 'Connection: close\r\n' : '';
     this.#request = `GET / HTTP/1.1\r\nHost: ${plan.host}\r\n${connection}\r\n`;
-    for (let index = 0; index < plan.connections; index += 1) this.#connect();
+  }
+
+  start(): void {
+    for (let index = 0; index < this.#plan.connections; index += 1) this.#connect();
   }
 
   #connect(): void {
@@ -83,6 +86,7 @@ class ClosedLoop {
   }
 }
 
-new ClosedLoop(JSON.parse(process.argv[2] ?? '') as LoadPlan, (result) => {
+const loop = new ClosedLoop(JSON.parse(process.argv[2] ?? '') as LoadPlan, (result) => {
   process.send?.(result, () => process.disconnect());
 });
+loop.start();

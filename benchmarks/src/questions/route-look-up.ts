@@ -28,9 +28,10 @@ export const routeLookUp: Question = {
       });
     }
     const { median: value, low, high } = ratio(warm.get('100000') ?? [], warm.get('1000') ?? []);
-    const target = { atMost: 1.5 };
+    // Larger tables miss the caches more often; a search through the hosts would give 100.
+    const target = { atMost: 3 };
     rows.push({ what: 'the last by the one before', value, unit: 'x', spread: { low, high }, target });
-    // Here each look-up reads memory that no cache holds; a search would take a hundred times as long.
+    // Here each look-up reads memory that no cache holds.
     rows.push({
       what: 'look-up among 100000 hosts, all in use',
       value: median(cold.get('100000') ?? []),

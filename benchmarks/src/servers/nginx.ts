@@ -1,6 +1,7 @@
 // nginx in front of two plain Node processes, by virtual host, with kept-alive upstream connections as
 // https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive asks for them.
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,7 +36,7 @@ async function start(): Promise<Running> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await listening(port, exited);
+  await listening(port, child);
   return {
     port,
     hosts: ['a.test', 'b.test'],
@@ -107,21 +108,20 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(port: number, exited: Promise<void>): Promise<void> {
-  let running = true;
-  void exited.then(() => {
-    running = false;
-  });
-  while (running) {
+async function listening(port: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
     const connected = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => resolve(true));
+      socket.once('connect', () => {
+        resolve(true);
+        socket.destroy();
+      });
       socket.once('error', () => resolve(false));
-      socket.once('close', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
     });
     if (connected) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error(`nginx ended before it listened on port ${port}`);
 }
+
+const POLL_MS = 20;

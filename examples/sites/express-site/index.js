@@ -19,7 +19,6 @@ app.get('/who', (request, response) => {
     worker: worker.id,
     pid: process.pid,
     generation: worker.generation,
-    node: process.version,
     answered,
   });
 });

@@ -56,6 +56,8 @@ export class Master extends EventEmitter<MasterEvents> {
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
   #handoff: MasterStatus['handoff'] = { type: 'pipe' };
+  /** Sites that could not be published when the master was run, and have not been since. */
+  readonly #failed = new Set<string>();
   #confSource: (() => Promise<MasterConf>) | undefined;
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
@@ -112,7 +114,7 @@ export class Master extends EventEmitter<MasterEvents> {
       onHandedBack: () => {
         reception.counts.handedBack += 1;
       },
-      onChange: () => undefined,
+      onChange: (site) => this.#onSiteChange(site),
     }));
     this.#calls = new Calls({
       daemon: () => this.#daemon,
@@ -254,8 +256,15 @@ export class Master extends EventEmitter<MasterEvents> {
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
     const results = await Promise.all(this.#sites.list().map((site) => this.#startSite(site)));
     const failures = results.filter((failure) => failure !== undefined);
+    for (const { siteId } of failures) this.#failed.add(siteId);
     this.#daemon?.notify('loaded', { failures });
     return { failures };
+  }
+
+  /** A site that had failed may come up after all; when the last of them has, everything is loaded. */
+  #onSiteChange(site: Site): void {
+    if (!site.running || !this.#failed.delete(site.siteId) || this.#failed.size > 0) return;
+    this.#daemon?.notify('loaded', { failures: [] });
   }
 
   async #startSite(site: Site): Promise<RunResult['failures'][number] | undefined> {

@@ -120,6 +120,10 @@ export class ManagedSite {
 
   #start(): void {
     listenInThisProcess((server) => this.#host.claim(server));
+    // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
+    process.on('uncaughtExceptionMonitor', (error) => {
+      this.#master.peer.notify('failed', { error: toWireError(error) });
+    });
     // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => void this.#leave(this.#identity.drainTimeoutMs));

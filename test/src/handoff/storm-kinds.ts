@@ -88,7 +88,7 @@ export const KINDS: Record<Kind, Run> = {
       const pieces = random.cut(sent.bytes, random.integer(1, 3));
       const last = pieces.pop();
       await sendPieces(client, pieces, random);
-      client.socket.end(last);
+      client.socket.end(last ?? sent.bytes);
       await answered(client, sent);
       await client.rest();
     }),
@@ -139,9 +139,7 @@ export const KINDS: Record<Kind, Run> = {
       ]);
       const url = urlOf(random);
       const head = `POST ${url} HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`;
-      const bytes = Buffer.concat([Buffer.from(head), ...coded, Buffer.from('0
-
-')]);
+      const bytes = Buffer.concat([Buffer.from(head), ...coded, Buffer.from('0\r\n\r\n')]);
       await sendPieces(client, random.cut(bytes, random.integer(1, 6)), random);
       await answered(client, { bytes, method: 'POST', url, host, body });
     }),

@@ -11,15 +11,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
-
-/** The headers in which it tells what it saw. */
-export const SEEN = {
-  url: 'x-url',
-  sha256: 'x-sha256',
-  pid: 'x-pid',
-  generation: 'x-generation',
-  remotePort: 'x-remote-port',
-} as const;
+import { SEEN } from './exchange-headers.js';
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const hash = createHash('sha256');

@@ -2,7 +2,7 @@
 // the site still sees the same client port, so that it is still the same TCP connection.
 import { createHash } from 'node:crypto';
 import type { Random } from './random.js';
-import { SEEN } from './exchange.site.js';
+import { SEEN } from './exchange-headers.js';
 import type { Answer, WireClient } from './wire-client.js';
 
 /** One request and what its answer must be. */

@@ -17,7 +17,7 @@ export interface LoadOptions {
 }
 
 export class KeepAliveLoad {
-  readonly tally = new Tally();
+  readonly tally: Tally = new Tally();
   readonly #options: LoadOptions;
   readonly #clients: Promise<void>[];
   #stopping = false;

@@ -16,8 +16,8 @@ export interface TallyCounts {
 export class Tally {
   readonly counts: TallyCounts = { ok: 0, refused: 0, reset: 0, closed: 0, timedOut: 0, wrong: 0 };
   /** Processes that answered. */
-  readonly pids = new Set<number>();
-  readonly generations = new Set<number>();
+  readonly pids: Set<number> = new Set();
+  readonly generations: Set<number> = new Set();
   /** Answers that announced the end of their connection. */
   announcedCount = 0;
   /** Connections that were opened. */

@@ -76,14 +76,19 @@ export class WireClient {
 
   /** The next answer with a status of 200 and above, or of 100 and above with `interim`. */
   async answer(interim = false): Promise<Answer> {
+    const head = await this.head(interim);
+    return { ...head, body: head.status < 200 ? Buffer.alloc(0) : await this.body(head.headers) };
+  }
+
+  /** The head of the next answer; {@link body} must follow unless its status is below 200. */
+  async head(interim = false): Promise<Omit<Answer, 'body'>> {
     for (;;) {
-      const head = await this.#take(() => {
+      const bytes = await this.#take(() => {
         const end = this.#received.indexOf('\r\n\r\n');
         return end === -1 ? undefined : end + 4;
       });
-      const { status, headers } = readHead(head.toString('latin1'));
-      if (status === 101 || (status < 200 && interim)) return { status, headers, body: Buffer.alloc(0) };
-      if (status >= 200) return { status, headers, body: await this.#body(headers) };
+      const head = readHead(bytes.toString('latin1'));
+      if (head.status >= 200 || head.status === 101 || interim) return head;
     }
   }
 
@@ -99,7 +104,8 @@ export class WireClient {
     return rest;
   }
 
-  async #body(headers: Record<string, string>): Promise<Buffer> {
+  /** The body that belongs to a head. */
+  async body(headers: Record<string, string>): Promise<Buffer> {
     const length = headers['content-length'];
     if (length !== undefined) return await this.bytes(Number(length));
     if (headers['transfer-encoding'] !== 'chunked') return await this.rest();

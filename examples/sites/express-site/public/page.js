@@ -8,7 +8,7 @@ async function who() {
 }
 
 function show(answer) {
-  for (const name of ['site', 'worker', 'pid', 'generation', 'node']) byId(name).textContent = answer[name];
+  for (const name of ['site', 'worker', 'pid', 'generation']) byId(name).textContent = answer[name];
 }
 
 function draw(tally) {

@@ -21,8 +21,8 @@ export function addRunCommand(program: Command): void {
     .command('run')
     .summary('run the sites of a conf file until Ctrl-C')
     .description(
-      'Runs the sites of a conf file in the foreground. Prints "vhostd ready" once every site is up or has failed; ' +
-        'what failed is told on stderr. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
+      'Runs the sites of a conf file in the foreground. Prints "vhostd ready" once every site is published; ' +
+        'a site that fails is told of on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
     )
     .requiredOption('--config <file>', 'conf file: .json, .js, .mjs, .cjs or .ts')
     .addOption(runDirOption())
@@ -47,7 +47,8 @@ async function run(options: RunOptions): Promise<number> {
   daemon.on('loaded', (failures) => {
     printFailures(failures);
     // A master that took the place of a dead one loads too.
-    if (!ready) process.stdout.write('vhostd ready\n');
+    if (ready || failures.length > 0) return;
+    process.stdout.write('vhostd ready\n');
     ready = true;
   });
   await daemon.run();

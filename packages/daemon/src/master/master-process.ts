@@ -30,7 +30,7 @@ export interface MasterWatcher {
 }
 
 /** Whether a master process was forked by a daemon: the variable is `1` then. */
-export const MASTER_VARIABLE = 'VHOSTD_MASTER';
+const MASTER_VARIABLE = 'VHOSTD_MASTER';
 
 /** A forked master. */
 export class MasterProcess {

@@ -10,7 +10,10 @@ export interface ParkingLimits {
 
 export class Parking {
   readonly #onTimeout: (connection: Connection) => void;
+  /** In the order of their deadlines. */
   #waiting: { connection: Connection; deadlineMs: number }[] = [];
+  /** When each that was held is, or would have been, given up. */
+  readonly #deadlines = new WeakMap<Connection, number>();
   #limits: ParkingLimits;
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,10 +35,19 @@ export class Parking {
     this.#limits = limits;
   }
 
-  /** Holds a connection; false when there is no room. */
-  park(connection: Connection): boolean {
+  /**
+   * Holds a connection; false when there is no room. With `again` its time goes on from when it was held first, and
+   * false also means that its time is over.
+   */
+  park(connection: Connection, again = false): boolean {
     if (this.full) return false;
-    this.#waiting.push({ connection, deadlineMs: performance.now() + this.#limits.timeoutMs });
+    const nowMs = performance.now();
+    const before = again ? this.#deadlines.get(connection) : undefined;
+    const deadlineMs = before ?? nowMs + this.#limits.timeoutMs;
+    if (before !== undefined && before <= nowMs) return false;
+    this.#deadlines.set(connection, deadlineMs);
+    const later = before === undefined ? -1 : this.#waiting.findIndex((other) => other.deadlineMs > before);
+    this.#waiting.splice(later === -1 ? this.#waiting.length : later, 0, { connection, deadlineMs });
     this.#schedule();
     return true;
   }

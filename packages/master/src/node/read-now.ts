@@ -5,7 +5,7 @@
 import { readSync } from 'node:fs';
 import type { NativeHandle } from '@vhostd/protocol';
 
-/** What a try came to: bytes, the end of the stream or an error, or nothing yet. */
+/** What a try came to: bytes, the end of the stream, or nothing yet. */
 export type ReadNow = Buffer | 'end' | 'nothing';
 
 /**
@@ -36,8 +36,9 @@ export class ImmediateReader {
     try {
       const bytes = readSync(fd, this.#buffer, 0, BUFFER_BYTES, null);
       return bytes === 0 ? 'end' : this.#buffer.subarray(0, bytes);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 'nothing' : 'end';
+    } catch {
+      // Mostly EAGAIN; an error of the connection comes up again where it is read for good.
+      return 'nothing';
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }

@@ -131,25 +131,19 @@ export class HttpHeadScanner {
   /** Goes over the bytes that the present state takes without a decision, nearly all of a head. */
   #skip(chunk: Buffer, from: number, end: number): number {
     let i = from;
-    switch (this.#state) {
-      case 'target':
-        if (this.#targetReader.inPath) while (i < end && IS_PATH[chunk[i] ?? 0] === 1) i++;
-        return i;
-      case 'name':
-        while (i < end && IS_TOKEN[chunk[i] ?? 0] === 1) i++;
-        if (i > from && this.#token.length <= ROUTING_FIELD_NAME_MAX_CHARS) {
-          // One character more than can match is enough to know that the name does not.
-          const room = ROUTING_FIELD_NAME_MAX_CHARS + 1 - this.#token.length;
-          this.#token += chunk.toString('latin1', from, Math.min(i, from + room));
-        }
-        return i;
-      case 'value':
-        while (i < end && IS_VALUE[chunk[i] ?? 0] === 1) i++;
-        if (i > from && this.#field !== null) this.#value += chunk.toString('latin1', from, i);
-        return i;
-      default:
-        return i;
+    const state = this.#state;
+    if (state === 'value') {
+      while (i < end && IS_VALUE[chunk[i] ?? 0] === 1) i++;
+      if (i > from && this.#field !== null) this.#value += chunk.toString('latin1', from, i);
+    } else if (state === 'name') {
+      while (i < end && IS_TOKEN[chunk[i] ?? 0] === 1) i++;
+      // One character more than can match is enough to know that the name does not.
+      const room = ROUTING_FIELD_NAME_MAX_CHARS + 1 - this.#token.length;
+      if (i > from && room > 0) this.#token += chunk.toString('latin1', from, Math.min(i, from + room));
+    } else if (state === 'target' && this.#targetReader.inPath) {
+      while (i < end && IS_PATH[chunk[i] ?? 0] === 1) i++;
     }
+    return i;
   }
 
   #expectLf(byte: number, next: State): Verdict | undefined {

@@ -67,9 +67,9 @@ export class Dispatch {
     this.#park(connection, takers.length > 0);
   }
 
-  /** Gives a connection to a worker a moment later: the last one could not take it. */
+  /** Gives a connection to a worker a moment later: the last one could not take it. However often, its time is one. */
   serveLater(connection: Connection): void {
-    this.#park(connection, true);
+    this.#park(connection, true, true);
   }
 
   /** A worker may take connections: offers it those that wait. */
@@ -98,8 +98,8 @@ export class Dispatch {
     return takers.some((taker) => taker !== first && taker.give(connection));
   }
 
-  #park(connection: Connection, retry: boolean): void {
-    if (this.#host.hopeless() || !this.#parking.park(connection)) this.#host.giveUp(connection);
+  #park(connection: Connection, retry: boolean, again = false): void {
+    if (this.#host.hopeless() || !this.#parking.park(connection, again)) this.#host.giveUp(connection);
     else if (retry) this.#retryLater();
   }
 

@@ -44,6 +44,7 @@ export class Site {
   #started = false;
   #stopping = false;
   #failure: WireError | undefined;
+  #bootFailureCount = 0;
   #settled: PromiseWithResolvers | undefined;
 
   constructor(conf: SiteConf, host: SiteHost) {
@@ -80,7 +81,12 @@ export class Site {
     this.#wanted = conf;
   }
 
-  /** Boots the first generation. Resolves once it is published, or has failed: with its error. */
+  /** Whether a worker serves. */
+  get running(): boolean {
+    return this.#state() === 'running';
+  }
+
+  /** Boots the first generation. Resolves once it is published, or has failed a few times: with its error. */
   start(): Promise<WireError | undefined> {
     if (this.#settled === undefined) {
       this.#started = true;
@@ -193,10 +199,16 @@ export class Site {
   #onExit(generation: Generation, slot: Slot, reason: ChildReason): void {
     if (this.#reload?.next === generation) this.#reload.onExit(slot, failureOf(slot, reason));
     else if (generation === this.#current && !this.#stopping) {
-      const failure = failureOf(slot, reason);
-      if (!this.#firstReady()) this.#failure = failure;
+      if (!this.#firstReady()) this.#onBootFailure(failureOf(slot, reason), reason.what === 'boot-limit');
     }
     this.#host.onChange(this);
+  }
+
+  /** A first generation that does not come up is told of soon; the restart policy goes on trying. */
+  #onBootFailure(failure: WireError, slow: boolean): void {
+    this.#failure = failure;
+    this.#bootFailureCount += 1;
+    if (slow || this.#bootFailureCount >= BOOT_FAILURES_TOLD) this.#settled?.resolve(failure);
   }
 
   #onErrored(generation: Generation, slot: Slot, reason: ChildReason): void {
@@ -308,3 +320,6 @@ function promiseWithResolvers(): PromiseWithResolvers {
   });
   return { promise, resolve };
 }
+
+/** Failed starts in a row after which a site counts as failed for whoever waits for its first boot. */
+const BOOT_FAILURES_TOLD = 3;

@@ -11,7 +11,10 @@ export type MasterToDaemon = {
   acquireListener: { params: ListenAddress; result: AcquiredListener };
   /** The master no longer listens there. */
   releaseListener: { params: { key: string }; result: null };
-  /** Every site has been published, or has failed: the outcome of loading. A notice. */
+  /**
+   * Every site has been published, or has failed; once more, without failures, when the last one that had failed is
+   * published. A notice.
+   */
   loaded: { params: { failures: { siteId: string; error: WireError }[] }; result: null };
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
   call: { params: Call; result: unknown };

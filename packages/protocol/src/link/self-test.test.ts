@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { fixturePath, openDescriptorCount, until } from './fixtures/forked-link.test.kit.js';
+import { chooseLink } from './self-test.js';
+
+const options = { timeout: 120_000 };
+
+/** What chooseLink says in a process where one thing is broken; that process must end by itself. */
+async function chooseIn(t: TestContext, wish: string, broken: string): Promise<unknown> {
+  const child = fork(fixturePath('choose-link'), [wish, broken], {
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  assert.equal(code, 0, stdout + stderr);
+  return JSON.parse(stdout);
+}
+
+describe('chooseLink', () => {
+  test('takes the pipe on this Node', options, async (t) => {
+    assert.deepEqual(await chooseLink('auto'), { type: 'pipe' });
+    assert.deepEqual(await chooseLink('pipe'), { type: 'pipe' });
+    assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), { type: 'pipe' });
+  });
+
+  test('takes the channel where that is wished for, whatever the pipe does', options, async (t) => {
+    assert.deepEqual(await chooseLink('ipc'), { type: 'ipc' });
+    assert.deepEqual(await chooseIn(t, 'ipc', 'the write'), { type: 'ipc' });
+  });
+
+  test('leaves no descriptor behind', options, async () => {
+    await chooseLink('pipe');
+    const before = openDescriptorCount();
+    for (let round = 0; round < 3; round += 1) await chooseLink('pipe');
+    await until(() => openDescriptorCount() <= before);
+  });
+
+  const node = `Node ${process.version}`;
+  const breakages: [broken: string, reason: RegExp][] = [
+    ['the bytes', /^(other bytes came back than were sent|the child read other bytes than were sent)$/],
+    ['the handle', /^a connection came back without its handle$/],
+    ['the frames', /^the link ended: /],
+    ['the write', /^writeLatin1String is not what it was$/],
+    ['the write request', new RegExp(`^${node} does not offer WriteWrap$`)],
+    ['the spawn', new RegExp(`^${node} spawns children in an unknown way$`)],
+    ['the channel', new RegExp(`^${node} hides the handle of a child's channel$`)],
+  ];
+  for (const [broken, reason] of breakages) {
+    test(`notices when ${broken} changed: falls back to the channel, or says that it cannot`, options, async (t) => {
+      const choice = (await chooseIn(t, 'auto', broken)) as { type: string; reason: string };
+      assert.equal(choice.type, 'ipc');
+      assert.match(choice.reason, reason);
+      const refusal = (await chooseIn(t, 'pipe', broken)) as { code: string; cause: string };
+      assert.equal(refusal.code, 'ERR_LINK_SELF_TEST');
+      assert.match(refusal.cause, reason);
+    });
+  }
+});

@@ -1,0 +1,52 @@
+// Two peers over links within one process, with a map of messages to test with.
+import { VhostError } from '../errors.js';
+import type { Link } from '../link/link.js';
+import { fakeLinks } from './fake-link.test.kit.js';
+import type { FakeLink } from './fake-link.test.kit.js';
+import { Peer } from './peer.js';
+import type { PeerOptions } from './peer.js';
+
+/** What the asking end asks. */
+export type Questions = {
+  add: { params: { a: number; b: number }; result: number };
+  anything: { params: unknown; result: unknown };
+  take: { params: null; result: string };
+  told: { params: string; result: null };
+};
+
+/** What the answering end asks. */
+export type NoQuestions = Record<never, never>;
+
+export interface PeerPair {
+  asking: Peer<Questions, NoQuestions>;
+  answering: Peer<NoQuestions, Questions>;
+  here: FakeLink;
+  there: FakeLink;
+  violations: string[];
+  noticeErrors: [code: string, method: string][];
+}
+
+/** Connects a peer to its link as a process does. */
+export function attach(link: Link, peer: Peer<NoQuestions, Questions> | Peer<Questions, NoQuestions>): void {
+  link.start({
+    onFrame: (frame) => peer.receive(frame),
+    onEnd: (end) => peer.end(new VhostError('ERR_TEST_GONE', `the link ended: ${end.reason}`)),
+  });
+}
+
+export function peerPair(options: Partial<PeerOptions> = {}): PeerPair {
+  const [here, there] = fakeLinks();
+  const violations: string[] = [];
+  const noticeErrors: [string, string][] = [];
+  const all: PeerOptions = {
+    onViolation: (detail) => violations.push(detail),
+    onNoticeError: (error, method) =>
+      noticeErrors.push([error instanceof VhostError ? error.code : String(error), method]),
+    ...options,
+  };
+  const asking = new Peer<Questions, NoQuestions>(here, all);
+  const answering = new Peer<NoQuestions, Questions>(there, all);
+  attach(here, asking);
+  attach(there, answering);
+  return { asking, answering, here, there, violations, noticeErrors };
+}

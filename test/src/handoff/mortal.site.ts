@@ -1,0 +1,11 @@
+// A site that says at once which process has a request and answers 100 ms later, so that a death in between shows
+// whose requests it took along. `/poison` kills the process that reads it.
+import { createServer } from 'node:http';
+import worker from '@vhostd/worker';
+
+worker.server = createServer((request, response) => {
+  if (request.url === '/poison') throw new Error('poisoned, as the test asked');
+  response.writeHead(200, { 'X-Pid': process.pid, 'Content-Length': worker.siteId.length });
+  response.flushHeaders();
+  setTimeout(() => response.end(worker.siteId), 100);
+});

@@ -1,0 +1,8 @@
+// The headers in which the exchange site tells what it saw of a request.
+export const SEEN = {
+  url: 'x-url',
+  sha256: 'x-sha256',
+  pid: 'x-pid',
+  generation: 'x-generation',
+  remotePort: 'x-remote-port',
+} as const;
