@@ -35,7 +35,9 @@ describe('VhostError', () => {
 
 describe('an error that travels to another process', () => {
   test('keeps code, message, facts and stack', () => {
-    const error = new VhostError('ERR_TEST', 'went wrong', { info: { path: ['listen', 0], limit: 3, none: null } });
+    const error = new VhostError('ERR_TEST', 'went wrong', {
+      info: { path: ['listen', 0], limit: 3, none: null },
+    });
     const arrived = travel(error);
     assert.ok(arrived instanceof VhostError);
     assert.deepEqual([arrived.code, arrived.message, arrived.info], [error.code, error.message, error.info]);
@@ -106,7 +108,15 @@ describe('an error that travels to another process', () => {
   });
 
   test('is rebuilt from whatever arrives', () => {
-    const bad: unknown[] = [null, undefined, 7, 'text', [], {}, { code: 1, message: {}, info: 'x', stack: [] }];
+    const bad: unknown[] = [
+      null,
+      undefined,
+      7,
+      'text',
+      [],
+      {},
+      { code: 1, message: {}, info: 'x', stack: [] },
+    ];
     for (const received of bad) {
       const error = fromWireError(received);
       assert.equal(error.code, 'ERR_CALL_FAILED');

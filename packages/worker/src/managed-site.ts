@@ -1,5 +1,6 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openParentLink, toWireError, VhostError } from '@vhostd/protocol';
 import type {
   Call,
@@ -177,11 +178,14 @@ export class ManagedSite {
   }
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
+    const limit = delay(limitMs, undefined, { ref: false });
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
     this.#host.onDrain();
     await this.#drain?.ended;
     this.#intake.refuse();
+    // The call that led to this drain, for one.
+    await Promise.race([this.#master.peer.allAnswered(), limit]);
     try {
       await this.#host.lifecycle.stop();
     } catch (error) {
@@ -200,6 +204,7 @@ export class ManagedSite {
       server,
       limitMs,
       connectionCount: () => this.#intake.connectionCount(),
+      handBack,
       migration: handBack ? this.#migrationOf(server) : undefined,
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),

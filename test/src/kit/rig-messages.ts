@@ -3,7 +3,7 @@
 /** Test → master process. */
 export interface RigOrder {
   id: number;
-  /** `status`, `reload`, `block` (ms), `blockOften` (ms of each 25), `stop`, or a command of the test's own module. */
+  /** `status`, `reload`, `block` (ms), `blockOften` (ms of each 25), `callWorker` ({@link WorkerCall}), `stop`, or a command of the test's own module. */
   command: string;
   params: unknown;
 }
@@ -14,6 +14,14 @@ export type RigReport =
   | { event: string; data: unknown }
   | { id: number; value: unknown }
   | { id: number; error: { code: string; message: string; stack: string } };
+
+/** The command `callWorker`: a handler that the worker's code set with `onMasterCall`. */
+export interface WorkerCall {
+  to: string;
+  name: string;
+  params?: unknown;
+  timeoutMs?: number;
+}
 
 /** Commands that a test's own module adds to its master: name → what answers it. */
 export type RigCommands = Record<string, (params: unknown) => unknown>;

@@ -2,7 +2,7 @@
 import master from '@vhostd/master';
 import '@vhostd/master/run-master';
 import { isOrder } from './rig-messages.js';
-import type { RigCommands, RigReport } from './rig-messages.js';
+import type { RigCommands, RigReport, WorkerCall } from './rig-messages.js';
 
 const report = (message: RigReport): void => void (process.connected && process.send?.(message));
 
@@ -15,6 +15,10 @@ const commands: RigCommands = {
   blockOften: (ms) => {
     clearInterval(often);
     if (Number(ms) > 0) often = setInterval(() => block(Number(ms)), 25);
+  },
+  callWorker: (params) => {
+    const { to, name, params: own, timeoutMs } = params as WorkerCall;
+    return master.callWorker(to, name, own, timeoutMs === undefined ? {} : { timeoutMs });
   },
   stop: (now) => void master.stop(now === true),
 };

@@ -140,6 +140,12 @@ export class Rig {
     );
   }
 
+  /** Calls a handler of the first worker of a site. */
+  async callSite(siteId: string, name: string, params: unknown = null, timeoutMs = 60_000): Promise<unknown> {
+    const [worker] = await this.workers(siteId);
+    return await this.ask('callWorker', { to: worker?.workerId ?? '', name, params, timeoutMs });
+  }
+
   /** The port of the one listener of this type. */
   async port(type: 'tcp' | 'ssl' = 'tcp'): Promise<number> {
     const found = (await this.status()).listeners.find((listener) => listener.type === type);

@@ -181,7 +181,8 @@ function wireErrorOf(params: unknown): WireError {
   if (typeof error !== 'object' || error === null) return fallback;
   const { code, message, stack } = error as Record<string, unknown>;
   return {
-    code: typeof code === 'string' ? code : fallback.code,
+    // An error without a code of its own was given one for calls.
+    code: typeof code === 'string' && code !== 'ERR_CALL_FAILED' ? code : fallback.code,
     message: typeof message === 'string' ? message.slice(0, 4096) : fallback.message,
     ...(typeof stack === 'string' ? { stack: stack.slice(0, 16_384) } : {}),
   };

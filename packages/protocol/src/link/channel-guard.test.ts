@@ -63,26 +63,30 @@ function temporaryPath(t: TestContext): string {
 const options = { timeout: 120_000 };
 
 describe('guardChannel', () => {
-  test('lets ordinary messages pass, whole, cut in pieces, deep, or with a key __proto__', options, async (t) => {
-    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}\n`;
-    const { code, report, output } = await run(t, 'guard', [
-      { send: { first: 'ü' } },
-      { drip: `${JSON.stringify({ dripped: 'é€😀' })}\n` },
-      { write: '{"__proto__":{"polluted":1,"cmd":"NODE_CLUSTER","act":"queryServer"}}\n' },
-      { write: deep },
-      { write: '"' },
-      { write: 'x'.repeat(100_000), times: 10 },
-      { write: '"\n' },
-      { send: 'done' },
-    ]);
-    assert.equal(code, 0, output);
-    assert.deepEqual(report?.violations, []);
-    assert.deepEqual(report?.messages.slice(0, 2), ['{"first":"ü"}', '{"dripped":"é€😀"}']);
-    assert.match(report?.messages[2] ?? '', /^\{"__proto__":/);
-    assert.equal(report?.messages[4], `"${'x'.repeat(49)}`);
-    assert.equal(report?.messages[5], '"done"');
-    assert.equal(report?.polluted, false);
-  });
+  test(
+    'lets ordinary messages pass, whole, cut in pieces, deep, or with a key __proto__',
+    options,
+    async (t) => {
+      const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}\n`;
+      const { code, report, output } = await run(t, 'guard', [
+        { send: { first: 'ü' } },
+        { drip: `${JSON.stringify({ dripped: 'é€😀' })}\n` },
+        { write: '{"__proto__":{"polluted":1,"cmd":"NODE_CLUSTER","act":"queryServer"}}\n' },
+        { write: deep },
+        { write: '"' },
+        { write: 'x'.repeat(100_000), times: 10 },
+        { write: '"\n' },
+        { send: 'done' },
+      ]);
+      assert.equal(code, 0, output);
+      assert.deepEqual(report?.violations, []);
+      assert.deepEqual(report?.messages.slice(0, 2), ['{"first":"ü"}', '{"dripped":"é€😀"}']);
+      assert.match(report?.messages[2] ?? '', /^\{"__proto__":/);
+      assert.equal(report?.messages[4], `"${'x'.repeat(49)}`);
+      assert.equal(report?.messages[5], '"done"');
+      assert.equal(report?.polluted, false);
+    },
+  );
 
   test('lets a cluster worker leave in its own way', options, async (t) => {
     const { code, report, output } = await run(t, 'guard', [{ leave: true }]);
@@ -99,7 +103,11 @@ describe('guardChannel', () => {
     ['bytes that are no text', [{ write: '\u0000\n' }], notJson],
     ['a line of 100 MB', [{ write: 'x'.repeat(100_000), times: 1000 }], tooLong],
     ['JSON that is too deep and too long', [{ write: '['.repeat(100_000), times: 11 }], tooLong],
-    ['an answer to a question of the primary’s', [{ write: '{"cmd":"NODE_CLUSTER","act":"online","ack":0}\n' }], "a forged message 'NODE_CLUSTER online'"],
+    [
+      'an answer to a question of the primary’s',
+      [{ write: '{"cmd":"NODE_CLUSTER","act":"online","ack":0}\n' }],
+      "a forged message 'NODE_CLUSTER online'",
+    ],
     ['a handle', [{ sendHandle: 'with handle' }], 'a handle on the channel'],
   ];
   for (const [title, steps, violation] of caught) {
@@ -124,7 +132,12 @@ describe('guardChannel', () => {
       const path = temporaryPath(t);
       const steps = [{ write: wrapped(queryServer(path)) }];
       await assertCaught(t, withHandles, steps, "a forged message 'NODE_HANDLE'");
-      await assertCaught(t, withHandles, [{ sendHandle: JSON.parse(queryServer(path)) }], "a forged message 'NODE_HANDLE'");
+      await assertCaught(
+        t,
+        withHandles,
+        [{ sendHandle: JSON.parse(queryServer(path)) }],
+        "a forged message 'NODE_HANDLE'",
+      );
       assert.equal(existsSync(path), false);
     });
 
@@ -169,7 +182,9 @@ describe('guardChannel', () => {
       const channel: unknown = child.channel;
       assert.ok(typeof channel === 'object' && channel !== null);
       if (guarded) guardChannel(child, { onViolation: assert.fail });
-      const kept = Object.getOwnPropertySymbols(channel).find(({ description }) => description === 'kPendingMessages');
+      const kept = Object.getOwnPropertySymbols(channel).find(
+        ({ description }) => description === 'kPendingMessages',
+      );
       assert.ok(kept !== undefined);
       const keptCount = (): unknown => Reflect.get(Reflect.get(channel, kept) as object, 'length');
       const handle = channelHandle(child);

@@ -26,9 +26,13 @@ export interface GuardOptions {
 export function guardChannel(child: ChildProcess, options: GuardOptions): void {
   const channel = channelHandle(child);
   if (channel === undefined) {
-    throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} hides the handle of a child's channel`, {
-      info: { what: 'kChannelHandle', node: process.version },
-    });
+    throw new VhostError(
+      'ERR_NODE_INTERNALS',
+      `Node ${process.version} hides the handle of a child's channel`,
+      {
+        info: { what: 'kChannelHandle', node: process.version },
+      },
+    );
   }
   const allowHandles = options.allowHandles ?? false;
   const deliver = channel.onread;

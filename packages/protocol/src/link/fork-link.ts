@@ -74,12 +74,17 @@ export function openParentLink(limits: Partial<LinkLimits> = {}): Link | undefin
   const status = isSocket(LINK_FD) ? pipe.open(LINK_FD) : NOT_A_SOCKET;
   if (status === 0) return new PipeLink(pipe, limits);
   pipe.close();
-  throw cannotOpen(`descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`, { fd: LINK_FD, status });
+  throw cannotOpen(`descriptor ${LINK_FD} is no pipe to the parent (errno ${-status})`, {
+    fd: LINK_FD,
+    status,
+  });
 }
 
 function isSocket(fd: number): boolean {
   try {
-    return fstatSync(fd).isSocket();
+    // As bigint: Node 20 and 22 keep the plain form's result for realpathSync, which then takes the next module that
+    // is required through a symbolic link to lie where the link does.
+    return fstatSync(fd, { bigint: true }).isSocket();
   } catch {
     return false;
   }

@@ -163,7 +163,9 @@ describe('FrameReader', () => {
       const kinds = Object.values(FrameKind);
       const writes = Array.from({ length: 10_000 }, (_, index): Written => {
         const kind = kinds[Math.floor(random() * kinds.length)] ?? FrameKind.message;
-        const payload = String.fromCharCode(Math.floor(random() * 256)).repeat(Math.floor(random() ** 6 * 2000));
+        const payload = String.fromCharCode(Math.floor(random() * 256)).repeat(
+          Math.floor(random() ** 6 * 2000),
+        );
         if (random() < 0.6) return written(kind, payload);
         return { ...written(kind, payload, new FakeHandle(String(index))), lost: random() < 0.1 };
       });

@@ -31,14 +31,21 @@ describe('IpcLink', () => {
     });
   }
 
-  test('says that a handle was lost when a frame names one that did not come', { timeout: 60_000 }, async (t) => {
-    const { link } = forkLinked(t, 'ipc', 'scripted', {
-      args: ['send', JSON.stringify({ vhostd: FrameKind.handBack, payload: 'ÿ', handle: 3 })],
-    });
-    const inbox = new Inbox(link);
-    link.send(FrameKind.message, 'go');
-    const { kind, payload, handle, handleLost } = await inbox.next();
-    assert.deepEqual({ kind, handle, handleLost }, { kind: FrameKind.handBack, handle: undefined, handleLost: true });
-    assert.deepEqual([...payload], [255]);
-  });
+  test(
+    'says that a handle was lost when a frame names one that did not come',
+    { timeout: 60_000 },
+    async (t) => {
+      const { link } = forkLinked(t, 'ipc', 'scripted', {
+        args: ['send', JSON.stringify({ vhostd: FrameKind.handBack, payload: 'ÿ', handle: 3 })],
+      });
+      const inbox = new Inbox(link);
+      link.send(FrameKind.message, 'go');
+      const { kind, payload, handle, handleLost } = await inbox.next();
+      assert.deepEqual(
+        { kind, handle, handleLost },
+        { kind: FrameKind.handBack, handle: undefined, handleLost: true },
+      );
+      assert.deepEqual([...payload], [255]);
+    },
+  );
 });

@@ -76,7 +76,8 @@ export class IpcLink implements Link {
 
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean {
     if (!this.open || payload.length > this.#limits.maxPayloadBytes) return false;
-    if (this.#queuedBytes > this.#limits.maxQueuedBytes || (handle !== undefined && handle.fd < 0)) return false;
+    if (this.#queuedBytes > this.#limits.maxQueuedBytes || (handle !== undefined && handle.fd < 0))
+      return false;
     const message: FrameMessage = { vhostd: kind, payload };
     if (handle !== undefined) {
       message.handle = this.#lastHandle += 1;
@@ -126,8 +127,14 @@ export class IpcLink implements Link {
     queueMicrotask(() => this.#take(message, isNative(received) ? received : undefined));
 
   #take(message: unknown, handle: NativeHandle | undefined): void {
-    if (this.#end !== undefined || typeof message !== 'object' || message === null) return void handle?.close();
-    const { vhostd: kind, vhostdHandle: number, payload, handle: wanted } = message as Record<string, unknown>;
+    if (this.#end !== undefined || typeof message !== 'object' || message === null)
+      return void handle?.close();
+    const {
+      vhostd: kind,
+      vhostdHandle: number,
+      payload,
+      handle: wanted,
+    } = message as Record<string, unknown>;
     if (number !== undefined) return this.#keepHandle(number, handle);
     handle?.close();
     if (kind === undefined) return; // Somebody else's message.

@@ -13,13 +13,26 @@ function lines(...messages: unknown[]): Buffer {
 }
 
 /** Judges these bytes in one read. */
-function judge(bytes: Buffer, read: Partial<LineRead> = {}, watch = new LineWatch(1000, true)): string | undefined {
+function judge(
+  bytes: Buffer,
+  read: Partial<LineRead> = {},
+  watch = new LineWatch(1000, true),
+): string | undefined {
   return watch.push(bytes, { ...QUIET, ...read });
 }
 
 describe('LineWatch', () => {
   test('passes messages that are not Node’s own, wherever they are cut', () => {
-    const bytes = lines(PLAIN, 'text', 7, null, [{ cmd: 'NODE_CLUSTER' }], { cmd: 1 }, { cmd: 'NODE' }, { act: 'x' });
+    const bytes = lines(
+      PLAIN,
+      'text',
+      7,
+      null,
+      [{ cmd: 'NODE_CLUSTER' }],
+      { cmd: 1 },
+      { cmd: 'NODE' },
+      { act: 'x' },
+    );
     for (let size = 1; size <= bytes.length; size += 1) {
       const watch = new LineWatch(1000, false);
       for (let offset = 0; offset < bytes.length; offset += size) {
@@ -50,7 +63,10 @@ describe('LineWatch', () => {
     const online = lines({ cmd: 'NODE_CLUSTER', act: 'online', seq: 0 });
     const watch = new LineWatch(1000, false);
     assert.equal(judge(online, {}, watch), undefined);
-    assert.equal(judge(lines({ cmd: 'NODE_CLUSTER', act: 'exitedAfterDisconnect', seq: 1 }), {}, watch), undefined);
+    assert.equal(
+      judge(lines({ cmd: 'NODE_CLUSTER', act: 'exitedAfterDisconnect', seq: 1 }), {}, watch),
+      undefined,
+    );
     assert.equal(judge(online, {}, watch), "a forged message 'NODE_CLUSTER online'");
     for (const forged of [
       { cmd: 'NODE_CLUSTER', act: 'queryServer' },

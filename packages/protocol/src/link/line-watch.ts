@@ -47,7 +47,8 @@ export class LineWatch {
       const effect = this.#judge(line.toString('utf8'));
       if (typeof effect !== 'string') return effect.violation;
       lastTakesHandle = beginsHere && effect === 'takes a handle';
-      if (this.#carriesHandle && effect !== 'takes a handle') return 'a handle with a message that takes none';
+      if (this.#carriesHandle && effect !== 'takes a handle')
+        return 'a handle with a message that takes none';
       this.#carriesHandle = false;
       if (effect === 'acknowledges') {
         if (!awaitsAck) return 'an acknowledgement of nothing';
@@ -92,7 +93,9 @@ export class LineWatch {
       // Node unwraps the message within and would obey it.
       if (cmd === 'NODE_HANDLE' && type === 'net.Native' && !isInternal(msg)) return 'takes a handle';
     }
-    return { violation: `a forged message '${cmd}${typeof act === 'string' ? ` ${act}` : ''}'`.slice(0, 200) };
+    return {
+      violation: `a forged message '${cmd}${typeof act === 'string' ? ` ${act}` : ''}'`.slice(0, 200),
+    };
   }
 }
 

@@ -52,7 +52,12 @@ export class PipeLink implements Link {
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean {
     if (!this.open || payload.length > this.#limits.maxPayloadBytes) return false;
     if (this.queuedBytes > this.#limits.maxQueuedBytes) return false;
-    const sent = writeText(this.#pipe, encodeFrame(kind, payload, handle !== undefined), handle, this.#onWritten);
+    const sent = writeText(
+      this.#pipe,
+      encodeFrame(kind, payload, handle !== undefined),
+      handle,
+      this.#onWritten,
+    );
     // A frame that the kernel takes at once is not always reported.
     if (this.#pipe.writeQueueSize === 0) this.#queuedCount = 0;
     else if (sent) this.#queuedCount += 1;

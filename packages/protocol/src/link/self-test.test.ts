@@ -54,13 +54,17 @@ describe('chooseLink', () => {
     ['the channel', new RegExp(`^${node} hides the handle of a child's channel$`)],
   ];
   for (const [broken, reason] of breakages) {
-    test(`notices when ${broken} changed: falls back to the channel, or says that it cannot`, options, async (t) => {
-      const choice = (await chooseIn(t, 'auto', broken)) as { type: string; reason: string };
-      assert.equal(choice.type, 'ipc');
-      assert.match(choice.reason, reason);
-      const refusal = (await chooseIn(t, 'pipe', broken)) as { code: string; cause: string };
-      assert.equal(refusal.code, 'ERR_LINK_SELF_TEST');
-      assert.match(refusal.cause, reason);
-    });
+    test(
+      `notices when ${broken} changed: falls back to the channel, or says that it cannot`,
+      options,
+      async (t) => {
+        const choice = (await chooseIn(t, 'auto', broken)) as { type: string; reason: string };
+        assert.equal(choice.type, 'ipc');
+        assert.match(choice.reason, reason);
+        const refusal = (await chooseIn(t, 'pipe', broken)) as { code: string; cause: string };
+        assert.equal(refusal.code, 'ERR_LINK_SELF_TEST');
+        assert.match(refusal.cause, reason);
+      },
+    );
   }
 });

@@ -43,7 +43,8 @@ export async function chooseLink(wish: LinkWish): Promise<LinkChoice> {
     }
     return { type: 'pipe' };
   } catch (error) {
-    if (wish === 'auto') return { type: 'ipc', reason: error instanceof Error ? error.message : String(error) };
+    if (wish === 'auto')
+      return { type: 'ipc', reason: error instanceof Error ? error.message : String(error) };
     const message = `the pipe does not work on Node ${process.version}`;
     throw new VhostError('ERR_LINK_SELF_TEST', message, { cause: error });
   }
@@ -100,7 +101,12 @@ async function testPipe({ client, handle }: Accepted): Promise<void> {
 }
 
 /** Takes what the child handed back and hands it over for good; says what is wrong with it. */
-function sendAgain(link: Link, frame: Frame, head: Buffer, clientPort: number | undefined): string | undefined {
+function sendAgain(
+  link: Link,
+  frame: Frame,
+  head: Buffer,
+  clientPort: number | undefined,
+): string | undefined {
   const { handle, payload } = frame;
   if (handle === undefined) return 'a connection came back without its handle';
   const peer: AddressRecord = {};
@@ -123,7 +129,10 @@ async function acceptOne(): Promise<Accepted> {
       server.listen({ port: 0, host: '127.0.0.1', exclusive: true }, resolve);
     });
     const address = server.address();
-    const connecting = connect(typeof address === 'object' && address !== null ? address.port : 0, '127.0.0.1');
+    const connecting = connect(
+      typeof address === 'object' && address !== null ? address.port : 0,
+      '127.0.0.1',
+    );
     client = connecting;
     const accepted = await new Promise<Socket>((resolve, reject) => {
       connecting.once('error', reject);

@@ -71,6 +71,8 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   readonly #calls = new PendingCalls();
   #lastId = 0;
   #incomingCount = 0;
+  #unansweredCount = 0;
+  #onAllAnswered: (() => void)[] = [];
   #ended: Error | undefined;
 
   constructor(link: Link, options: PeerOptions) {
@@ -170,6 +172,12 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     }
   }
 
+  /** Resolves once every request that the peer has sent until then is answered. */
+  async allAnswered(): Promise<void> {
+    if (this.#unansweredCount === 0) return;
+    await new Promise<void>((resolve) => this.#onAllAnswered.push(resolve));
+  }
+
   /** Rejects all that is pending and all that is asked from now on with ERR_CALL_LOST, caused by `error`. */
   end(error: Error): void {
     if (this.#ended !== undefined) return;
@@ -186,6 +194,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     if (handle !== undefined) this.#reply({ type: 'taken', id }, method, undefined);
     let answer: Envelope;
     let along: NativeHandle | undefined;
+    this.#unansweredCount += 1;
     try {
       if (handleLost) throw socketLost(`'${method}'`);
       const result = await this.#run(method, params, handle);
@@ -196,6 +205,8 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
       answer = { type: 'error', id, error: toWireError(error) };
     }
     if (this.#ended === undefined) this.#reply(answer, method, along);
+    this.#unansweredCount -= 1;
+    if (this.#unansweredCount === 0) for (const resolve of this.#onAllAnswered.splice(0)) resolve();
   }
 
   async #notice(method: string, params: unknown): Promise<void> {
@@ -226,7 +237,11 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   }
 
   /** Sends an answer, or why it cannot be sent. */
-  #reply(answer: Exclude<Envelope, { type: 'notice' }>, method: string, handle: NativeHandle | undefined): void {
+  #reply(
+    answer: Exclude<Envelope, { type: 'notice' }>,
+    method: string,
+    handle: NativeHandle | undefined,
+  ): void {
     try {
       const payload = this.#encode(answer, `the answer to '${method}'`);
       const sent = this.#link.send(FrameKind.message, payload, handle);
@@ -263,7 +278,10 @@ function lost(method: string, cause: Error): VhostError {
 }
 
 function socketLost(subject: string): VhostError {
-  return new VhostError('ERR_CALL_SOCKET_LOST', `the socket of ${subject} did not arrive: no descriptor left`);
+  return new VhostError(
+    'ERR_CALL_SOCKET_LOST',
+    `the socket of ${subject} did not arrive: no descriptor left`,
+  );
 }
 
 const DEFAULTS: Omit<Required<PeerOptions>, 'onViolation'> = {

@@ -18,7 +18,8 @@ export interface Answer {
 interface PendingCall {
   method: string;
   /** Absent once it is settled; only its passenger is waited for then. */
-  waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void; timer: NodeJS.Timeout } | undefined;
+  waiting:
+    { resolve: (answer: Answer) => void; reject: (error: Error) => void; timer: NodeJS.Timeout } | undefined;
   passenger: Passenger | undefined;
 }
 
@@ -36,7 +37,10 @@ export class PendingCalls {
       const limitMs = timeoutMs > 0 ? Math.min(timeoutMs, TIMER_MAX_MS) : 0;
       const timer = setTimeout(() => {
         const message = `'${method}' was not answered within ${limitMs} ms`;
-        this.#reject(id, new VhostError('ERR_CALL_TIMEOUT', message, { info: { method, timeoutMs: limitMs } }));
+        this.#reject(
+          id,
+          new VhostError('ERR_CALL_TIMEOUT', message, { info: { method, timeoutMs: limitMs } }),
+        );
       }, limitMs);
       this.#calls.set(id, { method, waiting: { resolve, reject, timer }, passenger });
     });

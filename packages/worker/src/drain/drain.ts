@@ -15,6 +15,8 @@ export interface DrainOptions {
   limitMs: number;
   /** Connections open now. */
   connectionCount(): number;
+  /** Whether other workers take over: then clients have time to hear of it. */
+  handBack: boolean;
   /** Absent: nothing can be moved. */
   migration: Migration | undefined;
   arrivals: IdleArrivals;
@@ -27,13 +29,6 @@ export interface DrainResult {
   cutCount: number;
 }
 
-/**
- * `moving`: idle connections go to other workers, those that cannot (TLS) are told with their next response that
- * they end, and may wait for it. `leaving`, from half of the limit on or because nobody takes connections: every
- * response says so, and idle connections are closed after a moment.
- */
-type Phase = 'moving' | 'leaving' | 'ended';
-
 export class Drain {
   /** Resolves once the server has no connection left, or at the limit. */
   readonly ended: Promise<DrainResult>;
@@ -42,39 +37,53 @@ export class Drain {
   readonly #notice: ClosingNotice;
   readonly #startMs: number = performance.now();
   readonly #sweep: NodeJS.Timeout;
-  #phase: Phase;
-  #leavingSinceMs = 0;
+  /** Other workers take over what is idle. */
+  #moving: boolean;
+  /** What is idle and does not move is closed. */
+  #closing = false;
+  #closingSinceMs = 0;
+  #hasEnded = false;
   #lastSweepMs = 0;
   #scheduled = false;
   #idleSinceMs = new Map<Socket, number>();
   #resolve: (result: DrainResult) => void = () => undefined;
 
-  /** Begins: what is idle has been handed over, or closed in `leaving`, when this returns or soon after. */
+  /** Begins: what is idle and can be moved has left the server when this returns, or does soon after. */
   constructor(options: DrainOptions) {
     this.#options = options;
     this.ended = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     this.#connections = HttpConnections.of(options.server);
-    this.#phase = 'moving';
+    this.#moving = options.handBack;
     this.#notice = new ClosingNotice(
       options.server,
-      (socket) => this.#phase !== 'moving' || options.migration?.canMove(socket) !== true,
+      (socket) => !this.#moves(socket),
       () => this.#soon(),
     );
+    this.#notice.markAll(this.#connections?.all() ?? []);
     options.sessions.closeAll();
     this.#sweep = setInterval(() => this.#tick(), SWEEP_MS);
-    if (options.migration === undefined) this.leave();
-    else this.#notice.markAll(this.#connections?.all() ?? []);
+    if (!this.#moving) this.#closeSoon();
     this.#tick();
   }
 
-  /** Nobody takes connections any more. */
+  /** Nobody takes connections any more: every client is told with its next response that its connection ends. */
   leave(): void {
-    if (this.#phase !== 'moving') return;
-    this.#phase = 'leaving';
-    this.#leavingSinceMs = performance.now();
+    if (!this.#moving) return;
+    this.#moving = false;
+    this.#closeSoon();
     this.#notice.markAll(this.#connections?.all() ?? []);
+  }
+
+  #moves(socket: Socket): boolean {
+    return this.#moving && this.#options.migration?.canMove(socket) === true;
+  }
+
+  #closeSoon(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#closingSinceMs = performance.now();
   }
 
   /** Behind the response that has just been sent: its connection may be idle for this moment only. */
@@ -90,10 +99,11 @@ export class Drain {
   #tick(): void {
     const { migration, limitMs } = this.#options;
     const nowMs = performance.now();
-    if (this.#phase === 'ended') return;
-    if (this.#phase === 'moving' && nowMs - this.#startMs >= limitMs / 2) this.leave();
-    if (this.#phase === 'moving') migration?.move();
-    else this.#closeIdle(nowMs);
+    if (this.#hasEnded) return;
+    // Until then clients whose connections can't move may hear of the end with a response.
+    if (nowMs - this.#startMs >= limitMs / 2) this.#closeSoon();
+    if (this.#moving) migration?.move();
+    if (this.#closing) this.#closeIdle(nowMs);
     this.#lastSweepMs = performance.now();
     const left = this.#options.connectionCount() + (migration?.pendingCount ?? 0);
     if (left === 0 || nowMs - this.#startMs >= limitMs) this.#end(left);
@@ -104,13 +114,13 @@ export class Drain {
     const momentMs = Math.min(MOMENT_MS, this.#options.limitMs / 4);
     if (this.#connections === undefined) {
       const server = this.#options.server as Partial<HttpServer>;
-      if (nowMs - this.#leavingSinceMs >= momentMs) server.closeIdleConnections?.();
+      if (nowMs - this.#closingSinceMs >= momentMs) server.closeIdleConnections?.();
       return;
     }
     const before = this.#idleSinceMs;
     this.#idleSinceMs = new Map();
     for (const socket of new Set([...this.#connections.idle(), ...this.#options.arrivals.unread()])) {
-      if (!isAtRest(socket)) continue;
+      if (this.#moves(socket) || !isAtRest(socket)) continue;
       const sinceMs = before.get(socket) ?? nowMs;
       if (nowMs - sinceMs >= momentMs) socket.end(() => socket.destroy());
       else this.#idleSinceMs.set(socket, sinceMs);
@@ -118,7 +128,7 @@ export class Drain {
   }
 
   #end(left: number): void {
-    this.#phase = 'ended';
+    this.#hasEnded = true;
     clearInterval(this.#sweep);
     const { server } = this.#options;
     const resolve = (): void => this.#resolve({ cutCount: left });

@@ -9,7 +9,7 @@ import type { NativeHandle } from '@vhostd/protocol';
 
 export interface MigrationParts {
   connections: HttpConnections;
-  handBacks: HandBacks;
+  handBacks: Pick<HandBacks, 'open' | 'send' | 'pendingCount'>;
   arrivals: IdleArrivals;
   /** Whether a connection came from the master, in clear. */
   isPlain(socket: Socket): boolean;
