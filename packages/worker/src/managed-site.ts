@@ -178,7 +178,7 @@ export class ManagedSite {
   }
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
-    const limit = delay(limitMs, undefined, { ref: false });
+    const limit = delay(limitMs);
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
     this.#host.onDrain();

@@ -1,6 +1,7 @@
 // A site that calls whom it is told to call, and answers calls itself.
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import worker from '@vhostd/worker';
 
 /** What a client asks the site to call. */
@@ -27,7 +28,7 @@ const server = createServer((request, response) => {
 // An upgrade request names who gets its connection: the master, the daemon or a worker.
 server.on('upgrade', (request, socket) => {
   const to = decodeURIComponent((request.url ?? '/').slice(1));
-  const options = { socket: socket as import('node:net').Socket };
+  const options = { socket: socket as Socket };
   void call(to, 'socket', { from: worker.id }, options).catch(() => socket.destroy());
 });
 worker.server = server;

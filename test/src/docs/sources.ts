@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** The root of the repository, with a slash at its end. */
+export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The text of a file, by its path from the root. */
 export function readDoc(path: string): string {

@@ -77,15 +77,16 @@ test('a connection that is handed back is answered and given on, with what was r
   assert.equal(handle.closeCount, 0);
 });
 
-test('nobody is given it while the kernel does not have the answer', async () => {
+test('nobody is given it while the kernel does not have the answer', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
   const scene = new Scene();
   scene.queuedBytes = 1;
   assert.equal(scene.receive(1, new FakeHandle()), undefined);
   assert.equal(scene.receive(2, new FakeHandle()), undefined);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  for (let turn = 0; turn < 10; turn += 1) t.mock.timers.tick(5);
   assert.deepEqual(scene.given, []);
   scene.queuedBytes = 0;
-  while (scene.given.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  t.mock.timers.tick(5);
   assert.deepEqual(
     scene.given.map(({ head }) => head),
     ['head 1', 'head 2'],

@@ -61,6 +61,8 @@ export class PipeLink implements Link {
     // A frame that the kernel takes at once is not always reported.
     if (this.#pipe.writeQueueSize === 0) this.#queuedCount = 0;
     else if (sent) this.#queuedCount += 1;
+    // Refused at once: the peer is gone, though its end has not been read yet.
+    if (!sent) this.#writing = false;
     return sent;
   }
 
