@@ -17,14 +17,13 @@ import { Http2Sessions } from './drain/http2-sessions.js';
 import { adoptServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
 import { listenInThisProcess } from './intake/other-listens.js';
-import type { SecureFront } from './intake/secure-front.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MasterSide } from './master-side.js';
 import { HandBacks } from './migrate/hand-backs.js';
 import { Migration } from './migrate/migration.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
-import { loadSecureFront } from './secure.js';
+import { SiteKeys } from './site-keys.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
@@ -46,9 +45,9 @@ export class ManagedSite {
   readonly #master: MasterSide;
   readonly #intake: Intake;
   readonly #handBacks: HandBacks;
+  readonly #keys: SiteKeys;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
-  #front: SecureFront | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
 
@@ -64,6 +63,7 @@ export class ManagedSite {
     this.#host = host;
     this.#master = new MasterSide(link, identity.callTimeoutMs);
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
+    this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (handle) => {
@@ -85,6 +85,7 @@ export class ManagedSite {
   /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
   setServer(server: Server): void {
     this.#server = server;
+    this.#keys.setServer(server);
     this.#sessions = new Http2Sessions(server);
     const [first] = this.#identity.listen;
     const address = first?.ipaddress ?? '::';
@@ -101,9 +102,10 @@ export class ManagedSite {
   /** Sends an update to the master. Keys and passphrases stay here. */
   async update(update: ServerConfUpdate): Promise<UpdateResult> {
     const { listen } = update;
-    if (listen !== undefined && this.#server !== undefined) await this.#loadKeys(this.#server, listen);
-    const outgoing = listen === undefined ? update : { ...update, listen: listen.map(withoutKeys) };
-    return await this.#master.peer.request('updateServerConf', outgoing);
+    const send = (outgoing: ServerConfUpdate): Promise<UpdateResult> =>
+      this.#master.peer.request('updateServerConf', outgoing);
+    if (listen === undefined) return await send(update);
+    return await this.#keys.change(listen, () => send({ ...update, listen: listen.map(withoutKeys) }));
   }
 
   async call(
@@ -148,11 +150,10 @@ export class ManagedSite {
   }
 
   async #boot(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    await this.#loadKeys(server, this.#identity.listen);
     await this.#host.lifecycle.start();
     await this.#host.confsSent();
+    // What the site has said while it loaded is in force by now.
+    await this.#keys.load();
     await this.#master.peer.request('ready', null);
   }
 
@@ -162,13 +163,6 @@ export class ManagedSite {
     process.exitCode = 1;
     // The notice is written at once where the pipe has room; a turn later the process may go.
     setImmediate(() => process.exit(1));
-  }
-
-  async #loadKeys(server: Server, listen: readonly ListenRequest[]): Promise<void> {
-    const secure = listen.filter((entry) => entry.type === 'ssl');
-    if (secure.length === 0) return;
-    this.#front = await loadSecureFront(server, secure, this.#front);
-    this.#intake.setSecureFront(this.#front);
   }
 
   /** Finishes what is open, runs `stopped`, leaves. The first call decides on the limit. */

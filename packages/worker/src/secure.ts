@@ -3,20 +3,16 @@ import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { ListenRequest } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
+import type { SecureEntry } from './intake/secure-contexts.js';
 import type { SecureFront } from './intake/secure-front.js';
 
 /**
- * The TLS side of a plain HTTP server for the site's 'ssl' entries, or the one it has with new keys. A server
- * that ends TLS itself (https, http2) needs none and gets none.
- * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
+ * The 'ssl' entries of a conf.
+ * @throws {VhostError} ERR_TLS_KEY for one without a key or a certificate.
  */
-export async function loadSecureFront(
-  server: Server,
-  entries: readonly ListenRequest[],
-  existing: SecureFront | undefined,
-): Promise<SecureFront | undefined> {
-  if (!(server instanceof HttpServer)) return undefined;
-  const secure = entries.map(({ host, key, cert, passphrase }, index) => {
+export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
+  const secure = listen.filter((entry) => entry.type === 'ssl');
+  return secure.map(({ host, key, cert, passphrase }, index) => {
     if (key === undefined || cert === undefined) {
       throw new VhostError('ERR_TLS_KEY', `the ssl entry for ${host ?? 'every host'} has no key or no cert`, {
         info: { entry: index, host },
@@ -24,10 +20,17 @@ export async function loadSecureFront(
     }
     return { host, key, cert, passphrase };
   });
-  if (existing !== undefined) {
-    existing.update(secure);
-    return existing;
-  }
+}
+
+/**
+ * The TLS side of a plain HTTP server. A server that ends TLS itself (https, http2) needs none and gets none.
+ * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
+ */
+export async function createSecureSide(
+  server: Server,
+  entries: readonly SecureEntry[],
+): Promise<SecureFront | undefined> {
+  if (!(server instanceof HttpServer)) return undefined;
   const { createSecureFront } = await import('./intake/secure-front.js');
-  return createSecureFront(server, secure);
+  return createSecureFront(server, entries);
 }

@@ -65,12 +65,16 @@ export function writeText(
   // A closed handle: up to Node 24 a status says so, Node 26 does not.
   if (pipe.fd < 0 || (handle !== undefined && handle.fd < 0)) return false;
   if (handle === undefined) return write(pipe, text, undefined, onWritten) !== 'refused';
-  holdOpen(handle);
+  let held = false;
   const outcome = write(pipe, text, handle, (status) => {
-    letGo(handle);
+    if (held) letGo(handle);
     onWritten(status);
   });
-  if (outcome !== 'under way') letGo(handle);
+  // What the kernel took at once needs no hold; nobody could close the handle in between.
+  if (outcome === 'under way' && pipe.writeQueueSize > 0) {
+    holdOpen(handle);
+    held = true;
+  }
   return outcome !== 'refused';
 }
 

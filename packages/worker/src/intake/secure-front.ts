@@ -32,6 +32,7 @@ export class SecureFront {
   readonly #intake: AdoptedServer;
   readonly #account: ConnectionAccount;
   #contexts: SecureContexts;
+  #staged: SecureContexts | undefined;
   #count = 0;
 
   constructor(server: HttpServer, contexts: SecureContexts) {
@@ -43,7 +44,7 @@ export class SecureFront {
     this.#tls = createServer({
       ...contexts.fallback,
       ALPNProtocols: ['http/1.1'],
-      SNICallback: (name, callback) => callback(null, this.#contexts.find(name)),
+      SNICallback: (name, callback) => callback(null, this.#contexts.find(name) ?? this.#staged?.find(name)),
     });
     this.#tls.on('drop', (data) => server.emit('drop', data));
     this.#tls.on('secureConnection', (socket: TLSSocket) => server.emit('connection', socket));
@@ -78,9 +79,31 @@ export class SecureFront {
    * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used: then nothing has changed.
    */
   update(entries: readonly SecureEntry[]): void {
-    const contexts = new SecureContexts(entries);
-    this.#tls.setSecureContext(contexts.fallback);
-    this.#contexts = contexts;
+    this.stage(entries);
+    this.commit();
+  }
+
+  /**
+   * Takes new entries on trial, until {@link commit} or {@link discard}: for names that the entries in force have
+   * nothing for.
+   * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used: then nothing has changed.
+   */
+  stage(entries: readonly SecureEntry[]): void {
+    this.#staged = new SecureContexts(entries);
+  }
+
+  /** Puts the entries on trial into force, if there are any. */
+  commit(): void {
+    const staged = this.#staged;
+    if (staged === undefined) return;
+    this.#tls.setSecureContext(staged.fallback);
+    this.#contexts = staged;
+    this.#staged = undefined;
+  }
+
+  /** Forgets the entries on trial. */
+  discard(): void {
+    this.#staged = undefined;
   }
 
   /** Open connections that came in through this front, the handshake included. */

@@ -57,6 +57,7 @@ export async function runShuttle(t: TestContext, mover: Mover, options: ShuttleO
   const timer = setInterval(() => sides.forEach(mover), 1);
   const client = async (): Promise<void> => {
     const raw = await connectRaw(t, port);
+    raw.socket.setNoDelay();
     for (let request = 0; request < options.requestCount; request += 1) {
       if (!(await ask(raw, options.patienceMs))) {
         result.lostCount += 1;
