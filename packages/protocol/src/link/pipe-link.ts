@@ -62,7 +62,7 @@ export class PipeLink implements Link {
     if (this.#pipe.writeQueueSize === 0) this.#queuedCount = 0;
     else if (sent) this.#queuedCount += 1;
     // Refused at once: the peer is gone, though its end has not been read yet.
-    if (!sent) this.#writing = false;
+    if (!sent && (handle === undefined || handle.fd >= 0)) this.#writing = false;
     return sent;
   }
 
