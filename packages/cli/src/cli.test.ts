@@ -105,11 +105,18 @@ void describe('vhostd run', () => {
       { siteId: 'a', port: 0 },
       { siteId: 'b', port: address.port },
     ]);
-    const daemon = await workspace.daemon('--log-level', 'silent');
+    const daemon = workspace.start('run', '--config', 'vhostd.config.json', '--log-level', 'silent');
     await daemon.says('vhostd: site b: ', 'stderr');
     const { stdout } = await workspace.run('status', '--json');
     assert.equal(await get(portOf(stdout), 'a.test'), 'one');
+    const failed = await workspace.run('reload', 'b');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stdout, /^b: failed: .*ERR_LISTEN_ADDRESS_IN_USE/);
     taken.close();
+    await once(taken, 'close');
+    // Now that it can be had, a reload brings the site up, and with it everything is ready.
+    assert.equal((await workspace.run('reload', 'b')).stdout, 'b: generation 1\n');
+    await daemon.says('vhostd ready\n');
     daemon.process.kill('SIGTERM');
     const { code, stderr } = await daemon.ended;
     assert.equal(code, 0);

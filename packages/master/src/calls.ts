@@ -83,6 +83,7 @@ export class Calls {
   async #send(to: string, call: Call, passenger: Passenger | undefined): Promise<unknown> {
     const options = {
       timeoutMs: call.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      bulk: true,
       ...(passenger === undefined ? {} : { passenger }),
     };
     if (to === 'daemon') {

@@ -1,5 +1,5 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
-import { chooseLink } from '@vhostd/protocol';
+import { chooseLink, fromWireError, VhostError } from '@vhostd/protocol';
 import type {
   CallCallback,
   CallHandler,
@@ -59,6 +59,7 @@ export class Master extends EventEmitter<MasterEvents> {
   /** Sites that could not be published when the master was run, and have not been since. */
   readonly #failed = new Set<string>();
   #confSource: (() => Promise<MasterConf>) | undefined;
+  #choosing: Promise<MasterStatus['handoff']> | undefined;
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -161,9 +162,16 @@ export class Master extends EventEmitter<MasterEvents> {
   /**
    * Replaces the workers of one site, or of all, by new ones of the code that is on disk now, without losing a
    * connection. While a site boots it joins that boot.
-   * @throws {VhostError} ERR_SITE_UNKNOWN.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
+    if (this.#choosing === undefined) {
+      throw new VhostError(
+        'ERR_MASTER_NOT_RUNNING',
+        'serverRun has not been called: there is nothing to reload',
+      );
+    }
+    await this.#choosing;
     const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
     return { sites: await Promise.all(sites.map((site) => site.reload())) };
   }
@@ -252,7 +260,8 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #run(): Promise<RunResult> {
-    this.#handoff = await chooseLink(this.#conf.handoff);
+    this.#choosing = chooseLink(this.#conf.handoff);
+    this.#handoff = await this.#choosing;
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
     const results = await Promise.all(this.#sites.list().map((site) => this.#startSite(site)));
     const failures = results.filter((failure) => failure !== undefined);
@@ -268,16 +277,12 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #startSite(site: Site): Promise<RunResult['failures'][number] | undefined> {
-    const error = await this.#updates.commit(site, site.conf).then(
-      () => site.start(),
-      (refused: unknown) => {
-        const { code, message } = asError(refused);
-        this.#report('server::error', refused);
-        return { code, message };
-      },
-    );
+    const error = await site.bringUp();
     if (error === undefined) return undefined;
     this.#log.error({ event: 'site.failed', siteId: site.siteId, error });
+    if (error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT') {
+      this.#report('server::error', fromWireError(error));
+    }
     return { siteId: site.siteId, error };
   }
 

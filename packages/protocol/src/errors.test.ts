@@ -27,9 +27,9 @@ describe('VhostError', () => {
 
   test('takes codes of the form ERR_AREA_WHAT only', () => {
     // @ts-expect-error a code in small letters
-    new VhostError('err_test', 'went wrong');
+    assert.ok(new VhostError('err_test', 'went wrong'));
     // @ts-expect-error a code without its prefix
-    new VhostError('TEST', 'went wrong');
+    assert.ok(new VhostError('TEST', 'went wrong'));
   });
 });
 

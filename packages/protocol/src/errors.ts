@@ -39,9 +39,9 @@ export class VhostError extends Error {
 export function toWireError(thrown: unknown): WireError {
   try {
     if (!(thrown instanceof Error)) return { code: FAILED, message: cut(String(thrown), MESSAGE_MAX_CHARS) };
-    const wire: WireError = { code: codeOf(thrown), message: cut(String(thrown.message), MESSAGE_MAX_CHARS) };
+    const { message, stack }: { message: unknown; stack?: unknown } = thrown;
+    const wire: WireError = { code: codeOf(thrown), message: cut(String(message), MESSAGE_MAX_CHARS) };
     if (thrown instanceof VhostError) wire.info = plainInfo(thrown.info);
-    const { stack } = thrown;
     if (typeof stack === 'string') wire.stack = cut(stack, STACK_MAX_CHARS);
     return wire;
   } catch {

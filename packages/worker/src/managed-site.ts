@@ -116,9 +116,10 @@ export class ManagedSite {
   ): Promise<unknown> {
     const timeoutMs = options.timeoutMs ?? this.#identity.callTimeoutMs;
     const call: Call & { to: string } = { to, name, params, timeoutMs };
-    if (options.packed === undefined) return await this.#master.peer.request('call', call, { timeoutMs });
-    call.socketHead = options.packed.head;
-    return await this.#master.peer.request('call', call, { timeoutMs, passenger: options.packed.passenger });
+    const { peer } = this.#master;
+    if (options.packed === undefined) return await peer.request('call', call, { timeoutMs, bulk: true });
+    const { head, passenger } = options.packed;
+    return await peer.request('call', { ...call, socketHead: head }, { timeoutMs, bulk: true, passenger });
   }
 
   #start(): void {
@@ -173,6 +174,7 @@ export class ManagedSite {
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
     const limit = delay(limitMs);
+    this.#intake.reportNow();
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
     this.#host.onDrain();
@@ -202,6 +204,7 @@ export class ManagedSite {
       migration: handBack ? this.#migrationOf(server) : undefined,
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
+      onEnd: () => this.#intake.refuse(),
     });
   }
 

@@ -7,13 +7,16 @@ import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo, ListenRequest, ServerConfUpdate } from '@vhostd/protocol';
 import type { UpdateResult } from './conf-sender.js';
 import { giveUpHandle } from './node/socket-handle.js';
-import { loadSecureFront } from './secure.js';
+import { SiteKeys } from './site-keys.js';
 import type { SecureFront } from './intake/secure-front.js';
 
 /** Listens for one server in this process. */
 export class Standalone {
   readonly #server: () => Server;
   readonly #open = new Map<string, Server>();
+  readonly #keys: SiteKeys = new SiteKeys([], (front) => {
+    this.#front = front;
+  });
   #front: SecureFront | undefined;
 
   /** `server` is asked for the site's server when there is something to listen on. */
@@ -22,17 +25,24 @@ export class Standalone {
   }
 
   /**
-   * Opens what `listen` names and is not open yet, closes what it no longer names.
-   * @throws {VhostError} ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS; what was open
-   * stays open then.
+   * Opens what `listen` names and is not open yet, closes what it no longer names; without `listen`, what is open
+   * stays.
+   * @throws {VhostError} ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS, ERR_TLS_KEY; what was
+   * open stays open then.
    */
   async update(update: ServerConfUpdate): Promise<UpdateResult> {
-    const listen = withPort(update.listen ?? []);
+    if (update.listen !== undefined || this.#open.size === 0) {
+      const listen = withPort(update.listen ?? []);
+      if (listen.length > 0) this.#keys.setServer(this.#server());
+      await this.#keys.change(listen, () => this.#change(listen));
+    }
+    return { listening: [...this.#open].map(([key, server]) => describe(key, server)) };
+  }
+
+  async #change(listen: readonly ListenRequest[]): Promise<void> {
     const wanted = new Map(listen.map((entry) => [keyOf(entry), entry]));
-    const secure = listen.filter((entry) => entry.type === 'ssl');
     const opened: string[] = [];
     try {
-      if (secure.length > 0) this.#front = await loadSecureFront(this.#server(), secure, this.#front);
       for (const [key, entry] of wanted) {
         if (this.#open.has(key)) continue;
         this.#open.set(key, await this.#listen(entry));
@@ -43,7 +53,6 @@ export class Standalone {
       throw error;
     }
     for (const key of this.#open.keys()) if (!wanted.has(key)) this.#close(key);
-    return { listening: [...this.#open].map(([key, server]) => describe(key, server)) };
   }
 
   async #listen(entry: ListenRequest): Promise<Server> {

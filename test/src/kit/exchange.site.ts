@@ -1,9 +1,8 @@
 // A site that answers what a client can check byte by byte: the hash of the body it got, and a body of its own.
 //   /any?answer=N&chunked=1&slow=MS   N bytes, in pieces with `chunked`, after MS
-// Upgrades echo. As a worker it does what the test says: `scale` (worker count), `close` (closes its server).
-// TLS=https or TLS=http2 (with HTTP/1.1): the server ends TLS itself, with the files KEY and CERT.
+// Upgrades echo. The master's code can call `scale` (worker count).
+// TLS=https or TLS=http2 (with HTTP/1.1): the server ends TLS itself. CLOSE_ON_DRAIN=1: it closes its server then.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer } from 'node:http2';
@@ -11,6 +10,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
+import { selfSigned } from './certificate.js';
 import { SEEN } from './exchange-headers.js';
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -46,7 +46,7 @@ function listener(request: IncomingMessage, response: ServerResponse): void {
 function createSite(): ReturnType<typeof createServer> {
   const kind = process.env['TLS'];
   if (kind === undefined) return createServer(listener);
-  const keys = { key: readFileSync(process.env['KEY'] ?? ''), cert: readFileSync(process.env['CERT'] ?? '') };
+  const keys = selfSigned('a.test');
   if (kind === 'https') return createHttpsServer(keys, listener);
   const server: unknown = createSecureServer({ ...keys, allowHTTP1: true }, listener as never);
   return server as ReturnType<typeof createServer>;
@@ -61,5 +61,5 @@ server.on('upgrade', (_request: IncomingMessage, socket: Socket, head: Buffer) =
   socket.pipe(socket);
 });
 worker.onMasterCall('scale', (count) => worker.updateServerConf({ cpuLen: Number(count) }));
-worker.onMasterCall('close', () => void server.close());
+if (process.env['CLOSE_ON_DRAIN'] === '1') worker.on('drain', () => server.close());
 worker.server = server;

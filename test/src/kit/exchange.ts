@@ -73,9 +73,12 @@ function whatIsWrong({ status, headers, body }: Answer, request: Exchange, port:
   if (status !== 200) return `status ${status}`;
   if (headers[SEEN.url] !== request.url) return `the answer to ${headers[SEEN.url]}`;
   if (headers[SEEN.sha256] !== request.sha256) return 'the site read another body';
-  if (headers[SEEN.remotePort] !== String(port)) return `from client port ${headers[SEEN.remotePort]}, not ${port}`;
+  if (headers[SEEN.remotePort] !== String(port))
+    return `from client port ${headers[SEEN.remotePort]}, not ${port}`;
   const expected = Buffer.alloc(request.answerLength, `${request.url} `);
-  return body.equals(expected) ? undefined : `${body.length} bytes that are not the ${expected.length} expected`;
+  return body.equals(expected)
+    ? undefined
+    : `${body.length} bytes that are not the ${expected.length} expected`;
 }
 
 function exchange(url: string, bytes: Buffer, body: Buffer, answerLength: number): Exchange {
@@ -83,7 +86,9 @@ function exchange(url: string, bytes: Buffer, body: Buffer, answerLength: number
 }
 
 function chunkOf(piece: Buffer): Buffer[] {
-  return piece.length === 0 ? [] : [Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')];
+  return piece.length === 0
+    ? []
+    : [Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')];
 }
 
 const EMPTY = Buffer.alloc(0);

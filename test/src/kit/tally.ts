@@ -38,6 +38,12 @@ export class Tally {
 }
 
 /** Nothing lost, for comparison. */
-export const NOTHING_LOST: Omit<TallyCounts, 'ok'> = { refused: 0, reset: 0, closed: 0, timedOut: 0, wrong: 0 };
+export const NOTHING_LOST: Omit<TallyCounts, 'ok'> = {
+  refused: 0,
+  reset: 0,
+  closed: 0,
+  timedOut: 0,
+  wrong: 0,
+};
 
 const FAILURES_MAX_COUNT = 10;

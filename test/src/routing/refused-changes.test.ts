@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { ListenRequest, MasterStatus, ServerConfUpdate } from '@vhostd/protocol';
 import { askSite, get } from '../kit/ask-site.js';
+import { selfSigned } from '../kit/certificate.js';
+import type { SelfSigned } from '../kit/certificate.js';
 import { Rig } from '../kit/rig.js';
 import { entries, steered, tryUpdate, update } from './steering.js';
 
@@ -20,9 +22,9 @@ interface Refused {
 const FREE_ADDRESS = '127.0.0.9';
 
 /** Each asks for something that could be had as well, which must not come into force. */
-function refusedUpdates(strangerPort: number, openPort: number): Refused[] {
+function refusedUpdates(strangerPort: number, openPort: number, keys: SelfSigned): Refused[] {
   const also = [...entries(['a.test', 'new.test']), ...entries(['a.test'], FREE_ADDRESS)];
-  const listen = (entry: Partial<Record<keyof ListenRequest, unknown>>): unknown => ({
+  const listen = (entry: Partial<Record<keyof ListenRequest | 'prot', unknown>>): unknown => ({
     listen: [...also, entry],
     cpuLen: 2,
     defaultListen: true,
@@ -43,9 +45,15 @@ function refusedUpdates(strangerPort: number, openPort: number): Refused[] {
     },
     {
       what: 'a port that is open in clear',
-      update: listen({ type: 'ssl', host: 'a.test', port: openPort, ipaddress: '127.0.0.5' }),
+      update: listen({ type: 'ssl', host: 'a.test', port: openPort, ipaddress: '127.0.0.5', ...keys }),
       code: 'ERR_LISTEN_TYPE',
       value: new RegExp(`${openPort}`),
+    },
+    {
+      what: 'a key without a certificate',
+      update: listen({ type: 'ssl', host: 'a.test', port: 0, ...at, key: keys.key }),
+      code: 'ERR_TLS_KEY',
+      value: /a\.test/,
     },
     {
       what: "another site's host",
@@ -144,7 +152,7 @@ test('a change that is refused changes nothing, in whichever form it is asked fo
   await update(rig, 'a', { defaultListen: false });
   const port = await rig.port();
   const before = inForce(await rig.status());
-  const cases = refusedUpdates(strangerPort, openPort);
+  const cases = refusedUpdates(strangerPort, openPort, selfSigned('a.test'));
   for (const { what, update: asked, code, value } of cases) {
     for (const form of ['promise', 'callback'] as const) {
       const outcome = await tryUpdate(rig, 'a', asked as ServerConfUpdate, form);

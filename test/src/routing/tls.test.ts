@@ -60,6 +60,26 @@ test('the name in the hello decides about site and certificate', async (t) => {
   assert.deepEqual((await rig.status()).counts.refused, {});
 });
 
+test('a site brings its own keys while it loads; a change that is refused leaves them as they are', async (t) => {
+  const workerFile = new URL('./self-keyed.site.js', import.meta.url).pathname;
+  const rig = await Rig.start(t, { sites: [{ siteId: 'self', workerFile }] });
+  const port = await rig.port('ssl');
+  const names = async (...asked: string[]): Promise<string[]> => {
+    const found: string[] = [];
+    for (const servername of asked) {
+      const socket = await secure({ port, servername });
+      found.push(String(socket.getPeerCertificate().subject.CN));
+      assert.equal(await ask(socket, servername), 'self');
+    }
+    return found;
+  };
+  assert.deepEqual(await names('one.test'), ['one.test']);
+  assert.equal(await rig.callSite('self', 'keys', ['two.test', 'one.test', 'no host!']), 'ERR_CONF_HOST');
+  assert.deepEqual(await names('one.test'), ['one.test']);
+  assert.equal(await rig.callSite('self', 'keys', ['two.test', 'one.test']), 'ok');
+  assert.deepEqual(await names('one.test', 'two.test'), ['one.test', 'two.test']);
+});
+
 test('a hello of 64 KB in records of one byte is routed', async (t) => {
   const rig = await start(t);
   const port = await rig.port('ssl');

@@ -1,95 +1,155 @@
-// A site whose code attacks its master in the way that the path of a request names.
-import { writeSync } from 'node:fs';
+// A site whose code attacks the master, one way for each path; what it answers is of no interest. On a connection
+// that it has it can be told to act while the master is stopped.
+import { closeSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
 
-const NODE_CHANNEL = 3;
-const LINK = 4;
+/** Node's own channel, and the pipe beside it. */
+const CHANNEL = 3;
+const PIPE = 4;
+const KIND_MESSAGE = 5;
+const OVER_PIPE = process.env['HANDOFF'] === 'pipe';
 
-const QUERY = JSON.stringify({
-  cmd: 'NODE_CLUSTER',
-  act: 'queryServer',
-  address: '127.0.0.1',
-  port: 0,
-  addressType: 4,
-  fd: undefined,
-  flags: 0,
-  index: 0,
-  data: null,
-  seq: 1,
-});
+const ATTACKS: Record<string, () => unknown> = {
+  'garbage on the channel': () => writeAll(CHANNEL, 'this is no JSON\n'),
+  'garbage on the pipe': () => writeAll(PIPE, Buffer.alloc(600, 0xee)),
+  'a forged queryServer': () => forgeQuery(1),
+  'a forged queryServer, doubled': () => forgeQuery(2),
+  'a forged handle': () => writeAll(CHANNEL, line({ cmd: 'NODE_HANDLE', type: 'net.Server', msg: {} })),
+  'an acknowledgement of nothing': () => writeAll(CHANNEL, line({ cmd: 'NODE_HANDLE_ACK' })),
+  '100 MB on the channel': () => writeAll(CHANNEL, `"${'x'.repeat(100 << 20)}"\n`),
+  '100 MB on the pipe': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.alloc(100 << 20, 0x20))),
+  'a frame that only a master sends': () => writeAll(PIPE, frame(1, Buffer.alloc(20))),
+  'a frame of no kind': () => writeAll(PIPE, frame(77, Buffer.alloc(20))),
+  'a message that is none': () => message('[1,2'),
+  'a confirmation of what it never got': () => writeAll(PIPE, frame(2, Buffer.alloc(8, 0x7f))),
+  'a connection handed back that is none': () => writeAll(PIPE, frame(4, Buffer.alloc(10))),
+  'the pipe closed': () => closeSync(PIPE),
 
-/** What each attack does; a result is answered, for those that the worker outlives. */
-export const ATTACKS: Record<string, () => unknown> = {
-  'garbage on the channel of Node': () => write(NODE_CHANNEL, 'this is not JSON\n'),
-  'a forged query of node:cluster': () => write(NODE_CHANNEL, `${QUERY}\n`),
-  'a forged query, doubled': () => write(NODE_CHANNEL, `${QUERY}\n${QUERY}\n`),
-  'a line of 100 MB': () => flood(NODE_CHANNEL, 100 << 20),
-  'garbage on the link': () => write(LINK, 'no frame at all, but long enough to have a header'),
-  'a frame that announces 100 MB': () => write(LINK, frame(5, '', 100 << 20)),
-  'a frame of a kind that only the master sends': () => write(LINK, frame(1, '12345')),
-  'a confirmation of what it was not given': () =>
-    write(LINK, frame(2, '\u0000\u0000\u00ff\u00ff\u0000\u0000\u0000\u0000')),
-  'a message that is not JSON': () => write(LINK, frame(5, '{"type":')),
-  'a conf with a prototype': () => {
-    write(
-      LINK,
-      frame(
-        5,
-        '{"type":"request","id":900000,"method":"updateServerConf","params":{"__proto__":{"cpuLen":9},"listen":7}}',
+  // These break no rule of the wire: they are refused, and the worker lives.
+  'a conf with __proto__': () =>
+    request(
+      'updateServerConf',
+      '{"__proto__":{"cpuLen":7,"polluted":1},"listen":[{"__proto__":{"host":"b.test"},"port":0}]}',
+    ),
+  'a call with __proto__': () =>
+    request(
+      'call',
+      '{"__proto__":{"polluted":1},"name":"__proto__","to":"__proto__","params":{"__proto__":{"polluted":1}}}',
+    ),
+  "other sites' hosts": () =>
+    Promise.allSettled(
+      [{ host: 'b.test' }, { host: '*.test' }, {}, { host: 'a.test', port: 22 }].map((entry) =>
+        worker.updateServerConf({ listen: [{ port: 0, ipaddress: '127.0.0.1', ...entry }] }),
       ),
-    );
-    return worker.callMaster('polluted', null).catch((error: unknown) => codeOf(error));
-  },
-  'a message that is not for the master': () => process.send?.({ hello: 'world' }),
-  'a claim to the host of another site': () =>
-    worker
-      .updateServerConf({ listen: [{ host: 'good.test', port: 0, ipaddress: '127.0.0.1' }] })
-      .catch(codeOf),
-  'a claim to every host': () => worker.updateServerConf({ defaultListen: true }).catch(codeOf),
-  'a thousand workers': () => worker.updateServerConf({ cpuLen: 1000 }).catch(codeOf),
-  'five thousand calls': async () => {
-    const calls = Array.from({ length: 5000 }, (_, n) =>
-      worker.callMaster('never', n, { timeoutMs: 2000 }).catch(codeOf),
-    );
-    const codes = await Promise.all(calls);
-    return [...new Set(codes)].sort();
+    ),
+  'a megabyte of brackets': () =>
+    request('call', `{"name":"x","params":${'['.repeat(500_000)}${']'.repeat(500_000)}}`),
+  'fifty thousand calls': () => floodCalls(50_000),
+  'ten thousand changes past the queue': () => {
+    for (let at = 0; at < 10_000; at += 1)
+      request(
+        'updateServerConf',
+        `{"listen":[{"host":"a.test","port":0,"ipaddress":"127.0.0.1"}],"cpuLen":1}`,
+      );
   },
 };
 
-worker.server = createServer((request, response) => {
-  const attack = ATTACKS[decodeURIComponent((request.url ?? '/').slice(1))];
-  Promise.resolve(attack?.()).then(
-    (result) => response.end(JSON.stringify({ pid: process.pid, result: result ?? null })),
-    (error: unknown) => response.end(JSON.stringify({ pid: process.pid, result: String(error) })),
-  );
-});
+let lastId = 1_000_000;
 
-function frame(kind: number, payload: string, length: number = payload.length): Buffer {
+function line(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
+function forgeQuery(times: number): void {
+  const query = {
+    cmd: 'NODE_CLUSTER',
+    act: 'queryServer',
+    seq: 1,
+    address: '127.0.0.1',
+    port: 0,
+    addressType: 4,
+    index: 0,
+  };
+  writeAll(CHANNEL, line(query).repeat(times));
+}
+
+function frame(kind: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(6);
-  header.writeUInt32BE(length, 0);
+  header.writeUInt32BE(payload.length, 0);
   header.writeUInt8(kind, 4);
-  return Buffer.concat([header, Buffer.from(payload, 'latin1')]);
+  return Buffer.concat([header, payload]);
 }
 
-function flood(fd: number, bytes: number): void {
-  const chunk = Buffer.alloc(1 << 16, 'x');
-  for (let sent = 0; sent < bytes;) sent += write(fd, chunk);
+/** A message past everything that would refuse to send it. */
+function message(json: string): void {
+  if (OVER_PIPE) writeAll(PIPE, frame(KIND_MESSAGE, Buffer.from(json)));
+  else writeAll(CHANNEL, line({ vhostd: KIND_MESSAGE, payload: json }));
 }
 
-/** Writes all of it, however often the pipe is full. */
-function write(fd: number, data: string | Buffer): number {
-  const bytes = Buffer.from(data);
-  for (let offset = 0; offset < bytes.length;) {
+function request(method: string, params: string): void {
+  message(`{"type":"request","id":${(lastId += 1)},"method":"${method}","params":${params}}`);
+}
+
+function floodCalls(count: number): void {
+  for (let at = 0; at < count; at += 1)
+    request('call', `{"name":"echo","to":"master","params":"${'y'.repeat(200)}"}`);
+}
+
+/** The descriptors do not block: what the master does not take is tried again. */
+function writeAll(fd: number, data: string | Buffer): void {
+  const bytes = Buffer.from(data as string);
+  for (let at = 0; at < bytes.length;) {
     try {
-      offset += writeSync(fd, bytes, offset);
+      at += writeSync(fd, bytes, at);
     } catch (error) {
-      if (codeOf(error) !== 'EAGAIN') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
     }
   }
-  return bytes.length;
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+async function pushUpdates(count: number): Promise<number> {
+  const results = await Promise.allSettled(
+    Array.from({ length: count }, (_, at) =>
+      worker.updateServerConf({
+        listen: ['a.test', `h${at}.test`].map((host) => ({ host, port: 0, ipaddress: '127.0.0.1' })),
+      }),
+    ),
+  );
+  return results.filter(({ status }) => status === 'rejected').length;
 }
+
+async function pushCalls(count: number): Promise<Record<string, number>> {
+  const outcomes: Record<string, number> = {};
+  const calls: Promise<void>[] = [];
+  const text = 'z'.repeat(4000);
+  for (let at = 0; at < count; at += 1) {
+    const call = worker.callMaster('echo', text, { timeoutMs: 60_000 }).then(
+      () => 'ok',
+      (error: unknown) => (error as { code?: string }).code ?? '',
+    );
+    calls.push(call.then((code) => void (outcomes[code] = (outcomes[code] ?? 0) + 1)));
+    if (at % 500 === 0) await new Promise(setImmediate);
+  }
+  await Promise.all(calls);
+  return outcomes;
+}
+
+// What kills this process while it attacks is of its own making.
+process.on('uncaughtException', () => process.exit(9));
+worker.onMasterCall('echo', (params) => String(params).length);
+worker.server = createServer(async (incoming, response) => {
+  const url = decodeURIComponent(incoming.url ?? '').slice(1);
+  if (url === 'push') {
+    // The first update is on its way before the calls fill the queue.
+    const updates = pushUpdates(10_000);
+    await delay(100);
+    const calls = await pushCalls(40_000);
+    response.end(JSON.stringify({ refused: await updates, calls }));
+    return;
+  }
+  const attack = ATTACKS[url];
+  if (attack !== undefined) await attack();
+  response.end(`${process.pid}`);
+});

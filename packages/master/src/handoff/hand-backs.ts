@@ -65,7 +65,8 @@ export class HandBacks {
     if (number === undefined) return 'a connection handed back without its number';
     if (number !== (this.#count + 1) >>> 0) return `connection ${number} handed back out of turn`;
     if (this.#count >= this.#host.givenCount()) return 'more connections handed back than it was given';
-    if (handle === undefined) return handleLost ? undefined : 'a connection handed back without its descriptor';
+    if (handle === undefined)
+      return handleLost ? undefined : 'a connection handed back without its descriptor';
     return isConnection(handle) ? undefined : 'a descriptor handed back that is no TCP connection';
   }
 

@@ -1,5 +1,6 @@
 // One site: its conf in force, the generation that serves, the one that may follow, those that drain.
 import { availableParallelism } from 'node:os';
+import { toWireError } from '@vhostd/protocol';
 import type { SiteState, SiteStatus, WireError } from '@vhostd/protocol';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { Connection } from '../accept/connection.js';
@@ -86,8 +87,23 @@ export class Site {
     return this.#state() === 'running';
   }
 
+  /** Puts the site's conf into force and boots it; resolves with why it could not be published. */
+  async bringUp(): Promise<WireError | undefined> {
+    try {
+      await this.#host.commit(this, this.#wanted);
+    } catch (error) {
+      this.#failure = toWireError(error);
+      this.#host.onChange(this);
+      return this.#failure;
+    }
+    this.#failure = undefined;
+    if (!this.#started && this.#current.conf !== this.#wanted)
+      this.#current = this.#newGeneration(1, this.#wanted);
+    return await this.#start();
+  }
+
   /** Boots the first generation. Resolves once it is published, or has failed a few times: with its error. */
-  start(): Promise<WireError | undefined> {
+  #start(): Promise<WireError | undefined> {
     if (this.#settled === undefined) {
       this.#started = true;
       this.#settled = promiseWithResolvers();
@@ -102,10 +118,10 @@ export class Site {
    * that; while another reload runs, one more follows it, however often it is asked for.
    */
   async reload(): Promise<ReloadOutcome> {
-    if (!this.#started || this.#stopping)
-      return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
+    if (this.#stopping) return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
+    if (!this.#started) return this.#outcome(await this.bringUp());
     if (!this.#firstReady() && this.#failure === undefined && this.#conf.cpuLen !== 0) {
-      return this.#outcome(await this.start());
+      return this.#outcome(await this.#start());
     }
     if (this.#reload !== undefined) return await this.#reload.followedBy(() => this.#startReload());
     return await this.#startReload();
@@ -295,6 +311,7 @@ export class Site {
     if (this.#reload !== undefined) return 'reloading';
     const { slots } = this.#current;
     if (slots.length > 0 && slots.every((slot) => slot.errored)) return 'errored';
+    if (!this.#started && this.#failure !== undefined) return 'errored';
     if (this.#conf.cpuLen === 0) return 'running';
     return this.#firstReady() ? 'running' : 'booting';
   }

@@ -33,6 +33,7 @@ export class Sites {
     known.site.setWanted(conf);
     if (known.files === files) return undefined;
     // Workers that run keep writing where they did: the old files close with the last of them.
+    known.logs.retire();
     known.logs = openLogs(conf);
     known.files = files;
     return undefined;

@@ -182,6 +182,9 @@ export class Slot implements Taker {
         host.onViolation(this, detail);
         if (this.#worker === worker) this.kill(`it broke the protocol: ${detail}`);
       },
+      onLinkLost: () => {
+        if (this.#worker === worker) this.#child.fail('its link to the master has ended');
+      },
       onGone: (unconfirmed) => {
         if (unconfirmed.length > 0) host.onReturned(unconfirmed, 'gone');
       },

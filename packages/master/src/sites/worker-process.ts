@@ -33,6 +33,8 @@ export interface WorkerEvents {
   onHandedBack(connection: Connection): void;
   /** The worker broke the rules; it must be killed. */
   onViolation(detail: string): void;
+  /** The link has ended, but the process lives on: it can be told nothing any more. */
+  onLinkLost(): void;
   /** The link has ended and so has the process: what it never confirmed. */
   onGone(unconfirmed: Connection[]): void;
 }
@@ -58,6 +60,8 @@ export class WorkerProcess {
   readonly #handBacks: HandBacks;
   readonly #events: WorkerEvents;
   #ends = 0;
+  #exited = false;
+  #linkLost: NodeJS.Timeout | undefined;
 
   /**
    * Forks the process.
@@ -98,10 +102,14 @@ export class WorkerProcess {
       onEnd: (end) => {
         this.peer.end(new VhostError('ERR_CALL_LOST', `worker ${this.identity.workerId} is gone`));
         if (end.reason === 'violation') events.onViolation(end.detail);
+        else if (!this.#exited) this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
         this.#onEnd();
       },
     });
-    this.process.once('exit', () => this.#onEnd());
+    this.process.once('exit', () => {
+      this.#exited = true;
+      this.#onEnd();
+    });
   }
 
   get connectionCount(): number {
@@ -151,6 +159,7 @@ export class WorkerProcess {
   #onEnd(): void {
     this.#ends += 1;
     if (this.#ends < 2) return;
+    clearTimeout(this.#linkLost);
     for (const connection of this.#handBacks.takeBack()) this.#events.onHandedBack(connection);
     this.#events.onGone(this.#handoff.takeBack());
   }
@@ -187,3 +196,6 @@ function wireErrorOf(params: unknown): WireError {
     ...(typeof stack === 'string' ? { stack: stack.slice(0, 16_384) } : {}),
   };
 }
+
+/** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
+const LINK_LOST_MS = 1000;

@@ -45,7 +45,8 @@ export function guardChannel(child: ChildProcess, options: GuardOptions): void {
     readBytes += length;
     if (chunk === undefined) return deliver.call(channel, chunk);
     if (!refused) {
-      const violation = lines.push(Buffer.from(chunk, 0, length), {
+      const bytes = Buffer.from(chunk, 0, length);
+      const violation = lines.push(bytes, {
         handle: channel.pendingHandle !== null,
         awaitsAck: awaitsHandleAck(child),
         answersWait: channel.writeQueueSize > 0,
@@ -53,6 +54,9 @@ export function guardChannel(child: ChildProcess, options: GuardOptions): void {
       if (violation === undefined) return deliver.call(channel, chunk);
       refused = true;
       dropPending(channel);
+      // What the child said before it broke the rules is true. Blanks begin a line that never ends.
+      bytes.fill(BLANK, lines.goodBytes);
+      if (lines.goodBytes > 0) deliver.call(channel, chunk);
       return options.onViolation(violation);
     }
     dropPending(channel);
@@ -63,3 +67,5 @@ function dropPending(channel: { pendingHandle: { close(): void } | null }): void
   channel.pendingHandle?.close();
   channel.pendingHandle = null;
 }
+
+const BLANK = 0x20;

@@ -71,7 +71,7 @@ function readAll(reads: Iterable<Read>, reader = new FrameReader(MAX)): Frame[] 
   const frames: Frame[] = [];
   for (const { chunk, handle } of reads) {
     const result = reader.push(chunk, handle?.native);
-    assert.ok(typeof result !== 'string', String(result));
+    assert.ok(typeof result !== 'string', 'refused');
     frames.push(...result);
   }
   return frames;
@@ -240,7 +240,7 @@ describe('FrameReader', () => {
         const first = written(FrameKind.connection, 'a head', early).bytes;
         assert.deepEqual(reader.push(first.subarray(0, 3), early.native), []);
         const result = reader.push(Buffer.concat([first.subarray(3), bytes]), late.native);
-        assert.match(String(result), reason);
+        assert.match(typeof result === 'string' ? result : 'taken', reason);
         reader.close();
         assert.deepEqual([early.closedCount, late.closedCount], [1, 1]);
       });
@@ -254,7 +254,7 @@ describe('FrameReader', () => {
         assert.deepEqual(reader.push(bytes.subarray(0, 4), undefined), []);
         const chunk = rest === 'all' ? bytes.subarray(4) : bytes.subarray(4, 4 + rest);
         const result = reader.push(chunk, handle.native);
-        assert.match(String(result), /middle of a frame/);
+        assert.match(typeof result === 'string' ? result : 'taken', /middle of a frame/);
         assert.equal(handle.closedCount, 1);
       }
     });
@@ -267,8 +267,29 @@ describe('FrameReader', () => {
       assert.deepEqual(reader.push(first.subarray(0, 3), early.native), []);
       const second = written(FrameKind.message, 'plain').bytes;
       const result = reader.push(Buffer.concat([first.subarray(3), second]), late.native);
-      assert.match(String(result), /announces none/);
+      assert.match(typeof result === 'string' ? result : 'taken', /announces none/);
+      reader.close();
       assert.deepEqual([early.closedCount, late.closedCount], [1, 1]);
     });
+  });
+
+  test('keeps the whole frames from before a fault, with their handles', () => {
+    const early = new FakeHandle('early');
+    const reader = new FrameReader(MAX);
+    const first = written(FrameKind.connection, 'a head', early).bytes;
+    assert.deepEqual(reader.push(first.subarray(0, 3), early.native), []);
+    const second = written(FrameKind.message, 'plain').bytes;
+    const result = reader.push(Buffer.concat([first.subarray(3), second, Buffer.alloc(6, 0xff)]), undefined);
+    assert.equal(typeof result, 'string');
+    const before = reader.takeBefore();
+    assert.deepEqual(
+      before.map(({ payload, handle }) => [payload.toString(), handle === early.native]),
+      [
+        ['a head', true],
+        ['plain', false],
+      ],
+    );
+    reader.close();
+    assert.equal(early.closedCount, 0);
   });
 });

@@ -63,6 +63,7 @@ export class FrameReader {
   readonly #begun: { handle: NativeHandle | undefined }[] = [];
   readonly #gathered = new GatheredBytes();
   #wantedBytes = FRAME_HEADER_BYTES;
+  #before: Frame[] = [];
 
   constructor(maxPayloadBytes: number) {
     this.#maxPayloadBytes = maxPayloadBytes;
@@ -70,8 +71,8 @@ export class FrameReader {
 
   /**
    * Takes one read, whose memory is the reader's and the frames' from then on. Returns the frames that it
-   * completed, or a reason why the stream is not one of ours; then every handle is closed, and the reader must not
-   * be used again.
+   * completed, or a reason why the stream is not one of ours; then every handle is closed but those of
+   * {@link takeBefore}, and the reader takes nothing more.
    */
   push(chunk: Buffer, handle: NativeHandle | undefined): Frame[] | string {
     const startOfRead = this.#gathered.length;
@@ -113,27 +114,46 @@ export class FrameReader {
       if (last === undefined) return this.#refuse(handle, frames, MISPLACED);
       last.handle = handle;
     }
-    for (const frame of frames) {
-      const came = this.#begun.shift()?.handle;
-      if (came === undefined) continue;
-      if (!frame.handleLost) return this.#refuse(came, frames, UNANNOUNCED);
-      frame.handle = came;
-      frame.handleLost = false;
-    }
+    const { count, surplus } = this.#assign(frames);
+    if (surplus !== undefined) return this.#end(surplus, frames.slice(0, count), UNANNOUNCED);
     if (offset < buffer.length) this.#gathered.append(buffer.subarray(offset));
     return frames;
   }
 
-  /** Closes the handles of frames that never became whole. */
+  /** Closes the handles of frames that never became whole, or that nobody took. */
   close(): void {
-    for (const { handle } of this.#begun.splice(0)) handle?.close();
+    for (const { handle } of [...this.#begun.splice(0), ...this.#before.splice(0)]) handle?.close();
     this.#gathered.clear();
   }
 
-  #refuse(handle: NativeHandle | undefined, frames: Frame[], why: string): string {
+  /** The whole frames that came before the fault, with the read that had it. The caller owns their handles. */
+  takeBefore(): Frame[] {
+    return this.#before.splice(0);
+  }
+
+  /** Gives each frame its handle; stops at one that announces none and got one, which is `surplus`. */
+  #assign(frames: readonly Frame[]): { count: number; surplus: NativeHandle | undefined } {
+    for (const [count, frame] of frames.entries()) {
+      const came = this.#begun.shift()?.handle;
+      if (came === undefined) continue;
+      if (!frame.handleLost) return { count, surplus: came };
+      frame.handle = came;
+      frame.handleLost = false;
+    }
+    return { count: frames.length, surplus: undefined };
+  }
+
+  /** A fault behind whole frames. */
+  #refuse(handle: NativeHandle | undefined, frames: readonly Frame[], why: string): string {
+    const { count, surplus } = this.#assign(frames);
+    surplus?.close();
+    return this.#end(handle, frames.slice(0, count), why);
+  }
+
+  #end(handle: NativeHandle | undefined, before: Frame[], why: string): string {
     handle?.close();
-    for (const frame of frames) frame.handle?.close();
     this.close();
+    this.#before = before;
     return why;
   }
 }

@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  decodeHandBack,
-  decodeHandBackAnswer,
-  encodeHandBack,
-  encodeHandBackAnswer,
-} from './hand-back.js';
+import { decodeHandBack, decodeHandBackAnswer, encodeHandBack, encodeHandBackAnswer } from './hand-back.js';
 
 void describe('a connection that is handed back', () => {
   void it('keeps its number and every byte of its head', () => {

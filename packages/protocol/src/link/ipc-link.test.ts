@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { testLinkContract } from './fixtures/link-contract.test.kit.js';
+import { testDelivery } from './fixtures/link-delivery.test.kit.js';
+import { testEnds } from './fixtures/link-ends.test.kit.js';
 import { forkLinked, Inbox } from './fixtures/forked-link.test.kit.js';
 import { FrameKind } from './frame.js';
 
-testLinkContract('ipc', 1200);
+testDelivery('ipc', 1200);
+testEnds('ipc');
 
 describe('IpcLink', () => {
   const noFrame = 'a message that is no frame';

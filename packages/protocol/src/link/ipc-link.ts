@@ -54,7 +54,7 @@ export class IpcLink implements Link {
   }
 
   get open(): boolean {
-    return this.#end === undefined && this.#channel.connected === true;
+    return this.#end === undefined && this.#channel.connected;
   }
 
   start(receiver: LinkReceiver): void {
@@ -127,8 +127,7 @@ export class IpcLink implements Link {
     queueMicrotask(() => this.#take(message, isNative(received) ? received : undefined));
 
   #take(message: unknown, handle: NativeHandle | undefined): void {
-    if (this.#end !== undefined || typeof message !== 'object' || message === null)
-      return void handle?.close();
+    if (this.#end !== undefined || typeof message !== 'object' || message === null) return handle?.close();
     const {
       vhostd: kind,
       vhostdHandle: number,

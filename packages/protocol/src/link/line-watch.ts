@@ -21,6 +21,7 @@ export class LineWatch {
   /** A handle came with the line that is being gathered. */
   #carriesHandle = false;
   #sawOnline = false;
+  #goodBytes = 0;
   /** Lines that Node answered since the child last took all of its answers. */
   #answeredCount = 0;
 
@@ -29,8 +30,14 @@ export class LineWatch {
     this.#allowHandles = allowHandles;
   }
 
+  /** Of the read that was refused, the bytes of the lines before the fault. */
+  get goodBytes(): number {
+    return this.#goodBytes;
+  }
+
   /** Takes one read; returns what is wrong with it, or undefined. */
   push(chunk: Buffer, read: LineRead): string | undefined {
+    this.#goodBytes = 0;
     if (read.handle && !this.#allowHandles) return 'a handle on the channel';
     if (!read.answersWait) this.#answeredCount = 0;
     let awaitsAck = read.awaitsAck;
@@ -58,6 +65,7 @@ export class LineWatch {
         if (this.#answeredCount > ANSWERS_MAX_COUNT) return 'more messages than it takes answers';
       }
       from = end + 1;
+      this.#goodBytes = from;
       beginsHere = true;
     }
     this.#gathered.append(chunk.subarray(from));

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { testLinkContract } from './fixtures/link-contract.test.kit.js';
+import { testDelivery } from './fixtures/link-delivery.test.kit.js';
+import { testEnds } from './fixtures/link-ends.test.kit.js';
 import { FakePipe } from './fixtures/fake-pipe.test.kit.js';
 import { forkLinked, Inbox, openListening, portOf } from './fixtures/forked-link.test.kit.js';
 import { encodeFrame, FrameKind } from './frame.js';
 import { PipeLink } from './pipe-link.js';
 
-testLinkContract('pipe', 3000);
+testDelivery('pipe', 3000);
+testEnds('pipe');
 
 function frame(payload: string, withHandle = false): Buffer {
   return Buffer.from(encodeFrame(FrameKind.message, payload, withHandle), 'latin1');

@@ -87,7 +87,7 @@ export class PipeLink implements Link {
   #onRead(chunk: ArrayBuffer | undefined): void {
     const handle = this.#pipe.pendingHandle ?? undefined;
     this.#pipe.pendingHandle = null;
-    if (this.#end !== undefined) return void handle?.close();
+    if (this.#end !== undefined) return handle?.close();
     if (chunk === undefined) {
       handle?.close();
       return this.#onReadEnd();
@@ -97,7 +97,11 @@ export class PipeLink implements Link {
     const length = total - this.#readBytes;
     this.#readBytes = total;
     const frames = this.#reader.push(Buffer.from(chunk, 0, length), handle);
-    if (typeof frames === 'string') return this.#finish({ reason: 'violation', detail: frames });
+    if (typeof frames === 'string') {
+      // What the peer said before it broke the rules is true: a connection that it confirmed is its own.
+      for (const frame of this.#reader.takeBefore()) this.#deliver(frame);
+      return this.#finish({ reason: 'violation', detail: frames });
+    }
     for (const frame of frames) this.#deliver(frame);
   }
 
@@ -114,7 +118,7 @@ export class PipeLink implements Link {
   }
 
   #deliver(frame: Frame): void {
-    if (this.#end !== undefined) return void frame.handle?.close();
+    if (this.#end !== undefined) return frame.handle?.close();
     try {
       this.#receiver?.onFrame(frame);
     } catch (error) {

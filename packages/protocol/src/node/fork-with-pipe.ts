@@ -15,7 +15,7 @@ interface StdioEntry {
 }
 /** `spawn({ stdio, … })` up to Node 22, `spawn(file, args, cwd, env, stdio, …)` from 24 on. */
 interface ProcessHandle {
-  spawn(...args: unknown[]): number;
+  spawn: (...args: unknown[]) => number;
 }
 
 /**
@@ -24,7 +24,9 @@ interface ProcessHandle {
  * Node spawns in another way.
  */
 export function forkWithPipe<T>(fork: () => T): { child: T; pipe: NativePipe | undefined } {
-  const prototype = ChildProcess.prototype as unknown as { spawn(this: object, options: object): unknown };
+  const prototype = ChildProcess.prototype as unknown as {
+    spawn: (this: object, options: object) => unknown;
+  };
   const spawn = prototype.spawn;
   let pipe: NativePipe | undefined;
   prototype.spawn = function addPipe(options) {

@@ -4,9 +4,9 @@ import { describe, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { FrameKind } from '../link/frame.js';
 import { FakeHandle } from './fake-link.test.kit.js';
-import { AnswerWithHandle, Peer } from './peer.js';
-import type { Passenger } from './peer.js';
-import { peerPair } from './peer-pair.test.kit.js';
+import { AnswerWithHandle } from './peer.js';
+import type { Passenger, Peer } from './peer.js';
+import { peerPair, turn } from './peer-pair.test.kit.js';
 import type { NoQuestions, PeerPair, Questions } from './peer-pair.test.kit.js';
 
 /** A passenger that counts its releases. */
@@ -23,9 +23,7 @@ function boarding(): { passenger: Passenger; handle: FakeHandle; releasedCount: 
 /** Lets everything happen that is on its way. */
 async function settle(): Promise<void> {
   for (let count = 0; count < 10; count += 1) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await turn();
   }
 }
 

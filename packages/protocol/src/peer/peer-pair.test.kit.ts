@@ -14,8 +14,8 @@ export type Questions = {
   told: { params: string; result: null };
 };
 
-/** What the answering end asks. */
-export type NoQuestions = Record<never, never>;
+/** What the answering end asks: something that no test asks. */
+export type NoQuestions = { nothing: { params: null; result: null } };
 
 export interface PeerPair {
   asking: Peer<Questions, NoQuestions>;
@@ -49,4 +49,11 @@ export function peerPair(options: Partial<PeerOptions> = {}): PeerPair {
   attach(here, asking);
   attach(there, answering);
   return { asking, answering, here, there, violations, noticeErrors };
+}
+
+/** Lets the event loop turn once. */
+export async function turn(): Promise<void> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

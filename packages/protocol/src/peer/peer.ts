@@ -3,6 +3,7 @@
 import { fromWireError, toWireError, VhostError } from '../errors.js';
 import { FrameKind } from '../link/frame.js';
 import type { Frame } from '../link/frame.js';
+import { DEFAULT_LINK_LIMITS } from '../link/link.js';
 import type { Link } from '../link/link.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
@@ -23,6 +24,11 @@ export interface RequestOptions {
    */
   timeoutMs?: number;
   passenger?: Passenger;
+  /**
+   * A request that anybody's code may send in any number: it is refused where half as much waits for the peer as may,
+   * so that what keeps the processes together still gets through. Default false.
+   */
+  bulk?: boolean;
 }
 
 /** What a request's handler is told besides its params. */
@@ -116,11 +122,11 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     params: Outgoing[M]['params'],
     options: RequestOptions = {},
   ): Promise<{ value: Outgoing[M]['result']; handle: NativeHandle | undefined }> {
-    const { passenger, timeoutMs = this.#options.timeoutMs } = options;
+    const { passenger, timeoutMs = this.#options.timeoutMs, bulk = false } = options;
     const id = (this.#lastId += 1);
     let payload: string;
     try {
-      this.#checkOpen(method);
+      this.#checkOpen(method, bulk);
       payload = this.#encode({ type: 'request', id, method, params }, `'${method}'`);
     } catch (error) {
       passenger?.release();
@@ -148,7 +154,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
 
   /** Takes a message frame of the link. */
   receive({ payload, handle, handleLost }: Frame): void {
-    if (this.#ended !== undefined) return void handle?.close();
+    if (this.#ended !== undefined) return handle?.close();
     const envelope = decodeEnvelope(payload);
     switch (envelope?.type) {
       case undefined:
@@ -256,9 +262,10 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     return encodeEnvelope(envelope, subject, this.#link.maxPayloadBytes);
   }
 
-  #checkOpen(method: string): void {
+  #checkOpen(method: string, bulk: boolean): void {
     if (this.#ended !== undefined) throw lost(method, this.#ended);
-    const limit = this.#options.maxOutgoingCount;
+    if (bulk && this.#link.queuedBytes > BULK_MAX_QUEUED_BYTES) throw this.#notSent(method);
+    const limit = this.#options.maxOutgoingCount / (bulk ? 2 : 1);
     if (this.#calls.count < limit) return;
     const message = `'${method}' was not sent: too many calls wait for an answer`;
     throw new VhostError('ERR_CALL_TOO_MANY', message, { info: { method, limit } });
@@ -290,3 +297,6 @@ const DEFAULTS: Omit<Required<PeerOptions>, 'onViolation'> = {
   maxOutgoingCount: 10_000,
   onNoticeError: () => undefined,
 };
+
+/** Half of what a link lets wait by default, bytes. */
+const BULK_MAX_QUEUED_BYTES = DEFAULT_LINK_LIMITS.maxQueuedBytes / 2;

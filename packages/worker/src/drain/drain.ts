@@ -21,6 +21,8 @@ export interface DrainOptions {
   migration: Migration | undefined;
   arrivals: IdleArrivals;
   sessions: Http2Sessions;
+  /** Called right before the server is closed. */
+  onEnd(): void;
 }
 
 /** What a drain came to. */
@@ -131,6 +133,7 @@ export class Drain {
     this.#hasEnded = true;
     clearInterval(this.#sweep);
     const { server } = this.#options;
+    this.#options.onEnd();
     const resolve = (): void => this.#resolve({ cutCount: left });
     if (left === 0 && server.listening) return void server.close(resolve);
     if (server.listening) server.close();

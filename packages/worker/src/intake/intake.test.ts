@@ -1,105 +1,140 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createTcp } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { CONNECTION_HEADER_BYTES, FrameKind } from '@vhostd/protocol';
-import type { Frame, Link, NativeHandle } from '@vhostd/protocol';
-import { adoptServer } from './adopt-server.js';
+import { FrameKind } from '@vhostd/protocol';
+import type { Frame, NativeHandle } from '@vhostd/protocol';
+import { FakeLink } from '../migrate/fake-link.test.kit.js';
+import { detach } from '../node/http-connections.js';
 import { connectRaw } from './fixtures/raw-client.test.kit.js';
-import { addressOf } from './fixtures/server-address.test.kit.js';
+import type { RawClient } from './fixtures/raw-client.test.kit.js';
+import { acceptFor, serve } from './fixtures/serving.test.kit.js';
+import type { Peek } from './fixtures/acceptor.test.kit.js';
 import { Intake } from './intake.js';
 
-const HEAD = 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n';
+const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
-/** A link that writes down the confirmations that are sent over it. */
-function recordingLink(events: string[]): Link {
-  return {
-    type: 'pipe',
-    queuedBytes: 0,
-    open: true,
-    maxPayloadBytes: 4 << 20,
-    send: (kind, payload) => {
-      const bytes = Buffer.from(payload, 'latin1');
-      if (kind === FrameKind.accepted) {
-        events.push(`accepted up to ${bytes.readUInt32BE(0)}, ${bytes.readUInt32BE(4)} open`);
-      }
-      if (kind === FrameKind.lost) events.push(`lost ${bytes.readUInt32BE(0)}`);
-      return true;
-    },
-    start: () => undefined,
-    close: () => undefined,
-    ref: () => undefined,
-    unref: () => undefined,
-  };
+interface Scene {
+  link: FakeLink;
+  intake: Intake;
+  sockets: Socket[];
+  /** Opens a connection, which arrives with what it has sent, or before it has sent anything. */
+  arrive(id: number, peek: Peek, secure?: boolean): Promise<RawClient>;
 }
 
-/** Connects some clients; returns the unread server sides of their connections. */
-async function connections(
-  t: TestContext,
-  count: number,
-): Promise<{ handles: NativeHandle[]; text: Promise<string>[] }> {
-  const acceptor = createTcp({ pauseOnConnect: true });
-  acceptor.listen(0, '127.0.0.1');
-  t.after(() => acceptor.close());
-  await once(acceptor, 'listening');
-  const handles: NativeHandle[] = [];
-  const text: Promise<string>[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const accepted = once(acceptor, 'connection');
-    const client = await connectRaw(t, addressOf(acceptor).port);
-    const [socket] = (await accepted) as [Socket];
-    handles.push(Reflect.get(socket, '_handle'));
-    Reflect.set(socket, '_handle', null);
-    socket.destroy();
-    text.push(client.closed.then(() => client.text));
-  }
-  return { handles, text };
-}
-
-function frameOf(id: number, handle: NativeHandle | undefined): Frame {
-  const header = Buffer.alloc(CONNECTION_HEADER_BYTES);
-  header.writeUInt32BE(id, 0);
-  const payload = Buffer.concat([header, Buffer.from(HEAD, 'latin1')]);
-  return { kind: FrameKind.connection, payload, handle, handleLost: handle === undefined };
-}
-
-describe('Intake', () => {
-  it('confirms the connections of a turn together, before the site sees any of them', async (t) => {
-    const events: string[] = [];
-    const intake = new Intake(recordingLink(events));
-    const server = createServer((_request, response) => {
-      events.push('request');
-      response.end('served');
+async function setScene(t: TestContext): Promise<Scene> {
+  const link = new FakeLink();
+  const sockets: Socket[] = [];
+  const intake = new Intake(link, (socket) => sockets.push(socket));
+  const { adopted } = await serve(
+    t,
+    'adopted',
+    createServer((_request, response) => response.end('answer')),
+  );
+  assert.ok(adopted);
+  intake.setServer(adopted);
+  const arrive: Scene['arrive'] = async (id, peek, secure = false) => {
+    let arrived: () => void = () => undefined;
+    const arrival = new Promise<void>((resolve) => {
+      arrived = resolve;
     });
-    server.on('connection', () => events.push('connection'));
-    t.after(() => server.close());
-    intake.setServer(adoptServer(server, { address: { address: '::', port: 80, family: 'IPv6' } }));
-    const { handles, text } = await connections(t, 2);
-    for (const [index, handle] of handles.entries()) intake.receive(frameOf(index + 1, handle));
-    assert.deepEqual(events, []);
-    for (const answer of await Promise.all(text)) assert.match(answer, /served$/);
-    assert.deepEqual(events.slice(0, 5), [
-      'accepted up to 2, 2 open',
-      'connection',
-      'connection',
-      'request',
-      'request',
-    ]);
+    const port = await acceptFor((handle, head) => {
+      intake.receive(frameOf(id, secure, handle as NativeHandle, head ?? Buffer.alloc(0)));
+      setImmediate(arrived);
+    }, peek);
+    const client = await connectRaw(t, port);
+    if (peek === 'head') client.send(GET);
+    await arrival;
+    return client;
+  };
+  return { link, intake, sockets, arrive };
+}
+
+function frameOf(id: number, secure: boolean, handle: NativeHandle, head: Buffer): Frame {
+  const front = Buffer.alloc(5);
+  front.writeUInt32BE(id, 0);
+  front.writeUInt8(secure ? 1 : 0, 4);
+  return { kind: FrameKind.connection, payload: Buffer.concat([front, head]), handle, handleLost: false };
+}
+
+/** The numbers up to which connections were confirmed. */
+function confirmed({ link }: Scene): number[] {
+  return link.sent.flatMap(({ kind, payload }) =>
+    kind === FrameKind.accepted ? [payload.readUInt32BE(0)] : [],
+  );
+}
+
+void describe('a connection from the master', () => {
+  void it('is one between two requests when it comes without a head', async (t) => {
+    const scene = await setScene(t);
+    const client = await scene.arrive(1, 'nothing');
+    assert.deepEqual(scene.intake.arrivals.unread(), scene.sockets);
+    assert.equal(scene.sockets.length, 1);
+    client.send(GET);
+    await client.until(/answer$/);
+    assert.deepEqual(scene.intake.arrivals.unread(), []);
   });
 
-  it('names a connection that came without its descriptor before it confirms the others', async (t) => {
-    const events: string[] = [];
-    const intake = new Intake(recordingLink(events));
-    const server = createServer((_request, response) => void response.end('served'));
-    t.after(() => server.close());
-    intake.setServer(adoptServer(server, { address: { address: '::', port: 80, family: 'IPv6' } }));
-    const { handles, text } = await connections(t, 1);
-    intake.receive(frameOf(1, undefined));
-    intake.receive(frameOf(2, handles[0]));
-    assert.match((await text[0]) ?? '', /served$/);
-    assert.deepEqual(events.slice(0, 2), ['lost 1', 'accepted up to 2, 1 open']);
+  void it('is none with a head', async (t) => {
+    const scene = await setScene(t);
+    const client = await scene.arrive(1, 'head');
+    assert.deepEqual(scene.intake.arrivals.unread(), []);
+    await client.until(/answer$/);
+  });
+
+  void it('is plain unless it is TLS', async (t) => {
+    const scene = await setScene(t);
+    await scene.arrive(1, 'nothing');
+    await scene.arrive(2, 'nothing', true);
+    assert.deepEqual(
+      scene.sockets.map((socket) => scene.intake.isPlain(socket)),
+      [true, false],
+    );
+  });
+
+  void it('is confirmed at once where something must not be said before', async (t) => {
+    const scene = await setScene(t);
+    let confirmedAtOnce: number[] = [];
+    scene.link.sent.length = 0;
+    const receive = scene.intake.receive.bind(scene.intake);
+    scene.intake.receive = (frame) => {
+      receive(frame);
+      assert.deepEqual(confirmed(scene), []);
+      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [0, 1]);
+      scene.intake.reportNow();
+      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [1, 1]);
+      confirmedAtOnce = confirmed(scene);
+    };
+    await scene.arrive(7, 'nothing');
+    assert.deepEqual(confirmedAtOnce, [7]);
+    await new Promise(setImmediate);
+    assert.deepEqual(confirmed(scene), [7]);
+  });
+
+  void it('is neither taken nor confirmed once this worker takes no more', async (t) => {
+    const scene = await setScene(t);
+    await scene.arrive(1, 'nothing');
+    scene.intake.refuse();
+    assert.deepEqual(confirmed(scene), [1]);
+    const client = await scene.arrive(2, 'nothing');
+    await client.closed;
+    assert.equal(scene.sockets.length, 1);
+    assert.deepEqual(confirmed(scene).includes(2), false);
+  });
+
+  void it('is served again when it is put back', async (t) => {
+    const scene = await setScene(t);
+    const client = await scene.arrive(1, 'nothing');
+    const [socket] = scene.sockets;
+    assert.ok(socket);
+    const handle = detach(socket);
+    await once(socket, 'close');
+    assert.ok(handle);
+    scene.intake.readopt(handle);
+    assert.equal(scene.intake.arrivals.unread().length, 1);
+    client.send(GET);
+    await client.until(/answer$/);
   });
 });

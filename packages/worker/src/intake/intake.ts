@@ -72,14 +72,14 @@ export class Intake {
     this.reportNow();
   }
 
-  /** Tells the master at once what it would be told soon. */
+  /** Tells the master at once what it would be told soon, and gives the server what has arrived. */
   reportNow(): void {
     if (this.#reportScheduled || this.#lost.length > 0) this.#report();
   }
 
-  /** Connections open now. */
+  /** Connections open now, those included that the server has not been given yet. */
   connectionCount(): number {
-    return this.#server?.connectionCount() ?? 0;
+    return (this.#server?.connectionCount() ?? 0) + this.#arrived.length;
   }
 
   #inject(handle: NativeHandle, head: Buffer, secure: boolean, idleMs = 0): void {
@@ -127,7 +127,7 @@ export class Intake {
   }
 
   #confirm(): void {
-    const count = this.connectionCount() + this.#arrived.length;
+    const count = this.connectionCount();
     if (this.#lost.length > 0) {
       const lost = Buffer.alloc(this.#lost.length * 4);
       this.#lost.forEach((id, index) => lost.writeUInt32BE(id, index * 4));

@@ -40,7 +40,11 @@ export interface ShuttleOptions {
 }
 
 /** Lets clients send all their requests while `mover` is called for both sides again and again. */
-export async function runShuttle(t: TestContext, mover: Mover, options: ShuttleOptions): Promise<ShuttleResult> {
+export async function runShuttle(
+  t: TestContext,
+  mover: Mover,
+  options: ShuttleOptions,
+): Promise<ShuttleResult> {
   const sides: Side[] = [];
   const result: ShuttleResult = { okCount: 0, lostCount: 0, moveCount: 0 };
   for (const index of [0, 1]) {

@@ -143,7 +143,10 @@ void describe('an HTTP connection', () => {
     const server = createServer((_request, response) => response.end('answer'));
     const { adopted } = await serve(t, 'adopted', server);
     const connected = next<[Socket]>(server, 'connection');
-    const client = await connectRaw(t, await acceptFor((handle) => adopted?.inject(handle, undefined), 'nothing'));
+    const client = await connectRaw(
+      t,
+      await acceptFor((handle) => adopted?.inject(handle, undefined), 'nothing'),
+    );
     const [socket] = await connected;
     assert.deepEqual([isUnread(socket), isAtRest(socket)], [true, true]);
     const read = hasRead(socket);
@@ -163,7 +166,11 @@ void describe('detaching a connection', () => {
     assert.deepEqual([scene.connections.all(), scene.adopted.connectionCount()], [[], 0]);
     scene.client.send(GET.slice(0, 9));
     for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
-    const { adopted } = await serve(t, 'adopted', createServer((_request, response) => response.end('other')));
+    const { adopted } = await serve(
+      t,
+      'adopted',
+      createServer((_request, response) => response.end('other')),
+    );
     adopted?.inject(handle, undefined);
     scene.client.send(GET.slice(9));
     await scene.client.until(/other$/);

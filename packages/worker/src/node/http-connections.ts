@@ -149,7 +149,14 @@ function failedDetach(): string | undefined {
   });
   const nothing = (): number => 0;
   const listening = { listen: nothing, close: nothing, ref: nothing, unref: nothing, getsockname: nothing };
-  const handle = { readStart: nothing, readStop: nothing, close: nothing, bytesRead: 0, writeQueueSize: 0, fd: 3 };
+  const handle = {
+    readStart: nothing,
+    readStop: nothing,
+    close: nothing,
+    bytesRead: 0,
+    writeQueueSize: 0,
+    fd: 3,
+  };
   try {
     listenOn(server, listening);
     // The list is made when a server listens, which is said on the next tick only.
