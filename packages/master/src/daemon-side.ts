@@ -1,6 +1,13 @@
 // A master's side of its daemon: the link, what the daemon asks.
 import { FrameKind, openParentLink, Peer, VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, LinkEnd, MasterToDaemon } from '@vhostd/protocol';
+import type {
+  DaemonToMaster,
+  LinkEnd,
+  MasterStatus,
+  MasterToDaemon,
+  ReloadResult,
+  RequestContext,
+} from '@vhostd/protocol';
 
 export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
 
@@ -20,4 +27,32 @@ export function connectDaemon(onEnd: (end: LinkEnd) => void): DaemonPeer | undef
     },
   });
   return peer;
+}
+
+/** What the daemon may ask of the master. */
+export interface DaemonRequests {
+  status(): MasterStatus;
+  reload(siteId: string | undefined): Promise<ReloadResult>;
+  /** Begins to stop. */
+  stop(now: boolean): void;
+  call(params: unknown, context: RequestContext): Promise<unknown>;
+}
+
+/** Answers the daemon from now on. */
+export function answerDaemon(daemon: DaemonPeer, requests: DaemonRequests): void {
+  daemon.handle('status', () => requests.status());
+  daemon.handle('ping', () => null);
+  daemon.handle('reload', (params) => {
+    const siteId = fieldOf(params, 'siteId');
+    return requests.reload(typeof siteId === 'string' ? siteId : undefined);
+  });
+  daemon.handle('stop', (params) => {
+    requests.stop(fieldOf(params, 'now') === true);
+    return null;
+  });
+  daemon.handle('call', (params, context) => requests.call(params, context));
+}
+
+function fieldOf(params: unknown, name: string): unknown {
+  return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined;
 }

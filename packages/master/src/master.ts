@@ -14,7 +14,7 @@ import { Calls } from './calls.js';
 import { ConfUpdates } from './sites/conf-updates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { connectDaemon } from './daemon-side.js';
+import { answerDaemon, connectDaemon } from './daemon-side.js';
 import type { DaemonPeer } from './daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import { createLogger } from './logs/logger.js';
@@ -121,7 +121,14 @@ export class Master extends EventEmitter<MasterEvents> {
       daemon: () => this.#daemon,
       worker: (workerId) => this.#sites.findWorker(workerId)?.worker,
     });
-    this.#answerDaemon();
+    if (this.#daemon !== undefined) {
+      answerDaemon(this.#daemon, {
+        status: () => this.status(),
+        reload: (siteId) => this.reloadConf(siteId),
+        stop: (now) => void this.stop(now),
+        call: (params, context) => this.#calls.fromDaemon(params, context),
+      });
+    }
     setImmediate(() => this.emit('loadend'));
   }
 
@@ -293,23 +300,6 @@ export class Master extends EventEmitter<MasterEvents> {
     await Promise.all(sites.map((site) => site.stop(now)));
     await Promise.all(sites.map((site) => this.#sites.remove(site)));
     process.exit();
-  }
-
-  #answerDaemon(): void {
-    const daemon = this.#daemon;
-    if (daemon === undefined) return;
-    daemon.handle('status', () => this.status());
-    daemon.handle('ping', () => null);
-    daemon.handle('reload', (params) => {
-      const siteId: unknown =
-        typeof params === 'object' && params !== null ? Reflect.get(params, 'siteId') : undefined;
-      return this.reloadConf(typeof siteId === 'string' ? siteId : undefined);
-    });
-    daemon.handle('stop', (params) => {
-      void this.stop(typeof params === 'object' && params !== null && Reflect.get(params, 'now') === true);
-      return null;
-    });
-    daemon.handle('call', (params, context) => this.#calls.fromDaemon(params, context));
   }
 
   async #removeSite(site: Site): Promise<void> {

@@ -45,7 +45,7 @@ test('stopped does not run for a site that was never started', async () => {
 });
 
 test('a synchronous hook that returns a promise is refused by name', async () => {
-  const asynchronous = (): Promise<void> => Promise.resolve();
+  const asynchronous = (() => Promise.resolve()) as () => void;
   const merging = new Lifecycle();
   merging.add({ merged: asynchronous });
   assert.throws(() => merging.merge({}), { code: 'ERR_LIFECYCLE_ASYNC', message: /merged/ });

@@ -46,6 +46,15 @@ worker.onWorkerCall('socket', (params, { from, socket }) => {
   return params;
 });
 
+worker.onDaemonCall('whoami', (params, { from }) => ({ me: worker.id, from, params }));
+worker.onDaemonCall('fail', () => {
+  throw Object.assign(new Error('the worker will not'), { code: 'E_WILL_NOT' });
+});
+worker.onDaemonCall('socket', (params, { from, socket }) => {
+  socket?.end(`${worker.id} for ${from}`);
+  return params;
+});
+
 async function obey(order: CallOrder): Promise<object> {
   const { name, params, timeoutMs, callback } = order;
   const to = typeof order.to === 'string' ? order.to : (order.to.find((id) => id !== worker.id) ?? '');

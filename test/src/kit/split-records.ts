@@ -9,7 +9,10 @@ export function splitRecords(socket: Socket, size: number): Duplex {
   const split = new Duplex({
     read: () => void socket.resume(),
     write(chunk: Buffer, _encoding, done) {
-      if (answered) return void socket.write(chunk, done);
+      if (answered) {
+        socket.write(chunk, done);
+        return;
+      }
       const { whole, rest } = wholeRecords(Buffer.concat([unfinished, chunk]));
       unfinished = rest;
       socket.write(Buffer.concat(whole.flatMap((content) => inRecords(content, size))), done);

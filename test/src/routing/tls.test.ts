@@ -113,7 +113,7 @@ test('what is no TLS, or names no site, ends with an alert or a status', async (
     'a record of another type': { bytes: Buffer.from('1703030001ff', 'hex'), alert: ALERT_DECODE_ERROR },
     'an empty record': { bytes: Buffer.from('1603010000', 'hex'), alert: ALERT_DECODE_ERROR },
     'a hello with lengths that lie': {
-      bytes: Buffer.from(`160301000601000002${'ffff'}`, 'hex'),
+      bytes: Buffer.from('160301000601000002ffff', 'hex'),
       alert: ALERT_DECODE_ERROR,
     },
   };

@@ -2,6 +2,7 @@
 // that it has it can be told to act while the master is stopped.
 import { closeSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
 
@@ -139,8 +140,11 @@ async function pushCalls(count: number): Promise<Record<string, number>> {
 // What kills this process while it attacks is of its own making.
 process.on('uncaughtException', () => process.exit(9));
 worker.onMasterCall('echo', (params) => String(params).length);
-worker.server = createServer(async (incoming, response) => {
-  const url = decodeURIComponent(incoming.url ?? '').slice(1);
+worker.server = createServer((incoming, response) => {
+  void act(decodeURIComponent(incoming.url ?? '').slice(1), response);
+});
+
+async function act(url: string, response: ServerResponse): Promise<void> {
   if (url === 'push') {
     // The first update is on its way before the calls fill the queue.
     const updates = pushUpdates(10_000);
@@ -152,4 +156,4 @@ worker.server = createServer(async (incoming, response) => {
   const attack = ATTACKS[url];
   if (attack !== undefined) await attack();
   response.end(`${process.pid}`);
-});
+}

@@ -75,7 +75,6 @@ for (const handoff of ['pipe', 'ipc']) {
     const pid = Number((await client.answer()).body.toString());
     const base = { master: residentBytes(rig.pid), worker: residentBytes(pid) };
     process.kill(rig.pid, 'SIGSTOP');
-    t.after(() => process.kill(rig.pid, 'SIGCONT'));
     client.send(request('/push'));
     const good = new SteadyLoad(port, 'b.test');
     await delay(STOPPED_MS);

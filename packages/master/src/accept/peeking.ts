@@ -87,7 +87,7 @@ export class Peeking {
   }
 
   #onChunk(peeked: Peeked, chunk: Buffer): boolean {
-    peeked.chunks.push(chunk);
+    gather(peeked.chunks, chunk);
     const verdict = peeked.reader.push(chunk);
     if (verdict.kind === 'more') return true;
     this.#open.delete(peeked);
@@ -150,3 +150,17 @@ export class Peeking {
 
 /** How exact the time limit is, ms. */
 const SWEEP_MS = 250;
+
+/** Few chunks, each larger than the next, however small the pieces are in which a client sends. */
+function gather(chunks: Buffer[], chunk: Buffer): void {
+  let last = chunk;
+  for (
+    let before = chunks.at(-1);
+    before !== undefined && before.length <= last.length;
+    before = chunks.at(-1)
+  ) {
+    chunks.pop();
+    last = Buffer.concat([before, last]);
+  }
+  chunks.push(last);
+}

@@ -6,6 +6,7 @@ import type { ChildReason } from '@vhostd/supervisor';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { Dispatch } from './dispatch.js';
+import { FirstBoot } from './first-boot.js';
 import { Generation, failureOf } from './generation.js';
 import type { GenerationHost } from './generation.js';
 import { Reload } from './reload.js';
@@ -46,7 +47,7 @@ export class Site {
   #stopping = false;
   #failure: WireError | undefined;
   #bootFailureCount = 0;
-  #settled: PromiseWithResolvers | undefined;
+  #firstBoot: FirstBoot | undefined;
 
   constructor(conf: SiteConf, host: SiteHost) {
     this.siteId = conf.siteId;
@@ -104,13 +105,13 @@ export class Site {
 
   /** Boots the first generation. Resolves once it is published, or has failed a few times: with its error. */
   #start(): Promise<WireError | undefined> {
-    if (this.#settled === undefined) {
+    if (this.#firstBoot === undefined) {
       this.#started = true;
-      this.#settled = promiseWithResolvers();
-      if (this.#conf.cpuLen === 0) this.#settled.resolve(undefined);
+      this.#firstBoot = new FirstBoot();
+      if (this.#conf.cpuLen === 0) this.#firstBoot.settle(undefined);
       else this.#current.grow(1);
     }
-    return this.#settled.promise;
+    return this.#firstBoot.outcome;
   }
 
   /**
@@ -206,7 +207,7 @@ export class Site {
     else if (generation === this.#current) {
       this.#failure = undefined;
       if (this.#reload === undefined) this.#scale();
-      if (generation.slots.every((other) => other.ready || other.errored)) this.#settled?.resolve(undefined);
+      if (generation.slots.every((other) => other.ready || other.errored)) this.#firstBoot?.settle(undefined);
     }
     this.#dispatch.flush();
     this.#host.onChange(this);
@@ -224,7 +225,7 @@ export class Site {
   #onBootFailure(failure: WireError, slow: boolean): void {
     this.#failure = failure;
     this.#bootFailureCount += 1;
-    if (slow || this.#bootFailureCount >= BOOT_FAILURES_TOLD) this.#settled?.resolve(failure);
+    if (slow || this.#bootFailureCount >= BOOT_FAILURES_TOLD) this.#firstBoot?.settle(failure);
   }
 
   #onErrored(generation: Generation, slot: Slot, reason: ChildReason): void {
@@ -233,9 +234,9 @@ export class Site {
     this.#failure = failure;
     if (generation.slots.every((other) => other.errored)) {
       this.#dispatch.giveUpAll();
-      this.#settled?.resolve(failure);
+      this.#firstBoot?.settle(failure);
     } else if (generation.slots.every((other) => other.ready || other.errored))
-      this.#settled?.resolve(undefined);
+      this.#firstBoot?.settle(undefined);
     this.#host.onChange(this);
   }
 
@@ -317,25 +318,8 @@ export class Site {
   }
 }
 
-function nothing(): void {
-  // replaced before anyone can call it
-}
-
 function workerCount(conf: { cpuLen?: number | undefined }): number {
   return conf.cpuLen ?? availableParallelism();
-}
-
-interface PromiseWithResolvers {
-  promise: Promise<WireError | undefined>;
-  resolve: (value: WireError | undefined) => void;
-}
-
-function promiseWithResolvers(): PromiseWithResolvers {
-  let resolve: PromiseWithResolvers['resolve'] = nothing;
-  const promise = new Promise<WireError | undefined>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
 
 /** Failed starts in a row after which a site counts as failed for whoever waits for its first boot. */

@@ -131,7 +131,9 @@ export class Intake {
     if (this.#lost.length > 0) {
       const lost = Buffer.alloc(this.#lost.length * 4);
       this.#lost.forEach((id, index) => lost.writeUInt32BE(id, index * 4));
-      if (this.#link.send(FrameKind.lost, lost.toString('latin1'))) this.#lost = [];
+      // Unsaid, they would be confirmed by what follows.
+      if (!this.#link.send(FrameKind.lost, lost.toString('latin1'))) return;
+      this.#lost = [];
     }
     const accepted = Buffer.alloc(8);
     accepted.writeUInt32BE(this.#acceptedId, 0);

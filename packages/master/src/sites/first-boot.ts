@@ -1,0 +1,23 @@
+// The end of a site's first boot, which several may wait for: published, or failed with an error.
+import type { WireError } from '@vhostd/protocol';
+
+export class FirstBoot {
+  /** Resolves with nothing once the site is published, or with why it is not. */
+  readonly outcome: Promise<WireError | undefined>;
+  #settle: (error: WireError | undefined) => void = nothing;
+
+  constructor() {
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** The first word counts. */
+  settle(error: WireError | undefined): void {
+    this.#settle(error);
+  }
+}
+
+function nothing(): void {
+  // replaced before anyone can call it
+}
