@@ -79,8 +79,7 @@ void describe('the programs of the seed', () => {
     assert.ok(site.output.endsWith(`[pid:${site.pid}][wid:standalone]${REFUSED}\n`), site.output);
   });
 
-  const notYet = { todo: 'it resolves with ERR_SITE_STOPPED, although nothing is harmed' };
-  void test('reLoadSite right behind serverRun joins the boot', notYet, async (t) => {
+  void test('reLoadSite right behind serverRun joins the boot', async (t) => {
     const bench = new Workbench(t);
     bench.copy('seed');
     mkdirSync(join(bench.dir, 'site'));

@@ -45,7 +45,7 @@ export async function storm(
 /** One line a kind. */
 export function printed({ cases, failures, byKind }: StormResult): string {
   const kinds = Object.entries(byKind)
-    .sort(([a], [b]) => a.localeCompare(b))
+    .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([kind, count]) => `${kind} ${count.failures}/${count.cases}`);
   return `${failures.length} failures of ${cases}: ${kinds.join(', ')}`;
 }

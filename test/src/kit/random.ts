@@ -47,7 +47,7 @@ export class Random {
     const places = new Set<number>();
     const wanted = Math.min(count, bytes.length) - 1;
     while (places.size < wanted) places.add(this.integer(1, bytes.length - 1));
-    const sorted = [...places].sort((a, b) => a - b);
+    const sorted = [...places].toSorted((a, b) => a - b);
     return [0, ...sorted].map((from, index) => bytes.subarray(from, sorted[index] ?? bytes.length));
   }
 }

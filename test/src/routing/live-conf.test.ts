@@ -41,7 +41,7 @@ test('a listener opens with the first site that needs it and closes with the las
   const listening = await update(rig, 'a', {
     listen: [...entries(['a.test']), ...entries(['a.test'], '127.0.0.2')],
   });
-  assert.deepEqual(listening.map(({ address }) => address).sort(), ['127.0.0.1', '127.0.0.2']);
+  assert.deepEqual(listening.map(({ address }) => address).toSorted(), ['127.0.0.1', '127.0.0.2']);
   const second = listening.find(({ address }) => address === '127.0.0.2')?.port ?? 0;
   const host = '127.0.0.2';
   assert.equal((await askSite(second, 'a.test', '/', { host })).siteId, 'a');

@@ -18,10 +18,10 @@ export function entries(hosts: string[], ipaddress = '127.0.0.1'): ListenRequest
 export async function tryUpdate(
   rig: Rig,
   siteId: string,
-  update: ServerConfUpdate,
+  change: ServerConfUpdate,
   form: UpdateOrder['form'] = 'promise',
 ): Promise<UpdateOutcome> {
-  return (await rig.callSite(siteId, 'update', { update, form })) as UpdateOutcome;
+  return (await rig.callSite(siteId, 'update', { update: change, form })) as UpdateOutcome;
 }
 
 /** Sends an update that must succeed; where the site can be reached then. */

@@ -80,10 +80,10 @@ test('a site brings its own keys while it loads; a change that is refused leaves
   assert.deepEqual(await names('one.test', 'two.test'), ['one.test', 'two.test']);
 });
 
-test('a hello of 64 KB in records of one byte is routed', async (t) => {
+test('a hello of more than 60 KB in records of one byte is routed', async (t) => {
   const rig = await start(t);
   const port = await rig.port('ssl');
-  const protocols = Array.from({ length: 255 }, (_, at) => `${at}`.padStart(255, 'p'));
+  const protocols = Array.from({ length: 240 }, (_, at) => `${at}`.padStart(255, 'p'));
   for (const [size, ALPNProtocols] of [
     [1, ['http/1.1']],
     [1, [...protocols, 'http/1.1']],
@@ -98,7 +98,7 @@ test('a hello of 64 KB in records of one byte is routed', async (t) => {
     });
     assert.equal(await ask(socket, 'b.test'), 'b');
     t.diagnostic(`records of ${size}: ${tcp.bytesWritten} bytes written`);
-    if (ALPNProtocols.length > 1) assert.ok(tcp.bytesWritten > (size === 1 ? 6 : 1) * 65_000);
+    if (ALPNProtocols.length > 1) assert.ok(tcp.bytesWritten > (size === 1 ? 6 : 1) * 61_000);
   }
   assert.deepEqual((await rig.status()).counts.refused, {});
 });

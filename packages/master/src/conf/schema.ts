@@ -212,7 +212,7 @@ const log = object({
     .describe('Least severe level that is logged.'),
   file: path()
     .optional()
-    .describe("Log file, relative to the conf file's directory. Absent: standard output."),
+    .describe("Log file, relative to the conf file's directory. Absent: standard error."),
 }).transform((written) => withoutUndefined(written));
 
 const masterShape = {

@@ -107,7 +107,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /** The master's own log. */
 export interface LogConf {
   readonly level: LogLevel;
-  /** Absolute path. Absent: standard output. */
+  /** Absolute path. Absent: standard error. */
   readonly file?: string;
 }
 
