@@ -17,7 +17,7 @@ import { RawClient, connectRaw } from './fixtures/raw-client.test.kit.js';
 import { selfSigned } from './fixtures/self-signed.test.kit.js';
 import { MODES, serve } from './fixtures/serving.test.kit.js';
 
-const identity = selfSigned('a.test');
+const identity = await selfSigned('a.test');
 const trusted = { ca: identity.cert, servername: 'a.test', host: '127.0.0.1' };
 
 for (const mode of MODES) {

@@ -9,7 +9,7 @@ import { selfSigned } from './fixtures/self-signed.test.kit.js';
 import type { SecureEntry } from './secure-contexts.js';
 import { SecureContexts } from './secure-contexts.js';
 
-const identity = selfSigned('a.test');
+const identity = await selfSigned('a.test');
 const folder = mkdtempSync(join(tmpdir(), 'secure-contexts-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -50,10 +50,10 @@ void describe('the contexts of ssl entries', () => {
     assert.equal(failureOf(entry).info['field'], 'key');
   });
 
-  void it('prefer the first of two entries with one host', () => {
+  void it('prefer the first of two entries with one host', async () => {
     const contexts = new SecureContexts([
       { host: 'a.test', ...identity },
-      { host: 'A.TEST', ...selfSigned('a.test') },
+      { host: 'A.TEST', ...(await selfSigned('a.test')) },
     ]);
     assert.equal(contexts.find('a.test'), contexts.find('A.test'));
     assert.deepEqual(contexts.fallback, identity);
@@ -82,8 +82,8 @@ void describe('the contexts of ssl entries', () => {
     });
   });
 
-  void it('refuse a certificate of another key, and an empty list', () => {
-    const { message } = failureOf({ key: identity.key, cert: selfSigned('b.test').cert });
+  void it('refuse a certificate of another key, and an empty list', async () => {
+    const { message } = failureOf({ key: identity.key, cert: (await selfSigned('b.test')).cert });
     assert.match(message, /belongs to another key/);
     assert.match(failureOf().message, /no ssl entry/);
     assert.match(failureOf({ key: '', cert: identity.cert }).message, /is required/);

@@ -23,7 +23,7 @@ import { createSecureFront } from './secure-front.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 const UPGRADE = GET.replace('\r\n\r\n', '\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
-const identity = selfSigned('a.test');
+const identity = await selfSigned('a.test');
 
 interface Scene {
   server: Server;
@@ -217,7 +217,7 @@ for (const [kind, start] of Object.entries(KINDS)) {
 void describe('a secure front', () => {
   void it('chooses the certificate by name: exact, longest suffix, else the first entry', async (t) => {
     const names = ['first.test', 'www.a.test', '*.a.test', '*.b.a.test'];
-    const identities = names.map((name) => selfSigned(name));
+    const identities = await Promise.all(names.map((name) => selfSigned(name)));
     const server = createServer((_request, response) => response.end('done'));
     const { port, front } = await serveBehindFront(t, server, 'bytes');
     front.update(identities.map((pair, index) => ({ host: names[index], ...pair })));
@@ -241,7 +241,7 @@ void describe('a secure front', () => {
   void it('changes nothing when one of the new entries is bad', async (t) => {
     const server = createServer((_request, response) => response.end('done'));
     const { port, front } = await serveBehindFront(t, server, 'bytes');
-    const fresh = selfSigned('fresh.test');
+    const fresh = await selfSigned('fresh.test');
     const bad = { host: 'bad.test', key: fresh.key, cert: identity.cert };
     assert.throws(() => front.update([{ host: 'fresh.test', ...fresh }, bad]), {
       code: 'ERR_TLS_KEY',

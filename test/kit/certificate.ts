@@ -1,0 +1,18 @@
+// Keys and self-signed certificates, made for each test run so that no private key lies in the repository.
+import { generate } from 'selfsigned';
+
+/** A key and its certificate as PEM text. */
+export interface SelfSigned {
+  key: string;
+  cert: string;
+}
+
+/** A certificate for these DNS names, good for a year. */
+export async function selfSigned(...names: [string, ...string[]]): Promise<SelfSigned> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: names[0] }], {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [{ name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }],
+  });
+  return { key, cert };
+}

@@ -1,0 +1,226 @@
+// A worker that dies takes along what it was serving, and nothing else.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { askSite, get, seenBy } from '../../kit/ask-site.js';
+import { isAlive } from '../../kit/processes.js';
+import { limitDescriptors } from '../../kit/limit-descriptors.js';
+import { Rig, siteFile } from '../../kit/rig.js';
+import type { SiteOptions } from '../../kit/rig.js';
+import { WireClient } from '../../kit/wire-client.js';
+import { MortalLoad } from './mortal-load.js';
+
+const MORTAL = new URL('./mortal.site.js', import.meta.url).pathname;
+/** Never given up, restarted at once. */
+const RESTART = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
+/** Its dead worker is not restarted within this test. */
+const NO_RESTART = { backoffMin: '600s', backoffMax: '600s' };
+
+function site(options: Partial<SiteOptions> = {}): SiteOptions {
+  return { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('echo'), restart: RESTART, ...options };
+}
+
+async function ready(rig: Rig, siteId: string, count: number): Promise<number[]> {
+  await rig.until(`${count} workers of ${siteId} are ready`, ({ sites }) => {
+    const workers = sites.find((other) => other.siteId === siteId)?.workers ?? [];
+    return workers.filter((worker) => worker.state === 'ready').length === count;
+  });
+  return (await rig.workers(siteId)).map(({ pid }) => pid);
+}
+
+/** Opens connections that each send one request. */
+async function ask(port: number, count: number): Promise<WireClient[]> {
+  const clients: WireClient[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const client = await WireClient.open(port);
+    client.send(`GET /${index} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n`);
+    clients.push(client);
+  }
+  return clients;
+}
+
+/** How often a worker is killed. */
+const KILLS = 15;
+
+for (const handoff of ['pipe', 'ipc']) {
+  for (const count of [5, 30]) {
+    test(`over ${handoff}, ${count} connections given to a stopped worker are served when it is killed`, async (t) => {
+      const rig = await Rig.start(t, {
+        conf: { handoff },
+        sites: [site({ cpuLen: 2, balance: 'round-robin' })],
+      });
+      const [victim = 0, other = 0] = await ready(rig, 'a', 2);
+      process.kill(victim, 'SIGSTOP');
+      const clients = await ask(await rig.port(), count);
+      const status = await rig.until('every connection is with a worker', ({ counts, sites }) => {
+        const stuck = sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
+        return counts.accepted === count && counts.handedOff + stuck === count;
+      });
+      const stuck = status.sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
+      assert.ok(stuck >= 2, 'the stopped worker was given connections');
+      process.kill(victim, 'SIGKILL');
+      const pids = new Set<number>();
+      for (const client of clients) {
+        pids.add(seenBy(await client.answer()).pid);
+        client.close();
+      }
+      t.diagnostic(`${stuck} of ${count} were with the stopped worker`);
+      assert.ok(!pids.has(victim));
+      assert.ok(pids.has(other));
+      assert.equal((await rig.status()).counts.handedOffAgain, stuck);
+    });
+  }
+}
+
+test('connections of a site whose only worker dies wait for the next one', async (t) => {
+  const restart = { ...RESTART, backoffMin: '700ms', backoffMax: '700ms' };
+  const rig = await Rig.start(t, { sites: [site({ cpuLen: 1, restart })] });
+  const [victim = 0] = await ready(rig, 'a', 1);
+  const port = await rig.port();
+  process.kill(victim, 'SIGSTOP');
+  const before = await ask(port, 15);
+  await rig.until('the worker has them', ({ sites }) => sites[0]?.workers[0]?.connections === 15);
+  process.kill(victim, 'SIGKILL');
+  await rig.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.pid !== victim);
+  const after = await ask(port, 15);
+  for (const client of [...before, ...after]) {
+    assert.notEqual(seenBy(await client.answer()).pid, victim);
+    client.close();
+  }
+  const { counts, sites } = await rig.status();
+  assert.deepEqual(counts.refused, {});
+  assert.equal(sites[0]?.parked, 0);
+});
+
+test('more connections than may wait are told to come back, those that wait too long as well', async (t) => {
+  const rig = await Rig.start(t, {
+    sites: [
+      site({ cpuLen: 1, restart: NO_RESTART, parkMaxCount: 5, parkTimeout: '1500ms' }),
+      site({ siteId: 'b', hosts: ['b.test'], cpuLen: 1 }),
+    ],
+  });
+  const [victim = 0] = await ready(rig, 'a', 1);
+  const port = await rig.port();
+  process.kill(victim, 'SIGKILL');
+  await rig.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.state === 'backoff');
+  const waiting = await ask(port, 5);
+  await rig.until('five wait', ({ sites }) => sites[0]?.parked === 5);
+  const startedMs = performance.now();
+  for (const surplus of await ask(port, 7)) {
+    const { status, headers } = await surplus.answer();
+    assert.equal(status, 503);
+    assert.match(headers['retry-after'] ?? '', /^\d+$/);
+    await surplus.rest();
+    surplus.close();
+  }
+  assert.equal((await rig.site('a')).parked, 5);
+  assert.equal((await askSite(port, 'b.test')).siteId, 'b');
+  for (const client of waiting) {
+    const { status, headers } = await client.answer();
+    assert.equal(status, 503);
+    assert.match(headers['retry-after'] ?? '', /^\d+$/);
+    await client.rest();
+    client.close();
+  }
+  t.diagnostic(`the last that waited was answered after ${Math.round(performance.now() - startedMs)} ms`);
+  assert.deepEqual((await rig.status()).counts.refused, { 503: 12 });
+  assert.equal((await rig.site('a')).parked, 0);
+});
+
+for (const handoff of ['pipe', 'ipc'])
+  test(`over ${handoff}, connections that a worker has no descriptor for go to another worker`, async (t) => {
+    const rig = await Rig.start(t, { conf: { handoff }, sites: [site({ cpuLen: 2 })] });
+    const [poor = 0, rich = 0] = await ready(rig, 'a', 2);
+    const port = await rig.port();
+    await limitDescriptors(poor, 3);
+    for (let round = 0; round < 5; round += 1) {
+      const clients = await ask(port, 20);
+      for (const client of clients) {
+        assert.equal(seenBy(await client.answer()).pid, rich);
+        client.close();
+      }
+    }
+    const { counts } = await rig.status();
+    t.diagnostic(`given again ${counts.handedOffAgain} times`);
+    assert.deepEqual(counts.refused, {});
+    assert.ok(isAlive(poor));
+    assert.equal(counts.violations, 0);
+  });
+
+for (const handoff of ['pipe', 'ipc'])
+  test(`over ${handoff}, connections that no worker has a descriptor for are told to come back, until one has`, async (t) => {
+    const rig = await Rig.start(t, { conf: { handoff }, sites: [site({ cpuLen: 1, parkTimeout: '1s' })] });
+    const [pid = 0] = await ready(rig, 'a', 1);
+    const port = await rig.port();
+    await limitDescriptors(pid, 3);
+    for (const client of await ask(port, 10)) {
+      assert.equal((await client.answer()).status, 503);
+      client.close();
+    }
+    const late = await ask(port, 10);
+    await limitDescriptors(pid, 1024);
+    for (const client of late) {
+      assert.equal(seenBy(await client.answer()).pid, pid);
+      client.close();
+    }
+    assert.equal((await askSite(port, 'a.test')).pid, pid);
+  });
+
+test('a request that kills the worker which reads it kills one worker', async (t) => {
+  const rig = await Rig.start(t, { sites: [site({ cpuLen: 2, workerFile: MORTAL })] });
+  const pids = await ready(rig, 'a', 2);
+  const port = await rig.port();
+  await assert.rejects(get(port, 'a.test', '/poison'), { code: 'closed' });
+  const { sites, counts } = await rig.until(
+    'its worker is gone',
+    ({ sites: [first] }) => first?.workers.some((worker) => worker.restarts > 0) === true,
+  );
+  assert.equal(counts.handedOffAgain, 0);
+  assert.equal(sites[0]?.workers.filter(({ pid }) => pid !== undefined && pids.includes(pid)).length, 1);
+  assert.equal((await get(port, 'a.test')).status, 200);
+});
+
+test('with a worker killed again and again only its own requests fail', async (t) => {
+  const rig = await Rig.start(t, {
+    sites: [
+      site({ cpuLen: 2, workerFile: MORTAL }),
+      site({ siteId: 'b', hosts: ['b.test'], cpuLen: 1, workerFile: MORTAL }),
+    ],
+  });
+  await ready(rig, 'a', 2);
+  const port = await rig.port();
+  const loadA = new MortalLoad(port, 'a.test', 'a', 10);
+  const loadB = new MortalLoad(port, 'b.test', 'b', 4);
+  const killed = new Map<number, number>();
+  // Kills are counted, not timed: a slow machine makes the test longer, not another one.
+  while (killed.size < KILLS) {
+    await delay(500);
+    const [victim] = await rig.workers('a');
+    if (victim === undefined) continue;
+    process.kill(victim.pid, 'SIGKILL');
+    killed.set(victim.pid, performance.now());
+  }
+  await Promise.all([loadA.stop(), loadB.stop()]);
+  const failed = loadA.failed;
+  const silent = failed.filter(({ pid }) => pid === undefined);
+  t.diagnostic(
+    `${killed.size} kills; a: ${loadA.attempts.length} requests, ${failed.length} failed, ` +
+      `${silent.length} of them before the site answered; b: ${loadB.attempts.length}, ${loadB.failed.length} failed`,
+  );
+  assert.deepEqual(loadB.failed, []);
+  for (const attempt of failed) {
+    assert.ok(
+      attempt.outcome === 'closed' || attempt.outcome === 'ECONNRESET',
+      `it failed by ${attempt.outcome}`,
+    );
+    // Killed together with the process that had it; one that had not answered yet was in flight at a kill.
+    const killedMs =
+      attempt.pid === undefined ? [...killed.values()] : [killed.get(attempt.pid) ?? Number.NaN];
+    assert.ok(
+      killedMs.some((ms) => attempt.startedMs <= ms && ms <= attempt.endedMs),
+      `a request of process ${attempt.pid} failed that no kill explains`,
+    );
+  }
+  assert.equal(killed.size, KILLS);
+  assert.ok(loadA.attempts.length > failed.length, 'the site went on serving');
+});

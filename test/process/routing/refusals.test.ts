@@ -1,0 +1,154 @@
+// What cannot be routed is answered with a status and closed; nothing of it lasts, and nobody else notices.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { askSite, get, seenBy } from '../../kit/ask-site.js';
+import { inParallel } from '../../kit/in-parallel.js';
+import { descriptorCount } from '../../kit/processes.js';
+import { Rig, siteFile } from '../../kit/rig.js';
+import { until } from '../../kit/until.js';
+import { WireClient } from '../../kit/wire-client.js';
+import { badHeads, padded } from './bad-heads.js';
+
+const HEAD_MAX_BYTES = 2048;
+const LIMITS = { headTimeout: '300ms', headMaxSize: HEAD_MAX_BYTES };
+const SITE = { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('echo'), cpuLen: 1 };
+
+test('each bad head is answered with its status and closed, whole or byte by byte, and the next request works', async (t) => {
+  const rig = await Rig.start(t, { conf: { limits: { ...LIMITS, headTimeout: '20s' } }, sites: [SITE] });
+  const port = await rig.port();
+  assert.equal((await askSite(port, 'a.test')).siteId, 'a');
+  const before = descriptorCount(rig.pid);
+  const refused: Record<string, number> = {};
+  let count = 0;
+  for (const [status, heads] of Object.entries(badHeads(HEAD_MAX_BYTES))) {
+    for (const { what, bytes } of heads) {
+      for (const piece of bytes.length < 200 ? [bytes.length, 1] : [bytes.length]) {
+        const client = await WireClient.open(port);
+        for (let from = 0; from < bytes.length; from += piece) {
+          client.send(bytes.slice(from, from + piece));
+          if (piece === 1) await new Promise(setImmediate);
+        }
+        const answer = await client.answer();
+        assert.equal(answer.status, Number(status), what);
+        assert.equal(answer.headers['connection'], 'close');
+        assert.equal((await client.rest()).length, 0, `${what}: nothing follows`);
+        client.close();
+        assert.equal(seenBy(await get(port, 'a.test')).siteId, 'a', `after ${what}`);
+        refused[status] = (refused[status] ?? 0) + 1;
+        count += 1;
+      }
+    }
+  }
+  t.diagnostic(`${count} refused: ${JSON.stringify(refused)}`);
+  assert.deepEqual((await rig.status()).counts.refused, refused);
+  await until('their descriptors are closed', () => {
+    const value = descriptorCount(rig.pid);
+    return { done: value <= before, value };
+  });
+});
+
+test('heads at the edge of what is allowed are served', async (t) => {
+  const rig = await Rig.start(t, { conf: { limits: LIMITS }, sites: [SITE] });
+  const port = await rig.port();
+  const good: Record<string, string> = {
+    'a head of exactly the limit': padded(HEAD_MAX_BYTES),
+    'absolute-form': 'GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
+    'absolute-form with the default port':
+      'GET http://a.test:80/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
+    'HTTP/1.0 with a host': 'GET / HTTP/1.0\r\nHost: a.test\r\n\r\n',
+    'another case and a port': 'GET / HTTP/1.1\r\nhOST: A.Test:8080\r\nConnection: close\r\n\r\n',
+    'a trailing dot': 'GET / HTTP/1.1\r\nHost: a.test.\r\nConnection: close\r\n\r\n',
+    'an empty line in front': '\r\nGET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
+  };
+  for (const [what, bytes] of Object.entries(good)) {
+    const client = await WireClient.open(port);
+    client.send(bytes);
+    assert.equal(seenBy(await client.answer()).siteId, 'a', what);
+    client.close();
+  }
+  assert.deepEqual((await rig.status()).counts.refused, {});
+});
+
+test('a thousand slow heads and silent connections are ended in time and a good client does not notice', async (t) => {
+  const rig = await Rig.start(t, { conf: { limits: { ...LIMITS, headTimeout: '1s' } }, sites: [SITE] });
+  const port = await rig.port();
+  await askSite(port, 'a.test');
+  const before = descriptorCount(rig.pid);
+  const slow = { head: 0, silent: 0, vanished: 0 };
+  const kinds = Array.from(
+    { length: 1000 },
+    (_, at) => (['head', 'silent', 'vanished', 'head'] as const)[at % 4] ?? 'head',
+  );
+  let busy = true;
+  const good = { served: 0, late: 0 };
+  const goodClients = Promise.all(
+    [1, 2].map(async () => {
+      while (busy) good[await promptRequest(port)] += 1;
+    }),
+  );
+  await inParallel(kinds, 500, async (kind) => {
+    const client = await WireClient.open(port);
+    let drip: NodeJS.Timeout | undefined;
+    if (kind !== 'silent') client.send('GET / HTTP/1.1\r\nHost: a.test\r\nX-Slow: ');
+    if (kind === 'head') drip = setInterval(() => client.send('x'), 50);
+    if (kind === 'vanished') {
+      await delay(20);
+      client.reset();
+    } else {
+      assert.equal((await client.answer()).status, 408);
+      clearInterval(drip);
+      client.close();
+    }
+    slow[kind] += 1;
+  });
+  busy = false;
+  await goodClients;
+  const { counts } = await rig.status();
+  t.diagnostic(`${JSON.stringify({ ...slow, ...good })}; refused ${JSON.stringify(counts.refused)}`);
+  const { 400: vanished = 0, 408: timedOut = 0, ...others } = counts.refused;
+  assert.ok(timedOut >= slow.head + slow.silent);
+  assert.equal(timedOut + vanished, 1000 + good.late);
+  assert.deepEqual(others, {});
+  assert.ok(good.served > 20);
+  await until('their descriptors are closed', () => {
+    const value = descriptorCount(rig.pid);
+    return { done: value <= before, value };
+  });
+});
+
+/** A request that must be served, unless this process itself took too long to send it. */
+async function promptRequest(port: number): Promise<'served' | 'late'> {
+  const startedMs = performance.now();
+  const client = await WireClient.open(port);
+  client.send('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+  const sentMs = performance.now() - startedMs;
+  const answer = await client.answer();
+  client.close();
+  if (answer.status === 408 && sentMs > 500) return 'late';
+  assert.equal(seenBy(answer).siteId, 'a');
+  return 'served';
+}
+
+test('with too many unfinished heads the oldest make room', async (t) => {
+  const conf = { limits: { headTimeout: '60s', peekMaxCount: 50 } };
+  const rig = await Rig.start(t, { conf, sites: [SITE] });
+  const port = await rig.port();
+  const clients: WireClient[] = [];
+  for (let index = 0; index < 120; index += 1) {
+    const client = await WireClient.open(port);
+    client.send('GET / HT');
+    clients.push(client);
+  }
+  assert.equal((await askSite(port, 'a.test')).siteId, 'a');
+  await rig.until('the oldest are gone', ({ counts }) => (counts.refused['408'] ?? 0) >= 70);
+  for (const client of clients.slice(0, 70)) {
+    assert.equal((await client.answer()).status, 408);
+    client.close();
+  }
+  for (const client of clients.slice(-20)) {
+    client.send('TP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+    assert.equal(seenBy(await client.answer()).siteId, 'a');
+  }
+  for (const client of clients) client.close();
+});

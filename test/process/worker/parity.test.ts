@@ -1,0 +1,68 @@
+// A site behind a master sees its connections as if it had accepted them itself.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { askSite } from '../../kit/ask-site.js';
+import { Rig, siteFile } from '../../kit/rig.js';
+import { WireClient } from '../../kit/wire-client.js';
+
+const WORKER_FILE = new URL('./parity.site.js', import.meta.url).pathname;
+const REQUEST = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+
+test('a request reaches the site of its host, and the site sees the address of the client', async (t) => {
+  const rig = await Rig.start(t, {
+    sites: [
+      { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('echo'), cpuLen: 1 },
+      { siteId: 'b', hosts: ['*.b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
+    ],
+  });
+  const port = await rig.port();
+  const seen = await askSite(port, 'a.test');
+  assert.equal(seen.siteId, 'a');
+  assert.equal(seen.remoteAddress, '127.0.0.1');
+  assert.equal(seen.localPort, port);
+  assert.equal((await askSite(port, 'x.b.test')).siteId, 'b');
+});
+
+test("the server's own settings hold for connections that the master accepted", async (t) => {
+  const rig = await Rig.start(t, {
+    sites: [{ siteId: 'a', hosts: ['a.test'], workerFile: WORKER_FILE, cpuLen: 1 }],
+  });
+  const port = await rig.port();
+  const client = await WireClient.open(port);
+  const other = await WireClient.open(port);
+  client.send(REQUEST);
+  const first = await client.answer();
+  assert.match(first.body.toString(), /^1 at \{"address":"127\.0\.0\.1",.*"family":"IPv4"/);
+  assert.equal(first.headers['connection'], 'keep-alive');
+  other.send(REQUEST);
+  assert.match((await other.answer()).body.toString(), /^2 at /);
+  // keepAliveTimeout: nothing but the server ends this connection.
+  assert.equal((await other.rest()).length, 0);
+  client.close();
+  other.close();
+
+  const often = await WireClient.open(port);
+  often.send(REQUEST.repeat(3));
+  const connection: (string | undefined)[] = [];
+  for (let index = 0; index < 3; index += 1) connection.push((await often.answer()).headers['connection']);
+  assert.deepEqual(connection, ['keep-alive', 'keep-alive', 'close']);
+  assert.equal((await often.rest()).length, 0);
+  often.close();
+});
+
+test('a server that its site closes answers what it has and takes nothing more', async (t) => {
+  const rig = await Rig.start(t, {
+    sites: [{ siteId: 'a', hosts: ['a.test'], workerFile: WORKER_FILE, cpuLen: 1 }],
+  });
+  const port = await rig.port();
+  const client = await WireClient.open(port);
+  client.send('GET /close HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  assert.equal((await client.answer()).body.toString(), 'closing');
+  client.close();
+  const late = await WireClient.open(port);
+  late.send(REQUEST);
+  await assert.rejects(late.answer(), (error: Error & { code?: string }) =>
+    ['closed', 'ECONNRESET'].includes(error.code ?? ''),
+  );
+  late.close();
+});
