@@ -49,7 +49,7 @@ test('each bad head is answered with its status and closed, whole or byte by byt
 });
 
 test('heads at the edge of what is allowed are served', async (t) => {
-  const rig = await Rig.start(t, { conf: { limits: LIMITS }, sites: [SITE] });
+  const rig = await Rig.start(t, { conf: { limits: { ...LIMITS, headTimeout: '20s' } }, sites: [SITE] });
   const port = await rig.port();
   const good: Record<string, string> = {
     'a head of exactly the limit': padded(HEAD_MAX_BYTES),
@@ -129,6 +129,21 @@ async function promptRequest(port: number): Promise<'served' | 'late'> {
   assert.equal(seenBy(answer).siteId, 'a');
   return 'served';
 }
+
+test('a head that came while the master was kept from running is not late', async (t) => {
+  const rig = await Rig.start(t, { conf: { limits: { ...LIMITS, headTimeout: '3s' } }, sites: [SITE] });
+  const port = await rig.port();
+  const clients = await Promise.all(Array.from({ length: 20 }, () => WireClient.open(port)));
+  const blocked = rig.ask('block', 4000);
+  await delay(100);
+  for (const client of clients) client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await blocked;
+  const statuses = new Set(
+    (await Promise.all(clients.map((client) => client.answer()))).map(({ status }) => status),
+  );
+  for (const client of clients) client.close();
+  assert.deepEqual([...statuses], [200]);
+});
 
 test('with too many unfinished heads the oldest make room', async (t) => {
   const conf = { limits: { headTimeout: '60s', peekMaxCount: 50 } };
