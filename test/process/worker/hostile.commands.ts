@@ -1,10 +1,20 @@
 // What the master process of the hostile tests can be asked: whether its objects are clean, and to call a worker.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import master from '@vhostd/master';
 import type { RigCommands } from '../../kit/rig-messages.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 master.onWorkerCall('echo', (params) => String(params).length);
 
 export const commands: RigCommands = {
+  liveBytes: () => {
+    collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  },
   polluted: () => Reflect.get({}, 'polluted') !== undefined || Reflect.get({}, 'cpuLen') !== undefined,
   /** Many large calls at once; how each ended, by code. */
   callOften: async (params) => {

@@ -19,8 +19,8 @@ const ATTACKS: Record<string, () => unknown> = {
   'a forged queryServer, doubled': () => forgeQuery(2),
   'a forged handle': () => writeAll(CHANNEL, line({ cmd: 'NODE_HANDLE', type: 'net.Server', msg: {} })),
   'an acknowledgement of nothing': () => writeAll(CHANNEL, line({ cmd: 'NODE_HANDLE_ACK' })),
-  '100 MB on the channel': () => writeAll(CHANNEL, `"${'x'.repeat(100 << 20)}"\n`),
-  '100 MB on the pipe': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.alloc(100 << 20, 0x20))),
+  '300 MB on the channel': () => writeAll(CHANNEL, `"${'x'.repeat(300 << 20)}"\n`),
+  '300 MB on the pipe': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.alloc(300 << 20, 0x20))),
   'a frame that only a master sends': () => writeAll(PIPE, frame(1, Buffer.alloc(20))),
   'a frame of no kind': () => writeAll(PIPE, frame(77, Buffer.alloc(20))),
   'a message that is none': () => message('[1,2'),
@@ -124,7 +124,7 @@ async function pushUpdates(count: number): Promise<number> {
 async function pushCalls(count: number): Promise<Record<string, number>> {
   const outcomes: Record<string, number> = {};
   const calls: Promise<void>[] = [];
-  const text = 'z'.repeat(4000);
+  const text = 'z'.repeat(12_000);
   for (let at = 0; at < count; at += 1) {
     const call = worker.callMaster('echo', text, { timeoutMs: 60_000 }).then(
       () => 'ok',

@@ -11,8 +11,8 @@ import type { SiteOptions } from '../../kit/rig.js';
 
 const STOPPED_MS = 10_000;
 const CALLS = 40_000;
-/** Unbounded, the calls of one test would take 160 MB, those of the other 800 MB, and a copy of each. */
-const MEMORY_LIMIT_MB = 120;
+/** Unbounded, the calls of one test would take 480 MB, those of the other 800 MB, and a copy of each. */
+const MEMORY_LIMIT_MB = 240;
 
 function sites(handoff: string): SiteOptions[] {
   return [
