@@ -152,7 +152,8 @@ export class Master extends EventEmitter<MasterEvents> {
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
     const added = this.#sites.load(conf);
-    if (added !== undefined && this.#running !== undefined) void this.#startSite(added);
+    if (added === undefined || this.#running === undefined || this.#stopping !== undefined) return;
+    void this.#startSite(added);
   }
 
   /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
@@ -168,7 +169,7 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /**
    * Replaces the workers of one site, or of all, by new ones of the code that is on disk now, without losing a
-   * connection. While a site boots it joins that boot.
+   * connection. What is at work on a site, its first boot included, is followed by one reload.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
@@ -179,17 +180,19 @@ export class Master extends EventEmitter<MasterEvents> {
       );
     }
     await this.#choosing;
+    this.#refuseWhenStopping();
     const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
-    return { sites: await Promise.all(sites.map((site) => site.reload())) };
+    return { sites: await Promise.all(sites.map((site) => this.#reloadSite(site))) };
   }
 
   /**
    * {@link reLoadSite} with the conf as it is now at its source: new sites start, sites that are gone stop.
-   * @throws {VhostError} ERR_CONF_*: nothing has changed. ERR_SITE_UNKNOWN.
+   * @throws {VhostError} ERR_CONF_*: nothing has changed. ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
     const conf = await this.#confSource();
+    this.#refuseWhenStopping();
     const known = this.#sites.list();
     const named = new Map(conf.sites.map((site) => [site.siteId, site]));
     if (siteId !== undefined) {
@@ -206,13 +209,13 @@ export class Master extends EventEmitter<MasterEvents> {
       return { siteId: site.siteId, generation: site.generation, ok: failure === undefined, ...failure };
     });
     for (const site of known) if (!named.has(site.siteId)) void this.#removeSite(site);
-    return { sites: await Promise.all([...kept.map((site) => site.reload()), ...started]) };
+    return { sites: await Promise.all([...kept.map((site) => this.#reloadSite(site)), ...started]) };
   }
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
     this.#stopping ??= this.#stop(now);
-    if (now) for (const site of this.#sites.list()) void site.stop(true);
+    if (now) for (const site of this.#sites.all()) void site.stop(true);
     return this.#stopping;
   }
 
@@ -221,7 +224,7 @@ export class Master extends EventEmitter<MasterEvents> {
     return {
       pid: process.pid,
       listeners: this.#registry.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.list().map((site) => site.status(hostsOf(site.conf))),
+      sites: this.#sites.all().map((site) => site.status(hostsOf(site.conf))),
       handoff: this.#handoff,
       counts: this.#reception.counts,
     };
@@ -294,7 +297,7 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #stop(now: boolean): Promise<void> {
-    const sites = this.#sites.list();
+    const sites = this.#sites.all();
     await Promise.all(sites.map((site) => this.#router.remove(site)));
     this.#reception.close();
     await Promise.all(sites.map((site) => site.stop(now)));
@@ -302,7 +305,21 @@ export class Master extends EventEmitter<MasterEvents> {
     process.exit();
   }
 
+  async #reloadSite(site: Site): Promise<ReloadResult['sites'][number]> {
+    const outcome = await site.reload();
+    if (outcome.ok) this.#log.info({ event: 'site.reloaded', ...outcome });
+    else this.#log.error({ event: 'site.reload.failed', ...outcome });
+    return outcome;
+  }
+
+  #refuseWhenStopping(): void {
+    if (this.#stopping === undefined) return;
+    throw new VhostError('ERR_MASTER_NOT_RUNNING', 'the master is being stopped: there is nothing to reload');
+  }
+
+  /** Another site of its id may be loaded at once, while its workers still drain. */
   async #removeSite(site: Site): Promise<void> {
+    this.#sites.detach(site);
     await this.#router.remove(site);
     await site.stop(false);
     await this.#sites.remove(site);

@@ -57,15 +57,25 @@ export class Router<T extends RoutedSite> {
   }
 
   /**
-   * Checks that a conf can be had at this moment, opening its listeners for a try.
+   * Checks that a conf can be had at this moment, opening its listeners for a try. `next` is asked for it when it is
+   * this check's turn: without one there is nothing to check and it resolves with false. `onChecked` runs within
+   * that turn.
    * @throws {VhostError} as {@link change}.
    */
-  async check(site: T, conf: ListenConf): Promise<void> {
-    await this.exclusively(async () => {
+  check<C extends ListenConf>(
+    site: T,
+    next: () => C | undefined,
+    onChecked: (conf: C) => void,
+  ): Promise<boolean> {
+    return this.exclusively(async () => {
+      const conf = next();
+      if (conf === undefined) return false;
       const { addresses, places } = placesOf(conf);
       tableOf(this.#table.replaceTarget(site, places));
       await this.#listeners.open(addresses);
       this.#closeUnused();
+      onChecked(conf);
+      return true;
     });
   }
 

@@ -5,6 +5,7 @@ export class FirstBoot {
   /** Resolves with nothing once the site is published, or with why it is not. */
   readonly outcome: Promise<WireError | undefined>;
   #settle: (error: WireError | undefined) => void = nothing;
+  #settled = false;
 
   constructor() {
     this.outcome = new Promise((resolve) => {
@@ -12,8 +13,14 @@ export class FirstBoot {
     });
   }
 
+  /** Whether it is still at work. */
+  get open(): boolean {
+    return !this.#settled;
+  }
+
   /** The first word counts. */
   settle(error: WireError | undefined): void {
+    this.#settled = true;
     this.#settle(error);
   }
 }

@@ -1,12 +1,17 @@
 // The workers that run one state of a site's code and conf.
 import type { ChildReason } from '@vhostd/supervisor';
+import { toWireError, VhostError } from '@vhostd/protocol';
 import type { WireError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
 import { Slot } from './slot.js';
 import type { SlotHost } from './slot.js';
+import { WorkerFiles } from './worker-files.js';
 
 /** What a generation needs of its site; it answers for `conf`, `generation` and the end of its own boot. */
-export type GenerationHost = Omit<SlotHost, 'conf' | 'generation' | 'onErrored' | 'onExit' | 'onReady'> & {
+export type GenerationHost = Omit<
+  SlotHost,
+  'conf' | 'files' | 'generation' | 'onErrored' | 'onExit' | 'onReady'
+> & {
   onReady(generation: Generation, slot: Slot): void;
   onExit(generation: Generation, slot: Slot, reason: ChildReason): void;
   onErrored(generation: Generation, slot: Slot, reason: ChildReason): void;
@@ -18,17 +23,23 @@ export class Generation {
   readonly slots: Slot[] = [];
   /** What its workers asked for before it was published; in force once it is. */
   staged: SiteConf | undefined;
+  /** What its workers ask for changes the conf in force: theirs is. */
+  inForce = false;
   readonly #host: GenerationHost;
+  readonly #files: WorkerFiles;
 
   constructor(number: number, conf: SiteConf, host: GenerationHost) {
     this.number = number;
     this.conf = conf;
     this.#host = host;
+    this.#files = new WorkerFiles(conf);
   }
 
-  /** Starts slots until there are `count`. */
+  /** Starts those of the first `count` slots that are not there. */
   grow(count: number): void {
-    for (let index = this.slots.length; index < count; index += 1) this.startSlot(index);
+    for (let index = 0; index < count; index += 1) {
+      if (!this.slots.some(({ slot }) => slot === index)) this.startSlot(index);
+    }
   }
 
   /** Starts the slot of an index that is not there yet. */
@@ -38,6 +49,7 @@ export class Generation {
       ...host,
       conf: this.conf,
       generation: this.number,
+      files: this.#files,
       onReady: (ready) => host.onReady(this, ready),
       onExit: (ended, reason) => host.onExit(this, ended, reason),
       onErrored: (errored, reason) => host.onErrored(this, errored, reason),
@@ -47,9 +59,11 @@ export class Generation {
     return slot;
   }
 
-  /** Takes out slots from the end until there are `count`; returns those taken out, which still run. */
+  /** Takes out all but the first `count` slots; returns those taken out, which still run. */
   shrink(count: number): Slot[] {
-    return this.slots.splice(count);
+    const surplus = this.slots.filter(({ slot }) => slot >= count);
+    for (const slot of surplus) this.remove(slot);
+    return surplus;
   }
 
   /** Takes out a slot, which still runs. */
@@ -63,6 +77,7 @@ export class Generation {
 export function failureOf(slot: Slot, reason: ChildReason): WireError {
   const { failure } = slot;
   if (failure !== undefined) return failure;
+  if (reason.error instanceof VhostError) return toWireError(reason.error);
   const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
   return { code, message: `worker ${slot.workerId} ${reason.message}` };
 }

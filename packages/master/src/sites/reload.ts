@@ -1,5 +1,6 @@
 // One reload: the next generation boots slot by slot; each new worker is published before the old one of its slot
-// is withdrawn. If one fails, the next generation is discarded and what is left of the old one serves on.
+// is withdrawn, and the last old one stays until all new ones are there. If one fails, the next generation is
+// discarded and the old one serves on.
 import { toWireError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import type { Generation } from './generation.js';
@@ -32,10 +33,9 @@ export class Reload {
   readonly #retired = new Set<Slot>();
   #committed = false;
   #waiting: { slot: Slot; resolve: (error: WireError | undefined) => void } | undefined;
-  #settling: { slot: Slot; resolve: (error: WireError | undefined) => void } | undefined;
+  #settling: ((error: WireError | undefined) => void) | undefined;
   #failure: WireError | undefined;
-  #following: Promise<ReloadOutcome> | undefined;
-  #done: Promise<WireError | undefined> = Promise.resolve(undefined);
+  #done: Promise<WireError | undefined> | undefined;
 
   /** `settleMs`: how long the first new worker must live after it is ready before it is published. Default 1000. */
   constructor(
@@ -50,26 +50,15 @@ export class Reload {
     this.#host = host;
   }
 
-  /** Whether the next generation's conf is in force. */
-  get published(): boolean {
-    return this.#committed;
-  }
-
   /** The slots that may be given connections: those of the old generation, and new ones as they are published. */
   serving(): Slot[] {
     return [...this.previous.slots.filter((slot) => !this.#retired.has(slot)), ...this.#published];
   }
 
-  /** Resolves with why the next generation was discarded, or with nothing. */
+  /** Runs it, once. Resolves with why the next generation was discarded, or with nothing. */
   run(): Promise<WireError | undefined> {
-    this.#done = this.#replace();
+    this.#done ??= this.#replace();
     return this.#done;
-  }
-
-  /** One more reload behind this one: the same for all that ask. */
-  followedBy(start: () => Promise<ReloadOutcome>): Promise<ReloadOutcome> {
-    this.#following ??= this.#done.then(start);
-    return this.#following;
   }
 
   /** Ends it as if the next generation had failed. */
@@ -85,9 +74,8 @@ export class Reload {
   }
 
   /** A worker of the next generation ended. While the reload lasts that fails it: nothing is restarted. */
-  onExit(slot: Slot, error: WireError): void {
-    if (this.#waiting?.slot === slot || this.#settling?.slot === slot || this.#published.has(slot))
-      this.#fail(error);
+  onExit(error: WireError): void {
+    this.#fail(error);
   }
 
   async #replace(): Promise<WireError | undefined> {
@@ -119,7 +107,7 @@ export class Reload {
     });
     if (failed !== undefined) return failed;
     // The first worker must outlive its first moments before anything changes for it.
-    const died = index === 0 ? await this.#settle(slot) : undefined;
+    const died = index === 0 ? await this.#settle() : undefined;
     if (died !== undefined) return died;
     if (index === 0) {
       try {
@@ -132,26 +120,23 @@ export class Reload {
     if (this.#failure !== undefined) return this.#failure;
     this.#published.add(slot);
     this.#host.onSlotPublished();
-    const old = this.previous.slots.find((other) => other.slot === index);
-    if (old !== undefined) this.#retire(old);
+    const old = this.previous.slots.filter((other) => !this.#retired.has(other));
+    const replaced = old.find((other) => other.slot === index);
+    // Were the next generation discarded when no old worker is left, nobody would serve.
+    if (replaced !== undefined && old.length > 1) this.#retire(replaced);
     return undefined;
   }
 
-  #settle(slot: Slot): Promise<WireError | undefined> {
+  #settle(): Promise<WireError | undefined> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const end = (error: WireError | undefined): void => {
+        clearTimeout(timer);
         this.#settling = undefined;
-        resolve(undefined);
-      }, this.#settleMs);
-      this.#settling = {
-        slot,
-        resolve: (error) => {
-          clearTimeout(timer);
-          this.#settling = undefined;
-          resolve(error);
-        },
+        resolve(error);
       };
-      if (this.#failure !== undefined) this.#settling.resolve(this.#failure);
+      const timer = setTimeout(end, this.#settleMs, undefined);
+      this.#settling = end;
+      if (this.#failure !== undefined) end(this.#failure);
     });
   }
 
@@ -159,7 +144,7 @@ export class Reload {
     this.#failure ??= error;
     this.#waiting?.resolve(error);
     this.#waiting = undefined;
-    this.#settling?.resolve(error);
+    this.#settling?.(error);
   }
 
   #retire(slot: Slot): void {

@@ -18,7 +18,7 @@ export interface SiteHost {
   /** Everything about workers that does not concern the site's own state. */
   readonly workers: Omit<GenerationHost, SiteEvent>;
   /** Puts a generation's staged conf into force. */
-  commit(site: Site, conf: SiteConf): Promise<void>;
+  commit(site: Site, conf: () => SiteConf): Promise<void>;
   /** Ends a connection that nobody will serve. */
   giveUp(connection: Connection): void;
   /** A connection that a worker had been given goes to another one. */
@@ -45,7 +45,12 @@ export class Site {
   #lastNumber = 1;
   #started = false;
   #stopping = false;
+  /** Why the site is not up. */
   #failure: WireError | undefined;
+  /** Why the last reload failed. */
+  #discarded: WireError | undefined;
+  /** The one reload behind what is at work now. */
+  #following: Promise<ReloadOutcome> | undefined;
   #bootFailureCount = 0;
   #firstBoot: FirstBoot | undefined;
 
@@ -90,16 +95,17 @@ export class Site {
 
   /** Puts the site's conf into force and boots it; resolves with why it could not be published. */
   async bringUp(): Promise<WireError | undefined> {
+    let conf = this.#wanted;
     try {
-      await this.#host.commit(this, this.#wanted);
+      await this.#host.commit(this, () => (conf = this.#wanted));
     } catch (error) {
       this.#failure = toWireError(error);
       this.#host.onChange(this);
       return this.#failure;
     }
     this.#failure = undefined;
-    if (!this.#started && this.#current.conf !== this.#wanted)
-      this.#current = this.#newGeneration(1, this.#wanted);
+    if (this.#stopping) return STOPPED;
+    if (!this.#started && this.#current.conf !== conf) this.#current = this.#newGeneration(1, conf);
     return await this.#start();
   }
 
@@ -115,22 +121,26 @@ export class Site {
   }
 
   /**
-   * Replaces the workers by new ones of the code that is on disk now. While the first generation boots it joins
-   * that; while another reload runs, one more follows it, however often it is asked for.
+   * Replaces the workers by new ones of the code that is on disk now. One that is asked for before the first worker
+   * is spawned is the first boot; while that, or another reload, is at work, one more follows it, however often it
+   * is asked for.
    */
   async reload(): Promise<ReloadOutcome> {
-    if (this.#stopping) return this.#outcome({ code: 'ERR_SITE_STOPPED', message: 'the site is stopped' });
+    if (this.#stopping) return this.#outcome(STOPPED);
     if (!this.#started) return this.#outcome(await this.bringUp());
-    if (!this.#firstReady() && this.#failure === undefined && this.#conf.cpuLen !== 0) {
-      return this.#outcome(await this.#start());
-    }
-    if (this.#reload !== undefined) return await this.#reload.followedBy(() => this.#startReload());
-    return await this.#startReload();
+    const atWork = this.#firstBoot?.open === true ? this.#firstBoot.outcome : this.#reload?.run();
+    if (atWork === undefined) return await this.#startReload();
+    this.#following ??= atWork.then(() => {
+      this.#following = undefined;
+      return this.reload();
+    });
+    return await this.#following;
   }
 
   /** Drains every worker. With `now` they are killed. */
   async stop(now: boolean): Promise<void> {
     this.#stopping = true;
+    this.#firstBoot?.settle(STOPPED);
     this.#reload?.cancel();
     this.#dispatch.giveUpAll();
     const slots = [...this.#current.slots, ...this.#draining, ...(this.#reload?.next.slots ?? [])];
@@ -144,15 +154,15 @@ export class Site {
   }
 
   status(hosts: string[]): SiteStatus {
-    const slots = [...this.#current.slots, ...(this.#reload?.next.slots ?? []), ...this.#draining];
+    const reason = this.#failure ?? this.#discarded;
     return {
       siteId: this.siteId,
       state: this.#state(),
       generation: this.#current.number,
       hosts,
-      workers: slots.map((slot) => slot.status()),
+      workers: this.slots().map((slot) => slot.status()),
       parked: this.#dispatch.parkedCount,
-      ...(this.#failure === undefined ? {} : { reason: this.#failure.message }),
+      ...(reason === undefined ? {} : { reason: reason.message }),
     };
   }
 
@@ -161,17 +171,16 @@ export class Site {
     return [...this.#current.slots, ...(this.#reload?.next.slots ?? []), ...this.#draining];
   }
 
-  /** Where an update goes that a worker of a generation sends which is not published yet; else `undefined`. */
-  staging(slot: Slot): { conf: SiteConf; set: (conf: SiteConf) => void } | undefined {
-    const reload = this.#reload;
-    if (reload === undefined || reload.published || !reload.next.slots.includes(slot)) return undefined;
-    const { next } = reload;
-    return {
-      conf: next.staged ?? next.conf,
-      set: (conf) => {
-        next.staged = conf;
-      },
-    };
+  /** The conf that comes into force together with the generation of this slot; `undefined` once it is. */
+  stagedConf(slot: Slot): SiteConf | undefined {
+    const next = this.#reload?.next;
+    if (next === undefined || next.inForce || !next.slots.includes(slot)) return undefined;
+    return next.staged ?? next.conf;
+  }
+
+  /** Changes {@link stagedConf}. */
+  stage(conf: SiteConf): void {
+    if (this.#reload !== undefined) this.#reload.next.staged = conf;
   }
 
   #newGeneration(number: number, conf: SiteConf): Generation {
@@ -214,7 +223,7 @@ export class Site {
   }
 
   #onExit(generation: Generation, slot: Slot, reason: ChildReason): void {
-    if (this.#reload?.next === generation) this.#reload.onExit(slot, failureOf(slot, reason));
+    if (this.#reload?.next === generation) this.#reload.onExit(failureOf(slot, reason));
     else if (generation === this.#current && !this.#stopping) {
       if (!this.#firstReady()) this.#onBootFailure(failureOf(slot, reason), reason.what === 'boot-limit');
     }
@@ -257,21 +266,28 @@ export class Site {
   #startReload(): Promise<ReloadOutcome> {
     const previous = this.#current;
     const next = this.#newGeneration((this.#lastNumber += 1), this.#wanted);
-    const before = this.#conf;
+    let before = this.#conf;
     const reload = new Reload(previous, next, {
       count: () =>
         workerCount(next.staged ?? { ...next.conf, cpuLen: next.conf.cpuLen ?? this.#conf.cpuLen }),
-      commit: async () => {
-        await this.#host.commit(this, next.staged ?? this.#carriedOver(next.conf));
-      },
-      rollBack: () => this.#host.commit(this, before).catch(() => undefined),
+      commit: () =>
+        this.#host.commit(this, () => {
+          before = this.#conf;
+          next.inForce = true;
+          return next.staged ?? this.#carriedOver(next.conf);
+        }),
+      rollBack: () => this.#host.commit(this, () => before).catch(() => undefined),
       retire: (slot) => this.#retire(slot),
       onSlotPublished: () => this.#dispatch.flush(),
       onEnd: (error) => {
         this.#reload = undefined;
-        this.#failure = error;
-        if (error === undefined) this.#current = next;
-        if (!this.#stopping && error === undefined) this.#scale();
+        this.#discarded = error;
+        if (error === undefined) {
+          this.#failure = undefined;
+          this.#current = next;
+        }
+        // What a discarded generation had replaced is started again.
+        if (!this.#stopping && this.#firstReady()) this.#scale();
         this.#dispatch.flush();
         this.#host.onChange(this);
       },
@@ -281,12 +297,12 @@ export class Site {
     return reload.run().then((error) => this.#outcome(error, next.number));
   }
 
-  /** What workers have changed lives on in a generation whose workers say nothing of their own. */
+  /** What workers have changed lives on in a generation whose workers and conf say nothing of their own. */
   #carriedOver(conf: SiteConf): SiteConf {
-    const { listen, defaultListen, cpuLen } = this.#conf;
-    return conf.listen.length > 0
-      ? conf
-      : { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
+    if (conf.listen.length > 0) return conf;
+    const { listen, defaultListen } = this.#conf;
+    const cpuLen = conf.cpuLen ?? this.#conf.cpuLen;
+    return { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
   }
 
   #outcome(error: WireError | undefined, number: number = this.#current.number): ReloadOutcome {
@@ -321,6 +337,8 @@ export class Site {
 function workerCount(conf: { cpuLen?: number | undefined }): number {
   return conf.cpuLen ?? availableParallelism();
 }
+
+const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };
 
 /** Failed starts in a row after which a site counts as failed for whoever waits for its first boot. */
 const BOOT_FAILURES_TOLD = 3;

@@ -15,6 +15,8 @@ interface Entry {
 
 export class Sites {
   readonly #entries = new Map<string, Entry>();
+  /** Those that are being removed. */
+  readonly #detached = new Set<Entry>();
   readonly #hostOf: (siteId: string) => SiteHost;
 
   constructor(hostOf: (siteId: string) => SiteHost) {
@@ -39,8 +41,14 @@ export class Sites {
     return undefined;
   }
 
+  /** Those that are to run. */
   list(): Site[] {
     return [...this.#entries.values()].map(({ site }) => site);
+  }
+
+  /** {@link list} and those that are being removed. */
+  all(): Site[] {
+    return [...this.#entries.values(), ...this.#detached].map(({ site }) => site);
   }
 
   /** @throws {VhostError} ERR_SITE_UNKNOWN. */
@@ -59,19 +67,29 @@ export class Sites {
 
   /** The running worker of this id, in whatever site. */
   findWorker(workerId: string): Slot | undefined {
-    for (const { site } of this.#entries.values()) {
+    for (const site of this.all()) {
       const found = site.slots().find((slot) => slot.workerId === workerId && slot.ready);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  /** Forgets a site that has been stopped, and closes its logs. */
-  async remove(site: Site): Promise<void> {
+  /** A site is about to be removed: its id is free for another one. */
+  detach(site: Site): void {
     const entry = this.#entries.get(site.siteId);
     if (entry?.site !== site) return;
     this.#entries.delete(site.siteId);
-    await entry.logs.close();
+    this.#detached.add(entry);
+  }
+
+  /** Forgets a site that has been stopped, and closes its logs. */
+  async remove(site: Site): Promise<void> {
+    this.detach(site);
+    for (const entry of this.#detached) {
+      if (entry.site !== site) continue;
+      this.#detached.delete(entry);
+      await entry.logs.close();
+    }
   }
 }
 

@@ -5,12 +5,15 @@ import type { ChildReason } from '@vhostd/supervisor';
 import type { RequestContext, WireError, WorkerState, WorkerStatus, WorkerToMaster } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
 
 /** What a slot needs and tells. */
 export interface SlotHost {
   readonly conf: SiteConf;
   readonly generation: number;
+  /** What the workers of the generation run. */
+  readonly files: WorkerFiles;
   /** Forks a process for a slot. */
   fork(slot: Slot, events: WorkerEvents): WorkerProcess;
   onReady(slot: Slot): void;
@@ -78,6 +81,10 @@ export class Slot implements Taker {
     return this.#host.generation;
   }
 
+  get files(): WorkerFiles {
+    return this.#host.files;
+  }
+
   get worker(): WorkerProcess | undefined {
     return this.#worker;
   }
@@ -103,6 +110,11 @@ export class Slot implements Taker {
   /** Has no process and gets none. */
   get resting(): boolean {
     return ['idle', 'exited', 'errored'].includes(this.#child.state);
+  }
+
+  /** Whether it has been told to end. */
+  get leaving(): boolean {
+    return this.#withdrawn;
   }
 
   get errored(): boolean {

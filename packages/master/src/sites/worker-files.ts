@@ -1,31 +1,60 @@
-// Which files a new worker runs: looked up at each spawn, so that a release behind a symbolic link is found anew.
-import { realpathSync } from 'node:fs';
+// Which files the workers of a generation run: looked up when its first worker is spawned, so that a reload finds a
+// release behind a symbolic link anew, while a worker that is restarted runs the release of its generation.
+import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
 
-/**
- * What a worker of this site runs, symbolic links resolved.
- * @throws {VhostError} ERR_SITE_FILE when it is not there.
- */
-export function workerFileOf(conf: SiteConf): string {
-  try {
-    return realpathSync(conf.workerFile);
-  } catch (error) {
-    throw new VhostError(
-      'ERR_SITE_FILE',
-      `site ${conf.siteId}: ${conf.workerFile} cannot be run: ${reasonOf(error)}`,
-      {
-        info: { siteId: conf.siteId, workerFile: conf.workerFile },
+/** Absolute paths, symbolic links resolved. */
+export interface Release {
+  /** What a worker runs. */
+  workerFile: string;
+  /** Where it runs. */
+  cwd: string;
+}
+
+export class WorkerFiles {
+  readonly #conf: SiteConf;
+  #release: Release | undefined;
+
+  constructor(conf: SiteConf) {
+    this.#conf = conf;
+  }
+
+  /**
+   * The release of this generation; looked up anew when it has been removed.
+   * @throws {VhostError} ERR_SITE_FILE when there is none.
+   */
+  release(): Release {
+    if (this.#release === undefined || !isThere(this.#release)) this.#release = this.#lookUp();
+    return this.#release;
+  }
+
+  #lookUp(): Release {
+    const { workerFile, workerOptions } = this.#conf;
+    return { workerFile: this.#resolve(workerFile, 'run'), cwd: this.#resolve(workerOptions.cwd, 'entered') };
+  }
+
+  #resolve(file: string, what: string): string {
+    try {
+      return realpathSync(file);
+    } catch (error) {
+      const { siteId } = this.#conf;
+      throw new VhostError('ERR_SITE_FILE', `site ${siteId}: ${file} cannot be ${what}: ${reasonOf(error)}`, {
+        info: { siteId, file },
         cause: error,
-      },
-    );
+      });
+    }
   }
 }
 
 /** What each worker loads before its site. Resolved, never imported: it is the worker's code, not the master's. */
 export function preloadFile(): string {
   return fileURLToPath(import.meta.resolve('@vhostd/worker/preload'));
+}
+
+function isThere({ workerFile, cwd }: Release): boolean {
+  return existsSync(workerFile) && existsSync(cwd);
 }
 
 function reasonOf(error: unknown): string {

@@ -50,6 +50,8 @@ export interface WorkerSpawn {
   headMaxBytes: number;
   /** Absolute path of what the worker runs, with every symbolic link resolved. */
   workerFile: string;
+  /** Its working directory, likewise. */
+  cwd: string;
 }
 
 export class WorkerProcess {
@@ -167,12 +169,15 @@ export class WorkerProcess {
 
 function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): ClusterWorker {
   const { conf, identity } = spawn;
-  const { execArgv, env, cwd, uid, gid } = conf.workerOptions;
+  const { execArgv, env, uid, gid } = conf.workerOptions;
+  // What is not named stays as it was for the last worker, of whatever site.
+  delete cluster.settings.uid;
+  delete cluster.settings.gid;
   cluster.setupPrimary({
     exec: spawn.workerFile,
     args: [...conf.workerArgs],
     execArgv: ['--require', spawn.preload, `--max-http-header-size=${spawn.headMaxBytes}`, ...execArgv],
-    cwd,
+    cwd: spawn.cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
     ...(uid === undefined ? {} : { uid }),

@@ -4,7 +4,7 @@ import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site.js';
 import type { Slot, SlotHost } from './slot.js';
-import { preloadFile, workerFileOf } from './worker-files.js';
+import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** What the workforce needs of the master. */
@@ -66,7 +66,7 @@ export class Workforce {
         linkType: this.#host.linkType(),
         preload: this.#preload,
         headMaxBytes: this.#host.headMaxBytes(),
-        workerFile: workerFileOf(conf),
+        ...slot.files.release(),
       },
       events,
     );
