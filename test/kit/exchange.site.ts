@@ -1,5 +1,6 @@
 // A site that answers what a client can check byte by byte: the hash of the body it got, and a body of its own.
 //   /any?answer=N&chunked=1&slow=MS   N bytes, in pieces with `chunked`, after MS
+//   /any?events=MS                    an event stream: `data: 1`, `data: 2` …, one each MS, without end
 // Upgrades echo. The master's code can call `scale` (worker count).
 // TLS=https or TLS=http2 (with HTTP/1.1): the server ends TLS itself. CLOSE_ON_DRAIN=1: it closes its server then.
 import { createHash } from 'node:crypto';
@@ -18,6 +19,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request) hash.update(chunk as Buffer);
   const url = new URL(request.url ?? '/', 'http://site.test');
   const body = Buffer.alloc(Number(url.searchParams.get('answer') ?? 0), `${request.url} `);
+  response.setHeader(SEEN.site, worker.siteId);
   response.setHeader(SEEN.url, request.url ?? '');
   response.setHeader(SEEN.sha256, hash.digest('hex'));
   response.setHeader(SEEN.pid, process.pid);
@@ -25,6 +27,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.setHeader(SEEN.remotePort, request.socket.remotePort ?? 0);
   const slowMs = Number(url.searchParams.get('slow') ?? 0);
   if (slowMs > 0) await delay(slowMs);
+  const eventsMs = Number(url.searchParams.get('events') ?? 0);
+  if (eventsMs > 0) return sendEvents(response, eventsMs);
   if (url.searchParams.get('chunked') === null) {
     response.setHeader('Content-Length', body.length);
     response.end(body);
@@ -36,6 +40,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     await new Promise(setImmediate);
   }
   response.end();
+}
+
+function sendEvents(response: ServerResponse, intervalMs: number): void {
+  response.setHeader('Content-Type', 'text/event-stream');
+  let number = 0;
+  const timer = setInterval(() => response.write(`data: ${(number += 1)}\n\n`), intervalMs);
+  response.on('close', () => clearInterval(timer));
+  response.flushHeaders();
 }
 
 function listener(request: IncomingMessage, response: ServerResponse): void {

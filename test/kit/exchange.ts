@@ -45,8 +45,22 @@ export function randomExchange(random: Random, host: string): Exchange {
   return exchange(url, Buffer.concat([front, ...parts, Buffer.from('0\r\n\r\n')]), body, answerLength);
 }
 
+/** A POST of so many bytes, answered after `slowMs`; `closes` asks for the end of the connection behind it. */
+export function slowPost(
+  random: Random,
+  host: string,
+  { bodyBytes, slowMs, closes }: { bodyBytes: number; slowMs: number; closes: boolean },
+): Exchange {
+  const url = `/slow/${(lastNumber += 1)}?answer=100&slow=${slowMs}`;
+  const body = random.bytes(bodyBytes);
+  const close = closes ? 'Connection: close\r\n' : '';
+  const head = `POST ${url} HTTP/1.1\r\nHost: ${host}\r\n${close}Content-Length: ${body.length}\r\n\r\n`;
+  return exchange(url, Buffer.concat([Buffer.from(head), body]), body, 100);
+}
+
 /** Who answered. */
 export interface Answerer {
+  siteId: string;
   pid: number;
   generation: number;
   /** The site said that the connection ends. */
@@ -63,6 +77,7 @@ export async function checkAnswer(client: WireClient, request: Exchange): Promis
   const wrong = whatIsWrong(answer, request, port);
   if (wrong !== undefined) throw new WrongAnswer(`${request.url}: ${wrong}`);
   return {
+    siteId: answer.headers[SEEN.site] ?? '',
     pid: Number(answer.headers[SEEN.pid]),
     generation: Number(answer.headers[SEEN.generation]),
     closes: answer.headers['connection'] === 'close',

@@ -1,5 +1,8 @@
-// Clients that each keep one connection and send the next requests as soon as the last ones are answered.
-import { checkAnswer, randomExchange, WrongAnswer } from './exchange.js';
+// Clients that each keep one connection and send the next requests as soon as the last ones are answered, or after a
+// pause.
+import { setTimeout as delay } from 'node:timers/promises';
+import { checkAnswer, randomExchange } from './exchange.js';
+import type { Exchange } from './exchange.js';
 import { Random } from './random.js';
 import { Tally } from './tally.js';
 import { WireClient } from './wire-client.js';
@@ -14,6 +17,10 @@ export interface LoadOptions {
   connect?: (port: number) => Promise<WireClient>;
   /** Most requests sent before the first answer is read. Default 3. */
   pipelineMaxCount?: number;
+  /** The longest pause before the next requests of a client, ms; each is random. Default 0: none at all. */
+  pauseMaxMs?: number;
+  /** The next request of a client. Default: a GET or POST of random size and shape. */
+  request?: (random: Random, host: string) => Exchange;
 }
 
 export class KeepAliveLoad {
@@ -31,10 +38,11 @@ export class KeepAliveLoad {
     );
   }
 
-  /** Resolves once so many answers more have come. */
+  /** Resolves once so many answers more have come; rejects when next to none come any more. */
   async progress(count: number): Promise<void> {
     const wanted = this.tally.counts.ok + count;
     while (this.tally.counts.ok < wanted && !this.#stopping) {
+      if (this.tally.hopeless) throw new Error(`nothing goes on: ${this.tally.failures.join('\n')}`);
       await new Promise<void>((resolve) => this.#wakeups.push(resolve));
     }
   }
@@ -48,11 +56,11 @@ export class KeepAliveLoad {
   }
 
   async #run(random: Random): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#stopping && !this.tally.hopeless) {
       const client = await this.#connect();
       if (client === undefined) continue;
       try {
-        while (!this.#stopping && (await this.#exchange(client, random)));
+        while (!this.#stopping && (await this.#exchange(client, random))) await this.#pause(random);
       } catch (error) {
         this.#onError(error);
       } finally {
@@ -69,17 +77,21 @@ export class KeepAliveLoad {
       return client;
     } catch (error) {
       this.tally.fail('refused', String(error));
+      this.#wake();
       await new Promise(setImmediate);
       return undefined;
     }
   }
 
+  async #pause(random: Random): Promise<void> {
+    const { pauseMaxMs = 0 } = this.#options;
+    if (pauseMaxMs > 0) await delay(random.integer(0, pauseMaxMs));
+  }
+
   /** One to three requests and their answers; false when the site said that the connection ends. */
   async #exchange(client: WireClient, random: Random): Promise<boolean> {
-    const { host, pipelineMaxCount = 3 } = this.#options;
-    const requests = Array.from({ length: random.integer(1, pipelineMaxCount) }, () =>
-      randomExchange(random, host),
-    );
+    const { host, pipelineMaxCount = 3, request: next = randomExchange } = this.#options;
+    const requests = Array.from({ length: random.integer(1, pipelineMaxCount) }, () => next(random, host));
     const pieces = random.cut(Buffer.concat(requests.map(({ bytes }) => bytes)), random.integer(1, 4));
     for (const piece of pieces) {
       client.send(piece);
@@ -99,12 +111,7 @@ export class KeepAliveLoad {
   }
 
   #onError(error: unknown): void {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const detail = String(error);
-    if (error instanceof WrongAnswer) this.tally.fail('wrong', detail);
-    else if (code === 'timeout') this.tally.fail('timedOut', detail);
-    else if (code === 'closed') this.tally.fail('closed', detail);
-    else this.tally.fail('reset', detail);
+    this.tally.failWith(error);
     this.#wake();
   }
 

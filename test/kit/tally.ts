@@ -1,4 +1,5 @@
 // What happened to many requests, so that one assertion can say that nothing was lost.
+import { WrongAnswer } from './exchange.js';
 
 /** Counts of what a load's clients saw. */
 export interface TallyCounts {
@@ -31,9 +32,24 @@ export class Tally {
     return lost;
   }
 
+  /** So much is lost that going on tells nothing more. */
+  get hopeless(): boolean {
+    return Object.values(this.lost).reduce((sum, count) => sum + count, 0) >= LOST_MAX_COUNT;
+  }
+
   fail(kind: Exclude<keyof TallyCounts, 'ok'>, detail: string): void {
     this.counts[kind] += 1;
     if (this.failures.length < FAILURES_MAX_COUNT) this.failures.push(`${kind}: ${detail}`);
+  }
+
+  /** Counts what a request on an open connection failed with. */
+  failWith(error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const detail = String(error);
+    if (error instanceof WrongAnswer) this.fail('wrong', detail);
+    else if (code === 'timeout') this.fail('timedOut', detail);
+    else if (code === 'closed') this.fail('closed', detail);
+    else this.fail('reset', detail);
   }
 }
 
@@ -47,3 +63,4 @@ export const NOTHING_LOST: Omit<TallyCounts, 'ok'> = {
 };
 
 const FAILURES_MAX_COUNT = 10;
+const LOST_MAX_COUNT = 500;

@@ -111,15 +111,20 @@ export class WireClient {
     if (headers['transfer-encoding'] !== 'chunked') return await this.rest();
     const parts: Buffer[] = [];
     for (;;) {
-      const line = await this.#take(() => {
-        const end = this.#received.indexOf('\r\n');
-        return end === -1 ? undefined : end + 2;
-      });
-      const size = Number.parseInt(line.toString('latin1'), 16);
-      const chunk = await this.bytes(size + 2);
-      if (size === 0) return Buffer.concat(parts);
-      parts.push(chunk.subarray(0, size));
+      const chunk = await this.chunk();
+      if (chunk.length === 0) return Buffer.concat(parts);
+      parts.push(chunk);
     }
+  }
+
+  /** The next chunk of a chunked body; an empty one is the last. */
+  async chunk(): Promise<Buffer> {
+    const line = await this.#take(() => {
+      const end = this.#received.indexOf('\r\n');
+      return end === -1 ? undefined : end + 2;
+    });
+    const size = Number.parseInt(line.toString('latin1'), 16);
+    return (await this.bytes(size + 2)).subarray(0, size);
   }
 
   /** Takes as many bytes as `wanted` says, waiting until it does. */

@@ -307,8 +307,12 @@ export class Master extends EventEmitter<MasterEvents> {
 
   async #reloadSite(site: Site): Promise<ReloadResult['sites'][number]> {
     const outcome = await site.reload();
-    if (outcome.ok) this.#log.info({ event: 'site.reloaded', ...outcome });
-    else this.#log.error({ event: 'site.reload.failed', ...outcome });
+    const { siteId, generation, error } = outcome;
+    if (error === undefined) this.#log.info({ event: 'site.reloaded', siteId, generation });
+    else {
+      const { code, message } = error;
+      this.#log.error({ event: 'site.reload.failed', siteId, generation, code, message });
+    }
     return outcome;
   }
 

@@ -1,7 +1,7 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openParentLink, toWireError, VhostError } from '@vhostd/protocol';
+import { openParentLink, VhostError } from '@vhostd/protocol';
 import type {
   Call,
   ListenRequest,
@@ -14,6 +14,7 @@ import type {
 import type { UpdateResult } from './conf-sender.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
+import { describeFailure } from './failure.js';
 import { adoptServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
 import { listenInThisProcess } from './intake/other-listens.js';
@@ -126,7 +127,7 @@ export class ManagedSite {
     listenInThisProcess((server) => this.#host.claim(server));
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
-      this.#master.peer.notify('failed', { error: toWireError(error) });
+      this.#master.peer.notify('failed', { error: describeFailure(error) });
     });
     // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
     process.on('SIGINT', () => undefined);
@@ -160,7 +161,7 @@ export class ManagedSite {
 
   #fail(error: unknown): void {
     console.error(error);
-    this.#master.peer.notify('failed', { error: toWireError(error) });
+    this.#master.peer.notify('failed', { error: describeFailure(error) });
     process.exitCode = 1;
     // The notice is written at once where the pipe has room; a turn later the process may go.
     setImmediate(() => process.exit(1));

@@ -28,48 +28,23 @@ async function openIdle(port: number, count: number): Promise<WireClient[]> {
   return clients;
 }
 
-for (const { handoff, reloadCount } of [
-  { handoff: 'pipe', reloadCount: 20 },
-  { handoff: 'ipc', reloadCount: 5 },
-]) {
-  void describe(`kept-alive connections through reloads, with hand-over by ${handoff}`, () => {
-    void it('16 busy clients lose nothing and keep their connections', async (t) => {
-      const seed = Random.seed();
-      const rig = await startSite(t, {}, { handoff });
-      const load = new KeepAliveLoad({ port: await rig.port(), host: HOST, clientCount: 16, seed });
-      for (let count = 0; count < reloadCount; count += 1) {
-        await load.progress(50);
-        await reload(rig);
-      }
-      await drained(rig);
-      await load.progress(50);
-      const tally = await load.stop();
-      const { counts } = await rig.status();
-      t.diagnostic(`SEED=${seed}: ${tally.counts.ok} requests, ${counts.handedBack} migrations`);
-      assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
-      assert.deepEqual([tally.connectCount, tally.announcedCount], [16, 0]);
-      assert.equal(Math.max(...tally.generations), reloadCount + 1);
-      assert.ok(counts.handedBack >= 16 * reloadCount);
-      assert.deepEqual([counts.refused, counts.violations, counts.accepted], [{}, 0, 16]);
+for (const handoff of ['pipe', 'ipc']) {
+  void it(`200 idle connections are there for their next request, whenever it comes, by ${handoff}`, async (t) => {
+    const seed = Random.seed();
+    t.diagnostic(`SEED=${seed}`);
+    const random = new Random(seed);
+    const rig = await startSite(t, {}, { handoff });
+    const clients = await openIdle(await rig.port(), 200);
+    // Some of them in the very moment of the move.
+    const asking = clients.map(async (client) => {
+      await delay(random.integer(0, 3000));
+      return await ask(client);
     });
-
-    void it('200 idle connections are all there for their next request, whenever it comes', async (t) => {
-      const seed = Random.seed();
-      t.diagnostic(`SEED=${seed}`);
-      const random = new Random(seed);
-      const rig = await startSite(t, {}, { handoff });
-      const clients = await openIdle(await rig.port(), 200);
-      // Some of them in the very moment of the move.
-      const asking = clients.map(async (client) => {
-        await delay(random.integer(0, 4000));
-        return await ask(client);
-      });
-      await reload(rig);
-      await Promise.all(asking);
-      await drained(rig);
-      for (const client of clients) assert.equal((await ask(client)).generation, 2);
-      clients.forEach((client) => client.close());
-    });
+    await reload(rig);
+    await Promise.all(asking);
+    await drained(rig);
+    for (const client of clients) assert.equal((await ask(client)).generation, 2);
+    clients.forEach((client) => client.close());
   });
 }
 

@@ -1,0 +1,199 @@
+// New generations that fail in every way there is: each is discarded with its reason, which the command, the status
+// and the log tell, while the old one serves on without a failed request. Then a good one goes in.
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { DaemonRig } from '../../kit/daemon-rig.js';
+import { FreshLoad } from '../../kit/fresh-load.js';
+import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
+import { Random } from '../../kit/random.js';
+import { siteFile } from '../../kit/rig.js';
+import { NOTHING_LOST } from '../../kit/tally.js';
+
+const GOOD = `import ${JSON.stringify(pathToFileURL(siteFile('exchange')).href)};`;
+const WORKER = `import worker from ${JSON.stringify(import.meta.resolve('@vhostd/worker'))};`;
+const BOOT_LIMIT_MS = 4000;
+
+interface Fault {
+  what: string;
+  /** The site's code; absent: there is none. */
+  code?: string;
+  /** The file that it is in; default: `server.mjs`. */
+  file?: string;
+  /** Fields of the site's conf that are otherwise. */
+  conf?: Record<string, unknown>;
+  reason: RegExp;
+  /** Its first worker serves until the second one fails. */
+  servedFor?: true;
+}
+
+/** A server that holds a port of another process, as far as the site can tell. */
+async function holdPort(t: TestContext): Promise<number> {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  t.after(() => holder.close());
+  return (holder.address() as AddressInfo).port;
+}
+
+function faults(takenPort: number, marker: string): Fault[] {
+  const onlyFirst = `import { closeSync, existsSync, openSync } from 'node:fs';
+const marker = ${JSON.stringify(marker)} + worker.generation;
+const second = existsSync(marker);
+if (!second) closeSync(openSync(marker, 'w'));`;
+  const listen = (host: string, on: number): string =>
+    `${WORKER} ${GOOD} worker.updateServerConf({ listen: [{ host: '${host}', port: ${on}, ipaddress: '127.0.0.1' }] });`;
+  return [
+    {
+      what: 'throws while it loads',
+      code: `throw new Error('no database');`,
+      reason: /no database \(ERR_WORKER_FAILED\)$/,
+    },
+    {
+      what: 'throws an error with a code',
+      code: `throw Object.assign(new Error('no database'), { code: 'E_DATABASE' });`,
+      reason: /no database \(E_DATABASE\)$/,
+    },
+    {
+      what: 'exits with code 1',
+      code: 'process.exit(1);',
+      reason: /exited with code 1 \(ERR_WORKER_EXITED\)$/,
+    },
+    {
+      what: 'exits with code 0',
+      code: 'process.exit(0);',
+      reason: /exited with code 0 \(ERR_WORKER_EXITED\)$/,
+    },
+    {
+      what: 'has a syntax error',
+      code: 'const = 1;',
+      reason: /SyntaxError: Unexpected token '=' \(ERR_WORKER_FAILED\)$/,
+    },
+    {
+      what: 'has a syntax error in a CommonJS module',
+      file: 'server.cjs',
+      code: '1;\nconst = 1;',
+      reason: /server\.cjs:2: SyntaxError: Unexpected token '=' \(ERR_WORKER_FAILED\)$/,
+    },
+    {
+      what: 'imports what is not there',
+      code: `import './missing.mjs';`,
+      reason: /missing\.mjs.* \(ERR_MODULE_NOT_FOUND\)$/,
+    },
+    {
+      what: 'never gets ready',
+      code: 'setInterval(() => {}, 1000);',
+      conf: { bootTimeout: BOOT_LIMIT_MS },
+      reason: /not ready within 4000 ms.* \(ERR_WORKER_BOOT_TIMEOUT\)$/,
+    },
+    {
+      what: 'rejects in started',
+      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => Promise.reject(new Error('no cache')) });`,
+      reason: /no cache \(ERR_WORKER_FAILED\)$/,
+    },
+    {
+      what: 'dies right after it is ready',
+      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.exit(3), 100); } });`,
+      reason: /exited with code 3 \(ERR_WORKER_EXITED\)$/,
+    },
+    {
+      what: 'is killed right after it is ready',
+      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100); } });`,
+      reason: /was ended by SIGKILL \(ERR_WORKER_EXITED\)$/,
+    },
+    { what: 'is not there', reason: /server\.mjs cannot be run: ENOENT.* \(ERR_SITE_FILE\)$/ },
+    {
+      what: 'runs in a directory that is not there',
+      code: GOOD,
+      conf: { workerOptions: { cwd: 'missing' } },
+      reason: /missing cannot be entered: ENOENT.* \(ERR_SITE_FILE\)$/,
+    },
+    {
+      what: 'asks for the host of another site',
+      code: listen('b.test', 0),
+      reason:
+        /host b\.test on port 0 of 127\.0\.0\.1 belongs to site b; a cannot have it \(ERR_ROUTE_CONFLICT\)$/,
+    },
+    {
+      what: 'asks for a port that is taken',
+      code: listen('a.test', takenPort),
+      reason: new RegExp(`${takenPort}.* \\(ERR_LISTEN_ADDRESS_IN_USE\\)$`),
+    },
+    {
+      what: 'fails in its second worker',
+      code: `${WORKER} ${onlyFirst}
+if (second) throw new Error('no memory for a second');
+await import(${JSON.stringify(pathToFileURL(siteFile('exchange')).href)});`,
+      reason: /no memory for a second \(ERR_WORKER_FAILED\)$/,
+      servedFor: true,
+    },
+  ];
+}
+
+void it('a generation that fails is discarded, and the old one serves on', async (t) => {
+  const seed = Random.seed();
+  const site = { siteId: 'a', hosts: ['a.test'], workerFile: 'server.mjs', cpuLen: 2, drainTimeout: '10s' };
+  const neighbour = { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('exchange'), cpuLen: 1 };
+  const rig = await DaemonRig.start(t, [site, neighbour], (dir) => write(dir, GOOD));
+  const port = await rig.port();
+  const load = { port, host: 'a.test', seed };
+  const fresh = new FreshLoad({ ...load, siteId: 'a', clientCount: 3, pauseMaxMs: 60 });
+  const kept = new KeepAliveLoad({ ...load, clientCount: 6, pauseMaxMs: 100 });
+
+  for (const fault of faults(await holdPort(t), join(rig.dir, 'seen-'))) {
+    await t.test(fault.what, async () => {
+      const { code, file = 'server.mjs', conf, reason } = fault;
+      write(rig.dir, code, file);
+      rig.configure([{ ...site, workerFile: file, ...conf }, neighbour]);
+      const before = rig.logged('site.reload.failed').length;
+      const told = await rig.run('reload', 'a');
+      assert.deepEqual([told.code, told.stderr], [1, '']);
+      assert.match(told.stdout.trimEnd(), /^a: failed: /);
+      assert.match(told.stdout.trimEnd(), reason);
+      const status = await rig.until('both old workers serve', ({ sites }) => {
+        const workers = sites[0]?.workers ?? [];
+        return workers.filter(({ generation, state }) => generation === 1 && state === 'ready').length === 2;
+      });
+      const { generation, state, reason: shown = '' } = status.sites[0] ?? {};
+      assert.deepEqual([generation, state], [1, 'running']);
+      assert.ok(told.stdout.includes(shown) && shown !== '', `the status says ${JSON.stringify(shown)}`);
+      const [line] = (await rig.logs('site.reload.failed', before + 1)).slice(-1);
+      assert.deepEqual([line?.['siteId'], line?.['message']], ['a', shown]);
+      await kept.progress(12);
+      assert.deepEqual(kept.tally.lost, NOTHING_LOST, kept.tally.failures.join('\n'));
+      const allowed = [1, ...(fault.servedFor === true ? [line?.['generation']] : [])];
+      assert.deepEqual(
+        [...kept.tally.generations].filter((answering) => !allowed.includes(answering)),
+        [],
+      );
+    });
+  }
+
+  await t.test('then a good one goes in', async () => {
+    write(rig.dir, GOOD);
+    rig.configure([site, neighbour]);
+    const told = await rig.run('reload', 'a');
+    assert.equal(told.code, 0, told.stdout + told.stderr);
+    assert.match(told.stdout, /^a: generation \d+\n$/);
+    const { reason, generation } = await rig.site('a');
+    assert.equal(reason, undefined);
+    await rig.until('the old workers have left', ({ sites }) => sites[0]?.workers.length === 2);
+    await kept.progress(20);
+    assert.ok(kept.tally.generations.has(generation));
+  });
+  const [freshTally, keptTally] = await Promise.all([fresh.stop(), kept.stop()]);
+  t.diagnostic(
+    `SEED=${seed}: ${freshTally.counts.ok} answers on fresh connections, ${keptTally.counts.ok} on 6 kept ones`,
+  );
+  assert.deepEqual(freshTally.lost, NOTHING_LOST, freshTally.failures.join('\n'));
+  assert.deepEqual(keptTally.lost, NOTHING_LOST, keptTally.failures.join('\n'));
+});
+
+function write(dir: string, code: string | undefined, file = 'server.mjs'): void {
+  if (code === undefined) rmSync(join(dir, file));
+  else writeFileSync(join(dir, file), code);
+}
