@@ -157,6 +157,14 @@ export class DaemonRig {
     );
   }
 
+  /** Waits until every one of these processes has gone. */
+  async gone(pids: readonly number[]): Promise<void> {
+    await until('its processes have gone', () => {
+      const left = pids.filter(isAlive);
+      return { done: left.length === 0, value: left };
+    });
+  }
+
   /** The port of its one listener. */
   async port(): Promise<number> {
     const { listeners } = await this.until('it listens', (status) => status.listeners.length > 0);
@@ -176,7 +184,6 @@ export class DaemonRig {
     if (isAlive(this.pid)) {
       this.signal('SIGTERM');
       this.signal('SIGTERM');
-      await this.client.stop({ now: true }).catch(() => undefined);
       const kill = setTimeout(() => this.signal('SIGKILL'), CLOSE_LIMIT_MS);
       await this.ended;
       clearTimeout(kill);

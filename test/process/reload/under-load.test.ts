@@ -31,7 +31,7 @@ for (const { handoff, reloadCount } of [
         conf: { handoff },
       });
       const port = await rig.port();
-      const fresh = { port, seed, pauseMaxMs: 40 };
+      const fresh = { port, seed, pauseMaxMs: LONG_CONNECT_COUNT > 0 ? 4 : 40 };
       const a = new FreshLoad({ ...fresh, host: 'a.test', siteId: 'a', clientCount: 4 });
       const b = new FreshLoad({ ...fresh, host: 'b.test', siteId: 'b', clientCount: 2 });
       const inWork = { bodyBytes: 16_384, slowMs: 300 };

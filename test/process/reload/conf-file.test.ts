@@ -1,0 +1,181 @@
+// What a reload takes from the conf file: all of it or nothing; sites that are new, gone or put back.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { get } from '../../kit/ask-site.js';
+import { DaemonRig } from '../../kit/daemon-rig.js';
+import type { DaemonSite } from '../../kit/daemon-rig.js';
+import { askRelease, writeRelease } from './release.js';
+import { WireClient } from '../../kit/wire-client.js';
+import { fileURLToPath } from 'node:url';
+import { until } from '../../kit/until.js';
+
+function site(siteId: string, fields: Record<string, unknown> = {}): DaemonSite {
+  return { siteId, hosts: [`${siteId}.test`], workerFile: 'server.cjs', cpuLen: 1, ...fields };
+}
+
+const release = (dir: string): void => writeRelease(dir, '1');
+
+void describe('a reload and the conf file', { concurrency: 2 }, () => {
+  void it('a conf that is wrong is refused whole, with all that is wrong, and nothing changes', async (t) => {
+    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
+    const port = await rig.port();
+    const before = await rig.client.status();
+    const wrong: { conf: string; says: (RegExp | string)[] }[] = [
+      { conf: '{ "sites": [', says: [/vhostd\.config\.json:1:13: /, '(ERR_CONF_SYNTAX)'] },
+      {
+        conf: JSON.stringify({
+          sites: [site('c'), { ...site('a'), path: '.', lisen: [], bootTimeout: '30' }],
+        }),
+        says: [
+          `${rig.confFile}: `,
+          `sites[0].path`,
+          `sites[1].bootTimeout: "30" is not a duration from 1ms to 24d, written as '10s'`,
+          `sites[1].lisen: unknown key, did you mean 'listen'?`,
+          '(ERR_CONF_INVALID)',
+        ],
+      },
+      {
+        conf: JSON.stringify({ sites: [{ ...site('a'), hosts: undefined, path: 'missing' }] }),
+        says: [`sites[0].path: "${join(rig.dir, 'missing')}" does not exist`, '(ERR_CONF_PATH)'],
+      },
+    ];
+    for (const { conf, says } of wrong) {
+      writeFileSync(rig.confFile, conf);
+      const told = await rig.run('reload');
+      assert.deepEqual([told.code, told.stdout], [100, '']);
+      for (const text of says) {
+        const found = typeof text === 'string' ? told.stderr.includes(text) : text.test(told.stderr);
+        assert.ok(found, `${String(text)} is not in:\n${told.stderr}`);
+      }
+    }
+    const after = await rig.client.status();
+    assert.deepEqual(after.sites, before.sites);
+    for (const { siteId } of before.sites)
+      assert.equal((await askRelease(port, `${siteId}.test`)).generation, 1);
+    rig.configure([site('a'), site('b')]);
+    const told = await rig.run('reload');
+    assert.deepEqual(
+      [told.code, told.stdout.split('\n').toSorted()],
+      [0, ['', 'a: generation 2', 'b: generation 2']],
+    );
+  });
+
+  void it('sites that are new start, those that are gone finish and stop', async (t) => {
+    const rig = await DaemonRig.start(t, [site('a'), site('b', { drainTimeout: '20s' })], release);
+    const port = await rig.port();
+    const busy = await WireClient.open(port);
+    busy.send('GET /slow/2500 HTTP/1.1\r\nHost: b.test\r\n\r\n');
+    await rig.until('the request is in work', ({ sites }) => sites[1]?.workers[0]?.connections === 1);
+    rig.configure([site('a'), site('c')]);
+    const told = await rig.run('reload');
+    assert.deepEqual(
+      [told.code, told.stdout.split('\n').toSorted()],
+      [0, ['', 'a: generation 2', 'c: generation 1']],
+    );
+    assert.equal((await askRelease(port, 'c.test')).generation, 1);
+    assert.equal((await get(port, 'b.test')).status, 421);
+    const { status, headers } = await busy.answer();
+    assert.deepEqual([status, headers['connection']], [200, 'close']);
+    busy.close();
+    await rig.until('the site has gone', ({ sites }) => sites.every(({ siteId }) => siteId !== 'b'));
+  });
+
+  void it('a site that was taken out may be put back while its old workers drain', async (t) => {
+    const rig = await DaemonRig.start(t, [site('a'), site('b', { drainTimeout: '30s' })], release);
+    const port = await rig.port();
+    const busy = await WireClient.open(port);
+    busy.send('GET /slow/6000 HTTP/1.1\r\nHost: b.test\r\n\r\n');
+    await rig.until('the request is in work', ({ sites }) => sites[1]?.workers[0]?.connections === 1);
+    const { pid } = await askRelease(port, 'b.test');
+    rig.configure([site('a')]);
+    assert.equal((await rig.run('reload')).code, 0);
+    rig.configure([site('a'), site('b')]);
+    const told = await rig.run('reload');
+    assert.deepEqual(
+      [told.code, told.stdout.split('\n').toSorted()],
+      [0, ['', 'a: generation 3', 'b: generation 1']],
+    );
+    assert.notEqual((await askRelease(port, 'b.test')).pid, pid);
+    const answer = await busy.answer();
+    assert.equal((JSON.parse(answer.body.toString()) as { pid: number }).pid, pid);
+    busy.close();
+    await rig.until('the old site has gone', ({ sites }) => sites.length === 2);
+    assert.notEqual((await askRelease(port, 'b.test')).pid, pid);
+  });
+
+  void it('one site alone takes its part of the conf, and a new one starts', async (t) => {
+    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
+    const port = await rig.port();
+    const env = { SITE_CONF: 'new' };
+    rig.configure([site('a', { workerOptions: { env } }), site('b', { workerOptions: { env } }), site('c')]);
+    assert.deepEqual(await rig.run('reload', 'a'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
+    assert.deepEqual((await askRelease(port, 'a.test')).env, env);
+    assert.deepEqual((await askRelease(port, 'b.test')).env, {});
+    assert.equal((await get(port, 'c.test')).status, 421);
+    assert.deepEqual(await rig.run('reload', 'c'), { code: 0, stdout: 'c: generation 1\n', stderr: '' });
+    assert.equal((await askRelease(port, 'c.test')).generation, 1);
+    const unknown = await rig.run('reload', 'd');
+    assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
+    assert.match(unknown.stderr, /there is no site 'd'; there are: a, b, c \(ERR_SITE_UNKNOWN\)/);
+  });
+
+  void it('new workers are measured by the allowance of the new conf, and old ones change nothing any more', async (t) => {
+    const rig = await DaemonRig.start(t, [claiming('one.test', ['one.test'])], (dir) => {
+      writeFileSync(join(dir, 'server.cjs'), CLAIMING);
+    });
+    const port = await rig.port();
+    const stream = await WireClient.open(port);
+    stream.send('GET /hold HTTP/1.1\r\nHost: one.test\r\n\r\n');
+    await stream.head();
+    rig.configure([claiming('two.test', ['two.test'])]);
+    assert.deepEqual(await rig.run('reload'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
+    assert.equal((await get(port, 'two.test')).status, 200);
+    // The old worker asks for its own host again and again.
+    const refusal = await until('the old worker is refused', async () => {
+      const text = (await stream.chunk()).toString();
+      return { done: text !== 'ok', value: text };
+    });
+    assert.equal(refusal, 'ERR_WORKER_LEAVING');
+    assert.equal((await get(port, 'one.test')).status, 421);
+    stream.close();
+    rig.configure([claiming('two.test', ['three.test'])]);
+    const told = await rig.run('reload');
+    assert.equal(told.code, 1);
+    assert.match(
+      told.stdout,
+      /^a: failed: .*listen\[0\]\.host: "two\.test" is outside of .*three\.test.*\(ERR_ALLOW_HOST\)\n$/,
+    );
+    assert.equal((await get(port, 'two.test')).status, 200);
+  });
+});
+
+function claiming(host: string, hosts: string[]): DaemonSite {
+  const workerOptions = { env: { SITE_HOST: host } };
+  return {
+    siteId: 'a',
+    workerFile: 'server.cjs',
+    cpuLen: 1,
+    allow: { hosts },
+    workerOptions,
+    drainTimeout: '20s',
+  };
+}
+
+/** Asks for the host that its environment names, and for it again and again while `/hold` is being read. */
+const CLAIMING = `const worker = require(${JSON.stringify(fileURLToPath(import.meta.resolve('@vhostd/worker')))});
+const { createServer } = require('node:http');
+const claim = () => worker.updateServerConf({
+  listen: [{ host: process.env.SITE_HOST, port: 0, ipaddress: '127.0.0.1' }],
+});
+worker.server = createServer((request, response) => {
+  if (request.url !== '/hold') return response.end('here');
+  response.flushHeaders();
+  const timer = setInterval(() => {
+    claim().then(() => response.write('ok'), (error) => response.write(error.code));
+  }, 50);
+  response.on('close', () => clearInterval(timer));
+});
+void claim();
+`;

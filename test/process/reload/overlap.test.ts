@@ -1,0 +1,81 @@
+// Reloads that are asked for while something is at work already: one follows, and never do two run at once.
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { ReloadResult } from '@vhostd/protocol';
+import { DaemonRig } from '../../kit/daemon-rig.js';
+import { until } from '../../kit/until.js';
+import { askRelease, writeRelease } from './release.js';
+import { drained, startSite } from './site-under-reload.js';
+
+const SITE = { siteId: 'a', hosts: ['a.test'], workerFile: 'server.cjs', cpuLen: 1 };
+
+void describe('reloads that overlap', { concurrency: 2 }, () => {
+  void it('ten at once are two, one behind the other', async (t) => {
+    const rig = await startSite(t, { cpuLen: 2 });
+    let over = false;
+    let newMaxCount = 0;
+    const watching = until('all are done', async () => {
+      const { workers, generation } = await rig.site('a');
+      const coming = workers.filter(
+        (worker) => worker.generation > generation && worker.state !== 'draining',
+      );
+      newMaxCount = Math.max(newMaxCount, new Set(coming.map((worker) => worker.generation)).size);
+      return { done: over, value: newMaxCount };
+    });
+    const asked = await Promise.all(
+      Array.from({ length: 10 }, async () => (await rig.ask('reload', 'a')) as ReloadResult),
+    );
+    over = true;
+    await watching;
+    await drained(rig);
+    const outcomes = asked.flatMap(({ sites }) => sites);
+    assert.deepEqual(
+      outcomes.filter(({ ok }) => !ok),
+      [],
+    );
+    assert.deepEqual([...new Set(outcomes.map(({ generation }) => generation))].toSorted(), [2, 3]);
+    assert.equal(newMaxCount, 1, 'two new generations at once');
+    const { generation, workers } = await rig.site('a');
+    assert.deepEqual([generation, workers.map(({ workerId }) => workerId)], [3, ['a/5', 'a/6']]);
+  });
+
+  void it('one that is asked for during the first boot follows it, with what is on disk by then', async (t) => {
+    const site = { ...SITE, workerFile: 'slow.cjs', workerOptions: { env: { SITE_CONF: 'old' } } };
+    const rig = DaemonRig.launch(t, [site], (dir) => {
+      writeRelease(dir, 'old');
+      writeFileSync(join(dir, 'slow.cjs'), SLOW);
+    });
+    await until('the first worker has read its code', () => {
+      const done = existsSync(join(rig.dir, 'booting'));
+      return { done, value: rig.output };
+    });
+    writeRelease(rig.dir, 'new');
+    rig.configure([{ ...site, workerOptions: { env: { SITE_CONF: 'new' } } }]);
+    const asked = await Promise.all(Array.from({ length: 5 }, () => rig.client.reload('a')));
+    for (const { sites } of asked) assert.deepEqual(sites, [{ siteId: 'a', generation: 2, ok: true }]);
+    const { version, libVersion, env } = await askRelease(await rig.port(), 'a.test');
+    assert.deepEqual([version, libVersion, env['SITE_CONF']], ['new', 'new', 'new']);
+  });
+
+  void it('one that is asked for while the first boot fails again and again brings the site up', async (t) => {
+    const rig = DaemonRig.launch(t, [SITE], (dir) => {
+      writeFileSync(join(dir, 'server.cjs'), `throw new Error('not yet');`);
+    });
+    await rig.says('site a: not yet (ERR_WORKER_FAILED)');
+    writeRelease(rig.dir, 'good');
+    const [outcome] = (await rig.client.reload('a')).sites;
+    assert.equal(outcome?.ok, true, JSON.stringify(outcome));
+    await rig.says('vhostd ready\n');
+    assert.equal((await askRelease(await rig.port(), 'a.test')).version, 'good');
+  });
+});
+
+/** The site's code, which says that it has been read, and takes its time to come up. */
+const SLOW = `require('./server.cjs');
+require('node:fs').writeFileSync('booting', '');
+const worker = require(${JSON.stringify(fileURLToPath(import.meta.resolve('@vhostd/worker')))});
+worker.lifecycle({ started: () => new Promise((resolve) => setTimeout(resolve, 1500)) });
+`;
