@@ -14,6 +14,8 @@ export interface FreshLoadOptions {
   siteId: string;
   clientCount: number;
   seed: number;
+  /** Opens a connection; default: plain TCP. */
+  connect?: (port: number) => Promise<WireClient>;
   /** Bytes of each body. Default 200. */
   bodyBytes?: number;
   /** How long the site takes for each answer, ms. Default 0. */
@@ -55,10 +57,11 @@ export class FreshLoad {
 
   async #request(random: Random): Promise<void> {
     const { port, host, siteId, bodyBytes = 200, slowMs = 0 } = this.#options;
+    const { connect = (to: number) => WireClient.open(to) } = this.#options;
     const startedMs = performance.now();
     let client: WireClient;
     try {
-      client = await WireClient.open(port);
+      client = await connect(port);
     } catch (error) {
       this.tally.fail('refused', String(error));
       return;

@@ -7,12 +7,23 @@ import { get } from '../../kit/ask-site.js';
 import { DaemonRig } from '../../kit/daemon-rig.js';
 import type { DaemonSite } from '../../kit/daemon-rig.js';
 import { askRelease, writeRelease } from './release.js';
+import { HeldRequest } from '../../kit/held-request.js';
+import { siteFile } from '../../kit/rig.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../kit/until.js';
 
 function site(siteId: string, fields: Record<string, unknown> = {}): DaemonSite {
   return { siteId, hosts: [`${siteId}.test`], workerFile: 'server.cjs', cpuLen: 1, ...fields };
+}
+
+function exchange(siteId: string): DaemonSite {
+  return site(siteId, { workerFile: siteFile('exchange'), drainTimeout: '60s' });
+}
+
+/** Waits until the one request to site `b` has reached it. */
+async function inWork(rig: DaemonRig): Promise<void> {
+  await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
 }
 
 const release = (dir: string): void => writeRelease(dir, '1');
@@ -63,11 +74,10 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
   });
 
   void it('sites that are new start, those that are gone finish and stop', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), site('b', { drainTimeout: '20s' })], release);
+    const rig = await DaemonRig.start(t, [site('a'), exchange('b')], release);
     const port = await rig.port();
-    const busy = await WireClient.open(port);
-    busy.send('GET /slow/2500 HTTP/1.1\r\nHost: b.test\r\n\r\n');
-    await rig.until('the request is in work', ({ sites }) => sites[1]?.workers[0]?.connections === 1);
+    const request = await HeldRequest.begin(port, 'b.test');
+    await inWork(rig);
     rig.configure([site('a'), site('c')]);
     const told = await rig.run('reload');
     assert.deepEqual(
@@ -76,33 +86,31 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     );
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
     assert.equal((await get(port, 'b.test')).status, 421);
-    const { status, headers } = await busy.answer();
-    assert.deepEqual([status, headers['connection']], [200, 'close']);
-    busy.close();
-    await rig.until('the site has gone', ({ sites }) => sites.every(({ siteId }) => siteId !== 'b'));
+    const { siteId, closes } = await request.finish();
+    assert.deepEqual([siteId, closes], ['b', true]);
+    await rig.until('the site has gone', ({ sites }) => sites.every((other) => other.siteId !== 'b'));
   });
 
   void it('a site that was taken out may be put back while its old workers drain', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), site('b', { drainTimeout: '30s' })], release);
+    const rig = await DaemonRig.start(t, [site('a'), exchange('b')], release);
     const port = await rig.port();
-    const busy = await WireClient.open(port);
-    busy.send('GET /slow/6000 HTTP/1.1\r\nHost: b.test\r\n\r\n');
-    await rig.until('the request is in work', ({ sites }) => sites[1]?.workers[0]?.connections === 1);
-    const { pid } = await askRelease(port, 'b.test');
+    const request = await HeldRequest.begin(port, 'b.test');
+    await inWork(rig);
+    const pid = (await rig.site('b')).workers[0]?.pid;
     rig.configure([site('a')]);
     assert.equal((await rig.run('reload')).code, 0);
-    rig.configure([site('a'), site('b')]);
+    rig.configure([site('a'), exchange('b')]);
     const told = await rig.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
       [0, ['', 'a: generation 3', 'b: generation 1']],
     );
-    assert.notEqual((await askRelease(port, 'b.test')).pid, pid);
-    const answer = await busy.answer();
-    assert.equal((JSON.parse(answer.body.toString()) as { pid: number }).pid, pid);
-    busy.close();
+    const served = async (): Promise<string | undefined> => (await get(port, 'b.test')).headers['x-pid'];
+    const now = await served();
+    assert.notEqual(now, String(pid));
+    assert.equal((await request.finish()).pid, pid);
     await rig.until('the old site has gone', ({ sites }) => sites.length === 2);
-    assert.notEqual((await askRelease(port, 'b.test')).pid, pid);
+    assert.equal(await served(), now);
   });
 
   void it('one site alone takes its part of the conf, and a new one starts', async (t) => {

@@ -97,12 +97,12 @@ if (!second) closeSync(openSync(marker, 'w'));`;
     },
     {
       what: 'dies right after it is ready',
-      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.exit(3), 100); } });`,
+      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.exit(3), 20); } });`,
       reason: /exited with code 3 \(ERR_WORKER_EXITED\)$/,
     },
     {
       what: 'is killed right after it is ready',
-      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 100); } });`,
+      code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); } });`,
       reason: /was ended by SIGKILL \(ERR_WORKER_EXITED\)$/,
     },
     { what: 'is not there', reason: /server\.mjs cannot be run: ENOENT.* \(ERR_SITE_FILE\)$/ },

@@ -1,7 +1,7 @@
 // What a reload runs: the release that a symbolic link leads to now, with the arguments, options and environment of
 // the conf as it is now.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { DaemonRig } from '../../kit/daemon-rig.js';
@@ -48,6 +48,19 @@ void describe('a reload', { concurrency: 2 }, () => {
     // What has been cleared away cannot be run any more.
     rmSync(join(rig.dir, 'releases/1'), { recursive: true });
     assert.equal(await versionAfterDeath(rig, port), '2');
+  });
+
+  void it('is not needed where the first release never came up: each attempt looks anew', async (t) => {
+    const rig = DaemonRig.launch(t, [{ ...SITE, path: 'current', workerFile: 'server.cjs' }], (dir) => {
+      writeRelease(join(dir, 'releases/1'), '1');
+      writeFileSync(join(dir, 'releases/1/server.cjs'), `throw new Error('not yet');`);
+      writeRelease(join(dir, 'releases/2'), '2');
+      lead(dir, '1');
+    });
+    await rig.says('site a: not yet (ERR_WORKER_FAILED)');
+    lead(rig.dir, '2');
+    await rig.says('vhostd ready\n');
+    assert.equal((await askRelease(await rig.port(), 'a.test')).version, '2');
   });
 
   void it('gives the workers the arguments, options, directory and environment of the conf now', async (t) => {

@@ -5,6 +5,7 @@ import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
 import { selfSigned } from '../../kit/certificate.js';
 import { checkAnswer, simpleExchange } from '../../kit/exchange.js';
+import { FreshLoad } from '../../kit/fresh-load.js';
 import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
 import { Random } from '../../kit/random.js';
 import type { SiteOptions } from '../../kit/rig.js';
@@ -32,9 +33,19 @@ for (const { kind, options } of KINDS) {
         host: HOST,
         clientCount: 8,
         seed,
+        pauseMaxMs: 60,
         connect: (port) => openSecure(port, HOST),
         // What is sent behind a request whose response announces the end is not answered (RFC 9112 9.6).
         pipelineMaxCount: 1,
+      });
+      const fresh = new FreshLoad({
+        port: await rig.port('ssl'),
+        host: HOST,
+        siteId: 'a',
+        clientCount: 3,
+        seed,
+        pauseMaxMs: 40,
+        connect: (port) => openSecure(port, HOST),
       });
       for (let count = 0; count < 3; count += 1) {
         await load.progress(50);
@@ -42,8 +53,12 @@ for (const { kind, options } of KINDS) {
       }
       await drained(rig);
       await load.progress(50);
-      const tally = await load.stop();
-      t.diagnostic(`SEED=${seed}: ${tally.counts.ok} requests, ${tally.announcedCount} announced ends`);
+      const [tally, freshTally] = await Promise.all([load.stop(), fresh.stop()]);
+      t.diagnostic(
+        `SEED=${seed}: ${tally.counts.ok} requests, ${tally.announcedCount} announced ends; ` +
+          `${freshTally.counts.ok} on connections of their own`,
+      );
+      assert.deepEqual(freshTally.lost, NOTHING_LOST, freshTally.failures.join('\n'));
       assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
       assert.equal(Math.max(...tally.generations), 4);
       assert.ok(tally.announcedCount > 0);

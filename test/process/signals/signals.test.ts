@@ -7,18 +7,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { get } from '../../kit/ask-site.js';
 import { DaemonRig } from '../../kit/daemon-rig.js';
 import type { DaemonSite } from '../../kit/daemon-rig.js';
+import { HeldRequest } from '../../kit/held-request.js';
 import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
 import { Random } from '../../kit/random.js';
 import { siteFile } from '../../kit/rig.js';
 import { NOTHING_LOST } from '../../kit/tally.js';
-import { WireClient } from '../../kit/wire-client.js';
 
 const SITE: DaemonSite = {
   siteId: 'a',
   hosts: ['a.test'],
   workerFile: siteFile('exchange'),
   cpuLen: 1,
-  drainTimeout: '10s',
+  drainTimeout: '60s',
 };
 
 /** What the lines of the daemon's log tell of the sites that were reloaded. */
@@ -89,13 +89,11 @@ void describe('signals', { concurrency: 2 }, () => {
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     void it(`${name} lets requests finish, and ends with exit code 0`, async (t) => {
       const rig = await DaemonRig.start(t, [SITE]);
-      const client = await WireClient.open(await rig.port());
-      client.send('GET /slow?slow=1500&answer=1000 HTTP/1.1\r\nHost: a.test\r\n\r\n');
-      await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
+      const request = await begin(rig);
       const pids = await rig.pids();
       rig.signal(name);
-      const { status, body, headers } = await client.answer();
-      assert.deepEqual([status, body.length, headers['connection']], [200, 1000, 'close']);
+      await draining(rig);
+      assert.equal((await request.finish()).closes, true);
       const { code, signal } = await rig.ended;
       assert.deepEqual([code, signal], [0, null]);
       await rig.gone(pids);
@@ -104,22 +102,29 @@ void describe('signals', { concurrency: 2 }, () => {
 
   void it('SIGHUP during a stop does nothing', async (t) => {
     const rig = await DaemonRig.start(t, [SITE]);
-    const client = await WireClient.open(await rig.port());
-    client.send('GET /slow?slow=2500&answer=10 HTTP/1.1\r\nHost: a.test\r\n\r\n');
-    await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
+    const request = await begin(rig);
     const pids = await rig.pids();
     rig.configure([SITE, { ...SITE, siteId: 'b', hosts: ['b.test'] }]);
     rig.signal('SIGTERM');
-    await rig.logs('stop.signal');
-    for (let count = 0; count < 5; count += 1) {
-      rig.signal('SIGHUP');
-      await delay(20);
-    }
-    assert.equal((await client.answer()).status, 200);
-    const { code } = await rig.ended;
-    assert.equal(code, 0);
+    await draining(rig);
+    rig.signal('SIGHUP');
+    const [refused] = await rig.logs('reload.failed');
+    assert.equal(refused?.['code'], 'ERR_MASTER_NOT_RUNNING');
+    assert.equal((await request.finish()).siteId, 'a');
+    assert.equal((await rig.ended).code, 0);
     await rig.gone(pids);
     assert.equal(rig.logged('worker.spawned').length, 1);
     assert.deepEqual(rig.logged('reloaded'), []);
   });
 });
+
+/** A request that is in work. */
+async function begin(rig: DaemonRig): Promise<HeldRequest> {
+  const request = await HeldRequest.begin(await rig.port(), 'a.test');
+  await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
+  return request;
+}
+
+async function draining(rig: DaemonRig): Promise<void> {
+  await rig.until('the worker drains', ({ sites }) => sites[0]?.workers[0]?.state === 'draining');
+}

@@ -50,7 +50,10 @@ export class Generation {
       conf: this.conf,
       generation: this.number,
       files: this.#files,
-      onReady: (ready) => host.onReady(this, ready),
+      onReady: (ready) => {
+        this.#files.keep();
+        host.onReady(this, ready);
+      },
       onExit: (ended, reason) => host.onExit(this, ended, reason),
       onErrored: (errored, reason) => host.onErrored(this, errored, reason),
     });

@@ -1,5 +1,5 @@
-// Which files the workers of a generation run: looked up when its first worker is spawned, so that a reload finds a
-// release behind a symbolic link anew, while a worker that is restarted runs the release of its generation.
+// Which files the workers of a generation run: looked up until one of them is ready, so that a reload finds a release
+// behind a symbolic link anew, while a worker that is restarted runs the release of its generation.
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
@@ -15,19 +15,26 @@ export interface Release {
 
 export class WorkerFiles {
   readonly #conf: SiteConf;
-  #release: Release | undefined;
+  #found: Release | undefined;
+  #kept = false;
 
   constructor(conf: SiteConf) {
     this.#conf = conf;
   }
 
   /**
-   * The release of this generation; looked up anew when it has been removed.
-   * @throws {VhostError} ERR_SITE_FILE when there is none.
+   * What the next worker runs: the release that was kept, or, where there is none or it has been removed, what is
+   * there now.
+   * @throws {VhostError} ERR_SITE_FILE when nothing is there.
    */
   release(): Release {
-    if (this.#release === undefined || !isThere(this.#release)) this.#release = this.#lookUp();
-    return this.#release;
+    if (!this.#kept || this.#found === undefined || !isThere(this.#found)) this.#found = this.#lookUp();
+    return this.#found;
+  }
+
+  /** A worker is ready: what it runs is the release of the generation. */
+  keep(): void {
+    this.#kept = true;
   }
 
   #lookUp(): Release {
