@@ -168,6 +168,20 @@ void describe('the master that dies', () => {
     await loaded;
   });
 
+  void it('is replaced again and again when it hangs while it boots, until it is given up', async () => {
+    const daemon = bench.daemon({
+      masterArgs: ['--hanging'],
+      supervision: { bootTimeoutMs: 300, restart: { intensity: 2, periodMs: 600_000 }, backoff: { baseMs: 1 } },
+    });
+    let spawned = 0;
+    daemon.on('master::spawned', () => (spawned += 1));
+    const failed = next(daemon, 'error');
+    await daemon.run();
+    const [error] = await failed;
+    assert.match(error.message, /not ready within 300 ms.*gave up after 2 restarts/);
+    assert.equal(spawned, 3);
+  });
+
   void it('is killed and replaced when it breaks the rules of the link', async () => {
     const { daemon } = await bench.serving();
     const exit = next(daemon, 'master::exit');

@@ -103,6 +103,8 @@ export class Master extends EventEmitter<MasterEvents> {
       onViolation: () => {
         reception.counts.violations += 1;
       },
+      onForked: (pid, limitMs) => void this.#daemon?.notify('workerForked', { pid, limitMs }),
+      onEnded: (pid) => void this.#daemon?.notify('workerEnded', { pid }),
       log: () => this.#log,
     });
     this.#sites = new Sites((siteId) => ({

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FakeOs } from './fake-os.test.kit.js';
-import { isAlive, readIdentity, signalIdentity } from './process-identity.js';
+import { isAlive, readIdentity, readSession, signalIdentity } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /proc' };
@@ -25,6 +25,16 @@ void test('the start time lies between the boot and now', onLinux, () => {
   const ticks = Number(identityOf(process.pid).startTime);
   const upTicks = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 100;
   assert.ok(ticks > 0 && ticks <= upTicks + 1, `${ticks} of ${upTicks}`);
+});
+
+void test('a process is in the session of its parent unless it leads one of its own', onLinux, async (context) => {
+  for (const detached of [false, true]) {
+    const child = spawn(process.execPath, ['-e', SLEEPER], { stdio: 'ignore', detached });
+    context.after(() => child.kill('SIGKILL'));
+    await once(child, 'spawn');
+    assert.equal(readSession(child.pid ?? 0), detached ? child.pid : readSession(process.pid));
+  }
+  assert.equal(readSession(0), undefined);
 });
 
 void test('spaces and parentheses in the name of a process do not shift its fields', onLinux, () => {

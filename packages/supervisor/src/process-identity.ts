@@ -33,6 +33,15 @@ export function readIdentity(pid: number, os: Os = realOs): ProcessIdentity | un
   return { pid, startTime, bootId: os.readFile('/proc/sys/kernel/random/boot_id')?.trim() ?? '' };
 }
 
+/**
+ * The session that a process is in, by the pid of its leader: field 6 of /proc/PID/stat. It stays when the parent
+ * ends, and a process can only leave it, never enter another's. Undefined if there is no such process, or no /proc.
+ */
+export function readSession(pid: number, os: Os = realOs): number | undefined {
+  const stat = isPid(pid) ? os.readFile(`/proc/${pid}/stat`) : undefined;
+  return stat === undefined ? undefined : Number(parseStat(stat).session);
+}
+
 /** Whether this very process lives. A process that may be it and can't be told for sure counts as alive. */
 export function isAlive(identity: ProcessIdentity, os: Os = realOs): boolean {
   const found = readIdentity(identity.pid, os);
@@ -68,13 +77,18 @@ function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
 }
 
 /** The name in field 2 may hold spaces, newlines and parentheses; no field after it does. */
-function parseStat(stat: string): { state: string; startTime: string } {
+function parseStat(stat: string): { state: string; session: string; startTime: string } {
   const fields = stat
     .slice(stat.lastIndexOf(')') + 1)
     .trim()
     .split(' ');
-  return { state: fields[STATE_FIELD - 3] ?? '', startTime: fields[START_TIME_FIELD - 3] ?? '' };
+  return {
+    state: fields[STATE_FIELD - 3] ?? '',
+    session: fields[SESSION_FIELD - 3] ?? '',
+    startTime: fields[START_TIME_FIELD - 3] ?? '',
+  };
 }
 
 const STATE_FIELD = 3;
+const SESSION_FIELD = 6;
 const START_TIME_FIELD = 22;

@@ -96,6 +96,25 @@ void test('a soft stop that throws is followed by SIGTERM at once and reported',
   assert.ok(log.includes('fault channel closed'), log.join('\n'));
 });
 
+void test('a failure that allows no delay kills a process that is being stopped, and what follows stays', () => {
+  const make = (number: number): FakeProcess => new FakeProcess(number, ['SIGKILL']);
+  const failed = makeBench({ shutdown: LIMITS, make, backoff: { baseMs: 100 } });
+  failed.child.start();
+  assert.equal(failed.child.fail('broken'), 'ok');
+  assert.equal(failed.child.fail('broken for good', { now: true }), 'ok');
+  assert.deepEqual(failed.processes[0]?.received, ['SIGTERM', 'SIGKILL']);
+  failed.os.advance(100);
+  assert.equal(failed.child.state, 'booting');
+
+  const stopped = makeBench({ shutdown: LIMITS, make });
+  stopped.child.start();
+  void stopped.child.stop();
+  assert.equal(stopped.child.fail('silent', { now: true }), 'ok');
+  assert.deepEqual(stopped.current().received.at(-1), 'SIGKILL');
+  stopped.os.advance(600_000);
+  assert.equal(stopped.child.state, 'exited');
+});
+
 void test('stop now sends SIGKILL at once, also on any rung of a stop that is under way', async () => {
   for (const waitMs of [0, 1000, 3100]) {
     const { child, os, current } = makeBench({

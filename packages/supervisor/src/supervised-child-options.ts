@@ -46,6 +46,6 @@ export interface SupervisedChildEvents {
 
 /** Options of `stop`, `restart` and `fail`. */
 export interface StopOptions {
-  /** SIGKILL at once; with `stop` and `restart` also to a process that is being stopped already. Default false. */
+  /** SIGKILL at once, also to a process that is being stopped already. Default false. */
   now?: boolean;
 }

@@ -115,10 +115,17 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     });
   }
 
-  /** The owner declares the process broken: SIGTERM, then SIGKILL. The policy decides as after a crash. */
+  /**
+   * The owner declares the process broken: SIGTERM, then SIGKILL. The policy decides as after a crash. With `now`
+   * a process that is being stopped already is killed as well; what was to follow its end stays as it was.
+   */
   fail(message: string, { now = false }: StopOptions = {}): Answer {
     return this.#life.act(() => {
       const refusal = this.#life.request('fail');
+      if (refusal === 'being-stopped' && now && this.state === 'stopping') {
+        this.#shutDown(true);
+        return 'ok';
+      }
       if (refusal !== undefined) return refusal;
       this.#blame({ what: 'failed', message });
       if (now) this.#life.request('kill');

@@ -9,9 +9,11 @@ import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { count, record } from '../narrow.js';
 import { parseLoadFailures, wireError } from '../status/parse-reload.js';
+import { Leftovers } from './leftovers.js';
 import { answerListenerRequests } from './listener-requests.js';
 import { MasterProcess } from './master-process.js';
 import type { MasterLaunch } from './master-process.js';
+import { MasterWorkers } from './master-workers.js';
 
 /** What the owner of the slot is told. */
 export interface MasterSlotOwner {
@@ -33,7 +35,9 @@ export class MasterSlot {
   readonly #listeners: BoundListeners;
   readonly #owner: MasterSlotOwner;
   readonly #child: SupervisedChild;
+  readonly #leftovers: Leftovers;
   #process: MasterProcess | undefined;
+  #workers: MasterWorkers | undefined;
   #spawnCount = 0;
   #fatal: { error: Error; exitCode: number } | undefined;
 
@@ -48,6 +52,9 @@ export class MasterSlot {
     this.#listeners = listeners;
     this.#owner = owner;
     this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? 5_000;
+    this.#leftovers = new Leftovers((pid, error) =>
+      owner.onTrouble('worker::outlived-master', error ?? `process ${pid} was killed`),
+    );
     this.#child = new SupervisedChild({
       name: 'master',
       spawn: () => this.#spawn().handle(),
@@ -89,9 +96,14 @@ export class MasterSlot {
 
   /**
    * Lets the master drain and leave; `now`: leave without draining, and be killed if it doesn't. May be called
-   * again to be done sooner: asked for `now` twice it is killed. Resolves when it is gone.
+   * again to be done sooner: asked for `now` twice it is killed. Resolves when it is gone, and the workers with it.
    */
   async stop({ now }: { now: boolean }): Promise<void> {
+    await this.#stopMaster(now);
+    await this.#leftovers.end(now);
+  }
+
+  async #stopMaster(now: boolean): Promise<void> {
     const master = this.#process;
     if (!now || master === undefined || master.stopNow) {
       await this.#child.stop({ now: now && master !== undefined });
@@ -116,11 +128,12 @@ export class MasterSlot {
       onBroken: (why) => {
         if (this.#process !== process) return;
         this.#owner.onTrouble('master::broken', why);
-        if (this.#child.fail(why, { now: true }) === 'being-stopped') void this.#child.stop({ now: true });
+        this.#child.fail(why, { now: true });
       },
       onLinkEnd: () => this.#listeners.drop(claimant),
     });
     this.#process = process;
+    this.#workers = new MasterWorkers(process.peer, () => process.pid);
     answerListenerRequests(process.peer, this.#listeners, claimant);
     this.#answerNotices(process);
     process.begin();
@@ -153,6 +166,8 @@ export class MasterSlot {
 
   #exited(reason: ChildReason): void {
     this.#process = undefined;
+    this.#leftovers.add(this.#workers?.list() ?? []);
+    this.#workers = undefined;
     this.#owner.onExit(reason);
     const fatal = this.#fatal;
     this.#fatal = undefined;

@@ -151,6 +151,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   stopTimeout: duration(0)
     .prefault('10s')
     .describe('How long a worker may take to exit before it is killed.'),
+  settleTime: duration(0)
+    .prefault('1s')
+    .describe('How long the first new worker of a reload must live before it takes over.'),
   callTimeout: duration().prefault('30s').describe('How long a call between processes may take.'),
   parkMaxCount: integer(0, 100_000)
     .default(1000)
@@ -166,6 +169,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       bootTimeout: bootTimeoutMs,
       drainTimeout: drainTimeoutMs,
       stopTimeout: stopTimeoutMs,
+      settleTime: settleTimeMs,
       callTimeout: callTimeoutMs,
       parkTimeout: parkTimeoutMs,
       heartbeatInterval: heartbeatIntervalMs,
@@ -181,6 +185,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       bootTimeoutMs,
       drainTimeoutMs,
       stopTimeoutMs,
+      settleTimeMs,
       callTimeoutMs,
       parkTimeoutMs,
       heartbeatIntervalMs,

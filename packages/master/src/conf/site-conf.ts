@@ -85,6 +85,8 @@ export interface SiteConf {
   readonly bootTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly stopTimeoutMs: number;
+  /** How long the first new worker of a reload must live before it takes over. */
+  readonly settleTimeMs: number;
   readonly callTimeoutMs: number;
   readonly parkMaxCount: number;
   readonly parkTimeoutMs: number;

@@ -37,12 +37,12 @@ export class Reload {
   #failure: WireError | undefined;
   #done: Promise<WireError | undefined> | undefined;
 
-  /** `settleMs`: how long the first new worker must live after it is ready before it is published. Default 1000. */
+  /** `settleMs`: how long the first new worker must live after it is ready before it is published. */
   constructor(
     previous: Generation,
     next: Generation,
     host: ReloadHost,
-    { settleMs = 1000 }: { settleMs?: number } = {},
+    { settleMs }: { settleMs: number },
   ) {
     this.#settleMs = settleMs;
     this.previous = previous;

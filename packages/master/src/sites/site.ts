@@ -10,7 +10,7 @@ import { FirstBoot } from './first-boot.js';
 import { Generation, failureOf } from './generation.js';
 import type { GenerationHost } from './generation.js';
 import { Reload } from './reload.js';
-import type { ReloadOutcome } from './reload.js';
+import type { ReloadHost, ReloadOutcome } from './reload.js';
 import type { Slot } from './slot.js';
 
 /** What a site needs of the master around it. */
@@ -267,7 +267,7 @@ export class Site {
     const previous = this.#current;
     const next = this.#newGeneration((this.#lastNumber += 1), this.#wanted);
     let before = this.#conf;
-    const reload = new Reload(previous, next, {
+    const host: ReloadHost = {
       count: () =>
         workerCount(next.staged ?? { ...next.conf, cpuLen: next.conf.cpuLen ?? this.#conf.cpuLen }),
       commit: () =>
@@ -291,7 +291,8 @@ export class Site {
         this.#dispatch.flush();
         this.#host.onChange(this);
       },
-    });
+    };
+    const reload = new Reload(previous, next, host, { settleMs: next.conf.settleTimeMs });
     this.#reload = reload;
     this.#host.onChange(this);
     return reload.run().then((error) => this.#outcome(error, next.number));

@@ -54,7 +54,7 @@ export class Slot implements Taker {
       restart: { mode: 'permanent', intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
-      shutdown: { softMs: conf.drainTimeoutMs + SOFT_MARGIN_MS, termMs: conf.stopTimeoutMs },
+      shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
@@ -128,7 +128,6 @@ export class Slot implements Taker {
   /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
   async stop(now = false): Promise<void> {
     this.#withdrawn = true;
-    this.#heartbeat?.stop();
     await this.#child.stop({ now });
   }
 
@@ -138,7 +137,7 @@ export class Slot implements Taker {
     await this.stop();
   }
 
-  /** Kills the process, which is broken; the restart policy decides what follows. */
+  /** Kills the process, which is broken; the restart policy decides what follows, unless it was leaving anyway. */
   kill(why: string): void {
     this.#child.fail(why, { now: true });
   }
@@ -230,6 +229,15 @@ export class Slot implements Taker {
     this.#heartbeat?.stop();
     this.#host.onExit(this, reason);
   }
+}
+
+/** How long a worker that is to leave may take before it is killed, ms; as much where its master is gone. */
+export function leaveLimitMs(conf: SiteConf): number {
+  return softLimitMs(conf) + conf.stopTimeoutMs;
+}
+
+function softLimitMs(conf: SiteConf): number {
+  return conf.drainTimeoutMs + SOFT_MARGIN_MS;
 }
 
 /** What a worker gets on top of its drain limit to run `stopped`, ms. */

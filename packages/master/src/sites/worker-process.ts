@@ -180,8 +180,9 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
     cwd: spawn.cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid }),
+    // Said even where they are undefined: node:cluster keeps what an earlier call has set.
+    uid,
+    gid,
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };

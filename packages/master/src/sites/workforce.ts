@@ -3,6 +3,7 @@ import type { LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site.js';
+import { leaveLimitMs } from './slot.js';
 import type { Slot, SlotHost } from './slot.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
@@ -20,6 +21,10 @@ export interface WorkforceHost {
   onCall(workerId: string, params: unknown, context: RequestContext): Promise<unknown>;
   onAccepted(count: number): void;
   onViolation(siteId: string): void;
+  /** There is a process. `leaveLimitMs`: how long it may take to leave. */
+  onForked(pid: number, leaveLimitMs: number): void;
+  /** A process has ended. */
+  onEnded(pid: number): void;
   log(): Logger;
 }
 
@@ -70,7 +75,11 @@ export class Workforce {
       },
       events,
     );
-    const { stdout, stderr } = worker.process;
+    const { pid, stdout, stderr } = worker.process;
+    if (pid !== undefined) {
+      this.#host.onForked(pid, leaveLimitMs(conf));
+      worker.process.once('exit', () => this.#host.onEnded(pid));
+    }
     const logs = this.#host.logsOf(siteId);
     if (logs !== undefined) logs.attach({ stdout, stderr });
     else {
@@ -81,7 +90,7 @@ export class Workforce {
       event: 'worker.spawned',
       siteId,
       workerId: identity.workerId,
-      pid: worker.process.pid,
+      pid,
       generation,
     });
     return worker;

@@ -16,6 +16,10 @@ export type MasterToDaemon = {
    * published. A notice.
    */
   loaded: { params: { failures: { siteId: string; error: WireError }[] }; result: null };
+  /** A worker was forked. Should it outlive this master by more than `limitMs`, the daemon kills it. A notice. */
+  workerForked: { params: { pid: number; limitMs: number }; result: null };
+  /** A worker has ended. A notice. */
+  workerEnded: { params: { pid: number }; result: null };
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
   call: { params: Call; result: unknown };
   /** The master will go away now and the daemon must not start another: the conf can't be had. A notice. */
