@@ -40,6 +40,7 @@ export class Rig {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, (report: RigReport) => void>();
   #output = '';
+  #leaksListeners = false;
   #lastId = 0;
   #exited: Promise<unknown>;
 
@@ -50,7 +51,9 @@ export class Rig {
     this.#exited = once(child, 'exit');
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
-        this.#output = (this.#output + chunk.toString()).slice(-OUTPUT_MAX_CHARS);
+        const text = chunk.toString();
+        this.#leaksListeners ||= text.includes('MaxListenersExceededWarning');
+        this.#output = (this.#output + text).slice(-OUTPUT_MAX_CHARS);
       });
     child.on('message', (report) => {
       if (isReport(report)) this.#onReport(report);
@@ -81,6 +84,7 @@ export class Rig {
     t.after(async () => {
       await rig.close();
       if (!passed(t)) t.diagnostic(`output of the master:\n${rig.output}`);
+      if (rig.#leaksListeners) throw new Error(`the master leaks listeners:\n${rig.output}`);
     });
     const failures = await within('the master is ready', START_LIMIT_MS, rig.#ready());
     if (failures.length > 0) throw new Error(`sites failed: ${JSON.stringify(failures)}\n${rig.output}`);

@@ -1,14 +1,12 @@
 // A worker that dies takes along what it was serving, and nothing else.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { askSite, get, seenBy } from '../../kit/ask-site.js';
 import { isAlive } from '../../kit/processes.js';
 import { limitDescriptors } from '../../kit/limit-descriptors.js';
 import { Rig, siteFile } from '../../kit/rig.js';
 import type { SiteOptions } from '../../kit/rig.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { MortalLoad } from './mortal-load.js';
 
 const MORTAL = new URL('./mortal.site.js', import.meta.url).pathname;
 /** Never given up, restarted at once. */
@@ -38,9 +36,6 @@ async function ask(port: number, count: number): Promise<WireClient[]> {
   }
   return clients;
 }
-
-/** How often a worker is killed. */
-const KILLS = 15;
 
 for (const handoff of ['pipe', 'ipc']) {
   for (const count of [5, 30]) {
@@ -178,49 +173,4 @@ test('a request that kills the worker which reads it kills one worker', async (t
   assert.equal(counts.handedOffAgain, 0);
   assert.equal(sites[0]?.workers.filter(({ pid }) => pid !== undefined && pids.includes(pid)).length, 1);
   assert.equal((await get(port, 'a.test')).status, 200);
-});
-
-test('with a worker killed again and again only its own requests fail', async (t) => {
-  const rig = await Rig.start(t, {
-    sites: [
-      site({ cpuLen: 2, workerFile: MORTAL }),
-      site({ siteId: 'b', hosts: ['b.test'], cpuLen: 1, workerFile: MORTAL }),
-    ],
-  });
-  await ready(rig, 'a', 2);
-  const port = await rig.port();
-  const loadA = new MortalLoad(port, 'a.test', 'a', 10);
-  const loadB = new MortalLoad(port, 'b.test', 'b', 4);
-  const killed = new Map<number, number>();
-  // Kills are counted, not timed: a slow machine makes the test longer, not another one.
-  while (killed.size < KILLS) {
-    await delay(500);
-    const [victim] = await rig.workers('a');
-    if (victim === undefined) continue;
-    process.kill(victim.pid, 'SIGKILL');
-    killed.set(victim.pid, performance.now());
-  }
-  await Promise.all([loadA.stop(), loadB.stop()]);
-  const failed = loadA.failed;
-  const silent = failed.filter(({ pid }) => pid === undefined);
-  t.diagnostic(
-    `${killed.size} kills; a: ${loadA.attempts.length} requests, ${failed.length} failed, ` +
-      `${silent.length} of them before the site answered; b: ${loadB.attempts.length}, ${loadB.failed.length} failed`,
-  );
-  assert.deepEqual(loadB.failed, []);
-  for (const attempt of failed) {
-    assert.ok(
-      attempt.outcome === 'closed' || attempt.outcome === 'ECONNRESET',
-      `it failed by ${attempt.outcome}`,
-    );
-    // Killed together with the process that had it; one that had not answered yet was in flight at a kill.
-    const killedMs =
-      attempt.pid === undefined ? [...killed.values()] : [killed.get(attempt.pid) ?? Number.NaN];
-    assert.ok(
-      killedMs.some((ms) => attempt.startedMs <= ms && ms <= attempt.endedMs),
-      `a request of process ${attempt.pid} failed that no kill explains`,
-    );
-  }
-  assert.equal(killed.size, KILLS);
-  assert.ok(loadA.attempts.length > failed.length, 'the site went on serving');
 });

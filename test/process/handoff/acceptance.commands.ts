@@ -1,0 +1,59 @@
+// Lets a test know which worker each connection belongs to in the eyes of the master: from the moment on in which it
+// has read the worker's confirmation, the connection lives and dies with that process. Looks into the master's classes.
+import type { RigCommands } from '../../kit/rig-messages.js';
+
+interface WorkerProcess {
+  process: { pid?: number };
+  give(connection: { head: string }): boolean;
+}
+interface Handoff {
+  give(connection: { head: string }): boolean;
+  onAccepted(payload: Buffer): { kind: 'ok'; acceptedCount: number } | { kind: 'violation' };
+}
+interface Given {
+  url: string;
+  pid: number;
+}
+
+const base = import.meta.resolve('@vhostd/master');
+const workers = await prototypeOf<WorkerProcess>('sites/worker-process.js', 'WorkerProcess');
+const handoffs = await prototypeOf<Handoff>('handoff/handoff.js', 'Handoff');
+const given = new WeakMap<Handoff, Given[]>();
+const accepted: Given[] = [];
+let receiver = 0;
+
+const giveToWorker = workers.give;
+workers.give = function give(connection) {
+  receiver = this.process.pid ?? 0;
+  return giveToWorker.call(this, connection);
+};
+const giveOver = handoffs.give;
+handoffs.give = function give(connection) {
+  const done = giveOver.call(this, connection);
+  if (done) listOf(this).push({ url: connection.head.split(' ')[1] ?? '', pid: receiver });
+  return done;
+};
+const { onAccepted } = handoffs;
+handoffs.onAccepted = function confirm(payload) {
+  const confirmation = onAccepted.call(this, payload);
+  if (confirmation.kind === 'ok') accepted.push(...listOf(this).splice(0, confirmation.acceptedCount));
+  return confirmation;
+};
+
+export const commands: RigCommands = {
+  /** Each connection that was accepted so far, by the path of its first request, and the process that has it. */
+  accepted: () => accepted,
+};
+
+function listOf(handoff: Handoff): Given[] {
+  const list = given.get(handoff) ?? [];
+  given.set(handoff, list);
+  return list;
+}
+
+async function prototypeOf<T>(file: string, name: string): Promise<T> {
+  const module = (await import(new URL(file, base).href)) as Record<string, { prototype: T }>;
+  const found = module[name];
+  if (found === undefined) throw new Error(`${file} has no ${name}`);
+  return found.prototype;
+}
