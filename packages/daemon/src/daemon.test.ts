@@ -171,7 +171,11 @@ void describe('the master that dies', () => {
   void it('is replaced again and again when it hangs while it boots, until it is given up', async () => {
     const daemon = bench.daemon({
       masterArgs: ['--hanging'],
-      supervision: { bootTimeoutMs: 300, restart: { intensity: 2, periodMs: 600_000 }, backoff: { baseMs: 1 } },
+      supervision: {
+        bootTimeoutMs: 300,
+        restart: { intensity: 2, periodMs: 600_000 },
+        backoff: { baseMs: 1 },
+      },
     });
     let spawned = 0;
     daemon.on('master::spawned', () => (spawned += 1));

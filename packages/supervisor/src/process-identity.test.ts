@@ -27,15 +27,19 @@ void test('the start time lies between the boot and now', onLinux, () => {
   assert.ok(ticks > 0 && ticks <= upTicks + 1, `${ticks} of ${upTicks}`);
 });
 
-void test('a process is in the session of its parent unless it leads one of its own', onLinux, async (context) => {
-  for (const detached of [false, true]) {
-    const child = spawn(process.execPath, ['-e', SLEEPER], { stdio: 'ignore', detached });
-    context.after(() => child.kill('SIGKILL'));
-    await once(child, 'spawn');
-    assert.equal(readSession(child.pid ?? 0), detached ? child.pid : readSession(process.pid));
-  }
-  assert.equal(readSession(0), undefined);
-});
+void test(
+  'a process is in the session of its parent unless it leads one of its own',
+  onLinux,
+  async (context) => {
+    for (const detached of [false, true]) {
+      const child = spawn(process.execPath, ['-e', SLEEPER], { stdio: 'ignore', detached });
+      context.after(() => child.kill('SIGKILL'));
+      await once(child, 'spawn');
+      assert.equal(readSession(child.pid ?? 0), detached ? child.pid : readSession(process.pid));
+    }
+    assert.equal(readSession(0), undefined);
+  },
+);
 
 void test('spaces and parentheses in the name of a process do not shift its fields', onLinux, () => {
   const before = identityOf(process.pid);

@@ -4,11 +4,14 @@ import type { RigCommands } from '../../kit/rig-messages.js';
 
 interface WorkerProcess {
   process: { pid?: number };
-  give(connection: { head: string }): boolean;
+  give: (this: WorkerProcess, connection: { head: string }) => boolean;
 }
 interface Handoff {
-  give(connection: { head: string }): boolean;
-  onAccepted(payload: Buffer): { kind: 'ok'; acceptedCount: number } | { kind: 'violation' };
+  give: (this: Handoff, connection: { head: string }) => boolean;
+  onAccepted: (
+    this: Handoff,
+    payload: Buffer,
+  ) => { kind: 'ok'; acceptedCount: number } | { kind: 'violation' };
 }
 interface Given {
   url: string;

@@ -1,10 +1,9 @@
 // Workers that are killed again and again, running or stopped: a request is lost only if its connection was that
 // worker's, as the master had been told; every other one is answered, and none is run twice.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Rig } from '../../kit/rig.js';
@@ -40,7 +39,11 @@ for (const [handoff, kills] of [
     const record = join(dir, 'begun');
     writeFileSync(record, '');
     const setup = new URL('./acceptance.commands.js', import.meta.url);
-    const rig = await Rig.start(t, { conf: { handoff }, setup, sites: [site('a', record), site('b', record)] });
+    const rig = await Rig.start(t, {
+      conf: { handoff },
+      setup,
+      sites: [site('a', record), site('b', record)],
+    });
     const port = await rig.port();
     const a = new MortalLoad({ port, host: 'a.test', fresh: 12, keptAlive: 8 });
     const b = new MortalLoad({ port, host: 'b.test', fresh: 4, keptAlive: 4 });

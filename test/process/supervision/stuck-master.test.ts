@@ -87,7 +87,9 @@ for (const how of ['stopped', 'in a loop that never ends']) {
       const { counts } = await daemon.status();
       return { done: counts?.handedOff === 1, value: counts };
     });
-    const exit = new Promise<string>((resolve) => daemon.once('master::exit', ({ message }) => resolve(message)));
+    const exit = new Promise<string>((resolve) =>
+      daemon.once('master::exit', ({ message }) => resolve(message)),
+    );
     const startedMs = performance.now();
     if (how === 'stopped') process.kill(master, 'SIGSTOP');
     else daemon.callMaster('block', 600_000).catch(() => undefined);

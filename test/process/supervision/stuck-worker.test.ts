@@ -50,47 +50,47 @@ for (const [handoff, how] of [
   ['ipc', 'stopped'],
 ] as const) {
   test(`over ${handoff}, a worker that is ${how} is replaced; of the rest nothing is lost`, async (t) => {
-      const rig = await start(t, handoff, [site('a', { cpuLen: 2 })]);
-      const port = await rig.port();
-      await rig.until('two workers are ready', ({ sites: [a] }) => readyPids(a?.workers).length === 2);
-      const before = (await rig.workers('a')).map(({ pid }) => pid);
-      const startedMs = performance.now();
-      const victim = how === 'stopped' ? undefined : await open(port, 'a.test', '/block/600000');
-      if (victim === undefined) process.kill(before[0] ?? 0, 'SIGSTOP');
-      else await rig.until('a worker has it', ({ counts }) => counts.handedOff === 1);
-      const good = new SteadyLoad(port, 'b.test');
-      const clients: WireClient[] = [];
-      for (let count = 0; count < 20; count += 1) clients.push(await open(port, 'a.test', '/'));
-      const pids = new Set<number>();
-      for (const client of clients) {
-        const answer = await client.answer();
-        assert.equal(answer.status, 200);
-        pids.add(Number(answer.body.toString()));
-        client.close();
-      }
-      if (victim !== undefined) await assert.rejects(victim.answer(), { code: /closed|ECONNRESET/ });
-      const { sites, counts } = await rig.until('it is replaced', ({ sites: [a] }) => {
-        const ready = readyPids(a?.workers);
-        return ready.length === 2 && !before.every((pid) => ready.includes(pid));
-      });
-      const replacedMs = performance.now() - startedMs;
-      await good.stop();
-      const workers = sites[0]?.workers ?? [];
-      const [lost = 0, ...others] = before.filter((pid) => !readyPids(workers).includes(pid));
-      const silent = silentMs(workers.find(({ restarts }) => restarts > 0)?.reason);
-      t.diagnostic(
-        `silent for ${silent} of ${LIMIT_MS} ms, replaced after ${Math.round(replacedMs)} ms; ` +
-          `20 of 20 answered, ${counts.handedOffAgain} of them given again; ` +
-          `other site: ${good.count} requests, ${good.failures.length} failed`,
-      );
-      assert.deepEqual(others, []);
-      assert.ok(!isAlive(lost));
-      assert.ok(!pids.has(lost));
-      assert.ok(silent >= LIMIT_MS && silent <= LIMIT_MS + INTERVAL_MS, `${silent}`);
-      assert.ok(counts.handedOffAgain > 0);
-      assert.deepEqual(counts.refused, {});
-      assert.deepEqual(good.failures, []);
+    const rig = await start(t, handoff, [site('a', { cpuLen: 2 })]);
+    const port = await rig.port();
+    await rig.until('two workers are ready', ({ sites: [a] }) => readyPids(a?.workers).length === 2);
+    const before = (await rig.workers('a')).map(({ pid }) => pid);
+    const startedMs = performance.now();
+    const victim = how === 'stopped' ? undefined : await open(port, 'a.test', '/block/600000');
+    if (victim === undefined) process.kill(before[0] ?? 0, 'SIGSTOP');
+    else await rig.until('a worker has it', ({ counts }) => counts.handedOff === 1);
+    const good = new SteadyLoad(port, 'b.test');
+    const clients: WireClient[] = [];
+    for (let count = 0; count < 20; count += 1) clients.push(await open(port, 'a.test', '/'));
+    const pids = new Set<number>();
+    for (const client of clients) {
+      const answer = await client.answer();
+      assert.equal(answer.status, 200);
+      pids.add(Number(answer.body.toString()));
+      client.close();
+    }
+    if (victim !== undefined) await assert.rejects(victim.answer(), { code: /closed|ECONNRESET/ });
+    const { sites, counts } = await rig.until('it is replaced', ({ sites: [a] }) => {
+      const ready = readyPids(a?.workers);
+      return ready.length === 2 && !before.every((pid) => ready.includes(pid));
     });
+    const replacedMs = performance.now() - startedMs;
+    await good.stop();
+    const workers = sites[0]?.workers ?? [];
+    const [lost = 0, ...others] = before.filter((pid) => !readyPids(workers).includes(pid));
+    const silent = silentMs(workers.find(({ restarts }) => restarts > 0)?.reason);
+    t.diagnostic(
+      `silent for ${silent} of ${LIMIT_MS} ms, replaced after ${Math.round(replacedMs)} ms; ` +
+        `20 of 20 answered, ${counts.handedOffAgain} of them given again; ` +
+        `other site: ${good.count} requests, ${good.failures.length} failed`,
+    );
+    assert.deepEqual(others, []);
+    assert.ok(!isAlive(lost));
+    assert.ok(!pids.has(lost));
+    assert.ok(silent >= LIMIT_MS && silent <= LIMIT_MS + INTERVAL_MS, `${silent}`);
+    assert.ok(counts.handedOffAgain > 0);
+    assert.deepEqual(counts.refused, {});
+    assert.deepEqual(good.failures, []);
+  });
 }
 
 test('the limit is that of the site: the same block costs one its worker and the other nothing', async (t) => {
@@ -138,7 +138,10 @@ test('a worker that stands still while it drains is ended within the limit as we
   );
   process.kill(pid, 'SIGSTOP');
   await assert.rejects(busy.answer(), { code: /closed|ECONNRESET/ });
-  await rig.until('it is gone', ({ sites: [a] }) => a?.workers.every((worker) => worker.pid !== pid) === true);
+  await rig.until(
+    'it is gone',
+    ({ sites: [a] }) => a?.workers.every((worker) => worker.pid !== pid) === true,
+  );
   assert.equal((await rig.site('a')).workers.length, 1);
 });
 

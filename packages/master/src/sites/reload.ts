@@ -38,12 +38,7 @@ export class Reload {
   #done: Promise<WireError | undefined> | undefined;
 
   /** `settleMs`: how long the first new worker must live after it is ready before it is published. */
-  constructor(
-    previous: Generation,
-    next: Generation,
-    host: ReloadHost,
-    { settleMs }: { settleMs: number },
-  ) {
+  constructor(previous: Generation, next: Generation, host: ReloadHost, { settleMs }: { settleMs: number }) {
     this.#settleMs = settleMs;
     this.previous = previous;
     this.next = next;

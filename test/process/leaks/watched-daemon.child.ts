@@ -1,0 +1,32 @@
+// A daemon in a process of its own that tells a test what it and its master hold. Arguments: run directory, conf.
+import { fileURLToPath } from 'node:url';
+import { Daemon } from '@vhostd/daemon';
+import { measure } from './resources.js';
+
+const [runDir = '', config = ''] = process.argv.slice(2);
+const daemon = new Daemon({
+  runDir,
+  masterFile: fileURLToPath(new URL('./watched-master.child.js', import.meta.url)),
+  masterArgs: ['--config', config],
+  execArgv: ['--jitless'],
+  logLevel: 'silent',
+  signals: false,
+  supervision: { heartbeat: { intervalMs: 3_600_000, limitMs: 7_200_000 } },
+});
+daemon.on('loaded', (failures) => process.send?.({ id: 0, value: failures }));
+process.on('message', (order: { id: number; what: 'daemon' | 'master' | 'leak' }) => {
+  const { id, what } = order;
+  const answer =
+    what === 'daemon'
+      ? measure()
+      : daemon.callMaster(what === 'leak' ? 'leak' : 'resources', what === 'leak' ? LEAK_BYTES : null);
+  answer.then(
+    (value) => process.send?.({ id, value }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  );
+});
+process.on('disconnect', () => void daemon.stop({ now: true }).then(() => process.exit()));
+await daemon.run();
+
+/** What the order `leak` makes the master hold. */
+const LEAK_BYTES = 10_240;
