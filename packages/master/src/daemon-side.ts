@@ -3,10 +3,15 @@ import { FrameKind, openParentLink, Peer, VhostError } from '@vhostd/protocol';
 import type {
   DaemonToMaster,
   LinkEnd,
+  MaintenanceOptions,
+  MaintenanceResult,
   MasterStatus,
   MasterToDaemon,
+  PauseOptions,
+  PauseResult,
   ReloadResult,
   RequestContext,
+  ResumeResult,
 } from '@vhostd/protocol';
 
 export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
@@ -51,6 +56,30 @@ export function answerDaemon(daemon: DaemonPeer, requests: DaemonRequests): void
     return null;
   });
   daemon.handle('call', (params, context) => requests.call(params, context));
+}
+
+/** What the daemon may order of a site; the options are checked by whoever carries them out. */
+export interface SiteOrders {
+  pauseSite(siteId: string, options: PauseOptions): PauseResult;
+  resumeSite(siteId: string): ResumeResult;
+  maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult>;
+}
+
+/** Answers the daemon's orders for sites from now on. What the options are worth, the orders say. */
+export function answerSiteOrders(daemon: DaemonPeer, orders: SiteOrders): void {
+  daemon.handle('pauseSite', (params) => {
+    const timeout = fieldOf(params, 'timeout');
+    return orders.pauseSite(siteIdOf(params), (timeout === undefined ? {} : { timeout }) as PauseOptions);
+  });
+  daemon.handle('resumeSite', (params) => orders.resumeSite(siteIdOf(params)));
+  daemon.handle('maintenance', (params) =>
+    orders.maintenance(siteIdOf(params), fieldOf(params, 'options') as MaintenanceOptions | null),
+  );
+}
+
+function siteIdOf(params: unknown): string {
+  const siteId = fieldOf(params, 'siteId');
+  return typeof siteId === 'string' ? siteId : '';
 }
 
 function fieldOf(params: unknown, name: string): unknown {

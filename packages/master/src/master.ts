@@ -5,8 +5,13 @@ import type {
   CallHandler,
   CallOptions,
   ListeningInfo,
+  MaintenanceOptions,
+  MaintenanceResult,
   MasterStatus,
+  PauseOptions,
+  PauseResult,
   ReloadResult,
+  ResumeResult,
   WireError,
 } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
@@ -14,7 +19,7 @@ import { Calls } from './calls.js';
 import { ConfUpdates } from './sites/conf-updates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { answerDaemon, connectDaemon } from './daemon-side.js';
+import { answerDaemon, answerSiteOrders, connectDaemon } from './daemon-side.js';
 import type { DaemonPeer } from './daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import { createLogger } from './logs/logger.js';
@@ -22,6 +27,7 @@ import type { Logger } from './logs/logger.js';
 import { Reception } from './reception.js';
 import { Router } from './routing/router.js';
 import type { Site } from './sites/site.js';
+import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import { Sites } from './sites/sites.js';
 import { Workforce } from './sites/workforce.js';
 
@@ -110,13 +116,14 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#sites = new Sites((siteId) => ({
       workers: this.#workforce.of(siteId),
       commit: (changed, next) => this.#updates.commit(changed, next),
-      giveUp: (connection) => reception.giveUp(connection),
+      giveUp: (connection, page) => reception.giveUp(connection, page),
       onGivenAgain: () => {
         reception.counts.handedOffAgain += 1;
       },
       onHandedBack: () => {
         reception.counts.handedBack += 1;
       },
+      onSlumber: (asleep) => this.#log.info({ event: asleep ? 'site.asleep' : 'site.woken', siteId }),
       onChange: (site) => this.#onSiteChange(site),
     }));
     this.#calls = new Calls({
@@ -130,6 +137,7 @@ export class Master extends EventEmitter<MasterEvents> {
         stop: (now) => void this.stop(now),
         call: (params, context) => this.#calls.fromDaemon(params, context),
       });
+      answerSiteOrders(this.#daemon, this);
     }
     setImmediate(() => this.emit('loadend'));
   }
@@ -212,6 +220,40 @@ export class Master extends EventEmitter<MasterEvents> {
     });
     for (const site of known) if (!named.has(site.siteId)) void this.#removeSite(site);
     return { sites: await Promise.all([...kept.map((site) => this.#reloadSite(site)), ...started]) };
+  }
+
+  /**
+   * Holds the site's new connections unread until {@link resumeSite}, `parkMaxCount` of them and each for a limited
+   * time; the others are answered 503. Connections that workers have go on. It outlives reloads, not this process.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION.
+   */
+  pauseSite(siteId: string, options: PauseOptions = {}): PauseResult {
+    const result = pauseSite(this.#sites.get(siteId), options);
+    this.#log.info({ event: 'site.paused', ...result });
+    return result;
+  }
+
+  /**
+   * Gives the connections that a pause holds to workers, in order.
+   * @throws {VhostError} ERR_SITE_UNKNOWN.
+   */
+  resumeSite(siteId: string): ResumeResult {
+    const result = resumeSite(this.#sites.get(siteId));
+    this.#log.info({ event: 'site.resumed', ...result });
+    return result;
+  }
+
+  /**
+   * Answers every request of the site with 503 and a page, also on connections that are open already, until it is
+   * called with null; requests in work finish. It outlives reloads and workers, not this process. Resolves once the
+   * workers have confirmed it.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER: nothing has
+   * changed.
+   */
+  async maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult> {
+    const result = await maintainSite(this.#sites.get(siteId), options);
+    this.#log.info({ event: 'site.maintenance', ...result });
+    return result;
   }
 
   /** Drains every site and leaves; `now` without draining. */

@@ -1,5 +1,5 @@
 // The way of a connection through the master: listener → peek → route → site, or a refusal.
-import type { MasterCounts, NativeHandle } from '@vhostd/protocol';
+import type { MaintenancePage, MasterCounts, NativeHandle } from '@vhostd/protocol';
 import type { Connection, Origin } from './accept/connection.js';
 import type { Listener, ListenerEvents } from './accept/listener.js';
 import { Peeking } from './accept/peeking.js';
@@ -67,12 +67,12 @@ export class Reception implements ListenerEvents {
     this.#refuse(connection.handle, connection.listener, { status: 421, reason: 'no-site' });
   }
 
-  /** Ends a connection whose site cannot serve it. */
-  giveUp({ handle, listener }: Connection): void {
-    this.#count(listener, 503, 'no-worker');
+  /** Ends a connection whose site cannot serve it; `page`: the site is in maintenance. */
+  giveUp({ handle, listener }: Connection, page?: MaintenancePage): void {
+    this.#count(listener, 503, page === undefined ? 'no-worker' : 'maintenance');
     refuse(
       handle,
-      listener.secure ? TLS_ALERT_INTERNAL_ERROR : refusal(503, { retryAfterSeconds: RETRY_AFTER_S }),
+      listener.secure ? TLS_ALERT_INTERNAL_ERROR : refusal(503, page ?? { retryAfterSeconds: RETRY_AFTER_S }),
     );
   }
 

@@ -29,11 +29,19 @@ export type {
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   ListenRequest,
+  MaintenancePage,
   MasterToWorker,
   ServerConfUpdate,
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
+export type {
+  MaintenanceOptions,
+  MaintenanceResult,
+  PauseOptions,
+  PauseResult,
+  ResumeResult,
+} from './messages/site-orders.js';
 export type {
   DaemonStatus,
   ListeningInfo,

@@ -19,6 +19,7 @@ import { adoptServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
 import { listenInThisProcess } from './intake/other-listens.js';
 import type { Lifecycle } from './lifecycle.js';
+import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
 import { HandBacks } from './migrate/hand-backs.js';
 import { Migration } from './migrate/migration.js';
@@ -49,6 +50,7 @@ export class ManagedSite {
   readonly #keys: SiteKeys;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
+  #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
 
@@ -88,6 +90,7 @@ export class ManagedSite {
     this.#server = server;
     this.#keys.setServer(server);
     this.#sessions = new Http2Sessions(server);
+    this.#gate = new MaintenanceGate(server);
     const [first] = this.#identity.listen;
     const address = first?.ipaddress ?? '::';
     const adopted = adoptServer(server, {
@@ -135,6 +138,12 @@ export class ManagedSite {
     const { peer } = this.#master;
     peer.handle('ping', () => null);
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
+    peer.handle('maintenance', (params) => {
+      const page = params as MasterToWorker['maintenance']['params'];
+      if (page === null) this.#gate?.close();
+      else this.#gate?.open(page);
+      return null;
+    });
     peer.handle('drain', (params) => {
       const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
       void this.#leave(limitMs, handBack);
@@ -205,6 +214,7 @@ export class ManagedSite {
       migration: handBack ? this.#migrationOf(server) : undefined,
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
+      gate: this.#gate ?? new MaintenanceGate(server),
       onEnd: () => this.#intake.refuse(),
     });
   }

@@ -134,16 +134,23 @@ test('the number of workers goes up and down under load without a failed request
   assert.deepEqual((await rig.status()).counts.refused, {});
 });
 
-test('without workers a site answers 503 and others serve on', async (t) => {
+test('a site whose worker asks for no workers sleeps until its next connection, and others serve on', async (t) => {
   const rig = await Rig.start(t, {
     sites: [
-      steered('a', ['a.test'], { parkTimeout: '200ms' }),
+      steered('a', ['a.test'], { idleStop: '100ms' }),
       { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
     ],
   });
   const port = await rig.port();
+  // As long as it is open, the worker stays.
+  const client = await WireClient.open(port);
+  client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await client.answer();
   await update(rig, 'a', { cpuLen: 0 });
+  client.close();
   await rig.until('its worker is gone', ({ sites: [a] }) => a?.workers.length === 0);
-  assert.equal((await get(port, 'a.test')).status, 503);
+  assert.equal((await rig.site('a')).state, 'sleeping');
   assert.equal((await askSite(port, 'b.test')).siteId, 'b');
+  assert.equal((await get(port, 'a.test')).status, 200);
+  assert.deepEqual((await rig.status()).counts.refused, {});
 });

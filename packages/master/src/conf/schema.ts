@@ -159,6 +159,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .default(1000)
     .describe('Connections held while the site has no ready worker. 0: none.'),
   parkTimeout: duration(0).prefault('10s').describe('How long such a connection is held.'),
+  idleStop: duration()
+    .optional()
+    .describe(
+      'How long nobody is connected before the workers are stopped, until the next connection. Absent: `10m` where `cpuLen` is `0`, else never.',
+    ),
+  maintenancePage: path()
+    .optional()
+    .describe('HTML file that answers every request during a maintenance, relative to `path`.'),
   heartbeatInterval: duration().prefault('5s').describe('How often a worker shows that it is alive.'),
   heartbeatLimit: duration().prefault('30s').describe('Silence after which a worker is replaced.'),
   restart: restart.prefault({}).describe('How often a worker may be restarted, and how fast.'),
@@ -172,12 +180,13 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       settleTime: settleTimeMs,
       callTimeout: callTimeoutMs,
       parkTimeout: parkTimeoutMs,
+      idleStop: idleStopMs,
       heartbeatInterval: heartbeatIntervalMs,
       heartbeatLimit: heartbeatLimitMs,
       allow: allowed,
       ...rest
     }): WrittenSite => ({
-      ...withoutUndefined(rest),
+      ...withoutUndefined({ ...rest, idleStopMs }),
       allow: {
         ...allowed,
         defaultListen: allowed.hosts === undefined || rest.defaultListen,

@@ -72,7 +72,7 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
-  /** Number of workers, 0..1024. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
+  /** Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
   readonly cpuLen?: number;
   readonly listen: readonly ListenEntry[];
   /** The site is the default on all its addresses. */
@@ -90,6 +90,10 @@ export interface SiteConf {
   readonly callTimeoutMs: number;
   readonly parkMaxCount: number;
   readonly parkTimeoutMs: number;
+  /** Time without a connection after which the workers are stopped. Absent: never, unless `cpuLen` is 0. */
+  readonly idleStopMs?: number;
+  /** Absolute path of the page for a maintenance. */
+  readonly maintenancePage?: string;
   readonly heartbeatIntervalMs: number;
   readonly heartbeatLimitMs: number;
   readonly restart: RestartConf;

@@ -49,3 +49,32 @@ test('a connection that waits too long is given up, those behind it in their tur
   });
   assert.deepEqual(late, ['a', 'b']);
 });
+
+test('what waits may be given its time anew, longer or shorter', async () => {
+  const late: (string | null)[] = [];
+  await new Promise<void>((resolve) => {
+    const parking = new Parking({ maxCount: 10, timeoutMs: 60_000 }, ({ host }) => {
+      late.push(host);
+      if (late.length === 2) resolve();
+    });
+    parking.park(connection('a'));
+    parking.park(connection('b'));
+    // The timers of parking keep no process alive.
+    const alive = setInterval(() => {
+      if (late.length === 2) clearInterval(alive);
+    }, 5);
+    parking.renew({ maxCount: 1, timeoutMs: 20 });
+    assert.equal(parking.full, true);
+  });
+  assert.deepEqual(late, ['a', 'b']);
+});
+
+test('what has been dealt with leaves, the others keep their order', () => {
+  const parking = new Parking({ maxCount: 10, timeoutMs: 60_000 }, () => assert.fail('nobody was late'));
+  for (const host of ['a', 'b', 'c', 'd']) parking.park(connection(host));
+  parking.sift(({ host }) => host === 'a' || host === 'c');
+  assert.deepEqual(
+    parking.empty().map(({ host }) => host),
+    ['b', 'd'],
+  );
+});

@@ -35,6 +35,19 @@ export class Parking {
     this.#limits = limits;
   }
 
+  /** Sets limits and gives all that waits its time anew. What is more than they allow stays. */
+  renew(limits: ParkingLimits): void {
+    this.#limits = limits;
+    const deadlineMs = performance.now() + limits.timeoutMs;
+    for (const waiting of this.#waiting) {
+      waiting.deadlineMs = deadlineMs;
+      this.#deadlines.set(waiting.connection, deadlineMs);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule();
+  }
+
   /**
    * Holds a connection; false when there is no room. With `again` its time goes on from when it was held first, and
    * false also means that its time is over.
@@ -61,6 +74,12 @@ export class Parking {
     }
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Takes out, in order, what `dealtWith` says has been dealt with. */
+  sift(dealtWith: (connection: Connection) => boolean): void {
+    const waiting = this.#waiting.splice(0);
+    this.#waiting.push(...waiting.filter(({ connection }) => !dealtWith(connection)));
   }
 
   /** Takes everything out. */

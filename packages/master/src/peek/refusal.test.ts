@@ -25,6 +25,20 @@ void test("every refusal is a complete response to Node's client and ends the co
   }
 });
 
+void test('a page takes the place of the text, and is not to be stored', async () => {
+  const html = '<p>back soon</p>';
+  const answer = await answerWith(refusal(503, { date: DATE, html, retryAfterSeconds: 60 }));
+  assert.equal(answer.body, html);
+  assert.deepEqual(answer.headers, {
+    date: 'Fri, 02 Jan 2026 03:04:05 GMT',
+    connection: 'close',
+    'content-type': 'text/html; charset=utf-8',
+    'content-length': String(Buffer.byteLength(html)),
+    'cache-control': 'no-store',
+    'retry-after': '60',
+  });
+});
+
 void test('a 503 says when to try again, in whole seconds; other statuses do not', () => {
   assert.match(refusal(503, { retryAfterSeconds: 1.2 }).toString(), /\r\nRetry-After: 2\r\n/);
   assert.match(refusal(503, { retryAfterSeconds: 0 }).toString(), /\r\nRetry-After: 0\r\n/);

@@ -8,6 +8,8 @@ export type RefusalStatus = 400 | 408 | 421 | 431 | 503 | 505;
 export interface RefusalOptions {
   /** When a client may try again, in seconds, rounded up; sent with 503 only (RFC 9110 10.2.3). Default: not stated. */
   retryAfterSeconds?: number;
+  /** A page that takes the place of the line of text, and is not to be stored. */
+  html?: string;
   /** The time of the Date field. Default: now. */
   date?: Date;
 }
@@ -18,17 +20,18 @@ export interface RefusalOptions {
  */
 export function refusal(status: RefusalStatus, options: RefusalOptions = {}): Buffer {
   const text = `${status} ${STATUS_CODES[status] ?? ''}`;
-  const body = `${text}\n`;
-  const { retryAfterSeconds, date = new Date() } = options;
+  const { retryAfterSeconds, html, date = new Date() } = options;
+  const body = Buffer.from(html ?? `${text}\n`);
   const head = [
     `HTTP/1.1 ${text}`,
     `Date: ${date.toUTCString()}`,
     'Connection: close',
-    'Content-Type: text/plain',
-    `Content-Length: ${Buffer.byteLength(body)}`,
+    html === undefined ? 'Content-Type: text/plain' : 'Content-Type: text/html; charset=utf-8',
+    `Content-Length: ${body.length}`,
   ];
+  if (html !== undefined) head.push('Cache-Control: no-store');
   if (status === 503 && retryAfterSeconds !== undefined) {
     head.push(`Retry-After: ${Math.max(0, Math.ceil(retryAfterSeconds))}`);
   }
-  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`, 'latin1');
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]);
 }

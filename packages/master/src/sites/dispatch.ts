@@ -1,10 +1,11 @@
-// Gives a site's connections to its workers: picks one, parks what nobody can take just now, gives up what waits too
-// long.
+// Gives a site's connections to its workers: picks one, parks what nobody can take just now or what a pause holds,
+// gives up what waits too long.
 import type { Connection } from '../accept/connection.js';
 import { createBalance } from '../balance/balance.js';
 import type { Balance, BalanceName, Candidate } from '../balance/balance.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { Parking } from '../handoff/parking.js';
+import type { ParkingLimits } from '../handoff/parking.js';
 import { remoteAddressOf } from '../node/raw-accept.js';
 
 /** A worker, as far as giving it connections is concerned. */
@@ -19,6 +20,8 @@ export interface DispatchHost {
   takers(): readonly Taker[];
   /** No worker will come: waiting is pointless. */
   hopeless(): boolean;
+  /** No worker may be given this connection now. True: the host has dealt with it; else it waits. */
+  onStranded(connection: Connection): boolean;
   /** Ends a connection that nobody will serve. */
   giveUp(connection: Connection): void;
 }
@@ -29,12 +32,16 @@ export class Dispatch {
   #balanceName: BalanceName;
   #balance: Balance;
   #retry: NodeJS.Timeout | undefined;
+  #conf: SiteConf;
+  /** How long a pause holds a connection. */
+  #pauseMs: number | undefined;
 
   constructor(conf: SiteConf, host: DispatchHost) {
     this.#host = host;
+    this.#conf = conf;
     this.#balanceName = conf.balance;
     this.#balance = createBalance(conf.balance);
-    this.#parking = new Parking(parkingLimits(conf), (connection) => host.giveUp(connection));
+    this.#parking = new Parking(this.#limits(), (connection) => host.giveUp(connection));
   }
 
   /** Connections that wait for a worker. */
@@ -47,6 +54,11 @@ export class Dispatch {
     return this.#parking.full;
   }
 
+  /** Whether new connections are held. */
+  get paused(): boolean {
+    return this.#pauseMs !== undefined;
+  }
+
   /** Whether some worker may be given a connection now. */
   get hasTaker(): boolean {
     return this.#host.takers().some((taker) => taker.available);
@@ -57,13 +69,36 @@ export class Dispatch {
       this.#balanceName = conf.balance;
       this.#balance = createBalance(conf.balance);
     }
-    this.#parking.setLimits(parkingLimits(conf));
+    this.#conf = conf;
+    this.#parking.setLimits(this.#limits());
+  }
+
+  /** Holds what comes from now on, and what waits already, each for so long. Again: their time begins anew. */
+  pause(timeoutMs: number): void {
+    this.#pauseMs = timeoutMs;
+    this.#parking.renew(this.#limits());
+  }
+
+  /** Gives what is held to workers, in order; what none can take just now waits as usual. Returns how much was held. */
+  resume(): number {
+    const heldCount = this.#parking.count;
+    this.#pauseMs = undefined;
+    this.#parking.renew(this.#limits());
+    this.review();
+    return heldCount;
   }
 
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
+    if (this.paused) this.#park(connection, false);
+    else this.serveKept(connection);
+  }
+
+  /** {@link serve} for a connection that a worker had and handed back: a pause is not for it. */
+  serveKept(connection: Connection): void {
     const takers = this.#available();
     if (this.#give(connection, takers)) return;
+    if (takers.length === 0 && this.#host.onStranded(connection)) return;
     this.#park(connection, takers.length > 0);
   }
 
@@ -74,9 +109,24 @@ export class Dispatch {
 
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
+    if (this.paused) return;
     const takers = this.#available();
     if (takers.length > 0) this.#parking.release((connection) => this.#give(connection, takers));
     if (this.#parking.count > 0 && takers.length > 0) this.#retryLater();
+  }
+
+  /** What may become of those that wait has changed: gives them to workers, or to the host, or up. */
+  review(): void {
+    if (this.paused || this.#parking.count === 0) return;
+    if (this.hasTaker) this.flush();
+    else this.#parking.sift((connection) => this.#host.onStranded(connection));
+    if (this.#host.hopeless()) this.giveUpAll();
+  }
+
+  /** Ends a pause, if there is one, and gives up all that waits. */
+  close(): void {
+    this.#pauseMs = undefined;
+    this.giveUpAll();
   }
 
   /** Gives up all that waits. */
@@ -84,6 +134,10 @@ export class Dispatch {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+  }
+
+  #limits(): ParkingLimits {
+    return { maxCount: this.#conf.parkMaxCount, timeoutMs: this.#pauseMs ?? this.#conf.parkTimeoutMs };
   }
 
   #available(): Taker[] {
@@ -110,10 +164,6 @@ export class Dispatch {
       this.flush();
     }, RETRY_MS);
   }
-}
-
-function parkingLimits(conf: SiteConf): { maxCount: number; timeoutMs: number } {
-  return { maxCount: conf.parkMaxCount, timeoutMs: conf.parkTimeoutMs };
 }
 
 /** How soon a connection is offered again when every worker's pipe was full, ms. */

@@ -1,17 +1,18 @@
 // One site: its conf in force, the generation that serves, the one that may follow, those that drain.
 import { availableParallelism } from 'node:os';
 import { toWireError } from '@vhostd/protocol';
-import type { SiteState, SiteStatus, WireError } from '@vhostd/protocol';
+import type { MaintenancePage, SiteState, SiteStatus, WireError } from '@vhostd/protocol';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { Dispatch } from './dispatch.js';
+import { Entrance } from './entrance.js';
 import { FirstBoot } from './first-boot.js';
 import { Generation, failureOf } from './generation.js';
 import type { GenerationHost } from './generation.js';
 import { Reload } from './reload.js';
 import type { ReloadHost, ReloadOutcome } from './reload.js';
 import type { Slot } from './slot.js';
+import { idleStopOf } from './slumber.js';
 
 /** What a site needs of the master around it. */
 export interface SiteHost {
@@ -19,12 +20,14 @@ export interface SiteHost {
   readonly workers: Omit<GenerationHost, SiteEvent>;
   /** Puts a generation's staged conf into force. */
   commit(site: Site, conf: () => SiteConf): Promise<void>;
-  /** Ends a connection that nobody will serve. */
-  giveUp(connection: Connection): void;
+  /** Ends a connection that nobody will serve; `page`: the site is in maintenance. */
+  giveUp(connection: Connection, page?: MaintenancePage): void;
   /** A connection that a worker had been given goes to another one. */
   onGivenAgain(): void;
   /** A connection that a draining worker handed back goes to another one. */
   onHandedBack(): void;
+  /** The site has been put to sleep, or woken. */
+  onSlumber(asleep: boolean): void;
   /** The site's state, or a worker of it, has changed. */
   onChange(site: Site): void;
 }
@@ -36,7 +39,8 @@ type SiteEvent =
 export class Site {
   readonly siteId: string;
   readonly #host: SiteHost;
-  readonly #dispatch: Dispatch;
+  /** How connections get in: also what an operator holds or answers. */
+  readonly entrance: Entrance;
   readonly #draining = new Set<Slot>();
   #conf: SiteConf;
   #wanted: SiteConf;
@@ -53,17 +57,30 @@ export class Site {
   #following: Promise<ReloadOutcome> | undefined;
   #bootFailureCount = 0;
   #firstBoot: FirstBoot | undefined;
+  /** It boots because of a connection. */
+  #waking = false;
 
   constructor(conf: SiteConf, host: SiteHost) {
     this.siteId = conf.siteId;
     this.#conf = conf;
     this.#wanted = conf;
-    this.#host = host;
-    this.#dispatch = new Dispatch(conf, {
+    this.entrance = new Entrance(conf, {
       takers: () => (this.#reload === undefined ? this.#current.slots : this.#reload.serving()),
-      hopeless: () => this.#stopping || this.#state() === 'errored',
-      giveUp: (connection) => host.giveUp(connection),
+      slots: () => this.slots(),
+      hopeless: () => !this.#hasFuture(),
+      settled: () => this.#settled(),
+      giveUp: (connection, page) => host.giveUp(connection, page),
+      onAsleep: () => this.#onAsleep(),
+      onWoken: () => this.#onWoken(),
+      onChange: () => host.onChange(this),
     });
+    this.#host = {
+      ...host,
+      onChange: () => {
+        this.entrance.look();
+        host.onChange(this);
+      },
+    };
     this.#current = this.#newGeneration(1, conf);
   }
 
@@ -79,7 +96,7 @@ export class Site {
   /** Changes the conf in force; the worker count follows. Routing and listeners are the caller's. */
   setConf(conf: SiteConf): void {
     this.#conf = conf;
-    this.#dispatch.setConf(conf);
+    this.entrance.setConf(conf);
     if (this.#started && !this.#stopping && this.#reload === undefined && this.#firstReady()) this.#scale();
   }
 
@@ -88,9 +105,9 @@ export class Site {
     this.#wanted = conf;
   }
 
-  /** Whether a worker serves. */
+  /** Whether a worker serves, or is started as soon as there is something to serve. */
   get running(): boolean {
-    return this.#state() === 'running';
+    return ['running', 'sleeping'].includes(this.#state());
   }
 
   /** Puts the site's conf into force and boots it; resolves with why it could not be published. */
@@ -114,10 +131,37 @@ export class Site {
     if (this.#firstBoot === undefined) {
       this.#started = true;
       this.#firstBoot = new FirstBoot();
-      if (this.#conf.cpuLen === 0) this.#firstBoot.settle(undefined);
-      else this.#current.grow(1);
+      // A site whose conf names no hosts is booted to learn them: no connection could wake it.
+      if (this.#conf.cpuLen === 0 && this.#conf.listen.length > 0) {
+        this.entrance.fallAsleep();
+        this.#firstBoot.settle(undefined);
+      } else this.#current.grow(1);
     }
     return this.#firstBoot.outcome;
+  }
+
+  /** Its workers leave; a connection starts those that follow. */
+  #onAsleep(): void {
+    const { number, conf, slots } = this.#current;
+    this.#current = this.#newGeneration(number, conf);
+    for (const slot of slots) {
+      if (slot.resting) continue;
+      this.#draining.add(slot);
+      void slot.stop();
+    }
+    this.#host.onSlumber(true);
+    this.#host.onChange(this);
+  }
+
+  /** Boots a site that slept. However many connections ask for it, that is one worker at first. */
+  #onWoken(): void {
+    this.#waking = true;
+    this.#failure = undefined;
+    this.#bootFailureCount = 0;
+    this.#firstBoot = new FirstBoot();
+    this.#current.grow(1);
+    this.#host.onSlumber(false);
+    this.#host.onChange(this);
   }
 
   /**
@@ -128,6 +172,7 @@ export class Site {
   async reload(): Promise<ReloadOutcome> {
     if (this.#stopping) return this.#outcome(STOPPED);
     if (!this.#started) return this.#outcome(await this.bringUp());
+    if (this.entrance.asleep) return await this.#reloadAsleep();
     const atWork = this.#firstBoot?.open === true ? this.#firstBoot.outcome : this.#reload?.run();
     if (atWork === undefined) return await this.#startReload();
     this.#following ??= atWork.then(() => {
@@ -142,15 +187,14 @@ export class Site {
     this.#stopping = true;
     this.#firstBoot?.settle(STOPPED);
     this.#reload?.cancel();
-    this.#dispatch.giveUpAll();
-    const slots = [...this.#current.slots, ...this.#draining, ...(this.#reload?.next.slots ?? [])];
-    await Promise.all(slots.map((slot) => slot.stop(now)));
+    this.entrance.close();
+    await Promise.all(this.slots().map((slot) => slot.stop(now)));
     this.#host.onChange(this);
   }
 
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
-    this.#dispatch.serve(connection);
+    this.entrance.serve(connection);
   }
 
   status(hosts: string[]): SiteStatus {
@@ -161,7 +205,7 @@ export class Site {
       generation: this.#current.number,
       hosts,
       workers: this.slots().map((slot) => slot.status()),
-      parked: this.#dispatch.parkedCount,
+      ...this.entrance.status(),
       ...(reason === undefined ? {} : { reason: reason.message }),
     };
   }
@@ -186,6 +230,10 @@ export class Site {
   #newGeneration(number: number, conf: SiteConf): Generation {
     return new Generation(number, conf, {
       ...this.#host.workers,
+      onAccepted: (count) => {
+        this.#host.workers.onAccepted(count);
+        this.entrance.look();
+      },
       onReady: (generation, slot) => this.#onReady(generation, slot),
       onExit: (generation, slot, reason) => this.#onExit(generation, slot, reason),
       onErrored: (generation, slot, reason) => this.#onErrored(generation, slot, reason),
@@ -194,31 +242,27 @@ export class Site {
         this.#host.onChange(this);
       },
       onReturned: (connections, why) => {
-        for (const connection of connections) {
-          this.#host.onGivenAgain();
-          if (why === 'lost') this.#dispatch.serveLater(connection);
-          else this.#dispatch.serve(connection);
-        }
+        connections.forEach(() => this.#host.onGivenAgain());
+        this.entrance.serveAgain(connections, why);
       },
-      wantsHandedBack: () => {
-        const parkable = this.#conf.cpuLen !== 0 && !this.#dispatch.full;
-        return this.#hasFuture() && (parkable || this.#dispatch.hasTaker);
-      },
+      wantsHandedBack: () => this.entrance.wantsHandedBack,
       onHandedBack: (connection) => {
         this.#host.onHandedBack();
-        this.serve(connection);
+        this.entrance.serveHandedBack(connection);
       },
     });
   }
 
   #onReady(generation: Generation, slot: Slot): void {
+    this.entrance.onReady(slot);
     if (this.#reload?.next === generation) this.#reload.onReady(slot);
     else if (generation === this.#current) {
       this.#failure = undefined;
+      this.#waking = false;
       if (this.#reload === undefined) this.#scale();
       if (generation.slots.every((other) => other.ready || other.errored)) this.#firstBoot?.settle(undefined);
     }
-    this.#dispatch.flush();
+    this.entrance.flush();
     this.#host.onChange(this);
   }
 
@@ -234,6 +278,7 @@ export class Site {
   #onBootFailure(failure: WireError, slow: boolean): void {
     this.#failure = failure;
     this.#bootFailureCount += 1;
+    if (this.#waking) this.entrance.giveUpWaiting();
     if (slow || this.#bootFailureCount >= BOOT_FAILURES_TOLD) this.#firstBoot?.settle(failure);
   }
 
@@ -242,7 +287,7 @@ export class Site {
     const failure = failureOf(slot, reason);
     this.#failure = failure;
     if (generation.slots.every((other) => other.errored)) {
-      this.#dispatch.giveUpAll();
+      this.entrance.giveUpWaiting();
       this.#firstBoot?.settle(failure);
     } else if (generation.slots.every((other) => other.ready || other.errored))
       this.#firstBoot?.settle(undefined);
@@ -251,7 +296,7 @@ export class Site {
 
   /** Makes the current generation as large as the conf says. */
   #scale(): void {
-    const count = workerCount(this.#conf);
+    const count = Math.max(1, workerCount(this.#conf));
     this.#current.grow(count);
     for (const slot of this.#current.shrink(count)) this.#retire(slot);
     this.#host.onChange(this);
@@ -278,7 +323,7 @@ export class Site {
         }),
       rollBack: () => this.#host.commit(this, () => before).catch(() => undefined),
       retire: (slot) => this.#retire(slot),
-      onSlotPublished: () => this.#dispatch.flush(),
+      onSlotPublished: () => this.entrance.flush(),
       onEnd: (error) => {
         this.#reload = undefined;
         this.#discarded = error;
@@ -288,7 +333,7 @@ export class Site {
         }
         // What a discarded generation had replaced is started again.
         if (!this.#stopping && this.#firstReady()) this.#scale();
-        this.#dispatch.flush();
+        this.entrance.flush();
         this.#host.onChange(this);
       },
     };
@@ -296,6 +341,26 @@ export class Site {
     this.#reload = reload;
     this.#host.onChange(this);
     return reload.run().then((error) => this.#outcome(error, next.number));
+  }
+
+  /** Takes the wanted conf and starts nothing, unless the site is to have workers from now on. */
+  async #reloadAsleep(): Promise<ReloadOutcome> {
+    const wanted = this.#wanted;
+    try {
+      await this.#host.commit(this, () => this.#carriedOver(wanted));
+    } catch (error) {
+      this.#failure = toWireError(error);
+      this.#host.onChange(this);
+      return this.#outcome(this.#failure);
+    }
+    // A connection may have woken the old generation meanwhile: it is replaced once it has booted.
+    if (!this.entrance.asleep) await this.#start();
+    if (!this.entrance.asleep || this.#stopping) return await this.reload();
+    this.#failure = undefined;
+    this.#current = this.#newGeneration((this.#lastNumber += 1), wanted);
+    if (idleStopOf(this.#conf) === undefined && this.entrance.wake()) this.#onWoken();
+    this.#host.onChange(this);
+    return this.#outcome(await this.#start());
   }
 
   /** What workers have changed lives on in a generation whose workers and conf say nothing of their own. */
@@ -320,6 +385,12 @@ export class Site {
     return !this.#stopping && this.#state() !== 'errored';
   }
 
+  /** Published, with no change under way. */
+  #settled(): boolean {
+    if (this.#stopping || this.#reload !== undefined) return false;
+    return this.#firstReady() && !this.#current.slots.some((slot) => slot.booting);
+  }
+
   #firstReady(): boolean {
     return this.#current.slots.some((slot) => slot.ready);
   }
@@ -327,10 +398,10 @@ export class Site {
   #state(): SiteState {
     if (this.#stopping) return this.slots().every((slot) => slot.resting) ? 'stopped' : 'stopping';
     if (this.#reload !== undefined) return 'reloading';
+    if (this.entrance.asleep) return 'sleeping';
     const { slots } = this.#current;
     if (slots.length > 0 && slots.every((slot) => slot.errored)) return 'errored';
     if (!this.#started && this.#failure !== undefined) return 'errored';
-    if (this.#conf.cpuLen === 0) return 'running';
     return this.#firstReady() ? 'running' : 'booting';
   }
 }

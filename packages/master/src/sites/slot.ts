@@ -98,13 +98,22 @@ export class Slot implements Taker {
     return this.#child.state === 'ready';
   }
 
+  get booting(): boolean {
+    return this.#child.state === 'booting';
+  }
+
+  /** Whether it may have connections: it is ready, or was and leaves. */
+  get up(): boolean {
+    return ['ready', 'stopping'].includes(this.#child.state);
+  }
+
   /** What the worker itself said of its failed boot. */
   get failure(): WireError | undefined {
     return this.#failure;
   }
 
   get connectionCount(): number {
-    return this.#worker?.connectionCount ?? 0;
+    return this.#child.pid === undefined ? 0 : (this.#worker?.connectionCount ?? 0);
   }
 
   /** Has no process and gets none. */

@@ -1,6 +1,13 @@
 // What daemon and master say to each other.
 import type { MasterStatus } from './status.js';
 import type { WireError } from '../errors.js';
+import type {
+  MaintenanceOptions,
+  MaintenanceResult,
+  PauseOptions,
+  PauseResult,
+  ResumeResult,
+} from './site-orders.js';
 
 /** Master → daemon. */
 export type MasterToDaemon = {
@@ -33,6 +40,10 @@ export type DaemonToMaster = {
   reload: { params: { siteId?: string }; result: ReloadResult };
   /** Drains every site, then the master leaves. `now`: without draining. */
   stop: { params: { now: boolean }; result: null };
+  pauseSite: { params: { siteId: string } & PauseOptions; result: PauseResult };
+  resumeSite: { params: { siteId: string }; result: ResumeResult };
+  /** Begins a site's maintenance, or ends it where `options` is null. */
+  maintenance: { params: { siteId: string; options: MaintenanceOptions | null }; result: MaintenanceResult };
   ping: { params: null; result: null };
   call: { params: Call; result: unknown };
 };

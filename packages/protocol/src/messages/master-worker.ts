@@ -40,6 +40,14 @@ export interface ServerConfUpdate {
   cpuLen?: number;
 }
 
+/** What answers the requests of a site in maintenance, with status 503. */
+export interface MaintenancePage {
+  /** The whole page. */
+  html: string;
+  /** When a client may try again, s: the field Retry-After (RFC 9110 10.2.3). */
+  retryAfterSeconds: number;
+}
+
 /** Worker → master. */
 export type WorkerToMaster = {
   /** The site's code has loaded and `started` has resolved: connections may come. */
@@ -58,6 +66,11 @@ export type MasterToWorker = {
    * end is the process's exit. With `handBack`, other workers of the site take over its idle connections.
    */
   drain: { params: { limitMs: number; handBack: boolean }; result: null };
+  /**
+   * From now on every request is answered with this page, the site's code sees none; null: the site's code answers
+   * again. Rejects with ERR_MAINTENANCE_SERVER where the site's server speaks no HTTP.
+   */
+  maintenance: { params: MaintenancePage | null; result: null };
   ping: { params: null; result: null };
   call: { params: Call; result: unknown };
 };

@@ -10,8 +10,11 @@ export interface ListeningInfo {
 }
 
 export type WorkerState = 'booting' | 'ready' | 'draining' | 'stopping' | 'backoff' | 'errored' | 'exited';
-/** `running`: published. `booting`: no generation is published yet. `errored`: given up, see `reason`. */
-export type SiteState = 'booting' | 'running' | 'reloading' | 'stopping' | 'stopped' | 'errored';
+/**
+ * `running`: published. `booting`: no generation is published yet. `sleeping`: it has no workers, its next connection
+ * starts one. `errored`: given up, see `reason`.
+ */
+export type SiteState = 'booting' | 'running' | 'reloading' | 'sleeping' | 'stopping' | 'stopped' | 'errored';
 
 export interface WorkerStatus {
   workerId: string;
@@ -34,8 +37,12 @@ export interface SiteStatus {
   /** Host patterns that lead to the site. */
   hosts: string[];
   workers: WorkerStatus[];
-  /** Connections that wait for a ready worker. */
+  /** Connections that wait for a ready worker, or for the end of a pause. */
   parked: number;
+  /** Present while new connections are held on purpose. */
+  paused?: true;
+  /** Present while every request is answered with a maintenance page. */
+  maintenance?: { message?: string };
   /** Why the site, or its last reload, failed. */
   reason?: string;
 }

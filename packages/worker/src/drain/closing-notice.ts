@@ -3,6 +3,7 @@
 import { ServerResponse } from 'node:http';
 import type { Server } from 'node:net';
 import type { Socket } from 'node:net';
+import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import { responseOn } from '../node/http-connections.js';
 
 export class ClosingNotice {
@@ -12,11 +13,17 @@ export class ClosingNotice {
   readonly #marked = new WeakMap<Socket, ServerResponse>();
 
   /** For responses on connections to which it `applies`; `onFinish` is called when any response has been sent. */
-  constructor(server: Server, applies: (socket: Socket) => boolean, onFinish: () => void) {
+  constructor(
+    server: Server,
+    applies: (socket: Socket) => boolean,
+    onFinish: () => void,
+    gate: MaintenanceGate,
+  ) {
     this.#applies = applies;
     this.#onFinish = onFinish;
     const listener = (_request: unknown, response: unknown): void => this.#onRequest(response);
     server.prependListener('request', listener);
+    gate.watch(listener);
     // A listener more would change what Node does where the site has none.
     for (const event of ['checkContinue', 'checkExpectation']) {
       if (server.listenerCount(event) > 0) server.prependListener(event, listener);

@@ -12,6 +12,7 @@ import { next } from '../intake/fixtures/next-event.test.kit.js';
 import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
 import type { RawClient } from '../intake/fixtures/raw-client.test.kit.js';
 import { serve } from '../intake/fixtures/serving.test.kit.js';
+import { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import { IdleArrivals } from '../migrate/idle-arrivals.js';
 import { Migration } from '../migrate/migration.js';
 import { HttpConnections } from '../node/http-connections.js';
@@ -63,6 +64,7 @@ function begin(
     migration: how.migration,
     arrivals: new IdleArrivals(() => undefined),
     sessions,
+    gate: new MaintenanceGate(server),
     onEnd: () => undefined,
   });
   t.after(() => {

@@ -6,6 +6,7 @@ import { HttpConnections, isAtRest } from '../node/http-connections.js';
 import type { IdleArrivals } from '../migrate/idle-arrivals.js';
 import type { Migration } from '../migrate/migration.js';
 import { ClosingNotice } from './closing-notice.js';
+import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import type { Http2Sessions } from './http2-sessions.js';
 
 /** What is drained, and how. */
@@ -21,6 +22,8 @@ export interface DrainOptions {
   migration: Migration | undefined;
   arrivals: IdleArrivals;
   sessions: Http2Sessions;
+  /** What may answer requests in place of the site. */
+  gate: MaintenanceGate;
   /** Called right before the server is closed. */
   onEnd(): void;
 }
@@ -62,6 +65,7 @@ export class Drain {
       options.server,
       (socket) => !this.#moves(socket),
       () => this.#soon(),
+      options.gate,
     );
     this.#notice.markAll(this.#connections?.all() ?? []);
     options.sessions.closeAll();

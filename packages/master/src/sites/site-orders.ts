@@ -1,0 +1,64 @@
+// What operators order of a site, checked: pause, resume, maintenance.
+import { VhostError } from '@vhostd/protocol';
+import type { MaintenanceResult, PauseResult, ResumeResult } from '@vhostd/protocol';
+import { MAX_DURATION_MS } from '../conf/fields.js';
+import { formatDuration, parseDuration } from '../conf/quantity.js';
+import { readMaintenancePage } from './maintenance-page.js';
+import type { Site } from './site.js';
+
+/** @throws {VhostError} ERR_SITE_OPTION. */
+export function pauseSite(site: Site, options: unknown): PauseResult {
+  const { siteId, conf } = site;
+  const { timeout } = fieldsOf(options, ['timeout']);
+  const timeoutMs = timeout === undefined ? Math.max(PAUSE_MS, conf.parkTimeoutMs) : durationOf(timeout);
+  site.entrance.pause(timeoutMs);
+  return { siteId, timeoutMs, maxCount: conf.parkMaxCount };
+}
+
+export function resumeSite(site: Site): ResumeResult {
+  return { siteId: site.siteId, ...site.entrance.resume() };
+}
+
+/**
+ * Begins a maintenance, or ends it with null. Resolves once every worker that answers has it in force.
+ * @throws {VhostError} ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER: nothing has changed.
+ */
+export async function maintainSite(site: Site, options: unknown): Promise<MaintenanceResult> {
+  const { siteId, conf } = site;
+  if (options === null) return { siteId, on: false, silentCount: await site.entrance.maintain(undefined) };
+  const { message } = fieldsOf(options, ['message']);
+  if (message !== undefined && (typeof message !== 'string' || message.length > MESSAGE_MAX_CHARS)) {
+    throw wrong('message', message, `a text of at most ${MESSAGE_MAX_CHARS} characters`);
+  }
+  const page = await readMaintenancePage(conf, message);
+  const silentCount = await site.entrance.maintain({ page, message });
+  const own = conf.maintenancePage;
+  return { siteId, on: true, ...(own === undefined ? {} : { page: own }), silentCount };
+}
+
+function fieldsOf(options: unknown, names: readonly string[]): Record<string, unknown> {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw wrong('options', options, 'an object');
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw wrong('options', unknown, `one of ${names.join(', ')}`);
+  return { ...options };
+}
+
+function durationOf(value: unknown): number {
+  const parsed = typeof value === 'string' || typeof value === 'number' ? parseDuration(value) : undefined;
+  if (parsed !== undefined && parsed >= 1 && parsed <= MAX_DURATION_MS) return parsed;
+  const range = `from 1ms to ${formatDuration(MAX_DURATION_MS)}`;
+  throw wrong('timeout', value, `a duration ${range}, written as '30s' or as a number of milliseconds`);
+}
+
+function wrong(name: string, value: unknown, expected: string): VhostError {
+  const shown = typeof value === 'object' ? typeof value : JSON.stringify(value)?.slice(0, 100);
+  return new VhostError('ERR_SITE_OPTION', `${name}: ${shown} is not ${expected}`, {
+    info: { option: name, expected },
+  });
+}
+
+/** How long a pause holds a connection: time for a person to give the next command, less than clients wait. */
+const PAUSE_MS = 30_000;
+const MESSAGE_MAX_CHARS = 2000;
