@@ -20,7 +20,18 @@ void describe('vhostd', () => {
     assert.deepEqual(await workspace.run('--version'), { code: 0, stdout: `${VERSION}\n`, stderr: '' });
     const { code, stdout } = await workspace.run('--help');
     assert.equal(code, 0);
-    for (const word of ['run', 'status', 'reload', 'stop', '100', '101', '102'])
+    for (const word of [
+      'run',
+      'status',
+      'reload',
+      'pause',
+      'resume',
+      'maintenance',
+      'stop',
+      '100',
+      '101',
+      '102',
+    ])
       assert.ok(stdout.includes(word));
   });
 
@@ -30,6 +41,8 @@ void describe('vhostd', () => {
       [['status', '--jsno'], /^vhostd: unknown option '--jsno'\n\(Did you mean --json\?\)/],
       [['run'], /^vhostd: required option '--config <file>' not specified/],
       [['stop', '--log-level', 'loud'], /^vhostd: option '--log-level <level>' argument 'loud' is invalid/],
+      [['pause'], /^vhostd: missing required argument 'site'/],
+      [['maintenance', 'a', '--off', '--message', 'x'], /^vhostd: option '--off' cannot be used with/],
       [[], /^Usage: vhostd/],
     ];
     for (const [args, message] of wrong) {
@@ -41,9 +54,16 @@ void describe('vhostd', () => {
   });
 
   void it('says that no daemon is running, with exit code 3 and no stack', async () => {
-    for (const command of ['status', 'reload', 'stop']) {
-      const { code, stdout, stderr } = await workspace.run(command);
-      assert.equal(code, 3, command);
+    for (const command of [
+      ['status'],
+      ['reload'],
+      ['pause', 'a'],
+      ['resume', 'a'],
+      ['maintenance', 'a'],
+      ['stop'],
+    ]) {
+      const { code, stdout, stderr } = await workspace.run(...command);
+      assert.equal(code, 3, command.join(' '));
       assert.equal(stdout, '');
       assert.match(stderr, /^vhostd: no daemon is running: .*control\.sock.* \(ERR_DAEMON_NOT_RUNNING\)\n$/);
     }
@@ -164,6 +184,50 @@ void describe('a running daemon', () => {
     const unknown = await workspace.run('reload', 'nobody');
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /^vhostd: .*nobody.*\(ERR_SITE_UNKNOWN\)\n$/);
+  });
+
+  void it('holds new connections of a site until it is resumed', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    await workspace.daemon();
+    const port = portOf((await workspace.run('status', '--json')).stdout);
+    assert.deepEqual(await workspace.run('pause', 'a', '--timeout', '10m'), {
+      code: 0,
+      stdout: 'a: paused, holds up to 1000 connections for up to 10m 0s each\n',
+      stderr: '',
+    });
+    const answer = get(port, 'a.test');
+    let status = '';
+    while (!status.includes('a: 1 connection waits for vhostd resume')) {
+      status = (await workspace.run('status')).stdout;
+    }
+    assert.match(status, /\na +running, paused +1 /);
+    const resumed = await workspace.run('resume', 'a');
+    assert.deepEqual(resumed, { code: 0, stdout: 'a: resumed, 1 connection held until now\n', stderr: '' });
+    assert.equal(await answer, 'one');
+    assert.equal((await workspace.run('resume', 'a')).stdout, 'a: was not paused\n');
+    const wrong = await workspace.run('pause', 'a', '--timeout', '5');
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /^vhostd: timeout: "5" is not a duration .* \(ERR_SITE_OPTION\)\n$/);
+  });
+
+  void it("answers a site's requests with its maintenance page until that is off", async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    await workspace.daemon();
+    const port = portOf((await workspace.run('status', '--json')).stdout);
+    const on = await workspace.run('maintenance', 'a', '--message', 'back <soon>');
+    assert.deepEqual(on, { code: 0, stdout: 'a: in maintenance\n', stderr: '' });
+    assert.match(await get(port, 'a.test'), /<p>back &#60;soon&#62;<\/p>/);
+    const { stdout } = await workspace.run('status');
+    assert.match(stdout, /\na +running, maintenance +1 [\s\S]*\na: in maintenance: back <soon>\n/);
+    assert.equal((await workspace.run('maintenance', 'a', '--off')).stdout, 'a: in service\n');
+    assert.equal(await get(port, 'a.test'), 'one');
+    for (const command of ['pause', 'resume', 'maintenance']) {
+      const unknown = await workspace.run(command, 'nobody');
+      assert.equal(unknown.code, 1);
+      assert.equal(unknown.stderr, "vhostd: there is no site 'nobody'; there are: a (ERR_SITE_UNKNOWN)\n");
+    }
   });
 
   void it('is stopped, and gone when the command returns', async () => {

@@ -1,6 +1,8 @@
 // The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
+import { addMaintenanceCommand } from './commands/maintenance.js';
+import { addPauseCommand, addResumeCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
 import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
@@ -27,7 +29,16 @@ function createProgram(): Command {
     })
     .showHelpAfterError('(vhostd --help tells what there is)')
     .exitOverride();
-  for (const add of [addRunCommand, addStatusCommand, addReloadCommand, addStopCommand]) add(program);
+  const commands = [
+    addRunCommand,
+    addStatusCommand,
+    addReloadCommand,
+    addPauseCommand,
+    addResumeCommand,
+    addMaintenanceCommand,
+    addStopCommand,
+  ];
+  for (const add of commands) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);
 }
 

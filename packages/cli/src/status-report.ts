@@ -43,8 +43,9 @@ function describeListeners({ listeners }: DaemonStatus): string {
 }
 
 /** A line for each worker; what belongs to the site stands in the first one only. */
-function siteRows({ siteId, state, generation, hosts, workers }: SiteStatus): string[][] {
-  const site = [siteId, state, String(generation), hosts.length === 0 ? NONE : hosts.join(', ')];
+function siteRows(status: SiteStatus): string[][] {
+  const { siteId, generation, hosts, workers } = status;
+  const site = [siteId, stateOf(status), String(generation), hosts.length === 0 ? NONE : hosts.join(', ')];
   const rows = workers.map((worker) => [
     worker.workerId,
     worker.pid === undefined ? NONE : String(worker.pid),
@@ -56,10 +57,21 @@ function siteRows({ siteId, state, generation, hosts, workers }: SiteStatus): st
   return rows.map((row, index) => [...(index === 0 ? site : site.map(() => '')), ...row]);
 }
 
+function waiting(count: number): string {
+  return count === 1 ? '1 connection waits' : `${count} connections wait`;
+}
+
+/** What the site does, and what was done to it. */
+function stateOf({ state, paused, maintenance }: SiteStatus): string {
+  const marks = [...(paused ? ['paused'] : []), ...(maintenance === undefined ? [] : ['maintenance'])];
+  return [state, ...marks].join(', ');
+}
+
 function complaints({ sites, handoff }: DaemonStatus): string[] {
-  const lines = sites.flatMap(({ siteId, reason, parked, workers }) => [
+  const lines = sites.flatMap(({ siteId, reason, parked, paused, maintenance, workers }) => [
     ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
-    ...(parked === 0 ? [] : [`${siteId}: ${parked} connections wait for a worker`]),
+    ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
+    ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
     ...workers.flatMap((worker) =>
       worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
     ),

@@ -32,7 +32,8 @@ export function handleControlMethods(control: ControlServer, daemon: Controlled)
   });
 }
 
-async function tellingProgress<T>(context: ControlContext, outcome: Promise<T>): Promise<T> {
+/** Tells the client every few seconds that the daemon is still at it. */
+export async function tellingProgress<T>(context: ControlContext, outcome: Promise<T>): Promise<T> {
   const timer = setInterval(() => context.progress('at work'), PROGRESS_MS);
   try {
     return await outcome;

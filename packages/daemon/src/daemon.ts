@@ -19,6 +19,7 @@ import type { MasterSlotOwner } from './master/master-slot.js';
 import { ReloadQueue } from './reload-queue.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
+import { handleSiteMethods } from './site-methods.js';
 import { readDaemonStatus } from './status/daemon-status.js';
 import { parseReloadResult } from './status/parse-reload.js';
 
@@ -190,6 +191,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         return this.#stopMaster(now);
       },
     });
+    handleSiteMethods(control, () => this.#runs().slot.peer);
     const instance = await Instance.open(resolveRunDir(this.#options.runDir), control, (error) => {
       this.#fail(error);
     });

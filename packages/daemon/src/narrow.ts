@@ -32,6 +32,12 @@ export const flag: Reader<boolean> = (value, path) => {
   throw invalid(path, 'true or false');
 };
 
+/** A mark that is there or not: where it is, it is true. */
+export const truth: Reader<true> = (value, path) => {
+  if (value === true) return value;
+  throw invalid(path, 'true');
+};
+
 /** One of these texts. */
 export function oneOf<const T extends string>(...allowed: T[]): Reader<T> {
   return (value, path) => {

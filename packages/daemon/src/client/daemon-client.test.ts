@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
+import { callControl } from '../control/control-client.js';
 import { VERSION } from '../version.js';
 import { Bench, fixture, next, talk } from '../fixtures/bench.test.kit.js';
 import { DaemonClient } from './daemon-client.js';
@@ -45,6 +46,30 @@ void describe('DaemonClient', () => {
     const { sites } = await client.reload('b');
     assert.equal(sites[0]?.error?.code, 'ERR_SITE_BOOT');
     await assert.rejects(client.reload('nobody'), { code: 'ERR_SITE_UNKNOWN' });
+  });
+
+  void it('pauses, resumes and puts into maintenance, each with what the master said', async () => {
+    const { daemon } = await bench.serving();
+    const client = new DaemonClient(daemon.runDir);
+    assert.deepEqual(await client.pause('a'), { siteId: 'a', timeoutMs: 1, maxCount: 5 });
+    assert.deepEqual(await client.pause('a', { timeout: 9 }), { siteId: 'a', timeoutMs: 9, maxCount: 5 });
+    assert.deepEqual(await client.resume('a'), { siteId: 'a', wasPaused: true, heldCount: 7 });
+    const on = { siteId: 'a', on: true, silentCount: 0 };
+    assert.deepEqual(await client.maintenance('a'), on);
+    assert.deepEqual(await client.maintenance('a', { message: 'm' }), { ...on, page: 'm' });
+    assert.deepEqual(await client.maintenance('a', null), { ...on, on: false });
+    await assert.rejects(client.pause('silent'), { code: 'ERR_MESSAGE_INVALID' });
+    const socket = path.join(daemon.runDir, 'control.sock');
+    const wrong: [string, unknown][] = [
+      ['pause', {}],
+      ['pause', { siteId: 'a', timeout: true }],
+      ['resume', null],
+      ['maintenance', { siteId: 'a' }],
+      ['maintenance', { siteId: 'a', options: { message: 1 } }],
+    ];
+    for (const [method, params] of wrong) {
+      await assert.rejects(callControl(socket, method, params), { code: 'ERR_MESSAGE_INVALID' });
+    }
   });
 
   void it('stops a daemon, and returns when its process has gone', async () => {

@@ -1,13 +1,22 @@
 // Asks a running daemon by way of its control socket: what the command line and tools use.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type {
+  DaemonStatus,
+  MaintenanceOptions,
+  MaintenanceResult,
+  PauseOptions,
+  PauseResult,
+  ReloadResult,
+  ResumeResult,
+} from '@vhostd/protocol';
 import { isAlive } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import { callControl } from '../control/control-client.js';
 import { readPidFile } from '../run-dir/pid-file.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
+import { parseMaintenance, parsePause, parseResume } from '../status/parse-orders.js';
 import { parseReloadResult } from '../status/parse-reload.js';
 import { parseDaemonStatus } from '../status/parse-status.js';
 
@@ -36,6 +45,24 @@ export class DaemonClient {
   /** Resolves when each site's new generation is published or has failed. */
   async reload(siteId?: string): Promise<ReloadResult> {
     return parseReloadResult(await this.#call('reload', siteId === undefined ? {} : { siteId }));
+  }
+
+  /** Holds the site's new connections, each for up to `timeout`. Rejects also with ERR_SITE_UNKNOWN, ERR_SITE_OPTION. */
+  async pause(siteId: string, options: PauseOptions = {}): Promise<PauseResult> {
+    return parsePause(await this.#call('pause', { ...options, siteId }));
+  }
+
+  /** Hands over what a pause holds. Rejects also with ERR_SITE_UNKNOWN. */
+  async resume(siteId: string): Promise<ResumeResult> {
+    return parseResume(await this.#call('resume', { siteId }));
+  }
+
+  /**
+   * Answers the site's requests with a page, or no longer with null; resolves once its workers do so. Rejects also with
+   * ERR_SITE_UNKNOWN, ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER.
+   */
+  async maintenance(siteId: string, options: MaintenanceOptions | null = {}): Promise<MaintenanceResult> {
+    return parseMaintenance(await this.#call('maintenance', { siteId, options }));
   }
 
   /**

@@ -25,6 +25,8 @@ const whole: DaemonStatus = {
       hosts: ['a.test'],
       workers: [worker, { ...worker, pid: 3, reason: 'r' }],
       parked: 0,
+      paused: true,
+      maintenance: { message: 'm' },
       reason: 'r',
     },
   ],
@@ -55,6 +57,8 @@ void it('a status that is none is refused with the place that is wrong', () => {
     [{ ...whole, listeners: [{ address: '::', port: 80, type: 'udp' }] }, 'status.listeners[0].type'],
     [{ ...whole, sites: [{ ...site, workers: [{ ...worker, pid: -1 }] }] }, 'status.sites[0].workers[0].pid'],
     [{ ...whole, sites: [{ ...site, state: 'gone' }] }, 'status.sites[0].state'],
+    [{ ...whole, sites: [{ ...site, paused: false }] }, 'status.sites[0].paused'],
+    [{ ...whole, sites: [{ ...site, maintenance: { message: 1 } }] }, 'status.sites[0].maintenance.message'],
     [{ ...whole, counts: { ...whole.counts, refused: { '400': '2' } } }, 'status.counts.refused.400'],
   ];
   for (const [value, path] of wrong) {

@@ -8,7 +8,7 @@ import type {
   WorkerState,
   WorkerStatus,
 } from '@vhostd/protocol';
-import { amount, count, listOf, oneOf, optional, record, recordOf, text } from '../narrow.js';
+import { amount, count, listOf, oneOf, optional, record, recordOf, text, truth } from '../narrow.js';
 import type { Reader } from '../narrow.js';
 
 /** @throws {VhostError} ERR_MESSAGE_INVALID. */
@@ -88,6 +88,7 @@ const siteState: Reader<SiteState> = oneOf(
   'booting',
   'running',
   'reloading',
+  'sleeping',
   'stopping',
   'stopped',
   'errored',
@@ -102,6 +103,9 @@ const workerState: Reader<WorkerState> = oneOf(
   'exited',
 );
 
+const notice: Reader<NonNullable<SiteStatus['maintenance']>> = (value, path) =>
+  optional(record(value, path), 'message', path, text);
+
 const site: Reader<SiteStatus> = (value, path) => {
   const fields = record(value, path);
   return {
@@ -111,6 +115,8 @@ const site: Reader<SiteStatus> = (value, path) => {
     hosts: listOf(text)(fields['hosts'], `${path}.hosts`),
     workers: listOf(worker)(fields['workers'], `${path}.workers`),
     parked: count(fields['parked'], `${path}.parked`),
+    ...optional(fields, 'paused', path, truth),
+    ...optional(fields, 'maintenance', path, notice),
     ...optional(fields, 'reason', path, text),
   };
 };

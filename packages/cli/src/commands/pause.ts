@@ -1,0 +1,67 @@
+// `vhostd pause` and `vhostd resume`: a site's new connections are held, then handed over.
+import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
+import type { Command } from 'commander';
+import { formatDuration } from '../duration.js';
+import { attempt } from '../errors.js';
+import type { CommonOptions } from '../errors.js';
+import { printableLine } from '../printable.js';
+import { logLevelOption, runDirOption, STACK_HINT } from './options.js';
+
+interface PauseOptions extends CommonOptions {
+  runDir?: string;
+  timeout?: string;
+}
+
+export function addPauseCommand(program: Command): void {
+  program
+    .command('pause')
+    .summary("hold a site's new connections")
+    .description(
+      'Holds new connections of a site, unread, until it is resumed; those that its workers have go on. ' +
+        'Each is held for a limited time, and only so many: the others are answered 503.',
+    )
+    .argument('<site>', 'its siteId')
+    .option(
+      '--timeout <duration>',
+      "how long each is held, such as 2m (default: 30s, or the site's parkTimeout if longer)",
+    )
+    .addOption(runDirOption())
+    .addOption(logLevelOption(STACK_HINT))
+    .action((site: string, options: PauseOptions) => attempt(options, () => pause(site, options)));
+}
+
+export function addResumeCommand(program: Command): void {
+  program
+    .command('resume')
+    .summary('hand over the connections that a pause holds')
+    .description(
+      'Ends the pause of a site: the connections that were held are handed to its workers, in order.',
+    )
+    .argument('<site>', 'its siteId')
+    .addOption(runDirOption())
+    .addOption(logLevelOption(STACK_HINT))
+    .action((site: string, options: PauseOptions) => attempt(options, () => resume(site, options)));
+}
+
+async function pause(site: string, { runDir, timeout }: PauseOptions): Promise<number> {
+  const client = new DaemonClient(runDir);
+  const { siteId, timeoutMs, maxCount } = await client.pause(site, timeout === undefined ? {} : { timeout });
+  const limits = `up to ${connections(maxCount)} for up to ${spanOf(timeoutMs)} each`;
+  process.stdout.write(`${printableLine(`${siteId}: paused, holds ${limits}`)}\n`);
+  return EXIT_CODES.ok;
+}
+
+async function resume(site: string, { runDir }: PauseOptions): Promise<number> {
+  const { siteId, wasPaused, heldCount } = await new DaemonClient(runDir).resume(site);
+  const what = wasPaused ? `resumed, ${connections(heldCount)} held until now` : 'was not paused';
+  process.stdout.write(`${printableLine(`${siteId}: ${what}`)}\n`);
+  return EXIT_CODES.ok;
+}
+
+function spanOf(spanMs: number): string {
+  return spanMs < 1000 ? `${spanMs}ms` : formatDuration(spanMs);
+}
+
+function connections(count: number): string {
+  return count === 1 ? '1 connection' : `${count} connections`;
+}
