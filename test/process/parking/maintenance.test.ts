@@ -1,0 +1,254 @@
+// A maintenance answers every request of a site with its page, on whatever connection; the site's code sees none.
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { MaintenanceResult } from '@vhostd/protocol';
+import { get } from '../../kit/ask-site.js';
+import type { Rig } from '../../kit/rig.js';
+import { SteadyLoad } from '../../kit/steady-load.js';
+import { WireClient } from '../../kit/wire-client.js';
+import type { Answer } from '../../kit/wire-client.js';
+import { MaintenanceLoad } from './maintenance-load.js';
+import {
+  ask,
+  HOST,
+  ledgerOf,
+  ledgerSite,
+  openAll,
+  OTHER_SITE,
+  send,
+  startSites,
+  untilSite,
+} from './parked-site.js';
+
+/** Its dead worker is not restarted within a test. */
+const NO_RESTART = { backoffMin: '600s', backoffMax: '600s' };
+const PAGE = '<!doctype html><p>Wir sind bald zurück.</p>\n';
+
+function begin(rig: Rig, message?: string): Promise<unknown> {
+  return rig.ask('maintenance', { siteId: 'a', options: message === undefined ? {} : { message } });
+}
+
+function end(rig: Rig): Promise<unknown> {
+  return rig.ask('maintenance', { siteId: 'a', options: null });
+}
+
+/** The answer is the page of a maintenance; returns it. */
+function pageOf({ status, headers, body }: Answer): string {
+  assert.equal(status, 503, body.toString());
+  assert.equal(headers['content-type'], 'text/html; charset=utf-8');
+  assert.equal(headers['cache-control'], 'no-store');
+  assert.equal(headers['retry-after'], '60');
+  return body.toString();
+}
+
+void describe('a maintenance', () => {
+  void it('answers what a kept-alive connection asks, which lives on; what is in work finishes', async (t) => {
+    const rig = await startSites(t, [ledgerSite(), OTHER_SITE]);
+    const port = await rig.port();
+    const client = await WireClient.open(port);
+    const busy = await WireClient.open(port);
+    assert.equal((await ask(client)).number, 1);
+    send(busy, '/?slow=3000');
+    await rig.until('both are with the worker', ({ counts }) => counts.handedOff === 2);
+    while ((await rig.callSite('a', 'seen')) !== 2);
+    const message = 'Back at <noon> & "later"';
+    assert.deepEqual(await begin(rig, message), { siteId: 'a', on: true, silentCount: 0 });
+    send(client);
+    const page = pageOf(await client.answer());
+    assert.match(page, /<p>Back at &#60;noon&#62; &#38; &#34;later&#34;<\/p>/);
+    // In whatever shape a request comes.
+    const body = Buffer.alloc(50_000, 'x');
+    for (const fields of ['', 'Expect: 100-continue\r\n']) {
+      const other = fields === '' ? client : await WireClient.open(port);
+      other.send(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${body.length}\r\n${fields}\r\n`);
+      other.send(body);
+      assert.equal(pageOf(await other.answer()), page);
+      if (other !== client) other.close();
+    }
+    for (let count = 0; count < 3; count += 1) send(client);
+    for (let count = 0; count < 3; count += 1) assert.equal(pageOf(await client.answer()), page);
+    client.send(`HEAD / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    const head = await client.head();
+    assert.deepEqual([head.status, head.headers['content-length']], [503, String(Buffer.byteLength(page))]);
+    assert.deepEqual((await rig.site('a')).maintenance, { message });
+    assert.equal((await get(port, 'b.test')).status, 200);
+    assert.equal(ledgerOf(await busy.answer()).number, 2);
+    assert.equal(await rig.callSite('a', 'seen'), 2);
+    assert.deepEqual(await end(rig), { siteId: 'a', on: false, silentCount: 0 });
+    for (const [index, one] of [client, busy].entries()) {
+      assert.equal((await ask(one)).number, 3 + index);
+      one.close();
+    }
+    const { counts, sites } = await rig.status();
+    assert.deepEqual([counts.refused, counts.accepted, sites[0]?.maintenance], [{}, 4, undefined]);
+  });
+
+  void it('leaves upgraded connections alone, and refuses another upgrade', async (t) => {
+    const rig = await startSites(t, [ledgerSite()]);
+    const port = await rig.port();
+    const upgrade = `GET /ws HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`;
+    const open = async (): Promise<WireClient> => {
+      const client = await WireClient.open(port);
+      client.send(upgrade);
+      return client;
+    };
+    const before = await open();
+    assert.equal((await before.answer(true)).status, 101);
+    await begin(rig);
+    const refused = await open();
+    refused.send('bytes of the other protocol');
+    pageOf(await refused.answer());
+    assert.equal((await refused.rest()).length, 0);
+    refused.close();
+    before.send('still here');
+    assert.equal((await before.bytes(10)).toString(), 'still here');
+    assert.equal(await rig.callSite('a', 'seen'), 1);
+    await end(rig);
+    const after = await open();
+    assert.equal((await after.answer(true)).status, 101);
+    for (const client of [before, after]) client.close();
+  });
+
+  void it('outlives reloads and workers: under load, the site answers nothing until it is over', async (t) => {
+    const restart = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
+    const rig = await startSites(t, [ledgerSite({ cpuLen: 2, restart }), OTHER_SITE]);
+    const port = await rig.port();
+    const load = new MaintenanceLoad(port, 6);
+    const other = new SteadyLoad(port, 'b.test');
+    for (let round = 0; round < 2; round += 1) {
+      await load.progress(50, 200);
+      load.phase = 'changing';
+      await begin(rig, `round ${round}`);
+      load.phase = 'maintenance';
+      await load.progress(100, 503);
+      await rig.ask('reload', 'a');
+      await load.progress(100, 503);
+      // One whose connections are all closed: a killed worker takes along what it serves.
+      await load.hold();
+      const [victim] = await rig.workers('a');
+      process.kill(victim?.pid ?? 0, 'SIGKILL');
+      await untilSite(rig, 'its successor is ready', ({ workers }) =>
+        workers.every(({ state, pid }) => pid !== victim?.pid && state !== 'backoff' && state !== 'booting'),
+      );
+      load.goOn();
+      await load.progress(100, 503);
+      load.phase = 'changing';
+      await end(rig);
+      load.phase = 'service';
+    }
+    await load.progress(50, 200);
+    await load.stop();
+    await other.stop();
+    t.diagnostic(`${load.counts[200]} of 200, ${load.counts[503]} of 503, ${other.count} of another site`);
+    assert.deepEqual(load.failures, []);
+    assert.deepEqual(other.failures, []);
+    assert.deepEqual((await rig.status()).counts.violations, 0);
+  });
+
+  void it('is met by all that comes behind it, also with a worker that does not answer', async (t) => {
+    const site = ledgerSite({ cpuLen: 2, callTimeout: '1s', balance: 'round-robin' });
+    const rig = await startSites(t, [site]);
+    await untilSite(
+      rig,
+      'two workers are ready',
+      ({ workers }) => workers.every(({ state }) => state === 'ready') && workers.length === 2,
+    );
+    const [stuck] = await rig.workers('a');
+    process.kill(stuck?.pid ?? 0, 'SIGSTOP');
+    const { silentCount } = (await begin(rig)) as MaintenanceResult;
+    assert.ok(silentCount >= 1);
+    const clients = await openAll(await rig.port(), 10);
+    await rig.until('all are with a worker', ({ sites }) => {
+      const workers = sites[0]?.workers ?? [];
+      return workers.reduce((sum, { connections }) => sum + connections, 0) === 10;
+    });
+    process.kill(stuck?.pid ?? 0, 'SIGCONT');
+    for (const client of clients) {
+      pageOf(await client.answer());
+      client.close();
+    }
+    for (const { workerId } of await rig.workers('a')) {
+      assert.equal(await rig.ask('callWorker', { to: workerId, name: 'seen', timeoutMs: 60_000 }), 0);
+    }
+  });
+
+  void it('is answered by the master where the site has no worker', async (t) => {
+    const rig = await startSites(t, [ledgerSite({ restart: NO_RESTART }), OTHER_SITE]);
+    const port = await rig.port();
+    const [worker] = await rig.workers('a');
+    process.kill(worker?.pid ?? 0, 'SIGKILL');
+    await untilSite(rig, 'it has no worker', ({ workers }) => workers[0]?.state === 'backoff');
+    const waiting = await openAll(port, 5);
+    await untilSite(rig, 'five wait', ({ parked }) => parked === 5);
+    await begin(rig, 'no worker');
+    for (const client of [...waiting, ...(await openAll(port, 5))]) {
+      assert.match(pageOf(await client.answer()), /no worker/);
+      assert.equal((await client.rest()).length, 0);
+      client.close();
+    }
+    assert.equal((await get(port, 'b.test')).status, 200);
+    assert.deepEqual((await rig.status()).counts.refused, { 503: 10 });
+    await end(rig);
+    await openAll(port, 1);
+    await untilSite(rig, 'one waits as before', ({ parked }) => parked === 1);
+  });
+
+  void it("shows the site's own page as it was when it began, and begins only if that can be read", async (t) => {
+    const rig = await startSites(t, [ledgerSite({ maintenancePage: 'page.html' }), OTHER_SITE]);
+    const port = await rig.port();
+    const file = join(rig.dir, 'page.html');
+    const wrong: [Buffer | undefined, RegExp][] = [
+      [undefined, /ENOENT/],
+      [Buffer.from([0xc3, 0x28]), /not in UTF-8/],
+      [Buffer.alloc(524_289, 'x'), /524288 are the limit/],
+    ];
+    for (const [content, message] of wrong) {
+      if (content !== undefined) writeFileSync(file, content);
+      await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_PAGE', message });
+      assert.deepEqual([(await get(port, HOST)).status, (await rig.site('a')).maintenance], [200, undefined]);
+    }
+    writeFileSync(file, PAGE);
+    assert.deepEqual(await begin(rig, 'not on it'), { siteId: 'a', on: true, page: file, silentCount: 0 });
+    assert.equal(pageOf(await get(port, HOST)), PAGE);
+    rmSync(file);
+    await rig.ask('reload', 'a');
+    assert.equal(pageOf(await get(port, HOST)), PAGE);
+    await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_PAGE' });
+    assert.equal(pageOf(await get(port, HOST)), PAGE);
+    await end(rig);
+    assert.equal((await get(port, HOST)).status, 200);
+  });
+
+  void it('is refused for a site that is not there, or speaks no HTTP, and for a message that is none', async (t) => {
+    const raw = new URL('./raw.site.js', import.meta.url).pathname;
+    const rig = await startSites(t, [ledgerSite({ workerFile: raw }), OTHER_SITE]);
+    await assert.rejects(rig.ask('maintenance', { siteId: 'x', options: {} }), {
+      code: 'ERR_SITE_UNKNOWN',
+      message: "there is no site 'x'; there are: a, b",
+    });
+    for (const options of [{ message: 5 }, { message: 'x'.repeat(2001) }, { massage: 'x' }, 'x', []]) {
+      await assert.rejects(rig.ask('maintenance', { siteId: 'b', options }), { code: 'ERR_SITE_OPTION' });
+    }
+    await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_SERVER' });
+    assert.equal((await rig.site('a')).maintenance, undefined);
+    assert.equal((await get(await rig.port(), HOST)).body.toString(), 'raw');
+  });
+
+  void it('of a paused site is met by what is held once that is let go', async (t) => {
+    const rig = await startSites(t, [ledgerSite()]);
+    const port = await rig.port();
+    await rig.ask('pause', { siteId: 'a' });
+    const clients = await openAll(port, 5);
+    await untilSite(rig, 'five are held', ({ parked }) => parked === 5);
+    await begin(rig, 'held');
+    assert.equal((await rig.site('a')).parked, 5);
+    await rig.ask('resume', 'a');
+    for (const client of clients) {
+      assert.match(pageOf(await client.answer()), /held/);
+      client.close();
+    }
+    assert.equal(await rig.callSite('a', 'seen'), 0);
+  });
+});
