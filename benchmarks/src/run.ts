@@ -8,12 +8,15 @@ import { keepAlive } from './questions/keep-alive.js';
 import { newConnections } from './questions/new-connections.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
+import { survival } from './questions/survival.js';
+import { endAllWhenInterrupted } from './servers/endings.js';
 
 const QUESTIONS: Readonly<Record<string, Question>> = {
   'keep-alive': keepAlive,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
   'route-look-up': routeLookUp,
+  survival,
 };
 
 const { values, positionals } = parseArgs({
@@ -28,6 +31,7 @@ if (unknown.length > 0) {
   );
   process.exit(1);
 }
+endAllWhenInterrupted();
 const generator = await chooseGenerator();
 const effort = { generator, rounds: Number(values.rounds), durationMs: Number(values.seconds) * 1000 };
 for (const line of await describeMachine()) console.log(line);

@@ -1,6 +1,6 @@
 // What a measurement was made on: without it a number says nothing.
 import { execFile } from 'node:child_process';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 /** One line per fact. */
@@ -15,6 +15,11 @@ export async function describeMachine(): Promise<string[]> {
     `node     ${process.version}`,
     `commit   ${commit === undefined ? 'unknown' : commit.stdout + dirty}`,
   ];
+}
+
+/** Processes that ran or waited for a CPU in the last minute, on average. */
+export function loadAverage(): string {
+  return loadavg()[0]?.toFixed(2) ?? 'unknown';
 }
 
 /** The first line that a program says of its version; `undefined` when it is not installed. */

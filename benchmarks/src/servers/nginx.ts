@@ -1,12 +1,13 @@
 // nginx in front of two plain Node processes, by virtual host, with kept-alive upstream connections as
 // https://nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive asks for them.
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programVersion } from '../measure/machine.js';
+import { accepting } from './accepting.js';
+import { mustEnd } from './endings.js';
+import { freePort } from './free-port.js';
 import type { Contender, Running } from './server.js';
 import { startProcess } from './server.js';
 
@@ -36,19 +37,20 @@ async function start(): Promise<Running> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await listening(port, child);
+  const end = mustEnd(async () => {
+    child.kill('SIGTERM');
+    await exited;
+    await Promise.all(backends.map(({ server }) => server.stop()));
+    await rm(directory, { recursive: true });
+  });
+  await accepting(port, child);
   return {
     port,
     hosts: ['a.test', 'b.test'],
     pid: child.pid ?? 0,
     workerPids: backends.map(({ server }) => server.pid),
     collectGarbage: async () => undefined,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await exited;
-      await Promise.all(backends.map(({ server }) => server.stop()));
-      await rm(directory, { recursive: true });
-    },
+    stop: end,
   };
 }
 
@@ -94,34 +96,3 @@ http {
 }
 `;
 }
-
-/** A port that is free now: nginx can't tell which one the kernel chose. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function listening(port: number, child: ChildProcess): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null) {
-    const connected = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1');
-      socket.once('connect', () => {
-        resolve(true);
-        socket.destroy();
-      });
-      socket.once('error', () => resolve(false));
-    });
-    if (connected) return;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  throw new Error(`nginx ended before it listened on port ${port}`);
-}
-
-const POLL_MS = 20;

@@ -1,0 +1,60 @@
+// What became of the requests and connections of a group of clients.
+
+/** How a request can fail. */
+export type FailureKind =
+  /** Its connection could not be opened. */
+  | 'refused'
+  /** Its connection ended before the answer was whole. */
+  | 'reset'
+  | 'timedOut'
+  /** Another status than 200, or another body. */
+  | 'wrong';
+
+export interface Outcome extends Record<FailureKind, number> {
+  /** Requests that were begun. */
+  sent: number;
+  /** Kept-alive connections that the server ended without a word, with or without a request under way. */
+  closed: number;
+  /** Kept-alive connections whose end an answer had announced (`Connection: close`). */
+  announced: number;
+  /** The longest time between two right answers, or since the last one, ms. */
+  longestGapMs: number;
+  /** Whether the longest gap lasted when the clients were stopped. */
+  down: boolean;
+}
+
+/** Nothing yet. */
+export function emptyOutcome(): Outcome {
+  return {
+    sent: 0,
+    refused: 0,
+    reset: 0,
+    timedOut: 0,
+    wrong: 0,
+    closed: 0,
+    announced: 0,
+    longestGapMs: 0,
+    down: false,
+  };
+}
+
+/** Counts are added up; of the gaps the longest is taken. */
+export function addOutcomes(one: Outcome, other: Outcome): Outcome {
+  const longer = other.longestGapMs > one.longestGapMs ? other : one;
+  return {
+    sent: one.sent + other.sent,
+    refused: one.refused + other.refused,
+    reset: one.reset + other.reset,
+    timedOut: one.timedOut + other.timedOut,
+    wrong: one.wrong + other.wrong,
+    closed: one.closed + other.closed,
+    announced: one.announced + other.announced,
+    longestGapMs: longer.longestGapMs,
+    down: longer.down,
+  };
+}
+
+/** Requests that were not answered rightly. */
+export function failedCount({ refused, reset, timedOut, wrong }: Outcome): number {
+  return refused + reset + timedOut + wrong;
+}
