@@ -34,3 +34,19 @@ export function anchors(markdown: string): string[] {
       .replace(/\s/g, '-'),
   );
 }
+
+/** Every table: its head and its rows, as their cells. */
+export function tables(markdown: string): { head: string[]; rows: string[][] }[] {
+  return [...markdown.matchAll(/(?:^\|.*\|\n)+/gm)].map(([text]) => {
+    const [head = [], , ...rows] = text
+      .trim()
+      .split('\n')
+      .map((line) =>
+        line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
+    return { head, rows };
+  });
+}

@@ -7,6 +7,7 @@ export interface SurvivalLine {
   /** The fault, how often, and the clients. */
   what: string;
   fault: Fault;
+  keepAlive: boolean;
   system: string;
   outcome: Outcome;
 }

@@ -74,10 +74,11 @@ async function underFault(
     return await trial(system, { fault, groups: GROUPS, watchMs });
   });
   const count = fault === 'reload' ? rounds * RELOADS_IN_A_ROW : rounds;
-  return GROUPS.flatMap(({ name: group, clients }, index) =>
+  return GROUPS.flatMap(({ name: group, clients, keepAlive }, index) =>
     [...figures].map(([system, outcomes]) => ({
       what: `${FAULTS[fault]}, ${count} times, ${clients} ${group}`,
       fault,
+      keepAlive,
       system,
       outcome: outcomes
         .map((groups) => groups[index] ?? emptyOutcome())
@@ -88,28 +89,34 @@ async function underFault(
 
 /** What vhostd promises of each fault. */
 function targets(lines: readonly SurvivalLine[]): Row[] {
-  const total = (faults: readonly Fault[], figure: (outcome: Outcome) => number): number =>
-    lines
-      .filter(({ fault }) => faults.includes(fault))
-      .reduce((sum, { outcome }) => sum + figure(outcome), 0);
-  const zero = (what: string, faults: readonly Fault[], figure: (outcome: Outcome) => number): Row => ({
-    what: `vhostd: ${what}`,
-    value: total(faults, figure),
-    unit: `of ${total(faults, ({ sent }) => sent)}`,
-    target: { atMost: 0 },
-  });
+  const row = (what: string, among: readonly SurvivalLine[], figure: (outcome: Outcome) => number): Row => {
+    const outcome = among.map((line) => line.outcome).reduce(addOutcomes, emptyOutcome());
+    return { what: `vhostd: ${what}`, value: figure(outcome), unit: `of ${outcome.sent}` };
+  };
+  const zero = (...of: Parameters<typeof row>): Row => ({ ...row(...of), target: { atMost: 0 } });
+  const under = (fault: Fault): SurvivalLine[] => lines.filter((line) => line.fault === fault);
+  const fresh = (line: SurvivalLine): boolean => !line.keepAlive;
+  const kept = (line: SurvivalLine): boolean => line.keepAlive;
+  const strange = ({ refused, timedOut, wrong }: Outcome): number => refused + timedOut + wrong;
   return [
-    zero('requests that failed in reloads', ['reload'], failedCount),
-    zero('connections closed unannounced in reloads', ['reload'], ({ closed }) => closed),
-    zero('requests that failed when the master was killed', ['supervisor'], failedCount),
-    zero('connections closed unannounced then', ['supervisor'], ({ closed }) => closed),
-    zero('requests that failed when the daemon was killed', ['daemon'], failedCount),
-    zero('connections closed unannounced then', ['daemon'], ({ closed }) => closed),
+    zero('failed in reloads', under('reload'), failedCount),
+    zero('closed unannounced in reloads', under('reload'), ({ closed }) => closed),
     // A killed worker takes with it what it had in work, as a reset; nobody else may notice.
-    zero(
-      'refused, timed out or wrong when a worker was killed',
-      ['worker'],
-      ({ refused, timedOut, wrong }) => refused + timedOut + wrong,
+    zero('refused, timed out or wrong at the kill of a worker', under('worker'), strange),
+    ...(['supervisor', 'daemon'] as const).flatMap((fault) => {
+      const name = fault === 'daemon' ? 'daemon' : 'master';
+      return [
+        zero(`failed on kept connections at the kill of the ${name}`, under(fault).filter(kept), failedCount),
+        zero(`closed unannounced at the kill of the ${name}`, under(fault), ({ closed }) => closed),
+        zero(`refused, timed out or wrong at the kill of the ${name}`, under(fault), strange),
+      ];
+    }),
+    zero('failed on fresh connections at the kill of the daemon', under('daemon').filter(fresh), failedCount),
+    // The master takes with it what it has accepted and whose first bytes it waits for.
+    row(
+      'reset on fresh connections at the kill of the master',
+      under('supervisor').filter(fresh),
+      ({ reset }) => reset,
     ),
   ];
 }

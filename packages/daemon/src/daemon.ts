@@ -22,6 +22,7 @@ import { listenForSignals } from './signals.js';
 import { handleSiteMethods } from './site-methods.js';
 import { readDaemonStatus } from './status/daemon-status.js';
 import { parseReloadResult } from './status/parse-reload.js';
+import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /** What a daemon holds while it runs. */
 interface Running {
@@ -177,7 +178,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const { supervision = {}, signals } = this.#options;
     const launch = resolveMasterLaunch(this.#masterFile, this.#options);
     const listeners = new BoundListeners({
-      graceMs: supervision.listenerGraceMs ?? 10_000,
+      graceMs: supervision.listenerGraceMs ?? SUPERVISION_DEFAULTS.listenerGraceMs,
       onExpired: ({ key }) => this.#log.warn({ event: 'listener.expired', key }),
     });
     const slot = new MasterSlot(launch, supervision, listeners, this.#slotOwner());

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonOptions } from '../daemon-options.js';
+import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import type { MasterLaunch } from './master-process.js';
 
 /** @throws {VhostError} ERR_DAEMON_MASTER_FILE when no file is named, or it is not there. */
@@ -23,8 +24,8 @@ export function resolveMasterLaunch(masterFile: string | undefined, options: Dae
     env,
     execArgv,
     linkType,
-    bootTimeoutMs: supervision.bootTimeoutMs ?? 30_000,
-    heartbeat: supervision.heartbeat ?? { intervalMs: 2_000, limitMs: 15_000 },
-    stopTimeoutMs: supervision.stopTimeoutMs ?? 3_600_000,
+    bootTimeoutMs: supervision.bootTimeoutMs ?? SUPERVISION_DEFAULTS.bootTimeoutMs,
+    heartbeat: supervision.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
+    stopTimeoutMs: supervision.stopTimeoutMs ?? SUPERVISION_DEFAULTS.stopTimeoutMs,
   };
 }

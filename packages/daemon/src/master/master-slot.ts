@@ -9,6 +9,7 @@ import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { count, record } from '../narrow.js';
 import { parseLoadFailures, wireError } from '../status/parse-reload.js';
+import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import { Leftovers } from './leftovers.js';
 import { answerListenerRequests } from './listener-requests.js';
 import { MasterProcess } from './master-process.js';
@@ -51,15 +52,15 @@ export class MasterSlot {
     this.#launch = launch;
     this.#listeners = listeners;
     this.#owner = owner;
-    this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? 5_000;
+    this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? SUPERVISION_DEFAULTS.stopNowTimeoutMs;
     this.#leftovers = new Leftovers((pid, error) =>
       owner.onTrouble('worker::outlived-master', error ?? `process ${pid} was killed`),
     );
     this.#child = new SupervisedChild({
       name: 'master',
       spawn: () => this.#spawn().handle(),
-      restart: { intensity: 8, ...options.restart, mode: 'permanent' },
-      backoff: { baseMs: 1, factor: 5, capMs: 5_000, ...options.backoff },
+      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart, mode: 'permanent' },
+      backoff: { ...SUPERVISION_DEFAULTS.backoff, ...options.backoff },
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },
     });

@@ -1,0 +1,129 @@
+// docs/lifecycle.md against the code: every cell of the state table, and every default.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  isChildState,
+  NEXT,
+  resolveBackoff,
+  resolveShutdownLimits,
+  SHUTDOWN_LADDER,
+} from '@vhostd/supervisor';
+import type { ChildEvent, ChildState } from '@vhostd/supervisor';
+import { anchors, tables } from './markdown.js';
+import { readDoc, ROOT } from './sources.js';
+
+const LIFECYCLE = readDoc('docs/lifecycle.md');
+const CONFIGURATION = readDoc('docs/configuration.md');
+const STATES = Object.keys(NEXT) as ChildState[];
+
+void describe('the state table of docs/lifecycle.md', () => {
+  void test('describes every state', () => {
+    const states = tableWith('State').rows.map(([state = '']) => plain(state));
+    assert.deepEqual(states.toSorted(), STATES.toSorted());
+  });
+
+  void test('says in each cell what the code does', () => {
+    const events = new Set<string>();
+    const halves = tables(LIFECYCLE).filter(({ head }) => head[1] === '`idle`');
+    assert.equal(halves.length, 2);
+    for (const { head, rows } of halves) {
+      assert.deepEqual(head.slice(1).map(plain).toSorted(), STATES.toSorted());
+      for (const [event = '', ...cells] of rows) {
+        events.add(plain(event));
+        cells.forEach((cell, index) => {
+          const state = plain(head[index + 1] ?? '') as ChildState;
+          const step = NEXT[state][plain(event) as ChildEvent];
+          const expected = step === 'illegal' ? '–' : isChildState(step) ? `\`${step}\`` : step;
+          assert.equal(cell, expected, `${state} ${event}`);
+        });
+      }
+    }
+    assert.deepEqual([...events].toSorted(), Object.keys(NEXT.idle).toSorted());
+  });
+
+  void test('names the rungs of the ladder in their order', () => {
+    const rungs = tableWith('Rung').rows.map(([rung = '']) => (rung === 'asked' ? 'ask' : rung));
+    const order = ['ask'];
+    for (let rung = SHUTDOWN_LADDER.ask.next; !order.includes(rung); rung = SHUTDOWN_LADDER[rung].next)
+      order.push(rung);
+    assert.deepEqual(rungs, order);
+  });
+});
+
+void describe('the defaults of docs/lifecycle.md', async () => {
+  const { rows } = tableWith('What');
+  const workers = rows.map(([what = '', field = '', value = '']) => ({ what, field, value }));
+  const masters = rows.map(([what = '', , , option = '', value = '']) => ({ what, option, value }));
+
+  void test('of workers are those of docs/configuration.md, which a test holds against the schema', () => {
+    const linked = workers.filter(({ field }) => field.startsWith('['));
+    assert.equal(linked.length, 9);
+    for (const { field, value } of linked) {
+      const [, name = '', anchor = ''] = /^\[`([^`]+)`\]\(configuration\.md#(\w+)\)/.exec(field) ?? [];
+      assert.ok(anchors(`### ${name}`).includes(anchor), field);
+      const section = CONFIGURATION.slice(CONFIGURATION.indexOf(`### \`${name}\`\n`));
+      assert.equal(value, /^- Default: (.+)$/m.exec(section)?.[1], name);
+    }
+  });
+
+  void test('that nobody can change are those of the supervisor', () => {
+    const { factor, resetAfterMs } = resolveBackoff();
+    const { reapMs } = resolveShutdownLimits();
+    const fixed = workers.filter(({ field }) => field.startsWith('fixed')).map(({ value }) => number(value));
+    assert.deepEqual(fixed, [factor, resetAfterMs, reapMs]);
+    const ofMaster = masters.filter(({ option }) => option.startsWith('fixed'));
+    assert.deepEqual(
+      ofMaster.map(({ value }) => number(value)),
+      [reapMs],
+    );
+  });
+
+  void test('of the master are those of the daemon, here and in docs/daemon-api.md', async () => {
+    const { SUPERVISION_DEFAULTS: defaults } = (await import(
+      `${ROOT}packages/daemon/dist/supervision-defaults.js`
+    )) as { SUPERVISION_DEFAULTS: Record<string, number | Record<string, number>> };
+    const named = masters.filter(({ option }) => option.startsWith('`'));
+    const described = named.map(({ option, value }) => [plain(option), number(value)]);
+    assert.deepEqual(Object.fromEntries(described), flat(defaults));
+
+    const options = tables(readDoc('docs/daemon-api.md')).find(
+      ({ rows: [first] }) => first?.[0] === '`restart`',
+    );
+    const inApi = options?.rows.map(([field = '', value = '']) => [plain(field), valueOf(value)]) ?? [];
+    assert.deepEqual(Object.fromEntries(inApi), defaults);
+  });
+});
+
+function tableWith(title: string): { head: string[]; rows: string[][] } {
+  const found = tables(LIFECYCLE).find(({ head }) => head[0] === title);
+  assert.ok(found !== undefined, title);
+  return found;
+}
+
+/** Without the backquotes. */
+function plain(cell: string): string {
+  return cell.replaceAll('`', '');
+}
+
+function number(cell: string): number {
+  return Number(plain(cell));
+}
+
+/** `{ intensity: 8 }` as `{ 'restart.intensity': 8 }` under the name of its field. */
+function flat(
+  defaults: Readonly<Record<string, number | Readonly<Record<string, number>>>>,
+): Record<string, number> {
+  const entries = Object.entries(defaults).flatMap(([name, value]): [string, number][] =>
+    typeof value === 'number'
+      ? [[name, value]]
+      : Object.entries(value).map(([part, each]) => [`${name}.${part}`, each]),
+  );
+  return Object.fromEntries(entries);
+}
+
+/** A number with spaces, or an object as in JavaScript. */
+function valueOf(cell: string): unknown {
+  const text = plain(cell);
+  if (!text.startsWith('{')) return Number(text.replaceAll(/\s/g, ''));
+  return JSON.parse(text.replaceAll(/(\w+):/g, '"$1":'));
+}
