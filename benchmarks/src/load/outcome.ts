@@ -19,7 +19,7 @@ export interface Outcome extends Record<FailureKind, number> {
   announced: number;
   /** The longest time between two right answers, or since the last one, ms. */
   longestGapMs: number;
-  /** Whether the longest gap lasted when the clients were stopped. */
+  /** Whether the longest gap, of a second or more, still lasted when the clients were stopped. */
   down: boolean;
 }
 

@@ -77,7 +77,7 @@ export class Workspace {
     }
   }
 
-  /** Those that inherited the mark, and those that have a file of the directory open: nginx overwrites its environment. */
+  /** Those that inherited the mark; and those that have a file of the directory open, as nginx overwrites its environment. */
   #processes(): number[] {
     const mark = `${MARK}=${this.directory}`;
     return allProcesses().filter((pid) => {
