@@ -7,6 +7,7 @@ import { addReloadCommand } from './commands/reload.js';
 import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addUpgradeCommand } from './commands/upgrade.js';
 import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
@@ -36,6 +37,7 @@ function createProgram(): Command {
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,
+    addUpgradeCommand,
     addStopCommand,
   ];
   for (const add of commands) add(program);
@@ -45,7 +47,7 @@ function createProgram(): Command {
 const EXIT_CODE_HELP = `
 Exit codes:
   ${EXIT_CODES.ok}    done
-  ${EXIT_CODES.failed}    failed; a site's reload failed
+  ${EXIT_CODES.failed}    failed; a site's reload or an upgrade failed
   ${EXIT_CODES.usage}    wrong use of the command line
   ${EXIT_CODES.notRunning}    no daemon is running
   ${EXIT_CODES.badConf}  the conf is absent, unreadable or wrong

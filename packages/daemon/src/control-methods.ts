@@ -3,25 +3,35 @@ import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
 import type { ControlContext } from './control/control-connection.js';
 import type { ControlServer } from './control/control-server.js';
 import { flag, optional, record, text } from './narrow.js';
+import type { UpgradeResult } from './succession/upgrade.js';
 
 /** The daemon as its control methods see it. */
 export interface Controlled {
   status(): Promise<DaemonStatus>;
   reload(siteId: string | undefined): Promise<ReloadResult>;
+  /** `onProgress` is told how far it is, in words. */
+  upgrade(node: string | undefined, onProgress: (what: string) => void): Promise<UpgradeResult>;
   /** Resolves when the master is gone; the rest of the daemon follows. */
   stopMaster(now: boolean): Promise<void>;
 }
 
 /**
- * Sets the methods: `status` → DaemonStatus; `reload` `{siteId?}` → ReloadResult; `stop` `{now?}` → null when the
- * master has gone, and then the connection is closed. Those that take time tell that they are still at it, every
- * few seconds.
+ * Sets the methods: `status` → DaemonStatus; `reload` `{siteId?}` → ReloadResult; `upgrade` `{node?}` →
+ * UpgradeResult; `stop` `{now?}` → null when the master has gone, and then the connection is closed. Those that take
+ * time tell that they are still at it, every few seconds; `upgrade` also how far it is: `{what}`.
  */
 export function handleControlMethods(control: ControlServer, daemon: Controlled): void {
   control.handle('status', () => daemon.status());
   control.handle('reload', (params, context) => {
     const { siteId } = optional(record(params ?? {}, 'reload'), 'siteId', 'reload', text);
     return tellingProgress(context, daemon.reload(siteId));
+  });
+  control.handle('upgrade', (params, context) => {
+    const { node } = optional(record(params ?? {}, 'upgrade'), 'node', 'upgrade', text);
+    return tellingProgress(
+      context,
+      daemon.upgrade(node, (what) => context.progress({ what })),
+    );
   });
   control.handle('stop', (params, context) => {
     const { now = false } = optional(record(params ?? {}, 'stop'), 'now', 'stop', flag);

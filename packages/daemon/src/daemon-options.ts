@@ -21,8 +21,9 @@ export interface DaemonOptions {
   linkType?: LinkType;
   /**
    * Whether this process is the daemon's own. Default true: SIGTERM, SIGINT and SIGHUP are heeded, and the
-   * process exits when the daemon was told to stop by a signal or by `vhostd stop`, or has failed. False: it is
-   * part of a larger program, which hears of its end by 'stopped'.
+   * process exits when the daemon was told to stop by a signal or by `vhostd stop`, or has failed; when the process
+   * dies, the master starts the same program once more. False: it is part of a larger program, which hears of its end
+   * by 'stopped' and is not started again.
    */
   signals?: boolean;
   supervision?: SupervisionOptions;
@@ -57,6 +58,8 @@ export interface DaemonEvents {
   /** Once, after the constructor: `run` may be called. */
   loadend: () => void;
   'master::spawned': (pid: number) => void;
+  /** Instead of 'master::spawned': this daemon follows one that died, and its master and workers live on. */
+  'master::adopted': (pid: number) => void;
   /** A new master has answered for the first time; its sites may still be loading. */
   'master::ready': (pid: number) => void;
   'master::exit': (reason: ChildReason) => void;

@@ -20,8 +20,12 @@ import { ReloadQueue } from './reload-queue.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
 import { handleSiteMethods } from './site-methods.js';
+import { slotReports } from './slot-reports.js';
 import { readDaemonStatus } from './status/daemon-status.js';
 import { parseReloadResult } from './status/parse-reload.js';
+import { Succession } from './succession/succession.js';
+import { takePlace } from './succession/take-place.js';
+import type { UpgradeOptions, UpgradeResult } from './succession/upgrade.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /** What a daemon holds while it runs. */
@@ -50,6 +54,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   #opening: Promise<void> | undefined;
   #running: Running | undefined;
   #closing: Promise<void> | undefined;
+  readonly #succession = new Succession();
   #exitCode: number = EXIT_CODES.ok;
   /** The process is to end with the daemon. */
   #endsProcess = false;
@@ -121,6 +126,28 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     return siteId === undefined ? this.#reloads.request() : this.#reload({ siteId });
   }
 
+  /**
+   * Replaces this daemon by a new one of the code that is on disk now, with another master and workers, without
+   * refusing a connection. Resolves when that is in charge; this one ends when its master's connections have ended.
+   * Rejects with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM, ERR_DAEMON_STATE.
+   */
+  async upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
+    const running = this.#runs();
+    if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
+    const result = await this.#succession.upgrade(options, {
+      listeners: running.listeners,
+      heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
+      status: () => this.status(),
+      release: () => running.instance.letGo(),
+      takeBack: async () => {
+        running.instance = await this.#takeRunDir();
+      },
+      onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
+    });
+    this.#leaveTo(running);
+    return result;
+  }
+
   /** Answers calls of this name by the master's code. @throws {VhostError} ERR_CALL_HANDLER if it has a handler. */
   onMasterCall(name: string, handler: CallHandler): void {
     this.#calls.ofMaster.handle(name, handler);
@@ -157,7 +184,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     return this.#calls.call(() => this.#runs().slot.peer, { name, params, workerId }, rest);
   }
 
-  /** Heeds SIGTERM, SIGINT and SIGHUP until the daemon has stopped. `run` does so unless `signals` is false. */
+  /** Heeds SIGTERM, SIGINT, SIGHUP and SIGUSR2 until the daemon has stopped. `run` does so unless `signals` is false. */
   handleSignals(): void {
     this.#ignoreSignals ??= listenForSignals({
       stop: (now) => {
@@ -165,12 +192,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         this.#endProcess();
         void this.stop({ now });
       },
-      reload: () => {
-        this.reload().then(
-          (result) => this.#log.info({ event: 'reloaded', ...result }),
-          (error: unknown) => this.#log.error({ event: 'reload.failed', ...errorFields(this.#log, error) }),
-        );
-      },
+      reload: () => this.#report('reload', 'reloaded', this.reload()),
+      upgrade: () => this.#report('upgrade', 'upgraded', this.upgrade()),
     });
   }
 
@@ -181,11 +204,45 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       graceMs: supervision.listenerGraceMs ?? SUPERVISION_DEFAULTS.listenerGraceMs,
       onExpired: ({ key }) => this.#log.warn({ event: 'listener.expired', key }),
     });
-    const slot = new MasterSlot(launch, supervision, listeners, this.#slotOwner());
+    const startedAtMs = performance.now();
+    const { slot, instance, start } = await takePlace({
+      runDir: this.runDir,
+      listeners,
+      createSlot: (owner) => new MasterSlot(launch, supervision, listeners, owner),
+      owner: this.#slotOwner(),
+      statusOf: (slotOnTrial) => readDaemonStatus(slotOnTrial, startedAtMs),
+      open: () => this.#takeRunDir(),
+    });
+    this.#running = { slot, listeners, instance, startedAtMs };
+    if (signals !== false) {
+      this.handleSignals();
+      this.#succession.provide(slot, {
+        runDir: this.runDir,
+        linkType: launch.linkType,
+        bootTimeoutMs: launch.bootTimeoutMs,
+      });
+    }
+    this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
+    start();
+  }
+
+  #takeRunDir(): Promise<Instance> {
+    const onLost = (error: Error): void => this.#fail(error);
+    return Instance.open(resolveRunDir(this.#options.runDir), this.#createControl(), onLost);
+  }
+
+  /** Another daemon is in charge: lets the master finish, then ends. */
+  #leaveTo(running: Running): void {
+    this.#endProcess();
+    this.#closing ??= this.#close(running, running.slot.retire());
+  }
+
+  #createControl(): ControlServer {
     const control = new ControlServer();
     handleControlMethods(control, {
       status: () => this.status(),
       reload: (siteId) => this.reload(siteId),
+      upgrade: (node, onProgress) => this.upgrade({ onProgress, ...(node === undefined ? {} : { node }) }),
       stopMaster: (now) => {
         this.#log.info({ event: 'stop.control', now });
         this.#endProcess();
@@ -193,42 +250,28 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       },
     });
     handleSiteMethods(control, () => this.#runs().slot.peer);
-    const instance = await Instance.open(resolveRunDir(this.#options.runDir), control, (error) => {
-      this.#fail(error);
-    });
-    this.#running = { slot, listeners, instance, startedAtMs: performance.now() };
-    if (signals !== false) this.handleSignals();
-    this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
-    slot.start();
+    return control;
   }
 
   #slotOwner(): MasterSlotOwner {
     return {
-      onSpawned: (pid) => {
-        this.#log.info({ event: 'master::spawned', master: pid });
-        this.emit('master::spawned', pid);
-      },
-      onReady: (pid) => {
-        this.#log.info({ event: 'master::ready', master: pid });
-        this.emit('master::ready', pid);
-      },
-      onExit: (reason) => {
-        this.#log.info({ event: 'master::exit', reason: reason.message });
-        this.emit('master::exit', reason);
-      },
-      onLoaded: (failures) => {
-        this.#log.info({ event: 'loaded', failed: failures.map(({ siteId }) => siteId) });
-        this.emit('loaded', failures);
-      },
+      ...slotReports(this, this.#log),
       onGivenUp: (error, exitCode) => {
         this.#exitCode = exitCode;
         this.#endProcess();
         this.#fail(error);
         void this.#stopMaster(false);
       },
-      onTrouble: (event, detail) => this.#log.warn({ event, ...errorFields(this.#log, detail) }),
       onCall: (call, handle) => this.#calls.dispatch(call, handle),
     };
+  }
+
+  /** Logs what came of something that nobody waits for. */
+  #report(what: string, done: string, outcome: Promise<object>): void {
+    outcome.then(
+      (result) => this.#log.info({ event: done, ...result }),
+      (error: unknown) => this.#log.error({ event: `${what}.failed`, ...errorFields(this.#log, error) }),
+    );
   }
 
   #fail(error: Error): void {
@@ -254,6 +297,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #stopMaster(now: boolean): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
+    this.#succession.abort();
     const gone = running.slot.stop({ now });
     this.#closing ??= this.#close(running, gone);
     await gone;

@@ -8,7 +8,7 @@ import { VhostError } from '@vhostd/protocol';
 export const EXIT_CODES = {
   /** Done; a daemon that was told to stop. */
   ok: 0,
-  /** It failed in a way that has no code of its own; a reload of which a site failed. */
+  /** It failed in a way that has no code of its own; a reload of which a site failed, an upgrade. */
   failed: 1,
   /** Wrong use of the command line. */
   usage: 2,

@@ -4,6 +4,7 @@ import { Daemon } from './daemon.js';
 export { Daemon as default, Daemon, Daemon as 'module.exports' };
 export { DaemonClient } from './client/daemon-client.js';
 export type { DaemonEvents, DaemonOptions, LoadFailure, SupervisionOptions } from './daemon-options.js';
+export type { UpgradeOptions, UpgradeResult } from './succession/upgrade.js';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
 export { LOG_LEVELS } from './log.js';

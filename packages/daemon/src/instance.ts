@@ -41,6 +41,16 @@ export class Instance {
     }
   }
 
+  /**
+   * Makes the run directory free for another daemon at once; requests that run over the control socket are answered
+   * still.
+   */
+  async letGo(): Promise<void> {
+    removePidFile(this.#runDir.pidFile, this.#lock.identity);
+    void this.#control.close({ graceMs: ANSWER_LIMIT_MS });
+    await this.#lock.release();
+  }
+
   /** Removes the PID file, answers and closes the control socket, lets go of the lock. */
   async close(): Promise<void> {
     removePidFile(this.#runDir.pidFile, this.#lock.identity);
@@ -48,3 +58,6 @@ export class Instance {
     await this.#lock.release();
   }
 }
+
+/** How long what runs over the control socket may take until it is answered, ms. */
+const ANSWER_LIMIT_MS = 60_000;

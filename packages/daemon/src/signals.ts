@@ -6,6 +6,8 @@ export interface SignalActions {
   stop: (now: boolean) => void;
   /** SIGHUP. */
   reload: () => void;
+  /** SIGUSR2. */
+  upgrade: () => void;
 }
 
 /** Listens until the returned function is called. */
@@ -16,8 +18,9 @@ export function listenForSignals(actions: SignalActions): () => void {
     asked = true;
   };
   const reload = (): void => actions.reload();
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
+  const upgrade = (): void => actions.upgrade();
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload).on('SIGUSR2', upgrade);
   return () => {
-    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload);
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload).off('SIGUSR2', upgrade);
   };
 }

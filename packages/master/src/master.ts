@@ -1,4 +1,5 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
+import { setTimeout as delay } from 'node:timers/promises';
 import { chooseLink, fromWireError, VhostError } from '@vhostd/protocol';
 import type {
   CallCallback,
@@ -19,13 +20,13 @@ import { Calls } from './calls.js';
 import { ConfUpdates } from './sites/conf-updates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { answerDaemon, answerSiteOrders, connectDaemon } from './daemon-side.js';
-import type { DaemonPeer } from './daemon-side.js';
+import { DaemonSide } from './daemon/daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';
 import { Reception } from './reception.js';
 import { Router } from './routing/router.js';
+import { SiteRetries } from './site-retries.js';
 import type { Site } from './sites/site.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import { Sites } from './sites/sites.js';
@@ -58,12 +59,16 @@ export class Master extends EventEmitter<MasterEvents> {
   readonly #workforce: Workforce;
   readonly #updates: ConfUpdates;
   readonly #calls: Calls;
-  readonly #daemon: DaemonPeer | undefined;
+  readonly #daemon: DaemonSide | undefined;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
   #handoff: MasterStatus['handoff'] = { type: 'pipe' };
-  /** Sites that could not be published when the master was run, and have not been since. */
-  readonly #failed = new Set<string>();
+  /** Sites that could not be published when the master was run, and have not been since, and why. */
+  readonly #failed = new Map<string, WireError>();
+  /** Sites that are brought up by themselves once their listeners can be had. */
+  readonly #retries = new SiteRetries<Site>((site) => this.#startSite(site));
+  /** Every site has been published, or has failed. */
+  #loaded = false;
   #confSource: (() => Promise<MasterConf>) | undefined;
   #choosing: Promise<MasterStatus['handoff']> | undefined;
   #running: Promise<RunResult> | undefined;
@@ -71,7 +76,23 @@ export class Master extends EventEmitter<MasterEvents> {
 
   constructor() {
     super();
-    this.#daemon = connectDaemon(() => void this.stop());
+    this.#daemon = DaemonSide.connect({
+      status: () => this.status(),
+      reload: (siteId) => this.reloadConf(siteId),
+      stop: (now) => void this.stop(now),
+      retire: () => void this.#retire(),
+      call: (params, context) => this.#calls.fromDaemon(params, context),
+      hold: () => this.#registry.hold(),
+      accept: () => this.#registry.accept(),
+      pauseSite: (siteId, options) => this.pauseSite(siteId, options),
+      resumeSite: (siteId) => this.resumeSite(siteId),
+      maintenance: (siteId, options) => this.maintenance(siteId, options),
+      openSockets: () => this.#registry.openSockets(),
+      workers: () => this.#workforce.running(),
+      onOrphaned: () => void this.stop(),
+      onAdopted: () => this.#tellLoaded(),
+      log: (event, fields) => this.#log.warn({ event, ...fields }),
+    });
     this.#reception = new Reception(this.#conf.limits, {
       lookup: (key, host) => this.#router.lookup(key, host),
       onAcceptError: (listener, errno) =>
@@ -109,8 +130,8 @@ export class Master extends EventEmitter<MasterEvents> {
       onViolation: () => {
         reception.counts.violations += 1;
       },
-      onForked: (pid, limitMs) => void this.#daemon?.notify('workerForked', { pid, limitMs }),
-      onEnded: (pid) => void this.#daemon?.notify('workerEnded', { pid }),
+      onForked: (pid, limitMs) => void this.#daemon?.peer?.notify('workerForked', { pid, limitMs }),
+      onEnded: (pid) => void this.#daemon?.peer?.notify('workerEnded', { pid }),
       log: () => this.#log,
     });
     this.#sites = new Sites((siteId) => ({
@@ -127,18 +148,9 @@ export class Master extends EventEmitter<MasterEvents> {
       onChange: (site) => this.#onSiteChange(site),
     }));
     this.#calls = new Calls({
-      daemon: () => this.#daemon,
+      daemon: () => this.#daemon?.peer,
       worker: (workerId) => this.#sites.findWorker(workerId)?.worker,
     });
-    if (this.#daemon !== undefined) {
-      answerDaemon(this.#daemon, {
-        status: () => this.status(),
-        reload: (siteId) => this.reloadConf(siteId),
-        stop: (now) => void this.stop(now),
-        call: (params, context) => this.#calls.fromDaemon(params, context),
-      });
-      answerSiteOrders(this.#daemon, this);
-    }
     setImmediate(() => this.emit('loadend'));
   }
 
@@ -308,7 +320,7 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /** Tells the daemon that no master can run with this conf, and leaves with this code. */
   fail(error: WireError, exitCode: number): void {
-    this.#daemon?.notify('fatal', { error, exitCode });
+    this.#daemon?.peer?.notify('fatal', { error, exitCode });
     process.exitCode = exitCode;
     setImmediate(() => process.exit(exitCode));
   }
@@ -319,20 +331,29 @@ export class Master extends EventEmitter<MasterEvents> {
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
     const results = await Promise.all(this.#sites.list().map((site) => this.#startSite(site)));
     const failures = results.filter((failure) => failure !== undefined);
-    for (const { siteId } of failures) this.#failed.add(siteId);
-    this.#daemon?.notify('loaded', { failures });
+    for (const { siteId, error } of failures) this.#failed.set(siteId, error);
+    this.#loaded = true;
+    this.#daemon?.settled();
+    this.#tellLoaded();
     return { failures };
+  }
+
+  #tellLoaded(): void {
+    if (!this.#loaded) return;
+    const failures = [...this.#failed].map(([siteId, error]) => ({ siteId, error }));
+    this.#daemon?.peer?.notify('loaded', { failures });
   }
 
   /** A site that had failed may come up after all; when the last of them has, everything is loaded. */
   #onSiteChange(site: Site): void {
     if (!site.running || !this.#failed.delete(site.siteId) || this.#failed.size > 0) return;
-    this.#daemon?.notify('loaded', { failures: [] });
+    this.#tellLoaded();
   }
 
   async #startSite(site: Site): Promise<RunResult['failures'][number] | undefined> {
     const error = await site.bringUp();
-    if (error === undefined) return undefined;
+    const again = this.#retries.after(site, error);
+    if (error === undefined || again) return error && { siteId: site.siteId, error };
     this.#log.error({ event: 'site.failed', siteId: site.siteId, error });
     if (error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT') {
       this.#report('server::error', fromWireError(error));
@@ -341,6 +362,8 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #stop(now: boolean): Promise<void> {
+    this.#daemon?.leave();
+    this.#retries.close();
     const sites = this.#sites.all();
     await Promise.all(sites.map((site) => this.#router.remove(site)));
     this.#reception.close();
@@ -365,6 +388,23 @@ export class Master extends EventEmitter<MasterEvents> {
     throw new VhostError('ERR_MASTER_NOT_RUNNING', 'the master is being stopped: there is nothing to reload');
   }
 
+  /** Others have the listeners: takes nothing new, lets what was accepted find its worker, stops. */
+  async #retire(): Promise<void> {
+    this.#daemon?.leave();
+    this.#retries.close();
+    this.#registry.closeExcept(new Set());
+    // Nobody can end a pause here any more.
+    for (const site of this.#sites.list()) site.entrance.resume();
+    while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
+    await this.stop();
+  }
+
+  /** Connections that were accepted and have no worker yet; each has its limit of time. */
+  #unplacedCount(): number {
+    const parked = this.#sites.list().reduce((sum, site) => sum + site.entrance.status().parked, 0);
+    return parked + this.#reception.peekingCount;
+  }
+
   /** Another site of its id may be loaded at once, while its workers still drain. */
   async #removeSite(site: Site): Promise<void> {
     this.#sites.detach(site);
@@ -378,6 +418,9 @@ export class Master extends EventEmitter<MasterEvents> {
     if (!this.emit(event, error)) this.#log.error({ event, code: error.code, message: error.message });
   }
 }
+
+/** How often it is looked whether every connection has found its worker, ms. */
+const UNPLACED_LOOK_MS = 10;
 
 function asError(thrown: unknown): Error & { code: string } {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));

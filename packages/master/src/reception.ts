@@ -76,6 +76,11 @@ export class Reception implements ListenerEvents {
     );
   }
 
+  /** Connections whose first bytes are waited for. */
+  get peekingCount(): number {
+    return this.#peeking.count;
+  }
+
   /** Ends what is still being peeked. */
   close(): void {
     this.#peeking.close();

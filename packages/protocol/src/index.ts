@@ -11,6 +11,7 @@ export {
 export type { HandBack, HandBackAnswer } from './link/hand-back.js';
 export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
+export { forkDaemon, readHeirship } from './link/fork-daemon.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver, LinkType } from './link/link.js';
 export { chooseLink } from './link/self-test.js';
@@ -26,6 +27,18 @@ export type {
   MasterToDaemon,
   ReloadResult,
 } from './messages/daemon-master.js';
+export { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './messages/listen-address.js';
+export type { KeyedAddress } from './messages/listen-address.js';
+export { HEIR_VARIABLE } from './messages/succession.js';
+export type {
+  DaemonLaunch,
+  DaemonToHeir,
+  HeirReport,
+  Heirship,
+  HeirToDaemon,
+  InheritedListener,
+  OrphanedMaster,
+} from './messages/succession.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   ListenRequest,

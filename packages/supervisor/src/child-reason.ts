@@ -4,7 +4,7 @@
 export interface ChildReason {
   /** What came first: the process ended by itself or as asked, or what made it be stopped, or never begin. */
   readonly what: 'exit' | 'spawn-failed' | 'boot-limit' | 'drain-limit' | 'failed';
-  /** Exit code; null if a signal ended it or it never began. */
+  /** Exit code; null if a signal ended it, it never began, or it was no child of this process. */
   readonly code: number | null;
   /** Signal that ended it, or null. */
   readonly signal: string | null;
@@ -22,7 +22,8 @@ export interface ChildFault {
 
 /** The reason for an end that was observed. */
 export function exitReason(code: number | null, signal: string | null, fault?: ChildFault): ChildReason {
-  const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+  const how =
+    signal !== null ? `was ended by ${signal}` : code === null ? 'ended' : `exited with code ${code}`;
   if (fault === undefined) return { what: 'exit', code, signal, message: how };
   return { what: fault.what, code, signal, message: `${fault.message}; ${how}` };
 }

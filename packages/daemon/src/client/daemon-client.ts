@@ -1,4 +1,5 @@
 // Asks a running daemon by way of its control socket: what the command line and tools use.
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import type {
@@ -19,6 +20,8 @@ import type { RunDir } from '../run-dir/run-dir.js';
 import { parseMaintenance, parsePause, parseResume } from '../status/parse-orders.js';
 import { parseReloadResult } from '../status/parse-reload.js';
 import { parseDaemonStatus } from '../status/parse-status.js';
+import { parseUpgradeResult } from '../succession/upgrade.js';
+import type { UpgradeResult } from '../succession/upgrade.js';
 
 /**
  * The daemon of one run directory, as another process of its owner sees it. Each method rejects with
@@ -66,6 +69,24 @@ export class DaemonClient {
   }
 
   /**
+   * Replaces the daemon, its master and its workers by new ones of the code that is on disk now; `node`: the Node
+   * binary, default the daemon's own as its path leads to one now. `onProgress` is told how far it is. Resolves when
+   * the new daemon is in charge; the old one ends when its connections have.
+   * Rejects also with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM.
+   */
+  async upgrade({
+    node,
+    onProgress,
+  }: { node?: string; onProgress?: (what: string) => void } = {}): Promise<UpgradeResult> {
+    const params = node === undefined ? {} : { node: path.resolve(node) };
+    const told = await this.#call('upgrade', params, (value) => {
+      const what: unknown = typeof value === 'object' && value !== null && Reflect.get(value, 'what');
+      if (typeof what === 'string') onProgress?.(what);
+    });
+    return parseUpgradeResult(told);
+  }
+
+  /**
    * Makes the daemon stop and resolves when its process is no more; `now`: without draining.
    * Rejects also with ERR_DAEMON_STUCK: it said that it stops, and did not end within 10 s after its master.
    */
@@ -80,8 +101,8 @@ export class DaemonClient {
     if (identity !== undefined) await untilGone(identity);
   }
 
-  #call(method: string, params: unknown): Promise<unknown> {
-    return callControl(this.#runDir.controlSocket, method, params);
+  #call(method: string, params: unknown, onProgress?: (value: unknown) => void): Promise<unknown> {
+    return callControl(this.#runDir.controlSocket, method, params, onProgress && { onProgress });
   }
 }
 

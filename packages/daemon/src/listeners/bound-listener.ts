@@ -69,6 +69,7 @@ export class BoundListener implements BoundAddress {
 
   /** Nobody claims it and this timer will close it, unless a claim or {@link close} cancels the timer first. */
   graceStarted(timer: OsTimer): void {
+    this.#grace?.cancel();
     this.#grace = timer;
   }
 

@@ -1,13 +1,12 @@
 // Holds every listening address of this machine's sites bound, so that no client is refused while a master is
 // replaced. The master gets a duplicate over IPC and listens; this process never does.
-import { VhostError } from '@vhostd/protocol';
+import { addressesOverlap, addressOfKey, findHeld, toKeyedAddress, VhostError } from '@vhostd/protocol';
+import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
 import { BoundListener } from './bound-listener.js';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
-import { addressesOverlap, toListenAddress } from './listen-address.js';
-import type { ListenAddress, ListenRequest } from './listen-address.js';
-import { nativeBind } from './native-bind.js';
+import { asBound, nativeBind } from './native-bind.js';
 import type { NativeBindResult } from './native-bind.js';
 
 /** Options of {@link BoundListeners}. */
@@ -53,9 +52,9 @@ export class BoundListeners {
    * @throws VhostError ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS (not an address of
    * this machine), ERR_LISTEN_FAILED (anything else), ERR_NODE_INTERNALS. Nothing is claimed then.
    */
-  acquire(claimant: string, request: ListenRequest): BoundAddress {
-    const wanted = toListenAddress(request);
-    const listener = this.#byKey.get(wanted.key) ?? this.#findBound(wanted) ?? this.#add(wanted);
+  acquire(claimant: string, request: ListenAddress): BoundAddress {
+    const wanted = toKeyedAddress(request);
+    const listener = findHeld(this.#byKey.values(), wanted) ?? this.#add(wanted);
     listener.claim(claimant);
     return listener;
   }
@@ -74,9 +73,37 @@ export class BoundListeners {
   /** Drops all claims of a claimant that died. What nobody else claims stays bound for the grace time. */
   drop(claimant: string): void {
     for (const listener of this.#byKey.values()) {
-      if (!listener.unclaimAll(claimant) || listener.claimed) continue;
-      listener.graceStarted(this.#os.setTimer(() => this.#expire(listener), this.#graceMs, { ref: false }));
+      if (listener.unclaimAll(claimant) && !listener.claimed) this.#startGrace(listener);
     }
+  }
+
+  /**
+   * Takes a socket over that another daemon bound, with so many claims of a claimant; without a claim its grace time
+   * begins. The handle is this object's from then on, whatever becomes of it.
+   *
+   * @throws VhostError ERR_LISTEN_INHERITED (no bound TCP socket, or a key that it can't have).
+   */
+  adopt(claimant: string, { key, claims }: { key: string; claims: number }, handle: { close(): void }): void {
+    let listener = this.#byKey.get(key);
+    if (listener !== undefined) handle.close();
+    else {
+      const bound = asBound(handle);
+      if (bound === undefined || addressOfKey(key) === undefined) {
+        handle.close();
+        throw new VhostError('ERR_LISTEN_INHERITED', `what came as listener '${key}' is none`, {
+          info: { key },
+        });
+      }
+      listener = new BoundListener(key, bound);
+      this.#byKey.set(key, listener);
+    }
+    for (let count = 0; count < claims; count += 1) listener.claim(claimant);
+    if (!listener.claimed) this.#startGrace(listener);
+  }
+
+  /** Every socket that is held. */
+  held(): BoundAddress[] {
+    return [...this.#byKey.values()];
   }
 
   list(): BoundListenerStatus[] {
@@ -88,18 +115,7 @@ export class BoundListeners {
     for (const listener of this.#byKey.values()) this.#remove(listener);
   }
 
-  /** A request for a port that the kernel chose earlier means that same socket. */
-  #findBound(wanted: ListenAddress): BoundListener | undefined {
-    if (wanted.port === 0) return undefined;
-    for (const held of this.#byKey.values()) {
-      if (held.port !== wanted.port) continue;
-      if (wanted.address === undefined ? held.key.startsWith('*:') : held.address === wanted.address)
-        return held;
-    }
-    return undefined;
-  }
-
-  #add(wanted: ListenAddress): BoundListener {
+  #add(wanted: KeyedAddress): BoundListener {
     const bound = this.#bindAny(wanted);
     const listener = new BoundListener(wanted.key, bound);
     const rival = this.#findRival(bound.address, bound.port);
@@ -112,7 +128,7 @@ export class BoundListeners {
     return listener;
   }
 
-  #bindAny(wanted: ListenAddress): Extract<NativeBindResult, { address: string }> {
+  #bindAny(wanted: KeyedAddress): Extract<NativeBindResult, { address: string }> {
     let result: NativeBindResult;
     if (wanted.address === undefined) {
       result = this.#bind('::', wanted.port, 6);
@@ -130,6 +146,10 @@ export class BoundListeners {
       if (held.port === port && addressesOverlap(held.address, address)) return held;
     }
     return undefined;
+  }
+
+  #startGrace(listener: BoundListener): void {
+    listener.graceStarted(this.#os.setTimer(() => this.#expire(listener), this.#graceMs, { ref: false }));
   }
 
   #expire(listener: BoundListener): void {
@@ -170,7 +190,7 @@ const CAUSES: Record<string, { code: `ERR_${Uppercase<string>}`; cause: string }
   },
 };
 
-function listenError(wanted: ListenAddress, errno: string, cause?: string): VhostError {
+function listenError(wanted: KeyedAddress, errno: string, cause?: string): VhostError {
   const known = CAUSES[errno] ?? { code: 'ERR_LISTEN_FAILED', cause: 'the kernel refused it' };
   return new VhostError(known.code, `cannot bind ${wanted.key} (${errno}): ${cause ?? known.cause}`, {
     info: { address: wanted.address ?? null, port: wanted.port, errno },

@@ -50,6 +50,18 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
   return { handle: created, address: name.address, port: name.port };
 }
 
+/** A TCP socket that another process bound, with its address; undefined for what is none. */
+export function asBound(
+  received: object,
+): { handle: NativeHandle; address: string; port: number } | undefined {
+  if (!isNativeHandle(received)) return undefined;
+  const name: { address?: unknown; port?: unknown } = {};
+  if (received.getsockname(name) !== 0) return undefined;
+  const { address, port } = name;
+  if (typeof address !== 'string' || typeof port !== 'number' || port === 0) return undefined;
+  return { handle: received, address, port };
+}
+
 function isNativeHandle(value: unknown): value is NativeHandle {
   if (typeof value !== 'object' || value === null) return false;
   return (

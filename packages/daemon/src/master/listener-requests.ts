@@ -42,7 +42,8 @@ function parseAddress(params: unknown): ListenAddress {
   };
 }
 
-function sendable(handle: object): NativeHandle {
+/** A handle that {@link BoundListeners} holds, as links take it. @throws {VhostError} ERR_NODE_INTERNALS. */
+export function sendable(handle: object): NativeHandle {
   if (isNativeHandle(handle)) return handle;
   throw new VhostError('ERR_NODE_INTERNALS', `Node ${process.version} bound a handle that can't be sent`);
 }

@@ -1,7 +1,5 @@
-// One master process, from its fork to its end: the child, the link to it and what is said over it.
-import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { forkWithLink, FrameKind, Peer, VhostError } from '@vhostd/protocol';
+// One master process, from its start or adoption to its end: the link to it and what is said over it.
+import { FrameKind, Peer, VhostError } from '@vhostd/protocol';
 import type { DaemonToMaster, Link, LinkEnd, LinkType, MasterToDaemon } from '@vhostd/protocol';
 import { Heartbeat } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
@@ -29,15 +27,25 @@ export interface MasterWatcher {
   onLinkEnd(): void;
 }
 
-/** Whether a master process was forked by a daemon: the variable is `1` then. */
-const MASTER_VARIABLE = 'VHOSTD_MASTER';
+/** The process under a master: a child of this one, or one that was adopted. */
+export interface MasterBody {
+  readonly pid: number | undefined;
+  readonly link: Link;
+  kill(signal: NodeJS.Signals): boolean;
+  onError(callback: (error: Error) => void): void;
+  /** Calls back once, when the process has ended. What is not known of an end that is not a child's is null. */
+  onExit(callback: (code: number | null, signal: string | null) => void): void;
+  /** The link has ended: the process is about to end, if it has not. */
+  expectExit?(): void;
+}
 
-/** A forked master. */
 export class MasterProcess {
   readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
   /** Asks it to leave at once instead of draining; heeded when it is asked to leave. */
   stopNow = false;
-  readonly #child: ChildProcess;
+  /** How it is asked to leave: `retire` when another master has the listeners. */
+  farewell: 'stop' | 'retire' = 'stop';
+  readonly #body: MasterBody;
   readonly #link: Link;
   readonly #launch: MasterLaunch;
   readonly #watcher: MasterWatcher;
@@ -47,19 +55,22 @@ export class MasterProcess {
   #exited = false;
   #onGone: (() => void) | undefined;
 
-  /** @throws {VhostError} ERR_MASTER_SPAWN, ERR_NODE_INTERNALS. */
-  constructor(launch: MasterLaunch, watcher: MasterWatcher) {
+  /** `embody` starts or adopts the process; what it throws is thrown. */
+  constructor(
+    launch: MasterLaunch,
+    watcher: MasterWatcher,
+    embody: (onViolation: (detail: string) => void) => MasterBody,
+  ) {
     this.#launch = launch;
     this.#watcher = watcher;
     const onViolation = (detail: string): void => this.#refuse(detail);
-    const { child, link } = forkMaster(launch, onViolation);
-    this.#child = child;
-    this.#link = link;
-    this.peer = new Peer(link, { onViolation });
+    this.#body = embody(onViolation);
+    this.#link = this.#body.link;
+    this.peer = new Peer(this.#link, { onViolation });
   }
 
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#body.pid;
   }
 
   /** Begins to listen to the link and to watch whether the master answers. Handlers must be set by then. */
@@ -86,14 +97,14 @@ export class MasterProcess {
 
   /** This process in the eyes of supervision. It counts as ended when its last word has been read. */
   handle(): ChildHandle {
-    const child = this.#child;
+    const body = this.#body;
     return {
-      pid: child.pid,
-      kill: (signal) => child.kill(signal),
+      pid: body.pid,
+      kill: (signal) => body.kill(signal),
       softStop: () => this.requestStop(),
-      onError: (callback) => child.on('error', callback),
+      onError: (callback) => body.onError(callback),
       onExit: (callback) => {
-        child.once('exit', (code, signal) => {
+        body.onExit((code, signal) => {
           this.#exited = true;
           this.#heartbeat?.stop();
           this.#overlapEnded();
@@ -112,8 +123,12 @@ export class MasterProcess {
   /** Sends the request to leave. */
   requestStop(): void {
     const limit = { timeoutMs: this.#launch.stopTimeoutMs };
+    const asked =
+      this.farewell === 'retire' && !this.stopNow
+        ? this.peer.request('retire', null, limit)
+        : this.peer.request('stop', { now: this.stopNow }, limit);
     // Whether it obeys shows in its end; supervision has the limits.
-    this.peer.request('stop', { now: this.stopNow }, limit).catch(() => undefined);
+    asked.catch(() => undefined);
   }
 
   /** True if it gave any sign of life in time. */
@@ -156,6 +171,7 @@ export class MasterProcess {
       this.#onGone?.();
       return;
     }
+    this.#body.expectExit?.();
     this.#overlap = setTimeout(() => {
       this.#watcher.onBroken('it closed its link and lived on');
     }, LAST_WORD_LIMIT_MS);
@@ -171,38 +187,3 @@ export class MasterProcess {
 const LAST_WORD_LIMIT_MS = 5_000;
 /** Errors of a request that say nothing about whether the other process lives. */
 const SILENT: ReadonlySet<string> = new Set(['ERR_CALL_TIMEOUT', 'ERR_CALL_LOST', 'ERR_LINK_LOST']);
-
-function forkMaster(
-  launch: MasterLaunch,
-  onViolation: (detail: string) => void,
-): { child: ChildProcess; link: Link } {
-  let forked: ChildProcess | undefined;
-  try {
-    return forkWithLink(
-      (variables) => {
-        forked = fork(launch.file, [...launch.args], {
-          env: { ...process.env, ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
-          ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
-          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-          // A session of its own: Ctrl-C in a terminal reaches the daemon alone, which then stops the rest in order.
-          detached: true,
-        });
-        // What fails is heard of in other ways too; an 'error' that nobody hears would end this process.
-        forked.on('error', () => undefined);
-        return forked;
-      },
-      (child) => child,
-      { type: launch.linkType, onViolation },
-    );
-  } catch (error) {
-    if (forked === undefined || forked.pid !== undefined) throw error;
-    throw new VhostError(
-      'ERR_MASTER_SPAWN',
-      'the system starts no process: out of descriptors, memory or pids',
-      {
-        info: { file: launch.file },
-        cause: error,
-      },
-    );
-  }
-}

@@ -1,24 +1,36 @@
 // The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
 import { fromWireError, parseCall, VhostError } from '@vhostd/protocol';
-import type { Call, DaemonToMaster, NativeHandle, Peer } from '@vhostd/protocol';
-import type { MasterToDaemon } from '@vhostd/protocol';
+import type {
+  Call,
+  DaemonLaunch,
+  DaemonToMaster,
+  MasterToDaemon,
+  NativeHandle,
+  Peer,
+} from '@vhostd/protocol';
 import { SupervisedChild } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { count, record } from '../narrow.js';
+import { handOver, takeInheritance } from '../succession/inheritance.js';
 import { parseLoadFailures, wireError } from '../status/parse-reload.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
+import { adoptMaster } from './adopted-master.js';
+import type { Adoption } from './adopted-master.js';
+import { forkMaster } from './forked-master.js';
 import { Leftovers } from './leftovers.js';
 import { answerListenerRequests } from './listener-requests.js';
 import { MasterProcess } from './master-process.js';
-import type { MasterLaunch } from './master-process.js';
+import type { MasterLaunch, MasterWatcher } from './master-process.js';
 import { MasterWorkers } from './master-workers.js';
 
 /** What the owner of the slot is told. */
 export interface MasterSlotOwner {
   onSpawned(pid: number): void;
+  /** Instead of `onSpawned`, for a master that lived before its daemon did. */
+  onAdopted(pid: number): void;
   onReady(pid: number): void;
   onExit(reason: ChildReason): void;
   onLoaded(failures: LoadFailure[]): void;
@@ -40,6 +52,14 @@ export class MasterSlot {
   #process: MasterProcess | undefined;
   #workers: MasterWorkers | undefined;
   #spawnCount = 0;
+  /** The master that is taken instead of a new one, at the next start. */
+  #adoption: Adoption | undefined;
+  #adoptedPid: number | undefined;
+  /** Of the time before the adoption. */
+  #former = { uptimeMs: 0, restarts: 0 };
+  /** How masters start another daemon; undefined while they are not to. */
+  #succession: DaemonLaunch | undefined;
+  #held = false;
   #fatal: { error: Error; exitCode: number } | undefined;
 
   /** @throws {VhostError} ERR_SUPERVISOR_OPTION. */
@@ -64,7 +84,10 @@ export class MasterSlot {
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },
     });
-    this.#child.on('spawned', (pid) => owner.onSpawned(pid));
+    this.#child.on('spawned', (pid) => {
+      if (pid === this.#adoptedPid) owner.onAdopted(pid);
+      else owner.onSpawned(pid);
+    });
     this.#child.on('exit', (reason) => this.#exited(reason));
     this.#child.on('spawn-failed', (reason) => owner.onTrouble('master::spawn-failed', reason.message));
     this.#child.on('errored', (reason) => owner.onGivenUp(erroredError(reason), EXIT_CODES.masterErrored));
@@ -77,11 +100,11 @@ export class MasterSlot {
   }
 
   get uptimeMs(): number {
-    return this.#child.uptimeMs;
+    return this.#child.uptimeMs + (this.pid === this.#adoptedPid ? this.#former.uptimeMs : 0);
   }
 
   get restartCount(): number {
-    return this.#child.restartCount;
+    return this.#child.restartCount + this.#former.restarts;
   }
 
   /** The living master. @throws {VhostError} ERR_MASTER_NOT_RUNNING. */
@@ -93,6 +116,45 @@ export class MasterSlot {
 
   start(): void {
     this.#child.start();
+  }
+
+  /** Takes a living master instead of starting one. */
+  adopt(adoption: Adoption, former: { uptimeMs: number; restarts: number }): void {
+    this.#adoption = adoption;
+    this.#adoptedPid = adoption.identity.pid;
+    this.#former = former;
+    this.#child.start();
+  }
+
+  /** Lets masters start another daemon when this one dies: it holds the run directory now. */
+  entitle(launch: DaemonLaunch): void {
+    this.#succession = launch;
+    this.#process?.peer.notify('launch', this.#will(launch));
+  }
+
+  /** Lets the master open its listeners without accepting on them. To be called before {@link start}. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Resolves once the master accepts. Rejects as requests do, and as {@link peer}. */
+  async accept(): Promise<void> {
+    this.#held = false;
+    await this.peer.request('accept', null);
+  }
+
+  /**
+   * Lets the master close its listeners, which others have, and leave when all that it accepted is served. Resolves
+   * when it is gone.
+   */
+  async retire(): Promise<void> {
+    if (this.#process !== undefined) this.#process.farewell = 'retire';
+    await this.stop({ now: false });
+  }
+
+  /** This process ends in order: its master is not to start another daemon. */
+  forsake(): void {
+    this.#process?.peer.notify('forsake', null);
   }
 
   /**
@@ -121,7 +183,9 @@ export class MasterSlot {
 
   #spawn(): MasterProcess {
     const claimant = `master ${(this.#spawnCount += 1)}`;
-    const process: MasterProcess = new MasterProcess(this.#launch, {
+    const adoption = this.#adoption;
+    this.#adoption = undefined;
+    const watcher: MasterWatcher = {
       onAlive: () => {
         if (this.#process !== process || this.#child.markReady() !== 'ok') return;
         if (process.pid !== undefined) this.#owner.onReady(process.pid);
@@ -132,13 +196,29 @@ export class MasterSlot {
         this.#child.fail(why, { now: true });
       },
       onLinkEnd: () => this.#listeners.drop(claimant),
-    });
+    };
+    const process: MasterProcess = new MasterProcess(this.#launch, watcher, (onViolation) =>
+      adoption === undefined ? forkMaster(this.#launch, onViolation) : adoptMaster(adoption),
+    );
     this.#process = process;
     this.#workers = new MasterWorkers(process.peer, () => process.pid);
     answerListenerRequests(process.peer, this.#listeners, claimant);
     this.#answerNotices(process);
+    if (adoption !== undefined) takeInheritance(process.peer, this.#listeners, claimant);
     process.begin();
+    this.#provide(process, adoption !== undefined);
     return process;
+  }
+
+  /** At once gives a master all that it needs if this process is no more when it has booted. */
+  #provide({ peer }: MasterProcess, adopted: boolean): void {
+    if (this.#succession !== undefined) peer.notify('launch', this.#will(this.#succession));
+    if (this.#held) peer.notify('hold', null);
+    if (!adopted) handOver(peer, this.#listeners);
+  }
+
+  #will(launch: DaemonLaunch): DaemonLaunch & { restarts: number } {
+    return { ...launch, restarts: this.restartCount };
   }
 
   #answerNotices({ peer }: MasterProcess): void {

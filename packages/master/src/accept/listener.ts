@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo, NativeHandle } from '@vhostd/protocol';
-import { acceptRaw } from '../node/raw-accept.js';
+import { acceptRaw, listeningHandle } from '../node/raw-accept.js';
 
 /** What names a listener: sites that ask for the same get the same. */
 export interface ListenerAddress {
@@ -26,27 +26,39 @@ export interface ListenerEvents {
 export class Listener {
   readonly key: string;
   readonly address: ListenerAddress;
-  readonly #server: Server;
+  readonly #server: Server = createServer();
+  readonly #events: ListenerEvents;
+  /** A bound socket to listen on, until it is. */
+  #source: NativeHandle | undefined;
+  #accepting = false;
   #bound: { address: string; port: number } = { address: '', port: 0 };
 
-  private constructor(address: ListenerAddress) {
+  /** `source` is a bound socket to listen on, the listener's from then on; without one the socket is bound here. */
+  constructor(address: ListenerAddress, source: NativeHandle | undefined, events: ListenerEvents) {
     this.key = listenerKey(address);
     this.address = address;
-    this.#server = createServer();
+    this.#source = source;
+    this.#events = events;
+  }
+
+  /** Whether it listens and accepts. */
+  get accepting(): boolean {
+    return this.#accepting;
+  }
+
+  /** Keeps its socket without listening on it. */
+  hold({ address, port }: { address: string; port: number }): void {
+    this.#bound = { address, port };
   }
 
   /**
-   * Listens. `source` is a bound socket to listen on; without one the socket is bound here.
+   * Listens.
    * @throws {VhostError} ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS.
    */
-  static async open(
-    address: ListenerAddress,
-    backlog: number,
-    source: NativeHandle | undefined,
-    events: ListenerEvents,
-  ): Promise<Listener> {
-    const listener = new Listener(address);
-    const server = listener.#server;
+  async accept(backlog: number): Promise<void> {
+    const { address } = this;
+    const server = this.#server;
+    const source = this.#source;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, address)));
       server.once('listening', resolve);
@@ -54,17 +66,18 @@ export class Listener {
       else
         server.listen({ port: address.port, backlog, ...(address.ipaddress && { host: address.ipaddress }) });
     });
+    this.#source = undefined;
+    this.#accepting = true;
     server.removeAllListeners('error');
-    server.on('error', (error) => events.onError(listener, error));
+    server.on('error', (error) => this.#events.onError(this, error));
     const bound = server.address();
     if (typeof bound === 'object' && bound !== null)
-      listener.#bound = { address: bound.address, port: bound.port };
+      this.#bound = { address: bound.address, port: bound.port };
     acceptRaw(
       server,
-      (connection) => events.onConnection(listener, connection),
-      (errno) => events.onAcceptError(listener, errno),
+      (connection) => this.#events.onConnection(this, connection),
+      (errno) => this.#events.onAcceptError(this, errno),
     );
-    return listener;
   }
 
   get info(): ListeningInfo {
@@ -73,13 +86,20 @@ export class Listener {
     return { type_port_ip: `${type}_${port}_${address}`, type, address, port };
   }
 
+  /** The listening socket. */
+  get handle(): NativeHandle | undefined {
+    return this.#source ?? listeningHandle(this.#server);
+  }
+
   get secure(): boolean {
     return this.address.type === 'ssl';
   }
 
   /** Stops accepting; connections live on. */
   close(): void {
-    this.#server.close();
+    this.#source?.close();
+    this.#source = undefined;
+    if (this.#server.listening) this.#server.close();
   }
 }
 

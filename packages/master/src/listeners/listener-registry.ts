@@ -1,18 +1,20 @@
 // The master's listening sockets: opened when a site first needs one, closed when the last one leaves.
-import type {
-  AcquiredListener,
-  ListeningInfo,
-  MasterToDaemon,
-  DaemonToMaster,
-  NativeHandle,
-} from '@vhostd/protocol';
-import type { Peer } from '@vhostd/protocol';
+import type { AcquiredListener, ListeningInfo, NativeHandle } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
 import { Listener, listenerKey } from '../accept/listener.js';
 import type { ListenerAddress, ListenerEvents } from '../accept/listener.js';
 
 /** Where bound sockets come from. */
-export type ListenerSource = Peer<MasterToDaemon, DaemonToMaster>;
+export interface ListenerSource {
+  acquire(request: {
+    ipaddress?: string;
+    port: number;
+  }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }>;
+  release(key: string): void;
+}
+
+/** A listener on a socket of the source's. */
+export type OpenSocket = AcquiredListener & { handle: NativeHandle };
 
 export interface RegistryEvents extends ListenerEvents {
   onListening(info: ListeningInfo): void;
@@ -24,6 +26,7 @@ export class ListenerRegistry {
   readonly #open = new Map<string, { listener: Listener; daemonKey: string | undefined }>();
   #source: ListenerSource | undefined;
   #backlog = 511;
+  #held = false;
 
   constructor(events: RegistryEvents) {
     this.#events = events;
@@ -32,6 +35,27 @@ export class ListenerRegistry {
   /** Takes sockets from the daemon from now on. */
   setSource(source: ListenerSource | undefined): void {
     this.#source = source;
+  }
+
+  /** Opens listeners without accepting on them, until {@link accept}: another process serves. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Accepts on every listener, and on those to come. */
+  async accept(): Promise<void> {
+    this.#held = false;
+    await Promise.all(
+      this.list().map(async (listener) => {
+        if (listener.accepting) return;
+        try {
+          await listener.accept(this.#backlog);
+          this.#events.onListening(listener.info);
+        } catch (error) {
+          this.#events.onError(listener, error instanceof Error ? error : new Error(String(error)));
+        }
+      }),
+    );
   }
 
   setBacklog(backlog: number): void {
@@ -44,6 +68,17 @@ export class ListenerRegistry {
 
   list(): Listener[] {
     return [...this.#open.values()].map(({ listener }) => listener);
+  }
+
+  /** Those whose sockets are the source's, with the name that it gave them. */
+  openSockets(): OpenSocket[] {
+    return [...this.#open.values()].flatMap(({ listener, daemonKey }) => {
+      const { handle } = listener;
+      const { address, port } = listener.info;
+      return daemonKey === undefined || handle === undefined
+        ? []
+        : [{ key: daemonKey, address, port, handle }];
+    });
   }
 
   /**
@@ -74,19 +109,19 @@ export class ListenerRegistry {
     let acquired: { value: AcquiredListener; handle: NativeHandle | undefined } | undefined;
     if (this.#source !== undefined) {
       const { ipaddress, port } = address;
-      acquired = await this.#source.requestWithHandle('acquireListener', {
-        port,
-        ...(ipaddress === undefined ? {} : { ipaddress }),
-      });
+      acquired = await this.#source.acquire({ port, ...(ipaddress === undefined ? {} : { ipaddress }) });
       if (acquired.handle === undefined) {
         throw new VhostError('ERR_LISTEN_HANDLE', `the daemon's socket for port ${port} did not arrive`);
       }
     }
     const daemonKey = acquired?.value.key;
     try {
-      const listener = await Listener.open(address, this.#backlog, acquired?.handle, this.#events);
+      const listener = new Listener(address, acquired?.handle, this.#events);
+      // One of another process's; it is known to be bound.
+      if (this.#held && acquired !== undefined) listener.hold(acquired.value);
+      else await listener.accept(this.#backlog);
       this.#open.set(listener.key, { listener, daemonKey });
-      this.#events.onListening(listener.info);
+      if (listener.accepting) this.#events.onListening(listener.info);
       return listener;
     } catch (error) {
       acquired?.handle?.close();
@@ -97,16 +132,16 @@ export class ListenerRegistry {
 
   #close(listener: Listener): void {
     const daemonKey = this.#open.get(listener.key)?.daemonKey;
-    const { info } = listener;
+    const { info, accepting } = listener;
     this.#open.delete(listener.key);
     listener.close();
     this.#release(daemonKey);
-    this.#events.onClose(info);
+    if (accepting) this.#events.onClose(info);
   }
 
   #release(daemonKey: string | undefined): void {
     if (daemonKey === undefined) return;
-    this.#source?.request('releaseListener', { key: daemonKey }).catch(() => undefined);
+    this.#source?.release(daemonKey);
   }
 }
 

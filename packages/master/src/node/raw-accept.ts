@@ -38,6 +38,14 @@ export function acceptRaw(
   };
 }
 
+/** The handle of a listening server, to be sent to another process; undefined when the server is closed. */
+export function listeningHandle(server: Server): NativeHandle | undefined {
+  const handle: unknown = Reflect.get(server, '_handle');
+  return typeof handle === 'object' && handle !== null && 'readStop' in handle
+    ? (handle as NativeHandle)
+    : undefined;
+}
+
 /**
  * Reads from a bare handle until `onChunk` returns false, which stops it within the same callback: not a byte
  * more leaves the kernel. `onEnd` is called at the end of the stream or on an error. False when the connection

@@ -105,6 +105,11 @@ export class Site {
     this.#wanted = conf;
   }
 
+  /** Whether it could not be started because its listeners or places can't be had. */
+  get unlistened(): boolean {
+    return !this.#started && !this.#stopping && this.#failure !== undefined;
+  }
+
   /** Whether a worker serves, or is started as soon as there is something to serve. */
   get running(): boolean {
     return ['running', 'sleeping'].includes(this.#state());

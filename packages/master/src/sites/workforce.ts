@@ -31,10 +31,17 @@ export interface WorkforceHost {
 export class Workforce {
   readonly #host: WorkforceHost;
   readonly #preload: string = preloadFile();
+  /** Processes that have not ended, and how long each may take to leave, ms. */
+  readonly #running = new Map<number, number>();
   #spawned = 0;
 
   constructor(host: WorkforceHost) {
     this.#host = host;
+  }
+
+  /** Every process that has not ended. */
+  running(): { pid: number; limitMs: number }[] {
+    return Array.from(this.#running, ([pid, limitMs]) => ({ pid, limitMs }));
   }
 
   /** The part of a site's workers that does not concern the site's own state. */
@@ -77,8 +84,13 @@ export class Workforce {
     );
     const { pid, stdout, stderr } = worker.process;
     if (pid !== undefined) {
-      this.#host.onForked(pid, leaveLimitMs(conf));
-      worker.process.once('exit', () => this.#host.onEnded(pid));
+      const limitMs = leaveLimitMs(conf);
+      this.#running.set(pid, limitMs);
+      this.#host.onForked(pid, limitMs);
+      worker.process.once('exit', () => {
+        this.#running.delete(pid);
+        this.#host.onEnded(pid);
+      });
     }
     const logs = this.#host.logsOf(siteId);
     if (logs !== undefined) logs.attach({ stdout, stderr });

@@ -59,17 +59,28 @@ function unknownSpawn(): VhostError {
   });
 }
 
+/** How a child opens its link. */
+export interface ParentLinkOptions {
+  limits?: Partial<LinkLimits>;
+  /**
+   * Opens it also when the parent is gone already: what that had sent is delivered before the link's end. Of a link of
+   * type `ipc` nothing is left then. Default false.
+   */
+  evenOrphaned?: boolean;
+}
+
 /**
  * This process's link to the process that forked it, or `undefined` when it was not forked by one of ours. To be
  * called once; the variable is removed, so that children of this process do not take it for theirs.
  * @throws {VhostError} ERR_LINK_OPEN when the descriptor is not there, or the parent is gone already.
  */
-export function openParentLink(limits: Partial<LinkLimits> = {}): Link | undefined {
+export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLinkOptions = {}):
+  Link | undefined {
   const type = process.env[LINK_VARIABLE];
   delete process.env[LINK_VARIABLE];
   if (type === 'ipc') return process.send === undefined ? undefined : new IpcLink(process, limits);
   if (type !== 'pipe' || process.send === undefined) return undefined;
-  if (!process.connected) throw cannotOpen('the parent is gone', { fd: LINK_FD });
+  if (!process.connected && !evenOrphaned) throw cannotOpen('the parent is gone', { fd: LINK_FD });
   const pipe = createIpcPipe(process);
   const status = isSocket(LINK_FD) ? pipe.open(LINK_FD) : NOT_A_SOCKET;
   if (status === 0) return new PipeLink(pipe, limits);

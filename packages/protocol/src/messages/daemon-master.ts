@@ -1,5 +1,4 @@
 // What daemon and master say to each other.
-import type { MasterStatus } from './status.js';
 import type { WireError } from '../errors.js';
 import type {
   MaintenanceOptions,
@@ -8,6 +7,8 @@ import type {
   PauseResult,
   ResumeResult,
 } from './site-orders.js';
+import type { DaemonLaunch, InheritedListener } from './succession.js';
+import type { MasterStatus } from './status.js';
 
 /** Master → daemon. */
 export type MasterToDaemon = {
@@ -29,6 +30,8 @@ export type MasterToDaemon = {
   workerEnded: { params: { pid: number }; result: null };
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
   call: { params: Call; result: unknown };
+  /** To a daemon that the master has started: a socket of the dead one's, which travels along. */
+  inheritListener: { params: InheritedListener; result: null };
   /** The master will go away now and the daemon must not start another: the conf can't be had. A notice. */
   fatal: { params: { error: WireError; exitCode: number }; result: null };
 };
@@ -46,6 +49,25 @@ export type DaemonToMaster = {
   maintenance: { params: { siteId: string; options: MaintenanceOptions | null }; result: MaintenanceResult };
   ping: { params: null; result: null };
   call: { params: Call; result: unknown };
+  /**
+   * How the master starts another daemon when this one dies. Without it the master stops then. A notice, sent right
+   * behind the fork: it waits in the kernel for a master that has not booted when its daemon dies. `restarts`: how
+   * many masters there were before.
+   */
+  launch: { params: DaemonLaunch & { restarts: number }; result: null };
+  /** A bound socket, which travels along: what the master listens on if its daemon is dead by then. */
+  inheritListener: { params: InheritedListener; result: null };
+  /** Opens no listener until `accept`: another master serves. A notice, sent right behind the fork. */
+  hold: { params: null; result: null };
+  /** Answered once every listener accepts. */
+  accept: { params: null; result: null };
+  /**
+   * Others have the listeners: accepts nothing from now on, serves what was accepted, drains, leaves. Answered at
+   * once.
+   */
+  retire: { params: null; result: null };
+  /** The daemon leaves in order and none follows it: once the link ends, the master stops. A notice. */
+  forsake: { params: null; result: null };
 };
 
 /** Where to listen; no `ipaddress` means every address of the machine. */

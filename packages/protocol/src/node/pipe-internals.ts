@@ -45,10 +45,23 @@ export function forgetUnfinished(owner: ChildProcess | NodeJS.Process): void {
  */
 export function createIpcPipe(like: ChildProcess | NodeJS.Process | PipeConstructor): NativePipe {
   if (typeof like === 'function') return new like(IPC_PIPE);
-  const handle = channelHandle(like);
-  if (handle === undefined) throw missing('the handle of the process channel');
+  const handle = channelHandle(like) ?? connectingPipe();
+  if (handle === undefined) throw missing('the handle of a pipe');
   return new (handle.constructor as PipeConstructor)(IPC_PIPE);
 }
+
+/** A pipe of this process that leads nowhere: a channel that has been closed has no handle any more. */
+function connectingPipe(): NativePipe | undefined {
+  const socket = new Socket();
+  socket.on('error', () => undefined);
+  socket.connect({ path: NOWHERE });
+  const handle: unknown = Reflect.get(socket, '_handle');
+  socket.destroy();
+  return isPipe(handle) ? handle : undefined;
+}
+
+/** A Unix socket that cannot exist: below a file. */
+const NOWHERE = '/dev/null/vhostd';
 
 /**
  * Writes text, and a handle along with it, as bytes. Returns false when it is refused at once: nothing was written.

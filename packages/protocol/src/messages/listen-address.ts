@@ -1,17 +1,10 @@
 // Makes one spelling of every listening address, so that equal addresses share one socket. Pure.
 import net from 'node:net';
-import { VhostError } from '@vhostd/protocol';
-
-/** An address that a master asks for. */
-export interface ListenRequest {
-  /** An IP address, not a name. Missing, `''`, `'*'` or `'::'`: every address, IPv6 and IPv4. */
-  ipaddress?: string | undefined;
-  /** 0–65535. 0 lets the kernel choose; the same request gives the same socket again while it is held. */
-  port: number;
-}
+import { VhostError } from '../errors.js';
 
 /** A request in its one spelling. */
-export interface ListenAddress {
+export interface KeyedAddress {
+  /** Such as `*:80`, `10.0.0.1:80`, `[::1]:80`. */
   key: string;
   /** `undefined`: every address, IPv6 and IPv4. */
   address: string | undefined;
@@ -19,10 +12,11 @@ export interface ListenAddress {
 }
 
 /**
- * Checks and normalizes a request.
+ * Checks and normalizes a request: equal addresses get one key. Missing, `''`, `'*'` and `'::'` as `ipaddress` mean
+ * every address, IPv6 and IPv4. Port 0 lets the kernel choose.
  * @throws VhostError ERR_LISTEN_ADDRESS for a port out of range or what is no IP address.
  */
-export function toListenAddress(request: ListenRequest): ListenAddress {
+export function toKeyedAddress(request: { ipaddress?: string | undefined; port: number }): KeyedAddress {
   const { ipaddress, port } = request;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new VhostError('ERR_LISTEN_ADDRESS', `port ${String(port)} is not a whole number from 0 to 65535`, {
@@ -48,6 +42,36 @@ export function toListenAddress(request: ListenRequest): ListenAddress {
   );
 }
 
+/** The request that a key stands for; undefined where it is none. */
+export function addressOfKey(key: string): KeyedAddress | undefined {
+  const [, any, bracketed, plain, port = ''] = KEY.exec(key) ?? [];
+  const ipaddress = any ?? bracketed ?? plain;
+  if (ipaddress === undefined) return undefined;
+  try {
+    const address = toKeyedAddress({ ipaddress, port: Number(port) });
+    return address.key === key ? address : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Of bound sockets, the one that a request means: that of its key, or the one that has the port which the kernel
+ * chose for an earlier request.
+ */
+export function findHeld<T extends { key: string; address: string; port: number }>(
+  held: Iterable<T>,
+  wanted: KeyedAddress,
+): T | undefined {
+  let found: T | undefined;
+  for (const one of held) {
+    if (one.key === wanted.key) return one;
+    if (found !== undefined || wanted.port === 0 || one.port !== wanted.port) continue;
+    if (wanted.address === undefined ? one.key.startsWith('*:') : one.address === wanted.address) found = one;
+  }
+  return found;
+}
+
 /** True if two sockets of these bound addresses cannot both listen on one port. */
 export function addressesOverlap(one: string, other: string): boolean {
   if (one === other || one === '::' || other === '::') return true;
@@ -59,3 +83,5 @@ function canonicalIPv6(ipaddress: string): string {
   const canonical = new net.SocketAddress({ address, family: 'ipv6' }).address;
   return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
+
+const KEY = /^(?:(\*)|\[(.+)\]|([\d.]+)):(\d{1,5})$/u;

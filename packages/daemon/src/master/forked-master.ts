@@ -1,0 +1,56 @@
+// The process of a master that this daemon starts.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { forkWithLink, VhostError } from '@vhostd/protocol';
+import type { Link } from '@vhostd/protocol';
+import type { MasterBody, MasterLaunch } from './master-process.js';
+
+/** Whether a master process was forked by a daemon: the variable is `1` then. */
+const MASTER_VARIABLE = 'VHOSTD_MASTER';
+
+/** @throws {VhostError} ERR_MASTER_SPAWN, ERR_NODE_INTERNALS. */
+export function forkMaster(launch: MasterLaunch, onViolation: (detail: string) => void): MasterBody {
+  const { child, link } = forkLinked(launch, onViolation);
+  return {
+    pid: child.pid,
+    link,
+    kill: (signal) => child.kill(signal),
+    onError: (callback) => child.on('error', callback),
+    onExit: (callback) => child.once('exit', callback),
+  };
+}
+
+function forkLinked(
+  launch: MasterLaunch,
+  onViolation: (detail: string) => void,
+): { child: ChildProcess; link: Link } {
+  let forked: ChildProcess | undefined;
+  try {
+    return forkWithLink(
+      (variables) => {
+        forked = fork(launch.file, [...launch.args], {
+          env: { ...process.env, ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
+          ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
+          stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+          // A session of its own: Ctrl-C in a terminal reaches the daemon alone, which then stops the rest in order.
+          detached: true,
+        });
+        // What fails is heard of in other ways too; an 'error' that nobody hears would end this process.
+        forked.on('error', () => undefined);
+        return forked;
+      },
+      (child) => child,
+      { type: launch.linkType, onViolation },
+    );
+  } catch (error) {
+    if (forked === undefined || forked.pid !== undefined) throw error;
+    throw new VhostError(
+      'ERR_MASTER_SPAWN',
+      'the system starts no process: out of descriptors, memory or pids',
+      {
+        info: { file: launch.file },
+        cause: error,
+      },
+    );
+  }
+}

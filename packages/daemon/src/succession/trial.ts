@@ -1,0 +1,130 @@
+// This process as the daemon that is to replace another one: starts a master that accepts nothing yet, reports what
+// came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
+import { setTimeout as delay } from 'node:timers/promises';
+import { FrameKind, Peer, VhostError } from '@vhostd/protocol';
+import type { DaemonStatus, DaemonToHeir, HeirReport, HeirToDaemon, Link } from '@vhostd/protocol';
+import type { LoadFailure } from '../daemon-options.js';
+import type { BoundListeners } from '../listeners/bound-listeners.js';
+import type { MasterSlot } from '../master/master-slot.js';
+import { VERSION } from '../version.js';
+import { takeInheritance } from './inheritance.js';
+
+/** What a trial needs of its daemon. */
+export interface TrialHost<T> {
+  readonly slot: MasterSlot;
+  readonly listeners: BoundListeners;
+  status(): Promise<DaemonStatus>;
+  /** Takes the run directory. */
+  open(): Promise<T>;
+  /** Lets go of it again. */
+  close(taken: T): Promise<void>;
+}
+
+export class Trial<T> {
+  /** What {@link TrialHost.open} gave, once this is the daemon. Rejects when it will not be. */
+  readonly taken: Promise<T>;
+  /** The sites that failed to load, as the master told last. */
+  failures: LoadFailure[] | undefined;
+  readonly #host: TrialHost<T>;
+  readonly #peer: Peer<HeirToDaemon, DaemonToHeir>;
+  #resolve: (taken: T) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+  readonly #loaded: Promise<void>;
+  #onLoaded: () => void = () => undefined;
+  readonly #failed: Promise<never>;
+  #onFailed: (error: Error) => void = () => undefined;
+  #taking = false;
+
+  /** Begins to listen to the daemon at the other end of the link. */
+  constructor(link: Link, host: TrialHost<T>) {
+    this.#host = host;
+    this.taken = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#loaded = new Promise((resolve) => {
+      this.#onLoaded = resolve;
+    });
+    this.#failed = new Promise((_resolve, reject) => {
+      this.#onFailed = reject;
+    });
+    this.#failed.catch(() => undefined);
+    this.#peer = new Peer(link, { onViolation: () => link.close() });
+    this.#peer.handle('ping', () => null);
+    this.#peer.handle('begin', () => this.#begin());
+    this.#peer.handle('takeOver', () => this.#takeOver());
+    takeInheritance(this.#peer, host.listeners, CLAIMANT, 1);
+    link.start({
+      onFrame: (frame) => {
+        if (frame.kind === FrameKind.message) this.#peer.receive(frame);
+        else frame.handle?.close();
+      },
+      onEnd: () => {
+        this.#peer.end(new VhostError('ERR_LINK_LOST', 'the daemon that was to be replaced is gone'));
+        if (!this.#taking) this.#abort();
+      },
+    });
+  }
+
+  /** The master has published every site but these. */
+  onLoaded(failures: LoadFailure[]): void {
+    this.failures = failures;
+    this.#onLoaded();
+  }
+
+  /** The master can't be had, or is gone. The first reason counts. */
+  fail(error: Error): void {
+    this.#onFailed(error);
+  }
+
+  async #begin(): Promise<HeirReport> {
+    const { slot } = this.#host;
+    slot.hold();
+    slot.start();
+    this.#peer.notify('progress', { what: `its master, process ${slot.pid ?? 'none'}, loads the sites` });
+    await Promise.race([this.#loaded, this.#failed]);
+    // What ends in its first moments does not take over.
+    await Promise.race([delay(SETTLE_MS), this.#failed]);
+    const { sites } = await this.#host.status();
+    const running = sites.filter(({ state }) => SERVING.has(state)).map(({ siteId }) => siteId);
+    const failed = sites.flatMap(({ siteId, state, reason = `it is ${state}` }) =>
+      SERVING.has(state) ? [] : { siteId, reason },
+    );
+    return { pid: process.pid, version: VERSION, node: process.version, running, failed };
+  }
+
+  async #takeOver(): Promise<null> {
+    this.#taking = true;
+    const { slot, listeners } = this.#host;
+    try {
+      const taken = await this.#host.open();
+      try {
+        await slot.accept();
+      } catch (error) {
+        await this.#host.close(taken);
+        throw error;
+      }
+      listeners.drop(CLAIMANT);
+      this.#resolve(taken);
+      // Behind what follows this daemon's being one, such as telling its master.
+      await delay(0);
+      return null;
+    } catch (error) {
+      this.#abort();
+      throw error;
+    }
+  }
+
+  #abort(): void {
+    this.#reject(
+      new VhostError('ERR_UPGRADE_FAILED', 'this daemon does not take the place of the other one'),
+    );
+  }
+}
+
+/** Holds the sockets until the master has taken what it needs. */
+const CLAIMANT = 'upgrade';
+/** States of sites that are as they should be. */
+const SERVING: ReadonlySet<string> = new Set(['running', 'sleeping']);
+/** How long a master must live after it has loaded, ms. */
+const SETTLE_MS = 1000;
