@@ -1,0 +1,138 @@
+// A master that is killed under load: clients wait in the kernel for the next one, and what workers have, they finish.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { DaemonStatus } from '@vhostd/protocol';
+import { LastingRig, HOST, portOf, serves, workerPids } from '../../kit/lasting-rig.js';
+import { ConnectLoad } from '../../kit/connect-load.js';
+import { isAlive } from '../../kit/processes.js';
+import { until } from '../../kit/until.js';
+import { WireClient } from '../../kit/wire-client.js';
+
+/** A rig under load, with requests that its workers are busy with. */
+interface Loaded {
+  rig: LastingRig;
+  status: DaemonStatus;
+  fresh: ConnectLoad;
+  busy: WireClient[];
+}
+
+void describe('a master that is killed', () => {
+  void it('is followed by another one; requests in work are finished, nobody is refused', async (t) => {
+    const { rig, status, fresh, busy } = await loaded(t, 10);
+    const old = workerPids(status);
+    const killedMs = performance.now();
+    process.kill(status.master?.pid ?? 0, 'SIGKILL');
+    await until('another worker has answered', () => {
+      const value = [...fresh.tally.pids];
+      return { done: value.some((pid) => !old.includes(pid)), value };
+    });
+    t.diagnostic(`${Math.round(performance.now() - killedMs)} ms until a worker of the next master answered`);
+    await finished(t, rig, { fresh, busy, old, clientCount: CLIENTS });
+  });
+
+  void it('twice within a moment is followed by a third one', async (t) => {
+    const { rig, status, fresh, busy } = await loaded(t, 2);
+    const old = workerPids(status);
+    const first = status.master?.pid ?? 0;
+    const firstMs = performance.now();
+    process.kill(first, 'SIGKILL');
+    const second = await until('another master', () => {
+      const value = Number(
+        /"event":"master::spawned","master":(\d+)\}\n[^]*"event":"master::spawned","master":(\d+)/.exec(
+          rig.output,
+        )?.[2],
+      );
+      return { done: value > 0, value };
+    });
+    process.kill(second, 'SIGKILL');
+    t.diagnostic(`killed twice within ${Math.round(performance.now() - firstMs)} ms`);
+    await rig.until(
+      'a third one serves',
+      (now) => ![undefined, first, second].includes(now.master?.pid) && serves(now),
+    );
+    await finished(t, rig, { fresh, busy, old, clientCount: 2 * CLIENTS });
+  });
+
+  void it('in the middle of a reload is followed by one that runs the new code', async (t) => {
+    const { rig, status, fresh, busy } = await loaded(t, 2);
+    const reloading = rig.client.reload().catch((error: unknown) => error);
+    await rig.until('a worker of the next generation boots', ({ sites }) =>
+      sites.some(
+        ({ state, workers }) => state === 'reloading' && workers.some(({ generation }) => generation === 2),
+      ),
+    );
+    const old = rig.processes().filter((pid) => ![status.daemon.pid, status.master?.pid].includes(pid));
+    process.kill(status.master?.pid ?? 0, 'SIGKILL');
+    assert.match(String(await reloading), /ERR_CALL_LOST|is gone/);
+    await rig.until('another master serves', (now) => now.master?.pid !== status.master?.pid && serves(now));
+    await finished(t, rig, { fresh, busy, old, clientCount: CLIENTS });
+  });
+
+  void it('while its daemon stands still is followed by one once that goes on', async (t) => {
+    const { rig, status, fresh, busy } = await loaded(t, 2);
+    const old = workerPids(status);
+    process.kill(status.daemon.pid, 'SIGSTOP');
+    process.kill(status.master?.pid ?? 0, 'SIGKILL');
+    const connects = fresh.tally.connectCount;
+    await until('clients wait in the kernel', () => {
+      const value = fresh.tally.connectCount;
+      return { done: value >= connects + 1, value };
+    });
+    process.kill(status.daemon.pid, 'SIGCONT');
+    await rig.until('another master serves', (now) => now.master?.pid !== status.master?.pid && serves(now));
+    await finished(t, rig, { fresh, busy, old, clientCount: CLIENTS });
+  });
+
+  void it('while it stands still is followed by another one', async (t) => {
+    const { rig, status, fresh, busy } = await loaded(t, 2);
+    const old = workerPids(status);
+    process.kill(status.master?.pid ?? 0, 'SIGSTOP');
+    process.kill(status.master?.pid ?? 0, 'SIGKILL');
+    await rig.until('another master serves', (now) => now.master?.pid !== status.master?.pid && serves(now));
+    await finished(t, rig, { fresh, busy, old, clientCount: CLIENTS });
+  });
+});
+
+async function loaded(t: TestContext, busyCount: number): Promise<Loaded> {
+  const rig = await LastingRig.start(t);
+  const status = await rig.until('the site serves', serves);
+  const port = portOf(status);
+  const fresh = new ConnectLoad(port, HOST, CLIENTS);
+  await fresh.progress(20);
+  const busy = await Promise.all(Array.from({ length: busyCount }, () => WireClient.open(port)));
+  const before = status.counts?.handedOff ?? 0;
+  for (const client of busy) client.send(`GET /slow?slow=2000&answer=5 HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+  // All of them are in work once connections that came behind them are.
+  await fresh.progress(50);
+  await rig.until('the requests are in work', ({ counts }) => (counts?.handedOff ?? 0) >= before + busyCount);
+  return { rig, status, fresh, busy };
+}
+
+/** Holds what is promised of a master's death; those that it has in its hands, one a client, may be lost. */
+async function finished(
+  t: TestContext,
+  rig: LastingRig,
+  what: { fresh: ConnectLoad; busy: WireClient[]; old: number[]; clientCount: number },
+): Promise<void> {
+  const { fresh, busy, old, clientCount } = what;
+  for (const client of busy) {
+    const { status, headers } = await client.answer();
+    assert.deepEqual([status, headers['connection']], [200, 'close']);
+    client.close();
+  }
+  await fresh.progress(50);
+  const { counts, failures } = await fresh.stop();
+  t.diagnostic(`${JSON.stringify(counts)}, the slowest took ${Math.round(fresh.slowestMs)} ms`);
+  const { refused, timedOut, wrong, reset, closed } = counts;
+  assert.deepEqual({ refused, timedOut, wrong }, { refused: 0, timedOut: 0, wrong: 0 }, failures.join('\n'));
+  assert.ok(reset + closed <= clientCount, failures.join('\n'));
+  await until('the old workers have left', () => {
+    const value = old.filter((pid) => isAlive(pid));
+    return { done: value.length === 0, value };
+  });
+  await rig.client.stop();
+  await rig.gone();
+}
+
+const CLIENTS = 2;
