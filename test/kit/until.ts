@@ -14,7 +14,7 @@ export interface Probe<T> {
 export async function until<T>(
   what: string,
   probe: () => Probe<T> | Promise<Probe<T>>,
-  limitMs = 20_000,
+  limitMs = 60_000,
 ): Promise<T> {
   const deadlineMs = performance.now() + limitMs;
   for (;;) {

@@ -28,7 +28,7 @@ export class WireClient {
   #wake: (() => void) | undefined;
   readonly #limitMs: number;
 
-  constructor(socket: Socket, limitMs = 20_000) {
+  constructor(socket: Socket, limitMs = 60_000) {
     this.socket = socket;
     this.#limitMs = limitMs;
     socket.on('data', (chunk: Buffer) => {

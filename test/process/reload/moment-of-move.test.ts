@@ -10,7 +10,7 @@ import { Tally, NOTHING_LOST } from '../../kit/tally.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { drained, HOST, reload, startSite } from './site-under-reload.js';
 
-const RELOAD_COUNT = process.env['VHOSTD_TEST_LONG'] === '1' ? 100 : 6;
+const RELOAD_COUNT = process.env['VHOSTD_TEST_LONG'] === '1' ? 100 : 4;
 const CLIENT_COUNT = 90;
 /** How long a new worker must have been ready before it is published, ms. */
 const SETTLE_MS = 1000;
