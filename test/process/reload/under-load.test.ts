@@ -13,6 +13,8 @@ import { drained, reload } from './site-under-reload.js';
 const workerFile = siteFile('exchange');
 /** In the long form at least so many connections are opened. */
 const LONG_CONNECT_COUNT = process.env['VHOSTD_TEST_LONG'] === '1' ? 50_000 : 0;
+/** A machine on which reloads take so long does fewer of them, ms. */
+const BUDGET_MS = LONG_CONNECT_COUNT > 0 ? Infinity : 90_000;
 const KEPT_COUNT = 12;
 const SLOW_COUNT = 4;
 
@@ -20,7 +22,7 @@ for (const { handoff, reloadCount } of [
   { handoff: 'pipe', reloadCount: 20 },
   { handoff: 'ipc', reloadCount: 3 },
 ]) {
-  void describe(`${reloadCount} reloads of a site under load, with hand-over by ${handoff}`, () => {
+  void describe(`reloads of a site under load, with hand-over by ${handoff}`, () => {
     void it('lose nothing, on fresh connections, kept-alive ones and requests in work', async (t) => {
       const seed = Random.seed();
       const rig = await Rig.start(t, {
@@ -60,7 +62,10 @@ for (const { handoff, reloadCount } of [
       await kept.progress(KEPT_COUNT * 3);
       const startedMs = performance.now();
       let count = 0;
-      while (count < reloadCount || a.tally.connectCount < LONG_CONNECT_COUNT) {
+      while (
+        (count < reloadCount || a.tally.connectCount < LONG_CONNECT_COUNT) &&
+        performance.now() - startedMs < BUDGET_MS
+      ) {
         await reload(rig);
         count += 1;
       }
@@ -85,7 +90,7 @@ for (const { handoff, reloadCount } of [
       }
       assert.deepEqual([...b.tally.generations], [1], 'the neighbour was left alone');
       assert.equal(sites.find(({ siteId }) => siteId === 'a')?.generation, count + 1);
-      assert.ok(a.tally.connectCount > reloadCount, 'too few connections to mean anything');
+      assert.ok(a.tally.connectCount > count, 'too few connections to mean anything');
       assert.ok(counts.handedBack >= (KEPT_COUNT + SLOW_COUNT) * count);
       const connectCount = Object.values(loads).reduce((sum, { tally }) => sum + tally.connectCount, 0);
       assert.deepEqual([counts.refused, counts.violations, counts.accepted], [{}, 0, connectCount]);
