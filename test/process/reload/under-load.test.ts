@@ -27,7 +27,7 @@ for (const { handoff, reloadCount } of [
       const seed = Random.seed();
       const rig = await Rig.start(t, {
         sites: [
-          { siteId: 'a', hosts: ['a.test'], workerFile, cpuLen: 2, drainTimeout: '30s' },
+          { siteId: 'a', hosts: ['a.test'], workerFile, cpuLen: 2, drainTimeout: '30s', settleTime: '300ms' },
           { siteId: 'b', hosts: ['b.test'], workerFile, cpuLen: 1 },
         ],
         conf: { handoff },
