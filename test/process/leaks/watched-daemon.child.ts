@@ -8,7 +8,7 @@ const daemon = new Daemon({
   runDir,
   masterFile: fileURLToPath(new URL('./watched-master.child.js', import.meta.url)),
   masterArgs: ['--config', config],
-  execArgv: ['--jitless'],
+  execArgv: process.execArgv,
   logLevel: 'silent',
   signals: false,
   supervision: { heartbeat: { intervalMs: 3_600_000, limitMs: 7_200_000 } },
