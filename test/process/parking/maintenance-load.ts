@@ -1,6 +1,6 @@
 // Clients that each keep a connection and ask again and again, and know which status must come.
-import { WireClient } from '../../kit/wire-client.js';
-import { HOST, send } from './parked-site.js';
+import type { WireClient } from '../../kit/wire-client.js';
+import { HOST, openPatiently, send } from './parked-site.js';
 
 /** What is in force: in `changing`, either is right. */
 export type Phase = 'service' | 'changing' | 'maintenance';
@@ -62,7 +62,7 @@ export class MaintenanceLoad {
   async #converse(): Promise<void> {
     let client: WireClient | undefined;
     try {
-      client = await WireClient.open(this.#port, { limitMs: 60_000 });
+      client = await openPatiently(this.#port);
       while (!this.#stopped && this.#hold === undefined) {
         // What was in force when the request was sent counts, unless that has changed since.
         const before = this.phase;

@@ -7,7 +7,7 @@ import type { MaintenanceResult } from '@vhostd/protocol';
 import { get } from '../../kit/ask-site.js';
 import type { Rig } from '../../kit/rig.js';
 import { SteadyLoad } from '../../kit/steady-load.js';
-import { WireClient } from '../../kit/wire-client.js';
+import type { WireClient } from '../../kit/wire-client.js';
 import type { Answer } from '../../kit/wire-client.js';
 import { MaintenanceLoad } from './maintenance-load.js';
 import {
@@ -20,6 +20,7 @@ import {
   send,
   startSites,
   untilSite,
+  openPatiently,
 } from './parked-site.js';
 
 /** Its dead worker is not restarted within a test. */
@@ -47,8 +48,8 @@ void describe('a maintenance', () => {
   void it('answers what a kept-alive connection asks, which lives on; what is in work finishes', async (t) => {
     const rig = await startSites(t, [ledgerSite(), OTHER_SITE]);
     const port = await rig.port();
-    const client = await WireClient.open(port);
-    const busy = await WireClient.open(port);
+    const client = await openPatiently(port);
+    const busy = await openPatiently(port);
     assert.equal((await ask(client)).number, 1);
     send(busy, '/?slow=3000');
     await rig.until('both are with the worker', ({ counts }) => counts.handedOff === 2);
@@ -61,7 +62,7 @@ void describe('a maintenance', () => {
     // In whatever shape a request comes.
     const body = Buffer.alloc(50_000, 'x');
     for (const fields of ['', 'Expect: 100-continue\r\n']) {
-      const other = fields === '' ? client : await WireClient.open(port);
+      const other = fields === '' ? client : await openPatiently(port);
       other.send(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${body.length}\r\n${fields}\r\n`);
       other.send(body);
       assert.equal(pageOf(await other.answer()), page);
@@ -89,15 +90,15 @@ void describe('a maintenance', () => {
     const rig = await startSites(t, [ledgerSite()]);
     const port = await rig.port();
     const upgrade = `GET /ws HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`;
-    const open = async (): Promise<WireClient> => {
-      const client = await WireClient.open(port);
+    const upgraded = async (): Promise<WireClient> => {
+      const client = await openPatiently(port);
       client.send(upgrade);
       return client;
     };
-    const before = await open();
+    const before = await upgraded();
     assert.equal((await before.answer(true)).status, 101);
     await begin(rig);
-    const refused = await open();
+    const refused = await upgraded();
     refused.send('bytes of the other protocol');
     pageOf(await refused.answer());
     assert.equal((await refused.rest()).length, 0);
@@ -106,7 +107,7 @@ void describe('a maintenance', () => {
     assert.equal((await before.bytes(10)).toString(), 'still here');
     assert.equal(await rig.callSite('a', 'seen'), 1);
     await end(rig);
-    const after = await open();
+    const after = await upgraded();
     assert.equal((await after.answer(true)).status, 101);
     for (const client of [before, after]) client.close();
   });
@@ -115,7 +116,7 @@ void describe('a maintenance', () => {
     const restart = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
     const rig = await startSites(t, [ledgerSite({ cpuLen: 2, restart }), OTHER_SITE]);
     const port = await rig.port();
-    const load = new MaintenanceLoad(port, 6);
+    const load = new MaintenanceLoad(port, 3);
     const other = new SteadyLoad(port, 'b.test');
     for (let round = 0; round < 2; round += 1) {
       await load.progress(50, 200);

@@ -47,6 +47,11 @@ export function startSites(
   return Rig.start(t, { sites, conf, setup: new URL('./parking.commands.js', import.meta.url) });
 }
 
+/** A connection whose answers may be held for longer than a test's other waits take. */
+export function openPatiently(port: number): Promise<WireClient> {
+  return WireClient.open(port, { limitMs: LIMIT_MS });
+}
+
 /** A GET, on a connection that is kept. */
 export function send(client: WireClient, path = '/'): void {
   client.send(`GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
@@ -56,7 +61,7 @@ export function send(client: WireClient, path = '/'): void {
 export async function openAll(port: number, count: number): Promise<WireClient[]> {
   const clients: WireClient[] = [];
   for (let index = 0; index < count; index += 1) {
-    const client = await WireClient.open(port, { limitMs: 60_000 });
+    const client = await openPatiently(port);
     send(client);
     clients.push(client);
   }
@@ -103,5 +108,8 @@ export async function untilSite(
   what: string,
   wanted: (site: SiteStatus) => boolean,
 ): Promise<void> {
-  await rig.until(what, ({ sites }) => sites.some((site) => site.siteId === 'a' && wanted(site)));
+  await rig.until(what, ({ sites }) => sites.some((site) => site.siteId === 'a' && wanted(site)), LIMIT_MS);
 }
+
+/** Only a hang takes so long, ms. */
+export const LIMIT_MS = 180_000;

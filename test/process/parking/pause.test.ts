@@ -7,7 +7,7 @@ import { Random } from '../../kit/random.js';
 import { siteFile } from '../../kit/rig.js';
 import { SteadyLoad } from '../../kit/steady-load.js';
 import { NOTHING_LOST } from '../../kit/tally.js';
-import { WireClient } from '../../kit/wire-client.js';
+import type { WireClient } from '../../kit/wire-client.js';
 import {
   ask,
   HOST,
@@ -18,6 +18,7 @@ import {
   readAll,
   startSites,
   untilSite,
+  openPatiently,
 } from './parked-site.js';
 
 void describe('a pause', () => {
@@ -27,7 +28,7 @@ void describe('a pause', () => {
       const site = { siteId: 'a', hosts: [HOST], workerFile: siteFile('exchange'), cpuLen: 2 };
       const rig = await startSites(t, [{ ...site, drainTimeout: '30s' }, OTHER_SITE], { handoff });
       const port = await rig.port();
-      const kept = new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed });
+      const kept = new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed, connect: openPatiently });
       const other = new SteadyLoad(port, 'b.test');
       await kept.progress(200);
       for (let round = 0; round < 3; round += 1) {
@@ -37,6 +38,7 @@ void describe('a pause', () => {
           host: HOST,
           clientCount: 50,
           seed: seed + 1000 * (round + 1),
+          connect: openPatiently,
         });
         await untilSite(rig, '50 are held', ({ parked }) => parked === 50);
         await kept.progress(200);
@@ -90,7 +92,7 @@ void describe('a pause', () => {
   void it('holds so many connections and no more, and each for so long', async (t) => {
     const rig = await startSites(t, [ledgerSite({ parkMaxCount: 5, parkTimeout: '45s' }), OTHER_SITE]);
     const port = await rig.port();
-    const kept = await WireClient.open(port);
+    const kept = await openPatiently(port);
     await ask(kept);
     assert.deepEqual(await rig.ask('pause', { siteId: 'a' }), {
       siteId: 'a',

@@ -11,7 +11,6 @@ import { Random } from '../../kit/random.js';
 import type { Rig } from '../../kit/rig.js';
 import { openSecure } from '../../kit/secure-client.js';
 import { SteadyLoad } from '../../kit/steady-load.js';
-import { WireClient } from '../../kit/wire-client.js';
 import {
   ask,
   FAIL_FILE,
@@ -24,6 +23,8 @@ import {
   readAll,
   startSites,
   untilSite,
+  openPatiently,
+  LIMIT_MS,
 } from './parked-site.js';
 
 function asleep(rig: Rig): Promise<void> {
@@ -54,7 +55,7 @@ void describe('a site of which the conf wants no workers', () => {
     );
     const answers = await Promise.all(
       Array.from({ length: 50 }, async () => {
-        const client = await WireClient.open(port, { limitMs: 60_000 });
+        const client = await openPatiently(port);
         const answer = await ask(client);
         client.close();
         return answer;
@@ -99,7 +100,7 @@ void describe('a site of which the conf wants no workers', () => {
     const flood = async (count: number): Promise<void> => {
       await Promise.all(
         Array.from({ length: count }, async () => {
-          assert.equal((await get(port, HOST, '/', { limitMs: 60_000 })).status, 503);
+          assert.equal((await get(port, HOST, '/', { limitMs: LIMIT_MS })).status, 503);
           refused += 1;
         }),
       );
@@ -197,7 +198,7 @@ void describe('a site that is stopped when nobody is connected', () => {
       await readAll(clients);
     }
     // As long as anybody is connected, it stays.
-    const client = await WireClient.open(port);
+    const client = await openPatiently(port);
     const { pid } = await ask(client);
     await delay(1000);
     assert.equal((await rig.site('a')).state, 'running');
@@ -215,7 +216,7 @@ void describe('a site that is stopped when nobody is connected', () => {
     const rig = await startSites(t, [ledgerSite({ cpuLen: 1, idleStop: '30ms' })]);
     const port = await rig.port();
     for (let count = 0; count < 20; count += 1) {
-      assert.equal(ledgerOf(await get(port, HOST, '/', { limitMs: 60_000 })).generation, 1);
+      assert.equal(ledgerOf(await get(port, HOST, '/', { limitMs: LIMIT_MS })).generation, 1);
       await delay(random.integer(20, 90));
     }
     const { counts } = await rig.status();
