@@ -1,6 +1,6 @@
 // A site that sleeps has no workers until somebody connects to it, and none again when nobody has for a while.
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -208,6 +208,34 @@ void describe('a site that is stopped when nobody is connected', () => {
     const { counts, sites } = await rig.status();
     t.diagnostic(JSON.stringify(ledgerCounts(rig)));
     assert.deepEqual([counts.refused, sites[1]?.state], [{}, 'running']);
+  });
+
+  void it('wakes with the release of its generation; a reload finds the one that is there when it wakes', async (t) => {
+    const rig = await startSites(t, [
+      ledgerSite({ cpuLen: 0, idleStop: '100ms', workerFile: 'current/site.cjs' }),
+      OTHER_SITE,
+    ]);
+    const port = await rig.port();
+    const answer = async (): Promise<string> => {
+      const { body } = await get(port, HOST, '/', { limitMs: LIMIT_MS });
+      await asleep(rig);
+      return body.toString();
+    };
+    for (const release of ['one', 'two']) {
+      const listener = `(request, response) => response.end('${release}')`;
+      mkdirSync(join(rig.dir, release));
+      writeFileSync(
+        join(rig.dir, release, 'site.cjs'),
+        `require('node:http').createServer(${listener}).listen(1);`,
+      );
+    }
+    symlinkSync('one', join(rig.dir, 'current'));
+    assert.equal(await answer(), 'one');
+    rmSync(join(rig.dir, 'current'));
+    symlinkSync('two', join(rig.dir, 'current'));
+    assert.equal(await answer(), 'one');
+    await rig.ask('reload', 'a');
+    assert.equal(await answer(), 'two');
   });
 
   void it('serves a connection that comes while it is put to sleep', async (t) => {

@@ -145,11 +145,11 @@ export class Site {
     return this.#firstBoot.outcome;
   }
 
-  /** Its workers leave; a connection starts those that follow. */
+  /** Its workers leave; a connection starts those that follow, of the same generation. */
   #onAsleep(): void {
-    const { number, conf, slots } = this.#current;
-    this.#current = this.#newGeneration(number, conf);
-    for (const slot of slots) {
+    // Some of its slots may not have come up yet, and will not now.
+    this.#firstBoot?.settle(undefined);
+    for (const slot of this.#current.shrink(0)) {
       if (slot.resting) continue;
       this.#draining.add(slot);
       void slot.stop();
@@ -273,7 +273,7 @@ export class Site {
 
   #onExit(generation: Generation, slot: Slot, reason: ChildReason): void {
     if (this.#reload?.next === generation) this.#reload.onExit(failureOf(slot, reason));
-    else if (generation === this.#current && !this.#stopping) {
+    else if (generation === this.#current && !this.#stopping && !this.#draining.has(slot)) {
       if (!this.#firstReady()) this.#onBootFailure(failureOf(slot, reason), reason.what === 'boot-limit');
     }
     this.#host.onChange(this);
@@ -354,14 +354,14 @@ export class Site {
     try {
       await this.#host.commit(this, () => this.#carriedOver(wanted));
     } catch (error) {
-      this.#failure = toWireError(error);
+      this.#discarded = toWireError(error);
       this.#host.onChange(this);
-      return this.#outcome(this.#failure);
+      return this.#outcome(this.#discarded);
     }
     // A connection may have woken the old generation meanwhile: it is replaced once it has booted.
     if (!this.entrance.asleep) await this.#start();
     if (!this.entrance.asleep || this.#stopping) return await this.reload();
-    this.#failure = undefined;
+    this.#discarded = undefined;
     this.#current = this.#newGeneration((this.#lastNumber += 1), wanted);
     if (idleStopOf(this.#conf) === undefined && this.entrance.wake()) this.#onWoken();
     this.#host.onChange(this);
