@@ -23,7 +23,7 @@ if (files.length === 0) {
 }
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...flags, ...files],
+  ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec', ...flags, ...files],
   { cwd: root, stdio: 'inherit' },
 );
 runner.on('exit', (code, signal) => {
