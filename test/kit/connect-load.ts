@@ -14,14 +14,15 @@ export class ConnectLoad {
   /** Begins. */
   constructor(port: number, host: string, clientCount = 2) {
     this.#lanes = Array.from({ length: clientCount }, async () => {
-      while (!this.#stopped) await this.#once(port, host);
+      while (!this.#stopped && !this.tally.hopeless) await this.#once(port, host);
     });
   }
 
-  /** Resolves once so many answers more have come. */
+  /** Resolves once so many answers more have come; rejects when next to none come any more. */
   async progress(count: number): Promise<void> {
     const wanted = this.tally.counts.ok + count;
     while (this.tally.counts.ok < wanted && !this.#stopped) {
+      if (this.tally.hopeless) throw new Error(`nothing goes on: ${this.tally.failures.join('\n')}`);
       await new Promise<void>((resolve) => this.#wakeups.push(resolve));
     }
   }
@@ -40,6 +41,7 @@ export class ConnectLoad {
       client = await WireClient.open(port);
     } catch (error) {
       this.tally.fail('refused', String(error));
+      this.#wake();
       await new Promise(setImmediate);
       return;
     }
@@ -50,16 +52,16 @@ export class ConnectLoad {
       const { pid } = await checkAnswer(client, request);
       this.tally.counts.ok += 1;
       this.tally.pids.add(pid);
-      for (const wakeup of this.#wakeups.splice(0)) wakeup();
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      this.tally.fail(
-        code === 'timeout' ? 'timedOut' : code === 'closed' ? 'closed' : 'reset',
-        String(error),
-      );
+      this.tally.failWith(error);
     } finally {
       client.close();
       this.slowestMs = Math.max(this.slowestMs, performance.now() - startedMs);
+      this.#wake();
     }
+  }
+
+  #wake(): void {
+    for (const wakeup of this.#wakeups.splice(0)) wakeup();
   }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { LastingRig, HOST, portOf, serves, workerPids } from '../../kit/lasting-rig.js';
 import { ConnectLoad } from '../../kit/connect-load.js';
+import { HeldRequest } from '../../kit/held-request.js';
 import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
 import { ownProgram } from '../../kit/own-program.js';
 import { isAlive } from '../../kit/processes.js';
@@ -64,17 +65,17 @@ void it('a killed daemon is followed by another one; master, workers and connect
 });
 
 void it('an ordered stop makes no successor, even if the daemon is killed while the master drains', async (t) => {
-  const rig = await LastingRig.start(t, { cpuLen: 1 });
+  const rig = await LastingRig.start(t, { cpuLen: 1, site: { drainTimeout: '120s' } });
   const status = await rig.until('the site serves', serves);
-  const load = new KeepAliveLoad({ port: portOf(status), host: HOST, clientCount: 1, seed: 2 });
-  await load.progress(5);
+  const held = await HeldRequest.begin(portOf(status), HOST);
+  await rig.until('the request is in work', ({ sites: [a] }) => a?.workers[0]?.connections === 1);
   process.kill(status.daemon.pid, 'SIGTERM');
   await until('the listener is closed', async () => {
     const now = await rig.status();
     return { done: now?.listeners.length === 0, value: now };
   });
   process.kill(status.daemon.pid, 'SIGKILL');
-  await load.stop();
+  await held.finish();
   await rig.gone();
   assert.equal(isAlive(status.master?.pid ?? 0), false);
   assert.doesNotMatch(rig.output, /daemon\.started/);

@@ -64,7 +64,9 @@ void it('requests that meet the move of their connection are answered', async (t
       `${met.byOld} were answered by the old worker, ${met.byNew} by the new one`,
   );
   assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
-  assert.equal(counts.handedBack, CLIENT_COUNT * RELOAD_COUNT);
+  // The one connection by which the new generation is looked for may be idle at that moment, too.
+  const surplus = counts.handedBack - CLIENT_COUNT * RELOAD_COUNT;
+  assert.ok(surplus >= 0 && surplus <= RELOAD_COUNT, `${counts.handedBack} moves`);
 });
 
 /** Resolves when the first worker of this generation is seen to be ready. */
