@@ -5,7 +5,14 @@ import { formatDuration } from './duration.js';
 import { printable, printableLine } from './printable.js';
 import { statusReport } from './status-report.js';
 
-const worker = { slot: 0, generation: 3, state: 'ready', connections: 12, restarts: 0 } as const;
+const worker = {
+  slot: 0,
+  generation: 3,
+  state: 'ready',
+  connections: 12,
+  restarts: 0,
+  replacements: 0,
+} as const;
 const daemon = { pid: 10, version: '1.2.3', node: 'v20.20.2', uptimeMs: 61_000 };
 
 void it('a status is aligned columns, a line a worker, and then what went wrong', () => {
@@ -39,6 +46,15 @@ void it('a status is aligned columns, a line a worker, and then what went wrong'
         maintenance: { message: 'back soon' },
       },
       { siteId: 'b', state: 'errored', generation: 1, hosts: [], workers: [], parked: 0, reason: 'it threw' },
+      {
+        siteId: 'd',
+        state: 'waiting',
+        generation: 1,
+        hosts: [],
+        workers: [],
+        parked: 0,
+        waitsFor: ['shop', 'b'],
+      },
     ],
     handoff: { type: 'ipc', reason: 'the self-test failed' },
     counts: { accepted: 0, handedOff: 0, handedOffAgain: 0, handedBack: 0, refused: {}, violations: 0 },
@@ -53,12 +69,14 @@ void it('a status is aligned columns, a line a worker, and then what went wrong'
     '                                                                         shop/2  -     backoff (generation 4)  12',
     'c     sleeping, paused, maintenance  1           c.test                  -       -     -                       -',
     'b     errored                        1           -                       -       -     -                       -',
+    'd     waiting                        1           -                       -       -     -                       -',
     '',
     'shop: 2 connections wait for a worker',
     'shop/2: exited with code 1',
     'c: in maintenance: back soon',
     'c: 1 connection waits for vhostd resume',
     'b: it threw',
+    'd: waits for shop, b',
     'hand-over by ipc: the self-test failed',
   ]);
 });

@@ -68,7 +68,11 @@ function stateOf({ state, paused, maintenance }: SiteStatus): string {
 }
 
 function complaints({ sites, handoff }: DaemonStatus): string[] {
-  const lines = sites.flatMap(({ siteId, reason, parked, paused, maintenance, workers }) => [
+  const lines = sites.flatMap(({ siteId, reason, waitsFor, parked, paused, maintenance, workers }) => [
+    // A reason names the site that it waits for, too.
+    ...(waitsFor === undefined || reason !== undefined
+      ? []
+      : [`${siteId}: waits for ${waitsFor.join(', ')}`]),
     ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),

@@ -17,6 +17,8 @@ import type {
 } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
+import { Conductor } from './sites/conductor.js';
+import type { SiteFailure } from './sites/conductor.js';
 import { ConfUpdates } from './sites/conf-updates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
@@ -26,7 +28,6 @@ import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';
 import { Reception } from './reception.js';
 import { Router } from './routing/router.js';
-import { SiteRetries } from './site-retries.js';
 import type { Site } from './sites/site.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import { Sites } from './sites/sites.js';
@@ -47,7 +48,7 @@ export interface MasterEvents {
 /** What became of {@link Master.serverRun}. */
 export interface RunResult {
   /** Sites that could not be published, and why. */
-  failures: { siteId: string; error: WireError }[];
+  failures: SiteFailure[];
 }
 
 /** One a process: accepts connections and hands each to a worker of its site. */
@@ -58,17 +59,12 @@ export class Master extends EventEmitter<MasterEvents> {
   readonly #reception: Reception;
   readonly #workforce: Workforce;
   readonly #updates: ConfUpdates;
+  readonly #conductor: Conductor;
   readonly #calls: Calls;
   readonly #daemon: DaemonSide | undefined;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
   #handoff: MasterStatus['handoff'] = { type: 'pipe' };
-  /** Sites that could not be published when the master was run, and have not been since, and why. */
-  readonly #failed = new Map<string, WireError>();
-  /** Sites that are brought up by themselves once their listeners can be had. */
-  readonly #retries = new SiteRetries<Site>((site) => this.#startSite(site));
-  /** Every site has been published, or has failed. */
-  #loaded = false;
   #confSource: (() => Promise<MasterConf>) | undefined;
   #choosing: Promise<MasterStatus['handoff']> | undefined;
   #running: Promise<RunResult> | undefined;
@@ -123,6 +119,7 @@ export class Master extends EventEmitter<MasterEvents> {
       headMaxBytes: () => this.#conf.limits.headMaxBytes,
       logsOf: (siteId) => this.#sites.logsOf(siteId),
       onUpdate: (siteId, slot, params) => this.#updates.fromWorker(this.#sites.get(siteId), slot, params),
+      onWait: (params, gone) => this.#conductor.wait(params, gone),
       onCall: (workerId, params, context) => this.#calls.fromWorker(workerId, params, context),
       onAccepted: (count) => {
         reception.counts.handedOff += count;
@@ -136,6 +133,7 @@ export class Master extends EventEmitter<MasterEvents> {
     });
     this.#sites = new Sites((siteId) => ({
       workers: this.#workforce.of(siteId),
+      standingOf: (other) => this.#sites.standingOf(other),
       commit: (changed, next) => this.#updates.commit(changed, next),
       giveUp: (connection, page) => reception.giveUp(connection, page),
       onGivenAgain: () => {
@@ -145,8 +143,13 @@ export class Master extends EventEmitter<MasterEvents> {
         reception.counts.handedBack += 1;
       },
       onSlumber: (asleep) => this.#log.info({ event: asleep ? 'site.asleep' : 'site.woken', siteId }),
-      onChange: (site) => this.#onSiteChange(site),
+      onChange: (site) => this.#conductor.onChange(site),
     }));
+    this.#conductor = new Conductor(this.#sites, this.#router, {
+      onFailed: (failure) => this.#onFailed(failure),
+      onRecovered: () => this.#tellLoaded(),
+      onReloaded: (outcome) => this.#onReloaded(outcome),
+    });
     this.#calls = new Calls({
       daemon: () => this.#daemon?.peer,
       worker: (workerId) => this.#sites.findWorker(workerId)?.worker,
@@ -165,7 +168,7 @@ export class Master extends EventEmitter<MasterEvents> {
   /**
    * Adds a site, or gives a known one a new conf, which its next reload takes up. Started at once when the master
    * runs already. Relative paths are relative to the working directory.
-   * @throws {VhostError} ERR_CONF_*: nothing has changed.
+   * @throws {VhostError} ERR_CONF_*, one of them ERR_CONF_DEPENDENCY_CYCLE when it closes a cycle: nothing has changed.
    */
   loadSite(site: unknown): void {
     this.loadSiteConf(parseSite(site, { baseDir: process.cwd() }));
@@ -173,9 +176,7 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
-    const added = this.#sites.load(conf);
-    if (added === undefined || this.#running === undefined || this.#stopping !== undefined) return;
-    void this.#startSite(added);
+    this.#conductor.load(conf);
   }
 
   /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
@@ -204,7 +205,7 @@ export class Master extends EventEmitter<MasterEvents> {
     await this.#choosing;
     this.#refuseWhenStopping();
     const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
-    return { sites: await Promise.all(sites.map((site) => this.#reloadSite(site))) };
+    return await this.#conductor.reload(sites);
   }
 
   /**
@@ -215,23 +216,13 @@ export class Master extends EventEmitter<MasterEvents> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
     const conf = await this.#confSource();
     this.#refuseWhenStopping();
-    const known = this.#sites.list();
-    const named = new Map(conf.sites.map((site) => [site.siteId, site]));
     if (siteId !== undefined) {
-      const site = named.get(siteId);
+      const site = conf.sites.find((other) => other.siteId === siteId);
       if (site !== undefined) this.loadSiteConf(site);
       return await this.reLoadSite(siteId);
     }
     this.configure(conf);
-    for (const site of conf.sites) this.#sites.load(site);
-    const kept = known.filter((site) => named.has(site.siteId));
-    const added = this.#sites.list().filter((site) => !known.includes(site));
-    const started = added.map(async (site) => {
-      const failure = await this.#startSite(site);
-      return { siteId: site.siteId, generation: site.generation, ok: failure === undefined, ...failure };
-    });
-    for (const site of known) if (!named.has(site.siteId)) void this.#removeSite(site);
-    return { sites: await Promise.all([...kept.map((site) => this.#reloadSite(site)), ...started]) };
+    return await this.#conductor.takeUp(conf.sites);
   }
 
   /**
@@ -280,7 +271,7 @@ export class Master extends EventEmitter<MasterEvents> {
     return {
       pid: process.pid,
       listeners: this.#registry.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.all().map((site) => site.status(hostsOf(site.conf))),
+      sites: this.#sites.all().map((site) => site.status()),
       handoff: this.#handoff,
       counts: this.#reception.counts,
     };
@@ -329,58 +320,38 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#choosing = chooseLink(this.#conf.handoff);
     this.#handoff = await this.#choosing;
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
-    const results = await Promise.all(this.#sites.list().map((site) => this.#startSite(site)));
-    const failures = results.filter((failure) => failure !== undefined);
-    for (const { siteId, error } of failures) this.#failed.set(siteId, error);
-    this.#loaded = true;
+    const failures = await this.#conductor.startAll();
     this.#daemon?.settled();
     this.#tellLoaded();
     return { failures };
   }
 
   #tellLoaded(): void {
-    if (!this.#loaded) return;
-    const failures = [...this.#failed].map(([siteId, error]) => ({ siteId, error }));
-    this.#daemon?.peer?.notify('loaded', { failures });
+    const { failures } = this.#conductor;
+    if (failures !== undefined) void this.#daemon?.peer?.notify('loaded', { failures });
   }
 
-  /** A site that had failed may come up after all; when the last of them has, everything is loaded. */
-  #onSiteChange(site: Site): void {
-    if (!site.running || !this.#failed.delete(site.siteId) || this.#failed.size > 0) return;
-    this.#tellLoaded();
-  }
-
-  async #startSite(site: Site): Promise<RunResult['failures'][number] | undefined> {
-    const error = await site.bringUp();
-    const again = this.#retries.after(site, error);
-    if (error === undefined || again) return error && { siteId: site.siteId, error };
-    this.#log.error({ event: 'site.failed', siteId: site.siteId, error });
+  #onFailed({ siteId, error }: SiteFailure): void {
+    this.#log.error({ event: 'site.failed', siteId, error });
     if (error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT') {
       this.#report('server::error', fromWireError(error));
     }
-    return { siteId: site.siteId, error };
   }
 
   async #stop(now: boolean): Promise<void> {
     this.#daemon?.leave();
-    this.#retries.close();
+    this.#conductor.close();
     const sites = this.#sites.all();
     await Promise.all(sites.map((site) => this.#router.remove(site)));
     this.#reception.close();
-    await Promise.all(sites.map((site) => site.stop(now)));
-    await Promise.all(sites.map((site) => this.#sites.remove(site)));
+    await this.#conductor.stopAll(now);
     process.exit();
   }
 
-  async #reloadSite(site: Site): Promise<ReloadResult['sites'][number]> {
-    const outcome = await site.reload();
-    const { siteId, generation, error } = outcome;
-    if (error === undefined) this.#log.info({ event: 'site.reloaded', siteId, generation });
-    else {
-      const { code, message } = error;
-      this.#log.error({ event: 'site.reload.failed', siteId, generation, code, message });
-    }
-    return outcome;
+  #onReloaded({ siteId, generation, error }: ReloadResult['sites'][number]): void {
+    if (error === undefined) return this.#log.info({ event: 'site.reloaded', siteId, generation });
+    const { code, message } = error;
+    return this.#log.error({ event: 'site.reload.failed', siteId, generation, code, message });
   }
 
   #refuseWhenStopping(): void {
@@ -391,7 +362,7 @@ export class Master extends EventEmitter<MasterEvents> {
   /** Others have the listeners: takes nothing new, lets what was accepted find its worker, stops. */
   async #retire(): Promise<void> {
     this.#daemon?.leave();
-    this.#retries.close();
+    this.#conductor.close();
     this.#registry.closeExcept(new Set());
     // Nobody can end a pause here any more.
     for (const site of this.#sites.list()) site.entrance.resume();
@@ -403,14 +374,6 @@ export class Master extends EventEmitter<MasterEvents> {
   #unplacedCount(): number {
     const parked = this.#sites.list().reduce((sum, site) => sum + site.entrance.status().parked, 0);
     return parked + this.#reception.peekingCount;
-  }
-
-  /** Another site of its id may be loaded at once, while its workers still drain. */
-  async #removeSite(site: Site): Promise<void> {
-    this.#sites.detach(site);
-    await this.#router.remove(site);
-    await site.stop(false);
-    await this.#sites.remove(site);
   }
 
   #report(event: 'server::error' | 'error', thrown: unknown): void {
@@ -427,8 +390,4 @@ function asError(thrown: unknown): Error & { code: string } {
   return Object.assign(error, {
     code: 'code' in error && typeof error.code === 'string' ? error.code : 'ERR_MASTER',
   });
-}
-
-function hostsOf(conf: SiteConf): string[] {
-  return [...new Set(conf.listen.map(({ host }) => host ?? '*'))];
 }

@@ -45,6 +45,8 @@ export type {
   MaintenancePage,
   MasterToWorker,
   ServerConfUpdate,
+  SiteWait,
+  Vitals,
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';

@@ -13,7 +13,7 @@ export { worker as 'module.exports' };
 export type { UpdateResult } from './conf-sender.js';
 export type { LifecycleHooks } from './lifecycle.js';
 export type { ConfigurableServer } from './server-config.js';
-export type { Worker, WorkerEvents } from './worker.js';
+export type { WaitOptions, Worker, WorkerEvents } from './worker.js';
 
 function theWorker(): Worker {
   const known: unknown = Reflect.get(globalThis, PROCESS_WIDE);

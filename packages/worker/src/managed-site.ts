@@ -9,6 +9,7 @@ import type {
   NativeHandle,
   Passenger,
   ServerConfUpdate,
+  Vitals,
   WorkerIdentity,
 } from '@vhostd/protocol';
 import type { UpdateResult } from './conf-sender.js';
@@ -25,6 +26,7 @@ import { HandBacks } from './migrate/hand-backs.js';
 import { Migration } from './migrate/migration.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
+import { RequestCount } from './request-count.js';
 import { SiteKeys } from './site-keys.js';
 
 /** What the site needs of the {@link Worker} around it. */
@@ -48,11 +50,14 @@ export class ManagedSite {
   readonly #intake: Intake;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
+  readonly #requests: RequestCount = new RequestCount();
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
+  #published = false;
+  #toldToEnd = false;
 
   private constructor(identity: WorkerIdentity, host: SiteHost) {
     const link = openParentLink();
@@ -91,6 +96,7 @@ export class ManagedSite {
     this.#keys.setServer(server);
     this.#sessions = new Http2Sessions(server);
     this.#gate = new MaintenanceGate(server);
+    if (this.#identity.countsRequests) this.#requests.watch(server);
     const [first] = this.#identity.listen;
     const address = first?.ipaddress ?? '::';
     const adopted = adoptServer(server, {
@@ -126,6 +132,17 @@ export class ManagedSite {
     return await peer.request('call', { ...call, socketHead: head }, { timeoutMs, bulk: true, passenger });
   }
 
+  /** Resolves once these sites are published. The master's limit comes first, so that its answer says which are not. */
+  async waitForSites(siteIds: string[], timeoutMs: number | undefined): Promise<void> {
+    // Site code need not be typed: a limit that is no number would end the wait at once, as if it had been too long.
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+      throw new VhostError('ERR_CALL_INVALID', 'waitForSites: timeoutMs must be a number of milliseconds');
+    }
+    const limitMs = Math.min(timeoutMs ?? this.#identity.callTimeoutMs, WAIT_MAX_MS);
+    const options = { timeoutMs: limitMs + WAIT_MARGIN_MS, bulk: true };
+    await this.#master.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options);
+  }
+
   #start(): void {
     listenInThisProcess((server) => this.#host.claim(server));
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
@@ -134,9 +151,9 @@ export class ManagedSite {
     });
     // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
     process.on('SIGINT', () => undefined);
-    process.on('SIGTERM', () => void this.#leave(this.#identity.drainTimeoutMs));
+    process.on('SIGTERM', () => this.#onTerm());
     const { peer } = this.#master;
-    peer.handle('ping', () => null);
+    peer.handle('ping', () => this.#vitals());
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
     peer.handle('maintenance', (params) => {
       const page = params as MasterToWorker['maintenance']['params'];
@@ -160,12 +177,24 @@ export class ManagedSite {
     });
   }
 
+  /** Leaves when another worker serves, which the master sees to; at once when told again, or when it serves nobody. */
+  #onTerm(): void {
+    if (!this.#published || this.#toldToEnd) void this.#leave(this.#identity.drainTimeoutMs);
+    this.#toldToEnd = true;
+    if (this.#leaving === undefined) this.#master.peer.notify('leaving', null);
+  }
+
+  #vitals(): Vitals {
+    return { residentBytes: process.memoryUsage.rss(), requestCount: this.#requests.value };
+  }
+
   async #boot(): Promise<void> {
     await this.#host.lifecycle.start();
     await this.#host.confsSent();
     // What the site has said while it loaded is in force by now.
     await this.#keys.load();
     await this.#master.peer.request('ready', null);
+    this.#published = true;
   }
 
   #fail(error: unknown): void {
@@ -238,6 +267,11 @@ export class ManagedSite {
     socket.on('error', (error) => this.#host.onSocketError(error));
   }
 }
+
+/** What a wait gets on top of its limit for the master's answer to come, ms. */
+const WAIT_MARGIN_MS = 5000;
+/** The longest wait: what a timer of Node's takes, ms. */
+const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
   const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;

@@ -28,6 +28,12 @@ import { applyServerConfig } from './server-config.js';
 import type { ConfigurableServer } from './server-config.js';
 import { Standalone } from './standalone.js';
 
+/** Options of {@link Worker.waitForSites}. */
+export interface WaitOptions {
+  /** How long to wait, ms. */
+  timeoutMs?: number;
+}
+
 /** The events of a {@link Worker}. */
 export interface WorkerEvents {
   /** The site's server failed; emitted by the site's own code, and by vhostd where nobody else would hear. */
@@ -160,6 +166,19 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#lifecycle.add(hooks);
   }
 
+  /**
+   * Waits until all of these sites, or this one, are published, for use in `started` and elsewhere. `timeoutMs`: by default the
+   * site's `callTimeout`. Rejects (or the callback gets the error) with ERR_SITE_WAIT_TIMEOUT, which names those that
+   * are not published, ERR_SITE_UNKNOWN, ERR_CALL_INVALID, ERR_CALL_NO_MASTER, ERR_CALL_LOST.
+   */
+  waitForSites(siteIds: string | readonly string[], options?: WaitOptions): Promise<void>;
+  waitForSites(siteIds: string | readonly string[], callback: Callback<void>): void;
+  waitForSites(siteIds: string | readonly string[], options: WaitOptions, callback: Callback<void>): void;
+  waitForSites(siteIds: string | readonly string[], ...rest: unknown[]): Promise<void> | void {
+    const { options, callback } = callArguments(rest);
+    return withCallback(this.#wait(siteIds, options.timeoutMs), callback);
+  }
+
   /** Calls a handler that the master's code set with `onWorkerCall`. */
   callMaster(name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
   callMaster(name: string, params: unknown, callback: Callback<unknown>): void;
@@ -244,6 +263,13 @@ export class Worker extends EventEmitter<WorkerEvents> {
       process.exitCode = 1;
     }
     process.exit();
+  }
+
+  async #wait(siteIds: string | readonly string[], timeoutMs: number | undefined): Promise<void> {
+    if (this.#managed === undefined) {
+      throw new VhostError('ERR_CALL_NO_MASTER', 'this site runs without a master: there are no others');
+    }
+    await this.#managed.waitForSites([siteIds].flat(), timeoutMs);
   }
 
   #call(to: string, name: string, params: unknown, rest: unknown[]): Promise<unknown> | void {

@@ -12,6 +12,7 @@ const worker = {
   state: 'ready',
   connections: 0,
   restarts: 0,
+  replacements: 0,
 } as const;
 const whole: DaemonStatus = {
   daemon: { pid: 1, version: '0.1.0', node: 'v20.19.0', uptimeMs: 1.5 },
@@ -27,6 +28,7 @@ const whole: DaemonStatus = {
       parked: 0,
       paused: true,
       maintenance: { message: 'm' },
+      waitsFor: ['b'],
       reason: 'r',
     },
   ],

@@ -85,6 +85,7 @@ const counts: Reader<MasterCounts> = (value, path) => {
 };
 
 const siteState: Reader<SiteState> = oneOf(
+  'waiting',
   'booting',
   'running',
   'reloading',
@@ -117,6 +118,7 @@ const site: Reader<SiteStatus> = (value, path) => {
     parked: count(fields['parked'], `${path}.parked`),
     ...optional(fields, 'paused', path, truth),
     ...optional(fields, 'maintenance', path, notice),
+    ...optional(fields, 'waitsFor', path, listOf(text)),
     ...optional(fields, 'reason', path, text),
   };
 };
@@ -131,6 +133,7 @@ const worker: Reader<WorkerStatus> = (value, path) => {
     state: workerState(fields['state'], `${path}.state`),
     connections: count(fields['connections'], `${path}.connections`),
     restarts: count(fields['restarts'], `${path}.restarts`),
+    replacements: count(fields['replacements'], `${path}.replacements`),
     ...optional(fields, 'reason', path, text),
   };
 };

@@ -63,6 +63,31 @@ void test('two sites of one siteId are refused, be it written or the last part o
   assert.match(error.message, /sites\[3\]\.siteId: "shop" is already the siteId of sites\[0\]/);
 });
 
+void test('dependencies on no site are refused by name in a file, where no site can follow', () => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  for (const name of ['a', 'b']) mkdirSync(join(baseDir, name));
+  const sites = [{ path: 'a', dependencies: ['b', 'c'] }, { path: 'b' }];
+  const error = refusal(() => parseMasterConf({ sites }, { baseDir, file: join(baseDir, 'conf.json') }));
+  assert.equal(error.code, 'ERR_CONF_DEPENDENCY_UNKNOWN');
+  assert.deepEqual(pathsOf(error), ['sites[0].dependencies[1]']);
+  assert.match(error.message, /there is no site "c"/);
+  assert.doesNotThrow(() => parseMasterConf({ sites }, PROGRAM));
+  rmSync(baseDir, { recursive: true });
+});
+
+void test('a cycle of dependencies is refused and spelled out', () => {
+  const sites = [
+    { path: 'z', dependencies: ['a'] },
+    { path: 'a', dependencies: ['b'] },
+    { path: 'b', dependencies: ['c', 'a'] },
+    { path: 'c' },
+  ];
+  const error = refusal(() => parseMasterConf({ sites }, PROGRAM));
+  assert.equal(error.code, 'ERR_CONF_DEPENDENCY_CYCLE');
+  assert.deepEqual(pathsOf(error), ['sites[1].dependencies']);
+  assert.match(error.message, /none of these sites could ever start: a → b → a;/);
+});
+
 void test('secrets are never shown, whatever is wrong with them or with the key they are under', () => {
   const secret = 'hunter2';
   const sites = [

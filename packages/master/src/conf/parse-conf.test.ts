@@ -14,6 +14,7 @@ void test('a site needs nothing but its path; the rest has defaults', () => {
     workerFile: '/srv/shop',
     workerArgs: [],
     workerOptions: { execArgv: [], env: {}, cwd: '/srv/shop' },
+    dependencies: [],
     listen: [],
     defaultListen: false,
     allow: { defaultListen: true },
@@ -49,6 +50,7 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     workerArgs: ['--x', ''],
     workerOptions: { execArgv: ['--no-warnings'], env: { A: 'b' }, cwd: 'public', uid: 1, gid: 2 },
     cpuLen: 0,
+    dependencies: ['db', 'mail'],
     listen: [
       {
         type: 'ssl',
@@ -79,6 +81,9 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     heartbeatInterval: 100,
     heartbeatLimit: '1s',
     restart: { intensity: 0, period: '1h', backoffMin: '1s', backoffMax: '1s' },
+    memoryLimit: '512MB',
+    maxAge: '12h',
+    maxRequests: 10_000,
   };
   assert.deepEqual(parseSite(written, PROGRAM), {
     siteId: 'a.b_c-1',
@@ -87,6 +92,7 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     workerArgs: ['--x', ''],
     workerOptions: { execArgv: ['--no-warnings'], env: { A: 'b' }, cwd: '/www/shop/public', uid: 1, gid: 2 },
     cpuLen: 0,
+    dependencies: ['db', 'mail'],
     listen: [
       {
         type: 'ssl',
@@ -126,6 +132,9 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     heartbeatIntervalMs: 100,
     heartbeatLimitMs: 1000,
     restart: { intensity: 0, periodMs: 3_600_000, backoffMinMs: 1000, backoffMaxMs: 1000 },
+    memoryLimitBytes: 536_870_912,
+    maxAgeMs: 43_200_000,
+    maxRequests: 10_000,
   });
 });
 

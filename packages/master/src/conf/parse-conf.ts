@@ -1,5 +1,6 @@
 // The one way from what somebody wrote, be it in a file, a program or a worker, to a conf that can be trusted.
 import type { z } from 'zod';
+import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { duplicateProblems, placeProblems, resolvePath, resolveSite } from './resolve-site.js';
@@ -13,9 +14,11 @@ import {
 import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 
 /**
- * The conf of a master. Collects everything that is wrong before it throws.
- * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH or ERR_CONF_DUPLICATE_SITE if all
- * problems are of that kind; `info.problems` holds each as `{ code, path, value, message, expected }`.
+ * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
+ * once each is right by itself.
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH, ERR_CONF_DUPLICATE_SITE,
+ * ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
+ * each as `{ code, path, value, message, expected }`.
  */
 export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
   const schema = source.file === undefined ? masterSchema : masterFileSchema;
@@ -27,11 +30,14 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
-  const { log, sites, ...rest } = parsed.data;
+  const { log, sites: written, ...rest } = parsed.data;
+  const sites = written.map((site) => resolveSite(site, source));
+  const unmet = dependencyProblems(sites, { complete: source.file !== undefined });
+  if (unmet.length > 0) throw confError(unmet, source);
   return {
     ...rest,
     log: log.file === undefined ? log : { ...log, file: resolvePath(log.file, source.baseDir) },
-    sites: sites.map((site) => resolveSite(site, source)),
+    sites,
   };
 }
 

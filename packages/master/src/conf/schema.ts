@@ -44,10 +44,12 @@ export const SITE_ID_EXPECTED =
 export const MAX_UPDATE_LISTEN_COUNT = 10_000;
 
 const MEGABYTE = 1024 * 1024;
+const GIGABYTE = 1024 * MEGABYTE;
 // Node's `spawn` takes uid and gid as 32-bit signed integers.
 const MAX_ID = 2_147_483_647;
 
 const cpuLen = integer(0, 1024).optional();
+const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
 const type = choice(['tcp', 'ssl'])
   .default('tcp')
   .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
@@ -123,9 +125,7 @@ const restart = object({
 
 /** A site of a conf file, or what `loadSite` takes. */
 export const siteSchema: z.ZodType<WrittenSite> = object({
-  siteId: z
-    .string({ error: SITE_ID_EXPECTED })
-    .regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED })
+  siteId: siteId
     .optional()
     .describe('Name of the site, unique within the master. Absent: the last part of `path`.'),
   path: path().describe("Directory of the site, relative to the conf file's directory."),
@@ -137,6 +137,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   cpuLen: cpuLen.describe(
     'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
   ),
+  dependencies: list(siteId, 'siteIds')
+    .default([])
+    .describe('Sites that must be published before a worker of this one is started.'),
   listen: list(listenEntry, 'listen entries').default([]).describe('Where the site is served.'),
   defaultListen: flag().default(false).describe('Makes the site the default on all its addresses.'),
   logOutput: path().optional().describe("File for the workers' standard output, relative to `path`."),
@@ -170,6 +173,13 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   heartbeatInterval: duration().prefault('5s').describe('How often a worker shows that it is alive.'),
   heartbeatLimit: duration().prefault('30s').describe('Silence after which a worker is replaced.'),
   restart: restart.prefault({}).describe('How often a worker may be restarted, and how fast.'),
+  memoryLimit: size(64 * MEGABYTE, 1024 * GIGABYTE)
+    .optional()
+    .describe('Resident memory above which a worker is replaced. Absent: it is not.'),
+  maxAge: duration(1000).optional().describe('Age at which a worker is replaced. Absent: it is not.'),
+  maxRequests: integer(1, 1_000_000_000)
+    .optional()
+    .describe('Requests after which a worker is replaced. Absent: it is not.'),
 })
   .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
   .transform(
@@ -183,10 +193,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       idleStop: idleStopMs,
       heartbeatInterval: heartbeatIntervalMs,
       heartbeatLimit: heartbeatLimitMs,
+      memoryLimit: memoryLimitBytes,
+      maxAge: maxAgeMs,
       allow: allowed,
       ...rest
     }): WrittenSite => ({
-      ...withoutUndefined({ ...rest, idleStopMs }),
+      ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
       allow: {
         ...allowed,
         defaultListen: allowed.hosts === undefined || rest.defaultListen,

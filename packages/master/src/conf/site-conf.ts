@@ -74,6 +74,8 @@ export interface SiteConf {
   readonly workerOptions: WorkerOptions;
   /** Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
   readonly cpuLen?: number;
+  /** Sites that must be published before a worker of this one is started. */
+  readonly dependencies: readonly string[];
   readonly listen: readonly ListenEntry[];
   /** The site is the default on all its addresses. */
   readonly defaultListen: boolean;
@@ -97,6 +99,12 @@ export interface SiteConf {
   readonly heartbeatIntervalMs: number;
   readonly heartbeatLimitMs: number;
   readonly restart: RestartConf;
+  /** Resident memory above which a worker is replaced. Absent: no limit, as with those that follow. */
+  readonly memoryLimitBytes?: number;
+  /** Age at which a worker is replaced. */
+  readonly maxAgeMs?: number;
+  /** Requests after which a worker is replaced. */
+  readonly maxRequests?: number;
 }
 
 /** Bounds on what a connection may cost before it is routed. */

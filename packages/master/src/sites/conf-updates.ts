@@ -35,10 +35,10 @@ export class ConfUpdates {
     const staged = await this.#router.check(
       site,
       () => {
-        const conf = site.stagedConf(slot);
+        const conf = site.reloads.stagedConf(slot);
         return conf === undefined ? undefined : updated(conf);
       },
-      (conf) => site.stage(conf),
+      (conf) => site.reloads.stage(conf),
     );
     return { listening: staged ? [] : await this.#change(site, () => updated(site.conf)) };
   }

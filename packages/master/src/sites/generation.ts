@@ -44,35 +44,47 @@ export class Generation {
 
   /** Starts the slot of an index that is not there yet. */
   startSlot(index: number): Slot {
-    const host = this.#host;
-    const slot = new Slot(index, {
-      ...host,
-      conf: this.conf,
-      generation: this.number,
-      files: this.#files,
-      onReady: (ready) => {
-        this.#files.keep();
-        host.onReady(this, ready);
-      },
-      onExit: (ended, reason) => host.onExit(this, ended, reason),
-      onErrored: (errored, reason) => host.onErrored(this, errored, reason),
-    });
+    const slot = this.#createSlot(index);
     this.slots.push(slot);
     slot.start();
     return slot;
   }
 
+  /** A slot that may take the place of another one. It is none of this generation's, nor started. */
+  successorOf({ slot }: Slot): Slot {
+    return this.#createSlot(slot);
+  }
+
+  /** Puts a successor in a slot's place; the old one still runs. */
+  replace(old: Slot, successor: Slot): void {
+    this.slots.splice(this.slots.indexOf(old), 1, successor);
+  }
+
+  has(slot: Slot): boolean {
+    return this.slots.includes(slot);
+  }
+
   /** Takes out all but the first `count` slots; returns those taken out, which still run. */
   shrink(count: number): Slot[] {
     const surplus = this.slots.filter(({ slot }) => slot >= count);
-    for (const slot of surplus) this.remove(slot);
+    for (const slot of surplus) this.slots.splice(this.slots.indexOf(slot), 1);
     return surplus;
   }
 
-  /** Takes out a slot, which still runs. */
-  remove(slot: Slot): void {
-    const index = this.slots.indexOf(slot);
-    if (index !== -1) this.slots.splice(index, 1);
+  #createSlot(index: number): Slot {
+    const host = this.#host;
+    return new Slot(index, {
+      ...host,
+      conf: this.conf,
+      generation: this.number,
+      files: this.#files,
+      onReady: (slot) => {
+        this.#files.keep();
+        host.onReady(this, slot);
+      },
+      onExit: (slot, reason) => host.onExit(this, slot, reason),
+      onErrored: (slot, reason) => host.onErrored(this, slot, reason),
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 import { VhostError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
 import { SiteLogs } from '../logs/site-logs.js';
+import type { Standing } from './first-boot.js';
 import { Site } from './site.js';
 import type { SiteHost } from './site.js';
 import type { Slot } from './slot.js';
@@ -32,7 +33,7 @@ export class Sites {
       this.#entries.set(conf.siteId, { site, logs: openLogs(conf), files });
       return site;
     }
-    known.site.setWanted(conf);
+    known.site.wanted = conf;
     if (known.files === files) return undefined;
     // Workers that run keep writing where they did: the old files close with the last of them.
     known.logs.retire();
@@ -51,10 +52,20 @@ export class Sites {
     return [...this.#entries.values(), ...this.#detached].map(({ site }) => site);
   }
 
+  find(siteId: string): Site | undefined {
+    return this.#entries.get(siteId)?.site;
+  }
+
+  /** How a site stands; one that is not there has failed. */
+  standingOf(siteId: string): Standing {
+    const failure = { code: 'ERR_SITE_UNKNOWN', message: 'there is no such site' };
+    return this.find(siteId)?.standing ?? { siteId, published: false, failure };
+  }
+
   /** @throws {VhostError} ERR_SITE_UNKNOWN. */
   get(siteId: string): Site {
-    const entry = this.#entries.get(siteId);
-    if (entry !== undefined) return entry.site;
+    const site = this.find(siteId);
+    if (site !== undefined) return site;
     const known = [...this.#entries.keys()].join(', ') || 'none';
     throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
       info: { siteId },

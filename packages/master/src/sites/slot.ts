@@ -1,10 +1,18 @@
 // One slot of a generation: keeps one worker process alive and knows whether it may be given connections.
 import type { Taker } from './dispatch.js';
-import { Heartbeat, SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
-import type { ChildReason } from '@vhostd/supervisor';
-import type { RequestContext, WireError, WorkerState, WorkerStatus, WorkerToMaster } from '@vhostd/protocol';
+import { SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
+import type { ChildReason, Heartbeat } from '@vhostd/supervisor';
+import type {
+  RequestContext,
+  Vitals,
+  WireError,
+  WorkerState,
+  WorkerStatus,
+  WorkerToMaster,
+} from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import { takePulse } from './pulse.js';
 import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
 
@@ -22,7 +30,11 @@ export interface SlotHost {
   onErrored(slot: Slot, reason: ChildReason): void;
   /** At rest: stopped on purpose. */
   onStopped(slot: Slot): void;
+  /** The worker has told how it is: with an answer to a ping, or because it is to leave. */
+  onVitals(slot: Slot): void;
   onUpdate(slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
+  /** The worker waits for sites; `gone` aborts when it has no more use for the answer. */
+  onWait(params: unknown, gone: AbortSignal): Promise<null>;
   onCall(slot: Slot, params: unknown, context: RequestContext): Promise<unknown>;
   onAccepted(count: number): void;
   /** These must be given to another worker. */
@@ -43,6 +55,11 @@ export class Slot implements Taker {
   #failure: WireError | undefined;
   #withdrawn = false;
   #handsBack = false;
+  #vitals: Vitals | undefined;
+  #wantsToLeave = false;
+  #remark: string | undefined;
+  #replacementCount = 0;
+  #restartsBefore = 0;
 
   constructor(slot: number, host: SlotHost) {
     this.slot = slot;
@@ -112,6 +129,33 @@ export class Slot implements Taker {
     return this.#failure;
   }
 
+  /** What the present process last told of itself. */
+  get vitals(): Vitals | undefined {
+    return this.#vitals;
+  }
+
+  /** Whether the present process was sent SIGTERM. */
+  get wantsToLeave(): boolean {
+    return this.#wantsToLeave;
+  }
+
+  /** Since the present process was spawned, ms; 0 without one. */
+  get ageMs(): number {
+    return this.#child.uptimeMs;
+  }
+
+  /** What the status says of the present process. It goes with the process. */
+  set remark(text: string | undefined) {
+    this.#remark = text;
+  }
+
+  /** Takes over what is counted of a slot whose place this one takes, and why it does. */
+  succeed(old: Slot, why: string): void {
+    this.#replacementCount = old.#replacementCount + 1;
+    this.#restartsBefore = old.#restarts;
+    this.#remark = `replaced ${old.workerId}: ${why}`;
+  }
+
   get connectionCount(): number {
     return this.#child.pid === undefined ? 0 : (this.#worker?.connectionCount ?? 0);
   }
@@ -157,7 +201,7 @@ export class Slot implements Taker {
 
   status(): WorkerStatus {
     const pid = this.#child.pid;
-    const reason = this.#failure?.message ?? this.#child.reason?.message;
+    const reason = this.#failure?.message ?? this.#remark ?? this.#child.reason?.message;
     return {
       workerId: this.workerId,
       ...(pid === undefined ? {} : { pid }),
@@ -165,9 +209,14 @@ export class Slot implements Taker {
       generation: this.#host.generation,
       state: this.#state(),
       connections: this.connectionCount,
-      restarts: this.#child.restartCount,
+      restarts: this.#restarts,
+      replacements: this.#replacementCount,
       ...(reason === undefined ? {} : { reason }),
     };
+  }
+
+  get #restarts(): number {
+    return this.#restartsBefore + this.#child.restartCount;
   }
 
   #state(): WorkerState {
@@ -179,18 +228,26 @@ export class Slot implements Taker {
 
   #spawn(): ReturnType<typeof fromChildProcess> {
     this.#failure = undefined;
+    this.#vitals = undefined;
+    this.#wantsToLeave = false;
     const host = this.#host;
     let stoppedForViolation = false;
-    const worker: WorkerProcess = host.fork(this, {
+    const events: WorkerEvents = {
       onReady: () => {
         if (this.#worker !== worker || this.#child.markReady() !== 'ok') return;
-        this.#watchHeart(worker);
+        this.#watchHeart(worker, events);
         host.onReady(this);
       },
       onFailed: (error) => {
         this.#failure = error;
       },
+      onLeaving: () => {
+        if (this.#worker !== worker || this.#withdrawn) return;
+        this.#wantsToLeave = true;
+        host.onVitals(this);
+      },
       onUpdate: (params) => host.onUpdate(this, params),
+      onWait: (params, gone) => host.onWait(params, gone),
       onCall: (params, context) => host.onCall(this, params, context),
       onAccepted: (count) => host.onAccepted(count),
       onLost: (connections) => host.onReturned(connections, 'lost'),
@@ -208,34 +265,32 @@ export class Slot implements Taker {
       onGone: (unconfirmed) => {
         if (unconfirmed.length > 0) host.onReturned(unconfirmed, 'gone');
       },
-    });
+    };
+    const worker: WorkerProcess = host.fork(this, events);
     this.#worker = worker;
     return fromChildProcess(worker.process, {
       softStop: () => worker.drain(host.conf.drainTimeoutMs, this.#handsBack),
     });
   }
 
-  #watchHeart(worker: WorkerProcess): void {
+  #watchHeart(worker: WorkerProcess, events: WorkerEvents): void {
     this.#heartbeat?.stop();
-    const { heartbeatIntervalMs, heartbeatLimitMs } = this.#host.conf;
-    const heartbeat = new Heartbeat({
-      intervalMs: Math.min(heartbeatIntervalMs, Math.floor(heartbeatLimitMs / 2)),
-      limitMs: heartbeatLimitMs,
-      sendPing: () => {
-        worker.peer.request('ping', null, { timeoutMs: heartbeatLimitMs }).then(
-          () => heartbeat.pong(),
-          () => undefined,
-        );
+    this.#heartbeat = takePulse(worker.peer, this.#host.conf, {
+      onVitals: (vitals) => {
+        if (this.#worker !== worker || this.#withdrawn) return;
+        this.#vitals = vitals;
+        this.#host.onVitals(this);
       },
+      onViolation: (detail) => events.onViolation(detail),
       onLost: (silentMs) => {
         if (this.#worker === worker) this.kill(`no answer for ${Math.round(silentMs)} ms`);
       },
     });
-    this.#heartbeat = heartbeat;
   }
 
   #onExit(reason: ChildReason): void {
     this.#heartbeat?.stop();
+    this.#remark = undefined;
     this.#host.onExit(this, reason);
   }
 }

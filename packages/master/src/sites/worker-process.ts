@@ -21,7 +21,11 @@ import { Handoff } from '../handoff/handoff.js';
 export interface WorkerEvents {
   onReady(): void;
   onFailed(error: WireError): void;
+  /** It was sent SIGTERM. */
+  onLeaving(): void;
   onUpdate(params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
+  /** It waits for sites; `gone` aborts when its link has ended. */
+  onWait(params: unknown, gone: AbortSignal): Promise<null>;
   onCall(params: unknown, context: RequestContext): Promise<unknown>;
   /** The worker took over this many connections. */
   onAccepted(count: number): void;
@@ -61,6 +65,7 @@ export class WorkerProcess {
   readonly #handoff: Handoff;
   readonly #handBacks: HandBacks;
   readonly #events: WorkerEvents;
+  readonly #gone = new AbortController();
   #ends = 0;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
@@ -97,11 +102,17 @@ export class WorkerProcess {
       events.onFailed(wireErrorOf(params));
       return null;
     });
+    this.peer.handle('leaving', () => {
+      events.onLeaving();
+      return null;
+    });
     this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
+    this.peer.handle('waitForSites', (params) => events.onWait(params, this.#gone.signal));
     this.peer.handle('call', (params, context) => events.onCall(params, context));
     link.start({
       onFrame: (frame) => this.#onFrame(frame),
       onEnd: (end) => {
+        this.#gone.abort();
         this.peer.end(new VhostError('ERR_CALL_LOST', `worker ${this.identity.workerId} is gone`));
         if (end.reason === 'violation') events.onViolation(end.detail);
         else if (!this.#exited) this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);

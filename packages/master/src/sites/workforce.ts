@@ -18,6 +18,7 @@ export interface WorkforceHost {
     slot: Slot,
     params: unknown,
   ): Promise<WorkerToMaster['updateServerConf']['result']>;
+  onWait(params: unknown, gone: AbortSignal): Promise<null>;
   onCall(workerId: string, params: unknown, context: RequestContext): Promise<unknown>;
   onAccepted(count: number): void;
   onViolation(siteId: string): void;
@@ -50,6 +51,7 @@ export class Workforce {
     return {
       fork: (slot, events) => this.#fork(siteId, slot, events),
       onUpdate: (slot, params) => host.onUpdate(siteId, slot, params),
+      onWait: (params, gone) => host.onWait(params, gone),
       onCall: (slot, params, context) => host.onCall(slot.workerId, params, context),
       onAccepted: (count) => host.onAccepted(count),
       onViolation: (slot, detail) => {
@@ -70,6 +72,7 @@ export class Workforce {
       defaultListen: conf.defaultListen,
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
+      countsRequests: conf.maxRequests !== undefined,
     };
     const worker = new WorkerProcess(
       {

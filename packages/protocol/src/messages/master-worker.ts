@@ -19,6 +19,23 @@ export interface WorkerIdentity {
   callTimeoutMs: number;
   /** How long the worker may drain, ms. */
   drainTimeoutMs: number;
+  /** Whether its {@link Vitals} tell how many requests it was sent; otherwise they say 0. */
+  countsRequests: boolean;
+}
+
+/** What a worker tells of itself with each answer to a ping. */
+export interface Vitals {
+  /** Resident memory of the process, bytes. */
+  residentBytes: number;
+  /** Requests that its server was given since the process started. */
+  requestCount: number;
+}
+
+/** Which sites a worker waits for. */
+export interface SiteWait {
+  siteIds: string[];
+  /** How long it waits, ms. */
+  timeoutMs: number;
 }
 
 /** One way of listening, in the field names of the conf. */
@@ -54,7 +71,11 @@ export type WorkerToMaster = {
   ready: { params: null; result: null };
   /** Boot failed; the worker exits after this. A notice. */
   failed: { params: { error: WireError }; result: null };
+  /** It was sent SIGTERM, and wants another worker to take its place; then it is told to drain. A notice. */
+  leaving: { params: null; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };
+  /** Answered once all of these sites are published at the same time. */
+  waitForSites: { params: SiteWait; result: null };
   /** To `master`, `daemon` or a worker's id. A socket may travel along. */
   call: { params: Call & { to: string }; result: unknown };
 };
@@ -71,6 +92,6 @@ export type MasterToWorker = {
    * again. Rejects with ERR_MAINTENANCE_SERVER where the site's server speaks no HTTP.
    */
   maintenance: { params: MaintenancePage | null; result: null };
-  ping: { params: null; result: null };
+  ping: { params: null; result: Vitals };
   call: { params: Call; result: unknown };
 };

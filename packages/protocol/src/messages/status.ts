@@ -11,10 +11,11 @@ export interface ListeningInfo {
 
 export type WorkerState = 'booting' | 'ready' | 'draining' | 'stopping' | 'backoff' | 'errored' | 'exited';
 /**
- * `running`: published. `booting`: no generation is published yet. `sleeping`: it has no workers, its next connection
- * starts one. `errored`: given up, see `reason`.
+ * `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is published yet.
+ * `sleeping`: it has no workers, its next connection starts one. `errored`: given up, see `reason`.
  */
-export type SiteState = 'booting' | 'running' | 'reloading' | 'sleeping' | 'stopping' | 'stopped' | 'errored';
+export type SiteState =
+  'waiting' | 'booting' | 'running' | 'reloading' | 'sleeping' | 'stopping' | 'stopped' | 'errored';
 
 export interface WorkerStatus {
   workerId: string;
@@ -26,7 +27,9 @@ export interface WorkerStatus {
   /** Connections open now, as the worker last said. */
   connections: number;
   restarts: number;
-  /** Why it ended last, or why it is not started again. */
+  /** How often a process of this slot was replaced for a limit of its site: the new one before the old one left. */
+  replacements: number;
+  /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason?: string;
 }
 
@@ -43,6 +46,8 @@ export interface SiteStatus {
   paused?: true;
   /** Present while every request is answered with a maintenance page. */
   maintenance?: { message?: string };
+  /** Sites that must be published before this one is started; absent when there are none. */
+  waitsFor?: string[];
   /** Why the site, or its last reload, failed. */
   reason?: string;
 }

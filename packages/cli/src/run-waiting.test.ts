@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Workspace } from './cli.test.kit.js';
+
+const SITE = `
+if (require('node:fs').existsSync('broken')) throw new Error('broken, as the test asked');
+require('node:http').createServer((_request, response) => response.end('ok')).listen(80);
+`;
+
+test('run names the site that keeps another one from starting, and is ready when both are up', async (t) => {
+  const workspace = new Workspace();
+  t.after(() => workspace.clear());
+  for (const siteId of ['a', 'b']) workspace.write(`${siteId}/server.cjs`, SITE);
+  const broken = workspace.write('b/broken', '');
+  const sites = [
+    { path: 'a', dependencies: ['b'] },
+    { path: 'b', restart: { intensity: 1000, backoffMax: '200ms' } },
+  ].map((site) => ({ ...site, workerFile: 'server.cjs', cpuLen: 1 }));
+  const file = workspace.write('vhostd.config.json', JSON.stringify({ log: { level: 'silent' }, sites }));
+  const daemon = workspace.start('run', '--config', path.basename(file), '--log-level', 'silent');
+  await daemon.says(
+    'vhostd: site a: it waits for site b, which has failed: broken, as the test asked (ERR_SITE_WAITS)\n',
+    'stderr',
+  );
+  const { stdout } = await workspace.run('status');
+  assert.match(stdout, /^a +waiting +1 /m);
+  assert.match(stdout, /^a: it waits for site b, which has failed: broken, as the test asked$/m);
+  rmSync(broken);
+  await daemon.says('vhostd ready\n');
+  assert.match((await workspace.run('status')).stdout, /^a +running +1 /m);
+});

@@ -1,0 +1,156 @@
+// Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
+import type { ReloadResult, WireError } from '@vhostd/protocol';
+import { refuseCycle } from '../conf/dependencies.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { inDependencyOrder } from '../conf/site-graph.js';
+import type { Router } from '../routing/router.js';
+import type { ReloadOutcome } from './reload.js';
+import { outcomeOf } from './reloads.js';
+import type { Site } from './site.js';
+import { SiteRetries } from './site-retries.js';
+import { SiteWaits } from './site-waits.js';
+import type { Sites } from './sites.js';
+
+/** A site that could not be published, and why. */
+export interface SiteFailure {
+  siteId: string;
+  error: WireError;
+}
+
+export interface ConductorHost {
+  /** A reload is over. */
+  onReloaded(outcome: ReloadOutcome): void;
+  /** A site could not be published. */
+  onFailed(failure: SiteFailure): void;
+  /** Of the sites that had failed when all were started, the last one has been published. */
+  onRecovered(): void;
+}
+
+export class Conductor {
+  readonly #sites: Sites;
+  readonly #router: Router<Site>;
+  readonly #host: ConductorHost;
+  readonly #waits: SiteWaits;
+  /** Sites that could not be published when all were started, and have not been since, and why. */
+  readonly #failed = new Map<string, WireError>();
+  /** Sites that are brought up by themselves once their listeners can be had. */
+  readonly #retries = new SiteRetries<Site>((site) => this.#start(site));
+  #started = false;
+  /** Every site has been published, or has failed. */
+  #loaded = false;
+  #stopping = false;
+
+  constructor(sites: Sites, router: Router<Site>, host: ConductorHost) {
+    this.#sites = sites;
+    this.#router = router;
+    this.#host = host;
+    this.#waits = new SiteWaits({ standing: (siteId) => sites.find(siteId)?.standing });
+  }
+
+  /** The sites that have failed since all were started; undefined until each has, or is published. */
+  get failures(): SiteFailure[] | undefined {
+    return this.#loaded ? Array.from(this.#failed, ([siteId, error]) => ({ siteId, error })) : undefined;
+  }
+
+  /**
+   * Adds a site, or gives a known one the conf that its next reload takes up. Started at once when the others are.
+   * @throws {VhostError} ERR_CONF_DEPENDENCY_CYCLE: nothing has changed.
+   */
+  load(conf: SiteConf): void {
+    const others = this.#sites.list().filter(({ siteId }) => siteId !== conf.siteId);
+    refuseCycle([...others, conf]);
+    const added = this.#sites.load(conf);
+    if (added !== undefined && this.#started && !this.#stopping) void this.#start(added);
+  }
+
+  /** Starts every site. Resolves with those that could not be published. */
+  async startAll(): Promise<SiteFailure[]> {
+    this.#started = true;
+    const results = await Promise.all(this.#sites.list().map((site) => this.#start(site)));
+    // One that failed at first may have come up while others booted.
+    const failures = results.filter((failure) => failure !== undefined);
+    const lasting = failures.filter(({ siteId }) => this.#sites.find(siteId)?.running !== true);
+    for (const { siteId, error } of lasting) this.#failed.set(siteId, error);
+    this.#loaded = true;
+    return lasting;
+  }
+
+  /** Reloads these sites, each behind those that it depends on. */
+  async reload(sites: readonly Site[]): Promise<ReloadResult> {
+    return { sites: await inDependencyOrder(sites, (site) => this.#reload(site)) };
+  }
+
+  /** Makes the sites those of a whole conf: new ones start, those that are gone stop, the others are reloaded. */
+  async takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
+    const known = new Set(this.#sites.list());
+    for (const conf of confs) this.#sites.load(conf);
+    const named = new Set(confs.map(({ siteId }) => siteId));
+    const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
+    for (const site of known) if (!named.has(site.siteId)) void this.#remove(site);
+    const starts = new Map(
+      kept.filter((site) => !known.has(site)).map((site) => [site, this.#start(site)] as const),
+    );
+    const outcomes = await inDependencyOrder(kept, async (site) => {
+      const start = starts.get(site);
+      if (start === undefined) return await this.#reload(site);
+      return outcomeOf(site.siteId, site.generation, (await start)?.error);
+    });
+    return { sites: outcomes };
+  }
+
+  /** No site is started by itself from now on. */
+  close(): void {
+    this.#stopping = true;
+    this.#retries.close();
+  }
+
+  /** Stops every site, each behind those that depend on it; `now` kills all at once. */
+  async stopAll(now: boolean): Promise<void> {
+    this.close();
+    const all = this.#sites.all();
+    const inPlace = now ? [] : this.#sites.list();
+    // Those that are being removed stop already, and nobody depends on them.
+    const others = all.filter((site) => !inPlace.includes(site));
+    await Promise.all([
+      ...others.map((site) => site.stop(now)),
+      inDependencyOrder(inPlace, (site) => site.stop(false), { reverse: true }),
+    ]);
+    await Promise.all(all.map((site) => this.#sites.remove(site)));
+  }
+
+  /** A worker waits for sites. */
+  wait(params: unknown, gone: AbortSignal): Promise<null> {
+    return this.#waits.wait(params, gone);
+  }
+
+  /** A site, or a worker of it, has changed: others may wait for it, and one that had failed may come up after all. */
+  onChange(changed: Site): void {
+    this.#waits.look();
+    for (const site of this.#sites.list()) if (site !== changed) site.onOtherChange();
+    if (!changed.running || !this.#failed.delete(changed.siteId) || this.#failed.size > 0) return;
+    this.#host.onRecovered();
+  }
+
+  async #start(site: Site): Promise<SiteFailure | undefined> {
+    const error = await site.bringUp();
+    const again = this.#retries.after(site, error);
+    if (error === undefined) return undefined;
+    const failure = { siteId: site.siteId, error };
+    if (!again) this.#host.onFailed(failure);
+    return failure;
+  }
+
+  async #reload(site: Site): Promise<ReloadOutcome> {
+    const outcome = await site.reload();
+    this.#host.onReloaded(outcome);
+    return outcome;
+  }
+
+  /** Another site of its id may be loaded at once, while its workers still drain. */
+  async #remove(site: Site): Promise<void> {
+    this.#sites.detach(site);
+    await this.#router.remove(site);
+    await site.stop(false);
+    await this.#sites.remove(site);
+  }
+}

@@ -1,0 +1,29 @@
+// The site that wears out behind a master, and what its workers look like.
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { MasterStatus, SiteStatus } from '@vhostd/protocol';
+import { Rig } from '../../kit/rig.js';
+import type { SiteOptions } from '../../kit/rig.js';
+
+export const HOST = 'a.test';
+
+/** Starts a master with the site `a`, which is looked at ten times a second. */
+export function startWorn(
+  t: TestContext,
+  options: Partial<SiteOptions>,
+  conf: Record<string, unknown> = {},
+): Promise<Rig> {
+  const workerFile = new URL('./worn.site.js', import.meta.url).pathname;
+  const site = { siteId: 'a', hosts: [HOST], workerFile, heartbeatInterval: '100ms', ...options };
+  return Rig.start(t, { conf, sites: [site] });
+}
+
+/** The site's status. Whenever it is looked at, no more than one worker beyond its own may be coming up or serving. */
+export function siteOf({ sites }: MasterStatus, cpuLen: number): SiteStatus {
+  const [site] = sites;
+  assert.ok(site !== undefined);
+  assert.equal(site.state, 'running');
+  const inPlace = site.workers.filter(({ state }) => state !== 'draining' && state !== 'exited');
+  assert.ok(inPlace.length <= cpuLen + 1, JSON.stringify(inPlace));
+  return site;
+}
