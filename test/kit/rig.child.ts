@@ -38,6 +38,7 @@ master.serverRun = async () => {
 master.on('server::listening', (data) => report({ event: 'server::listening', data }));
 master.on('server::close', (data) => report({ event: 'server::close', data }));
 master.on('server::error', ({ message }) => report({ event: 'server::error', data: message }));
+master.on('error', ({ siteId, message }) => report({ event: 'error', data: { siteId, message } }));
 
 process.on('message', (order) => {
   if (!isOrder(order)) return;

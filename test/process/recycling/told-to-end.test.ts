@@ -50,8 +50,10 @@ void describe('a worker that is sent SIGTERM', { concurrency: 2 }, () => {
     const broken = join(rig.dir, 'broken');
     writeFileSync(broken, '');
     process.kill(pid, 'SIGTERM');
-    await rig.until('no other comes up', ({ sites: [a] }) =>
-      /^it was sent SIGTERM; its replacement failed: /.test(a?.workers[0]?.reason ?? ''),
+    await rig.until(
+      'no other comes up',
+      ({ sites: [a] }) =>
+        a?.workers[0]?.reason?.startsWith('it was sent SIGTERM; its replacement failed: ') === true,
     );
     assert.equal((await get(await rig.port(), HOST)).status, 200);
     assert.deepEqual(

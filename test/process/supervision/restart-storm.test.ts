@@ -68,6 +68,8 @@ test('a restart storm is bounded, told of and harms nobody else', async (t) => {
     /^worker a\/\d+ exited with code 3; gave up after 5 restarts within 600000 ms$/,
   );
   assert.equal(status.sites[0]?.workers[0]?.state, 'errored');
+  const errors = rig.events.flatMap(({ event, data }) => (event === 'error' ? [data] : []));
+  assert.deepEqual(errors, [{ siteId: 'a', message: status.sites[0]?.reason }]);
   assert.ok(share < 0.05);
   assert.deepEqual(load.failures, []);
   assert.equal(status.sites[1]?.workers[0]?.restarts, 0);

@@ -29,6 +29,8 @@ export interface SiteHost {
   onGivenAgain(): void;
   /** A connection that a draining worker handed back goes to another one. */
   onHandedBack(): void;
+  /** All workers of the site are given up. */
+  onGivenUp(error: WireError): void;
   /** The site has been put to sleep, or woken. */
   onSlumber(asleep: boolean): void;
   /** The site's state, or a worker of it, has changed. */
@@ -204,7 +206,6 @@ export class Site {
     return this.#crew.slots();
   }
 
-  /** Boots the first generation. */
   #start(): void {
     if (!this.#onDemand.begin()) this.#crew.start();
     this.#onChange();
@@ -238,6 +239,7 @@ export class Site {
         if (this.#crew.allErrored) {
           entrance.giveUpWaiting();
           this.#boot.fail(failure);
+          host.onGivenUp(failure);
         } else if (this.#crew.allSettled) this.#boot.succeed();
       },
       onChange: () => this.#onChange(),
@@ -282,7 +284,6 @@ export class Site {
     };
   }
 
-  /** Makes the current generation as large as the conf says. */
   #scale(): void {
     this.#crew.scale(Math.max(1, workerCount(this.#conf)));
   }

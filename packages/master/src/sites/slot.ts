@@ -12,6 +12,7 @@ import type {
 } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import { softLimitMs } from './leave-limits.js';
 import { takePulse } from './pulse.js';
 import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
@@ -294,15 +295,3 @@ export class Slot implements Taker {
     this.#host.onExit(this, reason);
   }
 }
-
-/** How long a worker that is to leave may take before it is killed, ms; as much where its master is gone. */
-export function leaveLimitMs(conf: SiteConf): number {
-  return softLimitMs(conf) + conf.stopTimeoutMs;
-}
-
-function softLimitMs(conf: SiteConf): number {
-  return conf.drainTimeoutMs + SOFT_MARGIN_MS;
-}
-
-/** What a worker gets on top of its drain limit to run `stopped`, ms. */
-const SOFT_MARGIN_MS = 2000;

@@ -3,7 +3,7 @@ import type { LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site.js';
-import { leaveLimitMs } from './slot.js';
+import { leaveLimitMs } from './leave-limits.js';
 import type { Slot, SlotHost } from './slot.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
