@@ -96,7 +96,7 @@ void describe('a master that is killed', () => {
 
 async function loaded(t: TestContext, busyCount: number): Promise<Loaded> {
   // Longer than any machine takes for the next master.
-  const rig = await LastingRig.start(t, { site: { drainTimeout: '120s' } });
+  const rig = await LastingRig.start(t, { site: { drainTimeout: '120s', settleTime: '60s' } });
   const status = await rig.until('the site serves', serves);
   const port = portOf(status);
   const busy = await Promise.all(Array.from({ length: busyCount }, () => HeldRequest.begin(port, HOST)));

@@ -143,7 +143,7 @@ void describe('vhostd stop', { concurrency: 2 }, () => {
   });
 
   void it('during a reload ends old and new workers, and no reload that was waiting begins', async (t) => {
-    const rig = await DaemonRig.start(t, [site({ cpuLen: 1 })]);
+    const rig = await DaemonRig.start(t, [site({ cpuLen: 1, settleTime: '60s' })]);
     const reloads = Array.from({ length: 3 }, () =>
       rig.client.reload('a').then(
         ({ sites }) => sites[0]?.error?.code ?? 'reloaded',
