@@ -1,16 +1,12 @@
 // Processes that carry a mark in their environment, which whatever they start inherits.
-import { readdirSync, readFileSync } from 'node:fs';
-import { isAlive } from './processes.js';
+import { processesWith } from './processes.js';
 
 /** The variable that holds the mark. */
 export const MARK_VARIABLE = 'VHOSTD_TEST_MARKER';
 
 /** Every living process with this mark. */
 export function markedProcesses(mark: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && environmentOf(name).includes(`${MARK_VARIABLE}=${mark}`))
-    .map(Number)
-    .filter((pid) => isAlive(pid));
+  return processesWith(`${MARK_VARIABLE}=${mark}`);
 }
 
 /** Kills all of them. They are stopped before, since those that are left would start others. */
@@ -27,13 +23,5 @@ function signal(pid: number, name: NodeJS.Signals): void {
     process.kill(pid, name);
   } catch {
     // It has ended.
-  }
-}
-
-function environmentOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1');
-  } catch {
-    return '';
   }
 }
