@@ -26,6 +26,8 @@ export interface LastingRigOptions {
   /** The program and its arguments, for a rig's directory. Default: `vhostd run`. */
   program?: (rig: { dir: string; config: string; runDir: string }) => string[];
   env?: Record<string, string>;
+  /** Fills the directory before anything is started. */
+  prepare?: (dir: string) => void;
 }
 
 /** A process, and how it ends: its exit code or the signal that ended it. */
@@ -61,6 +63,7 @@ export class LastingRig {
     const rig = new LastingRig(options);
     t.after(() => rig.#clear(t));
     rig.configure();
+    options.prepare?.(rig.dir);
     rig.#first = rig.#spawn();
     await rig.until('the site serves', serves);
     return rig;

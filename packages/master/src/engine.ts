@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ListeningInfo, LinkType } from '@vhostd/protocol';
 import { Calls } from './calls.js';
 import type { MasterConf } from './conf/site-conf.js';
+import { Memory } from './daemon/memory.js';
 import type { DaemonPeer, DaemonSide } from './daemon/daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import type { Logger } from './logs/logger.js';
@@ -16,7 +17,7 @@ import { Sites } from './sites/sites.js';
 import { Workforce } from './sites/workforce.js';
 
 /** What the parts need of the master, and tell it. */
-export interface EngineHost extends Omit<ConductorHost, 'onReloaded'> {
+export interface EngineHost extends Omit<ConductorHost, 'onReloaded' | 'onRemoved'> {
   conf(): MasterConf;
   log(): Logger;
   /** How connections are handed over. */
@@ -37,11 +38,13 @@ export class Engine {
   readonly conductor: Conductor;
   readonly calls: Calls;
   readonly #host: EngineHost;
+  readonly memory: Memory;
   readonly #updates: ConfUpdates;
 
   constructor(host: EngineHost, daemon: DaemonSide | undefined) {
     this.#host = host;
     const daemonPeer = (): DaemonPeer | undefined => daemon?.peer;
+    this.memory = new Memory(daemon, host.conf());
     this.reception = this.#newReception();
     this.registry = this.#newRegistry();
     this.registry.setSource(daemon);
@@ -52,6 +55,7 @@ export class Engine {
     this.conductor = new Conductor(this.sites, this.router, {
       onFailed: (failure) => host.onFailed(failure),
       onRecovered: () => host.onRecovered(),
+      onRemoved: (siteId) => this.memory.forgetSite(siteId),
       onReloaded: ({ siteId, generation, error }) => {
         if (error === undefined) return host.log().info({ event: 'site.reloaded', siteId, generation });
         const { code, message } = error;
@@ -62,6 +66,14 @@ export class Engine {
       daemon: daemonPeer,
       worker: (workerId) => this.sites.findWorker(workerId)?.worker,
     });
+  }
+
+  /** Starts every site, with what served under the last master where that is still wanted. */
+  async start(): Promise<SiteFailure[]> {
+    for (const [siteId, served] of (await this.memory.recall())?.sites ?? []) {
+      this.sites.find(siteId)?.resume(served);
+    }
+    return await this.conductor.startAll();
   }
 
   /** Takes no new connection; resolves once each that was accepted has found its worker. */
@@ -140,6 +152,7 @@ export class Engine {
     const { counts } = this.reception;
     return new Sites((siteId) => ({
       workers: this.workforce.of(siteId),
+      onServes: (served) => this.memory.setSite(served),
       standingOf: (other) => this.sites.standingOf(other),
       commit: (changed, next) => this.#updates.commit(changed, next),
       giveUp: (connection, page) => this.reception.giveUp(connection, page),

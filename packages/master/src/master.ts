@@ -94,6 +94,7 @@ export class Master extends EventEmitter<MasterEvents> {
   configure(conf: MasterConf): void {
     this.#conf = conf;
     this.#log = createLogger({ name: 'master', ...conf.log });
+    this.#engine.memory.setConf(conf);
     this.#engine.reception.setLimits(conf.limits);
     this.#engine.registry.setBacklog(conf.backlog);
   }
@@ -110,6 +111,14 @@ export class Master extends EventEmitter<MasterEvents> {
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
     this.#engine.conductor.load(conf);
+  }
+
+  /**
+   * The conf that the master before this one served with, of each site the one of the generation in force; undefined
+   * where there was none under this daemon, or it was of another version of vhostd.
+   */
+  async rememberedConf(): Promise<MasterConf | undefined> {
+    return (await this.#engine.memory.recall())?.conf;
   }
 
   /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
@@ -255,7 +264,7 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#choosing = chooseLink(this.#conf.handoff);
     this.#handoff = await this.#choosing;
     if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
-    const failures = await this.#engine.conductor.startAll();
+    const failures = await this.#engine.start();
     this.#daemon?.settled();
     this.#tellLoaded();
     return { failures };

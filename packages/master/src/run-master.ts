@@ -2,21 +2,24 @@
 import { parseArgs } from 'node:util';
 import { toWireError } from '@vhostd/protocol';
 import { loadConf } from './conf/load-conf.js';
+import type { MasterConf } from './conf/site-conf.js';
 import { master } from './index.js';
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: 'vhostd.config.json' } } });
 
 master.on('loadend', () => {
-  loadConf(values.config).then(
-    (conf) => {
-      master.setConfSource(() => loadConf(values.config));
-      master.configure(conf);
-      for (const site of conf.sites) master.loadSiteConf(site);
-      return master.serverRun();
-    },
-    (error: unknown) => master.fail(toWireError(error), BAD_CONF),
-  );
+  run().catch((error: unknown) => master.fail(toWireError(error), BAD_CONF));
 });
+
+/** What has served goes on serving, whatever is on disk by now: that takes a reload. */
+async function run(): Promise<void> {
+  const load = (): Promise<MasterConf> => loadConf(values.config);
+  const conf = (await master.rememberedConf()) ?? (await load());
+  master.setConfSource(load);
+  master.configure(conf);
+  for (const site of conf.sites) master.loadSiteConf(site);
+  await master.serverRun();
+}
 
 /** Exit code of a conf that can't be used. */
 const BAD_CONF = 100;

@@ -74,3 +74,4 @@ export { packSocket, unpackSocket } from './calls/socket-passenger.js';
 export type { PackedSocket } from './calls/socket-passenger.js';
 export { callArguments } from './calls/call-options.js';
 export type { CallOptions } from './calls/call-options.js';
+export { packageVersion } from './package-version.js';

@@ -22,6 +22,7 @@ import type { Adoption } from './adopted-master.js';
 import { forkMaster } from './forked-master.js';
 import { Leftovers } from './leftovers.js';
 import { answerListenerRequests } from './listener-requests.js';
+import { MasterMemory } from './master-memory.js';
 import { MasterProcess } from './master-process.js';
 import type { MasterLaunch, MasterWatcher } from './master-process.js';
 import { MasterWorkers } from './master-workers.js';
@@ -49,6 +50,7 @@ export class MasterSlot {
   readonly #owner: MasterSlotOwner;
   readonly #child: SupervisedChild;
   readonly #leftovers: Leftovers;
+  readonly #memory = new MasterMemory();
   #process: MasterProcess | undefined;
   #workers: MasterWorkers | undefined;
   #spawnCount = 0;
@@ -203,6 +205,7 @@ export class MasterSlot {
     this.#process = process;
     this.#workers = new MasterWorkers(process.peer, () => process.pid);
     answerListenerRequests(process.peer, this.#listeners, claimant);
+    this.#memory.serve(process.peer);
     this.#answerNotices(process);
     if (adoption !== undefined) takeInheritance(process.peer, this.#listeners, claimant);
     process.begin();

@@ -33,6 +33,8 @@ export class DaemonSide implements ListenerSource {
   readonly #host: DaemonHost;
   readonly #inherited = new InheritedListeners();
   readonly #successors: Successors;
+  /** What is kept for the master after this one. */
+  readonly #kept = new Map<string, unknown>();
   #peer: DaemonPeer | undefined;
   #launch: DaemonLaunch | undefined;
   #restarts = 0;
@@ -111,6 +113,22 @@ export class DaemonSide implements ListenerSource {
     if (!this.#silent) this.#inherited.clear();
   }
 
+  /**
+   * Keeps a value for the master after this one, also with daemons that follow; null forgets it. False when the
+   * present daemon could not be told: say it again later.
+   * @throws {VhostError} ERR_CALL_TOO_LARGE.
+   */
+  remember(key: string, value: unknown): boolean {
+    if (value === null) this.#kept.delete(key);
+    else this.#kept.set(key, value);
+    return this.#peer?.notify('remember', { key, value }) === true;
+  }
+
+  /** What the master before this one has kept, or null. Rejects as requests do. */
+  async recall(key: string): Promise<unknown> {
+    return await this.#peer?.request('recall', { key });
+  }
+
   release(key: string): void {
     this.#peer?.request('releaseListener', { key }).catch(() => undefined);
   }
@@ -166,9 +184,10 @@ export class DaemonSide implements ListenerSource {
     this.#host.onAdopted();
   }
 
-  /** Gives a new daemon every socket that the master has, claimed those that it listens on, and tells of the workers. */
+  /** Gives a new daemon every socket, claimed where the master listens; tells of workers, and of what is kept. */
   #handOver(): void {
     for (const worker of this.#host.workers()) this.#peer?.notify('workerForked', worker);
+    for (const [key, value] of this.#kept) this.#peer?.notify('remember', { key, value });
     const open = this.#host.openSockets().map((socket) => ({ ...socket, claims: 1 }));
     const spare = this.#inherited.list().map((socket) => ({ ...socket, claims: 0 }));
     for (const { handle, key, address, port, claims } of [...open, ...spare]) {

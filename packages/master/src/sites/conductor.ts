@@ -20,6 +20,8 @@ export interface SiteFailure {
 export interface ConductorHost {
   /** A reload is over. */
   onReloaded(outcome: ReloadOutcome): void;
+  /** A site is not wanted any more. */
+  onRemoved(siteId: string): void;
   /** A site could not be published. */
   onFailed(failure: SiteFailure): void;
   /** Of the sites that had failed when all were started, the last one has been published. */
@@ -149,6 +151,7 @@ export class Conductor {
   /** Another site of its id may be loaded at once, while its workers still drain. */
   async #remove(site: Site): Promise<void> {
     this.#sites.detach(site);
+    this.#host.onRemoved(site.siteId);
     await this.#router.remove(site);
     await site.stop(false);
     await this.#sites.remove(site);

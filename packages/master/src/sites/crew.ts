@@ -7,6 +7,7 @@ import type { GenerationHost } from './generation.js';
 import { Recycling } from './recycling.js';
 import type { Reload } from './reload.js';
 import type { Slot } from './slot.js';
+import type { Release } from './worker-files.js';
 
 /** What a crew answers for by itself. */
 type CrewEvent = 'onReady' | 'onExit' | 'onErrored' | 'onStopped' | 'onVitals';
@@ -115,6 +116,12 @@ export class Crew {
     if (present !== conf) this.#current = this.#newGeneration(number, conf);
   }
 
+  /** Lets the generation in force, which has no worker yet, be one that served before. */
+  resume(number: number, release: Release | undefined): void {
+    this.#lastNumber = number;
+    this.#current = this.#newGeneration(number, this.#current.conf, release);
+  }
+
   /** Starts the first worker. */
   start(): void {
     this.#current.grow(1);
@@ -181,8 +188,8 @@ export class Crew {
     await Promise.all(this.slots().map((slot) => slot.stop(now)));
   }
 
-  #newGeneration(number: number, conf: SiteConf): Generation {
-    return new Generation(number, conf, {
+  #newGeneration(number: number, conf: SiteConf, release?: Release): Generation {
+    const host: GenerationHost = {
       ...this.#host.workers,
       onReady: (generation, slot) => {
         this.#host.onUp(slot);
@@ -209,7 +216,8 @@ export class Crew {
         this.#draining.delete(slot);
         this.#host.onChange();
       },
-    });
+    };
+    return new Generation(number, conf, host, release);
   }
 
   #isInForce(generation: Generation, slot: Slot): boolean {

@@ -6,6 +6,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { Slot } from './slot.js';
 import type { SlotHost } from './slot.js';
 import { WorkerFiles } from './worker-files.js';
+import type { Release } from './worker-files.js';
 
 /** What a generation needs of its site; it answers for `conf`, `generation` and the end of its own boot. */
 export type GenerationHost = Omit<
@@ -28,11 +29,17 @@ export class Generation {
   readonly #host: GenerationHost;
   readonly #files: WorkerFiles;
 
-  constructor(number: number, conf: SiteConf, host: GenerationHost) {
+  /** `release`: what its workers run; without it, what is there when the first of them starts. */
+  constructor(number: number, conf: SiteConf, host: GenerationHost, release?: Release) {
     this.number = number;
     this.conf = conf;
     this.#host = host;
-    this.#files = new WorkerFiles(conf);
+    this.#files = new WorkerFiles(conf, release);
+  }
+
+  /** What its workers run, once one of them has been ready. */
+  get release(): Release | undefined {
+    return this.#files.kept;
   }
 
   /** Starts those of the first `count` slots that are not there. */

@@ -3,6 +3,7 @@ import { toWireError } from '@vhostd/protocol';
 import type { MaintenancePage, SiteStatus, WireError } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import type { ServedSite } from '../daemon/memory.js';
 import { Condition, STOPPED } from './condition.js';
 import { Crew } from './crew.js';
 import type { CrewHost } from './crew.js';
@@ -19,6 +20,8 @@ import type { Slot } from './slot.js';
 export interface SiteHost {
   /** Everything about workers that does not concern the site's own state. */
   readonly workers: Omit<CrewHost['workers'], SiteEvent>;
+  /** What the site serves with, or is to serve with at first, has changed. */
+  onServes(served: ServedSite): void;
   /** How another site stands. */
   standingOf(siteId: string): Standing;
   /** Puts a generation's staged conf into force. */
@@ -142,6 +145,7 @@ export class Site {
    */
   async bringUp(): Promise<WireError | undefined> {
     let conf = this.#wanted;
+    if (!this.#boot.started) this.#prepare(conf);
     try {
       await this.#host.commit(this, () => (conf = this.#wanted));
     } catch (error) {
@@ -151,7 +155,7 @@ export class Site {
     }
     this.#is.failure = undefined;
     if (this.#is.stopping) return STOPPED;
-    if (!this.#boot.started) this.#crew.prepare(conf);
+    if (!this.#boot.started) this.#prepare(conf);
     const outcome = this.#boot.begin();
     this.#onChange();
     return await outcome;
@@ -169,6 +173,11 @@ export class Site {
     const atWork = this.#boot.open ? this.#boot.outcome : this.#crew.reload?.run();
     if (atWork === undefined) return await this.reloads.start();
     return await this.reloads.behind(atWork, () => this.reload());
+  }
+
+  /** Goes on with what served under another master, if the operator wants the same. To be called before it is started. */
+  resume({ conf, generation, release }: ServedSite): void {
+    if (JSON.stringify(conf) === JSON.stringify(this.#wanted)) this.#crew.resume(generation, release);
   }
 
   /** Drains every worker. With `now` they are killed. */
@@ -211,6 +220,16 @@ export class Site {
     this.#onChange();
   }
 
+  #prepare(conf: SiteConf): void {
+    this.#crew.prepare(conf);
+    this.#tellServed();
+  }
+
+  #tellServed(): void {
+    const { conf, number: generation, release } = this.#crew.current;
+    this.#host.onServes({ conf, generation, ...(release === undefined ? {} : { release }) });
+  }
+
   #onChange(): void {
     this.entrance.look();
     this.#host.onChange(this);
@@ -226,6 +245,7 @@ export class Site {
         this.#onDemand.onReady();
         if (this.#crew.reload === undefined) this.#scale();
         if (this.#crew.allSettled) this.#boot.succeed();
+        this.#tellServed();
       },
       onPublished: () => entrance.flush(),
       onExit: (failure, slow) => {
@@ -275,6 +295,7 @@ export class Site {
         if (error === undefined) {
           this.#is.failure = undefined;
           this.#boot.succeed();
+          this.#tellServed();
         }
         // What a discarded generation had replaced is started again.
         if (!this.#is.stopping && this.#crew.anyReady) this.#scale();
@@ -290,6 +311,7 @@ export class Site {
 
   async #reloadAsleep(): Promise<ReloadOutcome> {
     const result = await this.#onDemand.reload();
+    this.#tellServed();
     this.#onChange();
     return result === 'awake' ? await this.reload() : this.#outcome(result);
   }

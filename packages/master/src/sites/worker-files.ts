@@ -18,8 +18,16 @@ export class WorkerFiles {
   #found: Release | undefined;
   #kept = false;
 
-  constructor(conf: SiteConf) {
+  /** `release`: one that is kept from the start. */
+  constructor(conf: SiteConf, release?: Release) {
     this.#conf = conf;
+    this.#found = release;
+    this.#kept = release !== undefined;
+  }
+
+  /** The release of the generation, once there is one. */
+  get kept(): Release | undefined {
+    return this.#kept ? this.#found : undefined;
   }
 
   /**

@@ -30,6 +30,10 @@ export type MasterToDaemon = {
   workerEnded: { params: { pid: number }; result: null };
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
   call: { params: Call; result: unknown };
+  /** Keeps a value for the master after this one, under a key; null forgets it. A notice. */
+  remember: { params: { key: string; value: unknown }; result: null };
+  /** What a master before this one has kept under a key, or null. */
+  recall: { params: { key: string }; result: unknown };
   /** To a daemon that the master has started: a socket of the dead one's, which travels along. */
   inheritListener: { params: InheritedListener; result: null };
   /** The master will go away now and the daemon must not start another: the conf can't be had. A notice. */
