@@ -32,6 +32,39 @@ test('merged may change the conf in place', () => {
   assert.equal(conf.cpuLen, 7);
 });
 
+test('a conf that the code leaves alone is merged once, and only what that changes is told', () => {
+  const lifecycle = new Lifecycle();
+  let count = 0;
+  lifecycle.add({
+    merged: (conf) => {
+      count += 1;
+      conf.listen?.push({ host: 'b.test', port: 1 });
+    },
+  });
+  const given = { listen: [{ host: 'a.test', port: 1 }], defaultListen: false };
+  assert.deepEqual(lifecycle.mergeGiven(structuredClone(given)), {
+    listen: [
+      { host: 'a.test', port: 1 },
+      { host: 'b.test', port: 1 },
+    ],
+  });
+  assert.deepEqual([lifecycle.mergeGiven(given), count], [{}, 1]);
+  const other = new Lifecycle();
+  other.add({ merged: () => (count += 1) });
+  assert.deepEqual([other.mergeGiven(given), count], [{}, 2]);
+});
+
+test('a merged that fails while the site loads fails the start, whoever caught it', async () => {
+  const lifecycle = new Lifecycle();
+  lifecycle.add({
+    merged: () => {
+      throw new Error('no such conf');
+    },
+  });
+  assert.throws(() => lifecycle.merge({}), /no such conf/);
+  await assert.rejects(lifecycle.start(), /no such conf/);
+});
+
 test('stopped does not run for a site that was never started', async () => {
   let stopped = 0;
   const lifecycle = new Lifecycle();

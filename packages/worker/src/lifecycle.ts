@@ -4,7 +4,10 @@ import type { ServerConfUpdate } from '@vhostd/protocol';
 
 /** What a site's code may do around its start and its end. */
 export interface LifecycleHooks {
-  /** The conf is about to be sent to the master, and may still be changed in place. Synchronous. */
+  /**
+   * The conf is about to be sent to the master, and may still be changed in place. For a site whose conf file says
+   * where it is served, and whose code does not: that conf, once. Synchronous.
+   */
   merged?: (conf: ServerConfUpdate) => void;
   /** The server is set; nothing is connected yet. Synchronous. */
   created?: () => void;
@@ -17,6 +20,9 @@ export interface LifecycleHooks {
 /** Runs each hook once, in order, and refuses what is out of order. */
 export class Lifecycle {
   #hooks: LifecycleHooks = {};
+  #merged = false;
+  /** What a `merged` threw before the start. */
+  #failure: { error: unknown } | undefined;
   #phase: 'booting' | 'started' | 'stopped' = 'booting';
 
   /**
@@ -43,18 +49,39 @@ export class Lifecycle {
   }
 
   /**
-   * Lets `merged` change a conf.
+   * Lets `merged` change a conf. What fails before the start fails that, too.
    * @throws {VhostError} ERR_LIFECYCLE_ASYNC when the hook returns a promise; and what the hook throws.
    */
   merge(conf: ServerConfUpdate): void {
-    refusePromise('merged', this.#hooks.merged?.(conf));
+    this.#merged = true;
+    try {
+      refusePromise('merged', this.#hooks.merged?.(conf));
+    } catch (error) {
+      if (this.#phase === 'booting') this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  /**
+   * {@link merge} for a conf that the site's code has not touched. Returns the fields that the hook has changed.
+   * @throws {VhostError} as {@link merge}.
+   */
+  mergeGiven(conf: ServerConfUpdate): ServerConfUpdate {
+    if (this.#merged) return {};
+    const before = structuredClone(conf);
+    this.merge(conf);
+    const changed = Object.entries(conf).filter(
+      ([name, value]) => JSON.stringify(value) !== JSON.stringify(Reflect.get(before, name)),
+    );
+    return Object.fromEntries(changed);
   }
 
   /**
    * Runs `created`, then `started`.
-   * @throws {VhostError} ERR_LIFECYCLE_ASYNC when `created` returns a promise; and what the hooks throw.
+   * @throws {VhostError} ERR_LIFECYCLE_ASYNC when `created` returns a promise; and what the hooks throw, `merged` included.
    */
   async start(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
     refusePromise('created', this.#hooks.created?.());
     await this.#hooks.started?.();
     this.#phase = 'started';

@@ -39,6 +39,8 @@ export interface SiteHost {
   watchesSockets(): boolean;
   onSocketError(error: Error): void;
   answer(call: Call, handle: NativeHandle | undefined): Promise<unknown>;
+  /** Sends a conf update to the master. */
+  sendConf(update: ServerConfUpdate): Promise<UpdateResult>;
   /** Resolves when no conf update is on its way. */
   confsSent(): Promise<void>;
 }
@@ -189,12 +191,21 @@ export class ManagedSite {
   }
 
   async #boot(): Promise<void> {
+    await this.#mergeGiven();
     await this.#host.lifecycle.start();
     await this.#host.confsSent();
     // What the site has said while it loaded is in force by now.
     await this.#keys.load();
     await this.#master.peer.request('ready', null);
     this.#published = true;
+  }
+
+  /** Of a site whose code leaves it to the conf file where it is served. */
+  async #mergeGiven(): Promise<void> {
+    const { listen, defaultListen } = this.#identity;
+    if (listen.length === 0) return;
+    const changed = this.#host.lifecycle.mergeGiven(structuredClone({ listen, defaultListen }));
+    if (Object.keys(changed).length > 0) await this.#host.sendConf(changed);
   }
 
   #fail(error: unknown): void {

@@ -77,6 +77,7 @@ export class Worker extends EventEmitter<WorkerEvents> {
       onSocketError: (error: Error): void => void this.emit('socket::error', error),
       answer: (call: Call, handle: Parameters<CallRegistry['dispatch']>[1]): Promise<unknown> =>
         this.#registryOf(call).dispatch(call, handle),
+      sendConf: (update: ServerConfUpdate): Promise<UpdateResult> => this.#confs.push(update),
       confsSent: (): Promise<void> => this.#confs.idle(),
     };
     if (identity === undefined) {

@@ -17,6 +17,7 @@ import {
   ledgerSite,
   openAll,
   OTHER_SITE,
+  readAll,
   send,
   startSites,
   untilSite,
@@ -237,19 +238,22 @@ void describe('a maintenance', () => {
     assert.equal((await get(await rig.port(), HOST)).body.toString(), 'raw');
   });
 
-  void it('of a paused site is met by what is held once that is let go', async (t) => {
+  void it('of a paused site answers what is held, and what comes; the pause holds again behind it', async (t) => {
     const rig = await startSites(t, [ledgerSite()]);
     const port = await rig.port();
-    await rig.ask('pause', { siteId: 'a' });
-    const clients = await openAll(port, 5);
-    await untilSite(rig, 'five are held', ({ parked }) => parked === 5);
+    await rig.ask('pause', { siteId: 'a', options: { timeout: '10m' } });
+    const before = await openAll(port, 3);
+    await untilSite(rig, 'three are held', ({ parked }) => parked === 3);
     await begin(rig, 'held');
-    assert.equal((await rig.site('a')).parked, 5);
-    await rig.ask('resume', 'a');
-    for (const client of clients) {
+    for (const client of [...before, ...(await openAll(port, 3))]) {
       assert.match(pageOf(await client.answer()), /held/);
       client.close();
     }
     assert.equal(await rig.callSite('a', 'seen'), 0);
+    await end(rig);
+    const after = await openAll(port, 3);
+    await untilSite(rig, 'three are held', ({ parked, paused }) => parked === 3 && paused === true);
+    await rig.ask('resume', 'a');
+    assert.equal((await readAll(after)).length, 3);
   });
 });

@@ -121,6 +121,20 @@ void describe('a site of which the conf wants no workers', () => {
     assert.equal(ledgerOf(await get(port, HOST)).number, 1);
   });
 
+  void it('that could not be woken, but was then, is reloaded asleep as if nothing had been', async (t) => {
+    const restart = { intensity: 100, backoffMin: '10ms', backoffMax: '10ms' };
+    const rig = await startSites(t, [ledgerSite({ cpuLen: 0, idleStop: '100ms', restart })]);
+    const port = await rig.port();
+    writeFileSync(join(rig.dir, FAIL_FILE), '');
+    assert.equal((await get(port, HOST, '/', { limitMs: LIMIT_MS })).status, 503);
+    rmSync(join(rig.dir, FAIL_FILE));
+    await untilSite(rig, 'it runs, or sleeps again', ({ state }) => ['running', 'sleeping'].includes(state));
+    await asleep(rig);
+    const { sites } = (await rig.ask('reload', 'a')) as { sites: unknown[] };
+    assert.deepEqual(sites, [{ siteId: 'a', generation: 2, ok: true }]);
+    assert.equal((await rig.site('a')).reason, undefined);
+  });
+
   void it('takes a new conf at a reload and starts nothing, unless that wants workers', async (t) => {
     const rig = await startSites(t, [ledgerSite({ cpuLen: 0 }), OTHER_SITE]);
     const port = await rig.port();

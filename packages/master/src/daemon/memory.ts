@@ -40,7 +40,7 @@ export class Memory {
   #conf: MasterConf;
   /** What the keeper has, as JSON. */
   readonly #told = new Map<string, string>();
-  #telling: NodeJS.Immediate | undefined;
+  #telling = false;
   #again: NodeJS.Timeout | undefined;
   #recalled: Promise<Recalled | undefined> | undefined;
 
@@ -84,9 +84,10 @@ export class Memory {
 
   /** Much of it changes at once. */
   #tellSoon(): void {
-    if (this.#keeper === undefined) return;
-    this.#telling ??= setImmediate(() => {
-      this.#telling = undefined;
+    if (this.#keeper === undefined || this.#telling) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
       this.#tell();
     });
   }

@@ -25,6 +25,7 @@ class Bench {
           give: (connection: Connection) => this.#give(id, connection),
         })),
       hopeless: () => this.hopeless,
+      answering: () => false,
       onStranded: ({ host }) => {
         this.log.push(`stranded ${host}`);
         return this.answered.has(host ?? '');

@@ -20,6 +20,8 @@ export interface DispatchHost {
   takers(): readonly Taker[];
   /** No worker will come: waiting is pointless. */
   hopeless(): boolean;
+  /** Whether connections are to be answered at once, whatever a pause says. */
+  answering(): boolean;
   /** No worker may be given this connection now. True: the host has dealt with it; else it waits. */
   onStranded(connection: Connection): boolean;
   /** Ends a connection that nobody will serve. */
@@ -90,7 +92,7 @@ export class Dispatch {
 
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
-    if (this.paused) this.#park(connection, false);
+    if (this.#holding()) this.#park(connection, false);
     else this.serveKept(connection);
   }
 
@@ -109,7 +111,7 @@ export class Dispatch {
 
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
-    if (this.paused) return;
+    if (this.#holding()) return;
     const takers = this.#available();
     if (takers.length > 0) this.#parking.release((connection) => this.#give(connection, takers));
     if (this.#parking.count > 0 && takers.length > 0) this.#retryLater();
@@ -117,7 +119,7 @@ export class Dispatch {
 
   /** What may become of those that wait has changed: gives them to workers, or to the host, or up. */
   review(): void {
-    if (this.paused || this.#parking.count === 0) return;
+    if (this.#holding() || this.#parking.count === 0) return;
     if (this.hasTaker) this.flush();
     else this.#parking.sift((connection) => this.#host.onStranded(connection));
     if (this.#host.hopeless()) this.giveUpAll();
@@ -134,6 +136,10 @@ export class Dispatch {
     clearTimeout(this.#retry);
     this.#retry = undefined;
     for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+  }
+
+  #holding(): boolean {
+    return this.paused && !this.#host.answering();
   }
 
   #limits(): ParkingLimits {

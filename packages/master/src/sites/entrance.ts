@@ -43,6 +43,7 @@ export class Entrance {
     this.#dispatch = new Dispatch(conf, {
       takers: () => host.takers(),
       hopeless: () => this.#hopeless(),
+      answering: () => this.#maintenance.page !== undefined,
       onStranded: (connection) => this.#onStranded(connection),
       giveUp: (connection) => host.giveUp(connection, this.#maintenance.page),
     });
@@ -125,7 +126,7 @@ export class Entrance {
     return this.#slumber.wake();
   }
 
-  /** Holds new connections for up to so long, until {@link resume}. */
+  /** Holds new connections for up to so long, until {@link resume}; but for those that a maintenance answers. */
   pause(timeoutMs: number): void {
     this.#dispatch.pause(timeoutMs);
     this.#host.onChange();
@@ -156,7 +157,7 @@ export class Entrance {
   }
 
   #hopeless(): boolean {
-    if (this.#dispatch.paused) return false;
+    if (this.#dispatch.paused && this.#maintenance.page === undefined) return false;
     return this.#host.hopeless() || (this.asleep && this.#maintenance.page !== undefined);
   }
 

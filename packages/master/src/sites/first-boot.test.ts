@@ -41,6 +41,15 @@ test('without dependencies it starts at once, and ends with the first success', 
   assert.equal(await outcome, undefined);
 });
 
+test('a success behind a failure that has been told is what is told from then on', async () => {
+  const { boot } = new Bench();
+  const outcome = boot.begin();
+  boot.fail(BOOM);
+  assert.deepEqual(await outcome, BOOM);
+  boot.succeed();
+  assert.deepEqual([await boot.outcome, boot.failure, boot.open], [undefined, undefined, false]);
+});
+
 test('it waits until all that it depends on is published at the same time', async () => {
   const bench = new Bench('a', 'b');
   const outcome = bench.boot.begin();

@@ -103,8 +103,10 @@ export class FirstBoot {
     this.#end.reach(failure);
   }
 
+  /** It is published. Whoever asks from now on is told so, whatever had been told before. */
   succeed(): void {
     this.#failure = undefined;
+    if (this.#end.isReached) this.#end = new End();
     this.#end.reach(undefined);
   }
 
