@@ -4,7 +4,6 @@ import type {
   CallCallback,
   CallHandler,
   CallOptions,
-  ListeningInfo,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -22,25 +21,8 @@ import { DaemonSide } from './daemon/daemon-side.js';
 import { Engine } from './engine.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';
+import type { MasterEvents, RunResult } from './master-events.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
-
-/** The events of a {@link Master}. */
-export interface MasterEvents {
-  /** The master has been set up: load sites now. Emitted once, asynchronously. */
-  loadend: [];
-  'server::listening': [info: ListeningInfo];
-  'server::close': [info: ListeningInfo];
-  /** A listening socket failed, or one that a site's conf names can't be had; then it has the site's `siteId`. */
-  'server::error': [error: Error & { siteId?: string }];
-  /** A site can't be started, or all its workers have been given up; the restart policy or a reload may help. */
-  error: [error: Error & { siteId?: string }];
-}
-
-/** What became of {@link Master.serverRun}. */
-export interface RunResult {
-  /** Sites that could not be published, and why. */
-  failures: SiteFailure[];
-}
 
 /** One a process: accepts connections and hands each to a worker of its site. */
 export class Master extends EventEmitter<MasterEvents> {

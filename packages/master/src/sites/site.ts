@@ -1,6 +1,6 @@
 // One site: its conf in force and what becomes of its workers and connections, as one state.
 import { toWireError } from '@vhostd/protocol';
-import type { MaintenancePage, SiteStatus, WireError } from '@vhostd/protocol';
+import type { SiteStatus, WireError } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ServedSite } from '../daemon/memory.js';
@@ -14,34 +14,8 @@ import type { ReloadOutcome } from './reload.js';
 import { outcomeOf, Reloads, workerCount } from './reloads.js';
 import type { ReloadsHost } from './reloads.js';
 import { OnDemand } from './on-demand.js';
+import type { SiteHost } from './site-host.js';
 import type { Slot } from './slot.js';
-
-/** What a site needs of the master around it. */
-export interface SiteHost {
-  /** Everything about workers that does not concern the site's own state. */
-  readonly workers: Omit<CrewHost['workers'], SiteEvent>;
-  /** What the site serves with, or is to serve with at first, has changed. */
-  onServes(served: ServedSite): void;
-  /** How another site stands. */
-  standingOf(siteId: string): Standing;
-  /** Puts a generation's staged conf into force. */
-  commit(site: Site, conf: () => SiteConf): Promise<void>;
-  /** Ends a connection that nobody will serve; `page`: the site is in maintenance. */
-  giveUp(connection: Connection, page?: MaintenancePage): void;
-  /** A connection that a worker had been given goes to another one. */
-  onGivenAgain(): void;
-  /** A connection that a draining worker handed back goes to another one. */
-  onHandedBack(): void;
-  /** All workers of the site are given up. */
-  onGivenUp(error: WireError): void;
-  /** The site has been put to sleep, or woken. */
-  onSlumber(asleep: boolean): void;
-  /** The site's state, or a worker of it, has changed. */
-  onChange(site: Site): void;
-}
-
-/** What a site itself answers for. */
-type SiteEvent = 'onReturned' | 'onHandedBack' | 'wantsHandedBack';
 
 export class Site {
   readonly siteId: string;

@@ -4,7 +4,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { SiteLogs } from '../logs/site-logs.js';
 import type { Standing } from './first-boot.js';
 import { Site } from './site.js';
-import type { SiteHost } from './site.js';
+import type { SiteHost } from './site-host.js';
 import type { Slot } from './slot.js';
 
 interface Entry {

@@ -2,7 +2,7 @@
 import type { LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
-import type { SiteHost } from './site.js';
+import type { SiteHost } from './site-host.js';
 import { leaveLimitMs } from './leave-limits.js';
 import type { Slot, SlotHost } from './slot.js';
 import { preloadFile } from './worker-files.js';
