@@ -3,6 +3,7 @@ export { Backoff, resolveBackoff } from './backoff.js';
 export type { BackoffOptions } from './backoff.js';
 export { fromChildProcess } from './child-handle.js';
 export type { ChildHandle, FromChildProcessOptions } from './child-handle.js';
+export { isNormalEnd } from './child-reason.js';
 export type { ChildReason } from './child-reason.js';
 export { isChildState, isResting, NEXT } from './child-state.js';
 export type {

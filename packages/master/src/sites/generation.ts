@@ -4,7 +4,7 @@ import { toWireError, VhostError } from '@vhostd/protocol';
 import type { WireError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
 import { Slot } from './slot.js';
-import type { SlotHost } from './slot.js';
+import type { SlotHost } from './slot-host.js';
 import { WorkerFiles } from './worker-files.js';
 import type { Release } from './worker-files.js';
 

@@ -18,6 +18,7 @@ interface FakeSlot {
   wantsToLeave: boolean;
   ageMs: number;
   remark: string | undefined;
+  outlive(successor: Slot, reason: string, message: string): void;
 }
 
 /** The workers of a site made of notes, with a clock of their own. */
@@ -62,6 +63,9 @@ class Bench {
       wantsToLeave: false,
       ageMs: 0,
       remark: undefined,
+      outlive: (_successor, reason, message) => {
+        fake.remark = `${reason}; its replacement failed: ${message}`;
+      },
       vitals: { residentBytes: 100 * MB, requestCount: 0 },
       conf: { ...this.limits, restart, settleTimeMs: SETTLE_MS },
     };

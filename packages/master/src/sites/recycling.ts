@@ -1,5 +1,6 @@
-// Replaces single workers that are worn out or were sent SIGTERM, one at a time: the new process is published before the old one is
-// withdrawn. Where the new one does not come up it is discarded, and the old one serves on until the next try.
+// Replaces single workers that are worn out or were sent SIGTERM, one at a time: the new process is published before
+// the old one is withdrawn. Where the new one does not come up it is discarded, and the old one serves on until the
+// next try.
 import type { WireError } from '@vhostd/protocol';
 import { Backoff, resolveBackoff } from '@vhostd/supervisor';
 import type { Slot } from './slot.js';
@@ -83,7 +84,7 @@ export class Recycling {
     const { old, why } = replacement;
     this.#discard(replacement);
     this.#pause(old, 0);
-    old.remark = `${why}; its replacement failed: ${message}`;
+    old.outlive(slot, why, message);
     this.#host.onChange();
     return true;
   }

@@ -2,49 +2,14 @@
 import type { Taker } from './dispatch.js';
 import { SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
 import type { ChildReason, Heartbeat } from '@vhostd/supervisor';
-import type {
-  RequestContext,
-  Vitals,
-  WireError,
-  WorkerState,
-  WorkerStatus,
-  WorkerToMaster,
-} from '@vhostd/protocol';
+import type { Vitals, WireError, WorkerState, WorkerStatus } from '@vhostd/protocol';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { softLimitMs } from './leave-limits.js';
 import { takePulse } from './pulse.js';
+import type { Asked, SlotHost } from './slot-host.js';
 import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
-
-/** What a slot needs and tells. */
-export interface SlotHost {
-  readonly conf: SiteConf;
-  readonly generation: number;
-  /** What the workers of the generation run. */
-  readonly files: WorkerFiles;
-  /** Forks a process for a slot. */
-  fork(slot: Slot, events: WorkerEvents): WorkerProcess;
-  onReady(slot: Slot): void;
-  /** The process ended, or could not be started. Called before the slot may start another. */
-  onExit(slot: Slot, reason: ChildReason): void;
-  onErrored(slot: Slot, reason: ChildReason): void;
-  /** At rest: stopped on purpose. */
-  onStopped(slot: Slot): void;
-  /** The worker has told how it is: with an answer to a ping, or because it is to leave. */
-  onVitals(slot: Slot): void;
-  onUpdate(slot: Slot, params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
-  /** The worker waits for sites; `gone` aborts when it has no more use for the answer. */
-  onWait(params: unknown, gone: AbortSignal): Promise<null>;
-  onCall(slot: Slot, params: unknown, context: RequestContext): Promise<unknown>;
-  onAccepted(count: number): void;
-  /** These must be given to another worker. */
-  onReturned(connections: Connection[], why: 'gone' | 'lost'): void;
-  /** Whether the site has a use for a connection that the worker of a slot hands back. */
-  wantsHandedBack(): boolean;
-  onHandedBack(connection: Connection): void;
-  onViolation(slot: Slot, detail: string): void;
-}
 
 export class Slot implements Taker {
   /** Stable within the generation. */
@@ -54,7 +19,11 @@ export class Slot implements Taker {
   #worker: WorkerProcess | undefined;
   #heartbeat: Heartbeat | undefined;
   #failure: WireError | undefined;
-  #withdrawn = false;
+  /** What became of the process before the present one. */
+  #predecessor: string | undefined;
+  #asked: Asked | undefined;
+  /** Whether the present process has not left within its limits. */
+  #overdue = false;
   #handsBack = false;
   #vitals: Vitals | undefined;
   #wantsToLeave = false;
@@ -77,7 +46,8 @@ export class Slot implements Taker {
     this.#child.on('exit', (reason) => this.#onExit(reason));
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
     this.#child.on('errored', (reason) => host.onErrored(this, reason));
-    this.#child.on('state', ({ from, to }) => {
+    this.#child.on('state', ({ from, event, to }) => {
+      if (event === 'term-limit') this.#overdue = this.leaving;
       if (from !== to && to === 'exited') host.onStopped(this);
     });
   }
@@ -109,7 +79,7 @@ export class Slot implements Taker {
 
   /** Whether it may be given a connection. */
   get available(): boolean {
-    return !this.#withdrawn && this.#child.state === 'ready' && this.#worker?.takesConnections === true;
+    return !this.leaving && this.#child.state === 'ready' && this.#worker?.takesConnections === true;
   }
 
   get ready(): boolean {
@@ -154,7 +124,14 @@ export class Slot implements Taker {
   succeed(old: Slot, why: string): void {
     this.#replacementCount = old.#replacementCount + 1;
     this.#restartsBefore = old.#restarts;
-    this.#remark = `replaced ${old.workerId}: ${why}`;
+    this.#remark = replaced(old.workerId, why);
+    this.#host.log.replaced(old, this, why);
+  }
+
+  /** Serves on: the one that was to take its place for this reason did not come up. */
+  outlive(successor: Slot, reason: string, message: string): void {
+    this.#remark = `${reason}; its replacement failed: ${message}`;
+    this.#host.log.replacementFailed(this, successor, { reason, message });
   }
 
   get connectionCount(): number {
@@ -168,7 +145,12 @@ export class Slot implements Taker {
 
   /** Whether it has been told to end. */
   get leaving(): boolean {
-    return this.#withdrawn;
+    return this.#asked !== undefined;
+  }
+
+  /** How it has been told to end. */
+  get asked(): Asked | undefined {
+    return this.#asked;
   }
 
   get errored(): boolean {
@@ -181,7 +163,7 @@ export class Slot implements Taker {
 
   /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
   async stop(now = false): Promise<void> {
-    this.#withdrawn = true;
+    if (this.#asked !== 'at once') this.#asked = now ? 'at once' : 'in time';
     await this.#child.stop({ now });
   }
 
@@ -202,7 +184,8 @@ export class Slot implements Taker {
 
   status(): WorkerStatus {
     const pid = this.#child.pid;
-    const reason = this.#failure?.message ?? this.#remark ?? this.#child.reason?.message;
+    const past = pid === undefined ? this.#child.reason?.message : this.#predecessor;
+    const reason = this.#failure?.message ?? this.#remark ?? past;
     return {
       workerId: this.workerId,
       ...(pid === undefined ? {} : { pid }),
@@ -224,11 +207,13 @@ export class Slot implements Taker {
     const { state } = this.#child;
     if (state === 'idle') return 'exited';
     if (state === 'killing') return 'stopping';
-    return state === 'stopping' && this.#withdrawn ? 'draining' : state;
+    return state === 'stopping' && this.leaving ? 'draining' : state;
   }
 
   #spawn(): ReturnType<typeof fromChildProcess> {
+    this.#predecessor = this.#story();
     this.#failure = undefined;
+    this.#overdue = false;
     this.#vitals = undefined;
     this.#wantsToLeave = false;
     const host = this.#host;
@@ -237,13 +222,14 @@ export class Slot implements Taker {
       onReady: () => {
         if (this.#worker !== worker || this.#child.markReady() !== 'ok') return;
         this.#watchHeart(worker, events);
+        host.log.ready(this);
         host.onReady(this);
       },
       onFailed: (error) => {
         this.#failure = error;
       },
       onLeaving: () => {
-        if (this.#worker !== worker || this.#withdrawn) return;
+        if (this.#worker !== worker || this.leaving) return;
         this.#wantsToLeave = true;
         host.onVitals(this);
       },
@@ -278,7 +264,7 @@ export class Slot implements Taker {
     this.#heartbeat?.stop();
     this.#heartbeat = takePulse(worker.peer, this.#host.conf, {
       onVitals: (vitals) => {
-        if (this.#worker !== worker || this.#withdrawn) return;
+        if (this.#worker !== worker || this.leaving) return;
         this.#vitals = vitals;
         this.#host.onVitals(this);
       },
@@ -289,9 +275,23 @@ export class Slot implements Taker {
     });
   }
 
+  /** What became of the last process, in words that name it. */
+  #story(): string | undefined {
+    const { reason } = this.#child;
+    if (reason === undefined) return undefined;
+    if (reason.what === 'spawn-failed') return `another one before it ${reason.message}`;
+    return replaced(this.workerId, this.#failure?.message ?? reason.message);
+  }
+
   #onExit(reason: ChildReason): void {
     this.#heartbeat?.stop();
     this.#remark = undefined;
+    this.#host.log.ended(this, reason, { overdue: this.#overdue });
     this.#host.onExit(this, reason);
   }
+}
+
+/** The words for a process that has taken the place of another. */
+function replaced(workerId: string, why: string): string {
+  return `replaced ${workerId}: ${why}`;
 }

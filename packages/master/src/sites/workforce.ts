@@ -4,8 +4,10 @@ import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site-host.js';
 import { leaveLimitMs } from './leave-limits.js';
-import type { Slot, SlotHost } from './slot.js';
+import type { Slot } from './slot.js';
+import type { SlotHost } from './slot-host.js';
 import { preloadFile } from './worker-files.js';
+import { WorkerLog } from './worker-log.js';
 import { WorkerProcess } from './worker-process.js';
 
 /** What the workforce needs of the master. */
@@ -31,6 +33,7 @@ export interface WorkforceHost {
 
 export class Workforce {
   readonly #host: WorkforceHost;
+  readonly #log: WorkerLog;
   readonly #preload: string = preloadFile();
   /** Processes that have not ended, and how long each may take to leave, ms. */
   readonly #running = new Map<number, number>();
@@ -38,6 +41,7 @@ export class Workforce {
 
   constructor(host: WorkforceHost) {
     this.#host = host;
+    this.#log = new WorkerLog(() => host.log());
   }
 
   /** Every process that has not ended. */
@@ -49,6 +53,7 @@ export class Workforce {
   of(siteId: string): SiteHost['workers'] {
     const host = this.#host;
     return {
+      log: this.#log,
       fork: (slot, events) => this.#fork(siteId, slot, events),
       onUpdate: (slot, params) => host.onUpdate(siteId, slot, params),
       onWait: (params, gone) => host.onWait(params, gone),
@@ -56,7 +61,7 @@ export class Workforce {
       onAccepted: (count) => host.onAccepted(count),
       onViolation: (slot, detail) => {
         host.onViolation(siteId);
-        host.log().warn({ event: 'worker.violation', siteId, workerId: slot.workerId, detail });
+        this.#log.violation(slot, detail);
       },
     };
   }
@@ -101,13 +106,7 @@ export class Workforce {
       stdout?.resume();
       stderr?.resume();
     }
-    this.#host.log().info({
-      event: 'worker.spawned',
-      siteId,
-      workerId: identity.workerId,
-      pid,
-      generation,
-    });
+    this.#log.spawned(worker);
     return worker;
   }
 }
