@@ -134,15 +134,15 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /**
    * {@link reLoadSite} with the conf as it is now at its source: new sites start, sites that are gone stop.
-   * @throws {VhostError} ERR_CONF_*: nothing has changed. ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN (also of a site that is gone from the conf): nothing has changed.
+   * ERR_MASTER_NOT_RUNNING.
    */
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
     const conf = await this.#confSource();
     this.#refuseWhenStopping();
     if (siteId !== undefined) {
-      const site = conf.sites.find((other) => other.siteId === siteId);
-      if (site !== undefined) this.loadSiteConf(site);
+      this.#engine.conductor.takeUpOne(siteId, conf.sites);
       return await this.reLoadSite(siteId);
     }
     this.configure(conf);

@@ -42,7 +42,7 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
         says: [
           `${rig.confFile}: `,
           `sites[0].path`,
-          `sites[1].bootTimeout: "30" is not a duration from 1ms to 24d, written as '10s'`,
+          `sites[1].bootTimeout: "30" has no unit: write '30s' or '30ms'; expected a duration`,
           `sites[1].lisen: unknown key, did you mean 'listen'?`,
           '(ERR_CONF_INVALID)',
         ],

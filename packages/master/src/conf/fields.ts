@@ -7,10 +7,12 @@ import { formatHostPattern, parseHostPattern } from '../routing/host-pattern.js'
 import {
   DURATION_PATTERN,
   SIZE_PATTERN,
+  durationWithoutUnit,
   formatDuration,
   formatSize,
   parseDuration,
   parseSize,
+  sizeWithoutUnit,
 } from './quantity.js';
 
 /** What `params` of a custom issue may hold: a code of its own, the whole reason, or what made it wrong. */
@@ -71,13 +73,15 @@ export function duration(min = 1, max: number = MAX_DURATION_MS): z.ZodType<numb
   const error =
     `a duration from ${formatDuration(min)} to ${formatDuration(max)}, ` +
     "written as '10s' or as a number of milliseconds";
-  return quantity(DURATION_PATTERN, parseDuration, min, max, error);
+  const kind = { pattern: DURATION_PATTERN, parse: parseDuration, withoutUnit: durationWithoutUnit };
+  return quantity(kind, min, max, error);
 }
 
 /** Bytes out of a size; `min` and `max` in bytes. */
 export function size(min: number, max: number): z.ZodType<number, string | number> {
   const error = `a size from ${formatSize(min)} to ${formatSize(max)}, written as '64kb' or as a number of bytes`;
-  return quantity(SIZE_PATTERN, parseSize, min, max, error);
+  const kind = { pattern: SIZE_PATTERN, parse: parseSize, withoutUnit: sizeWithoutUnit };
+  return quantity(kind, min, max, error);
 }
 
 /** A host pattern in its normal form. Issues carry the code and the reason of the pattern's own parser. */
@@ -162,6 +166,14 @@ export function withoutUndefined<T extends object>(value: T): Defined<T> {
   return copy;
 }
 
+/** How a kind of quantity is read. */
+interface QuantityKind {
+  pattern: RegExp;
+  parse: (written: string | number) => number | undefined;
+  /** What is wrong with a text that is a number without its unit. */
+  withoutUnit: (written: string) => string | undefined;
+}
+
 /** The largest duration: Node's timers hold 2^31 - 1 ms (24.8 days) and fire at once beyond it. */
 export const MAX_DURATION_MS: number = 24 * 24 * 60 * 60 * 1000;
 
@@ -175,8 +187,7 @@ const MAX_HOST_LENGTH = 256;
 const MAX_IP_LENGTH = 64;
 
 function quantity(
-  pattern: RegExp,
-  parse: (written: string | number) => number | undefined,
+  { pattern, parse, withoutUnit }: QuantityKind,
   min: number,
   max: number,
   error: string,
@@ -184,7 +195,15 @@ function quantity(
   return z
     .union(
       [
-        z.string({ error }).regex(pattern, { error }),
+        z
+          .string({ error })
+          .superRefine((written, context) => {
+            const reason = withoutUnit(written);
+            if (reason === undefined) return;
+            const params: IssueParams = { reason };
+            context.addIssue({ code: 'custom', message: error, params: { ...params } });
+          })
+          .regex(pattern, { error }),
         z.int({ error }).min(min, { error }).max(max, { error }),
       ],
       {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.js';
+import {
+  durationWithoutUnit,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+  sizeWithoutUnit,
+} from './quantity.js';
 
 void test('a duration is a text with its unit or a number of milliseconds', () => {
   const durations: [written: string | number, durationMs: number][] = [
@@ -69,4 +76,13 @@ void test('what is formatted is read back as the same number', () => {
   assert.equal(formatDuration(90_000), '90s');
   assert.equal(formatDuration(2_073_600_000), '24d');
   assert.equal(formatSize(16_384), '16kb');
+});
+
+void test('of a number in a text it is said that its unit is missing, of another text that is none it is not', () => {
+  assert.equal(durationWithoutUnit('5'), `"5" has no unit: write '5s' or '5ms'`);
+  assert.equal(durationWithoutUnit('1.5'), `"1.5" has no unit: write '1.5s' or '1.5ms'`);
+  assert.equal(sizeWithoutUnit('64'), `"64" has no unit: write '64kb' or '64b'`);
+  for (const written of ['', '5s', '5 sekunden', '-5', '1e3', 'soon', '5\n']) {
+    assert.deepEqual([durationWithoutUnit(written), sizeWithoutUnit(written)], [undefined, undefined], written);
+  }
 });

@@ -28,6 +28,16 @@ export function parseSize(written: string | number): number | undefined {
   return Math.round(Number.parseFloat(written) * 1024 ** SIZE_UNITS.indexOf(unit));
 }
 
+/** What is wrong with the text of a duration that has no unit; undefined where it is something else. */
+export function durationWithoutUnit(written: string): string | undefined {
+  return withoutUnit(written, ['s', 'ms']);
+}
+
+/** As {@link durationWithoutUnit}, of a size. */
+export function sizeWithoutUnit(written: string): string | undefined {
+  return withoutUnit(written, ['kb', 'b']);
+}
+
 /** Text that {@link parseDuration} reads back: the largest unit that divides it evenly. */
 export function formatDuration(durationMs: number): string {
   const unit = DURATION_UNITS.find(([, unitMs]) => durationMs >= unitMs && durationMs % unitMs === 0);
@@ -48,6 +58,11 @@ const DURATION_UNITS: readonly (readonly [unit: string, unitMs: number])[] = [
   ['m', 60_000],
   ['s', 1000],
 ];
+
+function withoutUnit(written: string, [one, other]: readonly [string, string]): string | undefined {
+  if (!/^\d{1,10}(\.\d{1,3})?$/.test(written)) return undefined;
+  return `"${written}" has no unit: write '${written}${one}' or '${written}${other}'`;
+}
 
 function wholeNumber(value: number): number | undefined {
   return Number.isSafeInteger(value) && value >= 0 ? value : undefined;

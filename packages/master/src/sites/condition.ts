@@ -53,9 +53,18 @@ export class Condition {
 
   /** Why the site, or its last reload, failed. */
   get reason(): string | undefined {
-    const { boot } = this.#parts;
-    const failure = this.failure ?? this.discarded ?? (boot.waiting ? boot.failure : undefined);
-    return failure?.message;
+    const { siteId, crew, boot } = this.#parts;
+    if (this.failure !== undefined) {
+      const { message } = this.failure;
+      return this.state === 'errored' && crew.allErrored
+        ? `${message}; vhostd reload ${siteId} starts it anew`
+        : message;
+    }
+    if (this.discarded !== undefined) {
+      const present = this.stopping || !crew.anyReady ? '' : `, generation ${crew.current.number} serves on`;
+      return `the last reload failed${present}: ${this.discarded.message}`;
+    }
+    return boot.waiting ? boot.failure?.message : undefined;
   }
 
   /** How it stands, for whoever waits for it. A site that sleeps is there: a connection to it wakes it. */

@@ -1,4 +1,5 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
+import { VhostError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -82,10 +83,26 @@ export class Conductor {
     return { sites: await inDependencyOrder(sites, (site) => this.#reload(site)) };
   }
 
+  /**
+   * {@link load} for one site of a whole conf.
+   * @throws {VhostError} ERR_SITE_UNKNOWN when the conf does not have it, ERR_CONF_DEPENDENCY_CYCLE: nothing has changed.
+   */
+  takeUpOne(siteId: string, confs: readonly SiteConf[]): void {
+    const conf = confs.find((other) => other.siteId === siteId);
+    if (conf === undefined) {
+      this.#sites.get(siteId);
+      const message = `site '${siteId}' is no longer in the conf: a reload of all sites stops it`;
+      throw new VhostError('ERR_SITE_UNKNOWN', message, { info: { siteId } });
+    }
+    this.load(conf);
+    this.#sites.arrange(confs);
+  }
+
   /** Makes the sites those of a whole conf: new ones start, those that are gone stop, the others are reloaded. */
   async takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
     const known = new Set(this.#sites.list());
     for (const conf of confs) this.#sites.load(conf);
+    this.#sites.arrange(confs);
     const named = new Set(confs.map(({ siteId }) => siteId));
     const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
     for (const site of known) if (!named.has(site.siteId)) void this.#remove(site);

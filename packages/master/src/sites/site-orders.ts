@@ -2,7 +2,7 @@
 import { VhostError } from '@vhostd/protocol';
 import type { MaintenanceResult, PauseResult, ResumeResult } from '@vhostd/protocol';
 import { MAX_DURATION_MS } from '../conf/fields.js';
-import { formatDuration, parseDuration } from '../conf/quantity.js';
+import { durationWithoutUnit, formatDuration, parseDuration } from '../conf/quantity.js';
 import { readMaintenancePage } from './maintenance-page.js';
 import type { Site } from './site.js';
 
@@ -48,13 +48,15 @@ function fieldsOf(options: unknown, names: readonly string[]): Record<string, un
 function durationOf(value: unknown): number {
   const parsed = typeof value === 'string' || typeof value === 'number' ? parseDuration(value) : undefined;
   if (parsed !== undefined && parsed >= 1 && parsed <= MAX_DURATION_MS) return parsed;
-  const range = `from 1ms to ${formatDuration(MAX_DURATION_MS)}`;
-  throw wrong('timeout', value, `a duration ${range}, written as '30s' or as a number of milliseconds`);
+  const expected = `a duration from 1ms to ${formatDuration(MAX_DURATION_MS)}`;
+  // A command line has nothing but texts.
+  if (typeof value !== 'string') throw wrong('timeout', value, `${expected}, as '30s' or in milliseconds`);
+  throw wrong('timeout', value, `${expected}, written as '30s'`, durationWithoutUnit(value));
 }
 
-function wrong(name: string, value: unknown, expected: string): VhostError {
+function wrong(name: string, value: unknown, expected: string, reason?: string): VhostError {
   const shown = typeof value === 'object' ? typeof value : JSON.stringify(value)?.slice(0, 100);
-  return new VhostError('ERR_SITE_OPTION', `${name}: ${shown} is not ${expected}`, {
+  return new VhostError('ERR_SITE_OPTION', `${name}: ${reason ?? `${shown} is not ${expected}`}`, {
     info: { option: name, expected },
   });
 }

@@ -42,6 +42,17 @@ export class Sites {
     return undefined;
   }
 
+  /** Puts them in this order; those that it does not name come behind. */
+  arrange(order: readonly { siteId: string }[]): void {
+    const rest = new Map(this.#entries);
+    this.#entries.clear();
+    for (const { siteId } of order) {
+      const entry = rest.get(siteId);
+      if (entry !== undefined && rest.delete(siteId)) this.#entries.set(siteId, entry);
+    }
+    for (const [siteId, entry] of rest) this.#entries.set(siteId, entry);
+  }
+
   /** Those that are to run. */
   list(): Site[] {
     return [...this.#entries.values()].map(({ site }) => site);

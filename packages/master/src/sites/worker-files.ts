@@ -4,6 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
+import { entryOf } from './directory-entry.js';
 
 /** Absolute paths, symbolic links resolved. */
 export interface Release {
@@ -47,7 +48,9 @@ export class WorkerFiles {
 
   #lookUp(): Release {
     const { workerFile, workerOptions } = this.#conf;
-    return { workerFile: this.#resolve(workerFile, 'run'), cwd: this.#resolve(workerOptions.cwd, 'entered') };
+    const named = this.#resolve(workerFile, 'run');
+    // Where a directory has no entry, Node says best what it misses.
+    return { workerFile: entryOf(named) ?? named, cwd: this.#resolve(workerOptions.cwd, 'entered') };
   }
 
   #resolve(file: string, what: string): string {
