@@ -12,7 +12,7 @@ import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Instance } from './instance.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
-import { createLog, errorFields } from './log.js';
+import { createLog, errorFields, logOutcome } from './log.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
 import { MasterSlot } from './master/master-slot.js';
 import type { MasterSlotOwner } from './master/master-slot.js';
@@ -131,21 +131,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
    * refusing a connection. Resolves when that is in charge; this one ends when its master's connections have ended.
    * Rejects with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM, ERR_DAEMON_STATE.
    */
-  async upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
-    const running = this.#runs();
-    if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
-    const result = await this.#succession.upgrade(options, {
-      listeners: running.listeners,
-      heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
-      status: () => this.status(),
-      release: () => running.instance.letGo(),
-      takeBack: async () => {
-        running.instance = await this.#takeRunDir();
-      },
-      onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
-    });
-    this.#leaveTo(running);
-    return result;
+  upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
+    return logOutcome(this.#log, 'upgrade', 'upgraded', this.#upgrade(options));
   }
 
   /** Answers calls of this name by the master's code. @throws {VhostError} ERR_CALL_HANDLER if it has a handler. */
@@ -192,8 +179,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         this.#endProcess();
         void this.stop({ now });
       },
-      reload: () => this.#report('reload', 'reloaded', this.reload()),
-      upgrade: () => this.#report('upgrade', 'upgraded', this.upgrade()),
+      // Nobody waits for these; what came of them is in the log.
+      reload: () => void this.reload().catch(() => undefined),
+      upgrade: () => void this.upgrade().catch(() => undefined),
     });
   }
 
@@ -224,6 +212,23 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     }
     this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
     start();
+  }
+
+  async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
+    const running = this.#runs();
+    if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
+    const result = await this.#succession.upgrade(options, {
+      listeners: running.listeners,
+      heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
+      status: () => this.status(),
+      release: () => running.instance.letGo(),
+      takeBack: async () => {
+        running.instance = await this.#takeRunDir();
+      },
+      onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
+    });
+    this.#leaveTo(running);
+    return result;
   }
 
   #takeRunDir(): Promise<Instance> {
@@ -266,14 +271,6 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     };
   }
 
-  /** Logs what came of something that nobody waits for. */
-  #report(what: string, done: string, outcome: Promise<object>): void {
-    outcome.then(
-      (result) => this.#log.info({ event: done, ...result }),
-      (error: unknown) => this.#log.error({ event: `${what}.failed`, ...errorFields(this.#log, error) }),
-    );
-  }
-
   #fail(error: Error): void {
     this.#log.error({ event: 'error', ...errorFields(this.#log, error) });
     this.emit('error', error);
@@ -284,7 +281,11 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     throw new VhostError('ERR_DAEMON_STATE', 'this daemon does not run');
   }
 
-  async #reload(params: { siteId?: string }): Promise<ReloadResult> {
+  #reload(params: { siteId?: string }): Promise<ReloadResult> {
+    return logOutcome(this.#log, 'reload', 'reloaded', this.#askForReload(params));
+  }
+
+  async #askForReload(params: { siteId?: string }): Promise<ReloadResult> {
     const { peer } = this.#runs().slot;
     return parseReloadResult(await peer.request('reload', params, { timeoutMs: RELOAD_LIMIT_MS }));
   }

@@ -32,3 +32,20 @@ export function errorFields(log: Logger, error: unknown): Record<string, unknown
     ...(log.isLevelEnabled('debug') ? { stack: error.stack } : {}),
   };
 }
+
+/** Logs what came of something as event `done` or `WHAT.failed`; settles as `outcome` does. */
+export async function logOutcome<T extends object>(
+  log: Logger,
+  what: string,
+  done: string,
+  outcome: Promise<T>,
+): Promise<T> {
+  try {
+    const result = await outcome;
+    log.info({ event: done, ...result });
+    return result;
+  } catch (error) {
+    log.error({ event: `${what}.failed`, ...errorFields(log, error) });
+    throw error;
+  }
+}

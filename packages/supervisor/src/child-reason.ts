@@ -28,6 +28,11 @@ export function exitReason(code: number | null, signal: string | null, fault?: C
   return { what: fault.what, code, signal, message: `${fault.message}; ${how}` };
 }
 
+/** What is said of a process that was not ready in time, and of what it has left undone. */
+export function notReady(limitMs: number, why: string | undefined): string {
+  return `not ready within ${limitMs} ms${why === undefined ? '' : `: ${why}`}`;
+}
+
 /** The reason for a process that never began. */
 export function spawnFailure(thrown: unknown): ChildReason {
   const error = toError(thrown);

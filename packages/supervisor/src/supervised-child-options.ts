@@ -18,6 +18,8 @@ export interface SupervisedChildOptions {
   shutdown?: Partial<ShutdownLimits>;
   /** From the spawn to `markReady()`, in milliseconds; then it is stopped as a failed start. Default 30000. */
   bootTimeoutMs?: number;
+  /** What a child that is not ready in time has left undone; part of the reason. */
+  whyNotReady?: () => string;
   /** From `markDraining()` to the end, in milliseconds; then it is stopped. Default 30000. */
   drainTimeoutMs?: number;
   /** Replaced by tests. */

@@ -90,6 +90,7 @@ void test('the time of a backoff keeps this process alive, waiting for a child t
 void test('a child that is not ready in time is terminated, killed if need be, and counts as a failed start', () => {
   const { child, os, current, log } = makeBench({
     bootTimeoutMs: 500,
+    whyNotReady: () => 'no server',
     restart: { mode: 'transient', intensity: 0 },
     shutdown: { termMs: 50 },
     make: (number) => new FakeProcess(number, ['SIGKILL']),
@@ -101,7 +102,7 @@ void test('a child that is not ready in time is terminated, killed if need be, a
   os.advance(50);
   assert.equal(child.state, 'errored');
   assert.equal(child.reason?.what, 'boot-limit');
-  assert.match(child.reason?.message ?? '', /^not ready within 500 ms; was ended by SIGKILL; gave up/);
+  assert.match(child.reason?.message ?? '', /^not ready within 500 ms: no server; was ended by SIGKILL; gave up/);
   assert.deepEqual(log.slice(2), [
     'booting boot-limit stopping',
     'stopping term-limit killing',

@@ -4,7 +4,7 @@ import { Attempt } from './attempt.js';
 import type { StopOutcome } from './attempt.js';
 import { Backoff, resolveBackoff } from './backoff.js';
 import type { ChildHandle } from './child-handle.js';
-import { exitReason, isNormalEnd, spawnFailure, toError } from './child-reason.js';
+import { exitReason, isNormalEnd, notReady, spawnFailure, toError } from './child-reason.js';
 import type { ChildFault, ChildReason } from './child-reason.js';
 import type { Answer, ChildState } from './child-state.js';
 import { checkMs } from './option-range.js';
@@ -33,6 +33,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   readonly #backoff: Backoff;
   readonly #shutdown: ShutdownLimits;
   readonly #bootTimeoutMs: number;
+  readonly #whyNotReady: (() => string) | undefined;
   readonly #drainTimeoutMs: number;
   readonly #life: Lifecycle;
 
@@ -53,6 +54,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#backoff = new Backoff(resolveBackoff(options.backoff), options.random);
     this.#shutdown = resolveShutdownLimits(options.shutdown);
     this.#bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? 30_000, 1);
+    this.#whyNotReady = options.whyNotReady;
     this.#drainTimeoutMs = checkMs('drainTimeoutMs', options.drainTimeoutMs ?? 30_000);
     this.#life = new Lifecycle(this.name, this.#os, (change) => this.emit('state', change));
   }
@@ -164,7 +166,9 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#attempt = attempt;
     this.#afterEnd = 'policy';
     const limitMs = this.#bootTimeoutMs;
-    this.#life.limit(limitMs, false, () => this.#stopAtLimit('boot-limit', `not ready within ${limitMs} ms`));
+    this.#life.limit(limitMs, false, () => {
+      this.#stopAtLimit('boot-limit', notReady(limitMs, this.#whyNotReady?.()));
+    });
     try {
       attempt.handle = this.#spawnProcess();
     } catch (error) {

@@ -95,6 +95,7 @@ export class ManagedSite {
   /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
   setServer(server: Server): void {
     this.#server = server;
+    this.#master.peer.notify('starting', null);
     this.#keys.setServer(server);
     this.#sessions = new Http2Sessions(server);
     this.#gate = new MaintenanceGate(server);

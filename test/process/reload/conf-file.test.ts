@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { DaemonStatus } from '@vhostd/protocol';
 import { get } from '../../kit/ask-site.js';
 import { DaemonRig } from '../../kit/daemon-rig.js';
 import type { DaemonSite } from '../../kit/daemon-rig.js';
@@ -24,6 +25,10 @@ function exchange(siteId: string): DaemonSite {
 /** Waits until the one request to site `b` has reached it. */
 async function inWork(rig: DaemonRig): Promise<void> {
   await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
+}
+
+function idsOf({ sites }: DaemonStatus): string[] {
+  return sites.map(({ siteId }) => siteId);
 }
 
 const release = (dir: string): void => writeRelease(dir, '1');
@@ -78,12 +83,13 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     const port = await rig.port();
     const request = await HeldRequest.begin(port, 'b.test');
     await inWork(rig);
-    rig.configure([site('a'), site('c')]);
+    rig.configure([site('c'), site('a')]);
     const told = await rig.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
       [0, ['', 'a: generation 2', 'c: generation 1']],
     );
+    assert.deepEqual(idsOf(await rig.client.status()), ['c', 'a', 'b']);
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
     assert.equal((await get(port, 'b.test')).status, 421);
     const { siteId, closes } = await request.finish();
@@ -117,16 +123,36 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
     const port = await rig.port();
     const env = { SITE_CONF: 'new' };
-    rig.configure([site('a', { workerOptions: { env } }), site('b', { workerOptions: { env } }), site('c')]);
+    rig.configure([site('a', { workerOptions: { env } }), site('c'), site('b', { workerOptions: { env } })]);
     assert.deepEqual(await rig.run('reload', 'a'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
     assert.deepEqual((await askRelease(port, 'a.test')).env, env);
     assert.deepEqual((await askRelease(port, 'b.test')).env, {});
     assert.equal((await get(port, 'c.test')).status, 421);
     assert.deepEqual(await rig.run('reload', 'c'), { code: 0, stdout: 'c: generation 1\n', stderr: '' });
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
+    assert.deepEqual(idsOf(await rig.client.status()), ['a', 'c', 'b']);
     const unknown = await rig.run('reload', 'd');
     assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
-    assert.match(unknown.stderr, /there is no site 'd'; there are: a, b, c \(ERR_SITE_UNKNOWN\)/);
+    assert.match(unknown.stderr, /there is no site 'd'; there are: a, c, b \(ERR_SITE_UNKNOWN\)/);
+  });
+
+  void it('one site alone that is gone from the conf is not reloaded, and serves on', async (t) => {
+    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
+    const before = await rig.site('b');
+    rig.configure([site('a')]);
+    assert.deepEqual(await rig.run('reload', 'b'), {
+      code: 1,
+      stdout: '',
+      stderr: `vhostd: site 'b' is no longer in the conf: a reload of all sites stops it (ERR_SITE_UNKNOWN)\n`,
+    });
+    assert.deepEqual(await rig.site('b'), before);
+    assert.equal((await askRelease(await rig.port(), 'b.test')).generation, 1);
+    assert.equal((await rig.run('reload', 'a')).code, 0);
+    // What came of commands is in the daemon's log, once each.
+    const failed = (await rig.logs('reload.failed')).map(({ code }) => code);
+    const done = (await rig.logs('reloaded')).map(({ sites }) => sites);
+    assert.deepEqual(failed, ['ERR_SITE_UNKNOWN']);
+    assert.deepEqual(done, [[{ siteId: 'a', generation: 2, ok: true }]]);
   });
 
   void it('new workers are measured by the allowance of the new conf, and old ones change nothing any more', async (t) => {

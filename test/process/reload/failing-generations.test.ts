@@ -88,7 +88,8 @@ if (!second) closeSync(openSync(marker, 'w'));`;
       what: 'never gets ready',
       code: 'setInterval(() => {}, 1000);',
       conf: { bootTimeout: BOOT_LIMIT_MS },
-      reason: /not ready within 4000 ms.* \(ERR_WORKER_BOOT_TIMEOUT\)$/,
+      reason:
+        /not ready within 4000 ms: its code has neither set worker\.server nor called listen\(\); .* \(ERR_WORKER_BOOT_TIMEOUT\)$/,
     },
     {
       what: 'rejects in started',

@@ -58,7 +58,7 @@ void describe('signals', { concurrency: 2 }, () => {
     const [told] = outcomesOf(await rig.logs('reloaded'));
     assert.deepEqual([told?.['siteId'], told?.['ok']], ['a', false]);
     assert.equal((await get(await rig.port(), 'a.test')).status, 200);
-    assert.equal((await rig.site('a')).reason, 'no database');
+    assert.equal((await rig.site('a')).reason, 'the last reload failed, generation 1 serves on: no database');
   });
 
   void it('50 SIGHUPs within a second are two reloads, and cost no request', async (t) => {

@@ -41,7 +41,9 @@ async function open(port: number, host: string, path: string): Promise<WireClien
 
 /** For how long the process before this one was silent, as the site's status tells it. */
 function silentMs(reason: string | undefined): number {
-  return Number(/^no answer for (\d+) ms; was ended by SIGKILL$/.exec(reason ?? '')?.[1]);
+  return Number(
+    /^(?:replaced a\/\d+: )?no answer for (\d+) ms; was ended by SIGKILL$/.exec(reason ?? '')?.[1],
+  );
 }
 
 for (const [handoff, how] of [

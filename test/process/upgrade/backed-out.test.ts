@@ -36,7 +36,7 @@ const BROKEN: { what: string; break: (rig: LastingRig) => void; reason: RegExp; 
   {
     what: 'a conf that is wrong',
     break: (rig) => writeFileSync(rig.config, '{ "sites": [{ '),
-    reason: /\(ERR_CONF_SYNTAX\) \(ERR_UPGRADE_FAILED\)/,
+    reason: /the new daemon failed: .*vhostd\.config\.json.*[^)] \(ERR_UPGRADE_FAILED\)/,
   },
   {
     what: 'a site that fails',
@@ -61,7 +61,7 @@ const BROKEN: { what: string; break: (rig: LastingRig) => void; reason: RegExp; 
   {
     what: 'a Node that is not there',
     break: () => undefined,
-    reason: /ENOENT/,
+    reason: /^vhostd: the new daemon failed: spawn \/nowhere\/node ENOENT \(ERR_UPGRADE_FAILED\)/,
     args: ['--node', '/nowhere/node'],
   },
 ];
@@ -82,10 +82,11 @@ void describe('an upgrade that fails is backed out', () => {
     const fresh = new ConnectLoad(port, HOST);
     for (const { what, break: breakIt, reason, args = [] } of BROKEN) {
       breakIt(rig);
-      const { code, stderr } = await rig.command('upgrade', ...args);
+      const { code, stdout, stderr } = await rig.command('upgrade', ...args);
       t.diagnostic(`${what}: ${stderr.trim()}`);
       assert.equal(code, 1, what);
       assert.match(stderr, reason);
+      assert.doesNotMatch(stdout, /process none/);
       const status = await rig.until('the old daemon answers', serves);
       assert.equal(status.daemon.pid, before.daemon.pid);
       assert.equal(status.master?.pid, before.master?.pid);

@@ -103,10 +103,12 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 function connectionError(path: string, method: string, cause: unknown): VhostError {
   const info = { path, method };
+  // The daemon may have begun it, and its master be at it.
+  const hint = method === 'status' ? '' : '; it may go on all the same, as vhostd status tells';
   if (cause === undefined) {
     return new VhostError(
       'ERR_CONTROL_LOST',
-      `the daemon closed the connection before it answered ${method}`,
+      `the daemon closed the connection before it answered ${method}${hint}`,
       { info },
     );
   }
@@ -126,7 +128,7 @@ function connectionError(path: string, method: string, cause: unknown): VhostErr
   }
   return new VhostError(
     'ERR_CONTROL_LOST',
-    `lost the connection to the daemon (${code}) before it answered ${method}`,
+    `lost the connection to the daemon (${code}) before it answered ${method}${hint}`,
     { info, cause },
   );
 }

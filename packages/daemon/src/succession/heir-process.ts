@@ -119,9 +119,8 @@ export class HeirProcess {
   }
 
   #give(why: string): void {
-    this.#fail(
-      new VhostError('ERR_UPGRADE_FAILED', `the new daemon, process ${this.pid ?? 'none'}, failed: ${why}`),
-    );
+    const which = this.pid === undefined ? 'the new daemon' : `the new daemon, process ${this.pid},`;
+    this.#fail(new VhostError('ERR_UPGRADE_FAILED', `${which} failed: ${why}`));
   }
 }
 

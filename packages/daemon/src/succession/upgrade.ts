@@ -73,7 +73,7 @@ export class Upgrade {
     try {
       const before = await this.#host.runningSites();
       heir = new HeirProcess({ ...launch, execPath: binary, argv0: binary }, { heartbeat, onProgress });
-      onProgress(`process ${heir.pid ?? 'none'} is started with ${binary}`);
+      if (heir.pid !== undefined) onProgress(`process ${heir.pid} is started with ${binary}`);
       handOver(heir.peer, listeners);
       const report = await Promise.race([this.#tryOut(heir), this.#aborted]);
       const serving = new Set([...before, ...(await this.#host.runningSites())]);
@@ -115,14 +115,10 @@ function failure(error: unknown): VhostError {
   if (error instanceof VhostError && error.code === 'ERR_UPGRADE_FAILED') return error;
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return new VhostError(
-    'ERR_UPGRADE_FAILED',
-    `the new daemon failed: ${message}${code === undefined ? '' : ` (${code})`}`,
-    {
-      cause: error,
-      ...(code === undefined ? {} : { info: { code } }),
-    },
-  );
+  return new VhostError('ERR_UPGRADE_FAILED', `the new daemon failed: ${message}`, {
+    cause: error,
+    ...(code === undefined ? {} : { info: { code } }),
+  });
 }
 
 function parseReport(value: unknown): HeirReport {

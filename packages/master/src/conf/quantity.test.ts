@@ -83,6 +83,10 @@ void test('of a number in a text it is said that its unit is missing, of another
   assert.equal(durationWithoutUnit('1.5'), `"1.5" has no unit: write '1.5s' or '1.5ms'`);
   assert.equal(sizeWithoutUnit('64'), `"64" has no unit: write '64kb' or '64b'`);
   for (const written of ['', '5s', '5 sekunden', '-5', '1e3', 'soon', '5\n']) {
-    assert.deepEqual([durationWithoutUnit(written), sizeWithoutUnit(written)], [undefined, undefined], written);
+    assert.deepEqual(
+      [durationWithoutUnit(written), sizeWithoutUnit(written)],
+      [undefined, undefined],
+      written,
+    );
   }
 });

@@ -53,7 +53,11 @@ void test('an entry behind a symbolic link is the file that it leads to', (t) =>
 });
 
 void test('of what is no directory, or whose package.json is none, nothing else is said', (t) => {
-  const directory = directoryWith(t, { 'index.js': '', 'broken/package.json': '{', 'null/package.json': 'null' });
+  const directory = directoryWith(t, {
+    'index.js': '',
+    'broken/package.json': '{',
+    'null/package.json': 'null',
+  });
   assert.equal(entryOf(join(directory, 'index.js')), undefined);
   assert.equal(entryOf(join(directory, 'broken')), undefined);
   assert.equal(entryOf(join(directory, 'null')), undefined);

@@ -8,6 +8,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { softLimitMs } from './leave-limits.js';
 import { takePulse } from './pulse.js';
 import type { Asked, SlotHost } from './slot-host.js';
+import { Tenure } from './tenure.js';
 import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
 
@@ -18,16 +19,9 @@ export class Slot implements Taker {
   readonly #child: SupervisedChild;
   #worker: WorkerProcess | undefined;
   #heartbeat: Heartbeat | undefined;
-  #failure: WireError | undefined;
-  /** What became of the process before the present one. */
-  #predecessor: string | undefined;
+  #tenure = new Tenure();
   #asked: Asked | undefined;
-  /** Whether the present process has not left within its limits. */
-  #overdue = false;
   #handsBack = false;
-  #vitals: Vitals | undefined;
-  #wantsToLeave = false;
-  #remark: string | undefined;
   #replacementCount = 0;
   #restartsBefore = 0;
 
@@ -41,13 +35,14 @@ export class Slot implements Taker {
       restart: { mode: 'permanent', intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
+      whyNotReady: () => this.#tenure.whyNotReady,
       shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
     this.#child.on('errored', (reason) => host.onErrored(this, reason));
     this.#child.on('state', ({ from, event, to }) => {
-      if (event === 'term-limit') this.#overdue = this.leaving;
+      if (event === 'term-limit') this.#tenure.overdue = this.leaving;
       if (from !== to && to === 'exited') host.onStopped(this);
     });
   }
@@ -97,17 +92,17 @@ export class Slot implements Taker {
 
   /** What the worker itself said of its failed boot. */
   get failure(): WireError | undefined {
-    return this.#failure;
+    return this.#tenure.failure;
   }
 
   /** What the present process last told of itself. */
   get vitals(): Vitals | undefined {
-    return this.#vitals;
+    return this.#tenure.vitals;
   }
 
   /** Whether the present process was sent SIGTERM. */
   get wantsToLeave(): boolean {
-    return this.#wantsToLeave;
+    return this.#tenure.wantsToLeave;
   }
 
   /** Since the present process was spawned, ms; 0 without one. */
@@ -117,20 +112,20 @@ export class Slot implements Taker {
 
   /** What the status says of the present process. It goes with the process. */
   set remark(text: string | undefined) {
-    this.#remark = text;
+    this.#tenure.remark = text;
   }
 
   /** Takes over what is counted of a slot whose place this one takes, and why it does. */
   succeed(old: Slot, why: string): void {
     this.#replacementCount = old.#replacementCount + 1;
     this.#restartsBefore = old.#restarts;
-    this.#remark = replaced(old.workerId, why);
+    this.#tenure.remark = replaced(old.workerId, why);
     this.#host.log.replaced(old, this, why);
   }
 
   /** Serves on: the one that was to take its place for this reason did not come up. */
   outlive(successor: Slot, reason: string, message: string): void {
-    this.#remark = `${reason}; its replacement failed: ${message}`;
+    this.#tenure.remark = `${reason}; its replacement failed: ${message}`;
     this.#host.log.replacementFailed(this, successor, { reason, message });
   }
 
@@ -184,8 +179,8 @@ export class Slot implements Taker {
 
   status(): WorkerStatus {
     const pid = this.#child.pid;
-    const past = pid === undefined ? this.#child.reason?.message : this.#predecessor;
-    const reason = this.#failure?.message ?? this.#remark ?? past;
+    const past = pid === undefined ? this.#child.reason?.message : this.#tenure.predecessor;
+    const reason = this.#tenure.failure?.message ?? this.#tenure.remark ?? past;
     return {
       workerId: this.workerId,
       ...(pid === undefined ? {} : { pid }),
@@ -211,14 +206,14 @@ export class Slot implements Taker {
   }
 
   #spawn(): ReturnType<typeof fromChildProcess> {
-    this.#predecessor = this.#story();
-    this.#failure = undefined;
-    this.#overdue = false;
-    this.#vitals = undefined;
-    this.#wantsToLeave = false;
+    const tenure = new Tenure(this.#story());
+    this.#tenure = tenure;
     const host = this.#host;
     let stoppedForViolation = false;
     const events: WorkerEvents = {
+      onStarting: () => {
+        tenure.starting = true;
+      },
       onReady: () => {
         if (this.#worker !== worker || this.#child.markReady() !== 'ok') return;
         this.#watchHeart(worker, events);
@@ -226,11 +221,11 @@ export class Slot implements Taker {
         host.onReady(this);
       },
       onFailed: (error) => {
-        this.#failure = error;
+        tenure.failure = error;
       },
       onLeaving: () => {
         if (this.#worker !== worker || this.leaving) return;
-        this.#wantsToLeave = true;
+        tenure.wantsToLeave = true;
         host.onVitals(this);
       },
       onUpdate: (params) => host.onUpdate(this, params),
@@ -265,7 +260,7 @@ export class Slot implements Taker {
     this.#heartbeat = takePulse(worker.peer, this.#host.conf, {
       onVitals: (vitals) => {
         if (this.#worker !== worker || this.leaving) return;
-        this.#vitals = vitals;
+        this.#tenure.vitals = vitals;
         this.#host.onVitals(this);
       },
       onViolation: (detail) => events.onViolation(detail),
@@ -280,13 +275,13 @@ export class Slot implements Taker {
     const { reason } = this.#child;
     if (reason === undefined) return undefined;
     if (reason.what === 'spawn-failed') return `another one before it ${reason.message}`;
-    return replaced(this.workerId, this.#failure?.message ?? reason.message);
+    return replaced(this.workerId, this.#tenure.failure?.message ?? reason.message);
   }
 
   #onExit(reason: ChildReason): void {
     this.#heartbeat?.stop();
-    this.#remark = undefined;
-    this.#host.log.ended(this, reason, { overdue: this.#overdue });
+    this.#tenure.remark = undefined;
+    this.#host.log.ended(this, reason, { overdue: this.#tenure.overdue });
     this.#host.onExit(this, reason);
   }
 }

@@ -19,6 +19,8 @@ import { Handoff } from '../handoff/handoff.js';
 
 /** What a worker process tells its slot. */
 export interface WorkerEvents {
+  /** The site's server is set. */
+  onStarting(): void;
   onReady(): void;
   onFailed(error: WireError): void;
   /** It was sent SIGTERM. */
@@ -93,6 +95,10 @@ export class WorkerProcess {
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
       timeoutMs: spawn.conf.callTimeoutMs,
       onViolation: (detail) => events.onViolation(detail),
+    });
+    this.peer.handle('starting', () => {
+      events.onStarting();
+      return null;
     });
     this.peer.handle('ready', () => {
       events.onReady();

@@ -67,6 +67,8 @@ export interface MaintenancePage {
 
 /** Worker → master. */
 export type WorkerToMaster = {
+  /** The site's server is set; `started` follows. A notice. */
+  starting: { params: null; result: null };
   /** The site's code has loaded and `started` has resolved: connections may come. */
   ready: { params: null; result: null };
   /** Boot failed; the worker exits after this. A notice. */
