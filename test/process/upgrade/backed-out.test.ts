@@ -107,6 +107,8 @@ void describe('an upgrade that fails is backed out', () => {
     }
     // And then one that works.
     assert.equal((await rig.command('upgrade')).code, 0);
+    const logged = (event: string): number => rig.output.split(`"event":"${event}"`).length - 1;
+    assert.deepEqual([logged('upgrade.failed'), logged('upgraded')], [BROKEN.length, 1]);
     assert.equal(await rig.first.ended, 0);
     await rig.client.stop();
     await rig.gone();
