@@ -207,7 +207,10 @@ void describe('a running daemon', () => {
     assert.equal((await workspace.run('resume', 'a')).stdout, 'a: was not paused\n');
     const wrong = await workspace.run('pause', 'a', '--timeout', '5');
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /^vhostd: timeout: "5" has no unit: write '5s' or '5ms' \(ERR_SITE_OPTION\)\n$/);
+    assert.match(
+      wrong.stderr,
+      /^vhostd: timeout: "5" has no unit: write '5s' or '5ms' \(ERR_SITE_OPTION\)\n$/,
+    );
   });
 
   void it("answers a site's requests with its maintenance page until that is off", async () => {

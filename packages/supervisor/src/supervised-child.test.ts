@@ -102,7 +102,10 @@ void test('a child that is not ready in time is terminated, killed if need be, a
   os.advance(50);
   assert.equal(child.state, 'errored');
   assert.equal(child.reason?.what, 'boot-limit');
-  assert.match(child.reason?.message ?? '', /^not ready within 500 ms: no server; was ended by SIGKILL; gave up/);
+  assert.match(
+    child.reason?.message ?? '',
+    /^not ready within 500 ms: no server; was ended by SIGKILL; gave up/,
+  );
   assert.deepEqual(log.slice(2), [
     'booting boot-limit stopping',
     'stopping term-limit killing',
