@@ -19,8 +19,8 @@ async function endOf(rig: DaemonRig, siteId: string, wanted: (line: LogLine) => 
     found = value.find(wanted);
     return { done: found !== undefined, value };
   });
-  const { level, workerId, pid, generation, asked, reason } = found ?? {};
-  return { level, workerId, pid, generation, asked, reason };
+  const { level, workerId, workerPid, generation, asked, reason } = found ?? {};
+  return { level, workerId, workerPid, generation, asked, reason };
 }
 
 const any = (): boolean => true;
@@ -37,11 +37,11 @@ void describe('the end of a worker', { concurrency: 2 }, () => {
     ]);
     const ready = await rig.logs('worker.ready', 4);
     const firstOf = (siteId: string): LogLine => {
-      const { workerId, pid, generation } = ready.find((line) => line['siteId'] === siteId) ?? {};
-      return { workerId, pid, generation };
+      const { workerId, workerPid, generation } = ready.find((line) => line['siteId'] === siteId) ?? {};
+      return { workerId, workerPid, generation };
     };
     const [{ pid = 0 } = {}] = (await rig.site('killed')).workers;
-    assert.deepEqual(firstOf('killed')['pid'], pid);
+    assert.deepEqual(firstOf('killed')['workerPid'], pid);
     process.kill(pid, 'SIGKILL');
     for (const siteId of ['leaves', 'throws', 'hangs']) {
       assert.equal((await rig.run('reload', siteId)).code, 0);

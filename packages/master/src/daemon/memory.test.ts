@@ -72,10 +72,11 @@ test('only what has changed is told, once a turn; a site that is forgotten is go
   memory.setConf(confOf());
   await turn();
   assert.equal(keeper.tellCount, 1);
+  memory.setConf(confOf('c', 'x', 'a'));
   memory.forgetSite('b');
   await turn();
   const recalled = await new Memory(keeper, confOf()).recall();
-  assert.deepEqual([...(recalled?.sites.keys() ?? [])], ['a', 'c']);
+  assert.deepEqual([...(recalled?.sites.keys() ?? [])], ['c', 'a']);
   assert.equal(recalled?.sites.get('a')?.generation, 9);
 });
 

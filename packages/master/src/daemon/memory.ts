@@ -93,7 +93,7 @@ export class Memory {
   }
 
   #tell(): void {
-    const siteIds = [...this.#sites.keys()];
+    const siteIds = this.#order();
     const whole: Whole = { version: VERSION, conf: { ...this.#conf, sites: [] }, siteIds };
     const entries = new Map<string, unknown>([[WHOLE, whole]]);
     for (const [siteId, site] of this.#sites) entries.set(keyOf(siteId), site);
@@ -102,6 +102,12 @@ export class Memory {
     for (const [key, value] of entries) complete = this.#tellOne(key, value) && complete;
     clearTimeout(this.#again);
     if (!complete) this.#again = setTimeout(() => this.#tell(), AGAIN_MS).unref();
+  }
+
+  /** As in the conf; those that it does not name come behind. */
+  #order(): string[] {
+    const named = this.#conf.sites.map(({ siteId }) => siteId).filter((siteId) => this.#sites.has(siteId));
+    return [...new Set([...named, ...this.#sites.keys()])];
   }
 
   #tellOne(key: string, value: unknown): boolean {

@@ -31,7 +31,7 @@ class Bench {
   }
 }
 
-const WORKER = { siteId: 'a', workerId: 'a/1', pid: 7, generation: 2 };
+const WORKER = { siteId: 'a', workerId: 'a/1', workerPid: 7, generation: 2 };
 const LEFT = { what: 'exit', code: 0, signal: null, message: 'exited with code 0' } as const;
 const KILLED = { what: 'exit', code: null, signal: 'SIGKILL', message: 'was ended by SIGKILL' } as const;
 const IN_TIME = { overdue: false };

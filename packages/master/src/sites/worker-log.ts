@@ -66,5 +66,5 @@ function fieldsOf({ worker }: Slot): object {
 
 function processFields({ identity, process }: WorkerProcess): object {
   const { siteId, workerId, generation } = identity;
-  return { siteId, workerId, pid: process.pid, generation };
+  return { siteId, workerId, workerPid: process.pid, generation };
 }
