@@ -35,6 +35,7 @@ export class ControlConnection {
   readonly #idle: NodeJS.Timeout;
   #linger: NodeJS.Timeout | undefined;
   #pendingCount = 0;
+  #wasAsked = false;
   #ending = false;
 
   /** @param find gives a method's handler, or throws the error to answer with. */
@@ -54,10 +55,18 @@ export class ControlConnection {
     });
   }
 
-  /** Takes no more requests and aborts what runs; closes when all of it has been answered. */
+  /**
+   * Takes no more requests and aborts what runs; closes when all of it has been answered. Who has not asked for anything
+   * yet is told that nothing will be taken.
+   */
   end(): void {
+    const closing = new VhostError(
+      'ERR_CONTROL_CLOSED',
+      'the control socket is closing: nothing is taken any more',
+    );
+    if (!this.#wasAsked && !this.#ending) this.#sendError(null, closing);
     this.#ending = true;
-    this.#abort.abort(new VhostError('ERR_CONTROL_CLOSED', 'the control socket is closing'));
+    this.#abort.abort(closing);
     this.#endIfDone();
   }
 
@@ -91,6 +100,7 @@ export class ControlConnection {
 
   async #run({ id, method, params }: ControlRequest): Promise<void> {
     this.#pendingCount++;
+    this.#wasAsked = true;
     try {
       if (this.#pendingCount > this.#limits.maxPendingCount) {
         throw new VhostError(

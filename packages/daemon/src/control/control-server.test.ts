@@ -210,6 +210,36 @@ void describe('ControlServer', () => {
     await assert.rejects(callControl(socketPath, 'quick', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
     await server.close();
   });
+
+  void it('tells who has just connected that nothing is taken any more, and cuts nobody off', async () => {
+    const { server } = await serve();
+    server.handle('ping', async () => 'pong');
+    // Connected, as far as the kernel goes; the server has not seen them.
+    const calls = Array.from({ length: 20 }, () => callControl(socketPath, 'ping', {}));
+    const outcomes = Promise.allSettled(calls);
+    await server.conceal();
+    await server.close();
+    for (const outcome of await outcomes) {
+      const told: unknown =
+        outcome.status === 'fulfilled' ? outcome.value : Reflect.get(outcome.reason, 'code');
+      assert.ok(told === 'pong' || told === 'ERR_CONTROL_CLOSED', String(told));
+    }
+    await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
+  });
+
+  void it('is done with its clients when it is told again to close, with less patience', async () => {
+    const { server } = await serve();
+    const entered = gate<void>();
+    server.handle('never', () => {
+      entered.resolve();
+      return new Promise(() => {});
+    });
+    const asked = assert.rejects(callControl(socketPath, 'never', {}), { code: 'ERR_CONTROL_LOST' });
+    await entered.promise;
+    const closing = server.close({ graceMs: 3_600_000 });
+    await server.close({ graceMs: 20 });
+    await Promise.all([closing, asked]);
+  });
 });
 
 function gate<Value>(): { promise: Promise<Value>; resolve: (value: Value) => void } {

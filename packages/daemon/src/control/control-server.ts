@@ -1,5 +1,7 @@
 // The daemon's control socket: a Unix socket on which its owner's tools call methods, one JSON value a line.
+import { rmSync } from 'node:fs';
 import net from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import { ControlConnection } from './control-connection.js';
 import type { ControlHandler } from './control-connection.js';
@@ -30,6 +32,8 @@ export class ControlServer {
   readonly #connections = new Set<ControlConnection>();
   readonly #server: net.Server;
   readonly #options: Required<ControlServerOptions>;
+  #path: string | undefined;
+  #acceptCount = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: ControlServerOptions = {}) {
@@ -59,34 +63,53 @@ export class ControlServer {
    */
   async listen(path: string): Promise<void> {
     await listenOnSocket(this.#server, path);
+    this.#path = path;
     // Without a listener an error of accept(2) would end the process.
     this.#server.on('error', () => {});
   }
 
   /**
-   * Stops listening, removes the socket file and aborts what runs; answers that come within `graceMs` (default
-   * 1000) are still sent, then all connections are cut. Resolves when the last one is closed.
+   * Removes the socket file, and accepts who has connected by then: {@link close} tells them so, where the kernel would
+   * cut them off.
    */
-  close({ graceMs = 1_000 }: { graceMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(graceMs);
-    return this.#closing;
+  async conceal(): Promise<void> {
+    if (this.#path === undefined) return;
+    rmSync(this.#path, { force: true });
+    this.#path = undefined;
+    // The loop accepts one a turn; the first turn may end before it has looked for any.
+    for (let idle = 0, seen = this.#acceptCount; idle < 2; idle += 1) {
+      await turn();
+      if (this.#acceptCount !== seen) idle = 0;
+      seen = this.#acceptCount;
+    }
   }
 
-  async #close(graceMs: number): Promise<void> {
+  /**
+   * Stops listening, removes the socket file and aborts what runs; clients of which no request was read are told
+   * ERR_CONTROL_CLOSED. Answers that come within `graceMs` (default 1000) are still sent, then all connections are cut.
+   * Resolves when the last one is closed. May be called again to be done sooner.
+   */
+  async close({ graceMs = 1_000 }: { graceMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close();
+    const cut = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, graceMs);
+    await this.#closing;
+    clearTimeout(cut);
+  }
+
+  async #close(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
     for (const connection of this.#connections) connection.end();
-    const cut = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
-    }, graceMs);
     // A server counts a connection as closed a moment before that connection says so itself.
     await Promise.all([closed, ...Array.from(this.#connections, (connection) => connection.closed)]);
-    clearTimeout(cut);
   }
 
   #accept(socket: net.Socket): void {
+    this.#acceptCount += 1;
     const connection = new ControlConnection(socket, this.#options, (method) => this.#find(method));
     this.#connections.add(connection);
     socket.on('close', () => this.#connections.delete(connection));
