@@ -11,14 +11,15 @@ export interface Controlled {
   reload(siteId: string | undefined): Promise<ReloadResult>;
   /** `onProgress` is told how far it is, in words. */
   upgrade(node: string | undefined, onProgress: (what: string) => void): Promise<UpgradeResult>;
-  /** Resolves when the master is gone; the rest of the daemon follows. */
-  stopMaster(now: boolean): Promise<void>;
+  /** Tells the master to leave. `gone` resolves when it has left; the rest of the daemon follows. */
+  stopMaster(now: boolean): { master: number | undefined; gone: Promise<void> };
 }
 
 /**
  * Sets the methods: `status` → DaemonStatus; `reload` `{siteId?}` → ReloadResult; `upgrade` `{node?}` →
  * UpgradeResult; `stop` `{now?}` → null when the master has gone, and then the connection is closed. Those that take
- * time tell that they are still at it, every few seconds; `upgrade` also how far it is: `{what}`.
+ * time tell that they are still at it, every few seconds; `upgrade` also how far it is: `{what}`; `stop` at once that
+ * the master was told, and which processes end: `{daemon, master?}`.
  */
 export function handleControlMethods(control: ControlServer, daemon: Controlled): void {
   control.handle('status', () => daemon.status());
@@ -35,9 +36,11 @@ export function handleControlMethods(control: ControlServer, daemon: Controlled)
   });
   control.handle('stop', (params, context) => {
     const { now = false } = optional(record(params ?? {}, 'stop'), 'now', 'stop', flag);
+    const { master, gone } = daemon.stopMaster(now);
+    context.progress({ daemon: process.pid, master });
     return tellingProgress(
       context,
-      daemon.stopMaster(now).then(() => null),
+      gone.then(() => null),
     );
   });
 }

@@ -1,5 +1,4 @@
 // The daemon: holds the listening sockets and keeps one master alive.
-import { performance } from 'node:perf_hooks';
 import { VhostError } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, DaemonStatus, ReloadResult } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
@@ -11,30 +10,18 @@ import { DaemonCalls } from './daemon-calls.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Instance } from './instance.js';
-import { BoundListeners } from './listeners/bound-listeners.js';
 import { createLog, errorFields, logOutcome } from './log.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
-import { MasterSlot } from './master/master-slot.js';
 import type { MasterSlotOwner } from './master/master-slot.js';
-import { ReloadQueue } from './reload-queue.js';
+import { Reloads } from './reloads.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
+import { Running } from './running.js';
 import { listenForSignals } from './signals.js';
 import { handleSiteMethods } from './site-methods.js';
 import { slotReports } from './slot-reports.js';
-import { readDaemonStatus } from './status/daemon-status.js';
-import { parseReloadResult } from './status/parse-reload.js';
 import { Succession } from './succession/succession.js';
-import { takePlace } from './succession/take-place.js';
 import type { UpgradeOptions, UpgradeResult } from './succession/upgrade.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
-
-/** What a daemon holds while it runs. */
-interface Running {
-  slot: MasterSlot;
-  listeners: BoundListeners;
-  instance: Instance;
-  startedAtMs: number;
-}
 
 /**
  * One daemon: `run` takes the run directory, opens the control socket and forks the master; `stop` undoes it in
@@ -49,7 +36,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   readonly #options: DaemonOptions;
   readonly #log: Logger;
   readonly #calls = new DaemonCalls();
-  readonly #reloads: ReloadQueue<ReloadResult> = new ReloadQueue(() => this.#reload({}));
+  readonly #reloads: Reloads;
   #masterFile: string | undefined;
   #opening: Promise<void> | undefined;
   #running: Running | undefined;
@@ -66,6 +53,11 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     this.#options = options;
     this.#masterFile = options.masterFile;
     this.#log = createLog(options.logLevel ?? 'info');
+    this.#reloads = new Reloads({
+      log: this.#log,
+      master: () => this.#runs().slot.peer,
+      successor: () => new DaemonClient(this.runDir),
+    });
     setImmediate(() => this.emit('loadend'));
   }
 
@@ -114,21 +106,22 @@ export class Daemon extends EventEmitter<DaemonEvents> {
 
   /** What `vhostd status --json` prints. Rejects with ERR_DAEMON_STATE, ERR_CALL_TIMEOUT, ERR_MESSAGE_INVALID. */
   async status(): Promise<DaemonStatus> {
-    const { slot, startedAtMs } = this.#runs();
-    return await readDaemonStatus(slot, startedAtMs);
+    return await this.#runs().status();
   }
 
   /**
-   * Reloads one site, or all; any number of requests for all that come while one is at work become one.
+   * Reloads one site, or all; any number of requests for all that come while one is at work become one. During an
+   * upgrade it waits for the end of that, and is done by the daemon that is in charge then.
    * Rejects with ERR_DAEMON_STATE, ERR_MASTER_NOT_RUNNING, ERR_CALL_LOST, or the master's error.
    */
   reload(siteId?: string): Promise<ReloadResult> {
-    return siteId === undefined ? this.#reloads.request() : this.#reload({ siteId });
+    return this.#reloads.request(siteId);
   }
 
   /**
    * Replaces this daemon by a new one of the code that is on disk now, with another master and workers, without
-   * refusing a connection. Resolves when that is in charge; this one ends when its master's connections have ended.
+   * refusing a connection. Reloads that were asked for before are done first. Resolves when that is in charge; this one
+   * ends when its master's connections have ended.
    * Rejects with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM, ERR_DAEMON_STATE.
    */
   upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
@@ -188,23 +181,18 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #open(): Promise<void> {
     const { supervision = {}, signals } = this.#options;
     const launch = resolveMasterLaunch(this.#masterFile, this.#options);
-    const listeners = new BoundListeners({
-      graceMs: supervision.listenerGraceMs ?? SUPERVISION_DEFAULTS.listenerGraceMs,
-      onExpired: ({ key }) => this.#log.warn({ event: 'listener.expired', key }),
-    });
-    const startedAtMs = performance.now();
-    const { slot, instance, start } = await takePlace({
+    const { running, start } = await Running.open({
       runDir: this.runDir,
-      listeners,
-      createSlot: (owner) => new MasterSlot(launch, supervision, listeners, owner),
+      launch,
+      supervision,
       owner: this.#slotOwner(),
-      statusOf: (slotOnTrial) => readDaemonStatus(slotOnTrial, startedAtMs),
-      open: () => this.#takeRunDir(),
+      onListenerExpired: (key) => this.#log.warn({ event: 'listener.expired', key }),
+      takeRunDir: () => this.#takeRunDir(),
     });
-    this.#running = { slot, listeners, instance, startedAtMs };
+    this.#running = running;
     if (signals !== false) {
       this.handleSignals();
-      this.#succession.provide(slot, {
+      this.#succession.provide(running.slot, {
         runDir: this.runDir,
         linkType: launch.linkType,
         bootTimeoutMs: launch.bootTimeoutMs,
@@ -218,13 +206,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const running = this.#runs();
     if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
     const result = await this.#succession.upgrade(options, {
-      listeners: running.listeners,
+      running,
       heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
-      status: () => this.status(),
-      release: () => running.instance.letGo(),
-      takeBack: async () => {
-        running.instance = await this.#takeRunDir();
-      },
+      betweenReloads: (upgrade, onWaiting) => this.#reloads.upgrade(upgrade, onWaiting),
       onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
     });
     this.#leaveTo(running);
@@ -251,7 +235,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       stopMaster: (now) => {
         this.#log.info({ event: 'stop.control', now });
         this.#endProcess();
-        return this.#stopMaster(now);
+        return { master: this.#running?.slot.pid, gone: this.#stopMaster(now) };
       },
     });
     handleSiteMethods(control, () => this.#runs().slot.peer);
@@ -281,34 +265,27 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     throw new VhostError('ERR_DAEMON_STATE', 'this daemon does not run');
   }
 
-  #reload(params: { siteId?: string }): Promise<ReloadResult> {
-    return logOutcome(this.#log, 'reload', 'reloaded', this.#askForReload(params));
-  }
-
-  async #askForReload(params: { siteId?: string }): Promise<ReloadResult> {
-    const { peer } = this.#runs().slot;
-    return parseReloadResult(await peer.request('reload', params, { timeoutMs: RELOAD_LIMIT_MS }));
-  }
-
   #endProcess(): void {
     this.#endsProcess ||= this.#options.signals !== false;
   }
 
-  /** Resolves when the master has gone; all else closes behind it. */
+  /** Resolves when the master has gone, and what an upgrade has started; all else closes behind it. */
   async #stopMaster(now: boolean): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    this.#succession.abort();
-    const gone = running.slot.stop({ now });
+    this.#reloads.abandon();
+    const gone = Promise.all([running.slot.stop({ now }), this.#succession.abort(now)]);
     this.#closing ??= this.#close(running, gone);
     await gone;
   }
 
-  async #close({ listeners, instance }: Running, masterGone: Promise<void>): Promise<void> {
-    await masterGone;
-    listeners.closeAll();
+  async #close(running: Running, gone: Promise<unknown>): Promise<void> {
+    await gone;
+    running.listeners.closeAll();
+    // Those that another daemon does are answered by this one.
+    await this.#reloads.settled();
     try {
-      await instance.close();
+      await running.close();
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -319,6 +296,3 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     if (this.#endsProcess) process.exit(this.#exitCode);
   }
 }
-
-/** A site boots within its own limit; this one holds for all of them, slot by slot. */
-const RELOAD_LIMIT_MS = 3_600_000;

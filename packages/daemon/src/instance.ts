@@ -42,11 +42,12 @@ export class Instance {
   }
 
   /**
-   * Makes the run directory free for another daemon at once; requests that run over the control socket are answered
-   * still.
+   * Makes the run directory free for another daemon. Requests that run over the control socket are answered still, until
+   * {@link close}. The PID file goes on to name this process until the other one writes its own: who finds that living,
+   * and no socket, knows that a daemon is about to answer.
    */
   async letGo(): Promise<void> {
-    removePidFile(this.#runDir.pidFile, this.#lock.identity);
+    await this.#control.conceal();
     void this.#control.close({ graceMs: ANSWER_LIMIT_MS });
     await this.#lock.release();
   }
@@ -54,10 +55,11 @@ export class Instance {
   /** Removes the PID file, answers and closes the control socket, lets go of the lock. */
   async close(): Promise<void> {
     removePidFile(this.#runDir.pidFile, this.#lock.identity);
+    await this.#control.conceal();
     await this.#control.close();
     await this.#lock.release();
   }
 }
 
-/** How long what runs over the control socket may take until it is answered, ms. */
-const ANSWER_LIMIT_MS = 60_000;
+/** How long what runs over the control socket may take until it is answered, ms: twice what a reload may take. */
+const ANSWER_LIMIT_MS = 7_200_000;

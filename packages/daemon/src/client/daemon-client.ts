@@ -1,5 +1,6 @@
 // Asks a running daemon by way of its control socket: what the command line and tools use.
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import type {
@@ -11,7 +12,7 @@ import type {
   ReloadResult,
   ResumeResult,
 } from '@vhostd/protocol';
-import { isAlive } from '@vhostd/supervisor';
+import { isAlive, readIdentity } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import { callControl } from '../control/control-client.js';
 import { readPidFile } from '../run-dir/pid-file.js';
@@ -26,7 +27,8 @@ import type { UpgradeResult } from '../succession/upgrade.js';
 /**
  * The daemon of one run directory, as another process of its owner sees it. Each method rejects with
  * ERR_DAEMON_NOT_RUNNING where there is none, ERR_CONTROL_DENIED where it is another user's, the other ERR_CONTROL_…
- * of the connection, ERR_MESSAGE_INVALID for an answer of another version, or the daemon's own error.
+ * of the connection, ERR_MESSAGE_INVALID for an answer of another version, or the daemon's own error. While one daemon
+ * makes room for another, in an upgrade, each waits for that.
  */
 export class DaemonClient {
   readonly #runDir: RunDir;
@@ -88,22 +90,68 @@ export class DaemonClient {
 
   /**
    * Makes the daemon stop and resolves when its process is no more; `now`: without draining.
-   * Rejects also with ERR_DAEMON_STUCK: it said that it stops, and did not end within 10 s after its master.
+   * Rejects also with ERR_DAEMON_LOST: it died in the course of it, and master and workers may still be at their work;
+   * ERR_DAEMON_STUCK: it said that it stops, and did not end within 10 s after its master.
    */
   async stop({ now = false }: { now?: boolean } = {}): Promise<void> {
-    const identity = readPidFile(this.#runDir.pidFile);
+    let identity = readPidFile(this.#runDir.pidFile);
+    let master: number | undefined;
     try {
-      await this.#call('stop', { now });
+      await this.#call('stop', { now }, (value) => {
+        // Who answers knows best who it is.
+        const told = parseStopping(value);
+        if (told === undefined) return;
+        identity = readIdentity(told.daemon) ?? identity;
+        master = told.master;
+      });
     } catch (error) {
-      // A daemon that is killed while it stops has stopped.
       if (!(error instanceof VhostError && error.code === 'ERR_CONTROL_LOST')) throw error;
+      if (identity !== undefined) await untilGone(identity);
+      throw lostError(master, error);
     }
     if (identity !== undefined) await untilGone(identity);
   }
 
-  #call(method: string, params: unknown, onProgress?: (value: unknown) => void): Promise<unknown> {
-    return callControl(this.#runDir.controlSocket, method, params, onProgress && { onProgress });
+  async #call(method: string, params: unknown, onProgress?: (value: unknown) => void): Promise<unknown> {
+    const deadlineMs = performance.now() + HAND_OVER_LIMIT_MS;
+    for (;;) {
+      try {
+        return await callControl(this.#runDir.controlSocket, method, params, onProgress && { onProgress });
+      } catch (error) {
+        if (performance.now() > deadlineMs || !this.#mayBeHandOver(error)) throw error;
+      }
+      await delay(LOOK_MS);
+    }
   }
+
+  /** Whether nothing was taken of the request, and another daemon may be about to answer. */
+  #mayBeHandOver(error: unknown): boolean {
+    if (!(error instanceof VhostError)) return false;
+    if (error.code !== 'ERR_DAEMON_NOT_RUNNING') return error.code === 'ERR_CONTROL_CLOSED';
+    // One that makes room takes its socket away, but not its PID file.
+    const leaving = readPidFile(this.#runDir.pidFile);
+    return leaving !== undefined && isAlive(leaving);
+  }
+}
+
+/** Which processes end, as a daemon tells at once that has told its master; undefined for any other progress. */
+function parseStopping(value: unknown): { daemon: number; master: number | undefined } | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const daemon: unknown = Reflect.get(value, 'daemon');
+  const master: unknown = Reflect.get(value, 'master');
+  if (typeof daemon !== 'number') return undefined;
+  return { daemon, master: typeof master === 'number' ? master : undefined };
+}
+
+function lostError(master: number | undefined, cause: VhostError): VhostError {
+  const rest =
+    master === undefined
+      ? 'whether its master was told is not known'
+      : `its master, process ${master}, was told: it finishes with its workers, and leaves by itself`;
+  return new VhostError('ERR_DAEMON_LOST', `the daemon died before it had stopped; ${rest}`, {
+    ...(master === undefined ? {} : { info: { master } }),
+    cause,
+  });
 }
 
 async function untilGone(identity: ProcessIdentity): Promise<void> {
@@ -123,3 +171,5 @@ async function untilGone(identity: ProcessIdentity): Promise<void> {
 
 const LOOK_MS = 20;
 const END_LIMIT_MS = 10_000;
+/** How long a daemon may take to make room for another one, and to come back where that fails, ms. */
+const HAND_OVER_LIMIT_MS = 45_000;

@@ -14,10 +14,11 @@ export class HeirProcess {
   readonly peer: Peer<DaemonToHeir, HeirToDaemon>;
   /** Rejects when the process can no longer be the daemon: it ended, broke the rules or does not answer. */
   readonly failed: Promise<never>;
+  /** Resolves when the process is dead, or was not to be had. */
+  readonly exited: Promise<void>;
   readonly #child: ChildProcess;
   readonly #link: Link;
   readonly #watch: HeirWatch;
-  readonly #exited: Promise<void>;
   #heartbeat: Heartbeat | undefined;
   #fail: (error: Error) => void = () => undefined;
 
@@ -33,7 +34,7 @@ export class HeirProcess {
     const { child, link } = forkDaemon(launch, { role: 'trial', runDir: launch.runDir }, onViolation);
     this.#child = child;
     this.#link = link;
-    this.#exited = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#give(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`);
         resolve();
@@ -104,9 +105,11 @@ export class HeirProcess {
     this.#child.unref();
   }
 
-  /** Stops it in order, now that it is a daemon. */
-  terminate(): void {
+  /** Stops it in order, now that it is a daemon; `now`: without draining. */
+  terminate(now: boolean): void {
     this.#child.kill('SIGTERM');
+    // Another signal than the first, of which a second one would be lost while that is pending.
+    if (now) this.#child.kill('SIGINT');
   }
 
   /** Ends it, with its master. Resolves when it is dead. */
@@ -114,7 +117,7 @@ export class HeirProcess {
     this.#heartbeat?.stop();
     this.#link.close();
     const kill = setTimeout(() => this.#child.kill('SIGKILL'), END_LIMIT_MS);
-    await this.#exited;
+    await this.exited;
     clearTimeout(kill);
   }
 

@@ -1,8 +1,8 @@
 // What may follow one daemon: a successor that its master starts when it dies, or an upgrade on request.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonLaunch, DaemonStatus } from '@vhostd/protocol';
-import type { BoundListeners } from '../listeners/bound-listeners.js';
+import type { DaemonLaunch } from '@vhostd/protocol';
 import type { MasterSlot } from '../master/master-slot.js';
+import type { Running } from '../running.js';
 import { ownLaunch } from './own-launch.js';
 import type { LaunchOptions } from './own-launch.js';
 import { Upgrade } from './upgrade.js';
@@ -10,13 +10,10 @@ import type { UpgradeOptions, UpgradeResult } from './upgrade.js';
 
 /** What an upgrade needs of the daemon. */
 export interface SuccessionHost {
-  readonly listeners: BoundListeners;
+  readonly running: Running;
   readonly heartbeat: { intervalMs: number; limitMs: number };
-  status(): Promise<DaemonStatus>;
-  /** Lets go of the run directory. */
-  release(): Promise<void>;
-  /** Takes it again. */
-  takeBack(): Promise<void>;
+  /** Runs the upgrade while no reload is at work; `onWaiting` is called if it has to wait for one. */
+  betweenReloads<T>(upgrade: () => Promise<T>, onWaiting: () => void): Promise<T>;
   onProgress(what: string): void;
 }
 
@@ -24,6 +21,8 @@ export class Succession {
   /** How this program is started once more; undefined where it is not to be. */
   #launch: DaemonLaunch | undefined;
   #upgrade: Upgrade | undefined;
+  /** Resolves when the last upgrade is over. */
+  #over: Promise<unknown> = Promise.resolve();
 
   /** Lets masters start this program once more, unless the process ends by itself and in order. */
   provide(slot: MasterSlot, options: LaunchOptions): void {
@@ -36,43 +35,53 @@ export class Succession {
   }
 
   /** Rejects with ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM; or ERR_UPGRADE_FAILED, and all is as before. */
-  async upgrade({ node, onProgress }: UpgradeOptions, host: SuccessionHost): Promise<UpgradeResult> {
+  async upgrade(options: UpgradeOptions, host: SuccessionHost): Promise<UpgradeResult> {
     if (this.#upgrade !== undefined) {
       throw new VhostError('ERR_UPGRADE_RUNNING', 'an upgrade is under way already: wait for its end');
     }
-    const { listeners, heartbeat } = host;
+    const { running, heartbeat } = host;
     const launch = this.#launch;
     if (launch === undefined) {
       const message =
         'this daemon is part of a larger program, or its program is no file: it is not started once more';
       throw new VhostError('ERR_UPGRADE_PROGRAM', message);
     }
+    const onProgress = (what: string): void => {
+      host.onProgress(what);
+      options.onProgress?.(what);
+    };
     const upgrade = new Upgrade({
       launch,
-      listeners,
+      listeners: running.listeners,
       heartbeat,
       runningSites: async () => {
-        const { sites } = await host.status().catch(() => ({ sites: [] }));
+        const { sites } = await running.status().catch(() => ({ sites: [] }));
         return sites.flatMap(({ siteId, state }) => (SERVING.has(state) ? siteId : []));
       },
-      release: () => host.release(),
-      takeBack: () => host.takeBack(),
-      onProgress: (what) => {
-        host.onProgress(what);
-        onProgress?.(what);
-      },
+      release: () => running.letGo(),
+      takeBack: () => running.takeBack(),
+      onProgress,
     });
     this.#upgrade = upgrade;
     try {
-      return await upgrade.run(node);
+      const outcome = host.betweenReloads(
+        () => upgrade.run(options.node),
+        () => onProgress('a reload is at work; the upgrade follows it'),
+      );
+      this.#over = outcome.catch(() => undefined);
+      return await outcome;
     } finally {
       this.#upgrade = undefined;
     }
   }
 
-  /** Backs out of the upgrade that is under way. */
-  abort(): void {
-    this.#upgrade?.abort();
+  /**
+   * Backs out of the upgrade that is under way, if there is one. Resolves when nothing that it started is left; `now`:
+   * soon. May be called again.
+   */
+  async abort(now: boolean): Promise<void> {
+    this.#upgrade?.abort(now);
+    await this.#over;
   }
 }
 

@@ -44,6 +44,9 @@ export interface UpgradeHost {
 export class Upgrade {
   readonly #host: UpgradeHost;
   #isAborted = false;
+  /** The new daemon, once it holds the run directory: it is stopped in order then. */
+  #taker: HeirProcess | undefined;
+  #isUrgent = false;
   #abort: (error: Error) => void = () => undefined;
   readonly #aborted: Promise<never>;
 
@@ -55,9 +58,11 @@ export class Upgrade {
     this.#aborted.catch(() => undefined);
   }
 
-  /** Backs out. A new daemon that is taking over already is stopped in order. */
-  abort(): void {
+  /** Backs out. A new daemon that is taking over already is stopped in order; `now`: without draining. */
+  abort(now: boolean): void {
     this.#isAborted = true;
+    this.#isUrgent ||= now;
+    this.#taker?.terminate(now);
     this.#abort(new VhostError('ERR_UPGRADE_FAILED', 'the daemon is being stopped'));
   }
 
@@ -71,20 +76,26 @@ export class Upgrade {
     const onProgress = (what: string): void => this.#host.onProgress(what);
     let heir: HeirProcess | undefined;
     try {
-      const before = await this.#host.runningSites();
+      const before = await Promise.race([this.#aborted, this.#host.runningSites()]);
       heir = new HeirProcess({ ...launch, execPath: binary, argv0: binary }, { heartbeat, onProgress });
       if (heir.pid !== undefined) onProgress(`process ${heir.pid} is started with ${binary}`);
       handOver(heir.peer, listeners);
       const report = await Promise.race([this.#tryOut(heir), this.#aborted]);
-      const serving = new Set([...before, ...(await this.#host.runningSites())]);
+      const now = await Promise.race([this.#aborted, this.#host.runningSites()]);
+      const serving = new Set([...before, ...now]);
       const broken = report.failed.find(({ siteId }) => serving.has(siteId));
       if (broken !== undefined) {
         throw new VhostError('ERR_UPGRADE_FAILED', `site ${broken.siteId} fails there: ${broken.reason}`);
       }
       onProgress('its sites are loaded; it takes over');
       await this.#handOverRunDir(heir);
+      if (this.#isAborted) {
+        this.#taker = heir;
+        heir.terminate(this.#isUrgent);
+        await heir.exited;
+        await this.#aborted;
+      }
       heir.release();
-      if (this.#isAborted) heir.terminate();
       const { pid, version, node: nodeVersion, failed } = report;
       return { pid, version, node: nodeVersion, failed };
     } catch (error) {
