@@ -125,7 +125,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
    * Rejects with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM, ERR_DAEMON_STATE.
    */
   upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
-    return logOutcome(this.#log, 'upgrade', 'upgraded', this.#upgrade(options));
+    return logOutcome(this.#log, 'upgrade', 'upgraded', this.#upgrade(options), ({ pid, ...rest }) => ({
+      ...rest,
+      daemon: pid,
+    }));
   }
 
   /** Answers calls of this name by the master's code. @throws {VhostError} ERR_CALL_HANDLER if it has a handler. */
@@ -227,7 +230,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   }
 
   #createControl(): ControlServer {
-    const control = new ControlServer();
+    // The socket is there a moment before all is that it gives access to.
+    const control = new ControlServer({ ready: () => this.#opening });
     handleControlMethods(control, {
       status: () => this.status(),
       reload: (siteId) => this.reload(siteId),

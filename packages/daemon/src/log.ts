@@ -33,16 +33,17 @@ export function errorFields(log: Logger, error: unknown): Record<string, unknown
   };
 }
 
-/** Logs what came of something as event `done` or `WHAT.failed`; settles as `outcome` does. */
+/** Logs what came of something as event `done`, with `fields` of it, or `WHAT.failed`; settles as `outcome` does. */
 export async function logOutcome<T extends object>(
   log: Logger,
   what: string,
   done: string,
   outcome: Promise<T>,
+  fields: (result: T) => object = (result) => result,
 ): Promise<T> {
   try {
     const result = await outcome;
-    log.info({ event: done, ...result });
+    log.info({ event: done, ...fields(result) });
     return result;
   } catch (error) {
     log.error({ event: `${what}.failed`, ...errorFields(log, error) });

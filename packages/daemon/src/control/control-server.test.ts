@@ -227,6 +227,20 @@ void describe('ControlServer', () => {
     await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
   });
 
+  void it('carries out nothing before its owner is ready for it', async () => {
+    const opened = gate<void>();
+    const server = new ControlServer({ ready: () => opened.promise });
+    await server.listen(socketPath);
+    let isOpen = false;
+    server.handle('open', () => Promise.resolve(isOpen));
+    const asked = callControl(socketPath, 'open', {});
+    while (server.clientCount === 0) await new Promise(setImmediate);
+    isOpen = true;
+    opened.resolve();
+    assert.equal(await asked, true);
+    await server.close();
+  });
+
   void it('is done with its clients when it is told again to close, with less patience', async () => {
     const { server } = await serve();
     const entered = gate<void>();

@@ -17,6 +17,8 @@ export interface ControlServerOptions {
   maxPendingCount?: number;
   /** A client without a running request is disconnected after so long, in ms. Default 60 000. */
   idleMs?: number;
+  /** Requests are carried out once this has resolved, or answered with why it rejects. Default: at once. */
+  ready?: () => Promise<void> | undefined;
 }
 
 /**
@@ -42,6 +44,7 @@ export class ControlServer {
       maxClientCount: 64,
       maxPendingCount: 32,
       idleMs: 60_000,
+      ready: () => undefined,
       ...options,
     };
     this.#server = net.createServer((socket) => this.#accept(socket));
@@ -127,7 +130,12 @@ export class ControlServer {
 
   #find(method: string): ControlHandler {
     const handler = this.#handlers.get(method);
-    if (handler !== undefined) return handler;
+    if (handler !== undefined) {
+      return async (params, context) => {
+        await this.#options.ready();
+        return await handler(params, context);
+      };
+    }
     const methods = [...this.#handlers.keys()].toSorted();
     throw new VhostError(
       'ERR_CONTROL_METHOD',
