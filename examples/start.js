@@ -5,9 +5,13 @@ const events = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
 
 const CONF = path.join(__dirname, 'vhostd.config.json');
 const RUN_DIR = path.join(__dirname, '.vhostd');
+const PID_FILE = path.join(RUN_DIR, 'daemon.pid');
+/** How often it is looked whether a daemon lives, ms. */
+const LOOK_MS = 100;
 const VHOSTD = path.join(path.dirname(require.resolve('vhostd/package.json')), 'bin/vhostd.js');
 /** The port of the sites in vhostd.config.json. */
 const CONF_PORT = 8080;
@@ -25,14 +29,49 @@ async function main() {
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: true,
   });
-  stopWith(vhostd);
+  let daemon = vhostd.pid;
+  stopWith(() => isAlive(daemon) && process.kill(daemon, 'SIGTERM'));
+  let greeted = false;
   vhostd.stdout.on('data', (chunk) => {
     process.stdout.write(chunk);
-    if (chunk.includes('vhostd ready')) greet(port);
+    if (greeted || !chunk.includes('vhostd ready')) return;
+    greeted = true;
+    greet(port);
   });
-  const [code] = await events.once(vhostd, 'exit');
+  let [code] = await events.once(vhostd, 'exit');
+  // After `vhostd upgrade`, or when the daemon was killed, another one is there.
+  for (
+    let next = await daemonAfter(daemon, code);
+    next !== undefined;
+    next = await daemonAfter(daemon, null)
+  ) {
+    console.log(`The daemon is process ${next} now.`);
+    daemon = next;
+    while (isAlive(daemon)) await delay(LOOK_MS);
+    code = 0;
+  }
   if (code === 0) console.log('All processes have ended.');
   process.exitCode = code ?? 1;
+}
+
+/** The process of the daemon that follows one which has ended; undefined if none does. */
+async function daemonAfter(pid, code) {
+  // One that was killed is followed a moment later; one that has stopped has taken its PID file along.
+  for (let waitedMs = 0; waitedMs < 3000 && fs.existsSync(PID_FILE); waitedMs += LOOK_MS) {
+    const next = Number.parseInt(fs.readFileSync(PID_FILE, 'utf8'), 10);
+    if (next !== pid && isAlive(next)) return next;
+    if (code !== null) return undefined;
+    await delay(LOOK_MS);
+  }
+  return undefined;
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** The first port from `first` on that nobody listens on. */
@@ -79,13 +118,13 @@ function greet(port) {
 }
 
 /** Ctrl-C, `kill` and a closed terminal all ask for a stop; a second Ctrl-C, a while later, for one at once. */
-function stopWith(vhostd) {
+function stopWith(askToStop) {
   let askedAtMs = -Infinity;
   const stop = () => {
     // pnpm passes on the signal that the terminal has sent to this process as well: that is one wish, not two.
     if (performance.now() - askedAtMs < 300) return;
     askedAtMs = performance.now();
-    vhostd.kill('SIGTERM');
+    askToStop();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
 }

@@ -53,6 +53,23 @@ void describe('examples/start.js', () => {
     });
   }
 
+  void test('ends the daemon that has taken the place of the first one, by an upgrade or a kill', async (t) => {
+    const { port, program, bench } = await start(t);
+    const [, where = ''] = await program.prints(/npx vhostd status (.*)$/m);
+    await vhostd(bench, `upgrade ${where}`);
+    const [, upgraded = ''] = await program.prints(/^The daemon is process (\d+) now\.$/m);
+    process.kill(Number(upgraded), 'SIGKILL');
+    const next = new RegExp(
+      `^The daemon is process ${upgraded} now\\.\n[^]*^The daemon is process (\\d+) now\\.$`,
+      'm',
+    );
+    await program.prints(next);
+    assert.equal((await who(port, 'express.localhost')).generation, 1);
+    program.kill('SIGINT');
+    assert.equal(await program.ended, 0, program.output);
+    assert.deepEqual(bench.processes(), []);
+  });
+
   void test('passes over a port that is taken', async (t) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, resolve));
