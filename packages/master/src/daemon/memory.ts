@@ -38,6 +38,8 @@ export class Memory {
   readonly #keeper: Keeper | undefined;
   readonly #sites = new Map<string, ServedSite>();
   #conf: MasterConf;
+  /** What the keeper may not have as it is now: keys, and what is to be kept under them. */
+  readonly #changed = new Map<string, () => unknown>();
   /** What the keeper has, as JSON. */
   readonly #told = new Map<string, string>();
   #telling = false;
@@ -52,16 +54,20 @@ export class Memory {
 
   setConf(conf: MasterConf): void {
     this.#conf = conf;
-    this.#tellSoon();
+    this.#wholeChanged();
   }
 
   setSite(site: ServedSite): void {
-    this.#sites.set(site.conf.siteId, site);
-    this.#tellSoon();
+    const { siteId } = site.conf;
+    if (!this.#sites.has(siteId)) this.#wholeChanged();
+    this.#sites.set(siteId, site);
+    this.#siteChanged(siteId);
   }
 
   forgetSite(siteId: string): void {
-    if (this.#sites.delete(siteId)) this.#tellSoon();
+    if (!this.#sites.delete(siteId)) return;
+    this.#wholeChanged();
+    this.#siteChanged(siteId);
   }
 
   /** What the last master has kept: all of it, or nothing. */
@@ -82,8 +88,21 @@ export class Memory {
     return { conf: { ...whole.conf, sites: Array.from(sites.values(), ({ conf }) => conf) }, sites };
   }
 
+  #wholeChanged(): void {
+    this.#tellSoon(WHOLE, (): Whole => ({
+      version: VERSION,
+      conf: { ...this.#conf, sites: [] },
+      siteIds: this.#order(),
+    }));
+  }
+
+  #siteChanged(siteId: string): void {
+    this.#tellSoon(keyOf(siteId), () => this.#sites.get(siteId) ?? null);
+  }
+
   /** Much of it changes at once. */
-  #tellSoon(): void {
+  #tellSoon(key: string, value: () => unknown): void {
+    this.#changed.set(key, value);
     if (this.#keeper === undefined || this.#telling) return;
     this.#telling = true;
     setImmediate(() => {
@@ -93,15 +112,11 @@ export class Memory {
   }
 
   #tell(): void {
-    const siteIds = this.#order();
-    const whole: Whole = { version: VERSION, conf: { ...this.#conf, sites: [] }, siteIds };
-    const entries = new Map<string, unknown>([[WHOLE, whole]]);
-    for (const [siteId, site] of this.#sites) entries.set(keyOf(siteId), site);
-    for (const key of this.#told.keys()) if (!entries.has(key)) entries.set(key, null);
-    let complete = true;
-    for (const [key, value] of entries) complete = this.#tellOne(key, value) && complete;
+    for (const [key, value] of this.#changed) {
+      if (this.#tellOne(key, value())) this.#changed.delete(key);
+    }
     clearTimeout(this.#again);
-    if (!complete) this.#again = setTimeout(() => this.#tell(), AGAIN_MS).unref();
+    if (this.#changed.size > 0) this.#again = setTimeout(() => this.#tell(), AGAIN_MS).unref();
   }
 
   /** As in the conf; those that it does not name come behind. */
