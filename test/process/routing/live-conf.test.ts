@@ -122,9 +122,10 @@ test('the number of workers goes up and down under load without a failed request
   const clients = Promise.all(Array.from({ length: 8 }, client));
   for (const cpuLen of [3, 1, 2, 1]) {
     await update(rig, 'a', { cpuLen });
-    await rig.until(`${cpuLen} workers`, ({ sites }) => {
+    await rig.until(`${cpuLen} workers, which all have answered`, ({ sites }) => {
       const workers = sites.find(({ siteId }) => siteId === 'a')?.workers ?? [];
-      return workers.length === cpuLen && workers.every(({ state }) => state === 'ready');
+      const answered = workers.every(({ state, pid = 0 }) => state === 'ready' && pids.has(pid));
+      return workers.length === cpuLen && answered;
     });
   }
   busy = false;
