@@ -22,6 +22,7 @@ export class WireClient {
   readonly socket: Socket;
   /** What was received and not read yet. */
   #received: Buffer = Buffer.alloc(0);
+  #port: number;
   #chunks: Buffer[] = [];
   #ended = false;
   #error: NodeJS.ErrnoException | undefined;
@@ -31,6 +32,10 @@ export class WireClient {
   constructor(socket: Socket, limitMs = 60_000) {
     this.socket = socket;
     this.#limitMs = limitMs;
+    this.#port = socket.localPort ?? 0;
+    socket.once('connect', () => {
+      this.#port = socket.localPort ?? 0;
+    });
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       this.#wake?.();
@@ -51,8 +56,9 @@ export class WireClient {
     return client;
   }
 
+  /** Its own port, also once the connection is gone. */
   get port(): number {
-    return this.socket.localPort ?? 0;
+    return this.#port;
   }
 
   /** Why the connection failed, if it did. */
