@@ -13,5 +13,10 @@ void test('docs/signals.md lists exactly the exit codes that there are, and who 
   assert.deepEqual(Object.fromEntries(named), EXIT_CODES);
   const hopeless = rows.filter((row) => row[4] === 'no').map(([code]) => code);
   assert.equal(/RestartPreventExitStatus=([\d ]+)`/.exec(SIGNALS)?.[1], hopeless.join(' '));
+  assert.match(
+    readDoc('examples/vhostd.service'),
+    new RegExp(`^RestartPreventExitStatus=${hopeless.join(' ')}$`, 'm'),
+  );
+  assert.match(readDoc('docs/systemd.md'), new RegExp(`RestartPreventExitStatus=${hopeless.join(' ')}\``));
   assert.match(readDoc('docs/cli.md'), new RegExp(`RestartPreventExitStatus=${hopeless.join(' ')}\``));
 });

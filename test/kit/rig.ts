@@ -187,7 +187,8 @@ export function siteFile(name: string): string {
   return fileURLToPath(new URL(`./${name}.site.js`, import.meta.url));
 }
 
-function passed(t: TestContext): boolean {
+/** Whether it has passed so far; where Node does not tell, it has. */
+export function passed(t: TestContext): boolean {
   return Reflect.get(t, 'passed') !== false;
 }
 

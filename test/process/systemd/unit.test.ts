@@ -1,0 +1,134 @@
+// examples/vhostd.service under a real systemd: what docs/systemd.md says of it.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { DaemonStatus } from '@vhostd/protocol';
+import { ConnectLoad } from '../../kit/connect-load.js';
+import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
+import { passed } from '../../kit/rig.js';
+import { NOTHING_LOST } from '../../kit/tally.js';
+import { until } from '../../kit/until.js';
+import { Machine, whyNoMachine } from './machine.js';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const HOST = 'a.test';
+
+void test(
+  'the unit keeps vhostd through deaths, reload and upgrade, and stops it',
+  {
+    skip: whyNoMachine() ?? false,
+    timeout: 300_000,
+  },
+  async (t) => {
+    const port = await freePort();
+    const { machine, vhostd } = await bootWithUnit(t, port);
+    const serving = async (what: string, wanted: (now: DaemonStatus) => boolean): Promise<DaemonStatus> =>
+      await until(what, async () => {
+        const now = await vhostd('status', '--json').then(
+          (text) => JSON.parse(text) as DaemonStatus,
+          () => undefined,
+        );
+        const serves = now?.sites?.[0]?.workers.filter(({ state }) => state === 'ready').length === 2;
+        return { done: now !== undefined && serves && wanted(now), value: now as DaemonStatus };
+      });
+    await machine.run('systemctl', 'start', 'vhostd');
+    const first = await serving('the site serves', () => true);
+    const loads = [
+      new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed: 1, pipelineMaxCount: 1 }),
+      new ConnectLoad(port, HOST),
+    ] as const;
+    const progress = async (): Promise<unknown> => await Promise.all(loads.map((load) => load.progress(50)));
+    await progress();
+
+    // Twice: the first daemon is a child of systemd, the next one of the master.
+    let { daemon } = first;
+    for (let round = 0; round < 2; round += 1) {
+      const { pid } = daemon;
+      await machine.run('kill', '-KILL', String(pid));
+      ({ daemon } = await serving('another daemon serves', (now) => now.daemon.pid !== pid));
+      await progress();
+    }
+    await machine.run('systemctl', 'reload', 'vhostd');
+    const reloaded = await serving('the reload is done', ({ sites: [a] }) => a?.generation === 2);
+    assert.equal(reloaded.master?.pid, first.master?.pid);
+    await progress();
+    await vhostd('upgrade');
+    const upgraded = await serving('the upgrade is done', (now) => now.daemon.pid !== daemon.pid);
+    await machine.run('systemctl', 'reload', 'vhostd');
+    await progress();
+    for (const load of loads) {
+      const tally = await load.stop();
+      t.diagnostic(`${JSON.stringify(tally.counts)}, ${tally.connectCount} connections`);
+      assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
+    }
+    assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'Result', 'NRestarts'), {
+      ActiveState: 'active',
+      Result: 'success',
+      NRestarts: '0',
+    });
+
+    await machine.run('kill', '-KILL', String(upgraded.daemon.pid), String(upgraded.master?.pid));
+    await serving('systemd has started it again', (now) => now.daemon.pid !== upgraded.daemon.pid);
+    assert.equal((await machine.unit('vhostd', 'NRestarts')).NRestarts, '1');
+
+    await machine.run('systemctl', 'stop', 'vhostd');
+    assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'Result', 'ControlGroup'), {
+      ActiveState: 'inactive',
+      Result: 'success',
+      ControlGroup: '',
+    });
+  },
+);
+
+async function bootWithUnit(
+  t: TestContext,
+  port: number,
+): Promise<{ machine: Machine; vhostd: (...args: string[]) => Promise<string> }> {
+  const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  mkdirSync(join(dir, 'etc'));
+  const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'exchange.site.js', cpuLen: 2 };
+  const conf = { sites: [{ ...site, listen: [{ host: HOST, port }] }] };
+  writeFileSync(join(dir, 'etc', 'vhostd.config.json'), JSON.stringify(conf));
+  // This Node, wherever it is; its directory may be one that only root can enter.
+  const unit = readFileSync(join(ROOT, 'examples', 'vhostd.service'), 'utf8');
+  writeFileSync(join(dir, 'vhostd.service'), unit.replaceAll('/usr/bin/node', '/opt/node'));
+  const machine = await Machine.boot({
+    '/opt/vhostd': ROOT,
+    '/opt/node': process.execPath,
+    '/etc/vhostd': join(dir, 'etc'),
+    '/opt/vhostd.service': join(dir, 'vhostd.service'),
+  });
+  t.after(async () => {
+    try {
+      const journal = ['journalctl', '--unit=vhostd', '--no-pager', '--output=cat'] as const;
+      if (!passed(t)) t.diagnostic(await machine.run(...journal));
+    } finally {
+      await machine.end();
+    }
+  });
+  await machine.run('useradd', '--system', 'vhostd');
+  await machine.run('systemctl', 'link', '/opt/vhostd.service');
+  const program = '/opt/vhostd/packages/cli/bin/vhostd.js';
+  return {
+    machine,
+    vhostd: async (command, ...args) =>
+      await machine.run('/opt/node', program, command, ...args, '--run-dir', '/run/vhostd'),
+  };
+}
+
+/** One that nobody listens on: what runs in the machine can't tell which one it was given. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
