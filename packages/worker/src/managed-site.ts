@@ -247,6 +247,8 @@ export class ManagedSite {
   #startDrain(limitMs: number, handBack: boolean): Drain | undefined {
     const server = this.#server;
     if (server === undefined) return undefined;
+    const intake = this.#intake;
+    const known = checkHttpInternals() === undefined;
     return new Drain({
       server,
       limitMs,
@@ -256,7 +258,8 @@ export class ManagedSite {
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
       gate: this.#gate ?? new MaintenanceGate(server),
-      onEnd: () => this.#intake.refuse(),
+      canLinger: (socket) => known && intake.isPlain(socket),
+      onEnd: () => intake.refuse(),
     });
   }
 

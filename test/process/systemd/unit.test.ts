@@ -41,7 +41,7 @@ void test(
     await machine.run('systemctl', 'start', 'vhostd');
     const first = await serving('the site serves', () => true);
     const loads = [
-      new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed: 1, pipelineMaxCount: 1 }),
+      new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed: 1 }),
       new ConnectLoad(port, HOST),
     ] as const;
     const progress = async (): Promise<unknown> => await Promise.all(loads.map((load) => load.progress(50)));

@@ -6,21 +6,26 @@ import type { Socket } from 'node:net';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import { responseOn } from '../node/http-connections.js';
 
+export interface ClosingNoticeOptions {
+  /** Whether a connection is to end. */
+  applies: (socket: Socket) => boolean;
+  /** A connection ends behind a response that has not been sent yet. */
+  onMarked: (socket: Socket) => void;
+  /** A response has been sent, on whatever connection. */
+  onFinish: () => void;
+}
+
 export class ClosingNotice {
   readonly #applies: (socket: Socket) => boolean;
+  readonly #onMarked: (socket: Socket) => void;
   readonly #onFinish: () => void;
   /** The response on each connection that says so, not sent yet. */
   readonly #marked = new WeakMap<Socket, ServerResponse>();
 
-  /** For responses on connections to which it `applies`; `onFinish` is called when any response has been sent. */
-  constructor(
-    server: Server,
-    applies: (socket: Socket) => boolean,
-    onFinish: () => void,
-    gate: MaintenanceGate,
-  ) {
-    this.#applies = applies;
-    this.#onFinish = onFinish;
+  constructor(server: Server, gate: MaintenanceGate, options: ClosingNoticeOptions) {
+    this.#applies = options.applies;
+    this.#onMarked = options.onMarked;
+    this.#onFinish = options.onFinish;
     const listener = (_request: unknown, response: unknown): void => this.#onRequest(response);
     server.prependListener('request', listener);
     gate.watch(listener);
@@ -57,5 +62,6 @@ export class ClosingNotice {
     response.setHeader('Connection', 'close');
     response.shouldKeepAlive = false;
     this.#marked.set(socket, response);
+    this.#onMarked(socket);
   }
 }

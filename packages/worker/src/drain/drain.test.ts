@@ -65,6 +65,7 @@ function begin(
     arrivals: new IdleArrivals(() => undefined),
     sessions,
     gate: new MaintenanceGate(server),
+    canLinger: (socket) => !('encrypted' in socket),
     onEnd: () => undefined,
   });
   t.after(() => {
@@ -113,6 +114,57 @@ void describe('draining a server that nobody takes connections from', () => {
     assert.equal(idle.text, '');
     assert.deepEqual(await drain.ended, { cutCount: 0 });
     assert.equal(scene.server.listening, false);
+  });
+
+  void it('lets a client that still sends read its answer, and waits until it closes', async (t) => {
+    const scene = await setScene(t);
+    const client = await busyClient(t, scene, `${SLOW}GET / HT`);
+    let lost: unknown;
+    client.socket.on('error', (error) => (lost = error));
+    client.socket.pause();
+    const drain = begin(t, scene, {});
+    const [response] = scene.pending;
+    assert.ok(response);
+    const ended = once(response.req.socket, 'close');
+    response.end('late answer');
+    await ended;
+    for (const piece of ['TP/1.1\r\n', 'Host: a.test\r\n', '\r\n']) {
+      await new Promise((resolve) => client.socket.write(piece, resolve));
+      await new Promise(setImmediate);
+    }
+    assert.equal(await Promise.race([drain.ended, Promise.resolve('lingers')]), 'lingers');
+    client.socket.resume();
+    assert.match(await client.until(/late answer$/), /\r\nConnection: close\r\n/);
+    await client.closed;
+    assert.equal(lost, undefined);
+    assert.deepEqual(await drain.ended, { cutCount: 0 });
+  });
+
+  void it('does not wait long for a client that keeps its side open', async (t) => {
+    const scene = await setScene(t);
+    const client = await connectRaw(t, scene.port, true);
+    const requested = once(scene.server, 'request');
+    client.send(SLOW);
+    await requested;
+    const drain = begin(t, scene, {});
+    scene.pending[0]?.end('late answer');
+    await client.until(/late answer$/);
+    assert.deepEqual(await drain.ended, { cutCount: 0 });
+  });
+
+  void it('cuts at its limit what lingers', async (t) => {
+    const scene = await setScene(t);
+    const client = await connectRaw(t, scene.port, true);
+    const requested = once(scene.server, 'request');
+    client.send(SLOW);
+    await requested;
+    const drain = begin(t, scene, { limitMs: 100 });
+    scene.pending[0]?.end('late answer');
+    await client.until(/late answer$/);
+    const sending = setInterval(() => client.send('more'), 10);
+    t.after(() => clearInterval(sending));
+    assert.deepEqual(await drain.ended, { cutCount: 0 });
+    await client.closed;
   });
 
   void it('serves a connection that was idle and sends a request in time', async (t) => {

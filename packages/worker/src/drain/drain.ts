@@ -6,6 +6,7 @@ import { HttpConnections, isAtRest } from '../node/http-connections.js';
 import type { IdleArrivals } from '../migrate/idle-arrivals.js';
 import type { Migration } from '../migrate/migration.js';
 import { ClosingNotice } from './closing-notice.js';
+import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import type { Http2Sessions } from './http2-sessions.js';
 
@@ -24,6 +25,8 @@ export interface DrainOptions {
   sessions: Http2Sessions;
   /** What may answer requests in place of the site. */
   gate: MaintenanceGate;
+  /** Whether a connection can linger behind its last response. */
+  canLinger(socket: Socket): boolean;
   /** Called right before the server is closed. */
   onEnd(): void;
 }
@@ -40,6 +43,7 @@ export class Drain {
   readonly #options: DrainOptions;
   readonly #connections: HttpConnections | undefined;
   readonly #notice: ClosingNotice;
+  readonly #lingering = new Lingering(() => this.#soon());
   readonly #startMs: number = performance.now();
   readonly #sweep: NodeJS.Timeout;
   /** Other workers take over what is idle. */
@@ -61,12 +65,13 @@ export class Drain {
     });
     this.#connections = HttpConnections.of(options.server);
     this.#moving = options.handBack;
-    this.#notice = new ClosingNotice(
-      options.server,
-      (socket) => !this.#moves(socket),
-      () => this.#soon(),
-      options.gate,
-    );
+    this.#notice = new ClosingNotice(options.server, options.gate, {
+      applies: (socket) => !this.#moves(socket),
+      onMarked: (socket) => {
+        if (options.canLinger(socket)) this.#lingering.prepare(socket);
+      },
+      onFinish: () => this.#soon(),
+    });
     this.#notice.markAll(this.#connections?.all() ?? []);
     options.sessions.closeAll();
     this.#sweep = setInterval(() => this.#tick(), SWEEP_MS);
@@ -112,7 +117,8 @@ export class Drain {
     if (this.#closing) this.#closeIdle(nowMs);
     this.#lastSweepMs = performance.now();
     const left = this.#options.connectionCount() + (migration?.pendingCount ?? 0);
-    if (left === 0 || nowMs - this.#startMs >= limitMs) this.#end(left);
+    const done = left === 0 && this.#lingering.count === 0;
+    if (done || nowMs - this.#startMs >= limitMs) this.#end(left);
   }
 
   /** Closes what has been idle for a moment: a client in the middle of a conversation is not cut off. */
@@ -137,6 +143,7 @@ export class Drain {
     this.#hasEnded = true;
     clearInterval(this.#sweep);
     const { server } = this.#options;
+    this.#lingering.cut();
     this.#options.onEnd();
     const resolve = (): void => this.#resolve({ cutCount: left });
     if (left === 0 && server.listening) return void server.close(resolve);
