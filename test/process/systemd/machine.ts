@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { commandOf } from '../../kit/processes.js';
 import { until, within } from '../../kit/until.js';
 
 const execFileDone = promisify(execFile);
@@ -84,11 +85,12 @@ export class Machine {
       if (exitCode !== null) throw new Error(`systemd-nspawn exited with code ${exitCode}`);
       const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
       const init = Number(children.trim().split(' ')[0]);
-      return { done: init > 0 && readFileSync(`/proc/${init}/comm`, 'latin1') === 'systemd\n', value: init };
+      // What nspawn forks first ends at once.
+      return { done: commandOf(init).startsWith('/usr/lib/systemd/systemd'), value: init };
     });
     await until('it has booted', async () => {
       // It exits with another code than 0 as long as not all is well, and before there is anybody to ask.
-      const state = await this.run('sh', '-c', 'systemctl is-system-running 2>&1 || true');
+      const state = await this.run('sh', '-c', 'systemctl is-system-running 2>&1 || true').catch(String);
       return { done: ['running', 'degraded'].includes(state.trim()), value: state };
     });
   }
