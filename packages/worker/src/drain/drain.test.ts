@@ -95,8 +95,13 @@ async function idleClient(t: TestContext, port: number): Promise<RawClient> {
   return client;
 }
 
-async function busyClient(t: TestContext, { server, port }: Scene, requests = SLOW): Promise<RawClient> {
-  const client = await connectRaw(t, port);
+async function busyClient(
+  t: TestContext,
+  { server, port }: Scene,
+  requests = SLOW,
+  allowHalfOpen = false,
+): Promise<RawClient> {
+  const client = await connectRaw(t, port, allowHalfOpen);
   const requested = once(server, 'request');
   client.send(requests);
   await requested;
@@ -142,10 +147,7 @@ void describe('draining a server that nobody takes connections from', () => {
 
   void it('does not wait long for a client that keeps its side open', async (t) => {
     const scene = await setScene(t);
-    const client = await connectRaw(t, scene.port, true);
-    const requested = once(scene.server, 'request');
-    client.send(SLOW);
-    await requested;
+    const client = await busyClient(t, scene, SLOW, true);
     const drain = begin(t, scene, {});
     scene.pending[0]?.end('late answer');
     await client.until(/late answer$/);
@@ -154,10 +156,7 @@ void describe('draining a server that nobody takes connections from', () => {
 
   void it('cuts at its limit what lingers', async (t) => {
     const scene = await setScene(t);
-    const client = await connectRaw(t, scene.port, true);
-    const requested = once(scene.server, 'request');
-    client.send(SLOW);
-    await requested;
+    const client = await busyClient(t, scene, SLOW, true);
     const drain = begin(t, scene, { limitMs: 100 });
     scene.pending[0]?.end('late answer');
     await client.until(/late answer$/);

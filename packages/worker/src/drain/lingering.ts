@@ -1,8 +1,9 @@
 // Ends connections in stages (RFC 9112 9.6): a connection that is closed while its client still sends is reset, and the
 // reset may overtake the last response. So the way to the client is closed first, what it sends is read and thrown
 // away, and the connection is closed when the client has closed it, or after a moment.
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { detach } from '../node/http-connections.js';
+import { socketOf } from '../node/socket-handle.js';
 
 export class Lingering {
   readonly #onEnd: () => void;
@@ -20,7 +21,7 @@ export class Lingering {
 
   /** Ends a connection in this way when its server does so behind a response. */
   prepare(socket: Socket): void {
-    // What http.Server calls behind the last response of a connection.
+    // What http.Server calls behind the last response of a connection; drain.test.ts fails if a Node does not.
     socket.destroySoon = (): void => {
       const leave = (): void => this.#begin(socket);
       if (socket.writable) socket.end();
@@ -37,9 +38,7 @@ export class Lingering {
   #begin(socket: Socket): void {
     const handle = socket.readableEnded ? undefined : detach(socket);
     if (handle === undefined) return void socket.destroy();
-    // The note of the socket before would make this one believe that reads are under way.
-    Reflect.set(handle, 'reading', false);
-    const rest = new Socket({ handle, allowHalfOpen: true } as ConstructorParameters<typeof Socket>[0]);
+    const rest = socketOf(handle);
     this.#sockets.add(rest);
     const limit = setTimeout(() => rest.destroy(), LONGEST_MS);
     rest.setTimeout(SILENT_MS, () => rest.destroy());

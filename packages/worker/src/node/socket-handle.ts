@@ -1,6 +1,7 @@
-// Takes the libuv handle out of a net.Socket. Undocumented: `_handle`, its `readStop` and `onread`.
+// Takes the libuv handle out of a net.Socket, and makes a socket of one. Undocumented: `_handle`, its `readStop`,
+// `onread` and `reading`; the option `handle`.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; standalone.test.ts fails where one of them changes.
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { NativeHandle } from '@vhostd/protocol';
 
 /**
@@ -16,4 +17,11 @@ export function giveUpHandle(socket: Socket): NativeHandle | undefined {
   Reflect.set(socket, '_handle', null);
   socket.destroy();
   return native;
+}
+
+/** Makes another socket of a handle that was given up; it does not end by itself when its client ends. */
+export function socketOf(handle: NativeHandle): Socket {
+  // The note of the socket before would make this one believe that reads are under way.
+  Reflect.set(handle, 'reading', false);
+  return new Socket({ handle, allowHalfOpen: true } as ConstructorParameters<typeof Socket>[0]);
 }
