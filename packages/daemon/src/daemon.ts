@@ -1,6 +1,7 @@
 // The daemon: holds the listening sockets and keeps one master alive.
 import { VhostError } from '@vhostd/protocol';
-import type { CallCallback, CallHandler, CallOptions, DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { DaemonClient } from './client/daemon-client.js';

@@ -1,7 +1,8 @@
 // The reloads of one daemon, in their order with its upgrades: an upgrade waits for those that were asked for before
 // it, and those that are asked for while it is under way wait for its end, so that none is undone by it.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, MasterToDaemon, Peer, ReloadResult } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon, ReloadResult } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import type { Logger } from 'pino';
 import type { DaemonClient } from './client/daemon-client.js';
 import { logOutcome } from './log.js';

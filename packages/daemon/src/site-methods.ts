@@ -1,5 +1,6 @@
 // What a daemon passes on to its master for one site, for its owner's tools: pause, resume, maintenance.
-import type { DaemonToMaster, MasterToDaemon, Peer } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import { tellingProgress } from './control-methods.js';
 import type { ControlServer } from './control/control-server.js';
 import { optional, record, text } from './narrow.js';

@@ -1,9 +1,7 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
-import { chooseLink, fromWireError, VhostError } from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
+import { chooseLink } from '@vhostd/transport';
 import type {
-  CallCallback,
-  CallHandler,
-  CallOptions,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -13,6 +11,7 @@ import type {
   ResumeResult,
   WireError,
 } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { SiteFailure } from './sites/conductor.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';

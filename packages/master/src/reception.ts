@@ -1,5 +1,6 @@
 // The way of a connection through the master: listener → peek → route → site, or a refusal.
-import type { MaintenancePage, MasterCounts, NativeHandle } from '@vhostd/protocol';
+import type { MaintenancePage, MasterCounts } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import type { Connection, Origin } from './accept/connection.js';
 import type { Listener, ListenerEvents } from './accept/listener.js';
 import { Peeking } from './accept/peeking.js';

@@ -1,17 +1,17 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openParentLink, VhostError } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { openParentLink } from '@vhostd/transport';
 import type {
   Call,
   ListenRequest,
   MasterToWorker,
-  NativeHandle,
-  Passenger,
   ServerConfUpdate,
   Vitals,
   WorkerIdentity,
 } from '@vhostd/protocol';
+import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';

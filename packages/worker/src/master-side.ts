@@ -1,7 +1,9 @@
 // A worker's side of its master: the link, what the master asks, the connections that it hands over.
 import cluster from 'node:cluster';
-import { FrameKind, Peer, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
-import type { Frame, Link, LinkEnd, MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import { VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import { FrameKind, Peer } from '@vhostd/transport';
+import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { Frame, Link, LinkEnd } from '@vhostd/transport';
 
 /** Frames that are connections go one way, messages the other. */
 export interface MasterSideOptions {

@@ -1,21 +1,9 @@
 // What a site's code gets from `require('@vhostd/worker')`: its server, its conf, its calls to other processes.
 import type { Server } from 'node:net';
-import {
-  callArguments,
-  CallRegistry,
-  packSocket,
-  toWireError,
-  VhostError,
-  withCallback,
-} from '@vhostd/protocol';
-import type {
-  Call,
-  CallCallback as Callback,
-  CallHandler,
-  CallOptions,
-  ServerConfUpdate,
-  WorkerIdentity,
-} from '@vhostd/protocol';
+import { toWireError, VhostError } from '@vhostd/protocol';
+import { callArguments, CallRegistry, packSocket, withCallback } from '@vhostd/transport';
+import type { Call, ServerConfUpdate, WorkerIdentity } from '@vhostd/protocol';
+import type { CallCallback as Callback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { ConfSender } from './conf-sender.js';
 import type { UpdateResult } from './conf-sender.js';

@@ -1,6 +1,7 @@
 // Holds every listening address of this machine's sites bound, so that no client is refused while a master is
 // replaced. The master gets a duplicate over IPC and listens; this process never does.
 import { addressesOverlap, addressOfKey, findHeld, toKeyedAddress, VhostError } from '@vhostd/protocol';
+import type { ErrorCode } from '@vhostd/protocol';
 import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
@@ -167,7 +168,7 @@ export class BoundListeners {
 /** Errors by which bind(2) to `::` says that this machine has no IPv6. */
 const NO_IPV6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
-const CAUSES: Record<string, { code: `ERR_${Uppercase<string>}`; cause: string }> = {
+const CAUSES: Record<string, { code: ErrorCode; cause: string }> = {
   EADDRINUSE: {
     code: 'ERR_LISTEN_ADDRESS_IN_USE',
     cause: 'another process listens on it or on an address that covers it',

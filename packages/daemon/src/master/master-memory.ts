@@ -1,5 +1,6 @@
 // What masters keep with their daemon for the master that follows when they die.
-import type { DaemonToMaster, MasterToDaemon, Peer } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import { record, text } from '../narrow.js';
 
 export class MasterMemory {

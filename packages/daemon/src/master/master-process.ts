@@ -1,6 +1,8 @@
 // One master process, from its start or adoption to its end: the link to it and what is said over it.
-import { FrameKind, Peer, VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, Link, LinkEnd, LinkType, MasterToDaemon } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { FrameKind, Peer } from '@vhostd/transport';
+import type { DaemonToMaster, LinkType, MasterToDaemon } from '@vhostd/protocol';
+import type { Link, LinkEnd } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 

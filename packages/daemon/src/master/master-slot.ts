@@ -1,13 +1,8 @@
 // The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
-import { fromWireError, parseCall, VhostError } from '@vhostd/protocol';
-import type {
-  Call,
-  DaemonLaunch,
-  DaemonToMaster,
-  MasterToDaemon,
-  NativeHandle,
-  Peer,
-} from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
+import { parseCall } from '@vhostd/transport';
+import type { Call, DaemonLaunch, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { NativeHandle, Peer } from '@vhostd/transport';
 import { SupervisedChild } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';

@@ -1,7 +1,9 @@
 // The process that is to replace this daemon: started with a link, watched, ended if it fails.
 import type { ChildProcess } from 'node:child_process';
-import { forkDaemon, FrameKind, Peer, VhostError } from '@vhostd/protocol';
-import type { DaemonLaunch, DaemonToHeir, HeirToDaemon, Link } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { forkDaemon, FrameKind, Peer } from '@vhostd/transport';
+import type { DaemonLaunch, DaemonToHeir, HeirToDaemon } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 
 /** How it is watched. */

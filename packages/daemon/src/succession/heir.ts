@@ -1,7 +1,9 @@
 // This process as a daemon that takes the place of another: what it was told, and the link to who started it.
 import { setTimeout as delay } from 'node:timers/promises';
-import { FrameKind, openParentLink, Peer, readHeirship, VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, Heirship, Link, MasterToDaemon } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { FrameKind, openParentLink, Peer, readHeirship } from '@vhostd/transport';
+import type { DaemonToMaster, Heirship, MasterToDaemon } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
 
 /** A place to take. */
 export type Heir = Heirship & { link: Link };

@@ -1,7 +1,8 @@
 // How bound sockets go from one process to the next: pushed over a link, so that they wait in the kernel for a process
 // that has not booted yet.
 import { VhostError } from '@vhostd/protocol';
-import type { InheritedListener, RequestContext, RequestOptions } from '@vhostd/protocol';
+import type { InheritedListener } from '@vhostd/protocol';
+import type { RequestContext, RequestOptions } from '@vhostd/transport';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { sendable } from '../master/listener-requests.js';
 import { count, record, text } from '../narrow.js';

@@ -1,7 +1,8 @@
 // How the program that this process runs is started once more.
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { HEIR_VARIABLE, LINK_VARIABLE } from '@vhostd/protocol';
+import { HEIR_VARIABLE } from '@vhostd/protocol';
+import { LINK_VARIABLE } from '@vhostd/transport';
 import type { DaemonLaunch, LinkType } from '@vhostd/protocol';
 
 /** What a launch takes from its daemon. */

@@ -1,8 +1,10 @@
 // This process as the daemon that is to replace another one: starts a master that accepts nothing yet, reports what
 // came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
 import { setTimeout as delay } from 'node:timers/promises';
-import { FrameKind, Peer, VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, DaemonToHeir, HeirReport, HeirToDaemon, Link } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { FrameKind, Peer } from '@vhostd/transport';
+import type { DaemonStatus, DaemonToHeir, HeirReport, HeirToDaemon } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
 import type { LoadFailure } from '../daemon-options.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import type { MasterSlot } from '../master/master-slot.js';

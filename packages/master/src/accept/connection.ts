@@ -1,5 +1,5 @@
 // A connection between being accepted and being taken over by a worker: all that the master ever knows of one.
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 /** Where a connection came in, as far as it matters once it is accepted. A listener is one. */
 export interface Origin {

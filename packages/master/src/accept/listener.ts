@@ -2,7 +2,8 @@
 import { createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
-import type { ListeningInfo, NativeHandle } from '@vhostd/protocol';
+import type { ListeningInfo } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { acceptRaw, listeningHandle } from '../node/raw-accept.js';
 
 /** What names a listener: sites that ask for the same get the same. */

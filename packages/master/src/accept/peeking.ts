@@ -1,5 +1,5 @@
 // The connections whose first bytes are being read: bounded in bytes, number and time.
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import { readRaw, stopRaw } from '../node/raw-accept.js';
 import { ImmediateReader } from '../node/read-now.js';

@@ -1,5 +1,5 @@
 // Ends a connection that no worker will see, so that its client can read why.
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { socketOf } from '../node/raw-accept.js';
 
 /**

@@ -7,14 +7,12 @@ import type {
   MaintenanceResult,
   MasterStatus,
   MasterToDaemon,
-  NativeHandle,
   PauseOptions,
   PauseResult,
-  Peer,
   ReloadResult,
-  RequestContext,
   ResumeResult,
 } from '@vhostd/protocol';
+import type { NativeHandle, Peer, RequestContext } from '@vhostd/transport';
 
 /** What the daemon may ask of the master. */
 export interface DaemonRequests {

@@ -1,13 +1,8 @@
 // A master's side of its daemon: the link to it, the sockets it gives, and another daemon when it dies.
-import { FrameKind, openParentLink, Peer, VhostError } from '@vhostd/protocol';
-import type {
-  AcquiredListener,
-  DaemonLaunch,
-  DaemonToMaster,
-  Link,
-  MasterToDaemon,
-  NativeHandle,
-} from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { FrameKind, openParentLink, Peer } from '@vhostd/transport';
+import type { AcquiredListener, DaemonLaunch, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
 import { answerDaemon, answerSiteOrders } from './daemon-requests.js';
 import type { DaemonRequests, SiteOrders } from './daemon-requests.js';

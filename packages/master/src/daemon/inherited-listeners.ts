@@ -1,6 +1,7 @@
 // Bound sockets that the daemon pushed ahead, for the case that it is dead when the master asks for them.
 import { findHeld, toKeyedAddress } from '@vhostd/protocol';
-import type { AcquiredListener, NativeHandle } from '@vhostd/protocol';
+import type { AcquiredListener } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 /** A bound socket with what names it. */
 export type BoundSocket = AcquiredListener & { handle: NativeHandle };

@@ -1,7 +1,8 @@
 // Starts a daemon in the place of one that died, again and again until one lives.
 import type { ChildProcess } from 'node:child_process';
-import { forkDaemon } from '@vhostd/protocol';
-import type { DaemonLaunch, Link, OrphanedMaster } from '@vhostd/protocol';
+import { forkDaemon } from '@vhostd/transport';
+import type { DaemonLaunch, OrphanedMaster } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
 import { Backoff, readIdentity, resolveBackoff } from '@vhostd/supervisor';
 
 /** What {@link Successors} needs and tells. */

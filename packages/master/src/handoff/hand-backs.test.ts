@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/protocol';
-import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/protocol';
+import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/transport';
+import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../accept/connection.js';
 import { HandBacks } from './hand-backs.js';
 

@@ -1,7 +1,7 @@
 // The connections that one worker hands back. A worker keeps its descriptor of each until it is answered, and goes
 // on serving it when the master dies before; so nobody else is given one before the answer is on its way.
-import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/protocol';
-import type { Frame, Link, NativeHandle } from '@vhostd/protocol';
+import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
+import type { Frame, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection, Origin } from '../accept/connection.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FrameKind, Link, NativeHandle } from '@vhostd/protocol';
+import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../accept/connection.js';
 import { Handoff } from './handoff.js';
 

@@ -1,7 +1,7 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
-import { FrameKind } from '@vhostd/protocol';
-import type { Link } from '@vhostd/protocol';
+import { FrameKind } from '@vhostd/transport';
+import type { Link } from '@vhostd/transport';
 import type { Connection } from '../accept/connection.js';
 
 /** What a confirmation came to. */

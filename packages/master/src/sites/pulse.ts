@@ -1,5 +1,6 @@
 // Asks a worker at intervals whether it is there; with its answer it tells how it is.
-import type { MasterToWorker, Peer, Vitals, WorkerToMaster } from '@vhostd/protocol';
+import type { MasterToWorker, Vitals, WorkerToMaster } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 import type { SiteConf } from '../conf/site-conf.js';
 import { parseVitals } from './vitals.js';

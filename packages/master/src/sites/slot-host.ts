@@ -1,5 +1,6 @@
 // What a slot of a generation needs of those around it, and tells them.
-import type { RequestContext, WorkerToMaster } from '@vhostd/protocol';
+import type { WorkerToMaster } from '@vhostd/protocol';
+import type { RequestContext } from '@vhostd/transport';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';

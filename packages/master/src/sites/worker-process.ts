@@ -2,16 +2,10 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
-import { forkWithLink, FrameKind, Peer, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
-import type {
-  Frame,
-  LinkType,
-  MasterToWorker,
-  RequestContext,
-  WireError,
-  WorkerIdentity,
-  WorkerToMaster,
-} from '@vhostd/protocol';
+import { VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
+import type { LinkType, MasterToWorker, WireError, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { Frame, RequestContext } from '@vhostd/transport';
 import type { Connection } from '../accept/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { HandBacks } from '../handoff/hand-backs.js';

@@ -1,5 +1,6 @@
 // What all workers of all sites have in common: how they are forked, and where what they ask for goes.
-import type { LinkType, RequestContext, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { LinkType, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { RequestContext } from '@vhostd/transport';
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import type { SiteHost } from './site-host.js';

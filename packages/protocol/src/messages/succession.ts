@@ -1,5 +1,5 @@
 // What a daemon needs to take the place of another one: how it is started, what it is told, what it inherits.
-import type { LinkType } from '../link/link.js';
+import type { LinkType } from './link-type.js';
 import type { AcquiredListener } from './daemon-master.js';
 
 /** The environment variable with a {@link Heirship} as JSON; removed when read. */

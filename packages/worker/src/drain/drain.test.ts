@@ -6,7 +6,7 @@ import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import type { AdoptedServer } from '../intake/adopt-server.js';
 import { next } from '../intake/fixtures/next-event.test.kit.js';
 import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';

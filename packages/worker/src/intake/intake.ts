@@ -1,7 +1,7 @@
 // Takes the connections that the master hands over: tells the master at once, then gives each to the site's
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
-import type { Frame, Link, NativeHandle } from '@vhostd/protocol';
-import { CONNECTION_HEADER_BYTES, FrameKind } from '@vhostd/protocol';
+import type { Frame, Link, NativeHandle } from '@vhostd/transport';
+import { CONNECTION_HEADER_BYTES, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { IdleArrivals } from '../migrate/idle-arrivals.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/protocol';
-import type { NativeHandle } from '@vhostd/protocol';
+import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
+import type { NativeHandle } from '@vhostd/transport';
 import { FakeLink } from './fake-link.test.kit.js';
 import { HandBacks } from './hand-backs.js';
 

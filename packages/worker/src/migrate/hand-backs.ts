@@ -1,7 +1,7 @@
 // The connections on their way back to the master. Until it answers, this process keeps its descriptor of each: a
 // master that dies before has given it to nobody, and this worker goes on serving it.
-import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/protocol';
-import type { Link, NativeHandle } from '@vhostd/protocol';
+import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/transport';
+import type { Link, NativeHandle } from '@vhostd/transport';
 
 export interface HandBacksHost {
   /** Called before each frame: what the master must hear before. */

@@ -2,7 +2,7 @@
 // are kept-alive ones: keepAliveTimeout is what applies to them until their next request, not headersTimeout.
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { detach, isAtRest, isUnread, onNextRequest } from '../node/http-connections.js';
 
 /** Puts a connection back into the server, which has been idle for so long already, ms. */

@@ -5,7 +5,7 @@ import type { HttpConnections } from '../node/http-connections.js';
 import { detach, isAtRest } from '../node/http-connections.js';
 import type { HandBacks } from './hand-backs.js';
 import type { IdleArrivals } from './idle-arrivals.js';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 export interface MigrationParts {
   connections: HttpConnections;

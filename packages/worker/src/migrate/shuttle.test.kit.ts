@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import type { AdoptedServer } from '../intake/adopt-server.js';
 import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
 import type { RawClient } from '../intake/fixtures/raw-client.test.kit.js';

@@ -3,7 +3,7 @@
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; link/pipe-link.test.ts fails where one of them changes.
 import type { ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import { holdOpen, letGo } from './hold-open.js';
 import type { NativeHandle, NativePipe, WriteRequest } from './native-handle.js';
 import { IPC_PIPE } from './native-handle.js';

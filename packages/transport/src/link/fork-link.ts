@@ -2,13 +2,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import { forkWithPipe, LINK_FD } from '../node/fork-with-pipe.js';
 import { createIpcPipe } from '../node/pipe-internals.js';
 import { guardChannel } from './channel-guard.js';
 import { IpcLink } from './ipc-link.js';
 import { DEFAULT_LINK_LIMITS } from './link.js';
-import type { Link, LinkLimits, LinkType } from './link.js';
+import type { LinkType } from '@vhostd/protocol';
+import type { Link, LinkLimits } from './link.js';
 import { PipeLink } from './pipe-link.js';
 
 /** The environment variable that tells a child which link it was given. */

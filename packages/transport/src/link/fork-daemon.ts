@@ -1,9 +1,8 @@
 // Starts the program of a daemon once more, with a link to this process; and reads what such a daemon is told.
 import { fork } from 'node:child_process';
 import type { ChildProcess, ForkOptions } from 'node:child_process';
-import { VhostError } from '../errors.js';
-import { HEIR_VARIABLE } from '../messages/succession.js';
-import type { DaemonLaunch, Heirship, OrphanedMaster } from '../messages/succession.js';
+import { HEIR_VARIABLE, VhostError } from '@vhostd/protocol';
+import type { DaemonLaunch, Heirship, OrphanedMaster } from '@vhostd/protocol';
 import { forkWithLink } from './fork-link.js';
 import type { Link } from './link.js';
 

@@ -4,7 +4,7 @@
 // It cannot help against a descriptor that is neither a socket nor a pipe: Node aborts before any JavaScript sees it.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; link/channel-guard.test.ts fails where it changes.
 import type { ChildProcess } from 'node:child_process';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import { awaitsHandleAck, channelHandle } from '../node/pipe-internals.js';
 import { LineWatch } from './line-watch.js';
 

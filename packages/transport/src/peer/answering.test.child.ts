@@ -1,7 +1,7 @@
 // A child that answers over its link.
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import { portOf } from '../link/fixtures/forked-link.test.kit.js';
 import { openParentLink } from '../link/fork-link.js';
 import type { NativeHandle } from '../node/native-handle.js';
@@ -23,7 +23,7 @@ peer.handle('take', (_, { handle }) => {
 });
 peer.handle('anything', async (params) => {
   if (params === 'die') process.kill(process.pid, 'SIGKILL');
-  if (params !== 'handle') throw new VhostError('ERR_TEST', 'thrown', { info: { params } });
+  if (params !== 'handle') throw new VhostError('ERR_WORKER_FAILED', 'thrown', { info: { params } });
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const handle = Reflect.get(server, '_handle') as NativeHandle;

@@ -8,7 +8,7 @@ import { FrameKind } from '../link/frame.js';
 import { Peer } from './peer.js';
 import { attach, peerPair, turn } from './peer-pair.test.kit.js';
 import type { NoQuestions, Questions } from './peer-pair.test.kit.js';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 
 describe('a notice', () => {
   test('has no answer; what its handler throws goes to onNoticeError', async () => {
@@ -16,7 +16,7 @@ describe('a notice', () => {
     const heard: unknown[] = [];
     pair.answering.handle('told', (params) => {
       heard.push(params);
-      if (params === 'throw') throw new VhostError('ERR_TEST', 'no');
+      if (params === 'throw') throw new VhostError('ERR_WORKER_FAILED', 'no');
       return null;
     });
     for (const text of ['one', 'throw', 'two']) assert.equal(pair.asking.notify('told', text), true);
@@ -24,7 +24,7 @@ describe('a notice', () => {
     while (pair.noticeErrors.length < 2) await turn();
     assert.deepEqual(heard, ['one', 'throw', 'two']);
     assert.deepEqual(pair.noticeErrors, [
-      ['ERR_TEST', 'told'],
+      ['ERR_WORKER_FAILED', 'told'],
       ['ERR_CALL_UNKNOWN', 'anything'],
     ]);
     assert.deepEqual(pair.there.sent, []);
@@ -111,7 +111,7 @@ describe('two processes', () => {
       attach(link, peer);
       assert.equal(await peer.request('add', { a: 1, b: 2 }), 3);
       await assert.rejects(peer.request('anything', 'throw'), {
-        code: 'ERR_TEST',
+        code: 'ERR_WORKER_FAILED',
         info: { params: 'throw' },
       });
       const [listening] = await openListening(t, 1);

@@ -1,9 +1,7 @@
 // The transport between two of our processes: frames in order, a handle along with a frame, an end.
+import type { LinkType } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 import type { Frame, FrameKind } from './frame.js';
-
-/** Which way frames take: an IPC pipe of our own, or Node's channel. */
-export type LinkType = 'pipe' | 'ipc';
 
 /** Why a link ended: its peer went away, it was closed here, or the peer sent what it must not. */
 export type LinkEnd = { reason: 'peer-gone' | 'closed-here' } | { reason: 'violation'; detail: string };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import { peerPair, turn } from './peer-pair.test.kit.js';
 import type { PeerPair, Questions } from './peer-pair.test.kit.js';
 
@@ -35,7 +35,7 @@ describe('a request', () => {
 
   test('rejects with the code, message, facts and stack of what its handler threw', async () => {
     const pair = peerPair();
-    const thrown = new VhostError('ERR_TEST_PORT', 'the port is taken', { info: { port: 80 } });
+    const thrown = new VhostError('ERR_LISTEN_ADDRESS', 'the port is taken', { info: { port: 80 } });
     pair.answering.handle('add', () => {
       throw thrown;
     });
@@ -100,7 +100,7 @@ describe('a request', () => {
       await assert.rejects(request, (error: VhostError) => {
         assert.equal(error.code, 'ERR_CALL_LOST');
         assert.deepEqual(error.info, { method: 'anything' });
-        assert.equal((error.cause as VhostError).code, 'ERR_TEST_GONE');
+        assert.equal((error.cause as VhostError).code, 'ERR_WORKER_EXITED');
         return true;
       });
     }
@@ -144,9 +144,12 @@ describe('a request', () => {
       await assert.rejects(pair.asking.request('anything', 1), { code });
     }
     pair.answering.handle('anything', () => {
-      throw new VhostError('ERR_TEST', 'odd facts', { info: { big: 1n, port: 80 } });
+      throw new VhostError('ERR_WORKER_FAILED', 'odd facts', { info: { big: 1n, port: 80 } });
     });
-    await assert.rejects(pair.asking.request('anything', 1), { code: 'ERR_TEST', info: { port: 80 } });
+    await assert.rejects(pair.asking.request('anything', 1), {
+      code: 'ERR_WORKER_FAILED',
+      info: { port: 80 },
+    });
     pair.answering.handle('anything', () => {
       throw new Error('x'.repeat(20_000));
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
-import { HEIR_VARIABLE } from '../messages/succession.js';
+import { HEIR_VARIABLE } from '@vhostd/protocol';
 import { readHeirship } from './fork-daemon.js';
 
 const MASTER = { pid: 7, startTime: '123', bootId: 'b', uptimeMs: 5, restarts: 1 };

@@ -1,5 +1,5 @@
 // Two peers over links within one process, with a map of messages to test with.
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import type { Link } from '../link/link.js';
 import { fakeLinks } from './fake-link.test.kit.js';
 import type { FakeLink } from './fake-link.test.kit.js';
@@ -30,7 +30,7 @@ export interface PeerPair {
 export function attach(link: Link, peer: Peer<NoQuestions, Questions> | Peer<Questions, NoQuestions>): void {
   link.start({
     onFrame: (frame) => peer.receive(frame),
-    onEnd: (end) => peer.end(new VhostError('ERR_TEST_GONE', `the link ended: ${end.reason}`)),
+    onEnd: (end) => peer.end(new VhostError('ERR_WORKER_EXITED', `the link ended: ${end.reason}`)),
   });
 }
 

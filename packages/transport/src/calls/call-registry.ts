@@ -1,7 +1,7 @@
 // The handlers that a process's user has named, and the way a call takes to one of them.
 import type { Socket } from 'node:net';
-import { VhostError } from '../errors.js';
-import type { Call } from '../messages/daemon-master.js';
+import { VhostError } from '@vhostd/protocol';
+import type { Call } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 import { unpackSocket } from './socket-passenger.js';
 

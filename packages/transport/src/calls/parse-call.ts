@@ -1,6 +1,6 @@
 // Narrows a call that another process sent.
-import { VhostError } from '../errors.js';
-import type { Call } from '../messages/daemon-master.js';
+import { VhostError } from '@vhostd/protocol';
+import type { Call } from '@vhostd/protocol';
 
 /**
  * The call in what arrived; fields that no call has are dropped.

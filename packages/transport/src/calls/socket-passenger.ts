@@ -3,7 +3,7 @@
 // Internals: `socket._handle`, its `readStop`, `onread` and `reading`; the `handle` and `manualStart` options of net.Socket.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; calls/socket-passenger.test.ts fails where one of them changes.
 import { Socket } from 'node:net';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 import type { Passenger } from '../peer/peer.js';
 

@@ -1,5 +1,5 @@
 // The requests that this end has sent: what waits for an answer, until when, and which handles are under way.
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 
 /** A handle to send along with a request. */

@@ -1,5 +1,5 @@
 // The JSON around a message, and the narrowing of what arrives.
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 
 /** One message between two processes. */
 export type Envelope =

@@ -5,12 +5,13 @@ import { createHash } from 'node:crypto';
 import { createServer, connect } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { VhostError } from '../errors.js';
+import { VhostError } from '@vhostd/protocol';
 import type { AddressRecord, NativeHandle } from '../node/native-handle.js';
 import { forkWithLink } from './fork-link.js';
 import { FrameKind } from './frame.js';
 import type { Frame } from './frame.js';
-import type { Link, LinkType } from './link.js';
+import type { LinkType } from '@vhostd/protocol';
+import type { Link } from './link.js';
 
 /** The transport to use, and why it is not the pipe. */
 export interface LinkChoice {

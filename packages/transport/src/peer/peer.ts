@@ -1,6 +1,6 @@
 // Requests, answers and notices over a link. Every request has a time limit; a link that ends rejects all that
 // is pending; what arrives is unknown until its handler has narrowed it.
-import { fromWireError, toWireError, VhostError } from '../errors.js';
+import { fromWireError, toWireError, VhostError } from '@vhostd/protocol';
 import { FrameKind } from '../link/frame.js';
 import type { Frame } from '../link/frame.js';
 import { DEFAULT_LINK_LIMITS } from '../link/link.js';
