@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/transport';
 import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/transport';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
 
 /** A connection whose client is there, or has gone. */

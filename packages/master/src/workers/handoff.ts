@@ -2,7 +2,7 @@
 // each until then, so that a worker's death costs none of them.
 import { FrameKind } from '@vhostd/transport';
 import type { Link } from '@vhostd/transport';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 
 /** What a confirmation came to. */
 export type Confirmation = { kind: 'ok'; acceptedCount: number } | { kind: 'violation'; detail: string };

@@ -2,7 +2,7 @@
 // on serving it when the master dies before; so nobody else is given one before the answer is on its way.
 import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
 import type { Frame, Link, NativeHandle } from '@vhostd/transport';
-import type { Connection, Origin } from '../accept/connection.js';
+import type { Connection, Origin } from '../ingress/connection.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 
 /** What the hand-backs need and tell. */

@@ -6,7 +6,7 @@ import { ImmediateReader } from '../node/read-now.js';
 import { FirstBytes } from '../peek/first-bytes.js';
 import type { Verdict } from '../peek/verdict.js';
 import type { Connection } from './connection.js';
-import type { Listener } from './listener.js';
+import type { Listener } from '../listeners/listener.js';
 
 /** Why a connection is not routed. `timeout` has a status of its own; `gone` needs no answer. */
 export type PeekRefusal = { status: 400 | 408 | 421 | 431 | 505; reason: string };

@@ -2,7 +2,7 @@
 import type { WorkerToMaster } from '@vhostd/protocol';
 import type { RequestContext } from '@vhostd/transport';
 import type { ChildReason } from '@vhostd/supervisor';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Slot } from './slot.js';
 import type { WorkerFiles } from './worker-files.js';

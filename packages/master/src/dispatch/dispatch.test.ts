@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import { parseSite } from '../conf/parse-conf.js';
 import { Dispatch } from './dispatch.js';
 

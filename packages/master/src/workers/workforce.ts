@@ -3,7 +3,7 @@ import type { LinkType, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol'
 import type { RequestContext } from '@vhostd/transport';
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
-import type { SiteHost } from './site-host.js';
+import type { SiteHost } from '../sites/site-host.js';
 import { leaveLimitMs } from './leave-limits.js';
 import type { Slot } from './slot.js';
 import type { SlotHost } from './slot-host.js';

@@ -1,11 +1,11 @@
 // Gives a site's connections to its workers: picks one, parks what nobody can take just now or what a pause holds,
 // gives up what waits too long.
-import type { Connection } from '../accept/connection.js';
-import { createBalance } from '../balance/balance.js';
-import type { Balance, BalanceName, Candidate } from '../balance/balance.js';
+import type { Connection } from '../ingress/connection.js';
+import { createBalance } from './balance/balance.js';
+import type { Balance, BalanceName, Candidate } from './balance/balance.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { Parking } from '../handoff/parking.js';
-import type { ParkingLimits } from '../handoff/parking.js';
+import { Parking } from './parking.js';
+import type { ParkingLimits } from './parking.js';
 import { remoteAddressOf } from '../node/raw-accept.js';
 
 /** A worker, as far as giving it connections is concerned. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import { Handoff } from './handoff.js';
 
 /** A link that remembers what was sent, and refuses when it is told to. */

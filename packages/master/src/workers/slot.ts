@@ -1,9 +1,9 @@
 // One slot of a generation: keeps one worker process alive and knows whether it may be given connections.
-import type { Taker } from './dispatch.js';
+import type { Taker } from '../dispatch/dispatch.js';
 import { SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
 import type { ChildReason, Heartbeat } from '@vhostd/supervisor';
 import type { Vitals, WireError, WorkerState, WorkerStatus } from '@vhostd/protocol';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { softLimitMs } from './leave-limits.js';
 import { takePulse } from './pulse.js';

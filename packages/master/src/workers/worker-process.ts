@@ -6,10 +6,10 @@ import { VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
 import type { LinkType, MasterToWorker, WireError, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Frame, RequestContext } from '@vhostd/transport';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { HandBacks } from '../handoff/hand-backs.js';
-import { Handoff } from '../handoff/handoff.js';
+import { HandBacks } from './hand-backs.js';
+import { Handoff } from './handoff.js';
 
 /** What a worker process tells its slot. */
 export interface WorkerEvents {

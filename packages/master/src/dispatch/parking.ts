@@ -1,5 +1,5 @@
 // Connections of a site that has no worker for them just now: held unread, in order, bounded in number and time.
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 
 export interface ParkingLimits {
   /** Connections held at once. */

@@ -1,7 +1,7 @@
 // What a master keeps with its daemon for the master after it: conf and releases that serve, as against those that are
 // on disk by then, which nobody has asked for yet, or which have failed.
 import type { MasterConf, SiteConf } from '../conf/site-conf.js';
-import type { Release } from '../sites/worker-files.js';
+import type { Release } from '../workers/worker-files.js';
 import { VERSION } from '../version.js';
 
 /** What a site serves with. */

@@ -1,19 +1,19 @@
 // The way of a connection through the master: listener → peek → route → site, or a refusal.
 import type { MaintenancePage, MasterCounts } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
-import type { Connection, Origin } from './accept/connection.js';
-import type { Listener, ListenerEvents } from './accept/listener.js';
-import { Peeking } from './accept/peeking.js';
-import type { PeekRefusal } from './accept/peeking.js';
-import { refuse } from './accept/refuse.js';
-import type { Limits } from './conf/site-conf.js';
-import { refusal } from './peek/refusal.js';
-import type { RefusalStatus } from './peek/refusal.js';
+import type { Connection, Origin } from './connection.js';
+import type { Listener, ListenerEvents } from '../listeners/listener.js';
+import { Peeking } from './peeking.js';
+import type { PeekRefusal } from './peeking.js';
+import { refuse } from './refuse.js';
+import type { Limits } from '../conf/site-conf.js';
+import { refusal } from '../peek/refusal.js';
+import type { RefusalStatus } from '../peek/refusal.js';
 import {
   TLS_ALERT_DECODE_ERROR,
   TLS_ALERT_INTERNAL_ERROR,
   TLS_ALERT_UNRECOGNIZED_NAME,
-} from './peek/tls-alert.js';
+} from '../peek/tls-alert.js';
 
 /** Where a routed connection goes. */
 export interface ReceptionHost {
