@@ -5,6 +5,7 @@ import type { DaemonToMaster, LinkType, MasterToDaemon, StopMode } from '@vhostd
 import type { Link, LinkEnd } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
+import { MasterControl } from './master-control.js';
 
 /** How a master is started and watched. */
 export interface MasterLaunch {
@@ -43,6 +44,7 @@ export interface MasterBody {
 
 export class MasterProcess {
   readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
+  readonly control: MasterControl;
   /** How it is told to leave, when it is. */
   stopMode: StopMode = 'drain';
   readonly #body: MasterBody;
@@ -67,6 +69,7 @@ export class MasterProcess {
     this.#body = embody(onViolation);
     this.#link = this.#body.link;
     this.peer = new Peer(this.#link, { onViolation });
+    this.control = new MasterControl(this.peer);
   }
 
   get pid(): number | undefined {

@@ -2,9 +2,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { VhostError } from '@vhostd/protocol';
 import { forkDaemon, FrameKind, Peer } from '@vhostd/transport';
+import { candidateToDaemon, decoding } from '@vhostd/protocol/schemas';
 import type { LaunchInfo, DaemonToCandidate, CandidateToDaemon } from '@vhostd/protocol';
+import type { ProcessIdentity } from '@vhostd/supervisor';
 import type { Link } from '@vhostd/transport';
-import { Heartbeat } from '@vhostd/supervisor';
+import { Heartbeat, readIdentity } from '@vhostd/supervisor';
 
 /** How it is watched. */
 export interface CandidateWatch {
@@ -33,7 +35,11 @@ export class CandidateProcess {
     // It may fail when nobody waits for it any more.
     this.failed.catch(() => undefined);
     const onViolation = (detail: string): void => this.#give(`it broke the rules of its link: ${detail}`);
-    const { child, link } = forkDaemon(launch, { role: 'candidate', runDir: launch.runDir }, onViolation);
+    const { child, link } = forkDaemon(
+      launch,
+      { role: 'candidate', runDir: launch.runDir, daemon: self() },
+      onViolation,
+    );
     this.#child = child;
     this.#link = link;
     this.exited = new Promise((resolve) => {
@@ -48,11 +54,11 @@ export class CandidateProcess {
       });
     });
     this.peer = new Peer(link, { onViolation });
-    this.peer.handle('progress', (params) => {
-      const what: unknown = typeof params === 'object' && params !== null && Reflect.get(params, 'what');
-      if (typeof what === 'string') watch.onProgress(what);
+    const progress = decoding(candidateToDaemon, 'progress', ({ what }) => {
+      watch.onProgress(what);
       return null;
     });
+    this.peer.handle('progress', progress);
     link.start({
       onFrame: (frame) => {
         if (frame.kind === FrameKind.message) this.peer.receive(frame);
@@ -89,10 +95,7 @@ export class CandidateProcess {
   }
 
   /** What it answers, or why it will not. */
-  async ask<M extends 'begin' | 'takeOver'>(
-    method: M,
-    timeoutMs: number,
-  ): Promise<DaemonToCandidate[M]['result']> {
+  async ask(method: 'begin' | 'takeOver', timeoutMs: number): Promise<unknown> {
     const answer = this.peer.request(method, null, { timeoutMs }).catch((error: unknown) => {
       // Its end says more than that its link is lost.
       if (error instanceof VhostError && error.code === 'ERR_CALL_LOST') return this.failed;
@@ -127,6 +130,11 @@ export class CandidateProcess {
     const which = this.pid === undefined ? 'the new daemon' : `the new daemon, process ${this.pid},`;
     this.#fail(new VhostError('ERR_UPGRADE_FAILED', `${which} failed: ${why}`));
   }
+}
+
+function self(): ProcessIdentity {
+  const { pid } = process;
+  return readIdentity(pid) ?? { pid, startTime: '', bootId: '' };
 }
 
 /** How long it may take to end its master and itself, ms. */
