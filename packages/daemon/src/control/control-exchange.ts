@@ -67,12 +67,12 @@ export class ControlExchange {
   refuse(error: unknown): void {
     const { code, message, info = {} } = toWireError(error);
     const body = { code, message, info };
-    if (this.#response.headersSent) this.#end(line({ error: body }));
-    else {
-      if (this.#asLines) this.#head(httpStatusOf(code), LINES_TYPE);
-      else this.#head(httpStatusOf(code), JSON_TYPE);
-      this.#end(line(this.#asLines ? { error: body } : body));
+    if (!this.#response.headersSent) {
+      const { allowed } = info;
+      if (Array.isArray(allowed)) this.#response.setHeader('allow', allowed.join(', '));
+      this.#head(httpStatusOf(code), this.#asLines ? LINES_TYPE : JSON_TYPE);
     }
+    this.#end(line(this.#asLines ? { error: body } : body));
   }
 
   /** Throws what JSON refuses. */

@@ -30,7 +30,9 @@ export const pauseOptions = z.object({
    * How long each new connection is held at most, as a duration such as `2m` or in ms; 1 ms to 24 days. Default: 30 s,
    * or the site's `parkTimeout` where that is longer.
    */
-  timeout: z.union([z.string(), z.number()]).exactOptional(),
+  timeout: z
+    .union([z.string(), z.number()], { error: 'a duration: a text such as 2m, or ms' })
+    .exactOptional(),
 });
 export type PauseOptions = z.infer<typeof pauseOptions>;
 
