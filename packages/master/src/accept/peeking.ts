@@ -113,6 +113,7 @@ export class Peeking {
       head: bytes.toString('latin1'),
       host: verdict.host,
       secure: verdict.protocol === 'tls',
+      handedBack: false,
     });
   }
 
