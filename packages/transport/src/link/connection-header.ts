@@ -4,21 +4,23 @@
 // Payload: [number, 4 bytes][length of the records, 2 bytes][records][bytes that were read from the connection].
 // Record: [tag, 1 byte][length, 2 bytes][value]. Numbers are big endian. Absent records have their default.
 
-/** What is known of a connection. */
+/** What is known of a connection. Never changed: connections share it. */
 export interface ConnectionHeader {
   /** Key of the listener that accepted it. */
-  listener?: string;
+  readonly listener?: string | undefined;
   /** The client, where it is another than the socket's peer (PROXY protocol). */
-  client?: { address: string; port: number };
+  readonly client?: { readonly address: string; readonly port: number } | undefined;
   /** The host of the request that its bytes begin with, as the router read it. */
-  host?: string;
+  readonly host?: string | undefined;
   /** Its client speaks TLS: the bytes are a ClientHello. */
-  secure: boolean;
+  readonly secure: boolean;
   /** The bytes begin with a whole head that the router has read and let pass. */
-  peeked: boolean;
+  readonly peeked: boolean;
   /** A worker has served it before. */
-  handedBack: boolean;
+  readonly handedBack: boolean;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A connection in a frame. */
 export interface CarriedConnection {
@@ -78,7 +80,24 @@ export function decodeConnection(payload: Buffer): CarriedConnection | undefined
   if (payload.length < FRONT_BYTES) return undefined;
   const end = FRONT_BYTES + payload.readUInt16BE(4);
   if (end > payload.length) return undefined;
-  const header: ConnectionHeader = { secure: false, peeked: false, handedBack: false };
+  // Most connections of a process have one of a few headers.
+  const records = payload.toString('latin1', FRONT_BYTES, end);
+  let header = recent.get(records);
+  if (header === undefined) {
+    header = decodeHeader(payload, end);
+    if (header === undefined) return undefined;
+    if (recent.size >= RECENT_MAX_COUNT) recent.clear();
+    if (records.length <= RECENT_MAX_BYTES) recent.set(records, header);
+  }
+  return { number: payload.readUInt32BE(0), header, bytes: payload.subarray(end) };
+}
+
+const recent = new Map<string, ConnectionHeader>();
+const RECENT_MAX_COUNT = 64;
+const RECENT_MAX_BYTES = 512;
+
+function decodeHeader(payload: Buffer, end: number): ConnectionHeader | undefined {
+  const header: Writable<ConnectionHeader> = { secure: false, peeked: false, handedBack: false };
   let offset = FRONT_BYTES;
   while (offset < end) {
     const start = offset + RECORD_FRONT_BYTES;
@@ -88,12 +107,12 @@ export function decodeConnection(payload: Buffer): CarriedConnection | undefined
     if (!read(header, payload, start, next, payload[offset])) return undefined;
     offset = next;
   }
-  return { number: payload.readUInt32BE(0), header, bytes: payload.subarray(end) };
+  return header;
 }
 
 /** Reads one record into the header; false when it cannot be one of its tag. */
 function read(
-  header: ConnectionHeader,
+  header: Writable<ConnectionHeader>,
   payload: Buffer,
   start: number,
   end: number,
