@@ -9,7 +9,7 @@ export {
 export type { HandBack, HandBackAnswer } from './link/hand-back.js';
 export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
-export { forkDaemon, readHeirship } from './link/fork-daemon.js';
+export { forkDaemon, readTakeoverInfo } from './link/fork-daemon.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link/link.js';
 export { chooseLink } from './link/self-test.js';

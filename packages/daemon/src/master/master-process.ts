@@ -1,7 +1,7 @@
 // One master process, from its start or adoption to its end: the link to it and what is said over it.
 import { VhostError } from '@vhostd/protocol';
 import { FrameKind, Peer } from '@vhostd/transport';
-import type { DaemonToMaster, LinkType, MasterToDaemon } from '@vhostd/protocol';
+import type { DaemonToMaster, LinkType, MasterToDaemon, StopMode } from '@vhostd/protocol';
 import type { Link, LinkEnd } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
@@ -43,10 +43,8 @@ export interface MasterBody {
 
 export class MasterProcess {
   readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
-  /** Asks it to leave at once instead of draining; heeded when it is asked to leave. */
-  stopNow = false;
-  /** How it is asked to leave: `retire` when another master has the listeners. */
-  farewell: 'stop' | 'retire' = 'stop';
+  /** How it is told to leave, when it is. */
+  stopMode: StopMode = 'drain';
   readonly #body: MasterBody;
   readonly #link: Link;
   readonly #launch: MasterLaunch;
@@ -125,12 +123,8 @@ export class MasterProcess {
   /** Sends the request to leave. */
   requestStop(): void {
     const limit = { timeoutMs: this.#launch.stopTimeoutMs };
-    const asked =
-      this.farewell === 'retire' && !this.stopNow
-        ? this.peer.request('retire', null, limit)
-        : this.peer.request('stop', { now: this.stopNow }, limit);
     // Whether it obeys shows in its end; supervision has the limits.
-    asked.catch(() => undefined);
+    this.peer.request('stop', { mode: this.stopMode }, limit).catch(() => undefined);
   }
 
   /** True if it gave any sign of life in time. */

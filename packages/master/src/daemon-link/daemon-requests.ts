@@ -1,7 +1,7 @@
 // What a daemon asks of its master, and the narrowing of it.
 import { VhostError } from '@vhostd/protocol';
 import type {
-  DaemonLaunch,
+  LaunchInfo,
   DaemonToMaster,
   MaintenanceOptions,
   MaintenanceResult,
@@ -40,7 +40,7 @@ export interface DaemonWill {
   /** It has given a sign of life. */
   onPing(): void;
   /** How another daemon is started. */
-  onLaunch(launch: DaemonLaunch, restarts: number): void;
+  onLaunch(launch: LaunchInfo, restarts: number): void;
   /** None is to be started. */
   onForsaken(): void;
   /** A bound socket, which is the receiver's. */
@@ -63,11 +63,9 @@ export function answerDaemon(
     return requests.reload(typeof siteId === 'string' ? siteId : undefined);
   });
   daemon.handle('stop', (params) => {
-    requests.stop(fieldOf(params, 'now') === true);
-    return null;
-  });
-  daemon.handle('retire', () => {
-    requests.retire();
+    const mode = fieldOf(params, 'mode');
+    if (mode === 'yield') requests.retire();
+    else requests.stop(mode === 'now');
     return null;
   });
   daemon.handle('hold', () => {
@@ -79,24 +77,24 @@ export function answerDaemon(
     return null;
   });
   daemon.handle('call', (params, context) => requests.call(params, context));
-  daemon.handle('launch', (params) => {
+  daemon.handle('allowRespawn', (params) => {
     const launch = parseLaunch(params);
     const restarts = fieldOf(params, 'restarts');
     if (launch !== undefined) will.onLaunch(launch, typeof restarts === 'number' ? restarts : 0);
     return null;
   });
-  daemon.handle('forsake', () => {
+  daemon.handle('forbidRespawn', () => {
     will.onForsaken();
     return null;
   });
-  daemon.handle('inheritListener', (params, { handle }) => {
+  daemon.handle('transferListener', (params, { handle }) => {
     const [key, address, port] = ['key', 'address', 'port'].map((name) => fieldOf(params, name));
     if (typeof key === 'string' && typeof address === 'string' && typeof port === 'number' && handle) {
       will.onListener({ key, address, port }, handle);
       return null;
     }
     handle?.close();
-    throw new VhostError('ERR_LISTEN_INHERITED', 'what the daemon hands over is no listener');
+    throw new VhostError('ERR_LISTEN_TRANSFER', 'what the daemon hands over is no listener');
   });
 }
 
@@ -118,7 +116,7 @@ function siteIdOf(params: unknown): string {
 }
 
 /** Undefined for what a daemon of another version may send. */
-function parseLaunch(params: unknown): DaemonLaunch | undefined {
+function parseLaunch(params: unknown): LaunchInfo | undefined {
   if (typeof params !== 'object' || params === null) return undefined;
   const { execPath, argv0, execArgv, args, cwd, env, runDir, linkType, bootTimeoutMs } = params as Record<
     string,

@@ -1,7 +1,7 @@
 // A master's side of its daemon: the link to it, the sockets it gives, and another daemon when it dies.
 import { VhostError } from '@vhostd/protocol';
 import { FrameKind, openParentLink, Peer } from '@vhostd/transport';
-import type { AcquiredListener, DaemonLaunch, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { AcquiredListener, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
 import { answerDaemon, answerSiteOrders } from './daemon-requests.js';
@@ -31,7 +31,7 @@ export class DaemonSide implements ListenerSource {
   /** What is kept for the master after this one. */
   readonly #kept = new Map<string, unknown>();
   #peer: DaemonPeer | undefined;
-  #launch: DaemonLaunch | undefined;
+  #launch: LaunchInfo | undefined;
   #restarts = 0;
   /** The present daemon has not given a sign of life yet. */
   #silent = false;
@@ -116,12 +116,12 @@ export class DaemonSide implements ListenerSource {
   remember(key: string, value: unknown): boolean {
     if (value === null) this.#kept.delete(key);
     else this.#kept.set(key, value);
-    return this.#peer?.notify('remember', { key, value }) === true;
+    return this.#peer?.notify('saveState', { key, value }) === true;
   }
 
   /** What the master before this one has kept, or null. Rejects as requests do. */
   async recall(key: string): Promise<unknown> {
-    return await this.#peer?.request('recall', { key });
+    return await this.#peer?.request('loadState', { key });
   }
 
   release(key: string): void {
@@ -182,13 +182,13 @@ export class DaemonSide implements ListenerSource {
   /** Gives a new daemon every socket, claimed where the master listens; tells of workers, and of what is kept. */
   #handOver(): void {
     for (const worker of this.#host.workers()) this.#peer?.notify('workerForked', worker);
-    for (const [key, value] of this.#kept) this.#peer?.notify('remember', { key, value });
+    for (const [key, value] of this.#kept) this.#peer?.notify('saveState', { key, value });
     const open = this.#host.openSockets().map((socket) => ({ ...socket, claims: 1 }));
     const spare = this.#inherited.list().map((socket) => ({ ...socket, claims: 0 }));
     for (const { handle, key, address, port, claims } of [...open, ...spare]) {
       const passenger = { handle, release: () => undefined };
       this.#peer
-        ?.request('inheritListener', { key, address, port, claims }, { passenger })
+        ?.request('transferListener', { key, address, port, claims }, { passenger })
         .catch((error: unknown) => this.#host.log('listener.not-inherited', { key, message: String(error) }));
     }
   }

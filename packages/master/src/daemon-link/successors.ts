@@ -1,7 +1,7 @@
 // Starts a daemon in the place of one that died, again and again until one lives.
 import type { ChildProcess } from 'node:child_process';
 import { forkDaemon } from '@vhostd/transport';
-import type { DaemonLaunch, OrphanedMaster } from '@vhostd/protocol';
+import type { LaunchInfo, OrphanedMaster } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 import { Backoff, readIdentity, resolveBackoff } from '@vhostd/supervisor';
 
@@ -28,7 +28,7 @@ interface Attempt {
   /** How it ended. */
   exited: string | undefined;
   /** Its link has ended: what is to follow. */
-  lost: DaemonLaunch | undefined;
+  lost: LaunchInfo | undefined;
 }
 
 export class Successors {
@@ -45,7 +45,7 @@ export class Successors {
   }
 
   /** The link to the daemon has ended. One that was started here is followed when it is dead. */
-  begin(launch: DaemonLaunch): void {
+  begin(launch: LaunchInfo): void {
     if (this.#stopped || this.#next !== undefined) return;
     const attempt = this.#attempt;
     if (attempt === undefined) return this.#start(launch);
@@ -70,12 +70,12 @@ export class Successors {
     if (this.#attempt !== undefined) clearTimeout(this.#attempt.timer);
   }
 
-  #start(launch: DaemonLaunch): void {
+  #start(launch: LaunchInfo): void {
     this.#next = undefined;
     const { bootTimeoutMs, runDir } = launch;
     let started: ReturnType<typeof forkDaemon>;
     try {
-      started = forkDaemon(launch, { role: 'successor', runDir, master: this.#self() }, (detail) =>
+      started = forkDaemon(launch, { role: 'respawned', runDir, master: this.#self() }, (detail) =>
         this.#kill(attempt, `it broke the rules of its channel: ${detail}`),
       );
     } catch (error) {
@@ -119,7 +119,7 @@ export class Successors {
     this.#later(lost, livedMs, fault === undefined ? exited : `${fault}; ${exited}`);
   }
 
-  #later(launch: DaemonLaunch, livedMs: number, why: string): void {
+  #later(launch: LaunchInfo, livedMs: number, why: string): void {
     if (this.#stopped) return;
     const delayMs = this.#backoff.next(livedMs);
     this.#host.onFailed(why, delayMs);

@@ -1,20 +1,20 @@
 // This process as a daemon that takes the place of another: what it was told, and the link to who started it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import { FrameKind, openParentLink, Peer, readHeirship } from '@vhostd/transport';
-import type { DaemonToMaster, Heirship, MasterToDaemon } from '@vhostd/protocol';
+import { FrameKind, openParentLink, Peer, readTakeoverInfo } from '@vhostd/transport';
+import type { DaemonToMaster, TakeoverInfo, MasterToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 
 /** A place to take. */
-export type Heir = Heirship & { link: Link };
+export type Takeover = TakeoverInfo & { link: Link };
 
 /**
  * The place that this process was started to take in this run directory; undefined for a daemon that comes first.
- * @throws {VhostError} ERR_HEIR_VARIABLE, ERR_LINK_OPEN.
+ * @throws {VhostError} ERR_TAKEOVER_VARIABLE, ERR_LINK_OPEN.
  */
-export function findHeir(runDir: string): Heir | undefined {
-  const heirship = readHeirship(runDir);
-  if (heirship === undefined) return undefined;
+export function findTakeover(runDir: string): Takeover | undefined {
+  const takeover = readTakeoverInfo(runDir);
+  if (takeover === undefined) return undefined;
   const link = openParentLink({ evenOrphaned: true });
   if (link === undefined) {
     throw new VhostError(
@@ -22,13 +22,13 @@ export function findHeir(runDir: string): Heir | undefined {
       'this daemon was told to follow another one, but has no link to who told it',
     );
   }
-  return { ...heirship, link };
+  return { ...takeover, link };
 }
 
 /**
  * Tries to take the run directory. Who held it last may be dead for so short a time that it still looks alive.
  */
-export async function takeAfterDeath<T>(open: () => Promise<T>): Promise<T> {
+export async function acquireAfterDeath<T>(open: () => Promise<T>): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     try {
       return await open();
@@ -40,7 +40,7 @@ export async function takeAfterDeath<T>(open: () => Promise<T>): Promise<T> {
 }
 
 /** This process takes no master: `cause` is why. Where another daemon runs, the master is told to make room for its. */
-export async function resign(link: Link, cause: unknown): Promise<void> {
+export async function yieldMaster(link: Link, cause: unknown): Promise<void> {
   const peer: Peer<DaemonToMaster, MasterToDaemon> = new Peer(link, { onViolation: () => link.close() });
   link.start({
     onFrame: (frame) => {
@@ -50,7 +50,7 @@ export async function resign(link: Link, cause: unknown): Promise<void> {
     onEnd: () => peer.end(new VhostError('ERR_LINK_LOST', 'the master is gone')),
   });
   if (isRunning(cause))
-    await peer.request('retire', null, { timeoutMs: RESIGN_LIMIT_MS }).catch(() => undefined);
+    await peer.request('stop', { mode: 'yield' }, { timeoutMs: YIELD_LIMIT_MS }).catch(() => undefined);
   link.close();
 }
 
@@ -61,4 +61,4 @@ function isRunning(error: unknown): boolean {
 const LOOK_MS = 25;
 /** How long a dead process may take to look dead, ms. */
 const DYING_LIMIT_MS = 1000;
-const RESIGN_LIMIT_MS = 5000;
+const YIELD_LIMIT_MS = 5000;

@@ -3,14 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, signalIdentity } from '@vhostd/supervisor';
 import type { KnownWorker } from './master-workers.js';
 
-interface Leftover extends KnownWorker {
+interface OrphanedWorker extends KnownWorker {
   timer: NodeJS.Timeout;
   /** Monotonic; undefined until it is killed. */
   killedAtMs?: number;
 }
 
-export class Leftovers {
-  readonly #left = new Set<Leftover>();
+export class OrphanedWorkers {
+  readonly #left = new Set<OrphanedWorker>();
   readonly #onKill: (pid: number, error: unknown) => void;
 
   /** `onKill`: one has outlived its limit; with the error if it could not be killed. */
@@ -24,26 +24,26 @@ export class Leftovers {
     for (const worker of workers) {
       if (!isAlive(worker.identity)) continue;
       const limitMs = Math.min(worker.limitMs, TIMER_MAX_MS);
-      const timer = setTimeout(() => this.#kill(leftover), limitMs);
+      const timer = setTimeout(() => this.#kill(orphan), limitMs);
       timer.unref();
-      const leftover: Leftover = { ...worker, timer };
-      this.#left.add(leftover);
+      const orphan: OrphanedWorker = { ...worker, timer };
+      this.#left.add(orphan);
     }
   }
 
   /** Resolves when all are gone; `now`: kills them. One that a kill does not end is waited for in vain only so long. */
   async end(now: boolean): Promise<void> {
-    if (now) for (const leftover of this.#left) this.#kill(leftover);
+    if (now) for (const orphan of this.#left) this.#kill(orphan);
     for (this.#forgetGone(); this.#left.size > 0; this.#forgetGone()) await delay(LOOK_MS);
   }
 
-  #kill(leftover: Leftover): void {
-    if (leftover.killedAtMs !== undefined) return;
-    clearTimeout(leftover.timer);
-    leftover.killedAtMs = performance.now();
-    const { pid } = leftover.identity;
+  #kill(orphan: OrphanedWorker): void {
+    if (orphan.killedAtMs !== undefined) return;
+    clearTimeout(orphan.timer);
+    orphan.killedAtMs = performance.now();
+    const { pid } = orphan.identity;
     try {
-      if (signalIdentity(leftover.identity, 'SIGKILL') === 'sent') this.#onKill(pid, undefined);
+      if (signalIdentity(orphan.identity, 'SIGKILL') === 'sent') this.#onKill(pid, undefined);
     } catch (error) {
       this.#onKill(pid, error);
     }
@@ -51,12 +51,12 @@ export class Leftovers {
 
   #forgetGone(): void {
     const nowMs = performance.now();
-    for (const leftover of this.#left) {
-      const { identity, killedAtMs, timer } = leftover;
+    for (const orphan of this.#left) {
+      const { identity, killedAtMs, timer } = orphan;
       const inVain = killedAtMs !== undefined && nowMs - killedAtMs > REAP_LIMIT_MS;
       if (!inVain && isAlive(identity)) continue;
       clearTimeout(timer);
-      this.#left.delete(leftover);
+      this.#left.delete(orphan);
     }
   }
 }

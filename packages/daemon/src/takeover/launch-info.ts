@@ -1,9 +1,9 @@
 // How the program that this process runs is started once more.
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { HEIR_VARIABLE } from '@vhostd/protocol';
+import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
 import { LINK_VARIABLE } from '@vhostd/transport';
-import type { DaemonLaunch, LinkType } from '@vhostd/protocol';
+import type { LaunchInfo, LinkType } from '@vhostd/protocol';
 
 /** What a launch takes from its daemon. */
 export interface LaunchOptions {
@@ -13,12 +13,12 @@ export interface LaunchOptions {
 }
 
 /** Undefined for a program that is no file, such as that of `node -e`. */
-export function ownLaunch(options: LaunchOptions): DaemonLaunch | undefined {
+export function ownLaunchInfo(options: LaunchOptions): LaunchInfo | undefined {
   const [, file, ...args] = process.argv;
   if (file === undefined || !path.isAbsolute(file) || !existsSync(file)) return undefined;
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && name !== LINK_VARIABLE && name !== HEIR_VARIABLE) env[name] = value;
+    if (value !== undefined && name !== LINK_VARIABLE && name !== TAKEOVER_VARIABLE) env[name] = value;
   }
   return {
     ...options,

@@ -3,16 +3,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import { FrameKind, Peer } from '@vhostd/transport';
-import type { DaemonStatus, DaemonToHeir, HeirReport, HeirToDaemon } from '@vhostd/protocol';
+import type { DaemonStatus, DaemonToCandidate, CandidateReport, CandidateToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 import type { LoadFailure } from '../daemon-options.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import type { MasterSlot } from '../master/master-slot.js';
 import { VERSION } from '../version.js';
-import { takeInheritance } from './inheritance.js';
+import { receiveListeners } from './listener-transfer.js';
 
-/** What a trial needs of its daemon. */
-export interface TrialHost<T> {
+/** What a candidate needs of its daemon. */
+export interface CandidateHost<T> {
   readonly slot: MasterSlot;
   readonly listeners: BoundListeners;
   status(): Promise<DaemonStatus>;
@@ -22,13 +22,13 @@ export interface TrialHost<T> {
   close(taken: T): Promise<void>;
 }
 
-export class Trial<T> {
-  /** What {@link TrialHost.open} gave, once this is the daemon. Rejects when it will not be. */
+export class UpgradeCandidate<T> {
+  /** What {@link CandidateHost.open} gave, once this is the daemon. Rejects when it will not be. */
   readonly taken: Promise<T>;
   /** The sites that failed to load, as the master told last. */
   failures: LoadFailure[] | undefined;
-  readonly #host: TrialHost<T>;
-  readonly #peer: Peer<HeirToDaemon, DaemonToHeir>;
+  readonly #host: CandidateHost<T>;
+  readonly #peer: Peer<CandidateToDaemon, DaemonToCandidate>;
   #resolve: (taken: T) => void = () => undefined;
   #reject: (error: Error) => void = () => undefined;
   readonly #loaded: Promise<void>;
@@ -38,7 +38,7 @@ export class Trial<T> {
   #taking = false;
 
   /** Begins to listen to the daemon at the other end of the link. */
-  constructor(link: Link, host: TrialHost<T>) {
+  constructor(link: Link, host: CandidateHost<T>) {
     this.#host = host;
     this.taken = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -55,7 +55,7 @@ export class Trial<T> {
     this.#peer.handle('ping', () => null);
     this.#peer.handle('begin', () => this.#begin());
     this.#peer.handle('takeOver', () => this.#takeOver());
-    takeInheritance(this.#peer, host.listeners, CLAIMANT, 1);
+    receiveListeners(this.#peer, host.listeners, CLAIMANT, 1);
     link.start({
       onFrame: (frame) => {
         if (frame.kind === FrameKind.message) this.#peer.receive(frame);
@@ -79,7 +79,7 @@ export class Trial<T> {
     this.#onFailed(error);
   }
 
-  async #begin(): Promise<HeirReport> {
+  async #begin(): Promise<CandidateReport> {
     const { slot } = this.#host;
     slot.hold();
     slot.start();

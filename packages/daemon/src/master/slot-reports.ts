@@ -1,9 +1,9 @@
 // What a daemon logs and emits of the master in its slot.
 import type { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
-import type { DaemonEvents } from './daemon-options.js';
-import { errorFields } from './log.js';
-import type { MasterSlotOwner } from './master/master-slot.js';
+import type { DaemonEvents } from '../daemon-options.js';
+import { errorFields } from '../log.js';
+import type { MasterSlotOwner } from './master-slot.js';
 
 /** The part of a slot's owner that only tells. */
 export function slotReports(

@@ -3,11 +3,11 @@
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { ChildReason } from '@vhostd/supervisor';
-import type { Instance } from '../instance.js';
+import type { RunDirLease } from '../run-dir/run-dir-lease.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import type { MasterSlot, MasterSlotOwner } from '../master/master-slot.js';
-import { findHeir, resign, takeAfterDeath } from './heir.js';
-import { Trial } from './trial.js';
+import { findTakeover, yieldMaster, acquireAfterDeath } from './takeover.js';
+import { UpgradeCandidate } from './upgrade-candidate.js';
 
 /** What taking a place needs. */
 export interface Place {
@@ -19,40 +19,40 @@ export interface Place {
   readonly owner: MasterSlotOwner;
   statusOf(slot: MasterSlot): Promise<DaemonStatus>;
   /** Takes the run directory. */
-  open(): Promise<Instance>;
+  open(): Promise<RunDirLease>;
 }
 
 /** What a daemon holds then; `start` lets it have a master, once it is ready to hear of it. */
 export interface Taken {
   slot: MasterSlot;
-  instance: Instance;
+  lease: RunDirLease;
   start: () => void;
 }
 
 /**
- * Rejects with what {@link Place.open} throws; ERR_HEIR_VARIABLE, ERR_LINK_OPEN; or ERR_UPGRADE_FAILED where the other
+ * Rejects with what {@link Place.open} throws; ERR_TAKEOVER_VARIABLE, ERR_LINK_OPEN; or ERR_UPGRADE_FAILED where the other
  * daemon has changed its mind: this process then ends within a second, whatever its program does.
  */
-export async function takePlace(place: Place): Promise<Taken> {
-  const heir = findHeir(place.runDir);
-  if (heir !== undefined) outliveOutput();
-  if (heir?.role === 'trial') {
-    const trial: { current?: Trial<Instance> } = {};
-    const slot = place.createSlot(ownerOnTrial(place.owner, () => trial.current));
+export async function acquire(place: Place): Promise<Taken> {
+  const takeover = findTakeover(place.runDir);
+  if (takeover !== undefined) outliveOutput();
+  if (takeover?.role === 'candidate') {
+    const candidate: { current?: UpgradeCandidate<RunDirLease> } = {};
+    const slot = place.createSlot(ownerOnCandidacy(place.owner, () => candidate.current));
     const { listeners } = place;
-    const current = new Trial<Instance>(heir.link, {
+    const current = new UpgradeCandidate<RunDirLease>(takeover.link, {
       slot,
       listeners,
       status: () => place.statusOf(slot),
-      open: () => takeAfterDeath(() => place.open()),
+      open: () => acquireAfterDeath(() => place.open()),
       close: (taken) => taken.close(),
     });
-    trial.current = current;
+    candidate.current = current;
     try {
-      const instance = await current.taken;
-      delete trial.current;
+      const lease = await current.taken;
+      delete candidate.current;
       const start = (): void => place.owner.onLoaded(current.failures ?? []);
-      return { slot, instance, start };
+      return { slot, lease, start };
     } catch (error) {
       await slot.stop({ now: true });
       listeners.closeAll();
@@ -61,13 +61,13 @@ export async function takePlace(place: Place): Promise<Taken> {
     }
   }
   const slot = place.createSlot(place.owner);
-  if (heir === undefined) return { slot, instance: await place.open(), start: () => slot.start() };
+  if (takeover === undefined) return { slot, lease: await place.open(), start: () => slot.start() };
   try {
-    const instance = await takeAfterDeath(() => place.open());
-    const start = (): void => slot.adopt({ identity: heir.master, link: heir.link }, heir.master);
-    return { slot, instance, start };
+    const lease = await acquireAfterDeath(() => place.open());
+    const start = (): void => slot.adopt({ identity: takeover.master, link: takeover.link }, takeover.master);
+    return { slot, lease, start };
   } catch (error) {
-    await resign(heir.link, error);
+    await yieldMaster(takeover.link, error);
     throw error;
   }
 }
@@ -78,22 +78,25 @@ function outliveOutput(): void {
   process.stderr.on('error', () => undefined);
 }
 
-/** While there is a trial, what would end the daemon ends that, and nobody hears of sites. */
-function ownerOnTrial(owner: MasterSlotOwner, trial: () => Trial<Instance> | undefined): MasterSlotOwner {
+/** While there is a candidate, what would end the daemon ends that, and nobody hears of sites. */
+function ownerOnCandidacy(
+  owner: MasterSlotOwner,
+  candidate: () => UpgradeCandidate<RunDirLease> | undefined,
+): MasterSlotOwner {
   return {
     ...owner,
     onLoaded: (failures) => {
-      const current = trial();
+      const current = candidate();
       if (current === undefined) owner.onLoaded(failures);
       else current.onLoaded(failures);
     },
     onExit: (reason) => {
       owner.onExit(reason);
       // Behind what the master may have said of its end.
-      setImmediate(() => trial()?.fail(masterEnded(reason)));
+      setImmediate(() => candidate()?.fail(masterEnded(reason)));
     },
     onGivenUp: (error, exitCode) => {
-      const current = trial();
+      const current = candidate();
       if (current === undefined) owner.onGivenUp(error, exitCode);
       else current.fail(error);
     },

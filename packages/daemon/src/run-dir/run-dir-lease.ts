@@ -1,13 +1,13 @@
 // What makes a daemon the one of its run directory: the lock, the control socket, the PID file.
-import type { ControlServer } from './control/control-server.js';
-import { acquireInstanceLock } from './run-dir/instance-lock.js';
-import type { InstanceLock } from './run-dir/instance-lock.js';
-import { removePidFile, writePidFile } from './run-dir/pid-file.js';
-import { createRunDir } from './run-dir/run-dir.js';
-import type { RunDir } from './run-dir/run-dir.js';
+import type { ControlServer } from '../control/control-server.js';
+import { acquireInstanceLock } from './instance-lock.js';
+import type { InstanceLock } from './instance-lock.js';
+import { removePidFile, writePidFile } from './pid-file.js';
+import { createRunDir } from './run-dir.js';
+import type { RunDir } from './run-dir.js';
 
-/** A run directory that is this process's from {@link Instance.open} on. */
-export class Instance {
+/** A run directory that is this process's from {@link RunDirLease.acquire} on. */
+export class RunDirLease {
   readonly #runDir: RunDir;
   readonly #lock: InstanceLock;
   readonly #control: ControlServer;
@@ -23,17 +23,17 @@ export class Instance {
    * @throws {VhostError} ERR_DAEMON_RUNNING, ERR_LOCK_FAILED, ERR_RUN_DIR_UNSAFE, ERR_RUN_DIR_FAILED,
    * ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN; or the system's error about the PID file.
    */
-  static async open(
+  static async acquire(
     runDir: RunDir,
     control: ControlServer,
     onLost: (error: Error) => void,
-  ): Promise<Instance> {
+  ): Promise<RunDirLease> {
     createRunDir(runDir);
     const lock = await acquireInstanceLock(runDir, { onLost });
     try {
       await control.listen(runDir.controlSocket);
       writePidFile(runDir.pidFile, lock.identity);
-      return new Instance(runDir, lock, control);
+      return new RunDirLease(runDir, lock, control);
     } catch (error) {
       await control.close();
       await lock.release();
@@ -46,7 +46,7 @@ export class Instance {
    * {@link close}. The PID file goes on to name this process until the other one writes its own: who finds that living,
    * and no socket, knows that a daemon is about to answer.
    */
-  async letGo(): Promise<void> {
+  async release(): Promise<void> {
     await this.#control.conceal();
     void this.#control.close({ graceMs: ANSWER_LIMIT_MS });
     await this.#lock.release();

@@ -1,9 +1,9 @@
 // What a daemon does for its owner's tools over the control socket.
 import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
-import type { ControlContext } from './control/control-connection.js';
-import type { ControlServer } from './control/control-server.js';
-import { flag, optional, record, text } from './narrow.js';
-import type { UpgradeResult } from './succession/upgrade.js';
+import type { ControlContext } from './control-connection.js';
+import type { ControlServer } from './control-server.js';
+import { flag, optional, record, text } from '../narrow.js';
+import type { UpgradeResult } from '../takeover/upgrade.js';
 
 /** The daemon as its control methods see it. */
 export interface Controlled {

@@ -2,30 +2,30 @@
 import type { ChildProcess } from 'node:child_process';
 import { VhostError } from '@vhostd/protocol';
 import { forkDaemon, FrameKind, Peer } from '@vhostd/transport';
-import type { DaemonLaunch, DaemonToHeir, HeirToDaemon } from '@vhostd/protocol';
+import type { LaunchInfo, DaemonToCandidate, CandidateToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 import { Heartbeat } from '@vhostd/supervisor';
 
 /** How it is watched. */
-export interface HeirWatch {
+export interface CandidateWatch {
   heartbeat: { intervalMs: number; limitMs: number };
   onProgress(what: string): void;
 }
 
-export class HeirProcess {
-  readonly peer: Peer<DaemonToHeir, HeirToDaemon>;
+export class CandidateProcess {
+  readonly peer: Peer<DaemonToCandidate, CandidateToDaemon>;
   /** Rejects when the process can no longer be the daemon: it ended, broke the rules or does not answer. */
   readonly failed: Promise<never>;
   /** Resolves when the process is dead, or was not to be had. */
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
   readonly #link: Link;
-  readonly #watch: HeirWatch;
+  readonly #watch: CandidateWatch;
   #heartbeat: Heartbeat | undefined;
   #fail: (error: Error) => void = () => undefined;
 
   /** @throws {VhostError} ERR_NODE_INTERNALS, or the system's error. */
-  constructor(launch: DaemonLaunch, watch: HeirWatch) {
+  constructor(launch: LaunchInfo, watch: CandidateWatch) {
     this.#watch = watch;
     this.failed = new Promise((_resolve, reject) => {
       this.#fail = reject;
@@ -33,7 +33,7 @@ export class HeirProcess {
     // It may fail when nobody waits for it any more.
     this.failed.catch(() => undefined);
     const onViolation = (detail: string): void => this.#give(`it broke the rules of its link: ${detail}`);
-    const { child, link } = forkDaemon(launch, { role: 'trial', runDir: launch.runDir }, onViolation);
+    const { child, link } = forkDaemon(launch, { role: 'candidate', runDir: launch.runDir }, onViolation);
     this.#child = child;
     this.#link = link;
     this.exited = new Promise((resolve) => {
@@ -92,7 +92,7 @@ export class HeirProcess {
   async ask<M extends 'begin' | 'takeOver'>(
     method: M,
     timeoutMs: number,
-  ): Promise<DaemonToHeir[M]['result']> {
+  ): Promise<DaemonToCandidate[M]['result']> {
     const answer = this.peer.request(method, null, { timeoutMs }).catch((error: unknown) => {
       // Its end says more than that its link is lost.
       if (error instanceof VhostError && error.code === 'ERR_CALL_LOST') return this.failed;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { callControl } from '../control/control-client.js';
+import { callControl } from './control-client.js';
 import { VERSION } from '../version.js';
 import { Bench, fixture, next, talk } from '../fixtures/bench.test.kit.js';
 import { DaemonClient } from './daemon-client.js';

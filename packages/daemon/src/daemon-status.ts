@@ -2,9 +2,9 @@
 import { performance } from 'node:perf_hooks';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, MasterStatus } from '@vhostd/protocol';
-import type { MasterSlot } from '../master/master-slot.js';
-import { VERSION } from '../version.js';
-import { parseMasterStatus } from './parse-status.js';
+import type { MasterSlot } from './master/master-slot.js';
+import { VERSION } from './version.js';
+import { parseMasterStatus } from './control/parse-status.js';
 
 /**
  * The status now; without `master`, and with neither listeners nor sites, while no master lives. `startedAtMs` is

@@ -2,11 +2,11 @@
 // site nothing changes here; whatever fails before that ends the new one and leaves all as it was.
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonLaunch, HeirReport } from '@vhostd/protocol';
+import type { LaunchInfo, CandidateReport } from '@vhostd/protocol';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { listOf, record, text, count } from '../narrow.js';
-import { HeirProcess } from './heir-process.js';
-import { handOver } from './inheritance.js';
+import { CandidateProcess } from './candidate-process.js';
+import { sendListeners } from './listener-transfer.js';
 
 /** What to upgrade to. */
 export interface UpgradeOptions {
@@ -29,7 +29,7 @@ export interface UpgradeResult {
 
 /** What an upgrade needs of the daemon that it replaces. */
 export interface UpgradeHost {
-  readonly launch: DaemonLaunch;
+  readonly launch: LaunchInfo;
   readonly listeners: BoundListeners;
   readonly heartbeat: { intervalMs: number; limitMs: number };
   /** The sites that serve now; empty where that can't be told. */
@@ -45,7 +45,7 @@ export class Upgrade {
   readonly #host: UpgradeHost;
   #isAborted = false;
   /** The new daemon, once it holds the run directory: it is stopped in order then. */
-  #taker: HeirProcess | undefined;
+  #taker: CandidateProcess | undefined;
   #isUrgent = false;
   #abort: (error: Error) => void = () => undefined;
   readonly #aborted: Promise<never>;
@@ -74,13 +74,16 @@ export class Upgrade {
     const { launch, listeners, heartbeat } = this.#host;
     const binary = node === undefined ? launch.argv0 : path.resolve(node);
     const onProgress = (what: string): void => this.#host.onProgress(what);
-    let heir: HeirProcess | undefined;
+    let candidate: CandidateProcess | undefined;
     try {
       const before = await Promise.race([this.#aborted, this.#host.runningSites()]);
-      heir = new HeirProcess({ ...launch, execPath: binary, argv0: binary }, { heartbeat, onProgress });
-      if (heir.pid !== undefined) onProgress(`process ${heir.pid} is started with ${binary}`);
-      handOver(heir.peer, listeners);
-      const report = await Promise.race([this.#tryOut(heir), this.#aborted]);
+      candidate = new CandidateProcess(
+        { ...launch, execPath: binary, argv0: binary },
+        { heartbeat, onProgress },
+      );
+      if (candidate.pid !== undefined) onProgress(`process ${candidate.pid} is started with ${binary}`);
+      sendListeners(candidate.peer, listeners);
+      const report = await Promise.race([this.#tryOut(candidate), this.#aborted]);
       const now = await Promise.race([this.#aborted, this.#host.runningSites()]);
       const serving = new Set([...before, ...now]);
       const broken = report.failed.find(({ siteId }) => serving.has(siteId));
@@ -88,34 +91,34 @@ export class Upgrade {
         throw new VhostError('ERR_UPGRADE_FAILED', `site ${broken.siteId} fails there: ${broken.reason}`);
       }
       onProgress('its sites are loaded; it takes over');
-      await this.#handOverRunDir(heir);
+      await this.#handOverRunDir(candidate);
       if (this.#isAborted) {
-        this.#taker = heir;
-        heir.terminate(this.#isUrgent);
-        await heir.exited;
+        this.#taker = candidate;
+        candidate.terminate(this.#isUrgent);
+        await candidate.exited;
         await this.#aborted;
       }
-      heir.release();
+      candidate.release();
       const { pid, version, node: nodeVersion, failed } = report;
       return { pid, version, node: nodeVersion, failed };
     } catch (error) {
-      await heir?.end();
+      await candidate?.end();
       throw failure(error);
     }
   }
 
-  async #tryOut(heir: HeirProcess): Promise<HeirReport> {
-    await heir.alive(this.#host.launch.bootTimeoutMs);
-    return parseReport(await heir.ask('begin', LOAD_LIMIT_MS));
+  async #tryOut(candidate: CandidateProcess): Promise<CandidateReport> {
+    await candidate.alive(this.#host.launch.bootTimeoutMs);
+    return parseReport(await candidate.ask('begin', LOAD_LIMIT_MS));
   }
 
-  async #handOverRunDir(heir: HeirProcess): Promise<void> {
+  async #handOverRunDir(candidate: CandidateProcess): Promise<void> {
     await this.#host.release();
     try {
-      await heir.ask('takeOver', TAKE_LIMIT_MS);
+      await candidate.ask('takeOver', TAKE_LIMIT_MS);
     } catch (error) {
       // It may have got as far as to hold the directory: only its end is sure.
-      await heir.end();
+      await candidate.end();
       await this.#host.takeBack();
       throw error;
     }
@@ -132,7 +135,7 @@ function failure(error: unknown): VhostError {
   });
 }
 
-function parseReport(value: unknown): HeirReport {
+function parseReport(value: unknown): CandidateReport {
   const fields = record(value, 'begin');
   return { ...parseResult(fields, 'begin'), running: listOf(text)(fields['running'], 'begin.running') };
 }

@@ -14,15 +14,15 @@ import type {
 } from '@vhostd/protocol';
 import { isAlive, readIdentity } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
-import { callControl } from '../control/control-client.js';
+import { callControl } from './control-client.js';
 import { readPidFile } from '../run-dir/pid-file.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
-import { parseMaintenance, parsePause, parseResume } from '../status/parse-orders.js';
-import { parseReloadResult } from '../status/parse-reload.js';
-import { parseDaemonStatus } from '../status/parse-status.js';
-import { parseUpgradeResult } from '../succession/upgrade.js';
-import type { UpgradeResult } from '../succession/upgrade.js';
+import { parseMaintenance, parsePause, parseResume } from './parse-orders.js';
+import { parseReloadResult } from './parse-reload.js';
+import { parseDaemonStatus } from './parse-status.js';
+import { parseUpgradeResult } from '../takeover/upgrade.js';
+import type { UpgradeResult } from '../takeover/upgrade.js';
 
 /**
  * The daemon of one run directory, as another process of its owner sees it. Each method rejects with

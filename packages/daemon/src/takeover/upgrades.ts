@@ -1,41 +1,41 @@
-// What may follow one daemon: a successor that its master starts when it dies, or an upgrade on request.
+// What may follow one daemon: another that its master starts when it dies, or an upgrade on request.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonLaunch } from '@vhostd/protocol';
+import type { LaunchInfo } from '@vhostd/protocol';
 import type { MasterSlot } from '../master/master-slot.js';
-import type { Running } from '../running.js';
-import { ownLaunch } from './own-launch.js';
-import type { LaunchOptions } from './own-launch.js';
+import type { DaemonRuntime } from '../daemon-runtime.js';
+import { ownLaunchInfo } from './launch-info.js';
+import type { LaunchOptions } from './launch-info.js';
 import { Upgrade } from './upgrade.js';
 import type { UpgradeOptions, UpgradeResult } from './upgrade.js';
 
 /** What an upgrade needs of the daemon. */
-export interface SuccessionHost {
-  readonly running: Running;
+export interface UpgradesHost {
+  readonly running: DaemonRuntime;
   readonly heartbeat: { intervalMs: number; limitMs: number };
   /** Runs the upgrade while no reload is at work; `onWaiting` is called if it has to wait for one. */
   betweenReloads<T>(upgrade: () => Promise<T>, onWaiting: () => void): Promise<T>;
   onProgress(what: string): void;
 }
 
-export class Succession {
+export class Upgrades {
   /** How this program is started once more; undefined where it is not to be. */
-  #launch: DaemonLaunch | undefined;
+  #launch: LaunchInfo | undefined;
   #upgrade: Upgrade | undefined;
   /** Resolves when the last upgrade is over. */
   #over: Promise<unknown> = Promise.resolve();
 
   /** Lets masters start this program once more, unless the process ends by itself and in order. */
   provide(slot: MasterSlot, options: LaunchOptions): void {
-    this.#launch = ownLaunch(options);
+    this.#launch = ownLaunchInfo(options);
     if (this.#launch === undefined) return;
-    slot.entitle(this.#launch);
+    slot.allowRespawn(this.#launch);
     process.on('exit', (code) => {
-      if (code === 0) slot.forsake();
+      if (code === 0) slot.forbidRespawn();
     });
   }
 
   /** Rejects with ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM; or ERR_UPGRADE_FAILED, and all is as before. */
-  async upgrade(options: UpgradeOptions, host: SuccessionHost): Promise<UpgradeResult> {
+  async upgrade(options: UpgradeOptions, host: UpgradesHost): Promise<UpgradeResult> {
     if (this.#upgrade !== undefined) {
       throw new VhostError('ERR_UPGRADE_RUNNING', 'an upgrade is under way already: wait for its end');
     }
@@ -58,7 +58,7 @@ export class Succession {
         const { sites } = await running.status().catch(() => ({ sites: [] }));
         return sites.flatMap(({ siteId, state }) => (SERVING.has(state) ? siteId : []));
       },
-      release: () => running.letGo(),
+      release: () => running.release(),
       takeBack: () => running.takeBack(),
       onProgress,
     });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readIdentity } from '@vhostd/supervisor';
-import { Leftovers } from './leftovers.js';
+import { OrphanedWorkers } from './orphaned-workers.js';
 import type { KnownWorker } from './master-workers.js';
 
 /** A process that lives until it is signalled, or as long as `liveMs`. */
@@ -21,7 +21,7 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /pro
 
 void test('a worker that outlives its limit is killed, one that leaves is not', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new Leftovers((pid) => killed.push(pid));
+  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
   const stuck = await worker(t, 300);
   leftovers.add([stuck, await worker(t, 600_000, 100)]);
   await leftovers.end(false);
@@ -30,7 +30,7 @@ void test('a worker that outlives its limit is killed, one that leaves is not', 
 
 void test('told to be done now, all are killed, for who waits already as well', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new Leftovers((pid) => killed.push(pid));
+  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
   const workers = [await worker(t, 600_000), await worker(t, 600_000)];
   leftovers.add(workers);
   const waiting = leftovers.end(false);
@@ -44,7 +44,7 @@ void test('told to be done now, all are killed, for who waits already as well', 
 
 void test('a process that got the pid of a worker is left alone', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new Leftovers((pid) => killed.push(pid));
+  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
   const stranger = await worker(t, 1);
   const startTime = String(Number(stranger.identity.startTime) - 1);
   leftovers.add([{ ...stranger, identity: { ...stranger.identity, startTime } }]);

@@ -1,12 +1,12 @@
-// What a daemon needs to take the place of another one: how it is started, what it is told, what it inherits.
+// What a daemon needs to take the place of another one: how it is started, what it is told, which listeners it gets.
 import type { LinkType } from './link-type.js';
 import type { AcquiredListener } from './daemon-master.js';
 
-/** The environment variable with a {@link Heirship} as JSON; removed when read. */
-export const HEIR_VARIABLE = 'VHOSTD_HEIR';
+/** The environment variable with a {@link TakeoverInfo} as JSON; removed when read. */
+export const TAKEOVER_VARIABLE = 'VHOSTD_TAKEOVER';
 
 /** How the program of a daemon is started once more. */
-export interface DaemonLaunch {
+export interface LaunchInfo {
   /** The Node binary. */
   execPath: string;
   /** The name that the binary was called by, as an absolute path: its links may lead elsewhere by now. */
@@ -36,37 +36,37 @@ export interface OrphanedMaster {
 }
 
 /** What a daemon is told that did not come first. */
-export type Heirship =
+export type TakeoverInfo =
   /** The parent is a master without a daemon: take the run directory, then the master. */
-  | { role: 'successor'; runDir: string; master: OrphanedMaster }
+  | { role: 'respawned'; runDir: string; master: OrphanedMaster }
   /** The parent is a daemon that is to be replaced: start a master, and take over when told. */
-  | { role: 'trial'; runDir: string };
+  | { role: 'candidate'; runDir: string };
 
 /** A bound socket that changes hands. */
-export interface InheritedListener extends AcquiredListener {
+export interface TransferredListener extends AcquiredListener {
   /** How many times the sender listens on it. */
   claims: number;
 }
 
 /** Daemon → the daemon that is to replace it. */
-export type DaemonToHeir = {
+export type DaemonToCandidate = {
   ping: { params: null; result: null };
   /** A bound socket, which travels along. */
-  inheritListener: { params: InheritedListener; result: null };
+  transferListener: { params: TransferredListener; result: null };
   /** All sockets are there: starts a master. Answered once its sites are loaded. */
-  begin: { params: null; result: HeirReport };
+  begin: { params: null; result: CandidateReport };
   /** The run directory is free: takes it, and lets the master accept. */
   takeOver: { params: null; result: null };
 };
 
 /** The daemon that is to replace another one → that one. */
-export type HeirToDaemon = {
+export type CandidateToDaemon = {
   /** How far it is, in words. A notice. */
   progress: { params: { what: string }; result: null };
 };
 
 /** What the new daemon's master has come to. */
-export interface HeirReport {
+export interface CandidateReport {
   pid: number;
   version: string;
   node: string;

@@ -2,10 +2,10 @@
 import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Peer } from '@vhostd/transport';
 import { tellingProgress } from './control-methods.js';
-import type { ControlServer } from './control/control-server.js';
-import { optional, record, text } from './narrow.js';
-import type { Reader } from './narrow.js';
-import { parseMaintenance, parsePause, parseResume } from './status/parse-orders.js';
+import type { ControlServer } from './control-server.js';
+import { optional, record, text } from '../narrow.js';
+import type { Reader } from '../narrow.js';
+import { parseMaintenance, parsePause, parseResume } from './parse-orders.js';
 
 /**
  * Sets the methods: `pause` `{siteId, timeout?}` → PauseResult; `resume` `{siteId}` → ResumeResult; `maintenance`
