@@ -65,6 +65,7 @@ export class HeadFields {
       case 'connection':
         this.#connectionUpgrades ||= UPGRADE_OPTION.test(rawValue);
         return undefined;
+      case 'upgrade':
       default:
         this.#hasUpgrade = true;
         return undefined;

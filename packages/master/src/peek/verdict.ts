@@ -2,13 +2,6 @@
 import { REFUSAL_STATUSES } from './refusal-reason.js';
 import type { RefusalReason, RefusalStatus } from './refusal-reason.js';
 
-/** The client at the other end of a proxy, as the proxy's header states it. */
-export interface ClientAddress {
-  /** IPv4 or IPv6 literal. */
-  readonly address: string;
-  readonly port: number;
-}
-
 /** Bytes `from`..`to` (`to` not included, counted from the first byte of the head) that `text` takes the place of. */
 export interface HeadEdit {
   readonly from: number;
