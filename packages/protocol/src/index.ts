@@ -27,6 +27,7 @@ export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  OtherServer,
   ServerConfUpdate,
   SiteWait,
   Vitals,
