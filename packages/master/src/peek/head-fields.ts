@@ -1,7 +1,7 @@
 // The three fields of a request head that decide where the connection goes and where the message ends.
-import { readAuthority } from '../routing/host-name.js';
+import { readAuthority } from '../hosts/host-name.js';
 import { reject } from './verdict.js';
-import type { Authority } from '../routing/host-name.js';
+import type { Authority } from '../hosts/host-name.js';
 import type { RequestTarget } from './request-target.js';
 import type { Verdict } from './verdict.js';
 

@@ -1,6 +1,6 @@
 // The grammar of a TLS ClientHello, as demands for its next bytes; who answers them may get the bytes in any
 // pieces.
-import { readHost } from '../routing/host-name.js';
+import { readHost } from '../hosts/host-name.js';
 import { reject } from './verdict.js';
 import type { Verdict } from './verdict.js';
 

@@ -1,6 +1,6 @@
 // The request target of an HTTP/1 request, read byte by byte: which form it has and which authority it names.
-import { readAuthority } from '../routing/host-name.js';
-import type { Authority } from '../routing/host-name.js';
+import { readAuthority } from '../hosts/host-name.js';
+import type { Authority } from '../hosts/host-name.js';
 
 /**
  * A target in one of the forms of RFC 9112 3.2; `authority` is null where the form has none. The port of an
