@@ -31,6 +31,8 @@ export interface WorkerStatus {
   replacements: number;
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason?: string;
+  /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */
+  alsoListens?: string[];
 }
 
 export interface SiteStatus {
