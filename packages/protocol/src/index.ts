@@ -11,6 +11,7 @@ export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  OtherServer,
   ServerConfUpdate,
   SiteWait,
   Vitals,

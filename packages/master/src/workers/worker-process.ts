@@ -2,9 +2,16 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
-import { VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
-import type { LinkType, MasterToWorker, WireError, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type {
+  LinkType,
+  MasterToWorker,
+  OtherServer,
+  WireError,
+  WorkerIdentity,
+  WorkerToMaster,
+} from '@vhostd/protocol';
 import type { Frame, RequestContext } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -15,6 +22,8 @@ import { Handoff } from './handoff.js';
 export interface WorkerEvents {
   /** The site's server is set. */
   onStarting(): void;
+  /** A server listens that is not the site's. */
+  onListens(server: OtherServer): void;
   onReady(): void;
   onFailed(error: WireError): void;
   /** It was sent SIGTERM. */
@@ -87,11 +96,24 @@ export class WorkerProcess {
       onConnection: (connection) => events.onHandedBack(connection),
     });
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
+      name: `worker ${spawn.identity.workerId}`,
       timeoutMs: spawn.conf.callTimeoutMs,
       onViolation: (detail) => events.onViolation(detail),
+      onFrame: (frame) => this.#onFrame(frame),
+      onEnd: ({ reason }) => {
+        this.#gone.abort();
+        if (reason !== 'violation' && !this.#exited)
+          this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
+        this.#onEnd();
+      },
     });
     this.peer.handle('starting', () => {
       events.onStarting();
+      return null;
+    });
+    this.peer.handle('listens', (params) => {
+      const server = otherServerOf(params);
+      if (server !== undefined) events.onListens(server);
       return null;
     });
     this.peer.handle('ready', () => {
@@ -109,16 +131,7 @@ export class WorkerProcess {
     this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
     this.peer.handle('waitForSites', (params) => events.onWait(params, this.#gone.signal));
     this.peer.handle('call', (params, context) => events.onCall(params, context));
-    link.start({
-      onFrame: (frame) => this.#onFrame(frame),
-      onEnd: (end) => {
-        this.#gone.abort();
-        this.peer.end(new VhostError('ERR_CALL_LOST', `worker ${this.identity.workerId} is gone`));
-        if (end.reason === 'violation') events.onViolation(end.detail);
-        else if (!this.#exited) this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
-        this.#onEnd();
-      },
-    });
+    this.peer.start();
     this.process.once('exit', () => {
       this.#exited = true;
       this.#onEnd();
@@ -145,8 +158,6 @@ export class WorkerProcess {
 
   #onFrame(frame: Frame): void {
     switch (frame.kind) {
-      case FrameKind.message:
-        return this.peer.receive(frame);
       case FrameKind.accepted: {
         const confirmation = this.#handoff.onAccepted(frame.payload);
         if (confirmation.kind === 'violation') this.#events.onViolation(confirmation.detail);
@@ -161,6 +172,7 @@ export class WorkerProcess {
         if (violation !== undefined) this.#events.onViolation(violation);
         return undefined;
       }
+      case FrameKind.message:
       case FrameKind.connection:
       case FrameKind.handBackAnswer:
         frame.handle?.close();
@@ -197,7 +209,19 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
   return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
+}
+
+function otherServerOf(params: unknown): OtherServer | undefined {
+  if (typeof params !== 'object' || params === null) return undefined;
+  const { protocol, where, shares } = params as Record<string, unknown>;
+  if (typeof where !== 'string') return undefined;
+  return {
+    protocol: protocol === 'http' ? 'http' : 'tcp',
+    where: where.slice(0, 256),
+    shares: shares === true,
+  };
 }
 
 function wireErrorOf(params: unknown): WireError {

@@ -44,6 +44,8 @@ export const workerStatus = z.object({
   replacements: count,
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason: z.string().exactOptional(),
+  /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */
+  alsoListens: z.array(z.string()).exactOptional(),
 });
 export type WorkerStatus = z.infer<typeof workerStatus>;
 
@@ -79,6 +81,8 @@ export const masterCounts = z.object({
   handedBack: count,
   /** Refused connections by status: 400, 408, 421, 431, 503, 505. */
   refused: z.record(z.string(), count),
+  /** The same by reason: docs/refusals.md. */
+  refusedReasons: z.record(z.string(), count),
   /** Messages of workers that broke the rules. */
   violations: count,
 });
