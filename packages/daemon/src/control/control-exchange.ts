@@ -14,7 +14,7 @@ export interface ControlCall {
   /** Aborts when the client has left or the server closes. */
   readonly signal: AbortSignal;
   /** Tells the client how far it is. False where that was dropped: it does not read, or wants one answer only. */
-  progress(value: unknown): boolean;
+  readonly progress: (value: unknown) => boolean;
 }
 
 /** Carries a request out: its value is the answer, what it throws the error. */

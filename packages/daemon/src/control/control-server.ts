@@ -139,7 +139,10 @@ export class ControlServer {
       socket.on('close', () => this.#sockets.delete(socket));
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (!socket.writable) return void socket.destroy();
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
       const [status, what] = CLIENT_ERRORS[error.code ?? ''] ?? [
         '400 Bad Request',
         'the request is not HTTP/1.1',

@@ -21,7 +21,8 @@ void describe('the socket file', () => {
   void it('has mode 0600 whatever the umask is, and leaves the umask as it was', async () => {
     const umask = process.umask(0o000);
     try {
-      await using _served = await serve();
+      await using served = await serve();
+      assert.ok(served);
       assert.equal(statSync(socketPath).mode & 0o7777, 0o600);
       assert.equal(process.umask(), 0o000);
     } finally {
@@ -43,7 +44,8 @@ void describe('the socket file', () => {
     await dead;
     assert.ok(statSync(socketPath).isSocket(), 'the file stays');
     await assert.rejects(requestControl(socketPath, PID), { code: 'ERR_DAEMON_NOT_RUNNING' });
-    await using _served = await serve();
+    await using served = await serve();
+    assert.ok(served);
     assert.equal(await requestControl(socketPath, PID), process.pid);
   });
 
@@ -56,7 +58,8 @@ void describe('the socket file', () => {
   void it('may have a path of 107 bytes and no more', async () => {
     socketPath = path.join(directory, 'x'.repeat(107 - Buffer.byteLength(directory) - 1));
     const long = `${socketPath}x`;
-    await using _served = await serve();
+    await using served = await serve();
+    assert.ok(served);
     assert.equal(await requestControl(socketPath, PID), process.pid);
     await assert.rejects(new ControlServer(pid).listen(long), { code: 'ERR_CONTROL_PATH' });
     await assert.rejects(requestControl(long, PID), { code: 'ERR_CONTROL_PATH' });

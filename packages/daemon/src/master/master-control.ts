@@ -13,7 +13,7 @@ export interface MasterRequest {
   /** How long the answer may take, ms. */
   readonly timeoutMs: number;
   /** Gets what the master tells meanwhile. */
-  progress?(value: unknown): void;
+  readonly progress?: (value: unknown) => void;
 }
 
 export class MasterControl {

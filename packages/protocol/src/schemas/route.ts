@@ -11,7 +11,7 @@ export interface RouteCall<Body> {
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
   /** Says how far it is: any JSON value. Never throws; may be dropped. */
-  progress(value: unknown): void;
+  readonly progress: (value: unknown) => void;
 }
 
 export interface Route<Target> {
