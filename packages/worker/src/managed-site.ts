@@ -71,14 +71,22 @@ export class ManagedSite {
     }
     this.#identity = identity;
     this.#host = host;
-    this.#master = new MasterSide(link, identity.callTimeoutMs);
+    this.#master = new MasterSide(link, identity.callTimeoutMs, {
+      onConnection: (frame) => this.#intake.receive(frame),
+      onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
+      onEnd: () => {
+        this.#drain?.leave();
+        this.#handBacks.end();
+        void this.#leave(this.#identity.drainTimeoutMs);
+      },
+    });
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
-      onKept: (handle) => {
+      onKept: (connection) => {
         this.#drain?.leave();
-        this.#intake.readopt(handle);
+        this.#intake.readopt(connection);
       },
     });
   }
@@ -169,15 +177,7 @@ export class ManagedSite {
       void this.#leave(limitMs, handBack);
       return null;
     });
-    this.#master.start({
-      onConnection: (frame) => this.#intake.receive(frame),
-      onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
-      onEnd: () => {
-        this.#drain?.leave();
-        this.#handBacks.end();
-        void this.#leave(this.#identity.drainTimeoutMs);
-      },
-    });
+    this.#master.start();
   }
 
   /** Leaves when another worker serves, which the master sees to; at once when told again, or when it serves nobody. */
@@ -239,7 +239,7 @@ export class ManagedSite {
       this.#host.onError(error instanceof Error ? error : new Error(String(error)));
       process.exitCode = 1;
     }
-    this.#master.close();
+    this.#master.peer.close();
     if (process.connected) process.disconnect();
     process.exit();
   }
@@ -258,7 +258,7 @@ export class ManagedSite {
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
       gate: this.#gate ?? new MaintenanceGate(server),
-      canLinger: (socket) => known && intake.isPlain(socket),
+      canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
       onEnd: () => intake.refuse(),
     });
   }
@@ -272,8 +272,8 @@ export class ManagedSite {
       connections,
       handBacks: this.#handBacks,
       arrivals: intake.arrivals,
-      isPlain: (socket) => intake.isPlain(socket),
-      readopt: (handle) => intake.readopt(handle),
+      headerOf: (socket) => intake.headerOf(socket),
+      readopt: (connection) => intake.readopt(connection),
     });
   }
 

@@ -76,7 +76,7 @@ export class MasterSlot {
     this.#child = new SupervisedChild({
       name: 'master',
       spawn: () => this.#spawn().handle(),
-      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart, mode: 'permanent' },
+      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart },
       backoff: { ...SUPERVISION_DEFAULTS.backoff, ...options.backoff },
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },

@@ -1,10 +1,10 @@
 // The process that is to replace this daemon: started with a link, watched, ended if it fails.
 import type { ChildProcess } from 'node:child_process';
 import { VhostError } from '@vhostd/protocol';
-import { forkDaemon, FrameKind, Peer } from '@vhostd/transport';
+import { Deferred, forkDaemon, Peer } from '@vhostd/transport';
 import type { LaunchInfo, DaemonToCandidate, CandidateToDaemon } from '@vhostd/protocol';
-import type { Link } from '@vhostd/transport';
-import { Heartbeat } from '@vhostd/supervisor';
+import { watchPeer } from '@vhostd/supervisor';
+import type { PeerWatch } from '@vhostd/supervisor';
 
 /** How it is watched. */
 export interface CandidateWatch {
@@ -19,23 +19,19 @@ export class CandidateProcess {
   /** Resolves when the process is dead, or was not to be had. */
   readonly exited: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #link: Link;
   readonly #watch: CandidateWatch;
-  #heartbeat: Heartbeat | undefined;
-  #fail: (error: Error) => void = () => undefined;
+  readonly #failed = new Deferred<never>();
+  #heartbeat: PeerWatch | undefined;
 
   /** @throws {VhostError} ERR_NODE_INTERNALS, or the system's error. */
   constructor(launch: LaunchInfo, watch: CandidateWatch) {
     this.#watch = watch;
-    this.failed = new Promise((_resolve, reject) => {
-      this.#fail = reject;
-    });
+    this.failed = this.#failed.promise;
     // It may fail when nobody waits for it any more.
     this.failed.catch(() => undefined);
     const onViolation = (detail: string): void => this.#give(`it broke the rules of its link: ${detail}`);
     const { child, link } = forkDaemon(launch, { role: 'candidate', runDir: launch.runDir }, onViolation);
     this.#child = child;
-    this.#link = link;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#give(signal === null ? `it exited with code ${code}` : `it was ended by ${signal}`);
@@ -47,19 +43,13 @@ export class CandidateProcess {
         resolve();
       });
     });
-    this.peer = new Peer(link, { onViolation });
+    this.peer = new Peer(link, { name: 'the new daemon', onViolation });
     this.peer.handle('progress', (params) => {
       const what: unknown = typeof params === 'object' && params !== null && Reflect.get(params, 'what');
       if (typeof what === 'string') watch.onProgress(what);
       return null;
     });
-    link.start({
-      onFrame: (frame) => {
-        if (frame.kind === FrameKind.message) this.peer.receive(frame);
-        else frame.handle?.close();
-      },
-      onEnd: () => this.peer.end(new VhostError('ERR_LINK_LOST', 'the new daemon is gone')),
-    });
+    this.peer.start();
   }
 
   get pid(): number | undefined {
@@ -68,24 +58,14 @@ export class CandidateProcess {
 
   /** Resolves once it has answered for the first time; from then on it is watched. Rejects as {@link failed}. */
   async alive(timeoutMs: number): Promise<void> {
-    const ping = this.peer.request('ping', null, { timeoutMs }).catch(() => {
-      if (this.#link.open) this.#give(`it gave no sign of life within ${timeoutMs} ms`);
-      return this.failed;
+    const alive = new Deferred<void>();
+    this.#heartbeat = watchPeer(this.peer, {
+      bootTimeoutMs: timeoutMs,
+      ...this.#watch.heartbeat,
+      onAlive: () => alive.resolve(),
+      onLost: (why) => this.#give(why),
     });
-    await Promise.race([ping, this.failed]);
-    const { intervalMs, limitMs } = this.#watch.heartbeat;
-    const heartbeat: Heartbeat = new Heartbeat({
-      intervalMs,
-      limitMs,
-      sendPing: () => {
-        this.peer.request('ping', null, { timeoutMs: limitMs }).then(
-          () => heartbeat.pong(),
-          () => undefined,
-        );
-      },
-      onLost: (silentMs) => this.#give(`it has not answered for ${Math.round(silentMs)} ms`),
-    });
-    this.#heartbeat = heartbeat;
+    await Promise.race([alive.promise, this.failed]);
   }
 
   /** What it answers, or why it will not. */
@@ -117,7 +97,7 @@ export class CandidateProcess {
   /** Ends it, with its master. Resolves when it is dead. */
   async end(): Promise<void> {
     this.#heartbeat?.stop();
-    this.#link.close();
+    this.peer.close();
     const kill = setTimeout(() => this.#child.kill('SIGKILL'), END_LIMIT_MS);
     await this.exited;
     clearTimeout(kill);
@@ -125,7 +105,7 @@ export class CandidateProcess {
 
   #give(why: string): void {
     const which = this.pid === undefined ? 'the new daemon' : `the new daemon, process ${this.pid},`;
-    this.#fail(new VhostError('ERR_UPGRADE_FAILED', `${which} failed: ${why}`));
+    this.#failed.reject(new VhostError('ERR_UPGRADE_FAILED', `${which} failed: ${why}`));
   }
 }
 

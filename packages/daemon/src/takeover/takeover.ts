@@ -1,7 +1,7 @@
 // This process as a daemon that takes the place of another: what it was told, and the link to who started it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import { FrameKind, openParentLink, Peer, readTakeoverInfo } from '@vhostd/transport';
+import { openParentLink, Peer, readTakeoverInfo } from '@vhostd/transport';
 import type { DaemonToMaster, TakeoverInfo, MasterToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 
@@ -41,17 +41,11 @@ export async function acquireAfterDeath<T>(open: () => Promise<T>): Promise<T> {
 
 /** This process takes no master: `cause` is why. Where another daemon runs, the master is told to make room for its. */
 export async function yieldMaster(link: Link, cause: unknown): Promise<void> {
-  const peer: Peer<DaemonToMaster, MasterToDaemon> = new Peer(link, { onViolation: () => link.close() });
-  link.start({
-    onFrame: (frame) => {
-      if (frame.kind === FrameKind.message) peer.receive(frame);
-      else frame.handle?.close();
-    },
-    onEnd: () => peer.end(new VhostError('ERR_LINK_LOST', 'the master is gone')),
-  });
+  const peer: Peer<DaemonToMaster, MasterToDaemon> = new Peer(link, { name: 'the master' });
+  peer.start();
   if (isRunning(cause))
     await peer.request('stop', { mode: 'yield' }, { timeoutMs: YIELD_LIMIT_MS }).catch(() => undefined);
-  link.close();
+  peer.close();
 }
 
 function isRunning(error: unknown): boolean {

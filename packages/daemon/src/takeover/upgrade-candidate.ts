@@ -2,7 +2,7 @@
 // came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import { FrameKind, Peer } from '@vhostd/transport';
+import { Deferred, Peer } from '@vhostd/transport';
 import type { DaemonStatus, DaemonToCandidate, CandidateReport, CandidateToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 import type { LoadFailure } from '../daemon-options.js';
@@ -29,54 +29,38 @@ export class UpgradeCandidate<T> {
   failures: LoadFailure[] | undefined;
   readonly #host: CandidateHost<T>;
   readonly #peer: Peer<CandidateToDaemon, DaemonToCandidate>;
-  #resolve: (taken: T) => void = () => undefined;
-  #reject: (error: Error) => void = () => undefined;
-  readonly #loaded: Promise<void>;
-  #onLoaded: () => void = () => undefined;
-  readonly #failed: Promise<never>;
-  #onFailed: (error: Error) => void = () => undefined;
+  readonly #taken = new Deferred<T>();
+  readonly #loaded = new Deferred<void>();
+  readonly #failed = new Deferred<never>();
   #taking = false;
 
   /** Begins to listen to the daemon at the other end of the link. */
   constructor(link: Link, host: CandidateHost<T>) {
     this.#host = host;
-    this.taken = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+    this.taken = this.#taken.promise;
+    this.#failed.promise.catch(() => undefined);
+    this.#peer = new Peer(link, {
+      name: 'the daemon that was to be replaced',
+      onEnd: () => {
+        if (!this.#taking) this.#abort();
+      },
     });
-    this.#loaded = new Promise((resolve) => {
-      this.#onLoaded = resolve;
-    });
-    this.#failed = new Promise((_resolve, reject) => {
-      this.#onFailed = reject;
-    });
-    this.#failed.catch(() => undefined);
-    this.#peer = new Peer(link, { onViolation: () => link.close() });
     this.#peer.handle('ping', () => null);
     this.#peer.handle('begin', () => this.#begin());
     this.#peer.handle('takeOver', () => this.#takeOver());
     receiveListeners(this.#peer, host.listeners, CLAIMANT, 1);
-    link.start({
-      onFrame: (frame) => {
-        if (frame.kind === FrameKind.message) this.#peer.receive(frame);
-        else frame.handle?.close();
-      },
-      onEnd: () => {
-        this.#peer.end(new VhostError('ERR_LINK_LOST', 'the daemon that was to be replaced is gone'));
-        if (!this.#taking) this.#abort();
-      },
-    });
+    this.#peer.start();
   }
 
   /** The master has published every site but these. */
   onLoaded(failures: LoadFailure[]): void {
     this.failures = failures;
-    this.#onLoaded();
+    this.#loaded.resolve();
   }
 
   /** The master can't be had, or is gone. The first reason counts. */
   fail(error: Error): void {
-    this.#onFailed(error);
+    this.#failed.reject(error);
   }
 
   async #begin(): Promise<CandidateReport> {
@@ -84,9 +68,9 @@ export class UpgradeCandidate<T> {
     slot.hold();
     slot.start();
     this.#peer.notify('progress', { what: `its master, process ${slot.pid ?? 'none'}, loads the sites` });
-    await Promise.race([this.#loaded, this.#failed]);
+    await Promise.race([this.#loaded.promise, this.#failed.promise]);
     // What ends in its first moments does not take over.
-    await Promise.race([delay(SETTLE_MS), this.#failed]);
+    await Promise.race([delay(SETTLE_MS), this.#failed.promise]);
     const { sites } = await this.#host.status();
     const running = sites.filter(({ state }) => SERVING.has(state)).map(({ siteId }) => siteId);
     const failed = sites.flatMap(({ siteId, state, reason = `it is ${state}` }) =>
@@ -107,7 +91,7 @@ export class UpgradeCandidate<T> {
         throw error;
       }
       listeners.drop(CLAIMANT);
-      this.#resolve(taken);
+      this.#taken.resolve(taken);
       // Behind what follows this daemon's being one, such as telling its master.
       await delay(0);
       return null;
@@ -118,7 +102,7 @@ export class UpgradeCandidate<T> {
   }
 
   #abort(): void {
-    this.#reject(
+    this.#taken.reject(
       new VhostError('ERR_UPGRADE_FAILED', 'this daemon does not take the place of the other one'),
     );
   }

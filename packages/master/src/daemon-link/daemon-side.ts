@@ -1,6 +1,6 @@
 // A master's side of its daemon: the link to it, the sockets it gives, and another daemon when it dies.
 import { VhostError } from '@vhostd/protocol';
-import { FrameKind, openParentLink, Peer } from '@vhostd/transport';
+import { openParentLink, Peer } from '@vhostd/transport';
 import type { AcquiredListener, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
@@ -129,7 +129,7 @@ export class DaemonSide implements ListenerSource {
   }
 
   #attach(link: Link): void {
-    const peer: DaemonPeer = new Peer(link, { onViolation: () => link.close() });
+    const peer: DaemonPeer = new Peer(link, { name: 'the daemon', onEnd: () => this.#ended(peer) });
     answerDaemon(peer, this.#host, {
       onPing: () => this.#alive(),
       onLaunch: (launch, restarts) => {
@@ -145,20 +145,14 @@ export class DaemonSide implements ListenerSource {
       },
     });
     answerSiteOrders(peer, this.#host);
-    link.start({
-      onFrame: (frame) => {
-        if (frame.kind === FrameKind.message) peer.receive(frame);
-        else frame.handle?.close();
-      },
-      onEnd: () => this.#ended(peer),
-    });
+    peer.start();
     this.#peer = peer;
   }
 
   #ended(peer: DaemonPeer): void {
-    if (this.#leaving || this.#peer !== peer) return peer.end(lost());
+    if (this.#leaving || this.#peer !== peer) return;
     this.#silent = true;
-    // What waits for an answer asks again at once, so the next daemon must be there before.
+    // What waited for an answer asks again in this turn, when this has returned: the next daemon is there by then.
     if (this.#launch === undefined) this.#host.onOrphaned();
     else {
       // Whoever reads what they print may have gone with the daemon.
@@ -168,7 +162,6 @@ export class DaemonSide implements ListenerSource {
       this.#host.log('daemon.lost', {});
       this.#successors.begin(this.#launch);
     }
-    peer.end(lost());
   }
 
   #alive(): void {

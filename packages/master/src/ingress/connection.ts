@@ -17,4 +17,6 @@ export interface Connection {
   readonly host: string | null;
   /** TLS: its head is a ClientHello. */
   readonly secure: boolean;
+  /** A worker has served it before. */
+  readonly handedBack: boolean;
 }

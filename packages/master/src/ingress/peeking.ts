@@ -120,6 +120,7 @@ export class Peeking {
       head: edit === null ? head : head.slice(0, edit.from) + edit.text + head.slice(edit.to),
       host,
       secure: protocol === 'tls',
+      handedBack: false,
     };
     this.#outcome.onRouted(connection, verdict);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/transport';
+import { decodeHandBackAnswer, encodeConnection, FrameKind } from '@vhostd/transport';
 import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
@@ -52,7 +52,10 @@ class Scene {
   receive(number: number, handle: object | undefined, handleLost = false): string | undefined {
     const frame: Frame = {
       kind: FrameKind.handBack,
-      payload: Buffer.from(encodeHandBack({ number, head: `head ${number}` }), 'latin1'),
+      payload: Buffer.from(
+        encodeConnection(number, { secure: false, peeked: false, handedBack: true }, `head ${number}`),
+        'latin1',
+      ),
       handle: handle as NativeHandle | undefined,
       handleLost,
     };
@@ -71,6 +74,7 @@ test('a connection that is handed back is answered and given on, with what was r
       head: 'head 1',
       host: null,
       secure: false,
+      handedBack: true,
       listener: { key: 'handed-back', secure: false },
     },
   ]);
@@ -142,7 +146,7 @@ test('a worker that breaks the rules is told apart, and the descriptor it sent i
     [/without its descriptor/, (scene) => scene.receive(1, undefined)],
     [/no TCP connection/, (scene, handle) => scene.receive(1, { close: () => handle.close() })],
     [
-      /without its number/,
+      /without a header/,
       (scene, handle) =>
         scene.handBacks.receive({
           kind: FrameKind.handBack,

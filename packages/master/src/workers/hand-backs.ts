@@ -1,6 +1,6 @@
 // The connections that one worker hands back. A worker keeps its descriptor of each until it is answered, and goes
 // on serving it when the master dies before; so nobody else is given one before the answer is on its way.
-import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
+import { decodeConnection, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
 import type { Frame, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection, Origin } from '../ingress/connection.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
@@ -30,14 +30,14 @@ export class HandBacks {
 
   /** Takes a frame of kind `handBack`; returns what is wrong with it, if anything is. */
   receive({ payload, handle, handleLost }: Frame): string | undefined {
-    const handBack = decodeHandBack(payload);
+    const handBack = decodeConnection(payload);
     const detail = this.#violation(handBack?.number, handle, handleLost);
     if (handBack === undefined || detail !== undefined) {
       handle?.close();
       return detail;
     }
     this.#count += 1;
-    const { number, head } = handBack;
+    const { number, bytes } = handBack;
     if (handle === undefined || !this.#host.wanted()) {
       handle?.close();
       this.#answer(number, false);
@@ -46,7 +46,17 @@ export class HandBacks {
     this.#answer(number, true);
     // A client that has gone meanwhile needs nobody.
     if (remoteAddressOf(handle) === '') handle.close();
-    else this.#answered.push({ handle, head, host: null, secure: false, listener: HANDED_BACK });
+    else {
+      const head = bytes.toString('latin1');
+      this.#answered.push({
+        handle,
+        head,
+        host: null,
+        secure: false,
+        handedBack: true,
+        listener: HANDED_BACK,
+      });
+    }
     this.#pass();
     return undefined;
   }
@@ -62,7 +72,7 @@ export class HandBacks {
     handle: NativeHandle | undefined,
     handleLost: boolean,
   ): string | undefined {
-    if (number === undefined) return 'a connection handed back without its number';
+    if (number === undefined) return 'a connection handed back without a header';
     if (number !== (this.#count + 1) >>> 0) return `connection ${number} handed back out of turn`;
     if (this.#count >= this.#host.givenCount()) return 'more connections handed back than it was given';
     if (handle === undefined)

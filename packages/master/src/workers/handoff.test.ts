@@ -27,7 +27,13 @@ function connection(): { connection: Connection; closed: () => number } {
     },
   } as unknown as NativeHandle;
   return {
-    connection: { handle, head: 'GET', secure: false } as unknown as Connection,
+    connection: {
+      handle,
+      head: 'GET',
+      secure: false,
+      listener: { key: 'any' },
+      host: null,
+    } as unknown as Connection,
     closed: () => closed,
   };
 }

@@ -1,7 +1,7 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
-import { FrameKind } from '@vhostd/transport';
-import type { Link } from '@vhostd/transport';
+import { encodeConnection, FrameKind } from '@vhostd/transport';
+import type { ConnectionHeader, Link } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
 /** What a confirmation came to. */
@@ -42,14 +42,8 @@ export class Handoff {
   give(connection: Connection): boolean {
     if (!this.open) return false;
     const id = (this.#lastId + 1) >>> 0;
-    const header = String.fromCharCode(
-      id >>> 24,
-      (id >>> 16) & 255,
-      (id >>> 8) & 255,
-      id & 255,
-      connection.secure ? 1 : 0,
-    );
-    if (!this.#link.send(FrameKind.connection, header + connection.head, connection.handle)) return false;
+    const payload = encodeConnection(id, headerOf(connection), connection.head);
+    if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
     this.#lastId = id;
     this.#givenCount += 1;
     this.#pending.push({ id, connection });
@@ -93,6 +87,17 @@ export class Handoff {
     const distance = (oldest - id) >>> 0;
     return distance > 0 && distance < 0x8000_0000;
   }
+}
+
+function headerOf({ listener, host, secure, head, handedBack }: Connection): ConnectionHeader {
+  return {
+    listener: listener.key,
+    secure,
+    // A connection that comes back may bring bytes that nobody has read as a head.
+    peeked: head !== '' && !handedBack,
+    handedBack,
+    host: host ?? undefined,
+  };
 }
 
 /** Connections that may wait in one worker's pipe; a worker that confirms none of them is stuck. */

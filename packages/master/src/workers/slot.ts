@@ -1,14 +1,14 @@
 // One slot of a generation: keeps one worker process alive and knows whether it may be given connections.
 import type { Taker } from '../dispatch/dispatch.js';
-import { SupervisedChild, fromChildProcess } from '@vhostd/supervisor';
-import type { ChildReason, Heartbeat } from '@vhostd/supervisor';
+import { fromChildProcess, SupervisedChild, watchPeer } from '@vhostd/supervisor';
+import type { ChildReason, PeerWatch } from '@vhostd/supervisor';
 import type { Vitals, WireError, WorkerState, WorkerStatus } from '@vhostd/protocol';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { softLimitMs } from './leave-limits.js';
-import { takePulse } from './pulse.js';
 import type { Asked, SlotHost } from './slot-host.js';
 import { Tenure } from './tenure.js';
+import { parseVitals } from './vitals.js';
 import type { WorkerFiles } from './worker-files.js';
 import type { WorkerEvents, WorkerProcess } from './worker-process.js';
 
@@ -18,7 +18,7 @@ export class Slot implements Taker {
   readonly #host: SlotHost;
   readonly #child: SupervisedChild;
   #worker: WorkerProcess | undefined;
-  #heartbeat: Heartbeat | undefined;
+  #heartbeat: PeerWatch | undefined;
   #tenure = new Tenure();
   #asked: Asked | undefined;
   #handsBack = false;
@@ -32,7 +32,7 @@ export class Slot implements Taker {
     this.#child = new SupervisedChild({
       name: `${conf.siteId}/${slot}`,
       spawn: () => this.#spawn(),
-      restart: { mode: 'permanent', intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
+      restart: { intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
       whyNotReady: () => this.#tenure.whyNotReady,
@@ -257,15 +257,19 @@ export class Slot implements Taker {
 
   #watchHeart(worker: WorkerProcess, events: WorkerEvents): void {
     this.#heartbeat?.stop();
-    this.#heartbeat = takePulse(worker.peer, this.#host.conf, {
-      onVitals: (vitals) => {
+    const { heartbeatIntervalMs, heartbeatLimitMs } = this.#host.conf;
+    this.#heartbeat = watchPeer(worker.peer, {
+      intervalMs: heartbeatIntervalMs,
+      limitMs: heartbeatLimitMs,
+      onAnswer: (answer) => {
+        const vitals = parseVitals(answer);
+        if (vitals === undefined) return events.onViolation('an answer to a ping that tells nothing of it');
         if (this.#worker !== worker || this.leaving) return;
         this.#tenure.vitals = vitals;
         this.#host.onVitals(this);
       },
-      onViolation: (detail) => events.onViolation(detail),
-      onLost: (silentMs) => {
-        if (this.#worker === worker) this.kill(`no answer for ${Math.round(silentMs)} ms`);
+      onLost: (why) => {
+        if (this.#worker === worker) this.kill(why);
       },
     });
   }

@@ -2,7 +2,7 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
-import { VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
+import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
 import type { LinkType, MasterToWorker, WireError, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Frame, RequestContext } from '@vhostd/transport';
@@ -87,8 +87,16 @@ export class WorkerProcess {
       onConnection: (connection) => events.onHandedBack(connection),
     });
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
+      name: `worker ${spawn.identity.workerId}`,
       timeoutMs: spawn.conf.callTimeoutMs,
       onViolation: (detail) => events.onViolation(detail),
+      onFrame: (frame) => this.#onFrame(frame),
+      onEnd: ({ reason }) => {
+        this.#gone.abort();
+        if (reason !== 'violation' && !this.#exited)
+          this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
+        this.#onEnd();
+      },
     });
     this.peer.handle('starting', () => {
       events.onStarting();
@@ -109,16 +117,7 @@ export class WorkerProcess {
     this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
     this.peer.handle('waitForSites', (params) => events.onWait(params, this.#gone.signal));
     this.peer.handle('call', (params, context) => events.onCall(params, context));
-    link.start({
-      onFrame: (frame) => this.#onFrame(frame),
-      onEnd: (end) => {
-        this.#gone.abort();
-        this.peer.end(new VhostError('ERR_CALL_LOST', `worker ${this.identity.workerId} is gone`));
-        if (end.reason === 'violation') events.onViolation(end.detail);
-        else if (!this.#exited) this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
-        this.#onEnd();
-      },
-    });
+    this.peer.start();
     this.process.once('exit', () => {
       this.#exited = true;
       this.#onEnd();
@@ -145,8 +144,6 @@ export class WorkerProcess {
 
   #onFrame(frame: Frame): void {
     switch (frame.kind) {
-      case FrameKind.message:
-        return this.peer.receive(frame);
       case FrameKind.accepted: {
         const confirmation = this.#handoff.onAccepted(frame.payload);
         if (confirmation.kind === 'violation') this.#events.onViolation(confirmation.detail);
@@ -161,6 +158,7 @@ export class WorkerProcess {
         if (violation !== undefined) this.#events.onViolation(violation);
         return undefined;
       }
+      case FrameKind.message:
       case FrameKind.connection:
       case FrameKind.handBackAnswer:
         frame.handle?.close();
