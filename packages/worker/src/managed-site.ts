@@ -22,8 +22,11 @@ import { listenInThisProcess } from './intake/other-listens.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
-import { HandBacks } from './migrate/hand-backs.js';
-import { Migration } from './migrate/migration.js';
+import { HandBacks } from './rehome/hand-backs.js';
+import { SiteHosts } from './rehome/host-claims.js';
+import { HostCheck } from './rehome/host-check.js';
+import { Migration } from './rehome/migration.js';
+import { Rerouting } from './rehome/rerouting.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
 import { RequestCount } from './request-count.js';
@@ -55,6 +58,7 @@ export class ManagedSite {
   readonly #requests: RequestCount = new RequestCount();
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
+  readonly #hosts: SiteHosts = new SiteHosts();
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
@@ -113,6 +117,13 @@ export class ManagedSite {
     const adopted = adoptServer(server, {
       address: { address, port: first?.port ?? 0, family: address.includes(':') ? 'IPv6' : 'IPv4' },
     });
+    this.#intake.setHostCheck(
+      new HostCheck(server, {
+        hosts: this.#hosts,
+        originOf: (connection) => this.#intake.originOf(connection),
+        rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
+      }),
+    );
     this.#intake.setServer(adopted);
     // Behind the rest of the site's synchronous loading.
     setImmediate(() => {
@@ -170,6 +181,10 @@ export class ManagedSite {
       const page = params as MasterToWorker['maintenance']['params'];
       if (page === null) this.#gate?.close();
       else this.#gate?.open(page);
+      return null;
+    });
+    peer.handle('hosts', (params) => {
+      this.#hosts.set((params as MasterToWorker['hosts']['params']).claims);
       return null;
     });
     peer.handle('drain', (params) => {
