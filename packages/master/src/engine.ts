@@ -121,7 +121,10 @@ export class Engine {
     if (named !== undefined && this.router.hasListener(named.key)) return named;
     const { address, port } = localAddressOf(handle);
     const onPort = listeners.filter(({ info, key }) => info.port === port && this.router.hasListener(key));
-    return onPort.find(({ info }) => info.address === address) ?? onPort.find(({ address: of }) => of.ipaddress === undefined);
+    return (
+      onPort.find(({ info }) => info.address === address) ??
+      onPort.find(({ address: of }) => of.ipaddress === undefined)
+    );
   }
 
   #newRegistry(): ListenerRegistry {

@@ -1,4 +1,10 @@
-export { HOST_MAX_CHARS, LABEL_MAX_CHARS, looksLikeAddress, readAuthority, readName } from './hosts/host-name.js';
+export {
+  HOST_MAX_CHARS,
+  LABEL_MAX_CHARS,
+  looksLikeAddress,
+  readAuthority,
+  readName,
+} from './hosts/host-name.js';
 export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';

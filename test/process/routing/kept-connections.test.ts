@@ -12,7 +12,10 @@ import type { EchoAnswer } from '../../kit/echo.site.js';
 import { Rig, siteFile } from '../../kit/rig.js';
 import { WireClient } from '../../kit/wire-client.js';
 
-const site = (siteId: string, more: object = {}): { siteId: string; hosts: string[]; workerFile: string } => ({
+const site = (
+  siteId: string,
+  more: object = {},
+): { siteId: string; hosts: string[]; workerFile: string } => ({
   siteId,
   hosts: [`${siteId}.test`],
   workerFile: siteFile('echo'),
@@ -70,10 +73,16 @@ test('two hundred pipelined requests over ten hosts are answered in order by the
   const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
   const rig = await Rig.start(t, { sites: names.map((name) => site(name)) });
   const client = await open(t, await rig.port());
-  const order = Array.from({ length: 200 }, (_, index) => names[(index * 7 + (index >> 3)) % names.length] ?? '');
+  const order = Array.from(
+    { length: 200 },
+    (_, index) => names[(index * 7 + (index >> 3)) % names.length] ?? '',
+  );
   client.send(order.map((name, index) => get(`${name}.test`, `/${index}`)).join(''));
   const seen = await expectFrom(client, order);
-  assert.deepEqual(seen.map(({ url }) => url), order.map((_, index) => `/${index}`));
+  assert.deepEqual(
+    seen.map(({ url }) => url),
+    order.map((_, index) => `/${index}`),
+  );
 });
 
 test('a slow or large answer in front is whole before the connection goes on to another site', async (t) => {
@@ -90,7 +99,11 @@ test('what the master refuses of a first request is refused of every later one',
     ['host-duplicate', 400, 'GET / HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n'],
     ['target-fragment', 400, get('a.test', '/x#y')],
     ['host-path', 400, get('a.test/b')],
-    ['transfer-encoding-on-1.0', 400, 'POST / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n'],
+    [
+      'transfer-encoding-on-1.0',
+      400,
+      'POST / HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ],
     ['target-form', 400, 'GET * HTTP/1.1\r\nHost: a.test\r\n\r\n'],
     ['host-missing', 400, 'GET / HTTP/1.1\r\n\r\n'],
     ['no-site', 421, get('nobody.test')],
@@ -125,12 +138,22 @@ test('over TLS another host is 421, and the connection lives on for its own', as
     { type: 'ssl', host, port: 0, ipaddress: '127.0.0.1', ...(await selfSigned(host)) },
   ];
   const sites = [
-    { siteId: 'a', workerFile: siteFile('echo'), cpuLen: 1, listen: [...(await listen('a.test')), ...(await listen('*.a.test'))] },
+    {
+      siteId: 'a',
+      workerFile: siteFile('echo'),
+      cpuLen: 1,
+      listen: [...(await listen('a.test')), ...(await listen('*.a.test'))],
+    },
     { siteId: 'b', workerFile: siteFile('echo'), cpuLen: 1, listen: await listen('b.test') },
     { siteId: 'c', workerFile: siteFile('echo'), cpuLen: 1, listen: await listen('c.a.test') },
   ];
   const rig = await Rig.start(t, { sites });
-  const socket = connect({ host: '127.0.0.1', port: await rig.port('ssl'), servername: 'a.test', rejectUnauthorized: false });
+  const socket = connect({
+    host: '127.0.0.1',
+    port: await rig.port('ssl'),
+    servername: 'a.test',
+    rejectUnauthorized: false,
+  });
   await once(socket, 'secureConnect');
   const client = new WireClient(socket);
   t.after(() => client.close());
@@ -160,7 +183,10 @@ test('over HTTP/2 a stream for another host is 421, and the session lives on', a
     workerOptions: { env: keys },
   }));
   const rig = await Rig.start(t, { sites });
-  const session = connectHttp2(`https://127.0.0.1:${await rig.port('ssl')}`, { servername: 'a.test', rejectUnauthorized: false });
+  const session = connectHttp2(`https://127.0.0.1:${await rig.port('ssl')}`, {
+    servername: 'a.test',
+    rejectUnauthorized: false,
+  });
   t.after(() => session.destroy());
   const statuses: string[] = [];
   for (const host of ['a.test', 'b.test', 'a.test:443', 'nobody.test', 'a.test']) {

@@ -19,7 +19,9 @@ function loses(before: HostClaims, after: HostClaims): boolean {
   const own = new Set(after.own);
   const others = new Set(before.others);
   // A pattern that others have newly may be one that was the site's by a suffix or as the default.
-  return before.own.some((pattern) => !own.has(pattern)) || after.others.some((pattern) => !others.has(pattern));
+  return (
+    before.own.some((pattern) => !own.has(pattern)) || after.others.some((pattern) => !others.has(pattern))
+  );
 }
 
 function sorted(claims: SiteClaims): [string, HostClaims][] {

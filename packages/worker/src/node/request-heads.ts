@@ -38,7 +38,11 @@ export function isCutHead(request: IncomingMessage): boolean {
  * Ends the parsing of a connection behind the head of a request, which nobody sees; to be called, and its result to
  * be returned, within {@link OnHead}. `onTaken` gets the bytes behind the head, in the same turn.
  */
-export function takeRequest(server: Server, request: IncomingMessage, onTaken: (rest: Buffer) => void): unknown {
+export function takeRequest(
+  server: Server,
+  request: IncomingMessage,
+  onTaken: (rest: Buffer) => void,
+): unknown {
   const event = request.method === 'CONNECT' ? 'connect' : 'upgrade';
   const nobody = (): void => undefined;
   server.on(event, nobody);
@@ -91,7 +95,8 @@ export function interceptEmit(
 ): () => void {
   const before = Object.getOwnPropertyDescriptor(emitter, 'emit');
   const inner: Emit = Reflect.get(emitter, 'emit');
-  const outer: Emit = (event, ...args) => takes(event, args) || Reflect.apply(inner, emitter, [event, ...args]);
+  const outer: Emit = (event, ...args) =>
+    takes(event, args) || Reflect.apply(inner, emitter, [event, ...args]);
   Object.defineProperty(emitter, 'emit', { configurable: true, writable: true, value: outer });
   return () => {
     // Others may have put their own around it meanwhile.

@@ -5,7 +5,16 @@ import { ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import type { ConnectionHeader } from '@vhostd/transport';
-import { interceptEmit, isCutHead, setUpgrade, socketUnder, takeRequest, wantsUpgrade, watchHeads, withEvents } from '../node/request-heads.js';
+import {
+  interceptEmit,
+  isCutHead,
+  setUpgrade,
+  socketUnder,
+  takeRequest,
+  wantsUpgrade,
+  watchHeads,
+  withEvents,
+} from '../node/request-heads.js';
 import type { SiteHosts } from './host-claims.js';
 import { refuseRequest, refuseStream } from './refused-request.js';
 import type { RefusedStatus } from './refused-request.js';
