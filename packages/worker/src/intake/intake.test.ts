@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { encodeConnection, FrameKind } from '@vhostd/transport';
 import type { Frame, NativeHandle } from '@vhostd/transport';
-import { FakeLink } from '../migrate/fake-link.test.kit.js';
+import { FakeLink } from '../rehome/fake-link.test.kit.js';
 import { detach } from '../node/http-connections.js';
 import { connectRaw } from './fixtures/raw-client.test.kit.js';
 import type { RawClient } from './fixtures/raw-client.test.kit.js';

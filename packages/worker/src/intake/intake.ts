@@ -4,8 +4,9 @@ import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transp
 import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { HandedBack } from '../migrate/hand-backs.js';
-import { IdleArrivals } from '../migrate/idle-arrivals.js';
+import type { HandedBack } from '../rehome/hand-backs.js';
+import type { HostCheck } from '../rehome/host-check.js';
+import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
@@ -18,8 +19,10 @@ export class Intake {
   readonly #onSocket: ((socket: Socket) => void) | undefined;
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
+  #hostCheck: HostCheck | undefined;
   /** What the plain ones came with. */
   readonly #headers = new WeakMap<Socket, ConnectionHeader>();
+  readonly #origins = new WeakMap<object, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
   /** Those of this turn of the event loop: the site sees none of them before the master knows of it. */
@@ -41,6 +44,11 @@ export class Intake {
     this.#server = server;
     server.onConnectionCountChange = () => this.#onCountChange();
     for (const take of this.#waiting.splice(0)) take();
+  }
+
+  /** Has every connection in clear looked at that comes from now on. */
+  setHostCheck(hostCheck: HostCheck): void {
+    this.#hostCheck = hostCheck;
   }
 
   setSecureFront(front: SecureFront | undefined): void {
@@ -69,6 +77,11 @@ export class Intake {
     return this.#headers.get(socket);
   }
 
+  /** What a connection came with from the master, by its socket or its handle. */
+  originOf(connection: object): ConnectionHeader | undefined {
+    return this.#origins.get(connection);
+  }
+
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
   refuse(): void {
     this.#refusing = true;
@@ -90,6 +103,8 @@ export class Intake {
     if (target === undefined) return handle.close();
     const socket = target.inject(handle, head.length === 0 ? undefined : head);
     if (socket === undefined) return;
+    this.#origins.set(socket, header);
+    this.#origins.set(handle, header);
     if (!header.secure) this.#onPlain(socket, head, header, idleMs);
     this.#onSocket?.(socket);
   }
@@ -97,6 +112,7 @@ export class Intake {
   #onPlain(socket: Socket, head: Buffer, header: ConnectionHeader, idleMs: number): void {
     const server = this.#server?.server;
     this.#headers.set(socket, header);
+    this.#hostCheck?.watch(socket, header);
     if (head.length === 0 && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
   }
 
