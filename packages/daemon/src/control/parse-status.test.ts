@@ -39,6 +39,7 @@ const whole: DaemonStatus = {
     handedOffAgain: 0,
     handedBack: 0,
     refused: { '400': 2 },
+    refusedReasons: { 'host-missing': 2 },
     violations: 0,
   },
 };

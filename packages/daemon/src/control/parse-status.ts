@@ -80,6 +80,7 @@ const counts: Reader<MasterCounts> = (value, path) => {
     handedOffAgain: count(fields['handedOffAgain'], `${path}.handedOffAgain`),
     handedBack: count(fields['handedBack'], `${path}.handedBack`),
     refused: recordOf(count)(fields['refused'], `${path}.refused`),
+    refusedReasons: recordOf(count)(fields['refusedReasons'], `${path}.refusedReasons`),
     violations: count(fields['violations'], `${path}.violations`),
   };
 };

@@ -225,7 +225,7 @@ const limits = object({
     .describe('How long a client may take to send the head of its first request, or its TLS hello.'),
   headMaxSize: size(1024, MEGABYTE)
     .prefault('16kb')
-    .describe("Longest head of a request. Node's own limit, `--max-http-header-size`, is 16 KB by default."),
+    .describe('Bytes of target, field names and values at which a request is refused, as Node counts them.'),
   helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
   peekMaxCount: integer(1, 1_000_000)
     .default(10_000)

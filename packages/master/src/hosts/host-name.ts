@@ -2,26 +2,31 @@
 // reduced to before they are compared.
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** Why a text is not a host (and port) that can be routed. Meant for logs. */
+/** Why a text is no host at all (RFC 3986 3.2.2): a request that states it is refused. */
 export type HostFault =
   | 'host-empty'
-  | 'host-list'
   | 'host-space'
   | 'host-userinfo'
   | 'host-path'
   | 'host-percent'
   | 'host-char'
-  | 'host-label'
-  | 'host-length'
   | 'host-ipv6'
   | 'host-port';
 
-/** A normalized host: lower case, no trailing dot, IPv6 in its canonical form within brackets. */
-export type HostReading = { host: string } | { fault: HostFault };
+/** Why a legal host can be none of a conf. */
+export type NameFault = HostFault | 'host-list' | 'host-subdelim' | 'host-label' | 'host-length';
+
+/**
+ * A normalized host: lower case, no trailing dot, IPv6 in its canonical form within brackets. `isName` is false for
+ * what RFC 3986 allows as a host and no conf can name: it belongs to whoever has the hosts that nobody has.
+ */
+export type HostReading = { host: string; isName: boolean } | { fault: HostFault };
 
 /** A normalized host and its port; null where no port is stated (`a.com` or `a.com:`). */
 export interface Authority {
   host: string;
+  /** See {@link HostReading}. */
+  isName: boolean;
   port: number | null;
 }
 
@@ -35,28 +40,31 @@ export const HOST_MAX_CHARS = 253;
 export const LABEL_MAX_CHARS = 63;
 
 const NAME = /^[a-z0-9._-]+$/;
+/** reg-name of RFC 3986 3.2.2, in lower case. */
+const REG_NAME = /^(?:[a-z0-9._~!$&'()*+,;=-]|%[0-9a-f]{2})+$/;
 const PORT = /^[0-9]{1,5}$/;
 const PORT_MAX = 65_535;
 
 /**
- * Reads a host without a port: a name of letters, digits, `-`, `_` and dots, an IPv4 address, or an IPv6
- * address in brackets.
+ * Reads a host without a port: an IPv6 address in brackets, an IPv4 address or a reg-name (RFC 3986 3.2.2).
  *
- * Narrower than the reg-name of RFC 3986 3.2.2, on purpose: sub-delims can name no host of a conf, and a
- * percent-encoded name equals its decoded form (RFC 9110 4.2.3), so routing it undecoded would send one
- * name to two sites, and decoding it would differ from what a worker's application compares.
+ * Names are letters, digits, `-`, `_` and dots. The rest of a reg-name is read, but no conf can name it, not even
+ * with a wildcard: a percent-encoded name equals its decoded form (RFC 9110 4.2.3), so routing it undecoded would
+ * send one name to two sites, and decoding it would differ from what a worker's application compares.
  */
 export function readHost(text: string): HostReading {
   if (text.startsWith('[')) return readIpv6(text);
+  if (text === '') return { fault: 'host-empty' };
   const host = dropTrailingDot(text.toLowerCase());
-  if (host === '') return { fault: text === '' ? 'host-empty' : 'host-label' };
-  if (!NAME.test(host)) return { fault: faultOf(host) };
-  if (host.length > HOST_MAX_CHARS) return { fault: 'host-length' };
-  for (const label of host.split('.')) {
-    if (label === '') return { fault: 'host-label' };
-    if (label.length > LABEL_MAX_CHARS) return { fault: 'host-length' };
-  }
-  return { host };
+  if (nameFaultOf(host) === undefined) return { host, isName: true };
+  return REG_NAME.test(text.toLowerCase()) ? { host, isName: false } : { fault: faultOf(host) };
+}
+
+/** Reads a host that a conf can name. */
+export function readName(text: string): { host: string } | { fault: NameFault } {
+  const reading = readHost(text);
+  if ('fault' in reading || reading.isName) return reading;
+  return { fault: nameFaultOf(reading.host) ?? 'host-char' };
 }
 
 /**
@@ -69,14 +77,15 @@ export function readAuthority(text: string): AuthorityReading {
   const reading = readHost(text.slice(0, hostEnd));
   if ('fault' in reading) return reading;
   const rest = text.slice(hostEnd);
-  if (rest === '' || rest === ':') return { host: reading.host, port: null };
+  const { host, isName } = reading;
+  if (rest === '' || rest === ':') return { host, isName, port: null };
   // What follows the colon is judged as host text first, so that `a:b@c` is named for what it is.
   if (!rest.startsWith(':') || !PORT.test(rest.slice(1))) {
     const fault = faultOf(rest.slice(1));
     return { fault: fault === 'host-char' ? 'host-port' : fault };
   }
   const port = Number(rest.slice(1));
-  return port > PORT_MAX ? { fault: 'host-port' } : { host: reading.host, port };
+  return port > PORT_MAX ? { fault: 'host-port' } : { host, isName, port };
 }
 
 /**
@@ -93,7 +102,7 @@ function readIpv6(text: string): HostReading {
   const address = text.slice(1, -1);
   // A zone (`%eth0`) has a meaning on one machine only, and isIPv6 would let it pass.
   if (!text.endsWith(']') || address.includes('%') || !isIPv6(address)) return { fault: 'host-ipv6' };
-  return { host: new URL(`http://[${address}]`).hostname };
+  return { host: new URL(`http://[${address}]`).hostname, isName: true };
 }
 
 function dropTrailingDot(text: string): string {
@@ -105,8 +114,22 @@ function firstColon(text: string): number {
   return colon === -1 ? text.length : colon;
 }
 
+/** Why a host in lower case is no name of a conf. */
+function nameFaultOf(host: string): NameFault | undefined {
+  if (!NAME.test(host)) {
+    if (host === '') return 'host-label';
+    if (host.includes(',')) return 'host-list';
+    return REG_NAME.test(host) && !host.includes('%') ? 'host-subdelim' : faultOf(host);
+  }
+  if (host.length > HOST_MAX_CHARS) return 'host-length';
+  for (const label of host.split('.')) {
+    if (label === '') return 'host-label';
+    if (label.length > LABEL_MAX_CHARS) return 'host-length';
+  }
+  return undefined;
+}
+
 function faultOf(text: string): HostFault {
-  if (text.includes(',')) return 'host-list';
   if (/[ \t]/.test(text)) return 'host-space';
   if (text.includes('@')) return 'host-userinfo';
   if (/[/\\?#]/.test(text)) return 'host-path';

@@ -2,8 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
-import { HOST_MAX_CHARS, LABEL_MAX_CHARS, looksLikeAddress, readHost } from './host-name.js';
-import type { HostFault } from './host-name.js';
+import { HOST_MAX_CHARS, LABEL_MAX_CHARS, looksLikeAddress, readName } from './host-name.js';
+import type { NameFault } from './host-name.js';
 
 /**
  * `exact` matches the one host. `suffix` is written `*.host` and matches one or more labels in front of
@@ -15,13 +15,14 @@ export interface HostPattern {
   readonly host: string;
 }
 
-const FAULT_TEXT: Record<HostFault, string> = {
+const FAULT_TEXT: Record<NameFault, string> = {
   'host-empty': 'it is empty',
   'host-list': 'it holds a comma; give each host a pattern of its own',
   'host-space': 'it holds white space',
   'host-userinfo': 'it holds user information before an @',
   'host-path': 'it holds a path',
   'host-percent': 'it is percent-encoded; write the characters themselves',
+  'host-subdelim': 'a host name is made of letters, digits, -, _ and dots',
   'host-char': 'a host name is made of letters, digits, -, _ and dots',
   'host-label': 'it has an empty label',
   'host-length': `a host name has at most ${HOST_MAX_CHARS} characters and ${LABEL_MAX_CHARS} in a label`,
@@ -72,7 +73,7 @@ function toAscii(value: string, name: string): string {
 }
 
 function hostOf(value: string, text: string): string {
-  const reading = readHost(text);
+  const reading = readName(text);
   if ('fault' in reading) throw fault(value, FAULT_TEXT[reading.fault]);
   return reading.host;
 }

@@ -4,16 +4,13 @@ import type { NativeHandle } from '@vhostd/transport';
 import type { Connection, Origin } from './connection.js';
 import type { Listener, ListenerEvents } from '../listeners/listener.js';
 import { Peeking } from './peeking.js';
-import type { PeekRefusal } from './peeking.js';
 import { refuse } from './refuse.js';
 import type { Limits } from '../conf/site-conf.js';
 import { refusal } from '../peek/refusal.js';
-import type { RefusalStatus } from '../peek/refusal.js';
-import {
-  TLS_ALERT_DECODE_ERROR,
-  TLS_ALERT_INTERNAL_ERROR,
-  TLS_ALERT_UNRECOGNIZED_NAME,
-} from '../peek/tls-alert.js';
+import type { RefusalOptions } from '../peek/refusal.js';
+import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
+import type { RefusalReason } from '../peek/refusal-reason.js';
+import { tlsAlert } from '../peek/tls-alert.js';
 
 /** Where a routed connection goes. */
 export interface ReceptionHost {
@@ -21,7 +18,7 @@ export interface ReceptionHost {
   lookup(listenerKey: string, host: string | null): { serve(connection: Connection): void } | undefined;
   onAcceptError(listener: Listener, errno: number): void;
   onListenerError(listener: Listener, error: Error): void;
-  onRefused(listener: Origin, status: number, reason: string): void;
+  onRefused(listener: Origin, status: number, reason: RefusalReason): void;
 }
 
 export class Reception implements ListenerEvents {
@@ -31,6 +28,7 @@ export class Reception implements ListenerEvents {
     handedOffAgain: 0,
     handedBack: 0,
     refused: {},
+    refusedReasons: {},
     violations: 0,
   };
   readonly #host: ReceptionHost;
@@ -40,7 +38,7 @@ export class Reception implements ListenerEvents {
     this.#host = host;
     this.#peeking = new Peeking(limits, {
       onRouted: (connection) => this.route(connection),
-      onRefused: (handle, listener, why) => this.#refuse(handle, listener, why),
+      onRefused: (handle, listener, { reason, head }) => this.#refuse({ handle, listener, head }, reason),
     });
   }
 
@@ -65,16 +63,13 @@ export class Reception implements ListenerEvents {
   route(connection: Connection): void {
     const site = this.#host.lookup(connection.listener.key, connection.host);
     if (site !== undefined) return site.serve(connection);
-    this.#refuse(connection.handle, connection.listener, { status: 421, reason: 'no-site' });
+    this.#refuse(connection, 'no-site');
   }
 
   /** Ends a connection whose site cannot serve it; `page`: the site is in maintenance. */
-  giveUp({ handle, listener }: Connection, page?: MaintenancePage): void {
-    this.#count(listener, 503, page === undefined ? 'no-worker' : 'maintenance');
-    refuse(
-      handle,
-      listener.secure ? TLS_ALERT_INTERNAL_ERROR : refusal(503, page ?? { retryAfterSeconds: RETRY_AFTER_S }),
-    );
+  giveUp(connection: Connection, page?: MaintenancePage): void {
+    const reason = page === undefined ? 'no-worker' : 'maintenance';
+    this.#refuse(connection, reason, page ?? { retryAfterSeconds: RETRY_AFTER_S });
   }
 
   /** Connections whose first bytes are waited for. */
@@ -87,18 +82,33 @@ export class Reception implements ListenerEvents {
     this.#peeking.close();
   }
 
-  #refuse(handle: NativeHandle, listener: Origin, { status, reason }: PeekRefusal): void {
-    this.#count(listener, status, reason);
-    // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
-    if (!listener.secure || reason === 'http-on-tls-port') refuse(handle, refusal(status));
-    else if (status === 408) handle.close();
-    else refuse(handle, status === 421 ? TLS_ALERT_UNRECOGNIZED_NAME : TLS_ALERT_DECODE_ERROR);
+  #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
+    this.#count(listener, reason);
+    const answer = answerOf(listener, reason, { ...options, request: head });
+    if (answer === null) handle.close();
+    else refuse(handle, answer);
   }
 
-  #count(listener: Origin, status: RefusalStatus, reason: string): void {
-    this.counts.refused[status] = (this.counts.refused[status] ?? 0) + 1;
+  #count(listener: Origin, reason: RefusalReason): void {
+    const status = REFUSAL_STATUSES[reason];
+    const { refused, refusedReasons } = this.counts;
+    refused[status] = (refused[status] ?? 0) + 1;
+    refusedReasons[reason] = (refusedReasons[reason] ?? 0) + 1;
     this.#host.onRefused(listener, status, reason);
   }
+}
+
+/** What a refusal is about. */
+interface Refused extends Pick<Connection, 'handle' | 'listener'> {
+  readonly head: Buffer | string;
+}
+
+/** The last bytes to a client; null where it is left without a word. */
+function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptions): Buffer | null {
+  if (reason === 'silent') return null;
+  // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
+  if (listener.secure && reason !== 'http-on-tls-port') return tlsAlert(reason);
+  return refusal(REFUSAL_STATUSES[reason], options);
 }
 
 /** When a client may try a site again that has no worker, s. */

@@ -4,16 +4,20 @@ import type { Limits } from '../conf/site-conf.js';
 import { readRaw, stopRaw } from '../node/raw-accept.js';
 import { ImmediateReader } from '../node/read-now.js';
 import { FirstBytes } from '../peek/first-bytes.js';
-import type { Verdict } from '../peek/verdict.js';
+import type { RefusalReason } from '../peek/refusal-reason.js';
+import type { Route, Verdict } from '../peek/verdict.js';
 import type { Connection } from './connection.js';
 import type { Listener } from '../listeners/listener.js';
 
-/** Why a connection is not routed. `timeout` has a status of its own; `gone` needs no answer. */
-export type PeekRefusal = { status: 400 | 408 | 421 | 431 | 505; reason: string };
+/** Why a connection is not routed, and the bytes that were read from it. */
+export interface PeekRefusal {
+  readonly reason: RefusalReason;
+  readonly head: Buffer;
+}
 
 /** Where a peeked connection goes. Whoever is called owns its handle. */
 export interface PeekOutcome {
-  onRouted(connection: Connection): void;
+  onRouted(connection: Connection, route: Route): void;
   onRefused(handle: NativeHandle, listener: Listener, refusal: PeekRefusal): void;
 }
 
@@ -64,7 +68,8 @@ export class Peeking {
     const limits = this.#limits;
     const deadlineMs = performance.now() + limits.headTimeoutMs;
     const peeked: Peeked = { handle, listener, reader, deadlineMs, chunks };
-    if (this.#open.size >= limits.peekMaxCount) this.#timeOut([...this.#open.values()].slice(0, 1));
+    if (this.#open.size >= limits.peekMaxCount)
+      this.#giveUp([...this.#open.values()].slice(0, 1), 'peek-full');
     this.#open.add(peeked);
     this.#schedule();
     const reading = readRaw(
@@ -93,9 +98,7 @@ export class Peeking {
     this.#open.delete(peeked);
     // The handle is stopped when this returns; only then may anyone else touch it.
     queueMicrotask(() => {
-      const [first] = peeked.chunks;
-      const bytes = peeked.chunks.length === 1 && first !== undefined ? first : Buffer.concat(peeked.chunks);
-      this.#settle(peeked.handle, peeked.listener, bytes, verdict);
+      this.#settle(peeked.handle, peeked.listener, bytesOf(peeked), verdict);
     });
     return false;
   }
@@ -106,22 +109,28 @@ export class Peeking {
     bytes: Buffer,
     verdict: Exclude<Verdict, { kind: 'more' }>,
   ): void {
-    if (verdict.kind === 'reject') return this.#outcome.onRefused(handle, listener, verdict);
-    this.#outcome.onRouted({
+    if (verdict.kind === 'reject') {
+      return this.#outcome.onRefused(handle, listener, { reason: verdict.reason, head: bytes });
+    }
+    const { host, edit, protocol } = verdict;
+    const head = bytes.toString('latin1');
+    const connection: Connection = {
       handle,
       listener,
-      head: bytes.toString('latin1'),
-      host: verdict.host,
-      secure: verdict.protocol === 'tls',
+      head: edit === null ? head : head.slice(0, edit.from) + edit.text + head.slice(edit.to),
+      host,
+      secure: protocol === 'tls',
       handedBack: false,
-    });
+    };
+    this.#outcome.onRouted(connection, verdict);
   }
 
   /** The client left, or will send no more, before its head was whole. */
   #onEnd(peeked: Peeked): void {
     if (!this.#open.delete(peeked)) return;
     if (peeked.chunks.length === 0) return peeked.handle.close();
-    this.#outcome.onRefused(peeked.handle, peeked.listener, { status: 400, reason: 'head-cut' });
+    const { handle, listener } = peeked;
+    this.#outcome.onRefused(handle, listener, { reason: 'head-cut', head: bytesOf(peeked) });
   }
 
   #schedule(): void {
@@ -139,21 +148,30 @@ export class Peeking {
       if (peeked.deadlineMs > nowMs) break;
       late.push(peeked);
     }
-    this.#timeOut(late);
+    this.#giveUp(late, 'head-timeout');
     if (this.#open.size > 0) this.#schedule();
   }
 
-  #timeOut(late: readonly Peeked[]): void {
+  /** Nothing is wrong with a client that has said nothing: browsers connect before they have anything to ask. */
+  #giveUp(late: readonly Peeked[], why: 'head-timeout' | 'peek-full'): void {
     for (const peeked of late) {
       this.#open.delete(peeked);
-      stopRaw(peeked.handle);
-      this.#outcome.onRefused(peeked.handle, peeked.listener, { status: 408, reason: 'head-timeout' });
+      const { handle, listener } = peeked;
+      stopRaw(handle);
+      const head = bytesOf(peeked);
+      const reason = head.length === 0 ? 'silent' : why;
+      this.#outcome.onRefused(handle, listener, { reason, head });
     }
   }
 }
 
 /** How exact the time limit is, ms. */
 const SWEEP_MS = 250;
+
+function bytesOf({ chunks }: Peeked): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+}
 
 /** Few chunks, each larger than the next, however small the pieces are in which a client sends. */
 function gather(chunks: Buffer[], chunk: Buffer): void {

@@ -75,6 +75,8 @@ export interface MasterCounts {
   handedBack: number;
   /** Refused connections by status: 400, 408, 421, 431, 503, 505. */
   refused: Record<string, number>;
+  /** The same by reason: docs/refusals.md. */
+  refusedReasons: Record<string, number>;
   /** Messages of workers that broke the rules. */
   violations: number;
 }
