@@ -104,7 +104,7 @@ void describe('a connection from the master', () => {
       assert.deepEqual(confirmed(scene), []);
       assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [0, 1]);
       scene.intake.reportNow();
-      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [1, 1]);
+      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [0, 1]);
       confirmedAtOnce = confirmed(scene);
     };
     await scene.arrive(7, 'nothing');

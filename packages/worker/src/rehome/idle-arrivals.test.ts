@@ -31,7 +31,7 @@ async function setScene(t: TestContext, options: object, limits: Partial<HttpSer
   server.on('connection', (socket) => given.push(socket));
   const { adopted } = await serve(t, 'adopted', server);
   const take = (handle: Parameters<NonNullable<typeof adopted>['inject']>[0], idleMs: number): void => {
-    const socket = adopted?.inject(handle, undefined);
+    const socket = adopted?.accept(handle);
     if (socket !== undefined) arrivals.add(server, socket, idleMs);
   };
   const arrivals = new IdleArrivals(take);

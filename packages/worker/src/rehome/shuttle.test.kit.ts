@@ -52,7 +52,7 @@ export async function runShuttle(
     sides.push(
       await createSide(t, (handle) => {
         result.moveCount += 1;
-        afterTurns(1 + (result.moveCount % 4), () => other()?.adopted.inject(handle, undefined));
+        afterTurns(1 + (result.moveCount % 4), () => other()?.adopted.accept(handle));
         return true;
       }),
     );
@@ -84,7 +84,7 @@ async function createSide(t: TestContext, send: (handle: NativeHandle) => boolea
   const { adopted } = await serve(t, 'adopted', server);
   const connections = HttpConnections.of(server);
   if (adopted === undefined || connections === undefined) throw new Error('the server is not adopted');
-  const arrivals = new IdleArrivals((handle) => adopted.inject(handle, undefined));
+  const arrivals = new IdleArrivals((handle) => adopted.accept(handle));
   const plainInject = adopted.inject.bind(adopted);
   adopted.inject = (handle, head) => {
     const socket = plainInject(handle, head);
