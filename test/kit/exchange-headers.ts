@@ -1,9 +1,2 @@
-// The headers in which the exchange site tells what it saw of a request.
-export const SEEN = {
-  site: 'x-site',
-  url: 'x-url',
-  sha256: 'x-sha256',
-  pid: 'x-pid',
-  generation: 'x-generation',
-  remotePort: 'x-remote-port',
-} as const;
+// The echo site's headers by their older place.
+export { SEEN } from './echo-headers.js';

@@ -24,7 +24,7 @@ export interface LastingRigOptions {
   /** The Node binary. Default: this one. */
   node?: string;
   /** The program and its arguments, for a rig's directory. Default: `vhostd run`. */
-  program?: (rig: { dir: string; config: string; runDir: string }) => string[];
+  program?: (rig: { dir: string; config: string; confFile: string; runDir: string }) => string[];
   env?: Record<string, string>;
   /** Fills the directory before anything is started. */
   prepare?: (dir: string) => void;
@@ -40,6 +40,7 @@ export const HOST = 'a.test';
 
 export class LastingRig {
   readonly dir: string = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
+  readonly confFile: string = join(this.dir, 'vhostd.config.json');
   readonly config: string = join(this.dir, 'vhostd.config.json');
   readonly runDir: string = join(this.dir, 'run');
   readonly client: DaemonClient = new DaemonClient(this.runDir);

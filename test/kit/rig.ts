@@ -74,11 +74,14 @@ export class Rig {
       ...site,
     }));
     writeFileSync(file, JSON.stringify({ log: { level: 'warn' }, ...options.conf, sites }));
-    const child = fork(fileURLToPath(new URL('./rig.child.js', import.meta.url)), ['--config', file], {
+    const child = fork(fileURLToPath(new URL('./master.child.js', import.meta.url)), ['--config', file], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd: dir,
       execArgv: [],
-      env: { ...process.env, ...(options.setup === undefined ? {} : { RIG_SETUP: options.setup.href }) },
+      env: {
+        ...process.env,
+        ...(options.setup === undefined ? {} : { MASTER_COMMANDS: options.setup.href }),
+      },
     });
     const rig = new Rig(child, dir);
     t.after(async () => {

@@ -61,6 +61,11 @@ export class WireClient {
     return this.#port;
   }
 
+  /** Whether the other side has ended the connection. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Why the connection failed, if it did. */
   get error(): NodeJS.ErrnoException | undefined {
     return this.#error;

@@ -1,16 +1,26 @@
 // A master as `vhostd run` starts it, that answers a test over its IPC channel.
 import master from '@vhostd/master';
 import '@vhostd/master/run-master';
-import { isOrder } from './rig-messages.js';
-import type { RigCommands, RigReport, WorkerCall } from './rig-messages.js';
+import type { MaintenanceOptions, PauseOptions } from '@vhostd/protocol';
+import { isOrder } from './master-messages.js';
+import type { MasterCommands, MasterReport, WorkerCall } from './master-messages.js';
 
-const report = (message: RigReport): void => void (process.connected && process.send?.(message));
+const report = (message: MasterReport): void => void (process.connected && process.send?.(message));
 
 let often: NodeJS.Timeout | undefined;
 
-const commands: RigCommands = {
+const commands: MasterCommands = {
   status: () => master.status(),
   reload: (siteId) => master.reloadConf(typeof siteId === 'string' ? siteId : undefined),
+  pause: (params) => {
+    const { siteId, options } = params as { siteId: string; options?: PauseOptions };
+    return master.pauseSite(siteId, options);
+  },
+  resume: (siteId) => master.resumeSite(String(siteId)),
+  maintenance: (params) => {
+    const { siteId, options } = params as { siteId: string; options: MaintenanceOptions | null };
+    return master.maintenance(siteId, options);
+  },
   block: (ms) => block(Number(ms)),
   blockOften: (ms) => {
     clearInterval(often);
@@ -23,13 +33,13 @@ const commands: RigCommands = {
   stop: (now) => void master.stop(now === true),
 };
 
-const setup = process.env['RIG_SETUP'];
-delete process.env['RIG_SETUP'];
+const setup = process.env['MASTER_COMMANDS'];
+delete process.env['MASTER_COMMANDS'];
 const loaded = setup === undefined ? undefined : import(setup);
 
 const run = master.serverRun.bind(master);
 master.serverRun = async () => {
-  const own = (await loaded) as { commands?: RigCommands } | undefined;
+  const own = (await loaded) as { commands?: MasterCommands } | undefined;
   Object.assign(commands, own?.commands);
   const result = await run();
   report({ ready: result });
