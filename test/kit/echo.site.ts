@@ -1,11 +1,13 @@
 // The kit's site. It answers what a client can check byte by byte: its headers say what reached it, with the hash of
 // the body, and by whom it was answered; its own body is what was asked for, or all of that as JSON.
 //   /any?answer=N&chunked=1&slow=MS   N bytes, in pieces with `chunked`, after MS; /slow/MS is JSON after MS
+//   /any?until=FILE                   as soon as this file is in its working directory
 //   /any?events=MS                    an event stream: `data: 1`, `data: 2` …, one each MS, without end
 // Upgrades echo. The master's code can call `scale` (worker count). Its environment:
 //   TLS=https or http2 (with HTTP/1.1)  the server ends TLS itself      CLOSE_ON_DRAIN=1  it closes its server then
 //   BLOCK_MS   blocks its event loop for up to so long, again and again  ALLOW_HALF_OPEN=1  as the server's option
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -74,8 +76,18 @@ function answer(seen: EchoAnswer, response: ServerResponse): void {
     response.end(body);
   };
   const slowMs = Number(searchParams.get('slow') ?? /^\/slow\/(\d+)/.exec(pathname)?.[1] ?? 0);
-  if (slowMs > 0) setTimeout(send, slowMs);
+  const file = searchParams.get('until');
+  if (file !== null) whenThere(file, send);
+  else if (slowMs > 0) setTimeout(send, slowMs);
   else send();
+}
+
+function whenThere(file: string, then: () => void): void {
+  const timer = setInterval(() => {
+    if (!existsSync(file)) return;
+    clearInterval(timer);
+    then();
+  }, 10);
 }
 
 async function sendChunked(response: ServerResponse, body: Buffer): Promise<void> {

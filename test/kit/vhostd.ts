@@ -73,6 +73,11 @@ export abstract class Vhostd<Status extends AnyStatus> {
     writeFileSync(this.confFile, JSON.stringify({ ...conf, sites }));
   }
 
+  /** Makes an empty file in its directory: what sites and programs wait for. */
+  touch(name: string): void {
+    writeFileSync(join(this.dir, name), '');
+  }
+
   /** Reloads, and throws unless every site of it has a new generation. */
   async reloaded(siteId?: string): Promise<ReloadResult> {
     const result = await this.reload(siteId);
