@@ -135,5 +135,3 @@ function chunkOf(piece: Buffer): Buffer[] {
 
 const EMPTY = Buffer.alloc(0);
 const EMPTY_SHA256 = createHash('sha256').digest('hex');
-
-export { WrongAnswer } from './outcome.js';

@@ -1,12 +1,14 @@
 // Daemon, master and workers, as an operator runs them: `vhostd run`, or a daemon program of the test's own. It lasts
 // when the test kills parts of it, and at the test's end nothing of it may be left.
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DaemonClient } from '@vhostd/daemon';
 import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import { Orders } from './orders.js';
 import { MARK_VARIABLE } from './processes.js';
 import { reaped } from './reaper.js';
 import { until, within } from './until.js';
@@ -27,8 +29,10 @@ export interface FullVhostdOptions {
   env?: Record<string, string>;
   /** The Node binary. Default: this one. */
   node?: string;
-  /** The daemon's program and its arguments. Default: `vhostd run`. */
+  /** The daemon's program and its arguments, behind options of Node. Default: `vhostd run`. */
   program?: (place: Place) => string[];
+  /** The program answers orders, see {@link FullVhostd.ask}. */
+  orders?: boolean;
   /** Fills the directory before anything is started. */
   prepare?: (dir: string) => void;
 }
@@ -59,13 +63,18 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
   /** The first daemon. */
   readonly first: Running;
 
-  constructor({ sites, conf = {}, env = {}, node = process.execPath, program, prepare }: FullVhostdOptions) {
+  readonly #orders: Orders | undefined;
+
+  constructor(options: FullVhostdOptions) {
+    const { sites, conf = {}, program, prepare, orders = false } = options;
     super(sites, conf);
     prepare?.(this.dir);
     this.client = new DaemonClient(this.runDir);
     const { confFile } = this;
     const args = program?.(this) ?? [COMMAND, 'run', '--config', confFile, '--run-dir', this.runDir];
-    this.first = this.start(args, { node, env });
+    const child = this.#spawn(args, options);
+    this.first = runningOf(child);
+    this.#orders = orders ? new Orders(child) : undefined;
   }
 
   /** Resolves once every site is served. */
@@ -83,23 +92,14 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
   }
 
   /** Starts a program of Node's in its directory; what it prints goes to the output. */
-  start(
-    args: readonly string[],
-    { node = process.execPath, env = {} }: { node?: string; env?: Record<string, string> } = {},
-  ): Running {
-    const log = openSync(this.outputFile, 'a');
-    const child = spawn(node, args, {
-      cwd: this.dir,
-      env: { ...process.env, ...env, [MARK_VARIABLE]: reaped(this.mark) },
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    const ended = once(child, 'exit').then(([code, signal]: unknown[]) => ({
-      code: typeof code === 'number' ? code : null,
-      signal: typeof signal === 'string' ? (signal as NodeJS.Signals) : null,
-      atMs: performance.now(),
-    }));
-    return { pid: child.pid ?? 0, ended };
+  start(args: readonly string[]): Running {
+    return runningOf(this.#spawn(args, {}));
+  }
+
+  /** Lets the first daemon's program do something; rejects with the error that it had. */
+  async ask(command: string, params: unknown = null): Promise<unknown> {
+    if (this.#orders === undefined) throw new Error('its program takes no orders');
+    return await this.#orders.give(command, params);
   }
 
   /** Runs a command of `vhostd` to its end. */
@@ -189,9 +189,34 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
 
   protected async end(): Promise<void> {
     // The test may have stopped it.
-    await this.client.stop({ now: true }).catch(() => undefined);
+    const stopping = this.client.stop({ now: true }).catch(() => undefined);
+    this.#orders?.end();
+    await stopping;
     await this.gone();
   }
+
+  #spawn(
+    args: readonly string[],
+    { node = process.execPath, env = {}, orders = false }: Pick<FullVhostdOptions, 'node' | 'env' | 'orders'>,
+  ): ChildProcess {
+    const log = openSync(this.outputFile, 'a');
+    const child = spawn(node, args, {
+      cwd: this.dir,
+      env: { ...process.env, ...env, [MARK_VARIABLE]: reaped(this.mark) },
+      stdio: ['ignore', log, log, ...(orders ? (['ipc'] as const) : [])],
+    });
+    closeSync(log);
+    return child;
+  }
+}
+
+function runningOf(child: ChildProcess): Running {
+  const ended = once(child, 'exit').then(([code, signal]: unknown[]) => ({
+    code: typeof code === 'number' ? code : null,
+    signal: typeof signal === 'string' ? (signal as NodeJS.Signals) : null,
+    atMs: performance.now(),
+  }));
+  return { pid: child.pid ?? 0, ended };
 }
 
 /** The program of `vhostd`. */

@@ -62,12 +62,24 @@ export const MIXED: Pick<LoadOptions, 'request' | 'pipelineMaxCount' | 'cuts'> =
   cuts: true,
 };
 
+/** A client. */
+interface Lane {
+  random: Random;
+  /** It has had no request behind it yet. */
+  silent: boolean;
+}
+
 export class Load {
   readonly outcome: Outcome = new Outcome();
   readonly seed: number;
+  /** Resolves once every client has had the first of its requests behind it. */
+  readonly flowing: Promise<void>;
   readonly #options: LoadOptions;
   readonly #clients: Promise<void>[];
   #stopping = false;
+  /** Clients that have had no answer yet. */
+  #silentCount: number;
+  #onFlowing: () => void = () => undefined;
   #openCount = 0;
   #hold: Promise<void> | undefined;
   #goOn: () => void = () => undefined;
@@ -78,8 +90,12 @@ export class Load {
     this.#options = options;
     this.seed = options.seed ?? Random.seed();
     const { clientCount = 2 } = options;
+    this.#silentCount = clientCount;
+    this.flowing = new Promise((resolve) => {
+      this.#onFlowing = resolve;
+    });
     this.#clients = Array.from({ length: clientCount }, (_, index) =>
-      this.#run(new Random(this.seed + index)),
+      this.#run({ random: new Random(this.seed + index), silent: true }),
     );
   }
 
@@ -114,8 +130,8 @@ export class Load {
 
   /** Sends so many requests at once, each on a connection of its own. */
   burst(count: number): void {
-    const random = new Random(this.seed - 1);
-    for (let index = 0; index < count; index += 1) this.#clients.push(this.#connection(random, false));
+    const lane = { random: new Random(this.seed - 1), silent: false };
+    for (let index = 0; index < count; index += 1) this.#clients.push(this.#connection(lane, false));
   }
 
   /** Resolves once all clients have ended by themselves: with `once`. */
@@ -127,6 +143,7 @@ export class Load {
   /** Lets each client read what it waits for, then ends. */
   async stop(): Promise<Outcome> {
     this.#stopping = true;
+    this.outcome.endGap();
     this.goOn();
     await Promise.all(this.#clients);
     this.#wake();
@@ -141,36 +158,36 @@ export class Load {
     return this.#stopping || this.#hopeless;
   }
 
-  async #run(random: Random): Promise<void> {
+  async #run(lane: Lane): Promise<void> {
     const { connections, once = false } = this.#options;
     do {
-      await this.#pause(random);
+      await this.#pause(lane);
       while (this.#hold !== undefined) await this.#hold;
-      if (!this.#over) await this.#connection(random, connections === 'kept');
+      if (!this.#over) await this.#connection(lane, connections === 'kept');
     } while (!this.#over && !once);
   }
 
   /** One connection, from its first request to its last. */
-  async #connection(random: Random, kept: boolean): Promise<void> {
+  async #connection(lane: Lane, kept: boolean): Promise<void> {
     const { counts } = this.outcome;
     const startedMs = performance.now();
-    const requests = this.#next(random, kept);
+    const requests = this.#next(lane, kept);
     this.#openCount += 1;
-    const client = await this.#open(requests, startedMs);
+    const client = await this.#open(lane, requests, startedMs);
     try {
       if (client === undefined) return;
       const first = requests[0]?.url ?? '';
-      if (!(await this.#exchange(client, requests, { random, kept, first, startedMs })) || !kept) return;
+      if (!(await this.#exchange(client, requests, { lane, kept, first, startedMs })) || !kept) return;
       while (!this.#over && this.#hold === undefined) {
-        await this.#pause(random);
+        await this.#pause(lane);
         if (client.ended) {
           this.outcome.fail('closed', `client port ${client.port} between two requests`);
           return;
         }
         if (this.#over) return;
-        const more = this.#next(random, kept);
+        const more = this.#next(lane, kept);
         const sentMs = performance.now();
-        if (!(await this.#exchange(client, more, { random, kept, first, startedMs: sentMs }))) return;
+        if (!(await this.#exchange(client, more, { lane, kept, first, startedMs: sentMs }))) return;
       }
     } catch (error) {
       this.outcome.failWith(error);
@@ -182,7 +199,7 @@ export class Load {
     }
   }
 
-  async #open(requests: readonly Exchange[], startedMs: number): Promise<WireClient | undefined> {
+  async #open(lane: Lane, requests: readonly Exchange[], startedMs: number): Promise<WireClient | undefined> {
     const { port, connect = (to) => WireClient.open(to, this.#wire) } = this.#options;
     try {
       const client = await connect(port);
@@ -190,12 +207,14 @@ export class Load {
       return client;
     } catch (error) {
       this.outcome.counts.sent += 1;
-      this.outcome.fail('refused', String(error));
+      const code = codeOf(error);
+      this.outcome.fail(code === 'timeout' ? 'timedOut' : 'refused', String(error));
       const [request] = requests;
       if (request !== undefined)
         this.#tell(
+          lane,
           { url: request.url, connection: request.url, startedMs, told: {} },
-          `refused: ${codeOf(error)}`,
+          `refused: ${code}`,
         );
       await new Promise(setImmediate);
       return undefined;
@@ -206,12 +225,12 @@ export class Load {
   async #exchange(
     client: WireClient,
     requests: readonly Exchange[],
-    { random, kept, first, startedMs }: { random: Random; kept: boolean; first: string; startedMs: number },
+    { lane, kept, first, startedMs }: { lane: Lane; kept: boolean; first: string; startedMs: number },
   ): Promise<boolean> {
     const { outcome } = this;
     const { siteId = siteOf(this.#options.host) } = this.#options;
     outcome.counts.sent += requests.length;
-    await this.#send(client, requests, random);
+    await this.#send(client, requests, lane);
     for (const request of requests) {
       const told: Told = {};
       const attempt = { url: request.url, connection: first, startedMs, told };
@@ -220,14 +239,13 @@ export class Load {
         if (told.siteId !== undefined && told.siteId !== siteId)
           throw new WrongAnswer(`${request.url}: answered by site ${told.siteId}`);
       } catch (error) {
-        this.#tell(attempt, codeOf(error));
+        this.#tell(lane, attempt, codeOf(error));
         throw error;
       }
-      outcome.counts.ok += 1;
       if (told.pid !== undefined) outcome.pids.add(told.pid);
       if (told.generation !== undefined) outcome.generations.add(told.generation);
-      outcome.latenciesMs.push(performance.now() - startedMs);
-      this.#tell(attempt, 'ok');
+      outcome.answered(startedMs);
+      this.#tell(lane, attempt, 'ok');
       this.#wake();
       if (told.closes !== true) continue;
       if (kept) outcome.counts.announced += 1;
@@ -236,7 +254,7 @@ export class Load {
     return true;
   }
 
-  async #send(client: WireClient, requests: readonly Exchange[], random: Random): Promise<void> {
+  async #send(client: WireClient, requests: readonly Exchange[], { random }: Lane): Promise<void> {
     const all = requests.map((request) => request.bytes);
     const bytes = all.length === 1 && all[0] !== undefined ? all[0] : Buffer.concat(all);
     if (this.#options.cuts !== true) {
@@ -250,13 +268,13 @@ export class Load {
     }
   }
 
-  #next(random: Random, kept: boolean): Exchange[] {
+  #next({ random }: Lane, kept: boolean): Exchange[] {
     const { host, pipelineMaxCount = 1, request = defaultRequest } = this.#options;
     const count = kept ? random.integer(1, pipelineMaxCount) : 1;
     return Array.from({ length: count }, () => request(random, host, !kept));
   }
 
-  async #pause(random: Random): Promise<void> {
+  async #pause({ random }: Lane): Promise<void> {
     const { pauseMaxMs = 0 } = this.#options;
     if (pauseMaxMs > 0) await delay(random.integer(0, pauseMaxMs));
   }
@@ -266,7 +284,12 @@ export class Load {
     return limitMs === undefined ? {} : { limitMs };
   }
 
-  #tell(attempt: Omit<Attempt, 'endedMs' | 'outcome'>, outcome: string): void {
+  #tell(lane: Lane, attempt: Omit<Attempt, 'endedMs' | 'outcome'>, outcome: string): void {
+    if (lane.silent) {
+      lane.silent = false;
+      this.#silentCount -= 1;
+      if (this.#silentCount === 0) this.#onFlowing();
+    }
     this.#options.onAttempt?.({ ...attempt, outcome, endedMs: performance.now() });
   }
 

@@ -14,8 +14,7 @@ import type {
   ReloadResult,
   ResumeResult,
 } from '@vhostd/protocol';
-import { isReport } from './master-messages.js';
-import type { MasterReport } from './master-messages.js';
+import { Orders } from './orders.js';
 import { isAlive, MARK_VARIABLE } from './processes.js';
 import { within } from './until.js';
 import { Vhostd } from './vhostd.js';
@@ -32,44 +31,42 @@ export interface LoneMasterOptions {
 
 export class LoneMaster extends Vhostd<MasterStatus> {
   readonly pid: number;
-  /** What the master reported beside its answers. */
-  readonly events: { event: string; data: unknown }[] = [];
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (report: MasterReport) => void>();
+  readonly #orders: Orders;
   readonly #exited: Promise<unknown>;
-  #lastId = 0;
 
   constructor({ sites, conf, env, commands }: LoneMasterOptions) {
     super(sites, { log: { level: 'warn' }, ...conf });
     const log = openSync(this.outputFile, 'a');
-    this.#child = fork(
-      fileURLToPath(new URL('./master.child.js', import.meta.url)),
-      ['--config', this.confFile],
-      {
-        stdio: ['ignore', log, log, 'ipc'],
-        cwd: this.dir,
-        execArgv: [],
-        env: {
-          ...process.env,
-          ...env,
-          [MARK_VARIABLE]: this.mark,
-          ...(commands === undefined ? {} : { MASTER_COMMANDS: commands.href }),
-        },
+    const file = fileURLToPath(new URL('./master.child.js', import.meta.url));
+    this.#child = fork(file, ['--config', this.confFile], {
+      stdio: ['ignore', log, log, 'ipc'],
+      cwd: this.dir,
+      execArgv: [],
+      env: {
+        ...process.env,
+        ...env,
+        [MARK_VARIABLE]: this.mark,
+        ...(commands === undefined ? {} : { MASTER_COMMANDS: commands.href }),
       },
-    );
+    });
     closeSync(log);
     this.pid = this.#child.pid ?? 0;
     this.#exited = once(this.#child, 'exit');
-    this.#child.on('message', (report) => {
-      if (isReport(report)) this.#onReport(report);
-    });
+    this.#orders = new Orders(this.#child);
   }
 
   /** Resolves once every site is published; rejects if one can't be. */
   async published(): Promise<void> {
-    const report = await within('the master is ready', START_LIMIT_MS, this.#reportTo(0));
-    const failures = 'ready' in report ? report.ready.failures : [];
+    const { failures } = (await within('the master is ready', START_LIMIT_MS, this.ask('served'))) as {
+      failures: unknown[];
+    };
     if (failures.length > 0) throw new Error(`sites failed: ${JSON.stringify(failures)}\n${this.output}`);
+  }
+
+  /** What the master has reported by itself. */
+  get events(): readonly { event: string; data: unknown }[] {
+    return this.#orders.events;
   }
 
   get alive(): boolean {
@@ -78,15 +75,7 @@ export class LoneMaster extends Vhostd<MasterStatus> {
 
   /** Lets the master's process do something; rejects with the error that it had. */
   async ask(command: string, params: unknown = null): Promise<unknown> {
-    const id = (this.#lastId += 1);
-    const answered = this.#reportTo(id);
-    const sent = new Promise<never>((_resolve, reject) => {
-      this.#child.send({ id, command, params }, (error) => error !== null && reject(error));
-    });
-    const report = await Promise.race([answered, sent]);
-    if ('value' in report) return report.value;
-    if (!('error' in report)) return undefined;
-    throw Object.assign(new Error(report.error.message), { code: report.error.code });
+    return await this.#orders.give(command, params);
   }
 
   async status(): Promise<MasterStatus> {
@@ -118,24 +107,10 @@ export class LoneMaster extends Vhostd<MasterStatus> {
 
   protected async end(): Promise<void> {
     // It ends at once, with its workers.
-    if (this.#child.connected) this.#child.disconnect();
+    this.#orders.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS);
     await this.#exited;
     clearTimeout(timer);
-  }
-
-  #reportTo(id: number): Promise<MasterReport> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, resolve);
-      void this.#exited.then(() => reject(new Error(`the master has exited:\n${this.output}`)));
-    });
-  }
-
-  #onReport(report: MasterReport): void {
-    if ('event' in report) return void this.events.push(report);
-    const id = 'ready' in report ? 0 : report.id;
-    this.#waiting.get(id)?.(report);
-    this.#waiting.delete(id);
   }
 }
 

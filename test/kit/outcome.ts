@@ -51,6 +51,13 @@ export class Outcome {
   /** How long each right answer took, ms; of a fresh connection with its opening. */
   readonly latenciesMs: number[] = [];
 
+  /** The longest time between two right answers, or since the last one until the load was stopped, ms. */
+  longestGapMs = 0;
+  /** The longest gap, of a second or more, still lasted when the load was stopped. */
+  down = false;
+  #answeredAtMs: number | undefined;
+  #stopped = false;
+
   /** Everything that a test wants to be 0. */
   get lost(): Record<FailureKind, number> {
     const { refused, reset, timedOut, wrong, closed } = this.counts;
@@ -63,6 +70,25 @@ export class Outcome {
 
   get slowestMs(): number {
     return this.latenciesMs.reduce((slowest, ms) => Math.max(slowest, ms), 0);
+  }
+
+  /** Counts a right answer to what was begun at this time. */
+  answered(startedMs: number): void {
+    const nowMs = performance.now();
+    this.counts.ok += 1;
+    this.latenciesMs.push(nowMs - startedMs);
+    if (this.#answeredAtMs !== undefined && !this.#stopped)
+      this.longestGapMs = Math.max(this.longestGapMs, nowMs - this.#answeredAtMs);
+    this.#answeredAtMs = nowMs;
+  }
+
+  /** The clients are being stopped: what has gone since the last answer is a gap, too. */
+  endGap(): void {
+    this.#stopped = true;
+    const gapMs = performance.now() - (this.#answeredAtMs ?? performance.now());
+    if (gapMs <= this.longestGapMs) return;
+    this.longestGapMs = gapMs;
+    this.down = gapMs >= DOWN_MS;
   }
 
   fail(kind: FailureKind, detail: string): void {
@@ -113,3 +139,5 @@ const NOTHING_LOST: Record<FailureKind, number> = {
 };
 
 const FAILURES_MAX_COUNT = 10;
+/** So long without an answer is no chance. */
+const DOWN_MS = 1000;

@@ -18,14 +18,14 @@ import { until } from './until.js';
 export const OWN_DAEMON: string = fileURLToPath(new URL('./own.daemon.js', import.meta.url));
 
 /** For the `program` of a vhostd: makes the directory with the daemon and its master, and runs it. */
-export function ownProgram({ dir, confFile, config, runDir }: Place & { config?: string }): string[] {
+export function ownProgram({ dir, confFile, runDir }: Place): string[] {
   mkdirSync(join(dir, 'program'));
   // Packages are found as from the tests' own directory.
   symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(dir, 'node_modules'));
   const program = new OwnProgram(dir);
   writeFileSync(program.file('package.json'), '{ "type": "module" }');
   program.repair();
-  return [program.file('daemon.js'), runDir, config ?? confFile];
+  return [program.file('daemon.js'), runDir, confFile];
 }
 
 /** The program of a vhostd that was started with {@link ownProgram}. */
@@ -110,14 +110,4 @@ export class OwnProgram {
 
 function quote(text: string): string {
   return JSON.stringify(text);
-}
-
-/** Writes the program as it should be. */
-export function repairProgram(dir: string): void {
-  new OwnProgram(dir).repair();
-}
-
-/** A file of the program. */
-export function programFile(dir: string, name: 'daemon.js' | 'master.js' | 'package.json'): string {
-  return new OwnProgram(dir).file(name);
 }

@@ -62,7 +62,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
   /** Writes the conf anew; nobody heeds it before a reload. */
   configure(sites: readonly SiteOptions[], conf: ConfOptions = {}): void {
     const link = process.env['VHOSTD_TEST_HANDOFF'];
-    const all = { ...(link === undefined ? {} : { handoff: link }), ...conf };
+    const all = { limits: { headTimeout: '60s' }, ...(link === undefined ? {} : { handoff: link }), ...conf };
     writeFileSync(this.confFile, JSON.stringify({ ...all, sites: sites.map((site) => this.#written(site)) }));
   }
 
@@ -98,9 +98,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
 
   /** The port of the one listener of this type. */
   async port(type: 'tcp' | 'ssl' = 'tcp'): Promise<number> {
-    const found = (await this.status()).listeners.find((listener) => listener.type === type);
-    if (found === undefined) throw new Error(`no listener of type ${type}`);
-    return found.port;
+    return portOf(await this.status(), type);
   }
 
   /** Waits until the status is as wanted. */
@@ -226,6 +224,18 @@ export function readyWorkers({ workers }: SiteStatus): LiveWorker[] {
   return workers.flatMap((worker) =>
     worker.state === 'ready' && worker.pid !== undefined ? [{ ...worker, pid: worker.pid }] : [],
   );
+}
+
+/** The port of the one listener of this type. */
+export function portOf({ listeners }: AnyStatus, type: 'tcp' | 'ssl' = 'tcp'): number {
+  const found = listeners.find((listener) => listener.type === type);
+  if (found === undefined) throw new Error(`no listener of type ${type}`);
+  return found.port;
+}
+
+/** The pids of all workers, in order. */
+export function workerPids({ sites }: AnyStatus): number[] {
+  return sites.flatMap(({ workers }) => workers.flatMap(({ pid }) => pid ?? [])).toSorted((a, b) => a - b);
 }
 
 /** Whether every site serves, with all the workers that it has. */

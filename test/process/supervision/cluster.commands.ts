@@ -1,7 +1,7 @@
 // What the master process can be asked of node:cluster: the settings of the last fork.
 import cluster from 'node:cluster';
-import type { MasterCommands } from '../../kit/master-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
-export const commands: MasterCommands = {
+export const commands: Commands = {
   lastFork: () => ({ uid: cluster.settings.uid ?? null, gid: cluster.settings.gid ?? null }),
 };

@@ -1,2 +1,0 @@
-// The echo site by its older name.
-import './echo.site.js';
