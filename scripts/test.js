@@ -1,21 +1,27 @@
 // Runs every compiled test, or those whose path contains one of the arguments, on this Node.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+
+/** Most files wait for processes half of their time. */
+const CONCURRENCY = Math.min(2 * availableParallelism(), 8);
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${name}`), 'test'];
+// The longest first, so that short ones fill the end.
+const projects = ['test', ...readdirSync(`${root}packages`).map((name) => `packages/${name}`)];
 const files = projects
   .map((project) => `${project}/dist`)
   .filter((dist) => existsSync(root + dist))
   .flatMap((dist) =>
-    readdirSync(root + dist, { recursive: true, encoding: 'utf8' }).map((file) => `${dist}/${file}`),
+    readdirSync(root + dist, { recursive: true, encoding: 'utf8' })
+      .map((file) => `${dist}/${file}`)
+      .toSorted(),
   )
   .filter((file) => file.endsWith('.test.js'))
-  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-  .toSorted();
+  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
 
 if (files.length === 0) {
   console.error(`no test matches ${filters.join(' ') || 'dist/**/*.test.js'}`);
@@ -23,7 +29,14 @@ if (files.length === 0) {
 }
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec', ...flags, ...files],
+  [
+    '--test',
+    `--test-concurrency=${CONCURRENCY}`,
+    '--test-timeout=900000',
+    '--test-reporter=spec',
+    ...flags,
+    ...files,
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 runner.on('exit', (code, signal) => {

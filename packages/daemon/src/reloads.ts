@@ -4,10 +4,10 @@ import { VhostError } from '@vhostd/protocol';
 import type { DaemonToMaster, MasterToDaemon, ReloadResult } from '@vhostd/protocol';
 import type { Peer } from '@vhostd/transport';
 import type { Logger } from 'pino';
-import type { DaemonClient } from './client/daemon-client.js';
+import type { DaemonClient } from './control/daemon-client.js';
 import { logOutcome } from './log.js';
 import { ReloadQueue } from './reload-queue.js';
-import { parseReloadResult } from './status/parse-reload.js';
+import { parseReloadResult } from './control/parse-reload.js';
 
 /** The daemon as its reloads see it. */
 export interface ReloadsHost {

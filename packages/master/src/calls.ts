@@ -3,7 +3,7 @@ import { VhostError } from '@vhostd/protocol';
 import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/transport';
 import type { Call, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { CallHandler, NativeHandle, Passenger, Peer, RequestContext } from '@vhostd/transport';
-import type { WorkerProcess } from './sites/worker-process.js';
+import type { WorkerProcess } from './workers/worker-process.js';
 
 /** Whom calls can reach. */
 export interface CallPeers {

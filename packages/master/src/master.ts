@@ -16,7 +16,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { SiteFailure } from './sites/conductor.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { DaemonSide } from './daemon/daemon-side.js';
+import { DaemonSide } from './daemon-link/daemon-side.js';
 import { Engine } from './engine.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';

@@ -8,25 +8,27 @@ export type {
   ListenAddress,
   MasterToDaemon,
   ReloadResult,
+  StopMode,
 } from './messages/daemon-master.js';
 export type { LinkType } from './messages/link-type.js';
 export { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
-export { HEIR_VARIABLE } from './messages/succession.js';
+export { TAKEOVER_VARIABLE } from './messages/takeover.js';
 export type {
-  DaemonLaunch,
-  DaemonToHeir,
-  HeirReport,
-  Heirship,
-  HeirToDaemon,
-  InheritedListener,
+  LaunchInfo,
+  DaemonToCandidate,
+  CandidateReport,
+  TakeoverInfo,
+  CandidateToDaemon,
+  TransferredListener,
   OrphanedMaster,
-} from './messages/succession.js';
+} from './messages/takeover.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  OtherServer,
   ServerConfUpdate,
   SiteWait,
   Vitals,

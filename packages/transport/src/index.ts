@@ -1,20 +1,18 @@
-export { CONNECTION_HEADER_BYTES, FrameKind } from './link/frame.js';
+export { decodeConnection, encodeConnection } from './link/connection-header.js';
+export type { CarriedConnection, ConnectionHeader } from './link/connection-header.js';
+export { FrameKind } from './link/frame.js';
 export type { Frame } from './link/frame.js';
-export {
-  decodeHandBack,
-  decodeHandBackAnswer,
-  encodeHandBack,
-  encodeHandBackAnswer,
-} from './link/hand-back.js';
-export type { HandBack, HandBackAnswer } from './link/hand-back.js';
+export { decodeHandBackAnswer, encodeHandBackAnswer } from './link/hand-back-answer.js';
+export type { HandBackAnswer } from './link/hand-back-answer.js';
 export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
-export { forkDaemon, readHeirship } from './link/fork-daemon.js';
+export { forkDaemon, readTakeoverInfo } from './link/fork-daemon.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link/link.js';
 export { chooseLink } from './link/self-test.js';
 export type { LinkChoice, LinkWish } from './link/self-test.js';
 export type { AddressRecord, NativeHandle } from './node/native-handle.js';
+export { Deferred } from './peer/deferred.js';
 export { AnswerWithHandle, Peer } from './peer/peer.js';
 export type { MessageMap, Passenger, PeerOptions, RequestContext, RequestOptions } from './peer/peer.js';
 export { CallRegistry, withCallback } from './calls/call-registry.js';

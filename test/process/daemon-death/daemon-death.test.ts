@@ -63,7 +63,7 @@ void it('a killed daemon is followed by another one; master, workers and connect
   await vhostd.stop();
 });
 
-void it('an ordered stop makes no successor, even if the daemon is killed while the master drains', async (t) => {
+void it('an ordered stop lets no other daemon follow, even if the daemon is killed while the master drains', async (t) => {
   const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a', drainTimeout: '120s' }] });
   const status = await vhostd.serves();
   const held = await HeldRequest.begin(portOf(status), HOST);

@@ -82,7 +82,7 @@ export class BoundListeners {
    * Takes a socket over that another daemon bound, with so many claims of a claimant; without a claim its grace time
    * begins. The handle is this object's from then on, whatever becomes of it.
    *
-   * @throws VhostError ERR_LISTEN_INHERITED (no bound TCP socket, or a key that it can't have).
+   * @throws VhostError ERR_LISTEN_TRANSFER (no bound TCP socket, or a key that it can't have).
    */
   adopt(claimant: string, { key, claims }: { key: string; claims: number }, handle: { close(): void }): void {
     let listener = this.#byKey.get(key);
@@ -91,7 +91,7 @@ export class BoundListeners {
       const bound = asBound(handle);
       if (bound === undefined || addressOfKey(key) === undefined) {
         handle.close();
-        throw new VhostError('ERR_LISTEN_INHERITED', `what came as listener '${key}' is none`, {
+        throw new VhostError('ERR_LISTEN_TRANSFER', `what came as listener '${key}' is none`, {
           info: { key },
         });
       }

@@ -27,7 +27,7 @@ export class CallRegistry {
   readonly #handlers = new Map<string, CallHandler>();
 
   /**
-   * Sets what answers calls of this name, until {@link remove}.
+   * Sets what answers calls of this name.
    * @throws {VhostError} ERR_CALL_HANDLER when the name has a handler already, or is empty.
    */
   handle(name: string, handler: CallHandler): void {
@@ -36,11 +36,6 @@ export class CallRegistry {
       throw new VhostError('ERR_CALL_HANDLER', why, { info: { name } });
     }
     this.#handlers.set(name, handler);
-  }
-
-  /** False if there was no such handler. */
-  remove(name: string): boolean {
-    return this.#handlers.delete(name);
   }
 
   /**

@@ -1,8 +1,8 @@
 // Starts the program of a daemon once more, with a link to this process; and reads what such a daemon is told.
 import { fork } from 'node:child_process';
 import type { ChildProcess, ForkOptions } from 'node:child_process';
-import { HEIR_VARIABLE, VhostError } from '@vhostd/protocol';
-import type { DaemonLaunch, Heirship, OrphanedMaster } from '@vhostd/protocol';
+import { TAKEOVER_VARIABLE, VhostError } from '@vhostd/protocol';
+import type { LaunchInfo, TakeoverInfo, OrphanedMaster } from '@vhostd/protocol';
 import { forkWithLink } from './fork-link.js';
 import type { Link } from './link.js';
 
@@ -12,8 +12,8 @@ import type { Link } from './link.js';
  * @throws {VhostError} ERR_NODE_INTERNALS; or the system's error where no process can be started at all.
  */
 export function forkDaemon(
-  launch: DaemonLaunch,
-  heirship: Heirship,
+  launch: LaunchInfo,
+  takeover: TakeoverInfo,
   onViolation: (detail: string) => void,
 ): { child: ChildProcess; link: Link } {
   const [file = '', ...args] = launch.args;
@@ -24,7 +24,7 @@ export function forkDaemon(
         argv0: launch.argv0,
         execArgv: launch.execArgv,
         cwd: launch.cwd,
-        env: { ...launch.env, ...variables, [HEIR_VARIABLE]: JSON.stringify(heirship) },
+        env: { ...launch.env, ...variables, [TAKEOVER_VARIABLE]: JSON.stringify(takeover) },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         serialization: 'json',
         detached: true,
@@ -41,23 +41,23 @@ export function forkDaemon(
 
 /**
  * What this process was told if it is such a daemon, for the run directory `runDir`; the variable is removed then.
- * @throws {VhostError} ERR_HEIR_VARIABLE when the variable holds something else.
+ * @throws {VhostError} ERR_TAKEOVER_VARIABLE when the variable holds something else.
  */
-export function readHeirship(runDir: string): Heirship | undefined {
-  const text = process.env[HEIR_VARIABLE];
+export function readTakeoverInfo(runDir: string): TakeoverInfo | undefined {
+  const text = process.env[TAKEOVER_VARIABLE];
   if (text === undefined) return undefined;
-  const heirship = parse(text);
-  if (heirship === undefined) {
-    throw new VhostError('ERR_HEIR_VARIABLE', `${HEIR_VARIABLE} is not what a daemon sets`, {
+  const takeover = parse(text);
+  if (takeover === undefined) {
+    throw new VhostError('ERR_TAKEOVER_VARIABLE', `${TAKEOVER_VARIABLE} is not what a daemon sets`, {
       info: { text },
     });
   }
-  if (heirship.runDir !== runDir) return undefined;
-  delete process.env[HEIR_VARIABLE];
-  return heirship;
+  if (takeover.runDir !== runDir) return undefined;
+  delete process.env[TAKEOVER_VARIABLE];
+  return takeover;
 }
 
-function parse(text: string): Heirship | undefined {
+function parse(text: string): TakeoverInfo | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -66,8 +66,8 @@ function parse(text: string): Heirship | undefined {
   }
   if (!isRecord(value) || typeof value['runDir'] !== 'string') return undefined;
   const { role, runDir, master } = value;
-  if (role === 'trial') return { role, runDir };
-  return role === 'successor' && isOrphan(master) ? { role, runDir, master } : undefined;
+  if (role === 'candidate') return { role, runDir };
+  return role === 'respawned' && isOrphan(master) ? { role, runDir, master } : undefined;
 }
 
 function isOrphan(value: unknown): value is OrphanedMaster & Record<string, unknown> {

@@ -5,13 +5,13 @@ import { GatheredBytes } from './gathered-bytes.js';
 
 /** What a frame carries. */
 export const FrameKind = {
-  /** Master → worker: a connection with the bytes that were read from it. Carries a handle. */
+  /** Master → worker: a connection (connection-header.ts). Carries a handle. */
   connection: 1,
   /** Worker → master: every connection up to a number was accepted; the connections open now. */
   accepted: 2,
   /** Worker → master: these connections arrived without their descriptor. */
   lost: 3,
-  /** Worker → master: a connection to be given to another worker, with its unparsed bytes. Carries a handle. */
+  /** Worker → master: a connection to be given to another worker (connection-header.ts). Carries a handle. */
   handBack: 4,
   /** Either way: a request, an answer or a notice, as JSON. May carry a handle. */
   message: 5,
@@ -165,6 +165,3 @@ const UNANNOUNCED = 'a descriptor that came with a frame that announces none';
 export function isFrameKind(value: unknown): value is FrameKind {
   return KINDS.has(value);
 }
-
-/** The front of a `connection` payload: [number of the connection, 4 bytes][1 when it is TLS, 1 byte]. */
-export const CONNECTION_HEADER_BYTES = 5;

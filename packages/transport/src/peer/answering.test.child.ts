@@ -6,12 +6,14 @@ import { portOf } from '../link/fixtures/forked-link.test.kit.js';
 import { openParentLink } from '../link/fork-link.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { AnswerWithHandle, Peer } from './peer.js';
-import { attach } from './peer-pair.test.kit.js';
 import type { NoQuestions, Questions } from './peer-pair.test.kit.js';
 
 const link = openParentLink();
 if (link === undefined) throw new Error('no link');
-const peer = new Peer<NoQuestions, Questions>(link, { onViolation: () => process.exit(1) });
+const peer = new Peer<NoQuestions, Questions>(link, {
+  name: 'the parent',
+  onViolation: () => process.exit(1),
+});
 peer.handle('add', (params) => {
   const { a, b } = params as Questions['add']['params'];
   return a + b;
@@ -29,4 +31,4 @@ peer.handle('anything', async (params) => {
   const handle = Reflect.get(server, '_handle') as NativeHandle;
   return new AnswerWithHandle(portOf(handle), handle);
 });
-attach(link, peer);
+peer.start();

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { describe, test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { FrameKind } from '../link/frame.js';
+import type { Frame } from '../link/frame.js';
 import { FakeHandle } from './fake-link.test.kit.js';
 import { AnswerWithHandle } from './peer.js';
 import type { Passenger, Peer } from './peer.js';
@@ -55,10 +56,10 @@ describe('the passenger of a request is released exactly once', () => {
     }));
 
   test('when it was answered without a word that it was taken', () =>
-    releasedBy(({ asking, there }, passenger) => {
+    releasedBy(({ asking, here, there }, passenger) => {
       there.peer = undefined;
       asking.request('take', null, { passenger }).catch(() => undefined);
-      asking.receive({
+      here.deliver({
         kind: FrameKind.message,
         payload: Buffer.from('{"type":"result","id":1}'),
         handle: undefined,
@@ -126,7 +127,7 @@ describe('the passenger of a request is released exactly once', () => {
     await assert.rejects(asking.request('anything', 1), { code: 'ERR_CALL_TOO_MANY' });
     const taken = Buffer.from('{"type":"taken","id":1}');
     for (let count = 0; count < 2; count += 1) {
-      asking.receive({ kind: FrameKind.message, payload: taken, handle: undefined, handleLost: false });
+      here.deliver({ kind: FrameKind.message, payload: taken, handle: undefined, handleLost: false });
     }
     assert.equal(releasedCount(), 1);
     await assert.rejects(asking.request('anything', 1, { timeoutMs: 1 }), { code: 'ERR_CALL_TIMEOUT' });
@@ -134,7 +135,7 @@ describe('the passenger of a request is released exactly once', () => {
 });
 
 describe('a handle that arrives', () => {
-  const frameOf = (message: unknown, handle: FakeHandle): Parameters<PeerPair['asking']['receive']>[0] => ({
+  const frameOf = (message: unknown, handle: FakeHandle): Frame => ({
     kind: FrameKind.message,
     payload: Buffer.from(JSON.stringify(message)),
     handle: handle.native,
@@ -181,10 +182,10 @@ describe('a handle that arrives', () => {
       { type: 'nonsense' },
     ];
     for (const message of strays) {
-      const { answering } = peerPair();
+      const { answering, there } = peerPair();
       answering.handle('told', () => null);
       const handle = new FakeHandle();
-      answering.receive(frameOf(message, handle));
+      there.deliver(frameOf(message, handle));
       await settle();
       assert.equal(handle.closedCount, 1, JSON.stringify(message));
     }
@@ -196,7 +197,7 @@ describe('a handle that arrives', () => {
       pair.answering.handle('take', assert.fail);
       if (ended) pair.there.end({ reason: 'peer-gone' });
       const handle = new FakeHandle();
-      pair.answering.receive(frameOf({ type: 'request', id: 1, method: 'take' }, handle));
+      pair.there.deliver(frameOf({ type: 'request', id: 1, method: 'take' }, handle));
       await settle();
       assert.equal(handle.closedCount, 1);
       assert.deepEqual(

@@ -6,7 +6,7 @@ import { openListening, portOf } from '../link/fixtures/forked-link.test.kit.js'
 import { forkWithLink } from '../link/fork-link.js';
 import { FrameKind } from '../link/frame.js';
 import { Peer } from './peer.js';
-import { attach, peerPair, turn } from './peer-pair.test.kit.js';
+import { peerPair, turn } from './peer-pair.test.kit.js';
 import type { NoQuestions, Questions } from './peer-pair.test.kit.js';
 import { VhostError } from '@vhostd/protocol';
 
@@ -107,8 +107,8 @@ describe('two processes', () => {
         { type, onViolation: assert.fail },
       );
       t.after(() => child.kill('SIGKILL'));
-      const peer = new Peer<Questions, NoQuestions>(link, { onViolation: assert.fail });
-      attach(link, peer);
+      const peer = new Peer<Questions, NoQuestions>(link, { name: 'the child', onViolation: assert.fail });
+      peer.start();
       assert.equal(await peer.request('add', { a: 1, b: 2 }), 3);
       await assert.rejects(peer.request('anything', 'throw'), {
         code: 'ERR_WORKER_FAILED',

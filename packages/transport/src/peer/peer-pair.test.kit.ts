@@ -1,6 +1,5 @@
 // Two peers over links within one process, with a map of messages to test with.
 import { VhostError } from '@vhostd/protocol';
-import type { Link } from '../link/link.js';
 import { fakeLinks } from './fake-link.test.kit.js';
 import type { FakeLink } from './fake-link.test.kit.js';
 import { Peer } from './peer.js';
@@ -26,19 +25,12 @@ export interface PeerPair {
   noticeErrors: [code: string, method: string][];
 }
 
-/** Connects a peer to its link as a process does. */
-export function attach(link: Link, peer: Peer<NoQuestions, Questions> | Peer<Questions, NoQuestions>): void {
-  link.start({
-    onFrame: (frame) => peer.receive(frame),
-    onEnd: (end) => peer.end(new VhostError('ERR_WORKER_EXITED', `the link ended: ${end.reason}`)),
-  });
-}
-
 export function peerPair(options: Partial<PeerOptions> = {}): PeerPair {
   const [here, there] = fakeLinks();
   const violations: string[] = [];
   const noticeErrors: [string, string][] = [];
   const all: PeerOptions = {
+    name: 'the other end',
     onViolation: (detail) => violations.push(detail),
     onNoticeError: (error, method) =>
       noticeErrors.push([error instanceof VhostError ? error.code : String(error), method]),
@@ -46,8 +38,8 @@ export function peerPair(options: Partial<PeerOptions> = {}): PeerPair {
   };
   const asking = new Peer<Questions, NoQuestions>(here, all);
   const answering = new Peer<NoQuestions, Questions>(there, all);
-  attach(here, asking);
-  attach(there, answering);
+  asking.start();
+  answering.start();
   return { asking, answering, here, there, violations, noticeErrors };
 }
 

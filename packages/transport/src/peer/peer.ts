@@ -1,10 +1,10 @@
-// Requests, answers and notices over a link. Every request has a time limit; a link that ends rejects all that
-// is pending; what arrives is unknown until its handler has narrowed it.
+// Requests, answers and notices over a link, which the peer owns. Every request has a time limit; a link that ends
+// rejects all that is pending; what arrives is unknown until its handler has narrowed it.
 import { fromWireError, toWireError, VhostError } from '@vhostd/protocol';
 import { FrameKind } from '../link/frame.js';
 import type { Frame } from '../link/frame.js';
 import { DEFAULT_LINK_LIMITS } from '../link/link.js';
-import type { Link } from '../link/link.js';
+import type { Link, LinkEnd } from '../link/link.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { decodeEnvelope, encodeEnvelope } from './envelope.js';
 import type { Envelope } from './envelope.js';
@@ -49,6 +49,8 @@ export class AnswerWithHandle<T> {
 
 /** Options of a {@link Peer}. */
 export interface PeerOptions {
+  /** Names the process at the other end in errors: 'the daemon'. */
+  name: string;
   /** Default limit of a request, ms. Default 30 000. */
   timeoutMs?: number;
   /**
@@ -61,18 +63,26 @@ export interface PeerOptions {
    * ERR_CALL_TOO_MANY. Default 10 000.
    */
   maxOutgoingCount?: number;
-  /** Called when the peer sends what is no message. The owner ends the link. */
-  onViolation: (detail: string) => void;
+  /**
+   * Called when the other end breaks the rules: with bytes that are no frames, a message that is none of ours, or a
+   * frame of a kind that nobody takes here. Default: the link is closed.
+   */
+  onViolation?: (detail: string) => void;
+  /** Takes frames of other kinds than `message`, with their handles. Absent: such a frame is a violation. */
+  onFrame?: (frame: Frame) => void;
+  /** Called once the link has ended; what was pending is rejected by then. */
+  onEnd?: (end: LinkEnd) => void;
   /** Called with what the handler of a notice threw, which nobody else hears of, and for an unknown notice. */
   onNoticeError?: (error: unknown, method: string) => void;
 }
 
+type OptionalPeerOption = 'onFrame' | 'onEnd' | 'onViolation';
 type Handler = (params: unknown, context: RequestContext) => unknown;
 
 /** One end of a conversation: sends `Outgoing`, answers `Incoming`. */
 export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   readonly #link: Link;
-  readonly #options: Required<PeerOptions>;
+  readonly #options: Required<Omit<PeerOptions, OptionalPeerOption>> & Pick<PeerOptions, OptionalPeerOption>;
   readonly #handlers = new Map<string, Handler>();
   readonly #calls = new PendingCalls();
   #lastId = 0;
@@ -98,6 +108,24 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
       | Promise<Incoming[M]['result'] | AnswerWithHandle<Incoming[M]['result']>>,
   ): void {
     this.#handlers.set(method, handler);
+  }
+
+  /** Whether anything can be sent. */
+  get open(): boolean {
+    return this.#link.open;
+  }
+
+  /** Begins to deliver what the other end has sent and sends. To be called once, when the handlers are set. */
+  start(): void {
+    this.#link.start({
+      onFrame: (frame) => this.#receive(frame),
+      onEnd: (end) => this.#end(end),
+    });
+  }
+
+  /** Ends the link. What the kernel has taken, the other end still reads. */
+  close(): void {
+    this.#link.close();
   }
 
   /**
@@ -152,14 +180,19 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     return this.#link.send(FrameKind.message, payload);
   }
 
-  /** Takes a message frame of the link. */
-  receive({ payload, handle, handleLost }: Frame): void {
+  #receive(frame: Frame): void {
+    const { kind, payload, handle, handleLost } = frame;
     if (this.#ended !== undefined) return handle?.close();
+    if (kind !== FrameKind.message) {
+      if (this.#options.onFrame !== undefined) return this.#options.onFrame(frame);
+      handle?.close();
+      return this.#violation(`a frame of kind ${kind}`);
+    }
     const envelope = decodeEnvelope(payload);
     switch (envelope?.type) {
       case undefined:
         handle?.close();
-        return this.#options.onViolation('a message that is not one of ours');
+        return this.#violation('a message that is not one of ours');
       case 'request':
         return void this.#answer(envelope, handle, handleLost);
       case 'notice':
@@ -184,11 +217,18 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     await new Promise<void>((resolve) => this.#onAllAnswered.push(resolve));
   }
 
-  /** Rejects all that is pending and all that is asked from now on with ERR_CALL_LOST, caused by `error`. */
-  end(error: Error): void {
-    if (this.#ended !== undefined) return;
+  /** Rejects all that is pending and all that is asked from now on with ERR_CALL_LOST. */
+  #end(end: LinkEnd): void {
+    const error = new VhostError('ERR_LINK_LOST', `${this.#options.name} is gone`);
     this.#ended = error;
     this.#calls.end((method) => lost(method, error));
+    if (end.reason === 'violation') this.#violation(end.detail);
+    this.#options.onEnd?.(end);
+  }
+
+  #violation(detail: string): void {
+    if (this.#options.onViolation === undefined) this.#link.close();
+    else this.#options.onViolation(detail);
   }
 
   async #answer(
@@ -291,7 +331,7 @@ function socketLost(subject: string): VhostError {
   );
 }
 
-const DEFAULTS: Omit<Required<PeerOptions>, 'onViolation'> = {
+const DEFAULTS: Omit<Required<PeerOptions>, 'name' | OptionalPeerOption> = {
   timeoutMs: 30_000,
   maxIncomingCount: 1000,
   maxOutgoingCount: 10_000,

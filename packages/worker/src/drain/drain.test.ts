@@ -80,9 +80,9 @@ function moveTo(moved: NativeHandle[], { server }: Scene): Migration {
   assert.ok(connections);
   return new Migration({
     connections,
-    handBacks: { open: true, pendingCount: 0, send: (handle) => moved.push(handle) > 0 },
+    handBacks: { open: true, pendingCount: 0, send: ({ handle }) => moved.push(handle) > 0 },
     arrivals: new IdleArrivals(() => undefined),
-    isPlain: () => true,
+    headerOf: () => ({ secure: false, peeked: false, handedBack: false }),
     readopt: () => assert.fail(),
   });
 }
