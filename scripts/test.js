@@ -4,24 +4,22 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-/** Most files wait for processes half of their time. */
+/** Files that start processes wait for them for about half of their time. */
 const CONCURRENCY = Math.min(2 * availableParallelism(), 8);
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const flags = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-// The longest first, so that short ones fill the end.
-const projects = ['test', ...readdirSync(`${root}packages`).map((name) => `packages/${name}`)];
+const projects = [...readdirSync(`${root}packages`).map((name) => `packages/${name}`), 'test'];
 const files = projects
   .map((project) => `${project}/dist`)
   .filter((dist) => existsSync(root + dist))
   .flatMap((dist) =>
-    readdirSync(root + dist, { recursive: true, encoding: 'utf8' })
-      .map((file) => `${dist}/${file}`)
-      .toSorted(),
+    readdirSync(root + dist, { recursive: true, encoding: 'utf8' }).map((file) => `${dist}/${file}`),
   )
   .filter((file) => file.endsWith('.test.js'))
-  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
+  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .toSorted();
 
 if (files.length === 0) {
   console.error(`no test matches ${filters.join(' ') || 'dist/**/*.test.js'}`);
