@@ -50,8 +50,18 @@ export class WireClient {
     const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
     const client = new WireClient(socket, limitMs);
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
+      const timer = setTimeout(() => {
+        socket.destroy();
+        reject(Object.assign(new Error(`no connection within ${client.#limitMs} ms`), { code: 'timeout' }));
+      }, client.#limitMs);
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.once('error', (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
     });
     return client;
   }
@@ -59,6 +69,11 @@ export class WireClient {
   /** Its own port, also once the connection is gone. */
   get port(): number {
     return this.#port;
+  }
+
+  /** Whether the other side has ended the connection. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Why the connection failed, if it did. */

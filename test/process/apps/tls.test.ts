@@ -6,15 +6,14 @@ import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { Rig } from '../../kit/rig.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { selfSigned } from '../../kit/certificate.js';
-import { reload } from '../reload/site-under-reload.js';
 import { HOST, startApp } from './app.js';
 
 const identity = await selfSigned(HOST);
 
-async function overHttp2(t: TestContext, rig: Rig): Promise<string> {
-  const session = connect(`https://${HOST}:${await rig.port('ssl')}`, {
+async function overHttp2(t: TestContext, vhostd: LoneMaster): Promise<string> {
+  const session = connect(`https://${HOST}:${await vhostd.port('ssl')}`, {
     host: '127.0.0.1',
     servername: HOST,
     ca: identity.cert,
@@ -27,8 +26,8 @@ async function overHttp2(t: TestContext, rig: Rig): Promise<string> {
   return text;
 }
 
-async function overHttp1(rig: Rig): Promise<string> {
-  const port = await rig.port('ssl');
+async function overHttp1(vhostd: LoneMaster): Promise<string> {
+  const port = await vhostd.port('ssl');
   const outgoing = request({ port, host: '127.0.0.1', servername: HOST, ca: identity.cert, agent: false });
   outgoing.setHeader('Host', HOST).end();
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
@@ -44,17 +43,17 @@ const listen = { type: 'ssl', host: HOST, port: 0, ipaddress: '127.0.0.1' };
 
 void describe('an app that ends TLS itself', () => {
   void it('gets the keys of the conf where its code has none', async (t) => {
-    const rig = await startApp(t, APP.replace('...KEYS', ''), { listen: [{ ...listen, ...identity }] });
-    assert.equal(await overHttp2(t, rig), 'over 2.0');
-    await reload(rig);
-    assert.equal(await overHttp2(t, rig), 'over 2.0');
-    assert.equal(await overHttp1(rig), 'over 1.1');
+    const vhostd = await startApp(t, APP.replace('...KEYS', ''), { listen: [{ ...listen, ...identity }] });
+    assert.equal(await overHttp2(t, vhostd), 'over 2.0');
+    await vhostd.reloaded();
+    assert.equal(await overHttp2(t, vhostd), 'over 2.0');
+    assert.equal(await overHttp1(vhostd), 'over 1.1');
   });
 
   void it('keeps those of its code', async (t) => {
-    const rig = await startApp(t, APP.replace('KEYS', JSON.stringify(identity)), { listen: [listen] });
-    assert.equal(await overHttp2(t, rig), 'over 2.0');
-    await reload(rig);
-    assert.equal(await overHttp1(rig), 'over 1.1');
+    const vhostd = await startApp(t, APP.replace('KEYS', JSON.stringify(identity)), { listen: [listen] });
+    assert.equal(await overHttp2(t, vhostd), 'over 2.0');
+    await vhostd.reloaded();
+    assert.equal(await overHttp1(vhostd), 'over 1.1');
   });
 });

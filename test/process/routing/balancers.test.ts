@@ -5,14 +5,15 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { EchoAnswer } from '../../kit/echo.site.js';
 import { startHaproxy, startNginx } from '../../kit/balancer.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 
 const REQUEST_COUNT = 3400;
 const CLIENT_COUNT = 16;
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 
-async function startSites(t: TestContext): Promise<Rig> {
-  return await Rig.start(t, {
+async function startSites(t: TestContext): Promise<LoneMaster> {
+  return await startVhostd(t, {
     sites: NAMES.map((siteId) => ({
       siteId,
       hosts: [`${siteId}.test`],
@@ -64,15 +65,15 @@ function ask(agent: Agent, port: number, host: string, path: string): Promise<Ec
   });
 }
 
-async function expectAllRight(t: TestContext, rig: Rig, port: number): Promise<void> {
+async function expectAllRight(t: TestContext, vhostd: LoneMaster, port: number): Promise<void> {
   let busy = true;
   const reloads = (async () => {
-    for (let count = 0; busy; count += 1) await rig.ask('reload', NAMES[count % NAMES.length]);
+    for (let count = 0; busy; count += 1) await vhostd.reload(NAMES[count % NAMES.length]);
   })();
   const { ok, failures } = await load(port);
   busy = false;
   await reloads;
-  const { counts } = await rig.status();
+  const { counts } = await vhostd.status();
   t.diagnostic(JSON.stringify({ ok, failed: failures.length, counts }));
   assert.deepEqual(failures.slice(0, 5), []);
   assert.equal(ok, REQUEST_COUNT);
@@ -82,8 +83,8 @@ async function expectAllRight(t: TestContext, rig: Rig, port: number): Promise<v
 }
 
 test('behind nginx with kept upstream connections each request is answered by its own site', async (t) => {
-  const rig = await startSites(t);
-  const upstream = await rig.port();
+  const vhostd = await startSites(t);
+  const upstream = await vhostd.port();
   const port = await startNginx(
     t,
     (own, dir) => `
@@ -106,13 +107,13 @@ test('behind nginx with kept upstream connections each request is answered by it
         }
       }`,
   );
-  if (port !== undefined) await expectAllRight(t, rig, port);
+  if (port !== undefined) await expectAllRight(t, vhostd, port);
 });
 
 for (const reuse of ['safe', 'always']) {
   test(`behind HAProxy with http-reuse ${reuse} each request is answered by its own site`, async (t) => {
-    const rig = await startSites(t);
-    const upstream = await rig.port();
+    const vhostd = await startSites(t);
+    const upstream = await vhostd.port();
     const port = await startHaproxy(
       t,
       (own) => `
@@ -129,6 +130,6 @@ backend vhostd
   server one 127.0.0.1:${upstream}
 `,
     );
-    if (port !== undefined) await expectAllRight(t, rig, port);
+    if (port !== undefined) await expectAllRight(t, vhostd, port);
   });
 }

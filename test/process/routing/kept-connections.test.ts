@@ -9,7 +9,7 @@ import { connect } from 'node:tls';
 import { seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { EchoAnswer } from '../../kit/echo.site.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 
 const site = (
@@ -43,8 +43,8 @@ async function expectFrom(client: WireClient, siteIds: readonly string[]): Promi
 }
 
 test('requests for two sites on one connection are answered by each in order, pipelined or not', async (t) => {
-  const rig = await Rig.start(t, { sites: [site('a'), site('b'), site('d', { defaultListen: true })] });
-  const port = await rig.port();
+  const vhostd = await startVhostd(t, { sites: [site('a'), site('b'), site('d', { defaultListen: true })] });
+  const port = await vhostd.port();
   const client = await open(t, port);
   client.send(get('a.test', '/1') + get('b.test', '/2'));
   const urls = (await expectFrom(client, ['a', 'b'])).map(({ url }) => url);
@@ -64,15 +64,15 @@ test('requests for two sites on one connection are answered by each in order, pi
   assert.equal(absolute?.host, 'b.test');
   client.send(get('nobody.test') + get('a!b.test') + get('a.test') + get('A.TEST:80'));
   await expectFrom(client, ['d', 'd', 'a', 'a']);
-  const { counts } = await rig.status();
+  const { counts } = await vhostd.status();
   assert.ok(counts.handedBack >= 8, `${counts.handedBack} came back`);
   assert.deepEqual(counts.refused, {});
 });
 
 test('two hundred pipelined requests over ten hosts are answered in order by their sites', async (t) => {
   const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
-  const rig = await Rig.start(t, { sites: names.map((name) => site(name)) });
-  const client = await open(t, await rig.port());
+  const vhostd = await startVhostd(t, { sites: names.map((name) => site(name)) });
+  const client = await open(t, await vhostd.port());
   const order = Array.from(
     { length: 200 },
     (_, index) => names[(index * 7 + (index >> 3)) % names.length] ?? '',
@@ -86,15 +86,15 @@ test('two hundred pipelined requests over ten hosts are answered in order by the
 });
 
 test('a slow or large answer in front is whole before the connection goes on to another site', async (t) => {
-  const rig = await Rig.start(t, { sites: [site('a'), site('b')] });
-  const client = await open(t, await rig.port());
+  const vhostd = await startVhostd(t, { sites: [site('a'), site('b')] });
+  const client = await open(t, await vhostd.port());
   client.send(get('a.test', '/slow/300') + get('b.test') + get('a.test', '/slow/50') + get('b.test', '/x'));
   await expectFrom(client, ['a', 'b', 'a', 'b']);
 });
 
 test('what the master refuses of a first request is refused of every later one', async (t) => {
-  const rig = await Rig.start(t, { sites: [site('a'), site('b')] });
-  const port = await rig.port();
+  const vhostd = await startVhostd(t, { sites: [site('a'), site('b')] });
+  const port = await vhostd.port();
   const bad: [reason: string, status: number, bytes: string][] = [
     ['host-duplicate', 400, 'GET / HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n'],
     ['target-fragment', 400, get('a.test', '/x#y')],
@@ -118,12 +118,12 @@ test('what the master refuses of a first request is refused of every later one',
     assert.equal((await client.rest()).length, 0, reason);
     reasons[reason] = (reasons[reason] ?? 0) + 1;
   }
-  assert.deepEqual((await rig.status()).counts.refusedReasons, reasons);
+  assert.deepEqual((await vhostd.status()).counts.refusedReasons, reasons);
 });
 
 test('an upgrade on a kept connection reaches the site of its host, and is left alone from then on', async (t) => {
-  const rig = await Rig.start(t, { sites: [site('a'), site('b')] });
-  const client = await open(t, await rig.port());
+  const vhostd = await startVhostd(t, { sites: [site('a'), site('b')] });
+  const client = await open(t, await vhostd.port());
   client.send(get('a.test'));
   await expectFrom(client, ['a']);
   client.send('GET / HTTP/1.1\r\nHost: b.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly');
@@ -147,10 +147,10 @@ test('over TLS another host is 421, and the connection lives on for its own', as
     { siteId: 'b', workerFile: siteFile('echo'), cpuLen: 1, listen: await listen('b.test') },
     { siteId: 'c', workerFile: siteFile('echo'), cpuLen: 1, listen: await listen('c.a.test') },
   ];
-  const rig = await Rig.start(t, { sites });
+  const vhostd = await startVhostd(t, { sites });
   const socket = connect({
     host: '127.0.0.1',
-    port: await rig.port('ssl'),
+    port: await vhostd.port('ssl'),
     servername: 'a.test',
     rejectUnauthorized: false,
   });
@@ -182,8 +182,8 @@ test('over HTTP/2 a stream for another host is 421, and the session lives on', a
     listen: [{ type: 'ssl', host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1', ...keys }],
     workerOptions: { env: keys },
   }));
-  const rig = await Rig.start(t, { sites });
-  const session = connectHttp2(`https://127.0.0.1:${await rig.port('ssl')}`, {
+  const vhostd = await startVhostd(t, { sites });
+  const session = connectHttp2(`https://127.0.0.1:${await vhostd.port('ssl')}`, {
     servername: 'a.test',
     rejectUnauthorized: false,
   });

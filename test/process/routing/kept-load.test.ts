@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seenBy } from '../../kit/ask-site.js';
 import { Random } from '../../kit/random.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 
 const REQUEST_COUNT = 10_000;
@@ -84,7 +84,7 @@ test('ten hosts on one connection are each answered by their own site, through r
     cpuLen: 1,
     listen: hosts.map(place),
   });
-  const rig = await Rig.start(t, {
+  const vhostd = await startVhostd(t, {
     sites: [
       site('a', 'a1.test', 'a2.test', 'a3.test'),
       site('b', 'b1.test', '*.b.test'),
@@ -92,7 +92,7 @@ test('ten hosts on one connection are each answered by their own site, through r
       { ...site('d', undefined), workerFile: siteFile('echo'), cpuLen: 2 },
     ],
   });
-  const port = await rig.port();
+  const port = await vhostd.port();
   const owners: Owners = {
     'a1.test': ['a'],
     'a2.test': ['a'],
@@ -113,21 +113,21 @@ test('ten hosts on one connection are each answered by their own site, through r
     while (busy) {
       const more = updateCount % 2 === 0 ? ['y.b.test', 'z.test'] : [];
       const listen = ['e1.test', 'e2.test', ...more].map(place);
-      await rig.callSite('e', 'update', { update: { listen }, form: 'promise' });
+      await vhostd.callSite('e', 'update', { update: { listen }, form: 'promise' });
       updateCount += 1;
       await delay(20);
     }
   })();
   const reloads = (async () => {
     while (busy) {
-      await rig.ask('reload', ['a', 'b', 'd'][reloadCount % 3]);
+      await vhostd.reload(['a', 'b', 'd'][reloadCount % 3]);
       reloadCount += 1;
     }
   })();
   const outcome = await load(port, owners, seed);
   busy = false;
   await Promise.all([updates, reloads]);
-  const { counts } = await rig.status();
+  const { counts } = await vhostd.status();
   t.diagnostic(JSON.stringify({ ...outcome, updateCount, reloadCount, handedBack: counts.handedBack }));
   assert.deepEqual([outcome.failures.slice(0, 5), outcome.wrong], [[], 0]);
   assert.ok(outcome.ok >= REQUEST_COUNT);
@@ -139,17 +139,19 @@ test('ten hosts on one connection are each answered by their own site, through r
 test('a host that comes or goes is so for the next request of a connection that is kept', async (t) => {
   const place = (host: string): object => ({ host, port: 0, ipaddress: '127.0.0.1' });
   const workerFile = new URL('./steered.site.js', import.meta.url).pathname;
-  const rig = await Rig.start(t, {
+  const vhostd = await startVhostd(t, {
     sites: [
       { siteId: 'e', workerFile, cpuLen: 1, listen: [place('e.test')] },
       { siteId: 'd', workerFile: siteFile('echo'), cpuLen: 2, hosts: ['d.test'], defaultListen: true },
     ],
   });
-  const clients = await Promise.all(Array.from({ length: 4 }, async () => WireClient.open(await rig.port())));
+  const clients = await Promise.all(
+    Array.from({ length: 4 }, async () => WireClient.open(await vhostd.port())),
+  );
   for (let round = 0; round < 20; round += 1) {
     const isThere = round % 2 === 0;
     const listen = ['e.test', ...(isThere ? ['z.test'] : [])].map(place);
-    await rig.callSite('e', 'update', { update: { listen }, form: 'promise' });
+    await vhostd.callSite('e', 'update', { update: { listen }, form: 'promise' });
     for (const client of clients) {
       client.send('GET / HTTP/1.1\r\nHost: z.test\r\n\r\n');
       assert.equal(seenBy(await client.answer()).siteId, isThere ? 'e' : 'd', `round ${round}`);

@@ -10,7 +10,7 @@ import worker from '@vhostd/worker';
 const CHANNEL = 3;
 const PIPE = 4;
 const KIND_MESSAGE = 5;
-const OVER_PIPE = process.env['HANDOFF'] === 'pipe';
+const OVER_PIPE = process.env['VHOSTD_TEST_HANDOFF'] !== 'ipc';
 
 const ATTACKS: Record<string, () => unknown> = {
   'garbage on the channel': () => writeAll(CHANNEL, 'this is no JSON\n'),

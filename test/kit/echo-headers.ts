@@ -1,4 +1,4 @@
-// The headers in which the exchange site tells what it saw of a request.
+// The headers in which the echo site tells what it saw of a request.
 export const SEEN = {
   site: 'x-site',
   url: 'x-url',
