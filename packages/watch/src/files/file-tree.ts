@@ -66,6 +66,7 @@ export class FileTree {
   /** Files that are at least as new count as changed when they are found first. Wall clock. */
   #newFromMs = Number.POSITIVE_INFINITY;
   #eventCount = 0;
+  #isOpen = false;
   #isClosed = false;
 
   constructor({ rules, followSymlinks, pollIntervalMs, os, events }: FileTreeOptions) {
@@ -100,11 +101,16 @@ export class FileTree {
     // the clock of a file system goes in steps
     this.#newFromMs = sinceMs - CLOCK_STEP_MS;
     for (const root of this.#rules.roots) await this.#openRoot(root, false);
+    this.#isOpen = true;
     if (this.#pollIntervalMs !== undefined) this.#keepPolling(this.#pollIntervalMs);
   }
 
-  /** Looks at everything once more, and tells what is other than it was known to be. */
+  /**
+   * Looks at everything once more, and tells what is other than it was known to be. While it is being opened there is
+   * nothing to compare with, so nothing is done.
+   */
   async refresh(): Promise<void> {
+    if (!this.#isOpen) return;
     const pauses = new Pauses(this.#os);
     const folders = [...this.#folders.values()];
     for (const folder of folders) {
@@ -287,8 +293,11 @@ export class FileTree {
   /** The kernel drops events, and says nothing that Node would tell, when more than 16384 wait to be read. */
   #countEvent(): void {
     this.#eventCount += 1;
-    if (this.#eventCount % MANY_EVENTS !== 0) return;
+    if (this.#eventCount < MANY_EVENTS) return;
+    // no second look is due before the first one has begun
+    this.#eventCount = Number.NEGATIVE_INFINITY;
     this.#every(AFTER_MANY_MS, async () => {
+      this.#eventCount = 0;
       await this.refresh();
       return false;
     });
@@ -340,7 +349,8 @@ export class FileTree {
         { info: { folderCount: this.#folders.size, errno: cause.code }, cause },
       ),
     );
-    this.#keepPolling(FALLBACK_INTERVAL_MS);
+    // else it begins when all is entered
+    if (this.#isOpen) this.#keepPolling(FALLBACK_INTERVAL_MS);
   }
 
   #keepPolling(intervalMs: number): void {
