@@ -27,6 +27,7 @@ void describe('docs/cli.md', () => {
     'run',
     'status',
     'reload',
+    'restart',
     'pause',
     'resume',
     'maintenance',
