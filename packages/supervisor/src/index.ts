@@ -20,7 +20,17 @@ export type { HeartbeatOptions } from './heartbeat.js';
 export type { StateChange } from './lifecycle.js';
 export { realOs } from './os.js';
 export type { KillOutcome, Os, OsTimer } from './os.js';
-export { isAlive, readIdentity, readSession, signalIdentity } from './process-identity.js';
+export {
+  createPidFile,
+  findUnfinished,
+  inspectPidFile,
+  readPidFile,
+  removePidFile,
+  writePidFile,
+} from './pid-file.js';
+export type { PidFileContent } from './pid-file.js';
+export { isPrivateDirectory, makePrivateDirectory } from './private-directory.js';
+export { isAlive, isSame, readIdentity, readSession, signalIdentity } from './process-identity.js';
 export type { ProcessIdentity } from './process-identity.js';
 export { decideRestart, resolveRestartPolicy } from './restart-policy.js';
 export type { RestartDecision, RestartHistory, RestartMode, RestartPolicy } from './restart-policy.js';

@@ -12,10 +12,9 @@ import type {
   ReloadResult,
   ResumeResult,
 } from '@vhostd/protocol';
-import { isAlive, readIdentity } from '@vhostd/supervisor';
+import { isAlive, readIdentity, readPidFile } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import { callControl } from '../control/control-client.js';
-import { readPidFile } from '../run-dir/pid-file.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
 import { parseMaintenance, parsePause, parseResume } from '../status/parse-orders.js';
