@@ -1,4 +1,4 @@
-// docs/errors.md describes exactly the codes that the sources know.
+// docs/errors.md describes exactly the codes of the union `ErrorCode`, and the sources use each of them.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -10,7 +10,8 @@ const OF_NODE = new Set(['ERR_SERVER_ALREADY_LISTEN', 'ERR_UNKNOWN_FILE_EXTENSIO
 const CODE = /\bERR_[A-Z0-9]+(?:_[A-Z0-9]+)*(?![A-Z0-9_])/g;
 
 void test('every code of the sources is described, and every code described is in the sources', () => {
-  const inSources = new Set(sourceFiles().flatMap((file) => codesIn(readFileSync(file, 'utf8'))));
+  const files = sourceFiles().filter((file) => !file.endsWith('/error-codes.ts'));
+  const inSources = new Set(files.flatMap((file) => codesIn(readFileSync(file, 'utf8'))));
   const described = rows();
   const undescribed = [...inSources].filter((code) => !OF_NODE.has(code) && !described.includes(code));
   assert.deepEqual(undescribed, [], 'in packages/*/src and not in docs/errors.md');

@@ -1,5 +1,5 @@
 // Does finding the site of a host take longer the more hosts there are?
-import { parseHostPattern } from '../../../packages/master/dist/routing/host-pattern.js';
+import { parseHostPattern } from '../../../packages/master/dist/hosts/host-pattern.js';
 import { RouteTable } from '../../../packages/master/dist/routing/route-table.js';
 import { interleave, median, ratio } from '../measure/rounds.js';
 import type { Row } from '../measure/report.js';

@@ -2,8 +2,9 @@
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addMaintenanceCommand } from './commands/maintenance.js';
-import { addPauseCommand, addResumeCommand } from './commands/pause.js';
+import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
+import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';

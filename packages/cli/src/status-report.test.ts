@@ -57,7 +57,15 @@ void it('a status is aligned columns, a line a worker, and then what went wrong'
       },
     ],
     handoff: { type: 'ipc', reason: 'the self-test failed' },
-    counts: { accepted: 0, handedOff: 0, handedOffAgain: 0, handedBack: 0, refused: {}, violations: 0 },
+    counts: {
+      accepted: 0,
+      handedOff: 0,
+      handedOffAgain: 0,
+      handedBack: 0,
+      refused: {},
+      refusedReasons: {},
+      violations: 0,
+    },
   };
   assert.deepEqual(statusReport(status), [
     'daemon   pid 10, 1.2.3, Node v20.20.2, up 1m 1s',

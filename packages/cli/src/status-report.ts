@@ -15,6 +15,7 @@ export function statusReport(status: DaemonStatus): string[] {
       ],
       ['master', describeMaster(status)],
       ['listens', describeListeners(status)],
+      ...describeRefusals(status),
     ]),
     '',
     ...(sites.length === 0
@@ -40,6 +41,13 @@ function describeListeners({ listeners }: DaemonStatus): string {
     return `${host}:${port} ${type}`;
   });
   return named.length === 0 ? NONE : named.join(', ');
+}
+
+/** Connections that no worker saw, by reason, the most frequent one first; no line where there are none. */
+function describeRefusals({ counts }: DaemonStatus): string[][] {
+  const reasons = Object.entries(counts?.refusedReasons ?? {}).toSorted(([, one], [, other]) => other - one);
+  if (reasons.length === 0) return [];
+  return [['refused', reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')]];
 }
 
 /** A line for each worker; what belongs to the site stands in the first one only. */

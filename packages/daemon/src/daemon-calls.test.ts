@@ -22,7 +22,7 @@ void describe('calls of the daemon', () => {
   void it('fail with what the handler threw, its code and facts included', async () => {
     const { daemon } = await bench.serving();
     await assert.rejects(daemon.callMaster('fail'), {
-      code: 'ERR_MINE',
+      code: 'ERR_WORKER_FAILED',
       message: 'as asked',
       info: { really: true },
     });

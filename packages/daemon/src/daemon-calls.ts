@@ -1,6 +1,7 @@
 // Calls between the daemon's own code and that of the master and the workers.
-import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/protocol';
-import type { Call, CallOptions, DaemonToMaster, MasterToDaemon, NativeHandle, Peer } from '@vhostd/protocol';
+import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/transport';
+import type { Call, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { CallOptions, NativeHandle, Peer } from '@vhostd/transport';
 
 type MasterPeer = Peer<DaemonToMaster, MasterToDaemon>;
 

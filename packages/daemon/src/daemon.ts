@@ -1,26 +1,27 @@
 // The daemon: holds the listening sockets and keeps one master alive.
 import { VhostError } from '@vhostd/protocol';
-import type { CallCallback, CallHandler, CallOptions, DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
-import { DaemonClient } from './client/daemon-client.js';
-import { handleControlMethods } from './control-methods.js';
+import { DaemonClient } from './control/daemon-client.js';
+import { handleControlMethods } from './control/control-methods.js';
 import { ControlServer } from './control/control-server.js';
 import { DaemonCalls } from './daemon-calls.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { Instance } from './instance.js';
+import { RunDirLease } from './run-dir/run-dir-lease.js';
 import { createLog, errorFields, logOutcome } from './log.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
 import type { MasterSlotOwner } from './master/master-slot.js';
 import { Reloads } from './reloads.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
-import { Running } from './running.js';
+import { DaemonRuntime } from './daemon-runtime.js';
 import { listenForSignals } from './signals.js';
-import { handleSiteMethods } from './site-methods.js';
-import { slotReports } from './slot-reports.js';
-import { Succession } from './succession/succession.js';
-import type { UpgradeOptions, UpgradeResult } from './succession/upgrade.js';
+import { handleSiteMethods } from './control/site-methods.js';
+import { slotReports } from './master/slot-reports.js';
+import { Upgrades } from './takeover/upgrades.js';
+import type { UpgradeOptions, UpgradeResult } from './takeover/upgrade.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /**
@@ -39,9 +40,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   readonly #reloads: Reloads;
   #masterFile: string | undefined;
   #opening: Promise<void> | undefined;
-  #running: Running | undefined;
+  #running: DaemonRuntime | undefined;
   #closing: Promise<void> | undefined;
-  readonly #succession = new Succession();
+  readonly #upgrades = new Upgrades();
   #exitCode: number = EXIT_CODES.ok;
   /** The process is to end with the daemon. */
   #endsProcess = false;
@@ -184,7 +185,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #open(): Promise<void> {
     const { supervision = {}, signals } = this.#options;
     const launch = resolveMasterLaunch(this.#masterFile, this.#options);
-    const { running, start } = await Running.open({
+    const { running, start } = await DaemonRuntime.open({
       runDir: this.runDir,
       launch,
       supervision,
@@ -195,7 +196,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     this.#running = running;
     if (signals !== false) {
       this.handleSignals();
-      this.#succession.provide(running.slot, {
+      this.#upgrades.provide(running.slot, {
         runDir: this.runDir,
         linkType: launch.linkType,
         bootTimeoutMs: launch.bootTimeoutMs,
@@ -208,7 +209,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
     const running = this.#runs();
     if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
-    const result = await this.#succession.upgrade(options, {
+    const result = await this.#upgrades.upgrade(options, {
       running,
       heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
       betweenReloads: (upgrade, onWaiting) => this.#reloads.upgrade(upgrade, onWaiting),
@@ -218,15 +219,15 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     return result;
   }
 
-  #takeRunDir(): Promise<Instance> {
+  #takeRunDir(): Promise<RunDirLease> {
     const onLost = (error: Error): void => this.#fail(error);
-    return Instance.open(resolveRunDir(this.#options.runDir), this.#createControl(), onLost);
+    return RunDirLease.acquire(resolveRunDir(this.#options.runDir), this.#createControl(), onLost);
   }
 
   /** Another daemon is in charge: lets the master finish, then ends. */
-  #leaveTo(running: Running): void {
+  #leaveTo(running: DaemonRuntime): void {
     this.#endProcess();
-    this.#closing ??= this.#close(running, running.slot.retire());
+    this.#closing ??= this.#close(running, running.slot.yield());
   }
 
   #createControl(): ControlServer {
@@ -264,7 +265,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     this.emit('error', error);
   }
 
-  #runs(): Running {
+  #runs(): DaemonRuntime {
     if (this.#running !== undefined) return this.#running;
     throw new VhostError('ERR_DAEMON_STATE', 'this daemon does not run');
   }
@@ -278,12 +279,12 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const running = this.#running;
     if (running === undefined) return;
     this.#reloads.abandon();
-    const gone = Promise.all([running.slot.stop({ now }), this.#succession.abort(now)]);
+    const gone = Promise.all([running.slot.stop({ now }), this.#upgrades.abort(now)]);
     this.#closing ??= this.#close(running, gone);
     await gone;
   }
 
-  async #close(running: Running, gone: Promise<unknown>): Promise<void> {
+  async #close(running: DaemonRuntime, gone: Promise<unknown>): Promise<void> {
     await gone;
     running.listeners.closeAll();
     // Those that another daemon does are answered by this one.

@@ -2,9 +2,9 @@
 import { Daemon } from './daemon.js';
 
 export { Daemon as default, Daemon, Daemon as 'module.exports' };
-export { DaemonClient } from './client/daemon-client.js';
+export { DaemonClient } from './control/daemon-client.js';
 export type { DaemonEvents, DaemonOptions, LoadFailure, SupervisionOptions } from './daemon-options.js';
-export type { UpgradeOptions, UpgradeResult } from './succession/upgrade.js';
+export type { UpgradeOptions, UpgradeResult } from './takeover/upgrade.js';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
 export { LOG_LEVELS } from './log.js';

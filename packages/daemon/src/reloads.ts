@@ -1,12 +1,13 @@
 // The reloads of one daemon, in their order with its upgrades: an upgrade waits for those that were asked for before
 // it, and those that are asked for while it is under way wait for its end, so that none is undone by it.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, MasterToDaemon, Peer, ReloadResult } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon, ReloadResult } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import type { Logger } from 'pino';
-import type { DaemonClient } from './client/daemon-client.js';
+import type { DaemonClient } from './control/daemon-client.js';
 import { logOutcome } from './log.js';
 import { ReloadQueue } from './reload-queue.js';
-import { parseReloadResult } from './status/parse-reload.js';
+import { parseReloadResult } from './control/parse-reload.js';
 
 /** The daemon as its reloads see it. */
 export interface ReloadsHost {

@@ -1,23 +1,9 @@
 // Calls between the code of the processes' users, as far as they pass through the master.
-import {
-  callArguments,
-  CallRegistry,
-  packSocket,
-  parseCall,
-  VhostError,
-  withCallback,
-} from '@vhostd/protocol';
-import type {
-  Call,
-  CallHandler,
-  DaemonToMaster,
-  MasterToDaemon,
-  NativeHandle,
-  Passenger,
-  Peer,
-  RequestContext,
-} from '@vhostd/protocol';
-import type { WorkerProcess } from './sites/worker-process.js';
+import { VhostError } from '@vhostd/protocol';
+import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/transport';
+import type { Call, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { CallHandler, NativeHandle, Passenger, Peer, RequestContext } from '@vhostd/transport';
+import type { WorkerProcess } from './workers/worker-process.js';
 
 /** Whom calls can reach. */
 export interface CallPeers {

@@ -3,18 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ListeningInfo, LinkType } from '@vhostd/protocol';
 import { Calls } from './calls.js';
 import type { MasterConf } from './conf/site-conf.js';
-import { Memory } from './daemon/memory.js';
-import type { DaemonPeer, DaemonSide } from './daemon/daemon-side.js';
+import { Memory } from './daemon-link/memory.js';
+import type { DaemonPeer, DaemonSide } from './daemon-link/daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import type { Logger } from './logs/logger.js';
-import { Reception } from './reception.js';
+import { Reception } from './ingress/acceptor.js';
 import { Router } from './routing/router.js';
 import { Conductor } from './sites/conductor.js';
 import type { ConductorHost, SiteFailure } from './sites/conductor.js';
 import { ConfUpdates } from './sites/conf-updates.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
-import { Workforce } from './sites/workforce.js';
+import { Workforce } from './workers/workforce.js';
 
 /** What the parts need of the master, and tell it. */
 export interface EngineHost extends Omit<ConductorHost, 'onReloaded' | 'onRemoved'> {

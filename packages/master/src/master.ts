@@ -1,9 +1,7 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
-import { chooseLink, fromWireError, VhostError } from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
+import { chooseLink } from '@vhostd/transport';
 import type {
-  CallCallback,
-  CallHandler,
-  CallOptions,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -13,11 +11,12 @@ import type {
   ResumeResult,
   WireError,
 } from '@vhostd/protocol';
+import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { SiteFailure } from './sites/conductor.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { DaemonSide } from './daemon/daemon-side.js';
+import { DaemonSide } from './daemon-link/daemon-side.js';
 import { Engine } from './engine.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';

@@ -10,17 +10,17 @@ function travel(thrown: unknown): Error & { code: string } {
 describe('VhostError', () => {
   test('has a code, a message, facts and a cause', () => {
     const cause = new Error('the reason');
-    const error = new VhostError('ERR_TEST', 'went wrong', { info: { port: 80 }, cause });
+    const error = new VhostError('ERR_WORKER_FAILED', 'went wrong', { info: { port: 80 }, cause });
     assert.ok(error instanceof Error);
     assert.deepEqual(
       [error.name, error.code, error.message, error.info, error.cause],
-      ['VhostError', 'ERR_TEST', 'went wrong', { port: 80 }, cause],
+      ['VhostError', 'ERR_WORKER_FAILED', 'went wrong', { port: 80 }, cause],
     );
     assert.match(error.stack ?? '', /errors\.test/);
   });
 
   test('has no cause and no facts unless it is given some', () => {
-    const error = new VhostError('ERR_TEST', 'went wrong');
+    const error = new VhostError('ERR_WORKER_FAILED', 'went wrong');
     assert.equal('cause' in error, false);
     assert.deepEqual(error.info, {});
   });
@@ -35,7 +35,7 @@ describe('VhostError', () => {
 
 describe('an error that travels to another process', () => {
   test('keeps code, message, facts and stack', () => {
-    const error = new VhostError('ERR_TEST', 'went wrong', {
+    const error = new VhostError('ERR_WORKER_FAILED', 'went wrong', {
       info: { path: ['listen', 0], limit: 3, none: null },
     });
     const arrived = travel(error);
@@ -90,13 +90,13 @@ describe('an error that travels to another process', () => {
     const cycle: Record<string, unknown> = {};
     cycle['self'] = cycle;
     const info = { port: 80, cycle, big: 1n, run: () => 0, missing: undefined, last: 'kept' };
-    const arrived = travel(new VhostError('ERR_TEST', 'went wrong', { info }));
+    const arrived = travel(new VhostError('ERR_WORKER_FAILED', 'went wrong', { info }));
     assert.deepEqual((arrived as VhostError).info, { port: 80, last: 'kept' });
   });
 
   test('is less than 1 MiB of JSON, however much it was', () => {
     const long = '\u0000'.repeat(5_000_000);
-    const error = new VhostError('ERR_TEST', long, { info: { long, short: 1 } });
+    const error = new VhostError('ERR_WORKER_FAILED', long, { info: { long, short: 1 } });
     error.stack = long;
     const coded = Object.assign(new Error(long), { code: long });
     for (const thrown of [error, coded, long]) {

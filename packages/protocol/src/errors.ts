@@ -1,7 +1,5 @@
 // One error class for everything that vhostd refuses: a code to branch on, a message to read, facts to log.
-
-/** What went wrong, as a code that stays the same across releases. Each is described in docs/errors.md. */
-export type ErrorCode = `ERR_${Uppercase<string>}`;
+import type { ErrorCode } from './error-codes.js';
 
 /** An error as it travels between processes: plain JSON. */
 export interface WireError {

@@ -1,24 +1,6 @@
 export { VhostError, fromWireError, toWireError } from './errors.js';
-export type { ErrorCode, VhostErrorOptions, WireError } from './errors.js';
-export { CONNECTION_HEADER_BYTES, FrameKind } from './link/frame.js';
-export type { Frame } from './link/frame.js';
-export {
-  decodeHandBack,
-  decodeHandBackAnswer,
-  encodeHandBack,
-  encodeHandBackAnswer,
-} from './link/hand-back.js';
-export type { HandBack, HandBackAnswer } from './link/hand-back.js';
-export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
-export type { ForkLinkOptions } from './link/fork-link.js';
-export { forkDaemon, readHeirship } from './link/fork-daemon.js';
-export { DEFAULT_LINK_LIMITS } from './link/link.js';
-export type { Link, LinkEnd, LinkLimits, LinkReceiver, LinkType } from './link/link.js';
-export { chooseLink } from './link/self-test.js';
-export type { LinkChoice, LinkWish } from './link/self-test.js';
-export type { AddressRecord, NativeHandle } from './node/native-handle.js';
-export { AnswerWithHandle, Peer } from './peer/peer.js';
-export type { MessageMap, Passenger, PeerOptions, RequestContext, RequestOptions } from './peer/peer.js';
+export type { ErrorCode } from './error-codes.js';
+export type { VhostErrorOptions, WireError } from './errors.js';
 export type {
   AcquiredListener,
   Call,
@@ -26,24 +8,27 @@ export type {
   ListenAddress,
   MasterToDaemon,
   ReloadResult,
+  StopMode,
 } from './messages/daemon-master.js';
+export type { LinkType } from './messages/link-type.js';
 export { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
-export { HEIR_VARIABLE } from './messages/succession.js';
+export { TAKEOVER_VARIABLE } from './messages/takeover.js';
 export type {
-  DaemonLaunch,
-  DaemonToHeir,
-  HeirReport,
-  Heirship,
-  HeirToDaemon,
-  InheritedListener,
+  LaunchInfo,
+  DaemonToCandidate,
+  CandidateReport,
+  TakeoverInfo,
+  CandidateToDaemon,
+  TransferredListener,
   OrphanedMaster,
-} from './messages/succession.js';
+} from './messages/takeover.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  OtherServer,
   ServerConfUpdate,
   SiteWait,
   Vitals,
@@ -67,11 +52,4 @@ export type {
   WorkerState,
   WorkerStatus,
 } from './messages/status.js';
-export { CallRegistry, withCallback } from './calls/call-registry.js';
-export type { CallCallback, CallContext, CallHandler } from './calls/call-registry.js';
-export { parseCall } from './calls/parse-call.js';
-export { packSocket, unpackSocket } from './calls/socket-passenger.js';
-export type { PackedSocket } from './calls/socket-passenger.js';
-export { callArguments } from './calls/call-options.js';
-export type { CallOptions } from './calls/call-options.js';
 export { packageVersion } from './package-version.js';

@@ -11,8 +11,6 @@ export interface BackoffOptions {
   capMs: number;
   /** A child that was ready for so many milliseconds starts over at `baseMs`; default 10000. */
   resetAfterMs: number;
-  /** The part of a delay that is random, 0 to 1, default 0. It only shortens, so `capMs` holds. */
-  jitter: number;
 }
 
 /** Fills in the defaults. Throws `ERR_SUPERVISOR_OPTION` on a number out of range. */
@@ -23,29 +21,25 @@ export function resolveBackoff(given: Partial<BackoffOptions> = {}): BackoffOpti
     factor: checkRange('backoff.factor', given.factor ?? 2, 1, 10),
     capMs: checkMs('backoff.capMs', given.capMs ?? Math.max(baseMs, 10_000), baseMs),
     resetAfterMs: checkMs('backoff.resetAfterMs', given.resetAfterMs ?? 10_000),
-    jitter: checkRange('backoff.jitter', given.jitter ?? 0, 0, 1),
   };
 }
 
 /** The delays of one slot. It has no clock: the caller says how long the child was up. */
 export class Backoff {
   readonly #options: BackoffOptions;
-  readonly #random: () => number;
   #restartsInARow = 0;
 
-  /** `random` gives numbers from 0 to below 1. */
-  constructor(options: BackoffOptions, random: () => number = Math.random) {
+  constructor(options: BackoffOptions) {
     this.#options = options;
-    this.#random = random;
   }
 
   /** Milliseconds to wait after a child that was ready for `readyMs`; 0 if it never was. */
   next(readyMs: number): number {
-    const { baseMs, factor, capMs, resetAfterMs, jitter } = this.#options;
+    const { baseMs, factor, capMs, resetAfterMs } = this.#options;
     if (readyMs > 0 && readyMs >= resetAfterMs) this.reset();
     const delayMs = Math.min(capMs, baseMs * factor ** this.#restartsInARow);
     this.#restartsInARow += 1;
-    return delayMs * (1 - jitter * this.#random());
+    return delayMs;
   }
 
   /** The next delay is `baseMs` again. */

@@ -65,8 +65,7 @@ export function bringTo(bench: Bench, state: ChildState): void {
   const { child, os, current } = bench;
   if (state === 'idle') return;
   child.start();
-  if (state === 'ready' || state === 'draining') child.markReady();
-  if (state === 'draining') child.markDraining();
+  if (state === 'ready') child.markReady();
   if (state === 'stopping' || state === 'killing') void child.stop({ now: state === 'killing' });
   if (state === 'backoff') current().exit(1);
   if (state === 'exited') {

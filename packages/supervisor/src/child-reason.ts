@@ -3,7 +3,7 @@
 /** Why a process is no more. */
 export interface ChildReason {
   /** What came first: the process ended by itself or as asked, or what made it be stopped, or never begin. */
-  readonly what: 'exit' | 'spawn-failed' | 'boot-limit' | 'drain-limit' | 'failed';
+  readonly what: 'exit' | 'spawn-failed' | 'boot-limit' | 'failed';
   /** Exit code; null if a signal ended it, it never began, or it was no child of this process. */
   readonly code: number | null;
   /** Signal that ended it, or null. */
@@ -16,7 +16,7 @@ export interface ChildReason {
 
 /** What made a living process be stopped, known before it ends. */
 export interface ChildFault {
-  readonly what: 'boot-limit' | 'drain-limit' | 'failed';
+  readonly what: 'boot-limit' | 'failed';
   readonly message: string;
 }
 

@@ -9,17 +9,15 @@ const STATES: readonly ChildState[] = [
   'backoff',
   'booting',
   'ready',
-  'draining',
   'stopping',
   'killing',
   'errored',
   'exited',
 ];
-const REQUESTS: readonly ChildEvent[] = ['start', 'ready', 'drain', 'fail', 'stop', 'kill'];
+const REQUESTS: readonly ChildEvent[] = ['start', 'ready', 'fail', 'stop', 'kill'];
 const FACTS: readonly ChildEvent[] = [
   'retry',
   'boot-limit',
-  'drain-limit',
   'soft-limit',
   'term-limit',
   'reap-limit',
@@ -27,15 +25,8 @@ const FACTS: readonly ChildEvent[] = [
   'rest',
   'give-up',
 ];
-const REFUSALS = [
-  'no-process',
-  'already-started',
-  'already-ready',
-  'already-draining',
-  'not-ready',
-  'being-stopped',
-];
-const WITH_PROCESS: readonly ChildState[] = ['booting', 'ready', 'draining', 'stopping', 'killing'];
+const REFUSALS = ['no-process', 'already-started', 'already-ready', 'being-stopped'];
+const WITH_PROCESS: readonly ChildState[] = ['booting', 'ready', 'stopping', 'killing'];
 
 void test('the table has an answer for every state and event, and nothing else', () => {
   assert.deepEqual(Object.keys(NEXT).toSorted(), STATES.toSorted());

@@ -10,8 +10,6 @@ export type ChildState =
   | 'booting'
   /** It does its work. */
   | 'ready'
-  /** It takes no new work and finishes the old. */
-  | 'draining'
   /** It was asked to leave, by a soft stop or SIGTERM. */
   | 'stopping'
   /** SIGKILL was sent; its end hasn't been seen yet. */
@@ -22,7 +20,7 @@ export type ChildState =
   | 'exited';
 
 /** What an owner, or a child by a message, asks for. Each is granted or refused by name. */
-export type ChildRequest = 'start' | 'ready' | 'drain' | 'fail' | 'stop' | 'kill';
+export type ChildRequest = 'start' | 'ready' | 'fail' | 'stop' | 'kill';
 
 /** What happens by itself: a limit passes, or the process is reaped and one of three verdicts follows. */
 export type ChildFact =
@@ -30,8 +28,6 @@ export type ChildFact =
   | 'retry'
   /** Not ready in time. */
   | 'boot-limit'
-  /** Still there after draining for so long. */
-  | 'drain-limit'
   /** Still there so long after the soft stop; SIGTERM follows. */
   | 'soft-limit'
   /** Still there so long after SIGTERM; SIGKILL follows. */
@@ -54,9 +50,6 @@ export type Refusal =
   /** A process runs already. */
   | 'already-started'
   | 'already-ready'
-  | 'already-draining'
-  /** It hasn't become ready yet. */
-  | 'not-ready'
   /** It has been told to leave and will not be anything else. */
   | 'being-stopped';
 
@@ -69,7 +62,6 @@ export type ChildStep = ChildState | Refusal | 'illegal';
 const NO_FACTS: Readonly<Record<ChildFact, 'illegal'>> = {
   retry: 'illegal',
   'boot-limit': 'illegal',
-  'drain-limit': 'illegal',
   'soft-limit': 'illegal',
   'term-limit': 'illegal',
   'reap-limit': 'illegal',
@@ -82,29 +74,26 @@ const NO_FACTS: Readonly<Record<ChildFact, 'illegal'>> = {
 // prettier-ignore
 export const NEXT: Readonly<Record<ChildState, Readonly<Record<ChildEvent, ChildStep>>>> = {
   idle: row(
-    { start: 'booting', ready: 'no-process', drain: 'no-process', fail: 'no-process', stop: 'idle', kill: 'idle' }, {}),
+    { start: 'booting', ready: 'no-process', fail: 'no-process', stop: 'idle', kill: 'idle' }, {}),
   backoff: row(
-    { start: 'booting', ready: 'no-process', drain: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' },
+    { start: 'booting', ready: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' },
     { retry: 'booting' }),
   booting: row(
-    { start: 'already-started', ready: 'ready', drain: 'not-ready', fail: 'stopping', stop: 'stopping', kill: 'killing' },
+    { start: 'already-started', ready: 'ready', fail: 'stopping', stop: 'stopping', kill: 'killing' },
     { 'boot-limit': 'stopping', respawn: 'backoff', rest: 'exited', 'give-up': 'errored' }),
   ready: row(
-    { start: 'already-started', ready: 'already-ready', drain: 'draining', fail: 'stopping', stop: 'stopping', kill: 'killing' },
+    { start: 'already-started', ready: 'already-ready', fail: 'stopping', stop: 'stopping', kill: 'killing' },
     { respawn: 'backoff', rest: 'exited', 'give-up': 'errored' }),
-  draining: row(
-    { start: 'already-started', ready: 'already-draining', drain: 'already-draining', fail: 'stopping', stop: 'stopping', kill: 'killing' },
-    { 'drain-limit': 'stopping', respawn: 'backoff', rest: 'exited', 'give-up': 'errored' }),
   stopping: row(
-    { start: 'being-stopped', ready: 'being-stopped', drain: 'being-stopped', fail: 'being-stopped', stop: 'stopping', kill: 'killing' },
+    { start: 'being-stopped', ready: 'being-stopped', fail: 'being-stopped', stop: 'stopping', kill: 'killing' },
     { 'soft-limit': 'stopping', 'term-limit': 'killing', respawn: 'backoff', rest: 'exited', 'give-up': 'errored' }),
   killing: row(
-    { start: 'being-stopped', ready: 'being-stopped', drain: 'being-stopped', fail: 'being-stopped', stop: 'killing', kill: 'killing' },
+    { start: 'being-stopped', ready: 'being-stopped', fail: 'being-stopped', stop: 'killing', kill: 'killing' },
     { 'reap-limit': 'killing', respawn: 'backoff', rest: 'exited', 'give-up': 'errored' }),
   errored: row(
-    { start: 'booting', ready: 'no-process', drain: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' }, {}),
+    { start: 'booting', ready: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' }, {}),
   exited: row(
-    { start: 'booting', ready: 'no-process', drain: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' }, {}),
+    { start: 'booting', ready: 'no-process', fail: 'no-process', stop: 'exited', kill: 'exited' }, {}),
 };
 
 /** Whether a cell of {@link NEXT} is a state, and not a refusal or `illegal`. */

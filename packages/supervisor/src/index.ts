@@ -15,8 +15,8 @@ export type {
   ChildStep,
   Refusal,
 } from './child-state.js';
-export { Heartbeat } from './heartbeat.js';
-export type { HeartbeatOptions } from './heartbeat.js';
+export { watchPeer } from './watch-peer.js';
+export type { Pinged, PeerWatch, PeerWatchOptions } from './watch-peer.js';
 export type { StateChange } from './lifecycle.js';
 export { realOs } from './os.js';
 export type { KillOutcome, Os, OsTimer } from './os.js';
@@ -33,7 +33,7 @@ export { isPrivateDirectory, makePrivateDirectory } from './private-directory.js
 export { isAlive, isSame, readIdentity, readSession, signalIdentity } from './process-identity.js';
 export type { ProcessIdentity } from './process-identity.js';
 export { decideRestart, resolveRestartPolicy } from './restart-policy.js';
-export type { RestartDecision, RestartHistory, RestartMode, RestartPolicy } from './restart-policy.js';
+export type { RestartDecision, RestartHistory, RestartPolicy } from './restart-policy.js';
 export { resolveShutdownLimits, SHUTDOWN_LADDER } from './shutdown.js';
 export type { ShutdownLimits, ShutdownRung, ShutdownStep } from './shutdown.js';
 export { SupervisedChild } from './supervised-child.js';

@@ -2,16 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decideRestart, resolveRestartPolicy } from './restart-policy.js';
-import type { RestartHistory, RestartMode } from './restart-policy.js';
-
-void test('a permanent child is wanted again after every end, a transient one after a failure, a temporary one never', () => {
-  assert.equal(verdict('permanent', true), 'respawn');
-  assert.equal(verdict('permanent', false), 'respawn');
-  assert.equal(verdict('transient', true), 'rest');
-  assert.equal(verdict('transient', false), 'respawn');
-  assert.equal(verdict('temporary', true), 'rest');
-  assert.equal(verdict('temporary', false), 'rest');
-});
+import type { RestartHistory } from './restart-policy.js';
 
 void test('as many restarts as the intensity are granted within a period, the next end is giving up', () => {
   assert.deepEqual(verdictsAt([0, 10, 20, 30], 3, 1000), ['respawn', 'respawn', 'respawn', 'give-up']);
@@ -30,7 +21,7 @@ void test('a child that fails slowly for ever is restarted for ever, with a hist
   const policy = resolveRestartPolicy({ intensity: 3, periodMs: 1000 });
   let history: RestartHistory = [];
   for (let nowMs = 0; nowMs < 400_000; nowMs += 400) {
-    const decision = decideRestart(policy, history, false, nowMs);
+    const decision = decideRestart(policy, history, nowMs);
     assert.equal(decision.verdict, 'respawn');
     history = decision.history;
     assert.ok(history.length <= 3);
@@ -39,7 +30,7 @@ void test('a child that fails slowly for ever is restarted for ever, with a hist
 
 void test('deciding leaves the history that it was given as it was', () => {
   const history = Object.freeze([1, 2]);
-  const decision = decideRestart(resolveRestartPolicy({}), history, false, 3);
+  const decision = decideRestart(resolveRestartPolicy({}), history, 3);
   assert.deepEqual(history, [1, 2]);
   assert.deepEqual(decision.history, [1, 2, 3]);
 });
@@ -62,15 +53,11 @@ void test('a number out of range is refused by name', () => {
   }
 });
 
-function verdict(mode: RestartMode, normal: boolean): string {
-  return decideRestart(resolveRestartPolicy({ mode }), [], normal, 0).verdict;
-}
-
 function verdictsAt(times: readonly number[], intensity: number, periodMs: number): string[] {
   const policy = resolveRestartPolicy({ intensity, periodMs });
   let history: RestartHistory = [];
   return times.map((nowMs) => {
-    const decision = decideRestart(policy, history, false, nowMs);
+    const decision = decideRestart(policy, history, nowMs);
     history = decision.history;
     return decision.verdict;
   });

@@ -1,16 +1,8 @@
-// Decides what follows when a child has ended: another one, rest, or giving up. Pure; terms of Erlang/OTP.
+// Decides what follows when a child has ended: another one, or giving up. Pure; terms of Erlang/OTP.
 import { checkCount, checkMs } from './option-range.js';
 
-/**
- * Which ends call for another process: all (`permanent`), all but a normal one (`transient`), none (`temporary`).
- * An end is normal if the process left by itself with exit code 0.
- */
-export type RestartMode = 'permanent' | 'transient' | 'temporary';
-
-/** How often a child may be restarted. */
+/** How often a child may be restarted. Every end that nobody asked for calls for another process (`permanent`). */
 export interface RestartPolicy {
-  /** Default `permanent`. */
-  mode: RestartMode;
   /** Restarts allowed within `periodMs`; one more is giving up. 0 to 1000, default 10. */
   intensity: number;
   /**
@@ -25,14 +17,13 @@ export type RestartHistory = readonly number[];
 
 /** The verdict on an end, and the history to decide the next one with. */
 export interface RestartDecision {
-  verdict: 'respawn' | 'rest' | 'give-up';
+  verdict: 'respawn' | 'give-up';
   history: RestartHistory;
 }
 
 /** Fills in the defaults. Throws `ERR_SUPERVISOR_OPTION` on a number out of range. */
 export function resolveRestartPolicy(given: Partial<RestartPolicy> = {}): RestartPolicy {
   return {
-    mode: given.mode ?? 'permanent',
     intensity: checkCount('restart.intensity', given.intensity ?? 10, 0, 1000),
     periodMs: checkMs('restart.periodMs', given.periodMs ?? 60_000, 1),
   };
@@ -42,13 +33,9 @@ export function resolveRestartPolicy(given: Partial<RestartPolicy> = {}): Restar
 export function decideRestart(
   policy: RestartPolicy,
   history: RestartHistory,
-  normal: boolean,
   nowMs: number,
 ): RestartDecision {
   const recent = history.filter((time) => nowMs - time <= policy.periodMs);
-  if (policy.mode === 'temporary' || (policy.mode === 'transient' && normal)) {
-    return { verdict: 'rest', history: recent };
-  }
   if (recent.length >= policy.intensity) return { verdict: 'give-up', history: recent };
   return { verdict: 'respawn', history: [...recent, nowMs] };
 }

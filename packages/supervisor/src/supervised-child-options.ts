@@ -20,12 +20,8 @@ export interface SupervisedChildOptions {
   bootTimeoutMs?: number;
   /** What a child that is not ready in time has left undone; part of the reason. */
   whyNotReady?: () => string;
-  /** From `markDraining()` to the end, in milliseconds; then it is stopped. Default 30000. */
-  drainTimeoutMs?: number;
   /** Replaced by tests. */
   os?: Os;
-  /** Random numbers from 0 to below 1 for the backoff's jitter. Default `Math.random`. */
-  random?: () => number;
 }
 
 /** Emitted in the order in which they happened, when the slot has settled: a listener may ask for more. */
@@ -46,7 +42,7 @@ export interface SupervisedChildEvents {
   stuck: (pid: number | undefined) => void;
 }
 
-/** Options of `stop`, `restart` and `fail`. */
+/** Options of `stop` and `fail`. */
 export interface StopOptions {
   /** SIGKILL at once, also to a process that is being stopped already. Default false. */
   now?: boolean;

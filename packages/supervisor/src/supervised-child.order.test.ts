@@ -85,12 +85,10 @@ void test('whatever is asked and happens in whatever order, there is one process
     const pick = <T>(items: readonly [T, ...T[]]): T =>
       items[Math.floor(random() * items.length)] ?? items[0];
     const { child, os, processes, log } = makeBench({
-      random,
       bootTimeoutMs: 300,
-      drainTimeoutMs: 300,
-      backoff: { baseMs: 10, capMs: 500, jitter: 0.5 },
+      backoff: { baseMs: 10, capMs: 500 },
       shutdown: { softMs: 100, termMs: 100, reapMs: 100 },
-      restart: { mode: pick(['permanent', 'transient', 'temporary']), intensity: 3, periodMs: 2000 },
+      restart: { intensity: 3, periodMs: 2000 },
       make: (number) => {
         if (random() < 0.1) throw new Error('spawn EAGAIN');
         const pid = random() < 0.1 ? undefined : number;
@@ -102,10 +100,8 @@ void test('whatever is asked and happens in whatever order, there is one process
       () => child.start(),
       () => child.markReady(),
       () => child.markReady(),
-      () => child.markDraining(),
       () => child.fail('broken', { now: random() < 0.5 }),
       () => void child.stop({ now: random() < 0.3 }),
-      () => child.restart({ now: random() < 0.3 }),
       () => living()[0]?.exit(random() < 0.5 ? 0 : 1),
       () => living()[0]?.exit(null, 'SIGSEGV'),
       () => living()[0]?.fail(new Error('trouble')),

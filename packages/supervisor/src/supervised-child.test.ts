@@ -8,7 +8,7 @@ import { FakeProcess } from './fake-os.test.kit.js';
 
 const IMMORTAL = { make: (number: number) => new FakeProcess(number, []) };
 
-void test('a child is spawned, boots, gets ready, drains, is stopped', async () => {
+void test('a child is spawned, boots, gets ready, is stopped', async () => {
   const { child, os, current, log } = makeBench();
   assert.equal(child.state, 'idle');
   assert.equal(child.start(), 'ok');
@@ -16,7 +16,6 @@ void test('a child is spawned, boots, gets ready, drains, is stopped', async () 
   os.advance(40);
   assert.equal(child.uptimeMs, 40);
   assert.equal(child.markReady(), 'ok');
-  assert.equal(child.markDraining(), 'ok');
   const stopped = child.stop();
   current().exit(0);
   assert.equal(await stopped, 'exited');
@@ -24,8 +23,7 @@ void test('a child is spawned, boots, gets ready, drains, is stopped', async () 
     'idle start booting',
     'spawned 1',
     'booting ready ready',
-    'ready drain draining',
-    'draining stop stopping',
+    'ready stop stopping',
     'exit 0',
     'stopping rest exited',
   ]);
@@ -40,7 +38,6 @@ void test('each request in each state does what the table says, and says so', as
   const requests: Record<ChildRequest, (child: ReturnType<typeof makeBench>['child']) => unknown> = {
     start: (child) => child.start(),
     ready: (child) => child.markReady(),
-    drain: (child) => child.markDraining(),
     fail: (child) => child.fail('broken'),
     stop: (child) => void child.stop(),
     kill: (child) => void child.stop({ now: true }),
@@ -75,11 +72,10 @@ void test('a stop without a process says so, and ends a backoff', async () => {
   }
 });
 
-void test('the time of a backoff keeps this process alive, waiting for a child to boot or to drain does not', () => {
+void test('the time of a backoff keeps this process alive, waiting for a child to boot does not', () => {
   for (const [state, ref] of [
     ['backoff', true],
     ['booting', false],
-    ['draining', false],
   ] as const) {
     const bench = makeBench(IMMORTAL);
     bringTo(bench, state);
@@ -91,7 +87,7 @@ void test('a child that is not ready in time is terminated, killed if need be, a
   const { child, os, current, log } = makeBench({
     bootTimeoutMs: 500,
     whyNotReady: () => 'no server',
-    restart: { mode: 'transient', intensity: 0 },
+    restart: { intensity: 0 },
     shutdown: { termMs: 50 },
     make: (number) => new FakeProcess(number, ['SIGKILL']),
   });
@@ -115,18 +111,6 @@ void test('a child that is not ready in time is terminated, killed if need be, a
   ]);
 });
 
-void test('a child that leaves with code 0 because it was not ready in time has not ended normally', () => {
-  const { child, os, current } = makeBench({
-    bootTimeoutMs: 500,
-    restart: { mode: 'transient' },
-    ...IMMORTAL,
-  });
-  child.start();
-  os.advance(500);
-  current().exit(0);
-  assert.equal(child.state, 'backoff');
-});
-
 void test('getting ready ends the boot limit', () => {
   const { child, os, current } = makeBench({ bootTimeoutMs: 500 });
   child.start();
@@ -135,19 +119,6 @@ void test('getting ready ends the boot limit', () => {
   os.advance(3_600_000);
   assert.equal(child.state, 'ready');
   assert.deepEqual(current().received, []);
-});
-
-void test('a child that drains for too long is terminated, and the policy decides', () => {
-  const { child, os, current } = makeBench({ drainTimeoutMs: 700 });
-  child.start();
-  child.markReady();
-  child.markDraining();
-  os.advance(699);
-  assert.deepEqual(current().received, []);
-  os.advance(1);
-  assert.deepEqual(current().received, ['SIGTERM']);
-  assert.equal(child.reason?.what, 'drain-limit');
-  assert.equal(child.state, 'backoff');
 });
 
 void test('a child that its owner declares broken is replaced, and the reason names the fault', () => {
@@ -175,7 +146,7 @@ void test('an error of a living process is reported and changes nothing', () => 
 });
 
 void test('options out of range are refused by name', () => {
-  for (const options of [{ bootTimeoutMs: 0 }, { drainTimeoutMs: -1 }, { restart: { intensity: 0.5 } }]) {
+  for (const options of [{ bootTimeoutMs: 0 }, { restart: { intensity: 0.5 } }]) {
     assert.throws(() => makeBench(options), { code: 'ERR_SUPERVISOR_OPTION' });
   }
 });

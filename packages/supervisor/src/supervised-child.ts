@@ -4,7 +4,7 @@ import { Attempt } from './attempt.js';
 import type { StopOutcome } from './attempt.js';
 import { Backoff, resolveBackoff } from './backoff.js';
 import type { ChildHandle } from './child-handle.js';
-import { exitReason, isNormalEnd, notReady, spawnFailure, toError } from './child-reason.js';
+import { exitReason, notReady, spawnFailure, toError } from './child-reason.js';
 import type { ChildFault, ChildReason } from './child-reason.js';
 import type { Answer, ChildState } from './child-state.js';
 import { checkMs } from './option-range.js';
@@ -34,13 +34,12 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   readonly #shutdown: ShutdownLimits;
   readonly #bootTimeoutMs: number;
   readonly #whyNotReady: (() => string) | undefined;
-  readonly #drainTimeoutMs: number;
   readonly #life: Lifecycle;
 
   /** Defined exactly in the states that have a process. */
   #attempt: Attempt | undefined;
-  /** What is wanted after this process. */
-  #afterEnd: 'policy' | 'rest' | 'respawn' = 'policy';
+  /** Its owner wants no other process after this one. */
+  #unwanted = false;
   #history: RestartHistory = [];
   #reason: ChildReason | undefined;
   #restartCount = 0;
@@ -51,11 +50,10 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#spawnProcess = options.spawn;
     this.#os = options.os ?? realOs;
     this.#policy = resolveRestartPolicy(options.restart);
-    this.#backoff = new Backoff(resolveBackoff(options.backoff), options.random);
+    this.#backoff = new Backoff(resolveBackoff(options.backoff));
     this.#shutdown = resolveShutdownLimits(options.shutdown);
     this.#bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? 30_000, 1);
     this.#whyNotReady = options.whyNotReady;
-    this.#drainTimeoutMs = checkMs('drainTimeoutMs', options.drainTimeoutMs ?? 30_000);
     this.#life = new Lifecycle(this.name, this.#os, (change) => this.emit('state', change));
   }
 
@@ -104,19 +102,6 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     });
   }
 
-  /** The child takes no new work. Its end is judged by the policy; an owner who wants no other calls `stop()`. */
-  markDraining(): Answer {
-    return this.#life.act(() => {
-      const refusal = this.#life.request('drain');
-      if (refusal !== undefined) return refusal;
-      const limitMs = this.#drainTimeoutMs;
-      this.#life.limit(limitMs, false, () => {
-        this.#stopAtLimit('drain-limit', `not done with draining within ${limitMs} ms`);
-      });
-      return 'ok';
-    });
-  }
-
   /**
    * The owner declares the process broken: SIGTERM, then SIGKILL. The policy decides as after a crash. With `now`
    * a process that is being stopped already is killed as well; what was to follow its end stays as it was.
@@ -143,31 +128,21 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   stop({ now = false }: StopOptions = {}): Promise<StopOutcome> {
     const outcome = this.#attempt?.outcome() ?? Promise.resolve<StopOutcome>('no-process');
     this.#life.act(() => {
-      this.#afterEnd = 'rest';
+      this.#unwanted = true;
       this.#shutDown(now);
     });
     return outcome;
   }
 
-  /** Stops the process as `stop` does and then spawns another at once; without a process it is `start`. */
-  restart({ now = false }: StopOptions = {}): void {
-    if (this.#attempt === undefined) {
-      this.start();
-      return;
-    }
-    this.#life.act(() => {
-      this.#afterEnd = 'respawn';
-      this.#shutDown(now);
-    });
-  }
-
   #spawn(): void {
     const attempt = new Attempt(this.#os.now());
     this.#attempt = attempt;
-    this.#afterEnd = 'policy';
+    this.#unwanted = false;
     const limitMs = this.#bootTimeoutMs;
     this.#life.limit(limitMs, false, () => {
-      this.#stopAtLimit('boot-limit', notReady(limitMs, this.#whyNotReady?.()));
+      this.#blame({ what: 'boot-limit', message: notReady(limitMs, this.#whyNotReady?.()) });
+      this.#life.happen('boot-limit');
+      this.#climb('SIGTERM');
     });
     try {
       attempt.handle = this.#spawnProcess();
@@ -200,47 +175,30 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#attempt = undefined;
     this.#reason = reason;
     this.#life.tell(() => this.emit(reason.what === 'spawn-failed' ? 'spawn-failed' : 'exit', reason));
-    if (this.#afterEnd === 'policy') {
-      this.#applyPolicy(attempt, reason);
-    } else if (this.#afterEnd === 'rest') {
-      this.#life.happen('rest');
-    } else {
-      this.#forgetRestarts();
-      this.#respawnAfter(0);
-    }
+    if (this.#unwanted) this.#life.happen('rest');
+    else this.#applyPolicy(attempt, reason);
     attempt.settle('exited');
   }
 
   #applyPolicy(attempt: Attempt, reason: ChildReason): void {
     const nowMs = this.#os.now();
-    const { verdict, history } = decideRestart(this.#policy, this.#history, isNormalEnd(reason), nowMs);
+    const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs);
     this.#history = history;
     if (verdict === 'respawn') {
       this.#restartCount += 1;
-      this.#respawnAfter(this.#backoff.next(attempt.readyMs(nowMs)));
+      this.#life.happen('respawn');
+      this.#life.limit(this.#backoff.next(attempt.readyMs(nowMs)), true, () => {
+        this.#life.happen('retry');
+        this.#spawn();
+      });
       return;
     }
-    this.#life.happen(verdict);
-    if (verdict === 'rest') return;
+    this.#life.happen('give-up');
     const { intensity, periodMs } = this.#policy;
     const message = `${reason.message}; gave up after ${intensity} restarts within ${periodMs} ms`;
     const last: ChildReason = { ...reason, message };
     this.#reason = last;
     this.#life.tell(() => this.emit('errored', last));
-  }
-
-  #respawnAfter(delayMs: number): void {
-    this.#life.happen('respawn');
-    this.#life.limit(delayMs, true, () => {
-      this.#life.happen('retry');
-      this.#spawn();
-    });
-  }
-
-  #stopAtLimit(what: 'boot-limit' | 'drain-limit', message: string): void {
-    this.#blame({ what, message });
-    this.#life.happen(what);
-    this.#climb('SIGTERM');
   }
 
   #blame(fault: ChildFault): void {

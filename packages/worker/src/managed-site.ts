@@ -1,24 +1,26 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openParentLink, VhostError } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { openParentLink } from '@vhostd/transport';
 import type {
   Call,
   ListenRequest,
   MasterToWorker,
-  NativeHandle,
-  Passenger,
   ServerConfUpdate,
   Vitals,
   WorkerIdentity,
 } from '@vhostd/protocol';
+import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
 import { describeFailure } from './failure.js';
-import { adoptServer } from './intake/adopt-server.js';
+import type { AdoptedServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
-import { listenInThisProcess } from './intake/other-listens.js';
+import type { ListenAddress } from './intake/listening-handle.js';
+import { isHttp, watchListens } from './intake/listens.js';
+import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
@@ -26,14 +28,15 @@ import { HandBacks } from './migrate/hand-backs.js';
 import { Migration } from './migrate/migration.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
+import type { ListenQuery } from './node/native-handle.js';
 import { RequestCount } from './request-count.js';
 import { SiteKeys } from './site-keys.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
   lifecycle: Lifecycle;
-  /** Takes a server of the site that begins to listen as the site's server; false when it has one. */
-  claim(server: Server): boolean;
+  /** The site's server is known, or another one has taken its place. */
+  onServer(server: Server): void;
   onDrain(): void;
   onError(error: Error): void;
   watchesSockets(): boolean;
@@ -52,12 +55,14 @@ export class ManagedSite {
   readonly #intake: Intake;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
+  readonly #servers: SiteServers;
   readonly #requests: RequestCount = new RequestCount();
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
+  #listenCount = 0;
   #published = false;
   #toldToEnd = false;
 
@@ -71,14 +76,29 @@ export class ManagedSite {
     }
     this.#identity = identity;
     this.#host = host;
-    this.#master = new MasterSide(link, identity.callTimeoutMs);
+    this.#master = new MasterSide(link, identity.callTimeoutMs, {
+      onConnection: (frame) => this.#intake.receive(frame),
+      onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
+      onEnd: () => {
+        this.#drain?.leave();
+        this.#handBacks.end();
+        void this.#leave(this.#identity.drainTimeoutMs);
+      },
+    });
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
+    this.#servers = new SiteServers({
+      appPort: identity.appPort,
+      preferredPort: portOf(process.env['PORT']),
+      address: addressOf(identity.listen),
+      onChosen: (adopted, previous) => this.#serve(adopted, previous),
+      onOther: (query, shares) => this.#onListens('http', query, shares),
+    });
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
-      onKept: (handle) => {
+      onKept: (connection) => {
         this.#drain?.leave();
-        this.#intake.readopt(handle);
+        this.#intake.readopt(connection);
       },
     });
   }
@@ -92,24 +112,9 @@ export class ManagedSite {
     return site;
   }
 
-  /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
+  /** The site's code names its server. The site boots then; what fails in it ends the process with exit code 1. */
   setServer(server: Server): void {
-    this.#server = server;
-    this.#master.peer.notify('starting', null);
-    this.#keys.setServer(server);
-    this.#sessions = new Http2Sessions(server);
-    this.#gate = new MaintenanceGate(server);
-    if (this.#identity.countsRequests) this.#requests.watch(server);
-    const [first] = this.#identity.listen;
-    const address = first?.ipaddress ?? '::';
-    const adopted = adoptServer(server, {
-      address: { address, port: first?.port ?? 0, family: address.includes(':') ? 'IPv6' : 'IPv4' },
-    });
-    this.#intake.setServer(adopted);
-    // Behind the rest of the site's synchronous loading.
-    setImmediate(() => {
-      this.#boot().catch((error: unknown) => this.#fail(error));
-    });
+    this.#servers.name(server);
   }
 
   /** Sends an update to the master. Keys and passphrases stay here. */
@@ -147,7 +152,13 @@ export class ManagedSite {
   }
 
   #start(): void {
-    listenInThisProcess((server) => this.#host.claim(server));
+    watchListens(
+      (server, query) => this.#servers.take(server, query),
+      (server, query) => {
+        if (!isHttp(server)) this.#onListens('tcp', query, false);
+        else if (query.port === -1) this.#onListens('http', query, false);
+      },
+    );
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
@@ -169,15 +180,7 @@ export class ManagedSite {
       void this.#leave(limitMs, handBack);
       return null;
     });
-    this.#master.start({
-      onConnection: (frame) => this.#intake.receive(frame),
-      onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
-      onEnd: () => {
-        this.#drain?.leave();
-        this.#handBacks.end();
-        void this.#leave(this.#identity.drainTimeoutMs);
-      },
-    });
+    this.#master.start();
   }
 
   /** Leaves when another worker serves, which the master sees to; at once when told again, or when it serves nobody. */
@@ -185,6 +188,42 @@ export class ManagedSite {
     if (!this.#published || this.#toldToEnd) void this.#leave(this.#identity.drainTimeoutMs);
     this.#toldToEnd = true;
     if (this.#leaving === undefined) this.#master.peer.notify('leaving', null);
+  }
+
+  /** Gives the connections to the site's server, and boots with the first one that there is. */
+  #serve(adopted: AdoptedServer, previous: Server | undefined): void {
+    const { server } = adopted;
+    this.#host.onServer(server);
+    this.#server = server;
+    this.#keys.setServer(server);
+    this.#sessions = new Http2Sessions(server);
+    this.#gate = new MaintenanceGate(server);
+    if (this.#identity.countsRequests) this.#requests.watch(server);
+    this.#intake.setServer(adopted);
+    if (previous !== undefined) {
+      this.#intake.setSecureFront(undefined);
+      this.#keys.load().catch((error: unknown) => this.#fail(error));
+      return;
+    }
+    this.#master.peer.notify('starting', null);
+    // Behind the rest of the site's synchronous loading.
+    setImmediate(() => {
+      this.#boot().catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  /** A server listens that is not the site's. */
+  #onListens(protocol: 'http' | 'tcp', query: ListenQuery, shares: boolean): void {
+    if (this.#listenCount >= LISTENS_MAX_COUNT) return;
+    this.#listenCount += 1;
+    const { address, port, fd } = query;
+    const ofHost = address === null ? '' : ` of ${address}`;
+    const where = port === -1 ? `the path ${address ?? ''}` : `port ${port ?? 0}${ofHost}`;
+    this.#master.peer.notify('listens', {
+      protocol,
+      where: typeof fd === 'number' ? `descriptor ${fd}` : where,
+      shares,
+    });
   }
 
   #vitals(): Vitals {
@@ -239,7 +278,7 @@ export class ManagedSite {
       this.#host.onError(error instanceof Error ? error : new Error(String(error)));
       process.exitCode = 1;
     }
-    this.#master.close();
+    this.#master.peer.close();
     if (process.connected) process.disconnect();
     process.exit();
   }
@@ -258,7 +297,7 @@ export class ManagedSite {
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
       gate: this.#gate ?? new MaintenanceGate(server),
-      canLinger: (socket) => known && intake.isPlain(socket),
+      canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
       onEnd: () => intake.refuse(),
     });
   }
@@ -272,8 +311,8 @@ export class ManagedSite {
       connections,
       handBacks: this.#handBacks,
       arrivals: intake.arrivals,
-      isPlain: (socket) => intake.isPlain(socket),
-      readopt: (handle) => intake.readopt(handle),
+      headerOf: (socket) => intake.headerOf(socket),
+      readopt: (connection) => intake.readopt(connection),
     });
   }
 
@@ -287,6 +326,23 @@ export class ManagedSite {
 const WAIT_MARGIN_MS = 5000;
 /** The longest wait: what a timer of Node's takes, ms. */
 const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
+
+/** How many servers beside its own the master is told of. */
+const LISTENS_MAX_COUNT = 20;
+
+/** What `server.address()` says of a server that was given none: usually where clients reach the site. */
+function addressOf([first]: readonly ListenRequest[]): ListenAddress {
+  const address = first?.ipaddress ?? '::';
+  const port = first === undefined || first.port === 0 ? HTTP_PORT : first.port;
+  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+}
+
+const HTTP_PORT = 80;
+
+function portOf(text: string | undefined): number | undefined {
+  const port = Number(text);
+  return text !== undefined && Number.isInteger(port) && port > 0 && port <= 65_535 ? port : undefined;
+}
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
   const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;

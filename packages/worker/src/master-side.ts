@@ -1,7 +1,9 @@
 // A worker's side of its master: the link, what the master asks, the connections that it hands over.
 import cluster from 'node:cluster';
-import { FrameKind, Peer, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
-import type { Frame, Link, LinkEnd, MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import { WORKER_VARIABLE } from '@vhostd/protocol';
+import { FrameKind, Peer } from '@vhostd/transport';
+import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { Frame, Link, LinkEnd } from '@vhostd/transport';
 
 /** Frames that are connections go one way, messages the other. */
 export interface MasterSideOptions {
@@ -13,14 +15,25 @@ export interface MasterSideOptions {
 
 export class MasterSide {
   readonly peer: Peer<WorkerToMaster, MasterToWorker>;
-  readonly #link: Link;
 
-  constructor(link: Link, callTimeoutMs: number) {
-    this.#link = link;
-    this.peer = new Peer(link, { timeoutMs: callTimeoutMs, onViolation: () => link.close() });
+  constructor(
+    link: Link,
+    callTimeoutMs: number,
+    { onConnection, onHandBackAnswer, onEnd }: MasterSideOptions,
+  ) {
+    this.peer = new Peer(link, {
+      name: 'the master',
+      timeoutMs: callTimeoutMs,
+      onFrame: (frame) => {
+        if (frame.kind === FrameKind.connection) return onConnection(frame);
+        frame.handle?.close();
+        if (frame.kind === FrameKind.handBackAnswer) onHandBackAnswer(frame.payload);
+      },
+      onEnd,
+    });
   }
 
-  start({ onConnection, onHandBackAnswer, onEnd }: MasterSideOptions): void {
+  start(): void {
     // A worker of node:cluster exits as soon as its channel is gone. Ours finishes its requests first.
     cluster.worker?.on('disconnect', () => {
       if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
@@ -28,24 +41,7 @@ export class MasterSide {
     // Output of a worker goes to pipes that the master reads; a dead master must not kill the worker.
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
-    this.#link.start({
-      onFrame: (frame) => {
-        if (frame.kind === FrameKind.connection) onConnection(frame);
-        else if (frame.kind === FrameKind.message) this.peer.receive(frame);
-        else {
-          frame.handle?.close();
-          if (frame.kind === FrameKind.handBackAnswer) onHandBackAnswer(frame.payload);
-        }
-      },
-      onEnd: (end) => {
-        this.peer.end(new VhostError('ERR_CALL_LOST', 'the master is gone'));
-        onEnd(end);
-      },
-    });
-  }
-
-  close(): void {
-    this.#link.close();
+    this.peer.start();
   }
 }
 

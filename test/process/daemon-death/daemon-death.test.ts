@@ -63,7 +63,7 @@ void it('a killed daemon is followed by another one; master, workers and connect
   await rig.gone();
 });
 
-void it('an ordered stop makes no successor, even if the daemon is killed while the master drains', async (t) => {
+void it('an ordered stop lets no other daemon follow, even if the daemon is killed while the master drains', async (t) => {
   const rig = await LastingRig.start(t, { cpuLen: 1, site: { drainTimeout: '120s' } });
   const status = await rig.until('the site serves', serves);
   const held = await HeldRequest.begin(portOf(status), HOST);

@@ -52,7 +52,12 @@ test('heads at the edge of what is allowed are served', async (t) => {
   const rig = await Rig.start(t, { conf: { limits: { ...LIMITS, headTimeout: '20s' } }, sites: [SITE] });
   const port = await rig.port();
   const good: Record<string, string> = {
-    'a head of exactly the limit': padded(HEAD_MAX_BYTES),
+    'a head just below the limit': padded(HEAD_MAX_BYTES - 1),
+    'absolute-form on HTTP/1.0': 'GET http://a.test/e HTTP/1.0\r\n\r\n',
+    'absolute-form with another host':
+      'GET http://a.test/e HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n',
+    'a tab before a coding':
+      'POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nTransfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n',
     'absolute-form': 'GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
     'absolute-form with the default port':
       'GET http://a.test:80/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
@@ -64,10 +69,65 @@ test('heads at the edge of what is allowed are served', async (t) => {
   for (const [what, bytes] of Object.entries(good)) {
     const client = await WireClient.open(port);
     client.send(bytes);
-    assert.equal(seenBy(await client.answer()).siteId, 'a', what);
+    const { siteId, host } = seenBy(await client.answer());
+    assert.equal(siteId, 'a', what);
+    assert.match(host, /^a\.test/i, what);
     client.close();
   }
   assert.deepEqual((await rig.status()).counts.refused, {});
+  assert.deepEqual((await rig.status()).counts.refusedReasons, {});
+});
+
+test('a request without a host that a site could have goes to the default site, CONNECT and upgrades as well', async (t) => {
+  const sites = [SITE, { ...SITE, siteId: 'd', hosts: ['d.test'], defaultListen: true }];
+  const rig = await Rig.start(t, { sites });
+  const port = await rig.port();
+  const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
+  const close = 'Connection: close';
+  const served: [what: string, bytes: string, siteId: string][] = [
+    ['sub-delimiters', head('GET / HTTP/1.1', 'Host: 0.0.0.0=5000', close), 'd'],
+    ['a list', head('GET / HTTP/1.1', 'Host: a.test,a.test', close), 'd'],
+    ['an encoded host', head('GET / HTTP/1.1', 'Host: a%2etest', close), 'd'],
+    ['a long label', head('GET / HTTP/1.1', `Host: ${'a'.repeat(64)}.test`, close), 'd'],
+    ['an absolute target', head('GET http://a.test/ HTTP/1.1', 'Host: d.test', close), 'a'],
+    ['an absolute target for nobody', head('GET http://x.test/ HTTP/1.1', 'Host: a.test', close), 'd'],
+    ['HTTP/1.0', head('GET / HTTP/1.0'), 'd'],
+  ];
+  for (const [what, bytes, siteId] of served) {
+    const client = await WireClient.open(port);
+    client.send(bytes);
+    assert.equal(seenBy(await client.answer()).siteId, siteId, what);
+    client.close();
+  }
+  const tunnel = await WireClient.open(port);
+  tunnel.send(head('GET / HTTP/1.1', 'Connection: Upgrade', 'Upgrade: echo'));
+  assert.equal((await tunnel.head(true)).status, 101);
+  tunnel.close();
+  // The site has no listener for 'connect': Node ends the connection without a word.
+  const proxied = await WireClient.open(port);
+  proxied.send(head('CONNECT a.test:443 HTTP/1.1', `Host: 127.0.0.1:${port}`));
+  assert.equal((await proxied.rest()).length, 0);
+  proxied.close();
+  assert.deepEqual((await rig.status()).counts.refusedReasons, {});
+});
+
+test('a refused HEAD gets no content, and each refusal is counted by its reason', async (t) => {
+  const rig = await Rig.start(t, { sites: [SITE] });
+  const port = await rig.port();
+  for (const [target, host] of [
+    ['/', 'zz.test'],
+    ['/#', 'a.test'],
+  ]) {
+    const client = await WireClient.open(port);
+    client.send(`HEAD ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    const { headers } = await client.head();
+    assert.notEqual(headers['content-length'], '0');
+    assert.equal((await client.rest()).length, 0, 'no content');
+    client.close();
+  }
+  const { counts } = await rig.status();
+  assert.deepEqual(counts.refused, { '400': 1, '421': 1 });
+  assert.deepEqual(counts.refusedReasons, { 'target-fragment': 1, 'no-site': 1 });
 });
 
 test('a thousand slow heads and silent connections are ended in time and a good client does not notice', async (t) => {
@@ -95,6 +155,9 @@ test('a thousand slow heads and silent connections are ended in time and a good 
     if (kind === 'vanished') {
       await delay(20);
       client.reset();
+    } else if (kind === 'silent') {
+      assert.equal((await client.rest()).length, 0, 'closed without a word');
+      client.close();
     } else {
       assert.equal((await client.answer()).status, 408);
       clearInterval(drip);
@@ -106,6 +169,7 @@ test('a thousand slow heads and silent connections are ended in time and a good 
   await goodClients;
   const { counts } = await rig.status();
   t.diagnostic(`${JSON.stringify({ ...slow, ...good })}; refused ${JSON.stringify(counts.refused)}`);
+  assert.equal(counts.refusedReasons['silent'], slow.silent);
   const { 400: vanished = 0, 408: timedOut = 0, ...others } = counts.refused;
   assert.ok(timedOut >= slow.head + slow.silent);
   assert.equal(timedOut + vanished, 1000 + good.late);

@@ -14,6 +14,7 @@ import { splitRecords } from '../../kit/split-records.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
 
+const ALERT_UNEXPECTED_MESSAGE = 10;
 const ALERT_DECODE_ERROR = 50;
 
 async function start(t: TestContext): Promise<Rig> {
@@ -105,9 +106,12 @@ test('what is no TLS, or names no site, ends with an alert or a status', async (
   const before = descriptorCount(rig.pid);
   const cases: Record<string, { bytes: string | Buffer; status?: number; alert?: number }> = {
     'clear text': { bytes: 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n', status: 400 },
-    garbage: { bytes: Buffer.alloc(300, 0x80), alert: ALERT_DECODE_ERROR },
-    'a record of another type': { bytes: Buffer.from('1703030001ff', 'hex'), alert: ALERT_DECODE_ERROR },
-    'an empty record': { bytes: Buffer.from('1603010000', 'hex'), alert: ALERT_DECODE_ERROR },
+    garbage: { bytes: Buffer.alloc(300, 0x80) },
+    'a record of another type': {
+      bytes: Buffer.from('1703030001ff', 'hex'),
+      alert: ALERT_UNEXPECTED_MESSAGE,
+    },
+    'an empty record': { bytes: Buffer.from('1603010000', 'hex'), alert: ALERT_UNEXPECTED_MESSAGE },
     'a hello with lengths that lie': {
       bytes: Buffer.from('160301000601000002ffff', 'hex'),
       alert: ALERT_DECODE_ERROR,
@@ -118,11 +122,15 @@ test('what is no TLS, or names no site, ends with an alert or a status', async (
     client.send(bytes);
     if (status !== undefined) assert.equal((await client.answer()).status, status, what);
     const rest = await client.rest();
-    if (alert !== undefined) assert.deepEqual([rest[0], rest.at(-1)], [0x15, alert], what);
+    assert.deepEqual(
+      [rest[0], rest.at(-1)],
+      alert === undefined ? [undefined, undefined] : [0x15, alert],
+      what,
+    );
     client.close();
     assert.equal(await ask(await secure({ port, servername: 'a.test' }), 'a.test'), 'a', `after ${what}`);
   }
-  for (const servername of ['nobody.test', '']) {
+  for (const servername of ['nobody.test', '', 'a.test:443', 'a..test']) {
     const stranger = secure({ port, servername });
     await assert.rejects(stranger, (error: Error) => /unrecognized.name/i.test(error.message));
   }
@@ -133,7 +141,7 @@ test('what is no TLS, or names no site, ends with an alert or a status', async (
     assert.equal((await client.rest()).length, 0);
     client.close();
   }
-  assert.deepEqual((await rig.status()).counts.refused, { 400: 5, 408: 2, 421: 2 });
+  assert.deepEqual((await rig.status()).counts.refused, { 400: 5, 408: 2, 421: 4 });
   await until('their descriptors are closed', () => {
     const value = descriptorCount(rig.pid);
     return { done: value <= before, value };

@@ -1,6 +1,7 @@
-// `vhostd pause` and `vhostd resume`: a site's new connections are held, then handed over.
+// `vhostd pause`: a site's new connections are held.
 import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
 import type { Command } from 'commander';
+import { connections } from '../connections.js';
 import { formatDuration } from '../duration.js';
 import { attempt } from '../errors.js';
 import type { CommonOptions } from '../errors.js';
@@ -30,19 +31,6 @@ export function addPauseCommand(program: Command): void {
     .action((site: string, options: PauseOptions) => attempt(options, () => pause(site, options)));
 }
 
-export function addResumeCommand(program: Command): void {
-  program
-    .command('resume')
-    .summary('hand over the connections that a pause holds')
-    .description(
-      'Ends the pause of a site: the connections that were held are handed to its workers, in order.',
-    )
-    .argument('<site>', 'its siteId')
-    .addOption(runDirOption())
-    .addOption(logLevelOption(STACK_HINT))
-    .action((site: string, options: PauseOptions) => attempt(options, () => resume(site, options)));
-}
-
 async function pause(site: string, { runDir, timeout }: PauseOptions): Promise<number> {
   const client = new DaemonClient(runDir);
   const { siteId, timeoutMs, maxCount } = await client.pause(site, timeout === undefined ? {} : { timeout });
@@ -51,17 +39,6 @@ async function pause(site: string, { runDir, timeout }: PauseOptions): Promise<n
   return EXIT_CODES.ok;
 }
 
-async function resume(site: string, { runDir }: PauseOptions): Promise<number> {
-  const { siteId, wasPaused, heldCount } = await new DaemonClient(runDir).resume(site);
-  const what = wasPaused ? `resumed, ${connections(heldCount)} held until now` : 'was not paused';
-  process.stdout.write(`${printableLine(`${siteId}: ${what}`)}\n`);
-  return EXIT_CODES.ok;
-}
-
 function spanOf(spanMs: number): string {
   return spanMs < 1000 ? `${spanMs}ms` : formatDuration(spanMs);
-}
-
-function connections(count: number): string {
-  return count === 1 ? '1 connection' : `${count} connections`;
 }

@@ -42,40 +42,40 @@ void describe('BoundListeners', () => {
     const former = new BoundListeners();
     const claimed = former.acquire('master 1', LOOPBACK);
     const spare = former.acquire('master 1', { ipaddress: '::1', port: 0 });
-    const heir = new BoundListeners({ graceMs: 5_000, os: clock });
-    heir.adopt('master 1', { key: claimed.key, claims: 2 }, claimed.handle);
-    heir.adopt('master 1', { key: spare.key, claims: 0 }, spare.handle);
+    const candidate = new BoundListeners({ graceMs: 5_000, os: clock });
+    candidate.adopt('master 1', { key: claimed.key, claims: 2 }, claimed.handle);
+    candidate.adopt('master 1', { key: spare.key, claims: 0 }, spare.handle);
     assert.deepEqual(
-      heir.list().map(({ key, port, claims, orphaned }) => [key, port, claims, orphaned]),
+      candidate.list().map(({ key, port, claims, orphaned }) => [key, port, claims, orphaned]),
       [
         [claimed.key, claimed.port, { 'master 1': 2 }, false],
         [spare.key, spare.port, {}, true],
       ],
     );
-    assert.equal(heir.acquire('master 2', LOOPBACK).port, claimed.port);
+    assert.equal(candidate.acquire('master 2', LOOPBACK).port, claimed.port);
     assert.deepEqual(clock.delays(), [5_000]);
     clock.fireAll();
     assert.deepEqual(
-      heir.list().map(({ key }) => key),
+      candidate.list().map(({ key }) => key),
       [claimed.key],
     );
-    heir.closeAll();
+    candidate.closeAll();
   });
 
   void it('adopts nothing that is no bound socket, or has a key that is none, and closes it', () => {
-    const heir = new BoundListeners();
+    const candidate = new BoundListeners();
     let closed = 0;
     const close = (): number => (closed += 1);
-    assert.throws(() => heir.adopt('m', { key: '*:80', claims: 1 }, { close }), {
-      code: 'ERR_LISTEN_INHERITED',
+    assert.throws(() => candidate.adopt('m', { key: '*:80', claims: 1 }, { close }), {
+      code: 'ERR_LISTEN_TRANSFER',
     });
     const { handle } = new BoundListeners().acquire('m', LOOPBACK);
-    assert.throws(() => heir.adopt('m', { key: 'localhost:80', claims: 1 }, handle), {
-      code: 'ERR_LISTEN_INHERITED',
+    assert.throws(() => candidate.adopt('m', { key: 'localhost:80', claims: 1 }, handle), {
+      code: 'ERR_LISTEN_TRANSFER',
     });
     assert.equal(closed, 1);
     assert.ok(handle.fd < 0);
-    assert.deepEqual(heir.list(), []);
+    assert.deepEqual(candidate.list(), []);
   });
 
   void it('closes a socket with the last claim, not before', () => {

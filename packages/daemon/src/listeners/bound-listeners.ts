@@ -1,6 +1,7 @@
 // Holds every listening address of this machine's sites bound, so that no client is refused while a master is
 // replaced. The master gets a duplicate over IPC and listens; this process never does.
 import { addressesOverlap, addressOfKey, findHeld, toKeyedAddress, VhostError } from '@vhostd/protocol';
+import type { ErrorCode } from '@vhostd/protocol';
 import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
@@ -81,7 +82,7 @@ export class BoundListeners {
    * Takes a socket over that another daemon bound, with so many claims of a claimant; without a claim its grace time
    * begins. The handle is this object's from then on, whatever becomes of it.
    *
-   * @throws VhostError ERR_LISTEN_INHERITED (no bound TCP socket, or a key that it can't have).
+   * @throws VhostError ERR_LISTEN_TRANSFER (no bound TCP socket, or a key that it can't have).
    */
   adopt(claimant: string, { key, claims }: { key: string; claims: number }, handle: { close(): void }): void {
     let listener = this.#byKey.get(key);
@@ -90,7 +91,7 @@ export class BoundListeners {
       const bound = asBound(handle);
       if (bound === undefined || addressOfKey(key) === undefined) {
         handle.close();
-        throw new VhostError('ERR_LISTEN_INHERITED', `what came as listener '${key}' is none`, {
+        throw new VhostError('ERR_LISTEN_TRANSFER', `what came as listener '${key}' is none`, {
           info: { key },
         });
       }
@@ -167,7 +168,7 @@ export class BoundListeners {
 /** Errors by which bind(2) to `::` says that this machine has no IPv6. */
 const NO_IPV6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL', 'EPROTONOSUPPORT']);
 
-const CAUSES: Record<string, { code: `ERR_${Uppercase<string>}`; cause: string }> = {
+const CAUSES: Record<string, { code: ErrorCode; cause: string }> = {
   EADDRINUSE: {
     code: 'ERR_LISTEN_ADDRESS_IN_USE',
     cause: 'another process listens on it or on an address that covers it',

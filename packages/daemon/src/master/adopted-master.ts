@@ -1,7 +1,7 @@
 // The process of a master whose daemon has died: not a child of this one, so its end is found by looking.
 import { isAlive, signalIdentity } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
-import type { Link } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
 import type { MasterBody } from './master-process.js';
 
 /** Whom to adopt, over which link. */

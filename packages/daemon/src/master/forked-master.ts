@@ -1,8 +1,9 @@
 // The process of a master that this daemon starts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { forkWithLink, VhostError } from '@vhostd/protocol';
-import type { Link } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { forkWithLink } from '@vhostd/transport';
+import type { Link } from '@vhostd/transport';
 import type { MasterBody, MasterLaunch } from './master-process.js';
 
 /** Whether a master process was forked by a daemon: the variable is `1` then. */

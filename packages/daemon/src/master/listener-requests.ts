@@ -1,13 +1,8 @@
 // Gives one master the listening sockets that it asks for, until it is gone.
-import { AnswerWithHandle, VhostError } from '@vhostd/protocol';
-import type {
-  AcquiredListener,
-  DaemonToMaster,
-  ListenAddress,
-  MasterToDaemon,
-  NativeHandle,
-  Peer,
-} from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import { AnswerWithHandle } from '@vhostd/transport';
+import type { AcquiredListener, DaemonToMaster, ListenAddress, MasterToDaemon } from '@vhostd/protocol';
+import type { NativeHandle, Peer } from '@vhostd/transport';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { count, optional, record, text } from '../narrow.js';
 

@@ -1,8 +1,9 @@
 // One master process, from its start or adoption to its end: the link to it and what is said over it.
-import { FrameKind, Peer, VhostError } from '@vhostd/protocol';
-import type { DaemonToMaster, Link, LinkEnd, LinkType, MasterToDaemon } from '@vhostd/protocol';
-import { Heartbeat } from '@vhostd/supervisor';
-import type { ChildHandle } from '@vhostd/supervisor';
+import { Peer } from '@vhostd/transport';
+import type { DaemonToMaster, LinkType, MasterToDaemon, StopMode } from '@vhostd/protocol';
+import type { Link } from '@vhostd/transport';
+import { watchPeer } from '@vhostd/supervisor';
+import type { ChildHandle, PeerWatch } from '@vhostd/supervisor';
 
 /** How a master is started and watched. */
 export interface MasterLaunch {
@@ -41,18 +42,16 @@ export interface MasterBody {
 
 export class MasterProcess {
   readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
-  /** Asks it to leave at once instead of draining; heeded when it is asked to leave. */
-  stopNow = false;
-  /** How it is asked to leave: `retire` when another master has the listeners. */
-  farewell: 'stop' | 'retire' = 'stop';
+  /** How it is told to leave, when it is. */
+  stopMode: StopMode = 'drain';
   readonly #body: MasterBody;
-  readonly #link: Link;
   readonly #launch: MasterLaunch;
   readonly #watcher: MasterWatcher;
-  #heartbeat: Heartbeat | undefined;
+  #watch: PeerWatch | undefined;
   /** Runs while the process lives without its link, or is gone and its link is still being read. */
   #overlap: NodeJS.Timeout | undefined;
   #exited = false;
+  #linkHasEnded = false;
   #onGone: (() => void) | undefined;
 
   /** `embody` starts or adopts the process; what it throws is thrown. */
@@ -65,8 +64,11 @@ export class MasterProcess {
     this.#watcher = watcher;
     const onViolation = (detail: string): void => this.#refuse(detail);
     this.#body = embody(onViolation);
-    this.#link = this.#body.link;
-    this.peer = new Peer(this.#link, { onViolation });
+    this.peer = new Peer(this.#body.link, {
+      name: 'the master',
+      onViolation,
+      onEnd: () => this.#linkEnded(),
+    });
   }
 
   get pid(): number | undefined {
@@ -75,23 +77,13 @@ export class MasterProcess {
 
   /** Begins to listen to the link and to watch whether the master answers. Handlers must be set by then. */
   begin(): void {
-    this.#link.start({
-      onFrame: (frame) => {
-        if (frame.kind === FrameKind.message) {
-          this.peer.receive(frame);
-        } else {
-          frame.handle?.close();
-          this.#refuse(`a frame of kind ${frame.kind}`);
-        }
-      },
-      onEnd: (end) => this.#linkEnded(end),
-    });
-    const { bootTimeoutMs } = this.#launch;
-    void this.#ping(bootTimeoutMs).then((alive) => {
-      if (!this.#link.open) return;
-      if (!alive) return this.#watcher.onBroken(`no first answer within ${bootTimeoutMs} ms`);
-      this.#watcher.onAlive();
-      this.#beat();
+    this.peer.start();
+    const { bootTimeoutMs, heartbeat } = this.#launch;
+    this.#watch = watchPeer(this.peer, {
+      bootTimeoutMs,
+      ...heartbeat,
+      onAlive: () => this.#watcher.onAlive(),
+      onLost: (why) => this.#watcher.onBroken(why),
     });
   }
 
@@ -106,15 +98,15 @@ export class MasterProcess {
       onExit: (callback) => {
         body.onExit((code, signal) => {
           this.#exited = true;
-          this.#heartbeat?.stop();
+          this.#watch?.stop();
           this.#overlapEnded();
-          if (!this.#link.open) {
+          if (this.#linkHasEnded) {
             callback(code, signal);
             return;
           }
           this.#onGone = () => callback(code, signal);
           // Somebody else may have the other end open still.
-          this.#overlap = setTimeout(() => this.#link.close(), LAST_WORD_LIMIT_MS);
+          this.#overlap = setTimeout(() => this.peer.close(), LAST_WORD_LIMIT_MS);
         });
       },
     };
@@ -123,50 +115,20 @@ export class MasterProcess {
   /** Sends the request to leave. */
   requestStop(): void {
     const limit = { timeoutMs: this.#launch.stopTimeoutMs };
-    const asked =
-      this.farewell === 'retire' && !this.stopNow
-        ? this.peer.request('retire', null, limit)
-        : this.peer.request('stop', { now: this.stopNow }, limit);
     // Whether it obeys shows in its end; supervision has the limits.
-    asked.catch(() => undefined);
-  }
-
-  /** True if it gave any sign of life in time. */
-  async #ping(timeoutMs: number): Promise<boolean> {
-    try {
-      await this.peer.request('ping', null, { timeoutMs });
-      return true;
-    } catch (error) {
-      return error instanceof VhostError && !SILENT.has(error.code);
-    }
-  }
-
-  #beat(): void {
-    const { intervalMs, limitMs } = this.#launch.heartbeat;
-    const heartbeat: Heartbeat = new Heartbeat({
-      intervalMs,
-      limitMs,
-      sendPing: () => {
-        void this.#ping(limitMs).then((alive) => {
-          if (alive) heartbeat.pong();
-        });
-      },
-      onLost: (silentMs) => this.#watcher.onBroken(`no answer for ${Math.round(silentMs)} ms`),
-    });
-    this.#heartbeat = heartbeat;
+    this.peer.request('stop', { mode: this.stopMode }, limit).catch(() => undefined);
   }
 
   #refuse(detail: string): void {
     this.#watcher.onBroken(`it broke the rules of its link: ${detail}`);
-    this.#link.close();
+    this.peer.close();
   }
 
-  #linkEnded(end: LinkEnd): void {
-    this.#heartbeat?.stop();
+  #linkEnded(): void {
+    this.#linkHasEnded = true;
+    this.#watch?.stop();
     this.#overlapEnded();
-    this.peer.end(new VhostError('ERR_LINK_LOST', 'the master is gone'));
     this.#watcher.onLinkEnd();
-    if (end.reason === 'violation') this.#refuse(end.detail);
     if (this.#exited) {
       this.#onGone?.();
       return;
@@ -185,5 +147,3 @@ export class MasterProcess {
 
 /** How long the end of the link and the end of the process may lie apart, ms. */
 const LAST_WORD_LIMIT_MS = 5_000;
-/** Errors of a request that say nothing about whether the other process lives. */
-const SILENT: ReadonlySet<string> = new Set(['ERR_CALL_TIMEOUT', 'ERR_CALL_LOST', 'ERR_LINK_LOST']);

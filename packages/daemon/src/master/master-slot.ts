@@ -1,28 +1,23 @@
 // The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
-import { fromWireError, parseCall, VhostError } from '@vhostd/protocol';
-import type {
-  Call,
-  DaemonLaunch,
-  DaemonToMaster,
-  MasterToDaemon,
-  NativeHandle,
-  Peer,
-} from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
+import { parseCall } from '@vhostd/transport';
+import type { Call, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { NativeHandle, Peer } from '@vhostd/transport';
 import { SupervisedChild } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
 import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { count, record } from '../narrow.js';
-import { handOver, takeInheritance } from '../succession/inheritance.js';
-import { parseLoadFailures, wireError } from '../status/parse-reload.js';
+import { sendListeners, receiveListeners } from '../takeover/listener-transfer.js';
+import { parseLoadFailures, wireError } from '../control/parse-reload.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import { adoptMaster } from './adopted-master.js';
 import type { Adoption } from './adopted-master.js';
 import { forkMaster } from './forked-master.js';
-import { Leftovers } from './leftovers.js';
+import { OrphanedWorkers } from './orphaned-workers.js';
 import { answerListenerRequests } from './listener-requests.js';
-import { MasterMemory } from './master-memory.js';
+import { ServedState } from './served-state.js';
 import { MasterProcess } from './master-process.js';
 import type { MasterLaunch, MasterWatcher } from './master-process.js';
 import { MasterWorkers } from './master-workers.js';
@@ -49,8 +44,8 @@ export class MasterSlot {
   readonly #listeners: BoundListeners;
   readonly #owner: MasterSlotOwner;
   readonly #child: SupervisedChild;
-  readonly #leftovers: Leftovers;
-  readonly #memory = new MasterMemory();
+  readonly #orphanedWorkers: OrphanedWorkers;
+  readonly #servedState = new ServedState();
   #process: MasterProcess | undefined;
   #workers: MasterWorkers | undefined;
   #spawnCount = 0;
@@ -60,7 +55,7 @@ export class MasterSlot {
   /** Of the time before the adoption. */
   #former = { uptimeMs: 0, restarts: 0 };
   /** How masters start another daemon; undefined while they are not to. */
-  #succession: DaemonLaunch | undefined;
+  #respawn: LaunchInfo | undefined;
   #held = false;
   #fatal: { error: Error; exitCode: number } | undefined;
 
@@ -75,13 +70,13 @@ export class MasterSlot {
     this.#listeners = listeners;
     this.#owner = owner;
     this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? SUPERVISION_DEFAULTS.stopNowTimeoutMs;
-    this.#leftovers = new Leftovers((pid, error) =>
+    this.#orphanedWorkers = new OrphanedWorkers((pid, error) =>
       owner.onTrouble('worker::outlived-master', error ?? `process ${pid} was killed`),
     );
     this.#child = new SupervisedChild({
       name: 'master',
       spawn: () => this.#spawn().handle(),
-      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart, mode: 'permanent' },
+      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart },
       backoff: { ...SUPERVISION_DEFAULTS.backoff, ...options.backoff },
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },
@@ -129,9 +124,9 @@ export class MasterSlot {
   }
 
   /** Lets masters start another daemon when this one dies: it holds the run directory now. */
-  entitle(launch: DaemonLaunch): void {
-    this.#succession = launch;
-    this.#process?.peer.notify('launch', this.#will(launch));
+  allowRespawn(launch: LaunchInfo): void {
+    this.#respawn = launch;
+    this.#process?.peer.notify('allowRespawn', this.#launchInfo(launch));
   }
 
   /** Lets the master open its listeners without accepting on them. To be called before {@link start}. */
@@ -149,14 +144,14 @@ export class MasterSlot {
    * Lets the master close its listeners, which others have, and leave when all that it accepted is served. Resolves
    * when it is gone.
    */
-  async retire(): Promise<void> {
-    if (this.#process !== undefined) this.#process.farewell = 'retire';
+  async yield(): Promise<void> {
+    if (this.#process !== undefined) this.#process.stopMode = 'yield';
     await this.stop({ now: false });
   }
 
   /** This process ends in order: its master is not to start another daemon. */
-  forsake(): void {
-    this.#process?.peer.notify('forsake', null);
+  forbidRespawn(): void {
+    this.#process?.peer.notify('forbidRespawn', null);
   }
 
   /**
@@ -165,16 +160,16 @@ export class MasterSlot {
    */
   async stop({ now }: { now: boolean }): Promise<void> {
     await this.#stopMaster(now);
-    await this.#leftovers.end(now);
+    await this.#orphanedWorkers.end(now);
   }
 
   async #stopMaster(now: boolean): Promise<void> {
     const master = this.#process;
-    if (!now || master === undefined || master.stopNow) {
+    if (!now || master === undefined || master.stopMode === 'now') {
       await this.#child.stop({ now: now && master !== undefined });
       return;
     }
-    master.stopNow = true;
+    master.stopMode = 'now';
     const askedBefore = this.#child.state === 'stopping';
     const stopped = this.#child.stop();
     if (askedBefore) master.requestStop();
@@ -205,9 +200,9 @@ export class MasterSlot {
     this.#process = process;
     this.#workers = new MasterWorkers(process.peer, () => process.pid);
     answerListenerRequests(process.peer, this.#listeners, claimant);
-    this.#memory.serve(process.peer);
+    this.#servedState.serve(process.peer);
     this.#answerNotices(process);
-    if (adoption !== undefined) takeInheritance(process.peer, this.#listeners, claimant);
+    if (adoption !== undefined) receiveListeners(process.peer, this.#listeners, claimant);
     process.begin();
     this.#provide(process, adoption !== undefined);
     return process;
@@ -215,12 +210,12 @@ export class MasterSlot {
 
   /** At once gives a master all that it needs if this process is no more when it has booted. */
   #provide({ peer }: MasterProcess, adopted: boolean): void {
-    if (this.#succession !== undefined) peer.notify('launch', this.#will(this.#succession));
+    if (this.#respawn !== undefined) peer.notify('allowRespawn', this.#launchInfo(this.#respawn));
     if (this.#held) peer.notify('hold', null);
-    if (!adopted) handOver(peer, this.#listeners);
+    if (!adopted) sendListeners(peer, this.#listeners);
   }
 
-  #will(launch: DaemonLaunch): DaemonLaunch & { restarts: number } {
+  #launchInfo(launch: LaunchInfo): LaunchInfo & { restarts: number } {
     return { ...launch, restarts: this.restartCount };
   }
 
@@ -250,7 +245,7 @@ export class MasterSlot {
 
   #exited(reason: ChildReason): void {
     this.#process = undefined;
-    this.#leftovers.add(this.#workers?.list() ?? []);
+    this.#orphanedWorkers.add(this.#workers?.list() ?? []);
     this.#workers = undefined;
     this.#owner.onExit(reason);
     const fatal = this.#fatal;

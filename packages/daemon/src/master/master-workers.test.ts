@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { DaemonToMaster, MasterToDaemon, Peer } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import { MasterWorkers } from './master-workers.js';
 
 type Handler = (params: unknown) => unknown;

@@ -1,6 +1,7 @@
 // The workers of a master, as it tells of them, so that none outlives it for longer than it may: one that is
 // stopped or busy in a loop does not notice that its master is gone.
-import type { DaemonToMaster, MasterToDaemon, Peer } from '@vhostd/protocol';
+import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type { Peer } from '@vhostd/transport';
 import { readIdentity, readSession } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import { count, record } from '../narrow.js';

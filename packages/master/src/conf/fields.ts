@@ -3,7 +3,7 @@
 import { VhostError } from '@vhostd/protocol';
 import { SocketAddress, isIP } from 'node:net';
 import { z } from 'zod';
-import { formatHostPattern, parseHostPattern } from '../routing/host-pattern.js';
+import { formatHostPattern, parseHostPattern } from '../hosts/host-pattern.js';
 import {
   DURATION_PATTERN,
   SIZE_PATTERN,

@@ -134,6 +134,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
+  appPort: integer(1, MAX_PORT)
+    .optional()
+    .describe(
+      "Port on which the app listens: the server there is the site's. Absent: the first HTTP server is.",
+    ),
   cpuLen: cpuLen.describe(
     'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
   ),
@@ -220,7 +225,7 @@ const limits = object({
     .describe('How long a client may take to send the head of its first request, or its TLS hello.'),
   headMaxSize: size(1024, MEGABYTE)
     .prefault('16kb')
-    .describe("Longest head of a request. Node's own limit, `--max-http-header-size`, is 16 KB by default."),
+    .describe('Bytes of target, field names and values at which a request is refused, as Node counts them.'),
   helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
   peekMaxCount: integer(1, 1_000_000)
     .default(10_000)

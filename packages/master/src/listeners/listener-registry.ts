@@ -1,8 +1,9 @@
 // The master's listening sockets: opened when a site first needs one, closed when the last one leaves.
-import type { AcquiredListener, ListeningInfo, NativeHandle } from '@vhostd/protocol';
+import type { AcquiredListener, ListeningInfo } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { VhostError } from '@vhostd/protocol';
-import { Listener, listenerKey } from '../accept/listener.js';
-import type { ListenerAddress, ListenerEvents } from '../accept/listener.js';
+import { Listener, listenerKey } from './listener.js';
+import type { ListenerAddress, ListenerEvents } from './listener.js';
 
 /** Where bound sockets come from. */
 export interface ListenerSource {

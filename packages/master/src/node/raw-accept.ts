@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
-import type { AddressRecord, NativeHandle } from '@vhostd/protocol';
+import type { AddressRecord, NativeHandle } from '@vhostd/transport';
 
 /** The handle under a listening server. */
 interface ListeningHandle {

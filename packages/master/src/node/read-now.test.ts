@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { ImmediateReader } from './read-now.js';
 import { readRaw } from './raw-accept.js';
 

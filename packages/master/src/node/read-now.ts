@@ -3,7 +3,7 @@
 // Undocumented: the handle's `fd`. Checked on Node 20.20, 22.23, 24.21 and 26.10; where there is none (Windows),
 // nothing is read and the event loop does it.
 import { readSync } from 'node:fs';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 /** What a try came to: bytes, the end of the stream, or nothing yet. */
 export type ReadNow = Buffer | 'end' | 'nothing';

@@ -2,6 +2,7 @@
 import { readHelloMessage } from './hello-message.js';
 import { MORE, reject } from './verdict.js';
 import type { Demand, HelloReading } from './hello-message.js';
+import type { HelloFault } from './refusal-reason.js';
 import type { Verdict } from './verdict.js';
 
 /** Limits of {@link ClientHelloReader}. */
@@ -15,6 +16,9 @@ export interface HelloLimits {
 }
 
 const RECORD_HEADER_BYTES = 5;
+/** change_cipher_spec to heartbeat, the content types of TLS. */
+const RECORD_TYPE_MIN = 20;
+const RECORD_TYPE_MAX = 24;
 const RECORD_HANDSHAKE = 22;
 const VERSION_MAJOR = 3;
 /** Most bytes of a plaintext record's fragment (RFC 8446 5.1). */
@@ -94,11 +98,15 @@ export class ClientHelloReader {
 }
 
 /** Judges as much of a record header as is there, so that the verdict does not depend on how it was cut. */
-function headerFault(header: Buffer, byteCount: number): string | undefined {
-  if (byteCount >= 1 && header[0] !== RECORD_HANDSHAKE) return 'tls-record-type';
-  if (byteCount >= 2 && header[1] !== VERSION_MAJOR) return 'tls-record-version';
+function headerFault(header: Buffer, byteCount: number): HelloFault | undefined {
+  const [type = 0, major] = header;
+  if (byteCount >= 1 && type !== RECORD_HANDSHAKE) {
+    return type >= RECORD_TYPE_MIN && type <= RECORD_TYPE_MAX ? 'tls-record-type' : 'not-tls';
+  }
+  if (byteCount >= 2 && major !== VERSION_MAJOR) return 'tls-record-version';
   if (byteCount < RECORD_HEADER_BYTES) return undefined;
   const length = header.readUInt16BE(3);
-  // RFC 8446 5.1: no empty fragments of the handshake.
-  return length === 0 || length > FRAGMENT_MAX_BYTES ? 'tls-record-length' : undefined;
+  // RFC 8446 5.1: no empty fragments of the handshake. OpenSSL takes up to 32 of them.
+  if (length === 0) return 'tls-record-empty';
+  return length > FRAGMENT_MAX_BYTES ? 'tls-record-too-large' : undefined;
 }

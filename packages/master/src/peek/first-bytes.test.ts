@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { FirstBytes } from './first-bytes.js';
 import { helloMessage, serverName, toRecords } from './hello.test.kit.js';
 import type { ListenerKind } from './first-bytes.js';
+import type { RefusalReason } from './refusal-reason.js';
+import { reject, route } from './verdict.js';
 import type { Verdict } from './verdict.js';
 
 const LIMITS = { headMaxBytes: 1000, helloMaxBytes: 1000 };
@@ -13,9 +15,9 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
 void test('each listener reads what it speaks, whole or byte by byte', () => {
   const cases: [ListenerKind, Buffer, Verdict][] = [
-    ['tcp', HEAD, { kind: 'route', protocol: 'http1', host: 'a.com' }],
-    ['tcp', PREFACE, { kind: 'route', protocol: 'http2', host: null }],
-    ['ssl', HELLO, { kind: 'route', protocol: 'tls', host: 'a.com' }],
+    ['tcp', HEAD, route('http1', { host: 'a.com', path: '/' })],
+    ['tcp', PREFACE, route('http2')],
+    ['ssl', HELLO, route('tls', { host: 'a.com' })],
   ];
   for (const [kind, bytes, expected] of cases) {
     assert.deepEqual(new FirstBytes(kind, LIMITS).push(bytes), expected);
@@ -27,7 +29,7 @@ void test('each listener reads what it speaks, whole or byte by byte', () => {
 });
 
 void test('TLS on a clear port and HTTP on a TLS port are refused at the first byte, for good', () => {
-  const cases: [ListenerKind, Buffer, string][] = [
+  const cases: [ListenerKind, Buffer, RefusalReason][] = [
     ['tcp', HELLO, 'tls-on-http-port'],
     ['ssl', HEAD, 'http-on-tls-port'],
     ['ssl', PREFACE, 'http-on-tls-port'],
@@ -35,7 +37,7 @@ void test('TLS on a clear port and HTTP on a TLS port are refused at the first b
   ];
   for (const [kind, bytes, reason] of cases) {
     const peek = new FirstBytes(kind, LIMITS);
-    const refusal: Verdict = { kind: 'reject', status: 400, reason };
+    const refusal = reject(reason);
     assert.deepEqual(peek.push(bytes.subarray(0, 1)), refusal);
     assert.deepEqual(peek.push(bytes.subarray(1)), refusal);
   }
@@ -43,7 +45,7 @@ void test('TLS on a clear port and HTTP on a TLS port are refused at the first b
 
 void test('bytes that are neither are refused by the reader of the listener', () => {
   const noise = Buffer.from([0x80, 0x2e]);
-  assert.deepEqual(new FirstBytes('ssl', LIMITS).push(noise), reject('tls-record-type'));
+  assert.deepEqual(new FirstBytes('ssl', LIMITS).push(noise), reject('not-tls'));
   assert.deepEqual(new FirstBytes('tcp', LIMITS).push(noise), reject('method-unknown'));
 });
 
@@ -56,10 +58,6 @@ void test('an empty chunk decides nothing', () => {
 
 void test('the limits reach the reader', () => {
   const limits = { headMaxBytes: 10, helloMaxBytes: 10 };
-  assert.deepEqual(new FirstBytes('tcp', limits).push(HEAD), reject('head-too-large', 431));
-  assert.deepEqual(new FirstBytes('ssl', limits).push(HELLO), reject('hello-too-large', 431));
+  assert.deepEqual(new FirstBytes('tcp', limits).push(HEAD), reject('head-too-large'));
+  assert.deepEqual(new FirstBytes('ssl', limits).push(HELLO), reject('hello-too-large'));
 });
-
-function reject(reason: string, status: 400 | 431 = 400): Verdict {
-  return { kind: 'reject', status, reason };
-}

@@ -67,6 +67,10 @@ const ODD_HOSTS = [
   'a.com:x',
   'a%2ecom',
   'a%zz',
+  '0.0.0.0=5000',
+  'a!b.com',
+  '*.a.com',
+  `${'l'.repeat(64)}.com`,
   'a..com',
   '.',
   '[::1',
@@ -86,6 +90,10 @@ const FIELDS = [
   'Proxy-Connection: close',
   'Connection: upgrade\r\nUpgrade: websocket',
   'Upgrade: h2c',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Connection: keep-alive,\tupgrade',
+  'Connection: upgrade, close',
   'Expect: 100-continue',
   'Expect: other',
   'Hosts: b.com',
@@ -106,6 +114,9 @@ const FRAMINGS = [
   'transfer-encoding: gzip, Chunked',
   'Transfer-Encoding:CHUNKED  ',
   'Transfer-Encoding: gzip , chunked',
+  'Transfer-Encoding:\tchunked',
+  'Transfer-Encoding: \t gzip\t,\tchunked',
+  'Content-Length:\t5',
 ];
 const ODD_FRAMINGS = [
   'Content-Length: +5',
@@ -113,7 +124,6 @@ const ODD_FRAMINGS = [
   'Content-Length:',
   'Content-Length: 0x5',
   'Content-Length: 99999999999999999999999',
-  'Content-Length:\t5',
   'Content-Length: 5\t',
   'Transfer-Encoding: chunked, identity',
   'Transfer-Encoding: identity',
@@ -157,7 +167,7 @@ const PIECES = [
 export function generateHead(random: Random): string {
   const host = random.chance(90) ? random.pick(HOSTS) : random.pick(ODD_HOSTS);
   const head = `${requestLine(random, host)}\r\n${fieldLines(random, host).join('\r\n')}\r\n\r\n`;
-  let mutated = random.chance(5) ? `\r\n${head}` : head;
+  let mutated = random.chance(5) ? `${'\r\n'.repeat(1 + random.below(40))}${head}` : head;
   for (let i = random.chance(35) ? 1 + random.below(3) : 0; i > 0; i--) mutated = mutate(random, mutated);
   return mutated;
 }
@@ -176,7 +186,7 @@ function requestLine(random: Random, host: string): string {
 
 function fieldLines(random: Random, host: string): string[] {
   const name = random.pick(['Host', 'Host', 'host', 'HOST']);
-  const lines = random.chance(95) ? [`${name}:${random.pick([' ', ' ', '', '\t '])}${host}`] : [];
+  const lines = random.chance(92) ? [`${name}:${random.pick([' ', ' ', '', '\t '])}${host}`] : [];
   const add = (line: string): void => {
     lines.splice(random.below(lines.length + 1), 0, line);
   };

@@ -1,7 +1,8 @@
 // The grammar of a TLS ClientHello, as demands for its next bytes; who answers them may get the bytes in any
 // pieces.
-import { readHost } from '../routing/host-name.js';
-import { reject } from './verdict.js';
+import { readName } from '../hosts/host-name.js';
+import { reject, route } from './verdict.js';
+import type { HelloFault } from './refusal-reason.js';
 import type { Verdict } from './verdict.js';
 
 /** `take`: that many bytes are needed together. `skip`: that many are of no interest. Both may be zero. */
@@ -15,9 +16,9 @@ export type HelloReading = Generator<Demand, Verdict, Buffer>;
 
 /** What a length that does not fit its surroundings turns into; never leaves this file. */
 class Malformed extends Error {
-  readonly reason: string;
+  readonly reason: HelloFault;
 
-  constructor(reason: string) {
+  constructor(reason: HelloFault) {
     super(reason);
     this.reason = reason;
   }
@@ -25,9 +26,14 @@ class Malformed extends Error {
 
 const CLIENT_HELLO = 1;
 const EXTENSION_SERVER_NAME = 0;
+const EXTENSION_ALPN = 16;
 const NAME_TYPE_HOST = 0;
-/** list length (2), name type (1), name length (2), then at most 253 characters and a trailing dot. */
-const SERVER_NAME_MAX_BYTES = 5 + 254;
+/** list length (2), name type (1), name length (2) */
+const SERVER_NAME_HEADER_BYTES = 5;
+/** What OpenSSL takes (TLSEXT_MAXLEN_host_name). */
+const NAME_MAX_BYTES = 255;
+/** A longer list of protocols is for the worker's TLS alone. */
+const ALPN_MAX_BYTES = 1024;
 const SESSION_ID_MAX_BYTES = 32;
 
 /**
@@ -40,12 +46,18 @@ export function* readHelloMessage(maxBytes: number): HelloReading {
     const header = yield* take(4);
     if (header[0] !== CLIENT_HELLO) return reject('hello-type');
     const length = header.readUIntBE(1, 3);
-    if (length + header.length > maxBytes) return reject('hello-too-large', 431);
-    return { kind: 'route', protocol: 'tls', host: yield* readBody(new Remainder(length)) };
+    if (length + header.length > maxBytes) return reject('hello-too-large');
+    return route('tls', yield* readBody(new Remainder(length)));
   } catch (thrown) {
     if (thrown instanceof Malformed) return reject(thrown.reason);
     throw thrown;
   }
+}
+
+/** What a hello says about where it wants to go. */
+interface Wish {
+  host: string | null;
+  alpn: string[] | null;
 }
 
 type Part<T> = Generator<Demand, T, Buffer>;
@@ -64,7 +76,7 @@ class Remainder {
   }
 }
 
-function* readBody(body: Remainder): Part<string | null> {
+function* readBody(body: Remainder): Part<Wish> {
   body.use(2 + 32);
   // legacy_version and random: any value; the worker's TLS decides about versions.
   yield* skip(2 + 32);
@@ -78,44 +90,62 @@ function* readBody(body: Remainder): Part<string | null> {
   if (compressionBytes === 0) throw new Malformed('hello-compression');
   yield* skipVector(body, compressionBytes);
   // Before TLS 1.3 a hello may end without any extensions (RFC 5246 7.4.1.2).
-  if (body.byteCount === 0) return null;
+  if (body.byteCount === 0) return { host: null, alpn: null };
   const extensionsBytes = yield* readUint(body, 2);
   if (extensionsBytes !== body.byteCount) throw new Malformed('hello-length');
   return yield* readExtensions(body);
 }
 
-function* readExtensions(body: Remainder): Part<string | null> {
-  let host: string | null = null;
+function* readExtensions(body: Remainder): Part<Wish> {
+  const wish: Wish = { host: null, alpn: null };
+  let isNamed = false;
   while (body.byteCount > 0) {
     const type = yield* readUint(body, 2);
     const length = yield* readUint(body, 2);
     body.use(length);
-    if (type !== EXTENSION_SERVER_NAME) {
+    if (type === EXTENSION_SERVER_NAME) {
+      // RFC 8446 4.2: no two extensions of one type.
+      if (isNamed) throw new Malformed('sni-duplicate');
+      isNamed = true;
+      if (length > SERVER_NAME_HEADER_BYTES + NAME_MAX_BYTES) throw new Malformed('sni-length');
+      wish.host = hostOf(yield* take(length));
+    } else if (type === EXTENSION_ALPN && length <= ALPN_MAX_BYTES) {
+      wish.alpn = protocolsOf(yield* take(length));
+    } else {
       yield* skip(length);
-      continue;
     }
-    // RFC 8446 4.2: no two extensions of one type.
-    if (host !== null) throw new Malformed('sni-duplicate');
-    if (length > SERVER_NAME_MAX_BYTES) throw new Malformed('sni-length');
-    host = hostOf(yield* take(length));
   }
-  return host;
+  return wish;
 }
 
 /**
  * ServerNameList of RFC 6066 3: exactly one name and of type host_name, the only one there is and all that
  * OpenSSL accepts. An IPv4 address is let pass although RFC 6066 forbids it, since clients do send it and
- * it can name a site.
+ * it can name a site. What is no host name (empty, with a port, IPv6) is none that a site has: null.
  */
-function hostOf(list: Buffer): string {
-  const isWhole = list.length > 5 && list.readUInt16BE(0) === list.length - 2;
-  if (!isWhole || list[2] !== NAME_TYPE_HOST || list.readUInt16BE(3) !== list.length - 5) {
+function hostOf(list: Buffer): string | null {
+  const isWhole = list.length >= SERVER_NAME_HEADER_BYTES && list.readUInt16BE(0) === list.length - 2;
+  const nameBytes = list.length - SERVER_NAME_HEADER_BYTES;
+  if (!isWhole || list[2] !== NAME_TYPE_HOST || list.readUInt16BE(3) !== nameBytes) {
     throw new Malformed('sni-malformed');
   }
-  const reading = readHost(list.toString('latin1', 5));
-  if ('fault' in reading) throw new Malformed(`sni-${reading.fault}`);
-  if (reading.host.startsWith('[')) throw new Malformed('sni-host-char');
-  return reading.host;
+  const name = list.toString('latin1', SERVER_NAME_HEADER_BYTES);
+  if (name.includes('\0')) throw new Malformed('sni-nul');
+  const reading = readName(name);
+  return 'fault' in reading || reading.host.startsWith('[') ? null : reading.host;
+}
+
+/** ProtocolNameList of RFC 7301 3.1; null for what is none, which the worker's TLS refuses. */
+function protocolsOf(list: Buffer): string[] | null {
+  if (list.length < 2 || list.readUInt16BE(0) !== list.length - 2) return null;
+  const protocols: string[] = [];
+  for (let at = 2; at < list.length;) {
+    const end = at + 1 + (list[at] ?? 0);
+    if (end === at + 1 || end > list.length) return null;
+    protocols.push(list.toString('latin1', at + 1, end));
+    at = end;
+  }
+  return protocols;
 }
 
 function* readUint(vector: Remainder, byteCount: number): Part<number> {

@@ -81,6 +81,22 @@ export function realHelloMessage(servername: string): Promise<Buffer> {
   });
 }
 
+/** A hello with another server_name extension in the place of its own. */
+export function withServerName(message: Buffer, extensionBytes: Buffer): Buffer {
+  let at = 4 + 2 + 32;
+  at += 1 + message.readUInt8(at);
+  at += 2 + message.readUInt16BE(at);
+  at += 1 + message.readUInt8(at);
+  const extensions: Buffer[] = [];
+  for (let from = at + 2; from < message.length;) {
+    const to = from + 4 + message.readUInt16BE(from + 2);
+    extensions.push(message.readUInt16BE(from) === 0 ? extensionBytes : message.subarray(from, to));
+    from = to;
+  }
+  const body = Buffer.concat([message.subarray(4, at), vector(2, Buffer.concat(extensions))]);
+  return Buffer.concat([Buffer.from([1]), vector(3, body)]);
+}
+
 function uint(byteCount: number, value: number): Buffer {
   const bytes = Buffer.alloc(byteCount);
   bytes.writeUIntBE(value, 0, byteCount);

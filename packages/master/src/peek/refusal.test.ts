@@ -4,7 +4,7 @@ import { get, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { refusal } from './refusal.js';
-import type { RefusalStatus } from './refusal.js';
+import type { RefusalStatus } from './refusal-reason.js';
 import type { IncomingHttpHeaders } from 'node:http';
 
 const STATUSES: readonly RefusalStatus[] = [400, 408, 421, 431, 503, 505];
@@ -44,6 +44,19 @@ void test('a 503 says when to try again, in whole seconds; other statuses do not
   assert.match(refusal(503, { retryAfterSeconds: 0 }).toString(), /\r\nRetry-After: 0\r\n/);
   assert.doesNotMatch(refusal(503).toString(), /Retry-After/);
   assert.doesNotMatch(refusal(400, { retryAfterSeconds: 1 }).toString(), /Retry-After/);
+});
+
+void test('an answer to HEAD has the fields of one to GET, and no content', () => {
+  for (const options of [{}, { html: '<p>back soon</p>' }]) {
+    const whole = refusal(503, { ...options, date: DATE }).toString();
+    const head = whole.slice(0, whole.indexOf('\r\n\r\n') + 4);
+    for (const request of ['HEAD / HTTP/1.1\r\n', '\r\n\r\nHEAD /', Buffer.from('HEAD / HTTP/9')]) {
+      assert.equal(refusal(503, { ...options, date: DATE, request }).toString(), head);
+    }
+    for (const request of ['', 'GET / HTTP/1.1\r\n', 'HEADER /', 'HEAD', Buffer.from('GET /HEAD ')]) {
+      assert.equal(refusal(503, { ...options, date: DATE, request }).toString(), whole);
+    }
+  }
 });
 
 void test('without a date given a refusal states the present', () => {

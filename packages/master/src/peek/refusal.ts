@@ -1,11 +1,11 @@
 // The complete answer to a connection that no worker will see.
 import { STATUS_CODES } from 'node:http';
-
-/** Statuses that the master itself answers with. */
-export type RefusalStatus = 400 | 408 | 421 | 431 | 503 | 505;
+import type { RefusalStatus } from './refusal-reason.js';
 
 /** Options of {@link refusal}. */
 export interface RefusalOptions {
+  /** The bytes of the request as far as they have come, or its head as latin1 text: a HEAD gets no content. */
+  request?: Buffer | string;
   /** When a client may try again, in seconds, rounded up; sent with 503 only (RFC 9110 10.2.3). Default: not stated. */
   retryAfterSeconds?: number;
   /** A page that takes the place of the line of text, and is not to be stored. */
@@ -33,5 +33,12 @@ export function refusal(status: RefusalStatus, options: RefusalOptions = {}): Bu
   if (status === 503 && retryAfterSeconds !== undefined) {
     head.push(`Retry-After: ${Math.max(0, Math.ceil(retryAfterSeconds))}`);
   }
-  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]);
+  const bytes = Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1');
+  // RFC 9110 9.3.2: all fields of an answer to GET, and no content.
+  return asksForHead(options.request ?? '') ? bytes : Buffer.concat([bytes, body]);
+}
+
+/** Whether a request is a HEAD, empty lines in front of it aside. */
+function asksForHead(request: Buffer | string): boolean {
+  return /^[\r\n]*HEAD /.test(request.toString('latin1'));
 }

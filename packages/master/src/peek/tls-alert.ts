@@ -1,19 +1,51 @@
-// The last words to a TLS client whose connection goes nowhere: complete alert records.
+// The last words to a TLS client whose connection goes nowhere: what OpenSSL answers to the same fault.
+import type { HelloFault, RefusalReason } from './refusal-reason.js';
+
+/** AlertDescription of RFC 8446 6 and RFC 6066 9. */
+const UNEXPECTED_MESSAGE = 10;
+const RECORD_OVERFLOW = 22;
+const ILLEGAL_PARAMETER = 47;
+const DECODE_ERROR = 50;
+const INTERNAL_ERROR = 80;
+const UNRECOGNIZED_NAME = 112;
 
 /**
- * No site has this name: fatal unrecognized_name(112), RFC 6066 3. These buffers are shared: write them,
- * never change them.
+ * Null: the connection is closed without a word. `hello-cipher-suites`: illegal_parameter for an empty list up to
+ * OpenSSL 3.0, decode_error later.
  */
-export const TLS_ALERT_UNRECOGNIZED_NAME: Buffer = fatalAlert(112);
+const DESCRIPTIONS: Readonly<Record<HelloFault, number | null>> = {
+  'not-tls': null,
+  'tls-record-type': UNEXPECTED_MESSAGE,
+  'tls-record-version': null,
+  'tls-record-empty': UNEXPECTED_MESSAGE,
+  'tls-record-too-large': RECORD_OVERFLOW,
+  'hello-type': UNEXPECTED_MESSAGE,
+  'hello-length': DECODE_ERROR,
+  'hello-too-large': ILLEGAL_PARAMETER,
+  'hello-session-id': DECODE_ERROR,
+  'hello-cipher-suites': DECODE_ERROR,
+  'hello-compression': DECODE_ERROR,
+  'sni-duplicate': ILLEGAL_PARAMETER,
+  'sni-malformed': DECODE_ERROR,
+  'sni-length': UNRECOGNIZED_NAME,
+  'sni-nul': UNRECOGNIZED_NAME,
+};
 
-/** The hello cannot be read: fatal decode_error(50), RFC 8446 6.2. */
-export const TLS_ALERT_DECODE_ERROR: Buffer = fatalAlert(50);
+/** The server cannot go on, because no worker is ready. */
+const UNAVAILABLE: ReadonlySet<RefusalReason> = new Set<RefusalReason>(['no-worker', 'maintenance']);
 
-/** Readable, but not to be served: fatal handshake_failure(40), RFC 8446 6.2. */
-export const TLS_ALERT_HANDSHAKE_FAILURE: Buffer = fatalAlert(40);
+/** The alert record for a reason; null where the connection is closed without one. */
+export function tlsAlert(reason: RefusalReason): Buffer | null {
+  if (reason === 'no-site') return fatalAlert(UNRECOGNIZED_NAME);
+  if (UNAVAILABLE.has(reason)) return fatalAlert(INTERNAL_ERROR);
+  if (!isHelloFault(reason)) return null;
+  const description = DESCRIPTIONS[reason];
+  return description === null ? null : fatalAlert(description);
+}
 
-/** The server cannot go on, for instance because no worker is ready: fatal internal_error(80), RFC 8446 6.2. */
-export const TLS_ALERT_INTERNAL_ERROR: Buffer = fatalAlert(80);
+function isHelloFault(reason: RefusalReason): reason is HelloFault {
+  return Object.hasOwn(DESCRIPTIONS, reason);
+}
 
 /** A record of type alert(21), version 0x0303 (RFC 8446 5.1), with level fatal(2) and the description. */
 function fatalAlert(description: number): Buffer {

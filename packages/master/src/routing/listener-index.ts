@@ -1,6 +1,6 @@
 // The routing index of one listener: which target a host belongs to. Immutable; a change builds the next.
-import { formatHostPattern } from './host-pattern.js';
-import type { HostPattern } from './host-pattern.js';
+import { formatHostPattern } from '../hosts/host-pattern.js';
+import type { HostPattern } from '../hosts/host-pattern.js';
 
 /** What a host leads to: a site id, or an object that lives as long as its site. Compared by identity. */
 export type RouteTarget = string | object;

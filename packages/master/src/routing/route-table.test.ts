@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { Random } from '../peek/heads.test.kit.js';
-import { parseHostPattern } from './host-pattern.js';
+import { parseHostPattern } from '../hosts/host-pattern.js';
 import { RouteTable } from './route-table.js';
 import type { RouteClaim, RouteConflict, RoutePlace, RouteTableResult } from './route-table.js';
 

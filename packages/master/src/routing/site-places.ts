@@ -1,8 +1,8 @@
 // Which listeners a site's conf needs, and which hosts it claims on each.
-import { listenerKey } from '../accept/listener.js';
-import type { ListenerAddress } from '../accept/listener.js';
+import { listenerKey } from '../listeners/listener.js';
+import type { ListenerAddress } from '../listeners/listener.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { parseHostPattern } from './host-pattern.js';
+import { parseHostPattern } from '../hosts/host-pattern.js';
 import type { RoutePlace } from './route-table.js';
 
 /** What a conf comes to. */

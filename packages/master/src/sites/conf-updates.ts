@@ -6,7 +6,7 @@ import { parseServerConfUpdate } from '../conf/parse-conf.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Router } from '../routing/router.js';
 import type { Site } from './site.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 export class ConfUpdates {
   readonly #router: Router<Site>;

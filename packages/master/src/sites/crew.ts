@@ -6,8 +6,8 @@ import { Generation, failureOf } from './generation.js';
 import type { GenerationHost } from './generation.js';
 import { Recycling } from './recycling.js';
 import type { Reload } from './reload.js';
-import type { Slot } from './slot.js';
-import type { Release } from './worker-files.js';
+import type { Slot } from '../workers/slot.js';
+import type { Release } from '../workers/worker-files.js';
 
 /** What a crew answers for by itself. */
 type CrewEvent = 'onReady' | 'onExit' | 'onErrored' | 'onStopped' | 'onVitals';

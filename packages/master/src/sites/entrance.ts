@@ -1,12 +1,12 @@
 // How connections get into a site: to its workers, unless a pause holds them, a maintenance answers them, or the
 // site sleeps and must be woken first.
 import type { MaintenancePage, SiteStatus } from '@vhostd/protocol';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import { Dispatch } from './dispatch.js';
+import { Dispatch } from '../dispatch/dispatch.js';
 import { Maintenance } from './maintenance.js';
 import type { Notice } from './maintenance.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 import { idleStopOf, Slumber } from './slumber.js';
 
 /** What the entrance needs of its site. */

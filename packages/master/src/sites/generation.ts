@@ -3,10 +3,10 @@ import type { ChildReason } from '@vhostd/supervisor';
 import { toWireError, VhostError } from '@vhostd/protocol';
 import type { WireError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
-import { Slot } from './slot.js';
-import type { SlotHost } from './slot-host.js';
-import { WorkerFiles } from './worker-files.js';
-import type { Release } from './worker-files.js';
+import { Slot } from '../workers/slot.js';
+import type { SlotHost } from '../workers/slot-host.js';
+import { WorkerFiles } from '../workers/worker-files.js';
+import type { Release } from '../workers/worker-files.js';
 
 /** What a generation needs of its site; it answers for `conf`, `generation` and the end of its own boot. */
 export type GenerationHost = Omit<

@@ -1,7 +1,7 @@
 // A site's maintenance: the page that answers its requests, and the workers that are told of it.
 import { VhostError } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 /** A page and what the operator said with it. */
 export interface Notice {

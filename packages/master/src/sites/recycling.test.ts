@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Recycling } from './recycling.js';
-import type { Slot } from './slot.js';
-import type { WearLimits } from './wear.js';
+import type { Slot } from '../workers/slot.js';
+import type { WearLimits } from '../workers/wear.js';
 
 const SETTLE_MS = 1000;
 const MB = 1024 ** 2;

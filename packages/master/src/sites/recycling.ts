@@ -3,8 +3,8 @@
 // next try.
 import type { WireError } from '@vhostd/protocol';
 import { Backoff, resolveBackoff } from '@vhostd/supervisor';
-import type { Slot } from './slot.js';
-import { wornOut } from './wear.js';
+import type { Slot } from '../workers/slot.js';
+import { wornOut } from '../workers/wear.js';
 
 /** What recycling needs of the workers of a site. */
 export interface RecyclingHost {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Generation } from './generation.js';
 import { Reload } from './reload.js';
 import type { ReloadHost } from './reload.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 /** Generations and a site made of notes. */
 class Bench {

@@ -4,7 +4,7 @@
 import { toWireError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import type { Generation } from './generation.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 /** What a reload came to. */
 export type ReloadOutcome = ReloadResult['sites'][number];

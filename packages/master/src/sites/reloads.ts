@@ -6,7 +6,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { Crew } from './crew.js';
 import { Reload } from './reload.js';
 import type { ReloadOutcome } from './reload.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 /** What the reloads need of their site. */
 export interface ReloadsHost {

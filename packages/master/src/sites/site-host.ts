@@ -1,8 +1,8 @@
 // What a site needs of the master around it, and tells it.
 import type { MaintenancePage, WireError } from '@vhostd/protocol';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { ServedSite } from '../daemon/memory.js';
+import type { ServedSite } from '../daemon-link/memory.js';
 import type { CrewHost } from './crew.js';
 import type { Standing } from './first-boot.js';
 import type { Site } from './site.js';

@@ -1,9 +1,9 @@
 // One site: its conf in force and what becomes of its workers and connections, as one state.
 import { toWireError } from '@vhostd/protocol';
 import type { SiteStatus, WireError } from '@vhostd/protocol';
-import type { Connection } from '../accept/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { ServedSite } from '../daemon/memory.js';
+import type { ServedSite } from '../daemon-link/memory.js';
 import { Condition, STOPPED } from './condition.js';
 import { Crew } from './crew.js';
 import type { CrewHost } from './crew.js';
@@ -15,7 +15,7 @@ import { outcomeOf, Reloads, workerCount } from './reloads.js';
 import type { ReloadsHost } from './reloads.js';
 import { OnDemand } from './on-demand.js';
 import type { SiteHost } from './site-host.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 export class Site {
   readonly siteId: string;

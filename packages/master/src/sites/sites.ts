@@ -5,7 +5,7 @@ import { SiteLogs } from '../logs/site-logs.js';
 import type { Standing } from './first-boot.js';
 import { Site } from './site.js';
 import type { SiteHost } from './site-host.js';
-import type { Slot } from './slot.js';
+import type { Slot } from '../workers/slot.js';
 
 interface Entry {
   site: Site;

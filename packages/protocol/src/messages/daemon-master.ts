@@ -7,7 +7,7 @@ import type {
   PauseResult,
   ResumeResult,
 } from './site-orders.js';
-import type { DaemonLaunch, InheritedListener } from './succession.js';
+import type { LaunchInfo, TransferredListener } from './takeover.js';
 import type { MasterStatus } from './status.js';
 
 /** Master → daemon. */
@@ -30,12 +30,12 @@ export type MasterToDaemon = {
   workerEnded: { params: { pid: number }; result: null };
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */
   call: { params: Call; result: unknown };
-  /** Keeps a value for the master after this one, under a key; null forgets it. A notice. */
-  remember: { params: { key: string; value: unknown }; result: null };
-  /** What a master before this one has kept under a key, or null. */
-  recall: { params: { key: string }; result: unknown };
+  /** Keeps a value for the master after this one, under a key; null removes it. A notification. */
+  saveState: { params: { key: string; value: unknown }; result: null };
+  /** What a master before this one has saved under a key, or null. */
+  loadState: { params: { key: string }; result: unknown };
   /** To a daemon that the master has started: a socket of the dead one's, which travels along. */
-  inheritListener: { params: InheritedListener; result: null };
+  transferListener: { params: TransferredListener; result: null };
   /** The master will go away now and the daemon must not start another: the conf can't be had. A notice. */
   fatal: { params: { error: WireError; exitCode: number }; result: null };
 };
@@ -45,8 +45,8 @@ export type DaemonToMaster = {
   status: { params: null; result: MasterStatus };
   /** Reloads one site, or all; resolves once the new generation is published. */
   reload: { params: { siteId?: string }; result: ReloadResult };
-  /** Drains every site, then the master leaves. `now`: without draining. */
-  stop: { params: { now: boolean }; result: null };
+  /** The master leaves; answered at once. */
+  stop: { params: { mode: StopMode }; result: null };
   pauseSite: { params: { siteId: string } & PauseOptions; result: PauseResult };
   resumeSite: { params: { siteId: string }; result: ResumeResult };
   /** Begins a site's maintenance, or ends it where `options` is null. */
@@ -58,21 +58,22 @@ export type DaemonToMaster = {
    * behind the fork: it waits in the kernel for a master that has not booted when its daemon dies. `restarts`: how
    * many masters there were before.
    */
-  launch: { params: DaemonLaunch & { restarts: number }; result: null };
+  allowRespawn: { params: LaunchInfo & { restarts: number }; result: null };
   /** A bound socket, which travels along: what the master listens on if its daemon is dead by then. */
-  inheritListener: { params: InheritedListener; result: null };
+  transferListener: { params: TransferredListener; result: null };
   /** Opens no listener until `accept`: another master serves. A notice, sent right behind the fork. */
   hold: { params: null; result: null };
   /** Answered once every listener accepts. */
   accept: { params: null; result: null };
-  /**
-   * Others have the listeners: accepts nothing from now on, serves what was accepted, drains, leaves. Answered at
-   * once.
-   */
-  retire: { params: null; result: null };
-  /** The daemon leaves in order and none follows it: once the link ends, the master stops. A notice. */
-  forsake: { params: null; result: null };
+  /** The daemon leaves in order and none follows it: once the link ends, the master stops. A notification. */
+  forbidRespawn: { params: null; result: null };
 };
+
+/**
+ * How a master leaves. `drain`: every site finishes what it has. `now`: without draining. `yield`: as `drain`, and at
+ * once it closes its listeners, which another master has.
+ */
+export type StopMode = 'drain' | 'now' | 'yield';
 
 /** Where to listen; no `ipaddress` means every address of the machine. */
 export interface ListenAddress {

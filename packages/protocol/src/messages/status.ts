@@ -31,6 +31,8 @@ export interface WorkerStatus {
   replacements: number;
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason?: string;
+  /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */
+  alsoListens?: string[];
 }
 
 export interface SiteStatus {
@@ -73,6 +75,8 @@ export interface MasterCounts {
   handedBack: number;
   /** Refused connections by status: 400, 408, 421, 431, 503, 505. */
   refused: Record<string, number>;
+  /** The same by reason: docs/refusals.md. */
+  refusedReasons: Record<string, number>;
   /** Messages of workers that broke the rules. */
   violations: number;
 }

@@ -6,7 +6,7 @@ import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import type { AdoptedServer } from '../intake/adopt-server.js';
 import { next } from '../intake/fixtures/next-event.test.kit.js';
 import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
@@ -80,9 +80,9 @@ function moveTo(moved: NativeHandle[], { server }: Scene): Migration {
   assert.ok(connections);
   return new Migration({
     connections,
-    handBacks: { open: true, pendingCount: 0, send: (handle) => moved.push(handle) > 0 },
+    handBacks: { open: true, pendingCount: 0, send: ({ handle }) => moved.push(handle) > 0 },
     arrivals: new IdleArrivals(() => undefined),
-    isPlain: () => true,
+    headerOf: () => ({ secure: false, peeked: false, handedBack: false }),
     readopt: () => assert.fail(),
   });
 }

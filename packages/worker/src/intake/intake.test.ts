@@ -4,8 +4,8 @@ import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { FrameKind } from '@vhostd/protocol';
-import type { Frame, NativeHandle } from '@vhostd/protocol';
+import { encodeConnection, FrameKind } from '@vhostd/transport';
+import type { Frame, NativeHandle } from '@vhostd/transport';
 import { FakeLink } from '../migrate/fake-link.test.kit.js';
 import { detach } from '../node/http-connections.js';
 import { connectRaw } from './fixtures/raw-client.test.kit.js';
@@ -14,6 +14,7 @@ import { acceptFor, serve } from './fixtures/serving.test.kit.js';
 import type { Peek } from './fixtures/acceptor.test.kit.js';
 import { Intake } from './intake.js';
 
+const LISTENER = '127.0.0.1:80';
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
 interface Scene {
@@ -53,10 +54,9 @@ async function setScene(t: TestContext): Promise<Scene> {
 }
 
 function frameOf(id: number, secure: boolean, handle: NativeHandle, head: Buffer): Frame {
-  const front = Buffer.alloc(5);
-  front.writeUInt32BE(id, 0);
-  front.writeUInt8(secure ? 1 : 0, 4);
-  return { kind: FrameKind.connection, payload: Buffer.concat([front, head]), handle, handleLost: false };
+  const header = { listener: LISTENER, secure, peeked: head.length > 0, handedBack: false };
+  const payload = Buffer.from(encodeConnection(id, header, head.toString('latin1')), 'latin1');
+  return { kind: FrameKind.connection, payload, handle, handleLost: false };
 }
 
 /** The numbers up to which connections were confirmed. */
@@ -84,13 +84,13 @@ void describe('a connection from the master', () => {
     await client.until(/answer$/);
   });
 
-  void it('is plain unless it is TLS', async (t) => {
+  void it('keeps what it came with, unless it is TLS', async (t) => {
     const scene = await setScene(t);
     await scene.arrive(1, 'nothing');
     await scene.arrive(2, 'nothing', true);
     assert.deepEqual(
-      scene.sockets.map((socket) => scene.intake.isPlain(socket)),
-      [true, false],
+      scene.sockets.map((socket) => scene.intake.headerOf(socket)?.listener),
+      [LISTENER, undefined],
     );
   });
 
@@ -132,7 +132,7 @@ void describe('a connection from the master', () => {
     const handle = detach(socket);
     await once(socket, 'close');
     assert.ok(handle);
-    scene.intake.readopt(handle);
+    scene.intake.readopt({ handle, header: { secure: false, peeked: false, handedBack: false }, bytes: '' });
     assert.equal(scene.intake.arrivals.unread().length, 1);
     client.send(GET);
     await client.until(/answer$/);

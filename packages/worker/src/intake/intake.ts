@@ -1,25 +1,29 @@
 // Takes the connections that the master hands over: tells the master at once, then gives each to the site's
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
-import type { Frame, Link, NativeHandle } from '@vhostd/protocol';
-import { CONNECTION_HEADER_BYTES, FrameKind } from '@vhostd/protocol';
+import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transport';
+import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import type { HandedBack } from '../migrate/hand-backs.js';
 import { IdleArrivals } from '../migrate/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
 export class Intake {
   /** Connections that came between two requests. */
-  readonly arrivals: IdleArrivals = new IdleArrivals((handle, idleMs) => this.readopt(handle, idleMs));
+  readonly arrivals: IdleArrivals = new IdleArrivals((handle, idleMs, socket) => {
+    this.#inject(handle, EMPTY, this.headerOf(socket) ?? UNKNOWN, idleMs);
+  });
   readonly #link: Link;
   readonly #onSocket: ((socket: Socket) => void) | undefined;
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
-  readonly #plain = new WeakSet<Socket>();
+  /** What the plain ones came with. */
+  readonly #headers = new WeakMap<Socket, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
   /** Those of this turn of the event loop: the site sees none of them before the master knows of it. */
-  #arrived: { handle: NativeHandle; head: Buffer; secure: boolean }[] = [];
+  #arrived: { handle: NativeHandle; head: Buffer; header: ConnectionHeader }[] = [];
   #acceptedId = 0;
   #lost: number[] = [];
   #reportScheduled = false;
@@ -46,24 +50,23 @@ export class Intake {
   /** Takes a frame of kind `connection`. */
   receive(frame: Frame): void {
     const { handle } = frame;
-    if (this.#refusing) return handle?.close();
-    const id = frame.payload.readUInt32BE(0);
-    const secure = frame.payload.readUInt8(4) === 1;
-    if (handle === undefined) this.#lost.push(id);
-    this.#acceptedId = id;
+    const connection = this.#refusing ? undefined : decodeConnection(frame.payload);
+    if (connection === undefined) return handle?.close();
+    const { number, header, bytes } = connection;
+    if (handle === undefined) this.#lost.push(number);
+    this.#acceptedId = number;
     this.#scheduleReport();
-    if (handle === undefined) return;
-    this.#arrived.push({ handle, head: frame.payload.subarray(CONNECTION_HEADER_BYTES), secure });
+    if (handle !== undefined) this.#arrived.push({ handle, head: bytes, header });
   }
 
-  /** Gives the server a connection back that had left it, between two requests. `idleMs`: how long it is idle. */
-  readopt(handle: NativeHandle, idleMs = 0): void {
-    this.#inject(handle, EMPTY, false, idleMs);
+  /** Gives the server a connection back that had left it. */
+  readopt({ handle, header, bytes }: HandedBack): void {
+    this.#inject(handle, Buffer.from(bytes, 'latin1'), header);
   }
 
-  /** Whether a connection came from the master, in clear. */
-  isPlain(socket: Socket): boolean {
-    return this.#plain.has(socket);
+  /** What a connection came with from the master; undefined unless it came so, in clear. */
+  headerOf(socket: Socket): ConnectionHeader | undefined {
+    return this.#headers.get(socket);
   }
 
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
@@ -82,18 +85,18 @@ export class Intake {
     return (this.#server?.connectionCount() ?? 0) + this.#arrived.length;
   }
 
-  #inject(handle: NativeHandle, head: Buffer, secure: boolean, idleMs = 0): void {
-    const target = secure ? (this.#secureFront ?? this.#server) : this.#server;
+  #inject(handle: NativeHandle, head: Buffer, header: ConnectionHeader, idleMs = 0): void {
+    const target = header.secure ? (this.#secureFront ?? this.#server) : this.#server;
     if (target === undefined) return handle.close();
     const socket = target.inject(handle, head.length === 0 ? undefined : head);
     if (socket === undefined) return;
-    if (!secure) this.#onPlain(socket, head, idleMs);
+    if (!header.secure) this.#onPlain(socket, head, header, idleMs);
     this.#onSocket?.(socket);
   }
 
-  #onPlain(socket: Socket, head: Buffer, idleMs: number): void {
+  #onPlain(socket: Socket, head: Buffer, header: ConnectionHeader, idleMs: number): void {
     const server = this.#server?.server;
-    this.#plain.add(socket);
+    this.#headers.set(socket, header);
     if (head.length === 0 && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
   }
 
@@ -120,9 +123,9 @@ export class Intake {
   #report(): void {
     this.#reportScheduled = false;
     if (this.#link.open) this.#confirm();
-    for (const { handle, head, secure } of this.#arrived.splice(0)) {
-      if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, head, secure));
-      else this.#inject(handle, head, secure);
+    for (const { handle, head, header } of this.#arrived.splice(0)) {
+      if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, head, header));
+      else this.#inject(handle, head, header);
     }
   }
 
@@ -143,6 +146,8 @@ export class Intake {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Of a connection that came with nothing. */
+const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
 
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;

@@ -1,6 +1,6 @@
 // A link without a peer: it remembers what was sent and refuses when it is told to.
-import { DEFAULT_LINK_LIMITS } from '@vhostd/protocol';
-import type { FrameKind, Link, NativeHandle } from '@vhostd/protocol';
+import { DEFAULT_LINK_LIMITS } from '@vhostd/transport';
+import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
 
 export class FakeLink implements Link {
   readonly type = 'pipe';

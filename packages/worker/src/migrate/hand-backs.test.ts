@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeHandBack, encodeHandBackAnswer, FrameKind } from '@vhostd/protocol';
-import type { NativeHandle } from '@vhostd/protocol';
+import { decodeConnection, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
+import type { NativeHandle } from '@vhostd/transport';
 import { FakeLink } from './fake-link.test.kit.js';
 import { HandBacks } from './hand-backs.js';
+import type { HandedBack } from './hand-backs.js';
+
+const HEADER = { listener: '[::]:80', host: 'a.test', secure: false, peeked: true, handedBack: false };
 
 class Scene {
   readonly link = new FakeLink();
-  readonly kept: NativeHandle[] = [];
+  readonly kept: HandedBack[] = [];
   readonly closed: NativeHandle[] = [];
   beforeSend = 0;
   readonly handBacks: HandBacks = new HandBacks(this.link, {
@@ -15,12 +18,12 @@ class Scene {
       this.beforeSend += 1;
       assert.equal(this.link.sent.length, this.beforeSend - 1);
     },
-    onKept: (handle) => this.kept.push(handle),
+    onKept: ({ handle, header, bytes }) => this.kept.push({ handle, header, bytes }),
   });
 
-  handle(): NativeHandle {
+  handle(bytes = 'GET /next'): HandedBack {
     const handle = { close: () => void this.closed.push(handle) } as unknown as NativeHandle;
-    return handle;
+    return { handle, header: HEADER, bytes };
   }
 
   answer(number: number, taken: boolean): void {
@@ -34,8 +37,14 @@ void describe('handing connections back', () => {
     const handles = [scene.handle(), scene.handle()];
     for (const handle of handles) assert.equal(scene.handBacks.send(handle), true);
     assert.deepEqual(
-      scene.link.sent.map(({ kind, payload, handle }) => ({ kind, ...decodeHandBack(payload), handle })),
-      handles.map((handle, index) => ({ kind: FrameKind.handBack, number: index + 1, head: '', handle })),
+      scene.link.sent.map(({ kind, payload, handle }) => ({ kind, ...decodeConnection(payload), handle })),
+      handles.map(({ handle, bytes }, index) => ({
+        kind: FrameKind.handBack,
+        number: index + 1,
+        header: { ...HEADER, peeked: false, handedBack: true },
+        bytes: Buffer.from(bytes),
+        handle,
+      })),
     );
     assert.equal(scene.beforeSend, 2);
   });
@@ -47,7 +56,7 @@ void describe('handing connections back', () => {
     scene.handBacks.send(second);
     assert.deepEqual(scene.closed, []);
     scene.answer(1, true);
-    assert.deepEqual(scene.closed, [first]);
+    assert.deepEqual(scene.closed, [first.handle]);
     assert.equal(scene.handBacks.pendingCount, 1);
   });
 
@@ -68,7 +77,7 @@ void describe('handing connections back', () => {
     scene.link.open = false;
     scene.handBacks.end();
     assert.deepEqual(scene.kept, handles.slice(1));
-    assert.deepEqual(scene.closed, handles.slice(0, 1));
+    assert.deepEqual(scene.closed, [handles[0]?.handle]);
     scene.handBacks.end();
     assert.equal(scene.kept.length, 2);
   });
@@ -80,7 +89,7 @@ void describe('handing connections back', () => {
     assert.equal(scene.handBacks.pendingCount, 0);
     scene.link.open = true;
     scene.handBacks.send(scene.handle());
-    assert.equal(decodeHandBack(scene.link.sent[0]?.payload ?? Buffer.alloc(0))?.number, 1);
+    assert.equal(decodeConnection(scene.link.sent[0]?.payload ?? Buffer.alloc(0))?.number, 1);
   });
 
   void it('has no more than 64 on their way at once', () => {

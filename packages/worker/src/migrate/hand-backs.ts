@@ -1,19 +1,27 @@
 // The connections on their way back to the master. Until it answers, this process keeps its descriptor of each: a
 // master that dies before has given it to nobody, and this worker goes on serving it.
-import { decodeHandBackAnswer, encodeHandBack, FrameKind } from '@vhostd/protocol';
-import type { Link, NativeHandle } from '@vhostd/protocol';
+import { decodeHandBackAnswer, encodeConnection, FrameKind } from '@vhostd/transport';
+import type { ConnectionHeader, Link, NativeHandle } from '@vhostd/transport';
+
+/** A connection on its way back: with what it came with, and what was read of it and not parsed. */
+export interface HandedBack {
+  handle: NativeHandle;
+  header: ConnectionHeader;
+  /** latin1 text; '' between two requests. */
+  bytes: string;
+}
 
 export interface HandBacksHost {
   /** Called before each frame: what the master must hear before. */
   beforeSend(): void;
-  /** The master does not take a connection: it is this worker's again. */
-  onKept(handle: NativeHandle): void;
+  /** The master does not take a connection: it is this worker's again, with what was sent along. */
+  onKept(connection: HandedBack): void;
 }
 
 export class HandBacks {
   readonly #link: Link;
   readonly #host: HandBacksHost;
-  readonly #waiting: { number: number; handle: NativeHandle }[] = [];
+  readonly #waiting: (HandedBack & { number: number })[] = [];
   #lastNumber = 0;
 
   constructor(link: Link, host: HandBacksHost) {
@@ -32,13 +40,15 @@ export class HandBacks {
   }
 
   /** Sends a connection that nobody reads from. False: it was not sent and is still the caller's. */
-  send(handle: NativeHandle): boolean {
+  send(connection: HandedBack): boolean {
+    const { handle, header, bytes } = connection;
     if (!this.open) return false;
     this.#host.beforeSend();
     const number = (this.#lastNumber + 1) >>> 0;
-    if (!this.#link.send(FrameKind.handBack, encodeHandBack({ number, head: '' }), handle)) return false;
+    const payload = encodeConnection(number, { ...header, peeked: false, handedBack: true }, bytes);
+    if (!this.#link.send(FrameKind.handBack, payload, handle)) return false;
     this.#lastNumber = number;
-    this.#waiting.push({ number, handle });
+    this.#waiting.push({ ...connection, number });
     return true;
   }
 
@@ -49,12 +59,12 @@ export class HandBacks {
     if (answer === undefined || first?.number !== answer.number) return;
     this.#waiting.shift();
     if (answer.taken) first.handle.close();
-    else this.#host.onKept(first.handle);
+    else this.#host.onKept(first);
   }
 
   /** The link has ended: what was not answered is this worker's again. */
   end(): void {
-    for (const { handle } of this.#waiting.splice(0)) this.#host.onKept(handle);
+    for (const connection of this.#waiting.splice(0)) this.#host.onKept(connection);
   }
 }
 

@@ -2,11 +2,11 @@
 // are kept-alive ones: keepAliveTimeout is what applies to them until their next request, not headersTimeout.
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { detach, isAtRest, isUnread, onNextRequest } from '../node/http-connections.js';
 
-/** Puts a connection back into the server, which has been idle for so long already, ms. */
-export type Readopt = (handle: NativeHandle, idleMs: number) => void;
+/** Puts a connection back into the server, which has been idle for so long already, ms; `socket` is what it was there. */
+export type Readopt = (handle: NativeHandle, idleMs: number, socket: Socket) => void;
 
 export class IdleArrivals {
   readonly #readopt: Readopt;
@@ -61,7 +61,7 @@ export class IdleArrivals {
     return setTimeout(() => {
       if (!isUnread(socket) || !isAtRest(socket)) return;
       const handle = detach(socket);
-      if (handle !== undefined) this.#readopt(handle, idleMs + renewMs);
+      if (handle !== undefined) this.#readopt(handle, idleMs + renewMs, socket);
     }, renewMs).unref();
   }
 }

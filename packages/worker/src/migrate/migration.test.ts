@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { detach, responseOn } from '../node/http-connections.js';
 import { runShuttle } from './shuttle.test.kit.js';
 import type { Mover } from './shuttle.test.kit.js';

@@ -3,18 +3,18 @@
 import type { Socket } from 'node:net';
 import type { HttpConnections } from '../node/http-connections.js';
 import { detach, isAtRest } from '../node/http-connections.js';
-import type { HandBacks } from './hand-backs.js';
+import type { HandBacks, HandedBack } from './hand-backs.js';
 import type { IdleArrivals } from './idle-arrivals.js';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { ConnectionHeader } from '@vhostd/transport';
 
 export interface MigrationParts {
   connections: HttpConnections;
   handBacks: Pick<HandBacks, 'open' | 'send' | 'pendingCount'>;
   arrivals: IdleArrivals;
-  /** Whether a connection came from the master, in clear. */
-  isPlain(socket: Socket): boolean;
+  /** What a connection came with from the master; undefined unless it came so, in clear. */
+  headerOf(socket: Socket): ConnectionHeader | undefined;
   /** Puts a connection back that could not be sent. */
-  readopt(handle: NativeHandle): void;
+  readopt(connection: HandedBack): void;
 }
 
 export class Migration {
@@ -31,7 +31,7 @@ export class Migration {
 
   /** Whether a connection can be moved once it is idle. */
   canMove(socket: Socket): boolean {
-    return this.#parts.isPlain(socket);
+    return this.#parts.headerOf(socket) !== undefined;
   }
 
   /** Hands back what is idle at this moment, as far as there is room on the link. */
@@ -39,10 +39,12 @@ export class Migration {
     const { connections, handBacks, arrivals } = this.#parts;
     if (!handBacks.open) return;
     for (const socket of [...connections.idle(), ...arrivals.unread()]) {
-      if (!this.canMove(socket) || !isAtRest(socket)) continue;
+      const header = this.#parts.headerOf(socket);
+      if (header === undefined || !isAtRest(socket)) continue;
       const handle = detach(socket);
       if (handle === undefined) continue;
-      if (!handBacks.send(handle)) this.#parts.readopt(handle);
+      const connection: HandedBack = { handle, header, bytes: '' };
+      if (!handBacks.send(connection)) this.#parts.readopt(connection);
       if (!handBacks.open) return;
     }
   }

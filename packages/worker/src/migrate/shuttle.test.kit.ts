@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { TestContext } from 'node:test';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { ConnectionHeader, NativeHandle } from '@vhostd/transport';
 import type { AdoptedServer } from '../intake/adopt-server.js';
 import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
 import type { RawClient } from '../intake/fixtures/raw-client.test.kit.js';
@@ -91,12 +91,17 @@ async function createSide(t: TestContext, send: (handle: NativeHandle) => boolea
     if (socket !== undefined && head === undefined) arrivals.add(server, socket, 0);
     return socket;
   };
-  const handBacks = { open: true, pendingCount: 0, send };
+  const handBacks = {
+    open: true,
+    pendingCount: 0,
+    send: ({ handle }: { handle: NativeHandle }): boolean => send(handle),
+  };
+  const header: ConnectionHeader = { secure: false, peeked: false, handedBack: false };
   const migration = new Migration({
     connections,
     handBacks,
     arrivals,
-    isPlain: () => true,
+    headerOf: () => header,
     readopt: () => undefined,
   });
   return { adopted, connections, migration, send };

@@ -12,7 +12,7 @@ import { Server as HttpServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 import { accept, listenOn } from './native-handle.js';
 import { giveUpHandle } from './socket-handle.js';
 

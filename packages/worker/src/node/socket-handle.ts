@@ -2,7 +2,7 @@
 // `onread` and `reading`; the option `handle`.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; standalone.test.ts fails where one of them changes.
 import { Socket } from 'node:net';
-import type { NativeHandle } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 /**
  * Stops a socket at once and returns its handle; the socket is destroyed without closing the connection. Nothing

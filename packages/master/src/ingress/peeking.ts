@@ -1,0 +1,188 @@
+// The connections whose first bytes are being read: bounded in bytes, number and time.
+import type { NativeHandle } from '@vhostd/transport';
+import type { Limits } from '../conf/site-conf.js';
+import { readRaw, stopRaw } from '../node/raw-accept.js';
+import { ImmediateReader } from '../node/read-now.js';
+import { FirstBytes } from '../peek/first-bytes.js';
+import type { RefusalReason } from '../peek/refusal-reason.js';
+import type { Route, Verdict } from '../peek/verdict.js';
+import type { Connection } from './connection.js';
+import type { Listener } from '../listeners/listener.js';
+
+/** Why a connection is not routed, and the bytes that were read from it. */
+export interface PeekRefusal {
+  readonly reason: RefusalReason;
+  readonly head: Buffer;
+}
+
+/** Where a peeked connection goes. Whoever is called owns its handle. */
+export interface PeekOutcome {
+  onRouted(connection: Connection, route: Route): void;
+  onRefused(handle: NativeHandle, listener: Listener, refusal: PeekRefusal): void;
+}
+
+interface Peeked {
+  readonly handle: NativeHandle;
+  readonly listener: Listener;
+  readonly reader: FirstBytes;
+  readonly deadlineMs: number;
+  readonly chunks: Buffer[];
+}
+
+export class Peeking {
+  readonly #outcome: PeekOutcome;
+  readonly #immediate = new ImmediateReader();
+  /** In the order of their deadlines, since all have the same limit. */
+  readonly #open = new Set<Peeked>();
+  #limits: Limits;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(limits: Limits, outcome: PeekOutcome) {
+    this.#limits = limits;
+    this.#outcome = outcome;
+  }
+
+  /** Connections being peeked now. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** For connections that come from now on. */
+  setLimits(limits: Limits): void {
+    this.#limits = limits;
+  }
+
+  /** Begins to read a connection. With too many open, the one that has taken longest is given up. */
+  add(handle: NativeHandle, listener: Listener): void {
+    const reader = new FirstBytes(listener.address.type, this.#limits);
+    const bytes = this.#immediate.read(handle);
+    if (bytes === 'end') return handle.close();
+    if (bytes === 'nothing') return this.#wait(handle, listener, reader, []);
+    const verdict = reader.push(bytes);
+    if (verdict.kind === 'more') return this.#wait(handle, listener, reader, [Buffer.from(bytes)]);
+    this.#settle(handle, listener, bytes, verdict);
+  }
+
+  /** Reads on as bytes come, behind those that are there. */
+  #wait(handle: NativeHandle, listener: Listener, reader: FirstBytes, chunks: Buffer[]): void {
+    const limits = this.#limits;
+    const deadlineMs = performance.now() + limits.headTimeoutMs;
+    const peeked: Peeked = { handle, listener, reader, deadlineMs, chunks };
+    if (this.#open.size >= limits.peekMaxCount)
+      this.#giveUp([...this.#open.values()].slice(0, 1), 'peek-full');
+    this.#open.add(peeked);
+    this.#schedule();
+    const reading = readRaw(
+      handle,
+      (chunk) => this.#onChunk(peeked, chunk),
+      () => this.#onEnd(peeked),
+    );
+    if (!reading) this.#onEnd(peeked);
+  }
+
+  /** Gives up what is still being read. */
+  close(): void {
+    clearTimeout(this.#sweep);
+    this.#sweep = undefined;
+    for (const peeked of this.#open) {
+      stopRaw(peeked.handle);
+      peeked.handle.close();
+    }
+    this.#open.clear();
+  }
+
+  #onChunk(peeked: Peeked, chunk: Buffer): boolean {
+    gather(peeked.chunks, chunk);
+    const verdict = peeked.reader.push(chunk);
+    if (verdict.kind === 'more') return true;
+    this.#open.delete(peeked);
+    // The handle is stopped when this returns; only then may anyone else touch it.
+    queueMicrotask(() => {
+      this.#settle(peeked.handle, peeked.listener, bytesOf(peeked), verdict);
+    });
+    return false;
+  }
+
+  #settle(
+    handle: NativeHandle,
+    listener: Listener,
+    bytes: Buffer,
+    verdict: Exclude<Verdict, { kind: 'more' }>,
+  ): void {
+    if (verdict.kind === 'reject') {
+      return this.#outcome.onRefused(handle, listener, { reason: verdict.reason, head: bytes });
+    }
+    const { host, edit, protocol } = verdict;
+    const head = bytes.toString('latin1');
+    const connection: Connection = {
+      handle,
+      listener,
+      head: edit === null ? head : head.slice(0, edit.from) + edit.text + head.slice(edit.to),
+      host,
+      secure: protocol === 'tls',
+      handedBack: false,
+    };
+    this.#outcome.onRouted(connection, verdict);
+  }
+
+  /** The client left, or will send no more, before its head was whole. */
+  #onEnd(peeked: Peeked): void {
+    if (!this.#open.delete(peeked)) return;
+    if (peeked.chunks.length === 0) return peeked.handle.close();
+    const { handle, listener } = peeked;
+    this.#outcome.onRefused(handle, listener, { reason: 'head-cut', head: bytesOf(peeked) });
+  }
+
+  #schedule(): void {
+    if (this.#sweep !== undefined) return;
+    // Behind what can be read in the same turn: a client is not late because this process was kept from running.
+    this.#sweep = setTimeout(() => setImmediate(() => this.#endLate()), SWEEP_MS);
+    this.#sweep.unref();
+  }
+
+  #endLate(): void {
+    this.#sweep = undefined;
+    const nowMs = performance.now();
+    const late: Peeked[] = [];
+    for (const peeked of this.#open) {
+      if (peeked.deadlineMs > nowMs) break;
+      late.push(peeked);
+    }
+    this.#giveUp(late, 'head-timeout');
+    if (this.#open.size > 0) this.#schedule();
+  }
+
+  /** Nothing is wrong with a client that has said nothing: browsers connect before they have anything to ask. */
+  #giveUp(late: readonly Peeked[], why: 'head-timeout' | 'peek-full'): void {
+    for (const peeked of late) {
+      this.#open.delete(peeked);
+      const { handle, listener } = peeked;
+      stopRaw(handle);
+      const head = bytesOf(peeked);
+      const reason = head.length === 0 ? 'silent' : why;
+      this.#outcome.onRefused(handle, listener, { reason, head });
+    }
+  }
+}
+
+/** How exact the time limit is, ms. */
+const SWEEP_MS = 250;
+
+function bytesOf({ chunks }: Peeked): Buffer {
+  const [first] = chunks;
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
+}
+
+/** Few chunks, each larger than the next, however small the pieces are in which a client sends. */
+function gather(chunks: Buffer[], chunk: Buffer): void {
+  let last = chunk;
+  for (
+    let before = chunks.at(-1);
+    before !== undefined && before.length <= last.length;
+    before = chunks.at(-1)
+  ) {
+    chunks.pop();
+    last = Buffer.concat([before, last]);
+  }
+  chunks.push(last);
+}

@@ -1,0 +1,106 @@
+// The connections that one worker hands back. A worker keeps its descriptor of each until it is answered, and goes
+// on serving it when the master dies before; so nobody else is given one before the answer is on its way.
+import { decodeConnection, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
+import type { Frame, Link, NativeHandle } from '@vhostd/transport';
+import type { Connection, Origin } from '../ingress/connection.js';
+import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
+
+/** What the hand-backs need and tell. */
+export interface HandBacksHost {
+  /** Connections that the worker was ever given: it cannot hand back more. */
+  givenCount(): number;
+  /** Whether there is a use for another one. */
+  wanted(): boolean;
+  /** One that the worker has let go of. Its handle is the host's. */
+  onConnection(connection: Connection): void;
+}
+
+export class HandBacks {
+  readonly #link: Link;
+  readonly #host: HandBacksHost;
+  /** Their answers are written, but the kernel may not have them. */
+  #answered: Connection[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #count = 0;
+
+  constructor(link: Link, host: HandBacksHost) {
+    this.#link = link;
+    this.#host = host;
+  }
+
+  /** Takes a frame of kind `handBack`; returns what is wrong with it, if anything is. */
+  receive({ payload, handle, handleLost }: Frame): string | undefined {
+    const handBack = decodeConnection(payload);
+    const detail = this.#violation(handBack?.number, handle, handleLost);
+    if (handBack === undefined || detail !== undefined) {
+      handle?.close();
+      return detail;
+    }
+    this.#count += 1;
+    const { number, bytes } = handBack;
+    if (handle === undefined || !this.#host.wanted()) {
+      handle?.close();
+      this.#answer(number, false);
+      return undefined;
+    }
+    this.#answer(number, true);
+    // A client that has gone meanwhile needs nobody.
+    if (remoteAddressOf(handle) === '') handle.close();
+    else {
+      const head = bytes.toString('latin1');
+      this.#answered.push({
+        handle,
+        head,
+        host: null,
+        secure: false,
+        handedBack: true,
+        listener: HANDED_BACK,
+      });
+    }
+    this.#pass();
+    return undefined;
+  }
+
+  /** The worker is dead: what it had handed back and nobody has been given. */
+  takeBack(): Connection[] {
+    clearTimeout(this.#timer);
+    return this.#answered.splice(0);
+  }
+
+  #violation(
+    number: number | undefined,
+    handle: NativeHandle | undefined,
+    handleLost: boolean,
+  ): string | undefined {
+    if (number === undefined) return 'a connection handed back without a header';
+    if (number !== (this.#count + 1) >>> 0) return `connection ${number} handed back out of turn`;
+    if (this.#count >= this.#host.givenCount()) return 'more connections handed back than it was given';
+    if (handle === undefined)
+      return handleLost ? undefined : 'a connection handed back without its descriptor';
+    return isConnection(handle) ? undefined : 'a descriptor handed back that is no TCP connection';
+  }
+
+  #answer(number: number, taken: boolean): void {
+    this.#link.send(FrameKind.handBackAnswer, encodeHandBackAnswer({ number, taken }));
+  }
+
+  /** Were the answer lost with this process, the worker would go on with what another worker has by then. */
+  #pass(): void {
+    if (this.#answered.length === 0 || this.#timer !== undefined) return;
+    if (this.#link.open && this.#link.queuedBytes === 0) {
+      for (const connection of this.#answered.splice(0)) this.#host.onConnection(connection);
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#pass();
+    }, RETRY_MS);
+    this.#timer.unref();
+  }
+}
+
+/** Where such a connection once came in is not known any more; only cleartext ones are handed back. */
+const HANDED_BACK: Origin = { key: 'handed-back', secure: false };
+
+/** How soon it is looked again whether a worker reads its answers, ms. */
+const RETRY_MS = 5;

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
+import type { Connection } from '../ingress/connection.js';
+import { Handoff } from './handoff.js';
+
+/** A link that remembers what was sent, and refuses when it is told to. */
+class Wire {
+  readonly sent: Buffer[] = [];
+  open = true;
+  full = false;
+  send(_kind: FrameKind, payload: string): boolean {
+    if (this.full) return false;
+    this.sent.push(Buffer.from(payload, 'latin1'));
+    return true;
+  }
+  get link(): Link {
+    return this as unknown as Link;
+  }
+}
+
+function connection(): { connection: Connection; closed: () => number } {
+  let closed = 0;
+  const handle = {
+    close: () => {
+      closed += 1;
+    },
+  } as unknown as NativeHandle;
+  return {
+    connection: {
+      handle,
+      head: 'GET',
+      secure: false,
+      listener: { key: 'any' },
+      host: null,
+    } as unknown as Connection,
+    closed: () => closed,
+  };
+}
+
+function confirmation(upTo: number, count: number): Buffer {
+  const payload = Buffer.alloc(8);
+  payload.writeUInt32BE(upTo, 0);
+  payload.writeUInt32BE(count, 4);
+  return payload;
+}
+
+test('the handle is kept until the worker confirms it, and a confirmation covers all before it', () => {
+  const handoff = new Handoff(new Wire().link);
+  const given = Array.from({ length: 3 }, () => connection());
+  for (const { connection: next } of given) assert.equal(handoff.give(next), true);
+  assert.equal(handoff.connectionCount, 3);
+  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2 });
+  assert.deepEqual(
+    given.map(({ closed }) => closed()),
+    [1, 1, 0],
+  );
+  assert.equal(handoff.connectionCount, 3);
+  assert.equal(handoff.pendingCount, 1);
+});
+
+test('what a dead worker never confirmed comes back, in order and open', () => {
+  const handoff = new Handoff(new Wire().link);
+  const given = Array.from({ length: 3 }, () => connection());
+  for (const { connection: next } of given) handoff.give(next);
+  handoff.onAccepted(confirmation(1, 1));
+  assert.deepEqual(
+    handoff.takeBack(),
+    given.slice(1).map(({ connection: next }) => next),
+  );
+  assert.deepEqual(
+    given.map(({ closed }) => closed()),
+    [1, 0, 0],
+  );
+});
+
+test('a worker cannot confirm what it was not given', () => {
+  const handoff = new Handoff(new Wire().link);
+  handoff.give(connection().connection);
+  assert.equal(handoff.onAccepted(confirmation(2, 1)).kind, 'violation');
+  assert.equal(handoff.onAccepted(Buffer.alloc(3)).kind, 'violation');
+  assert.equal(handoff.pendingCount, 1);
+});
+
+test('an old confirmation says nothing but how many connections are open', () => {
+  const handoff = new Handoff(new Wire().link);
+  handoff.give(connection().connection);
+  handoff.onAccepted(confirmation(1, 1));
+  assert.deepEqual(handoff.onAccepted(confirmation(1, 0)), { kind: 'ok', acceptedCount: 0 });
+  assert.equal(handoff.connectionCount, 0);
+});
+
+test('a connection that arrived without its descriptor is no longer the worker’s', () => {
+  const handoff = new Handoff(new Wire().link);
+  const given = Array.from({ length: 3 }, () => connection());
+  for (const { connection: next } of given) handoff.give(next);
+  const lost = Buffer.alloc(4);
+  lost.writeUInt32BE(2);
+  assert.deepEqual(handoff.onLost(lost), [given[1]?.connection]);
+  assert.deepEqual(handoff.onLost(lost), []);
+  assert.deepEqual(handoff.onAccepted(confirmation(3, 2)), { kind: 'ok', acceptedCount: 2 });
+  assert.deepEqual(
+    given.map(({ closed }) => closed()),
+    [1, 0, 1],
+  );
+});
+
+test('a link that takes nothing leaves the connection with its owner', () => {
+  const wire = new Wire();
+  const handoff = new Handoff(wire.link);
+  wire.full = true;
+  const refused = connection();
+  assert.equal(handoff.give(refused.connection), false);
+  assert.equal(handoff.connectionCount, 0);
+  assert.equal(refused.closed(), 0);
+  wire.full = false;
+  wire.open = false;
+  assert.equal(handoff.give(refused.connection), false);
+});

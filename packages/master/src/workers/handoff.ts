@@ -1,0 +1,104 @@
+// The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
+// each until then, so that a worker's death costs none of them.
+import { encodeConnection, FrameKind } from '@vhostd/transport';
+import type { ConnectionHeader, Link } from '@vhostd/transport';
+import type { Connection } from '../ingress/connection.js';
+
+/** What a confirmation came to. */
+export type Confirmation = { kind: 'ok'; acceptedCount: number } | { kind: 'violation'; detail: string };
+
+export class Handoff {
+  readonly #link: Link;
+  readonly #pending: { id: number; connection: Connection }[] = [];
+  #lastId = 0;
+  #givenCount = 0;
+  #reportedCount = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** Connections that the worker holds or has been given. */
+  get connectionCount(): number {
+    return this.#reportedCount + this.#pending.length;
+  }
+
+  /** Connections that the worker has not confirmed. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Connections that the worker was ever given. */
+  get givenCount(): number {
+    return this.#givenCount;
+  }
+
+  /** Whether another connection may be given. */
+  get open(): boolean {
+    return this.#link.open && this.#pending.length < PENDING_MAX_COUNT;
+  }
+
+  /** Sends a connection. False: it could not be sent, and is still the caller's. */
+  give(connection: Connection): boolean {
+    if (!this.open) return false;
+    const id = (this.#lastId + 1) >>> 0;
+    const payload = encodeConnection(id, headerOf(connection), connection.head);
+    if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
+    this.#lastId = id;
+    this.#givenCount += 1;
+    this.#pending.push({ id, connection });
+    return true;
+  }
+
+  /** Takes the worker's word that it has every connection up to a number, and how many it has now. */
+  onAccepted(payload: Buffer): Confirmation {
+    if (payload.length !== 8) return { kind: 'violation', detail: 'a confirmation of the wrong length' };
+    const upTo = payload.readUInt32BE(0);
+    this.#reportedCount = payload.readUInt32BE(4);
+    if (this.#isOld(upTo)) return { kind: 'ok', acceptedCount: 0 };
+    const index = this.#pending.findIndex(({ id }) => id === upTo);
+    if (index === -1)
+      return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
+    const accepted = this.#pending.splice(0, index + 1);
+    for (const { connection } of accepted) connection.handle.close();
+    return { kind: 'ok', acceptedCount: accepted.length };
+  }
+
+  /** Takes the worker's word that these arrived without their descriptor; returns them. */
+  onLost(payload: Buffer): Connection[] {
+    const lost: Connection[] = [];
+    for (let offset = 0; offset + 4 <= payload.length; offset += 4) {
+      const lostId = payload.readUInt32BE(offset);
+      const index = this.#pending.findIndex(({ id }) => id === lostId);
+      const [entry] = index === -1 ? [] : this.#pending.splice(index, 1);
+      if (entry !== undefined) lost.push(entry.connection);
+    }
+    return lost;
+  }
+
+  /** The worker is dead: what it never confirmed, in order. */
+  takeBack(): Connection[] {
+    return this.#pending.splice(0).map(({ connection }) => connection);
+  }
+
+  /** Whether a number is before everything that waits. Numbers wrap at 2^32. */
+  #isOld(id: number): boolean {
+    const oldest = this.#pending[0]?.id ?? (this.#lastId + 1) >>> 0;
+    const distance = (oldest - id) >>> 0;
+    return distance > 0 && distance < 0x8000_0000;
+  }
+}
+
+function headerOf({ listener, host, secure, head, handedBack }: Connection): ConnectionHeader {
+  return {
+    listener: listener.key,
+    secure,
+    // A connection that comes back may bring bytes that nobody has read as a head.
+    peeked: head !== '' && !handedBack,
+    handedBack,
+    host: host ?? undefined,
+  };
+}
+
+/** Connections that may wait in one worker's pipe; a worker that confirms none of them is stuck. */
+const PENDING_MAX_COUNT = 2000;

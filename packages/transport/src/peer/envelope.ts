@@ -1,0 +1,56 @@
+// The JSON around a message, and the narrowing of what arrives.
+import { VhostError } from '@vhostd/protocol';
+
+/** One message between two processes. */
+export type Envelope =
+  | { type: 'request'; id: number; method: string; params: unknown }
+  | { type: 'result'; id: number; value: unknown }
+  | { type: 'error'; id: number; error: unknown }
+  | { type: 'notice'; method: string; params: unknown }
+  /** The handle that came with a request is here; its sender may close its own. */
+  | { type: 'taken'; id: number };
+
+/**
+ * A message as bytes in latin1 text. `subject` names it in errors.
+ * @throws {VhostError} ERR_CALL_NOT_JSON (a cycle, a BigInt), ERR_CALL_TOO_LARGE.
+ */
+export function encodeEnvelope(envelope: Envelope, subject: string, maxBytes: number): string {
+  let json: string;
+  try {
+    json = JSON.stringify(envelope);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new VhostError('ERR_CALL_NOT_JSON', `${subject} cannot be sent as JSON: ${why}`, { cause: error });
+  }
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= maxBytes) return Buffer.from(json, 'utf8').toString('latin1');
+  throw new VhostError('ERR_CALL_TOO_LARGE', `${subject} has ${bytes} bytes, the limit is ${maxBytes}`, {
+    info: { bytes, maxBytes },
+  });
+}
+
+/** The message in these bytes, or `undefined` when they are none. */
+export function decodeEnvelope(payload: Buffer): Envelope | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(payload.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { type, id, method, params, value, error } = parsed as Record<string, unknown>;
+  if (type === 'notice') return typeof method === 'string' ? { type, method, params } : undefined;
+  if (typeof id !== 'number' || !Number.isSafeInteger(id)) return undefined;
+  switch (type) {
+    case 'request':
+      return typeof method === 'string' ? { type, id, method, params } : undefined;
+    case 'result':
+      return { type, id, value };
+    case 'error':
+      return { type, id, error };
+    case 'taken':
+      return { type, id };
+    default:
+      return undefined;
+  }
+}
