@@ -6,6 +6,7 @@ import { VhostError } from '@vhostd/protocol';
 export interface DaemonFiles {
   pidFile: string;
   lock: string;
+  startNote: string;
   stdoutLog: string;
   stderrLog: string;
 }
@@ -19,6 +20,7 @@ export function filesOf(name: string, { runDir, logDir }: { runDir: string; logD
   return {
     pidFile: path.join(runDir, `${name}.pid`),
     lock: path.join(runDir, `${name}.lock`),
+    startNote: path.join(runDir, `${name}.start`),
     stdoutLog: path.join(logDir, `${name}.out.log`),
     stderrLog: path.join(logDir, `${name}.err.log`),
   };

@@ -3,7 +3,6 @@ import { unlinkSync } from 'node:fs';
 import { VhostError } from '@vhostd/protocol';
 import {
   createPidFile,
-  findUnfinished,
   inspectPidFile,
   isAlive,
   isPrivateDirectory,
@@ -16,6 +15,7 @@ import type { PidFileContent, ProcessIdentity } from '@vhostd/supervisor';
 import type { DaemonFiles } from './daemon-files.js';
 import { StartLock } from './start-lock.js';
 import type { Release } from './start-lock.js';
+import { StartNote } from './start-note.js';
 
 /** What there is of a name, before its process is started. */
 export type RecordState =
@@ -24,15 +24,23 @@ export type RecordState =
   /** `replaced`: why the PID file that was there was removed. */
   | { kind: 'free'; replaced: string | undefined };
 
+/** A process that was started. */
+export interface Recorded {
+  readonly identity: ProcessIdentity | undefined;
+  readonly child: { kill(signal: 'SIGKILL'): boolean };
+}
+
 export class DaemonRecord {
   readonly #runDir: string;
   readonly #pidFile: string;
   readonly #lock: StartLock;
+  readonly #note: StartNote;
 
   constructor(runDir: string, files: DaemonFiles) {
     this.#runDir = runDir;
     this.#pidFile = files.pidFile;
     this.#lock = new StartLock(files);
+    this.#note = new StartNote(files.startNote);
   }
 
   /**
@@ -45,9 +53,9 @@ export class DaemonRecord {
     return content.kind === 'identity' ? content.identity : undefined;
   }
 
-  /** As {@link get}; also a living process whose starter was killed while it wrote the PID file. */
+  /** As {@link get}; also a living process whose starter was killed before it had written the PID file. */
   find(): ProcessIdentity | undefined {
-    return this.get() ?? findUnfinished(this.#pidFile);
+    return this.get() ?? (isPrivateDirectory(this.#runDir) ? this.#note.findProcess() : undefined);
   }
 
   /**
@@ -71,12 +79,12 @@ export class DaemonRecord {
    */
   prepare(own: ProcessIdentity | undefined): RecordState {
     const content = this.#inspect();
-    if (content.kind === 'identity' && isAlive(content.identity))
-      return { kind: 'running', pid: content.identity.pid, wasMissing: false };
-    const unrecorded = own ?? findUnfinished(this.#pidFile);
-    if (unrecorded !== undefined) {
-      writePidFile(this.#pidFile, unrecorded);
-      return { kind: 'running', pid: unrecorded.pid, wasMissing: true };
+    const isRecorded = content.kind === 'identity' && isAlive(content.identity);
+    const running = isRecorded ? content.identity : (own ?? this.#note.findProcess());
+    if (running !== undefined) {
+      if (!isRecorded) writePidFile(this.#pidFile, running);
+      this.#note.remove();
+      return { kind: 'running', pid: running.pid, wasMissing: !isRecorded };
     }
     if (content.kind === 'none') return { kind: 'free', replaced: undefined };
     unlinkSync(this.#pidFile);
@@ -87,26 +95,29 @@ export class DaemonRecord {
   }
 
   /**
-   * Writes the PID file of a process that was started just now. Undefined if it names that process, else the pid of
-   * another one that was quicker, which the lock excludes unless this program stood still for seconds while it had it.
-   * Throws `ERR_DAEMONIZE_PID_FILE` if it cannot be written.
+   * Starts a process and writes its PID file. To be called with the lock held, after {@link prepare}.
+   *
+   * Gives the pid of another process where another program was quicker, which the lock excludes unless this program
+   * stood still for seconds while it had it. Only one of the two lives on, and none where the PID file cannot be
+   * written: nobody could stop it.
+   *
+   * Throws what `spawn` throws, and `ERR_DAEMONIZE_PID_FILE`.
+   * @param spawn starts the process with the given text in its {@link START_VARIABLE}. One that gives no identity has
+   * ended already.
    */
-  create(identity: ProcessIdentity): number | undefined {
+  create<Run extends Recorded>(spawn: (note: string) => Run): Run | number {
+    let run: Run | undefined;
     try {
-      if (createPidFile(this.#pidFile, identity)) return undefined;
-      const other = inspectPidFile(this.#pidFile);
-      if (other.kind === 'identity') return other.identity.pid;
-      throw new Error('another program made and removed it');
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new VhostError(
-        'ERR_DAEMONIZE_PID_FILE',
-        `cannot write the PID file ${this.#pidFile}: ${reason}`,
-        {
-          info: { path: this.#pidFile },
-          cause,
-        },
-      );
+      run = spawn(this.#writeNote());
+      const other = run.identity === undefined ? undefined : this.#write(run.identity);
+      if (other === undefined) return run;
+      run.child.kill('SIGKILL');
+      return other;
+    } catch (error) {
+      run?.child.kill('SIGKILL');
+      throw error;
+    } finally {
+      this.#note.remove();
     }
   }
 
@@ -117,6 +128,35 @@ export class DaemonRecord {
     const release = await this.#lock.acquire();
     removePidFile(this.#pidFile, identity);
     release?.();
+  }
+
+  #writeNote(): string {
+    try {
+      return this.#note.write();
+    } catch (cause) {
+      throw this.#unwritable(cause);
+    }
+  }
+
+  /** Undefined if the PID file names the process now, else the pid of the one that it names. */
+  #write(identity: ProcessIdentity): number | undefined {
+    try {
+      if (createPidFile(this.#pidFile, identity)) return undefined;
+      const other = inspectPidFile(this.#pidFile);
+      if (other.kind !== 'identity') throw new Error('another program made and removed it');
+      // Another program may have found the process by its note.
+      return isSame(other.identity, identity) ? undefined : other.identity.pid;
+    } catch (cause) {
+      throw this.#unwritable(cause);
+    }
+  }
+
+  #unwritable(cause: unknown): VhostError {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new VhostError('ERR_DAEMONIZE_PID_FILE', `cannot write the PID file ${this.#pidFile}: ${reason}`, {
+      info: { path: this.#pidFile },
+      cause,
+    });
   }
 
   #inspect(): Exclude<PidFileContent, { kind: 'unsafe' }> {

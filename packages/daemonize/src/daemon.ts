@@ -19,6 +19,7 @@ import { Operation } from './operation.js';
 import { describeStop, endedError, spawnError } from './outcome.js';
 import { Response } from './response.js';
 import type { DaemonResponse } from './response.js';
+import { START_VARIABLE } from './start-note.js';
 import type { DaemonEnd, StartResult, StopResult } from './results.js';
 
 /** The events of a {@link Daemon}. The response's `events.send` gets the same. */
@@ -230,19 +231,18 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     }
     if (state.replaced !== undefined)
       this.#response.log('info', `${this.name}: ${pidFile} was removed: ${state.replaced}`);
-    const run = this.#spawn();
-    if (run.identity !== undefined) {
-      const other = this.#write(run, run.identity);
-      if (other !== undefined) return other;
+    const run = this.#record.create((note) => this.#spawn(note));
+    if (typeof run === 'number') return run;
+    if (run.identity !== undefined)
       this.#response.log('info', `${this.name}: started, process ${run.identity.pid}`);
-    }
     this.#run = run;
     void run.ended.then((ended) => this.#onEnd(run, ended));
     return run;
   }
 
-  #spawn(): DaemonRun {
+  #spawn(note: string): DaemonRun {
     const launch = launchOf(this.script, this.#options, process.env);
+    launch.env[START_VARIABLE] = note;
     const { detached, stdio, logDir } = this.#options;
     if (this.#logs && detached && stdio === undefined) makePrivateDirectory(logDir);
     try {
@@ -260,18 +260,6 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       });
     } catch (error) {
       throw error instanceof VhostError ? error : spawnError(this.name, launch.bin, error);
-    }
-  }
-
-  /** As {@link DaemonRecord.create}. What no PID file names must not live on: nobody could stop it. */
-  #write(run: DaemonRun, identity: ProcessIdentity): number | undefined {
-    try {
-      const other = this.#record.create(identity);
-      if (other !== undefined) run.child.kill('SIGKILL');
-      return other;
-    } catch (error) {
-      run.child.kill('SIGKILL');
-      throw error;
     }
   }
 

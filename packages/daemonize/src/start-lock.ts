@@ -9,7 +9,7 @@ export type Release = () => void;
 
 /**
  * The lock of one PID file, in a directory that exists. It is held for milliseconds, without waiting for anything, so
- * that a lock which stands for 10 s belongs to a process that was killed. It makes starts wait for one another; that
+ * that a lock which stands for 5 s belongs to a process that was killed. It makes starts wait for one another; that
  * no two of them succeed is the PID file's own doing, which is created by one process only.
  */
 export class StartLock {
@@ -38,7 +38,7 @@ export class StartLock {
         try {
           release();
         } catch {
-          // Somebody took it for a killed process's, after this process stood still for 10 s.
+          // Somebody took it for a killed process's, after this process stood still for 5 s.
         }
       };
     } catch (error) {
@@ -93,6 +93,6 @@ export class StartLock {
   }
 }
 
-const STALE_MS = 10_000;
+const STALE_MS = 5_000;
 const LIMIT_MS = 60_000;
 const LOOK_MS = 20;

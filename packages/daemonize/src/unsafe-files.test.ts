@@ -21,6 +21,7 @@ import type { ProcessIdentity } from '@vhostd/supervisor';
 import { Bench, SERVER, until } from './bench.test.kit.js';
 import { filesOf } from './daemon-files.js';
 import { DaemonRecord } from './daemon-record.js';
+import type { Recorded } from './daemon-record.js';
 import { Daemon } from './index.js';
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root to make another user’s files' };
@@ -79,32 +80,63 @@ void describe('a PID file', () => {
     assert.equal(isAlive(victim), true);
   });
 
-  void it('is made up for where its writer was killed before it had its name', async (t) => {
-    const bench = new Bench(t);
-    for (const act of ['start', 'stop'] as const) {
-      const left = await sleeper(bench);
-      const dead = await deadPid(bench);
-      const temporary = `${bench.pidFile('shop')}.${dead}.tmp`;
-      mkdirSync(bench.runDir, { recursive: true, mode: 0o700 });
-      writeFileSync(temporary, content(left));
-      const { daemon } = bench.make(SERVER);
-      if (act === 'start') assert.deepEqual(await daemon.start(), { status: 'running', pid: left.pid });
-      assert.deepEqual(await daemon.stop(), { status: 'stopped', pid: left.pid });
-    }
-  });
-
   void it('that a killed writer began is nobody’s, and goes with the next start', async (t) => {
     const bench = new Bench(t);
     const { daemon } = bench.make(SERVER);
     const left = await sleeper(bench);
-    const dead = await deadPid(bench);
+    const { pid: dead } = await bench.run('nothing.js', '');
     mkdirSync(bench.runDir, { mode: 0o700 });
-    writeFileSync(`${daemon.pidFile}.${dead}.tmp`, content(left).slice(0, -3));
+    writeFileSync(`${daemon.pidFile}.${dead}.tmp`, content(left));
     assert.deepEqual(await daemon.stop(), { status: 'not-running' });
     assert.equal((await daemon.start()).status, 'started');
     assert.deepEqual(readdirSync(bench.runDir), ['shop.pid']);
     assert.equal(isAlive(left), true);
   });
+});
+
+void describe('a program that is killed while it starts a process', () => {
+  const START = `const Daemon = require('@vhostd/daemonize');
+    new Daemon('shop', './server.js', { detached: true }).start();`;
+  /** Kills the program when it is about to call a function, or has called it. */
+  const killAt = (module: string, name: string, when: 'before' | 'after'): string => `
+    const target = require('${module}');
+    const original = target.${name};
+    const die = () => { process.kill(process.pid, 'SIGKILL'); for (;;); };
+    target.${name} = (...args) => {
+      if ('${when}' === 'before' && String(args[0]).includes('shop')) die();
+      const result = original(...args);
+      if (String(args[0]).includes('shop') || '${name}' === 'spawn') die();
+      return result;
+    };
+    require('node:module').syncBuiltinESMExports();`;
+  const instants: [what: string, preload: string, started: boolean][] = [
+    ['before it has started one', killAt('node:fs', 'mkdirSync', 'after'), false],
+    ['when it has started one', killAt('node:child_process', 'spawn', 'after'), true],
+    ['before the PID file has its name', killAt('node:fs', 'linkSync', 'before'), true],
+    ['when the PID file has its name', killAt('node:fs', 'linkSync', 'after'), true],
+  ];
+  for (const [what, preload, runs] of instants)
+    void it(`${what}, leaves none that the next start or stop does not find`, async (t) => {
+      const bench = new Bench(t);
+      bench.write('server.js', SERVER);
+      const file = bench.write('preload.cjs', preload);
+      for (const act of ['start', 'stop'] as const) {
+        const { signal, output } = await bench.run('start.js', START, { NODE_OPTIONS: `--require=${file}` });
+        assert.equal(signal, 'SIGKILL', output);
+        const { daemon } = bench.make(SERVER);
+        const [pid] = bench.processes();
+        assert.equal(pid !== undefined, runs);
+        if (act === 'start') {
+          const { status } = await daemon.start();
+          assert.equal(status, runs ? 'running' : 'started');
+          assert.equal(daemon.pid, bench.processes()[0]);
+          assert.equal(bench.processes().length, 1);
+        }
+        const expected = act === 'start' || runs ? 'stopped' : 'not-running';
+        assert.equal((await daemon.stop()).status, expected);
+        assert.deepEqual(bench.processes(), []);
+      }
+    });
 });
 
 void describe('a PID file that cannot be written', () => {
@@ -128,9 +160,28 @@ void describe('a PID file that cannot be written', () => {
     const self = readIdentity(process.pid);
     const other = readIdentity(process.ppid);
     assert.ok(self !== undefined && other !== undefined);
-    assert.equal(record.create(other), undefined);
-    assert.equal(record.create(self), other.pid);
+    const killed: number[] = [];
+    const run = (identity: ProcessIdentity): Recorded => ({
+      identity,
+      child: { kill: () => killed.push(identity.pid) > 0 },
+    });
+    const first = run(other);
+    assert.equal(
+      record.create(() => first),
+      first,
+    );
+    assert.equal(
+      record.create(() => first),
+      first,
+      'its note was found, and its PID file written',
+    );
+    assert.equal(
+      record.create(() => run(self)),
+      other.pid,
+    );
+    assert.deepEqual(killed, [self.pid]);
     assert.deepEqual(record.get(), other);
+    assert.deepEqual(readdirSync(runDir), ['shop.pid']);
   });
 });
 
@@ -210,10 +261,6 @@ async function sleeper(bench: Bench): Promise<ProcessIdentity> {
   const identity = readIdentity(child.pid ?? 0);
   assert.ok(identity !== undefined);
   return identity;
-}
-
-async function deadPid(bench: Bench): Promise<number> {
-  return (await bench.run('nothing.js', '')).pid;
 }
 
 function content({ pid, startTime, bootId }: ProcessIdentity): string {

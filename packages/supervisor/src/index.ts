@@ -20,14 +20,7 @@ export type { Pinged, PeerWatch, PeerWatchOptions } from './watch-peer.js';
 export type { StateChange } from './lifecycle.js';
 export { realOs } from './os.js';
 export type { KillOutcome, Os, OsTimer } from './os.js';
-export {
-  createPidFile,
-  findUnfinished,
-  inspectPidFile,
-  readPidFile,
-  removePidFile,
-  writePidFile,
-} from './pid-file.js';
+export { createPidFile, inspectPidFile, readPidFile, removePidFile, writePidFile } from './pid-file.js';
 export type { PidFileContent } from './pid-file.js';
 export { isPrivateDirectory, makePrivateDirectory } from './private-directory.js';
 export { isAlive, isSame, readIdentity, readSession, signalIdentity } from './process-identity.js';

@@ -18,14 +18,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readIdentity } from './process-identity.js';
-import {
-  createPidFile,
-  findUnfinished,
-  inspectPidFile,
-  readPidFile,
-  removePidFile,
-  writePidFile,
-} from './pid-file.js';
+import { createPidFile, inspectPidFile, readPidFile, removePidFile, writePidFile } from './pid-file.js';
 
 let directory: string;
 let file: string;
@@ -119,19 +112,6 @@ void describe('the PID file', () => {
       writeFileSync(file, text);
       assert.deepEqual(inspectPidFile(file), { kind: 'garbage' });
     }
-  });
-
-  void it('that a killed writer left unfinished still tells of a living process', () => {
-    const self = readIdentity(process.pid);
-    assert.ok(self !== undefined);
-    assert.equal(findUnfinished(file), undefined);
-    const { pid, startTime, bootId } = self;
-    writeFileSync(`${file}.4194305.tmp`, `${other.pid}\n${other.startTime}\n${other.bootId}\n`);
-    writeFileSync(`${file}.4194306.tmp`, `${pid}\n${startTime}`);
-    assert.equal(findUnfinished(file), undefined, 'dead, or cut off');
-    writeFileSync(`${file}.4194307.tmp`, `${pid}\n${startTime}\n${bootId}\n`);
-    assert.deepEqual(findUnfinished(file), self);
-    assert.equal(findUnfinished(path.join(directory, 'none', 'x.pid')), undefined);
   });
 
   void it('of a longer name keeps what its writer is at', () => {

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { isAlive, isSame, readIdentity } from './process-identity.js';
+import { isSame, readIdentity } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 /** What lies at the path of a PID file. */
@@ -105,16 +105,6 @@ export function removePidFile(file: string, owner: ProcessIdentity): boolean {
   return found !== undefined && isSame(found, owner) && remove(file);
 }
 
-/**
- * The living process that a writer named which was killed before its file had its name; undefined if there is none.
- * The process runs and no PID file tells, so whoever finds it writes one. To be called by one process at a time.
- */
-export function findUnfinished(file: string): ProcessIdentity | undefined {
-  return abandoned(file)
-    .map((temporary) => readPidFile(temporary))
-    .find((identity) => identity !== undefined && isAlive(identity));
-}
-
 /** The start time and the boot id are empty on a system that does not tell them. */
 const CONTENT = /^([1-9]\d{0,9})\n(\d*)\n([\da-f-]*)\n$/u;
 const TEMPORARY = '.tmp';
@@ -146,7 +136,7 @@ function writeTemporary(file: string, identity: ProcessIdentity): string {
 function abandoned(file: string): string[] {
   const directory = path.dirname(file);
   const prefix = `${path.basename(file)}.`;
-  return namesIn(directory)
+  return readdirSync(directory)
     .filter((name) => {
       if (!name.startsWith(prefix) || !name.endsWith(TEMPORARY)) return false;
       const writer = name.slice(prefix.length, -TEMPORARY.length);
@@ -155,15 +145,6 @@ function abandoned(file: string): string[] {
       return Number(writer) === process.pid || readIdentity(Number(writer)) === undefined;
     })
     .map((name) => path.join(directory, name));
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 function look(descriptor: number): { uid: number; size: number; isFile: boolean } {
