@@ -93,7 +93,8 @@ export function signalIdentity(
   );
 }
 
-function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
+/** Whether two identities are of one process. */
+export function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
   return a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
 }
 

@@ -1,8 +1,8 @@
 // What makes a daemon the one of its run directory: the lock, the control socket, the PID file.
+import { removePidFile, writePidFile } from '@vhostd/supervisor';
 import type { ControlServer } from '../control/control-server.js';
 import { acquireInstanceLock } from './instance-lock.js';
 import type { InstanceLock } from './instance-lock.js';
-import { removePidFile, writePidFile } from './pid-file.js';
 import { createRunDir } from './run-dir.js';
 import type { RunDir } from './run-dir.js';
 

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readIdentity } from '@vhostd/supervisor';
-import { readPidFile, removePidFile, writePidFile } from './pid-file.js';
+import { readIdentity } from './process-identity.js';
+import { createPidFile, inspectPidFile, readPidFile, removePidFile, writePidFile } from './pid-file.js';
 
 let directory: string;
 let file: string;
@@ -67,6 +77,48 @@ void describe('the PID file', () => {
     assert.deepEqual(readPidFile(file), other);
     assert.equal(removePidFile(file, other), true);
     assert.deepEqual(readdirSync(directory), []);
+  });
+
+  void it('is created by one of many, and then stays as it is', async (t) => {
+    const script = fileURLToPath(new URL('pid-file.test.child.js', import.meta.url));
+    const children = Array.from({ length: 5 }, () => fork(script, [file, 'create']));
+    t.after(() => children.map((child) => child.kill()));
+    await Promise.all(children.map((child) => once(child, 'message')));
+    const answers = children.map((child) => once(child, 'message'));
+    for (const child of children) child.send('create');
+    const created = (await Promise.all(answers)).map(([answer]: unknown[]) => answer);
+    assert.equal(created.filter((answer) => answer === true).length, 1, JSON.stringify(created));
+    assert.equal(readPidFile(file)?.pid, children[created.indexOf(true)]?.pid);
+    assert.equal(createPidFile(file, other), false);
+    assert.deepEqual(readdirSync(directory), ['daemon.pid'], 'nothing else is left');
+  });
+
+  void it('is believed only where it is a regular file of this user', () => {
+    assert.deepEqual(inspectPidFile(file), { kind: 'none' });
+    writePidFile(file, other);
+    assert.deepEqual(inspectPidFile(file), { kind: 'identity', identity: other });
+    const link = path.join(directory, 'link.pid');
+    symlinkSync(file, link);
+    assert.deepEqual(inspectPidFile(link), { kind: 'unsafe', reason: 'it is a symbolic link' });
+    const folder = path.join(directory, 'folder.pid');
+    mkdirSync(folder);
+    assert.deepEqual(inspectPidFile(folder), { kind: 'unsafe', reason: 'it is not a regular file' });
+    if (process.getuid?.() === 0) {
+      chownSync(file, 65_534, 65_534);
+      assert.equal(inspectPidFile(file).kind, 'unsafe');
+      chownSync(file, 0, 0);
+    }
+    for (const text of ['', '42', 'x'.repeat(5_000), `${readFileSync(file, 'utf8')}${' '.repeat(5_000)}`]) {
+      writeFileSync(file, text);
+      assert.deepEqual(inspectPidFile(file), { kind: 'garbage' });
+    }
+  });
+
+  void it('of a longer name keeps what its writer is at', () => {
+    const longer = path.join(directory, 'daemon.pid.7.pid.4194305.tmp');
+    writeFileSync(longer, '');
+    writePidFile(file, other);
+    assert.deepEqual(readdirSync(directory), ['daemon.pid', path.basename(longer)]);
   });
 
   void it(
