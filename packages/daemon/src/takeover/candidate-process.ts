@@ -46,8 +46,8 @@ export class CandidateProcess {
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: END_LIMIT_MS, termMs: 0 },
     });
-    this.#supervised.on('spawn-failed', ({ message }) => this.#ended(message));
-    this.#supervised.on('exit', ({ message }) => this.#ended(message));
+    this.#supervised.on('spawn-failed', ({ error, message }) => this.#ended(error?.message ?? message));
+    this.#supervised.on('exit', ({ message }) => this.#ended(`it ${message}`));
     this.#supervised.start();
   }
 
@@ -133,7 +133,7 @@ export class CandidateProcess {
   }
 
   #ended(how: string): void {
-    this.#lost(`it ${how}`);
+    this.#lost(how);
     this.#exited.resolve();
   }
 
