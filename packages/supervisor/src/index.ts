@@ -15,6 +15,7 @@ export type {
   ChildStep,
   Refusal,
 } from './child-state.js';
+export { LinkedChild } from './linked-child.js';
 export { watchPeer } from './watch-peer.js';
 export type { Pinged, PeerWatch, PeerWatchOptions } from './watch-peer.js';
 export type { StateChange } from './lifecycle.js';

@@ -6,7 +6,7 @@ import type { NativeHandle } from '@vhostd/transport';
 /** A bound socket with what names it. */
 export type BoundSocket = AcquiredListener & { handle: NativeHandle };
 
-export class InheritedListeners {
+export class TransferredListeners {
   readonly #byKey = new Map<string, BoundSocket>();
   #expiry: NodeJS.Timeout | undefined;
 

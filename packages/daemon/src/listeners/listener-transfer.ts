@@ -4,8 +4,8 @@ import { VhostError } from '@vhostd/protocol';
 import type { TransferredListener } from '@vhostd/protocol';
 import { daemonToCandidate, decoding } from '@vhostd/protocol/schemas';
 import type { RequestContext, RequestOptions } from '@vhostd/transport';
-import type { BoundListeners } from '../listeners/bound-listeners.js';
-import { sendable } from '../master/listener-requests.js';
+import type { BoundListeners } from './bound-listeners.js';
+import { sendable } from './listener-requests.js';
 
 /** The sending end of a link over which sockets can be pushed. */
 interface Giver {

@@ -4,7 +4,7 @@ import type { AcquiredListener, DaemonToMaster, MasterToDaemon } from '@vhostd/p
 import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import { AnswerWithHandle } from '@vhostd/transport';
 import type { NativeHandle, Peer, RequestContext } from '@vhostd/transport';
-import type { BoundListeners } from '../listeners/bound-listeners.js';
+import type { BoundListeners } from './bound-listeners.js';
 
 /**
  * Answers `acquireListener` and `releaseListener` of a master whose claims go by the name `claimant`. What cannot

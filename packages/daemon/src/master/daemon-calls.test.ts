@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
-import { Bench, next, talk } from './fixtures/bench.test.kit.js';
+import { Bench, next, talk } from '../fixtures/bench.test.kit.js';
 
 const bench = new Bench();
 afterEach(() => bench.clear());
