@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
+import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
@@ -35,6 +36,7 @@ function createProgram(): Command {
     addRunCommand,
     addStatusCommand,
     addReloadCommand,
+    addRestartCommand,
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,

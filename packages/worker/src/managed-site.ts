@@ -16,9 +16,11 @@ import type { UpdateResult } from './conf-sender.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
 import { describeFailure } from './failure.js';
-import { adoptServer } from './intake/adopt-server.js';
+import type { AdoptedServer } from './intake/adopt-server.js';
 import { Intake } from './intake/intake.js';
-import { listenInThisProcess } from './intake/other-listens.js';
+import type { ListenAddress } from './intake/listening-handle.js';
+import { isHttp, watchListens } from './intake/listens.js';
+import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
@@ -29,14 +31,15 @@ import { Migration } from './rehome/migration.js';
 import { Rerouting } from './rehome/rerouting.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
+import type { ListenQuery } from './node/native-handle.js';
 import { RequestCount } from './request-count.js';
 import { SiteKeys } from './site-keys.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
   lifecycle: Lifecycle;
-  /** Takes a server of the site that begins to listen as the site's server; false when it has one. */
-  claim(server: Server): boolean;
+  /** The site's server is known, or another one has taken its place. */
+  onServer(server: Server): void;
   onDrain(): void;
   onError(error: Error): void;
   watchesSockets(): boolean;
@@ -55,6 +58,7 @@ export class ManagedSite {
   readonly #intake: Intake;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
+  readonly #servers: SiteServers;
   readonly #requests: RequestCount = new RequestCount();
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
@@ -62,6 +66,7 @@ export class ManagedSite {
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
+  #listenCount = 0;
   #published = false;
   #toldToEnd = false;
 
@@ -86,6 +91,13 @@ export class ManagedSite {
     });
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
+    this.#servers = new SiteServers({
+      appPort: identity.appPort,
+      preferredPort: portOf(process.env['PORT']),
+      address: addressOf(identity.listen),
+      onChosen: (adopted, previous) => this.#serve(adopted, previous),
+      onOther: (query, shares) => this.#onListens('http', query, shares),
+    });
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (connection) => {
@@ -104,31 +116,9 @@ export class ManagedSite {
     return site;
   }
 
-  /** Adopts the site's server and boots; what fails in it ends the process with exit code 1. */
+  /** The site's code names its server. The site boots then; what fails in it ends the process with exit code 1. */
   setServer(server: Server): void {
-    this.#server = server;
-    this.#master.peer.notify('starting', null);
-    this.#keys.setServer(server);
-    this.#sessions = new Http2Sessions(server);
-    this.#gate = new MaintenanceGate(server);
-    if (this.#identity.countsRequests) this.#requests.watch(server);
-    const [first] = this.#identity.listen;
-    const address = first?.ipaddress ?? '::';
-    const adopted = adoptServer(server, {
-      address: { address, port: first?.port ?? 0, family: address.includes(':') ? 'IPv6' : 'IPv4' },
-    });
-    this.#intake.setHostCheck(
-      new HostCheck(server, {
-        hosts: this.#hosts,
-        originOf: (connection) => this.#intake.originOf(connection),
-        rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
-      }),
-    );
-    this.#intake.setServer(adopted);
-    // Behind the rest of the site's synchronous loading.
-    setImmediate(() => {
-      this.#boot().catch((error: unknown) => this.#fail(error));
-    });
+    this.#servers.name(server);
   }
 
   /** Sends an update to the master. Keys and passphrases stay here. */
@@ -166,7 +156,13 @@ export class ManagedSite {
   }
 
   #start(): void {
-    listenInThisProcess((server) => this.#host.claim(server));
+    watchListens(
+      (server, query) => this.#servers.take(server, query),
+      (server, query) => {
+        if (!isHttp(server)) this.#onListens('tcp', query, false);
+        else if (query.port === -1) this.#onListens('http', query, false);
+      },
+    );
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
@@ -200,6 +196,49 @@ export class ManagedSite {
     if (!this.#published || this.#toldToEnd) void this.#leave(this.#identity.drainTimeoutMs);
     this.#toldToEnd = true;
     if (this.#leaving === undefined) this.#master.peer.notify('leaving', null);
+  }
+
+  /** Gives the connections to the site's server, and boots with the first one that there is. */
+  #serve(adopted: AdoptedServer, previous: Server | undefined): void {
+    const { server } = adopted;
+    this.#host.onServer(server);
+    this.#server = server;
+    this.#keys.setServer(server);
+    this.#sessions = new Http2Sessions(server);
+    this.#gate = new MaintenanceGate(server);
+    if (this.#identity.countsRequests) this.#requests.watch(server);
+    this.#intake.setHostCheck(
+      new HostCheck(server, {
+        hosts: this.#hosts,
+        originOf: (connection) => this.#intake.originOf(connection),
+        rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
+      }),
+    );
+    this.#intake.setServer(adopted);
+    if (previous !== undefined) {
+      this.#intake.setSecureFront(undefined);
+      this.#keys.load().catch((error: unknown) => this.#fail(error));
+      return;
+    }
+    this.#master.peer.notify('starting', null);
+    // Behind the rest of the site's synchronous loading.
+    setImmediate(() => {
+      this.#boot().catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  /** A server listens that is not the site's. */
+  #onListens(protocol: 'http' | 'tcp', query: ListenQuery, shares: boolean): void {
+    if (this.#listenCount >= LISTENS_MAX_COUNT) return;
+    this.#listenCount += 1;
+    const { address, port, fd } = query;
+    const ofHost = address === null ? '' : ` of ${address}`;
+    const where = port === -1 ? `the path ${address ?? ''}` : `port ${port ?? 0}${ofHost}`;
+    this.#master.peer.notify('listens', {
+      protocol,
+      where: typeof fd === 'number' ? `descriptor ${fd}` : where,
+      shares,
+    });
   }
 
   #vitals(): Vitals {
@@ -302,6 +341,23 @@ export class ManagedSite {
 const WAIT_MARGIN_MS = 5000;
 /** The longest wait: what a timer of Node's takes, ms. */
 const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
+
+/** How many servers beside its own the master is told of. */
+const LISTENS_MAX_COUNT = 20;
+
+/** What `server.address()` says of a server that was given none: usually where clients reach the site. */
+function addressOf([first]: readonly ListenRequest[]): ListenAddress {
+  const address = first?.ipaddress ?? '::';
+  const port = first === undefined || first.port === 0 ? HTTP_PORT : first.port;
+  return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
+}
+
+const HTTP_PORT = 80;
+
+function portOf(text: string | undefined): number | undefined {
+  const port = Number(text);
+  return text !== undefined && Number.isInteger(port) && port > 0 && port <= 65_535 ? port : undefined;
+}
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
   const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;

@@ -17,8 +17,9 @@ export class SiteKeys {
     this.#onFront = onFront;
   }
 
-  /** Sets the site's server; {@link load} must follow. */
+  /** Sets the site's server, in place of the one before; {@link load} must follow. */
   setServer(server: Server): void {
+    if (this.#server !== server) this.#front = undefined;
     this.#server = server;
   }
 

@@ -50,6 +50,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
   readonly #standalone: Standalone | undefined;
   readonly #confs: ConfSender;
   #server: ConfigurableServer | undefined;
+  /** The site's code has set its server. */
+  #serverSet = false;
   #log: Logger | undefined;
   #startedAlone = false;
 
@@ -58,7 +60,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
     this.#identity = identity;
     const host = {
       lifecycle: this.#lifecycle,
-      claim: (server: Server): boolean => this.#claim(server),
+      onServer: (server: Server): void => {
+        this.#server = applyServerConfig(server);
+      },
       onDrain: (): void => void this.emit('drain'),
       onError: (error: Error): void => this.#report(error),
       watchesSockets: (): boolean => this.listenerCount('socket::error') > 0,
@@ -95,8 +99,9 @@ export class Worker extends EventEmitter<WorkerEvents> {
 
   /**
    * The site's server: http, https, http2, tls or net. Set it once, while the site loads; under a master the site
-   * is published after that. A site that sets none gets its first HTTP server that calls `listen`. `setConfig(conf)` is added to it, which sets the timeouts and limits that `conf`
-   * names.
+   * is published after that. It wins over one that listened before. Of a site that sets none it is the HTTP server that
+   * listens on the site's `appPort`; without `appPort` the first one that listens, see docs/apps.md. `setConfig(conf)`
+   * is added to it, which sets the timeouts and limits that `conf` names.
    * @throws {VhostError} ERR_SERVER_MISSING when it is read before it was set, ERR_SERVER_SET when it is set twice.
    */
   get server(): ConfigurableServer {
@@ -110,10 +115,11 @@ export class Worker extends EventEmitter<WorkerEvents> {
   }
 
   set server(server: Server) {
-    if (this.#server !== undefined) {
+    if (this.#serverSet) {
       if (this.#server === server) return;
       throw new VhostError('ERR_SERVER_SET', 'worker.server is set already; a site has one server');
     }
+    this.#serverSet = true;
     this.#server = applyServerConfig(server);
     this.#managed?.setServer(server);
   }
@@ -211,13 +217,6 @@ export class Worker extends EventEmitter<WorkerEvents> {
   /** Answers what the daemon's code calls with `callWorker`. */
   onDaemonCall(name: string, handler: CallHandler): void {
     this.#daemonCalls.handle(name, handler);
-  }
-
-  /** A site that knows nothing of vhostd: its first HTTP server that listens is the site's server. */
-  #claim(server: Server): boolean {
-    if (this.#server !== undefined || server.listenerCount('request') === 0) return false;
-    this.server = server;
-    return true;
   }
 
   async #update(update: ServerConfUpdate): Promise<UpdateResult> {

@@ -149,8 +149,8 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     assert.equal((await askRelease(await rig.port(), 'b.test')).generation, 1);
     assert.equal((await rig.run('reload', 'a')).code, 0);
     // What came of commands is in the daemon's log, once each.
-    const failed = (await rig.logs('reload.failed')).map(({ code }) => code);
-    const done = (await rig.logs('reloaded')).map(({ sites }) => sites);
+    const failed = (await rig.logs('order.failed')).map(({ code }) => code);
+    const done = (await rig.logs('order.done')).map(({ sites }) => sites);
     assert.deepEqual(failed, ['ERR_SITE_UNKNOWN']);
     assert.deepEqual(done, [[{ siteId: 'a', generation: 2, ok: true }]]);
   });

@@ -31,7 +31,7 @@ void describe('signals', { concurrency: 2 }, () => {
     const rig = await DaemonRig.start(t, [SITE]);
     rig.configure([SITE, { ...SITE, siteId: 'b', hosts: ['b.test'] }]);
     rig.signal('SIGHUP');
-    const reloaded = outcomesOf(await rig.logs('reloaded'));
+    const reloaded = outcomesOf(await rig.logs('order.done'));
     assert.deepEqual(reloaded, [
       { siteId: 'a', generation: 2, ok: true },
       { siteId: 'b', generation: 1, ok: true },
@@ -44,7 +44,7 @@ void describe('signals', { concurrency: 2 }, () => {
     const rig = await DaemonRig.start(t, [SITE]);
     writeFileSync(rig.confFile, '{ "sites": 3 }');
     rig.signal('SIGHUP');
-    const [refused] = await rig.logs('reload.failed');
+    const [refused] = await rig.logs('order.failed');
     assert.equal(refused?.['code'], 'ERR_CONF_INVALID');
     assert.match(String(refused['message']), /vhostd\.config\.json: sites: 3 is not a list/);
     writeFileSync(join(rig.dir, 'broken.cjs'), `throw new Error('no database');`);
@@ -55,7 +55,7 @@ void describe('signals', { concurrency: 2 }, () => {
       [failed?.['siteId'], failed?.['generation'], failed?.['message']],
       ['a', 2, 'no database'],
     );
-    const [told] = outcomesOf(await rig.logs('reloaded'));
+    const [told] = outcomesOf(await rig.logs('order.done'));
     assert.deepEqual([told?.['siteId'], told?.['ok']], ['a', false]);
     assert.equal((await get(await rig.port(), 'a.test')).status, 200);
     assert.equal((await rig.site('a')).reason, 'the last reload failed, generation 1 serves on: no database');
@@ -108,13 +108,13 @@ void describe('signals', { concurrency: 2 }, () => {
     rig.signal('SIGTERM');
     await draining(rig);
     rig.signal('SIGHUP');
-    const [refused] = await rig.logs('reload.failed');
+    const [refused] = await rig.logs('order.failed');
     assert.equal(refused?.['code'], 'ERR_MASTER_NOT_RUNNING');
     assert.equal((await request.finish()).siteId, 'a');
     assert.equal((await rig.ended).code, 0);
     await rig.gone(pids);
     assert.equal(rig.logged('worker.spawned').length, 1);
-    assert.deepEqual(rig.logged('reloaded'), []);
+    assert.deepEqual(rig.logged('order.done'), []);
   });
 });
 

@@ -54,9 +54,9 @@ void describe('while an upgrade is under way', () => {
     // The next master has read the conf of release 1.
     rig.configure({ workerOptions: { env: { RELEASE: '2' } } });
     const reloading = rig.command('reload', 'a');
-    await logged(rig, 'reload.waiting', 1);
+    await logged(rig, 'order.waiting', 1);
     process.kill(before.daemon.pid, 'SIGHUP');
-    await logged(rig, 'reload.waiting', 2);
+    await logged(rig, 'order.waiting', 2);
     assert.deepEqual(workerPids(await rig.client.status()), workerPids(before));
     next.release();
     const upgraded = await upgrading;
@@ -64,7 +64,7 @@ void describe('while an upgrade is under way', () => {
     const { code, stdout, stderr } = await reloading;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^a: generation [23]\n$/);
-    await logged(rig, 'reloaded', 2);
+    await logged(rig, 'order.done', 2);
     assert.equal(await rig.first.ended, 0);
     const after = await rig.until('the site serves', serves);
     assert.notEqual(after.daemon.pid, before.daemon.pid);
@@ -80,7 +80,7 @@ void describe('while an upgrade is under way', () => {
     await next.reached();
     rig.configure({ workerOptions: { env: { RELEASE: '2' } } });
     const reloading = rig.command('reload');
-    await logged(rig, 'reload.waiting', 1);
+    await logged(rig, 'order.waiting', 1);
     next.release();
     assert.equal((await upgrading).code, 1);
     assert.deepEqual(await reloading, { code: 0, stdout: 'a: generation 2\n', stderr: '' });
@@ -110,7 +110,7 @@ void describe('while an upgrade is under way', () => {
     await rig.until('a new worker is there', ({ sites }) => sites[0]?.workers.length === 2);
     const upgrading = rig.client.upgrade({ onProgress: (what) => events.push(what) });
     await until('it tells that it waits', () => ({
-      done: events.some((event) => event.startsWith('a reload is at work')),
+      done: events.some((event) => event.startsWith('an order is at work')),
       value: events,
     }));
     assert.equal(events.length, 1);
@@ -133,7 +133,7 @@ void describe('while an upgrade is under way', () => {
     // A reload that takes longer than the test.
     rig.configure({ settleTime: '600s' });
     const refused = assert.rejects(rig.client.reload(), { code: 'ERR_DAEMON_STATE' });
-    await logged(rig, 'reload.waiting', 1);
+    await logged(rig, 'order.waiting', 1);
     next.release();
     const { pid } = await upgrading;
     await rig.until('a new worker is there', ({ sites }) => sites[0]?.workers.length === 2);

@@ -134,6 +134,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
+  appPort: integer(1, MAX_PORT)
+    .optional()
+    .describe(
+      "Port on which the app listens: the server there is the site's. Absent: the first HTTP server is.",
+    ),
   cpuLen: cpuLen.describe(
     'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
   ),

@@ -72,6 +72,8 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */
+  readonly appPort?: number;
   /** Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
   readonly cpuLen?: number;
   /** Sites that must be published before a worker of this one is started. */

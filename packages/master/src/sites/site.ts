@@ -73,6 +73,10 @@ export class Site {
   }
 
   /** What the operator wants from the next generation on. */
+  get wanted(): SiteConf {
+    return this.#wanted;
+  }
+
   set wanted(conf: SiteConf) {
     this.#wanted = conf;
   }

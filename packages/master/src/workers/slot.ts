@@ -35,7 +35,7 @@ export class Slot implements Taker {
       restart: { intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
-      whyNotReady: () => this.#tenure.whyNotReady,
+      whyNotReady: () => this.#tenure.whyNotReady(conf.appPort),
       shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
@@ -181,6 +181,7 @@ export class Slot implements Taker {
     const pid = this.#child.pid;
     const past = pid === undefined ? this.#child.reason?.message : this.#tenure.predecessor;
     const reason = this.#tenure.failure?.message ?? this.#tenure.remark ?? past;
+    const { alsoListens } = this.#tenure;
     return {
       workerId: this.workerId,
       ...(pid === undefined ? {} : { pid }),
@@ -191,6 +192,7 @@ export class Slot implements Taker {
       restarts: this.#restarts,
       replacements: this.#replacementCount,
       ...(reason === undefined ? {} : { reason }),
+      ...(alsoListens.length === 0 || pid === undefined ? {} : { alsoListens }),
     };
   }
 
@@ -209,10 +211,15 @@ export class Slot implements Taker {
     const tenure = new Tenure(this.#story());
     this.#tenure = tenure;
     const host = this.#host;
+    const { conf } = host;
     let stoppedForViolation = false;
     const events: WorkerEvents = {
       onStarting: () => {
         tenure.starting = true;
+      },
+      onListens: (server) => {
+        if (this.#worker !== worker || !tenure.addOther(server)) return;
+        host.log.alsoListens(this, server, conf.appPort);
       },
       onReady: () => {
         if (this.#worker !== worker || this.#child.markReady() !== 'ok') return;

@@ -1,5 +1,5 @@
 // What is known of one process of a slot, from its spawn to the spawn of the next one.
-import type { Vitals, WireError } from '@vhostd/protocol';
+import type { OtherServer, Vitals, WireError } from '@vhostd/protocol';
 
 export class Tenure {
   /** What became of the process before it, in words that name that one. */
@@ -17,13 +17,38 @@ export class Tenure {
   /** It was told to leave, and has not within its limits. */
   overdue = false;
 
+  readonly #others: OtherServer[] = [];
+
   constructor(predecessor?: string) {
     this.predecessor = predecessor;
   }
 
+  /** Takes note of a server that is not the site's. False: there are more of them than anybody wants to know. */
+  addOther(server: OtherServer): boolean {
+    if (this.#others.length >= OTHERS_MAX_COUNT) return false;
+    this.#others.push(server);
+    return true;
+  }
+
+  /** Its servers that are not the site's, in words. */
+  get alsoListens(): string[] {
+    return this.#others.map(({ protocol, where }) => `${protocol} on ${where}`);
+  }
+
   /** What keeps it from being ready, in words for the author of the site. */
-  get whyNotReady(): string {
+  whyNotReady(appPort: number | undefined): string {
     if (this.starting) return 'its server is set, but `started` has not resolved';
-    return 'its code has neither set worker.server nor called listen()';
+    const other = this.#others.find(({ protocol }) => protocol === 'http') ?? this.#others[0];
+    if (other === undefined) return 'its code has neither set worker.server nor called listen()';
+    const { protocol, where } = other;
+    if (protocol === 'tcp') {
+      return `its server on ${where} is one of node:net, and speaks no HTTP that vhostd knows of; set worker.server to it`;
+    }
+    if (where.startsWith('port') && appPort !== undefined) {
+      return `no HTTP server listens on its appPort ${appPort}, but one does on ${where}`;
+    }
+    return `its HTTP server listens on ${where}, where it gets no connections; let it listen on a port, or set worker.server`;
   }
 }
+
+const OTHERS_MAX_COUNT = 20;

@@ -2,6 +2,7 @@
 // whose place.
 import { isNormalEnd } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
+import type { OtherServer } from '@vhostd/protocol';
 import type { Logger } from '../logs/logger.js';
 import type { Slot } from './slot.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -21,6 +22,17 @@ export class WorkerLog {
   /** It may be given connections once it is published. */
   ready(slot: Slot): void {
     this.#log().info({ event: 'worker.ready', ...fieldsOf(slot) });
+  }
+
+  /** A server of its process listens that is not the site's. A warning where the conf does not say which one is. */
+  alsoListens(slot: Slot, server: OtherServer, appPort: number | undefined): void {
+    const unclear = server.protocol === 'http' && !server.shares && appPort === undefined;
+    this.#log()[unclear ? 'warn' : 'info']({
+      event: 'worker.also-listens',
+      ...fieldsOf(slot),
+      ...server,
+      ...(unclear ? { hint: "if this is the site's server, say so with appPort" } : {}),
+    });
   }
 
   /**

@@ -4,7 +4,14 @@ import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
-import type { LinkType, MasterToWorker, WireError, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type {
+  LinkType,
+  MasterToWorker,
+  OtherServer,
+  WireError,
+  WorkerIdentity,
+  WorkerToMaster,
+} from '@vhostd/protocol';
 import type { Frame, RequestContext } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -15,6 +22,8 @@ import { Handoff } from './handoff.js';
 export interface WorkerEvents {
   /** The site's server is set. */
   onStarting(): void;
+  /** A server listens that is not the site's. */
+  onListens(server: OtherServer): void;
   onReady(): void;
   onFailed(error: WireError): void;
   /** It was sent SIGTERM. */
@@ -100,6 +109,11 @@ export class WorkerProcess {
     });
     this.peer.handle('starting', () => {
       events.onStarting();
+      return null;
+    });
+    this.peer.handle('listens', (params) => {
+      const server = otherServerOf(params);
+      if (server !== undefined) events.onListens(server);
       return null;
     });
     this.peer.handle('ready', () => {
@@ -195,7 +209,19 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
   return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
+}
+
+function otherServerOf(params: unknown): OtherServer | undefined {
+  if (typeof params !== 'object' || params === null) return undefined;
+  const { protocol, where, shares } = params as Record<string, unknown>;
+  if (typeof where !== 'string') return undefined;
+  return {
+    protocol: protocol === 'http' ? 'http' : 'tcp',
+    where: where.slice(0, 256),
+    shares: shares === true,
+  };
 }
 
 function wireErrorOf(params: unknown): WireError {

@@ -79,6 +79,7 @@ export class Workforce {
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
       countsRequests: conf.maxRequests !== undefined,
+      ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
     };
     const worker = new WorkerProcess(
       {

@@ -1,7 +1,7 @@
 // What master and worker say to each other. The master takes nothing of it on trust.
 import type { WireError } from '../errors.js';
-import type { Call } from './daemon-master.js';
-import type { ListeningInfo } from './status.js';
+import type { Call } from './call.js';
+import type { ListeningInfo } from './listening-info.js';
 
 /** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
 export const WORKER_VARIABLE = 'VHOSTD_WORKER';
@@ -15,6 +15,8 @@ export interface WorkerIdentity {
   /** Ways of listening that the conf gives the site; keys and certificates as paths. */
   listen: ListenRequest[];
   defaultListen: boolean;
+  /** Port on which the site's server is the one that listens; absent: see docs/apps.md. */
+  appPort?: number;
   /** Default limit of a call, ms. */
   callTimeoutMs: number;
   /** How long the worker may drain, ms. */
@@ -29,6 +31,15 @@ export interface Vitals {
   residentBytes: number;
   /** Requests that its server was given since the process started. */
   requestCount: number;
+}
+
+/** A server of a worker's process that is not the site's. */
+export interface OtherServer {
+  protocol: 'http' | 'tcp';
+  /** `port 9118 of 127.0.0.1`, `the path /run/admin.sock`. */
+  where: string;
+  /** It asked for the port of the site's server, and gets no connections. */
+  shares: boolean;
 }
 
 /** Which sites a worker waits for. */
@@ -85,6 +96,8 @@ export interface MaintenancePage {
 export type WorkerToMaster = {
   /** The site's server is set; `started` follows. A notice. */
   starting: { params: null; result: null };
+  /** A server that is not the site's listens. A notice. */
+  listens: { params: OtherServer; result: null };
   /** The site's code has loaded and `started` has resolved: connections may come. */
   ready: { params: null; result: null };
   /** Boot failed; the worker exits after this. A notice. */

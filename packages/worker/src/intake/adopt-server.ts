@@ -50,14 +50,15 @@ export class AdoptedServer {
   #announcing = false;
   #released = false;
 
-  constructor(server: Server, address: ListenAddress) {
+  /** `siteListened`: whether the site's code has told it to listen, and not closed it since. */
+  constructor(server: Server, address: ListenAddress, siteListened: boolean = server.listening) {
     if (adopted.has(server)) {
       throw new VhostError('ERR_SERVER_ADOPTED', 'this server takes the connections of a site already');
     }
     adopted.add(server);
     this.server = server;
     this.#address = address;
-    this.#siteListened = server.listening;
+    this.#siteListened = siteListened;
     this.#handle = this.#startListening();
     this.#ownListen = Object.getOwnPropertyDescriptor(server, 'listen');
     const untyped: object = server;
@@ -108,6 +109,11 @@ export class AdoptedServer {
   /** Whether {@link inject} would be answered by the server. */
   isListening(): boolean {
     return !this.#released && isListeningOn(this.server, this.#handle);
+  }
+
+  /** The port that `server.address()` reports. */
+  get port(): number {
+    return this.#address.port;
   }
 
   /** Open connections of the server, those that it got in another way included. */

@@ -1,8 +1,8 @@
 // The undocumented parts of Node that adopting a server needs, their types and every access to them.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10. intake/parity*.test.ts and intake/adopt-server.test.ts fail
-// where a net.Server internal changes, intake/other-listens.test.ts where cluster._getServer does.
+// where a net.Server internal changes, intake/listens.test.ts where cluster._getServer or the way to `_listen2` does.
 //
-// net.Server: `_handle`, `_listen2` (sets up the handle found in `_handle` and emits 'listening'),
+// net.Server: `_handle`, `_listen2` (binds, or sets up the handle found in `_handle`, and emits 'listening'),
 // `_listeningId` (tells a listen still under way that it is outdated), `_connections`, `_emitCloseIfDrained`.
 // The listening handle: `onconnection(status, handle)`, and the symbol under which it knows its server.
 // net.Socket: `_handle`, `_server` (whose `_connections` its destruction decrements).
@@ -39,21 +39,24 @@ export interface ListenQuery {
   flags?: number;
 }
 
-/** Decides what becomes of a `listen` in a cluster worker; not called for datagram sockets. */
+/** Decides what becomes of a `listen`; not called for datagram sockets. */
 export type ListenHook = (server: Server, query: ListenQuery) => void;
+
+type NodeListen = (
+  this: object,
+  address: string | null,
+  port: number | null,
+  addressType: number | null,
+  backlog?: number,
+  fd?: number | null,
+  flags?: number,
+) => void;
 
 interface ServerInternals {
   _handle: ServerHandle | null;
   _connections: number;
   _listeningId: number;
-  _listen2(
-    address: string | null,
-    port: number | null,
-    addressType: number | null,
-    backlog?: number,
-    fd?: number | null,
-    flags?: number,
-  ): void;
+  _listen2: NodeListen;
   _emitCloseIfDrained(): void;
 }
 
@@ -65,14 +68,14 @@ interface ClusterInternals {
  * Makes `server` listen on `handle`. A server that does not listen yet emits 'listening' on the next tick; one
  * that does listen moves: what it listened on is closed, its connections stay.
  */
-export function listenOn(server: Server, handle: ServerHandle): void {
+export function listenOn(server: Server, handle: ServerHandle, query?: ListenQuery): void {
   const own = internalsOf(server);
   const previous = own._handle;
   own._listeningId++;
   own._handle = handle;
   if (previous === null) {
     // A handle that is already there is taken as it is, whatever address and port say.
-    own._listen2(null, 0, 4);
+    own._listen2(query?.address ?? null, query?.port ?? 0, query?.addressType ?? 4, query?.backlog);
     return;
   }
   if (previous.onconnection !== undefined) handle.onconnection = previous.onconnection;
@@ -165,21 +168,54 @@ export function chargeTo(socket: Socket, account: ConnectionAccount): void {
 }
 
 /**
- * Hands `hook` what every `listen` in this cluster worker asks for, instead of the primary. Returns the undo.
- * @throws {VhostError} ERR_NODE_INTERNALS in a process that is not a cluster worker, or of an unknown Node.
+ * Hands `hook` every `listen` of this process that would bind, instead of binding. In a cluster worker the primary is
+ * not asked. Returns the undo.
+ * @throws {VhostError} ERR_NODE_INTERNALS where this Node is unknown.
  */
-export function hookClusterListen(hook: ListenHook): () => void {
+export function hookListen(hook: ListenHook): () => void {
+  const missing = [...missingMembers(), ...missingCluster()];
+  if (missing.length > 0) throw changedNode(missing);
+  const prototype: object = Server.prototype;
+  const original: NodeListen = Reflect.get(prototype, '_listen2');
+  const hooked: NodeListen = function listen(address, port, addressType, backlog, fd, flags) {
+    const bound = Reflect.get(this, '_handle') !== null;
+    if (bound || !(this instanceof Server)) {
+      original.call(this, address, port, addressType, backlog, fd, flags);
+      return;
+    }
+    const asked = { address, port, addressType, ...(backlog === undefined ? {} : { backlog }) };
+    hook(this, { ...asked, fd: fd ?? null, ...(flags === undefined ? {} : { flags }) });
+  };
+  Reflect.set(prototype, '_listen2', hooked);
+  unhookedListen = original;
+  const unhookCluster = hookCluster();
+  return () => {
+    unhookCluster();
+    Reflect.set(prototype, '_listen2', original);
+    unhookedListen = undefined;
+  };
+}
+
+/** Lets a `listen` in a cluster worker go on in this process. */
+function hookCluster(): () => void {
   const own: object = cluster;
-  if (!isClusterWorker(own)) throw changedNode(['cluster._getServer']);
+  if (!cluster.isWorker || !isClusterWorker(own)) return () => undefined;
   const original = own._getServer;
   own._getServer = (socket, query, callback) => {
-    if (socket instanceof Server) hook(socket, query);
-    else original.call(cluster, socket, query, callback);
+    if (!(socket instanceof Server)) {
+      original.call(cluster, socket, query, callback);
+      return;
+    }
+    const { address, port, addressType, backlog, fd, flags } = query;
+    internalsOf(socket)._listen2(address, port, addressType, backlog, fd, flags);
   };
   return () => {
     own._getServer = original;
   };
 }
+
+/** Node's own `_listen2` while it is hooked. */
+let unhookedListen: NodeListen | undefined;
 
 /** Which attempt to listen is the current one of `server`: it changes with every listen, close and adoption. */
 export function listenAttempt(server: Server): number {
@@ -189,7 +225,31 @@ export function listenAttempt(server: Server): number {
 /** Does what `listen` does outside of a cluster: binds in this process, reports 'listening' or 'error'. */
 export function listenHere(server: Server, query: ListenQuery): void {
   const { address, port, addressType, backlog, fd, flags } = query;
-  internalsOf(server)._listen2(address, port, addressType, backlog, fd, flags);
+  const own = internalsOf(server);
+  (unhookedListen ?? own._listen2).call(own, address, port, addressType, backlog, fd, flags);
+}
+
+/**
+ * Binds in this process, at once. A server that does not listen yet emits 'listening' on the next tick; one that does
+ * moves there. Where it can't be bound, `onFailed` is called on the next tick with Node's error, and nothing has
+ * changed.
+ */
+export function bindHere(server: Server, query: ListenQuery, onFailed: (error: Error) => void): void {
+  const trial = new Server();
+  trial.once('error', onFailed);
+  listenHere(trial, query);
+  const own = internalsOf(trial);
+  const handle = own._handle;
+  if (handle === null) return;
+  own._handle = null;
+  listenOn(server, handle, query);
+}
+
+/** Lets a server that listens on nothing real say that it does not listen. */
+export function stopListening(server: Server): void {
+  const own = internalsOf(server);
+  own._handle?.close();
+  own._handle = null;
 }
 
 /**

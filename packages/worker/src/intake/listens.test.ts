@@ -99,7 +99,7 @@ void describe('a listen of a server that is not adopted, in a cluster worker', (
   });
 
   void it('binds a Unix socket with the mode that was asked for', async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'other-listens-'));
+    const folder = mkdtempSync(join(tmpdir(), 'listens-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const path = join(folder, 'admin.sock');
     const { location, queries, worker } = await run(t, 'a path', 0, path);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
-import { readTakeoverInfo } from './fork-daemon.js';
+import { readTakeoverInfo } from './takeover-info.js';
 
 const MASTER = { pid: 7, startTime: '123', bootId: 'b', uptimeMs: 5, restarts: 1 };
 
@@ -13,7 +13,7 @@ describe('readTakeoverInfo', () => {
   test('gives what a process was told, once, and to the daemon of that run directory alone', () => {
     for (const told of [
       { role: 'respawned', runDir: '/run/a', master: MASTER },
-      { role: 'candidate', runDir: '/run/a' },
+      { role: 'candidate', runDir: '/run/a', daemon: { pid: 7, startTime: '', bootId: '' } },
     ]) {
       process.env[TAKEOVER_VARIABLE] = JSON.stringify(told);
       assert.equal(readTakeoverInfo('/run/b'), undefined);

@@ -1,0 +1,76 @@
+// What a site's code lets listen goes through here: its HTTP servers on ports are shown to whoever picks the site's
+// server of them, everything else (TCP, Unix sockets, datagrams) binds in this process, as in one without a cluster.
+import cluster from 'node:cluster';
+import { Socket } from 'node:dgram';
+import type { Server } from 'node:net';
+import { bindHere, hookListen, listenAttempt, listenHere } from '../node/native-handle.js';
+import type { ListenQuery } from '../node/native-handle.js';
+
+/** What is told of a `listen`. */
+export type OnListen = (server: Server, query: ListenQuery) => void;
+
+/**
+ * From here on every `listen` and `bind` of this process binds as it would in a process of its own; a port that is
+ * taken gives EADDRINUSE. `take` gets HTTP servers that listen on a TCP port first, and binds nothing where it says
+ * true. `onOther` is told of the rest, datagrams apart. Returns the undo.
+ */
+export function watchListens(
+  take: (server: Server, query: ListenQuery) => boolean,
+  onOther: OnListen,
+): () => void {
+  const unhook = hookListen((server, query) => {
+    if (onPort(query) && isHttp(server) && take(server, query)) return;
+    onOther(server, query);
+    listenNow(server, query);
+  });
+  const unbind = bindExclusively();
+  return () => {
+    unhook();
+    unbind();
+  };
+}
+
+/** Binds at once, so that `address()` tells where right behind `listen`. A failure follows on the next tick. */
+export function listenNow(server: Server, query: ListenQuery): void {
+  if (!onPort(query)) return listenHere(server, query);
+  const attempt = listenAttempt(server);
+  bindHere(server, query, (error) => {
+    // Adopted, closed or told to listen again by now, it does not want the port any more.
+    if (!server.listening && listenAttempt(server) === attempt) server.emit('error', error);
+  });
+}
+
+/** Whether a server speaks HTTP/1 or HTTP/2, in clear or not. Of node:http2 there is no class to ask for. */
+export function isHttp(server: Server): boolean {
+  return 'closeAllConnections' in server || 'updateSettings' in server;
+}
+
+function onPort({ address, port, fd }: ListenQuery): boolean {
+  const byPath = port === -1 && typeof address === 'string';
+  return !byPath && typeof port === 'number' && typeof fd !== 'number';
+}
+
+type Bind = (this: Socket, ...args: unknown[]) => Socket;
+
+/** Gives every `bind` of a datagram socket the documented option `exclusive`, without which a cluster shares it. */
+function bindExclusively(): () => void {
+  if (!cluster.isWorker) return () => undefined;
+  const prototype: object = Socket.prototype;
+  const nodeBind: Bind = Reflect.get(prototype, 'bind');
+  const exclusive: Bind = function bindExclusive(...args) {
+    const [first, second] = args;
+    const callback = args.filter((value) => typeof value === 'function').slice(-1);
+    if (typeof first === 'object' && first !== null) {
+      // A handle, which Node takes as it is.
+      if ('recvStart' in first) return nodeBind.apply(this, args);
+      return nodeBind.call(this, { ...first, exclusive: true }, ...callback);
+    }
+    const port = typeof first === 'function' ? undefined : first;
+    const address = typeof second === 'function' ? undefined : second;
+    return nodeBind.call(this, { port, address, exclusive: true }, ...callback);
+  };
+  Reflect.set(prototype, 'bind', exclusive);
+  return () => {
+    Reflect.set(prototype, 'bind', nodeBind);
+  };
+}

@@ -1,0 +1,54 @@
+// Apps that know nothing of vhostd, as CommonJS text, and a master that serves one of them.
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Rig } from '../../kit/rig.js';
+import type { SiteOptions } from '../../kit/rig.js';
+
+export const HOST = 'a.test';
+
+/** Writes an app into a directory of its own, which is removed after the test. */
+export function writeApp(t: TestContext, source: string): string {
+  const dir = mkdtempSync(join(tmpdir(), 'vhostd-app-'));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, 'app.cjs');
+  writeFileSync(file, source);
+  return file;
+}
+
+/** A master that serves an app as site `a`, with one worker unless the options say otherwise. */
+export async function startApp(
+  t: TestContext,
+  source: string,
+  options: Partial<SiteOptions> = {},
+): Promise<Rig> {
+  return await Rig.start(t, {
+    sites: [{ siteId: 'a', hosts: [HOST], workerFile: writeApp(t, source), cpuLen: 1, ...options }],
+    setup: new URL('../reload/reload.commands.js', import.meta.url),
+  });
+}
+
+/** Ports that nothing listens on at this moment. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+/** Whether anything listens on a port of 127.0.0.1. */
+export async function isOpen(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return await new Promise((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  }).then((open) => {
+    socket.destroy();
+    return open === true;
+  });
+}
