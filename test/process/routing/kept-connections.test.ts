@@ -10,16 +10,14 @@ import { seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { EchoAnswer } from '../../kit/echo.site.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { SiteOptions } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 
-const site = (
-  siteId: string,
-  more: object = {},
-): { siteId: string; hosts: string[]; workerFile: string } => ({
+const site = (siteId: string, more: object = {}): SiteOptions => ({
   siteId,
   hosts: [`${siteId}.test`],
   workerFile: siteFile('echo'),
-  ...{ cpuLen: 1 },
+  cpuLen: 1,
   ...more,
 });
 const get = (host: string, target = '/'): string => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
