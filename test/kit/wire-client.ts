@@ -27,6 +27,7 @@ export class WireClient {
   #ended = false;
   #error: NodeJS.ErrnoException | undefined;
   #wake: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #limitMs: number;
 
   constructor(socket: Socket, limitMs = 60_000) {
@@ -150,10 +151,10 @@ export class WireClient {
 
   /** Takes as many bytes as `wanted` says, waiting until it does. */
   async #take(wanted: () => number | undefined): Promise<Buffer> {
-    const deadlineMs = performance.now() + this.#limitMs;
+    // Timers may fire a little early.
+    const deadlineMs = performance.now() + this.#limitMs - 5;
     for (;;) {
-      if (this.#chunks.length > 0)
-        this.#received = Buffer.concat([this.#received, ...this.#chunks.splice(0)]);
+      this.#gather();
       const count = wanted();
       if (count !== undefined) {
         const taken = this.#received.subarray(0, count);
@@ -161,17 +162,30 @@ export class WireClient {
         return taken;
       }
       if (this.#ended) throw this.#failure(this.#error?.code ?? 'closed');
-      const waitMs = deadlineMs - performance.now();
-      if (waitMs <= 0) throw this.#failure('timeout');
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+      if (performance.now() >= deadlineMs) throw this.#failure('timeout');
+      await this.#change();
     }
+  }
+
+  #gather(): void {
+    const [first, ...others] = this.#chunks;
+    if (first === undefined) return;
+    const whole = this.#received.length === 0 && others.length === 0;
+    this.#received = whole ? first : Buffer.concat([this.#received, first, ...others]);
+    this.#chunks = [];
+  }
+
+  /** Resolves when something has come, or after the limit. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      // One for all waits; whoever waits has an open connection, which keeps the process running.
+      this.#timer ??= setTimeout(() => this.#wake?.(), this.#limitMs).unref();
+      this.#timer.refresh();
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
   }
 
   #failure(why: string): Error {
