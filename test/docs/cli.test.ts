@@ -23,7 +23,18 @@ void describe('docs/cli.md', () => {
     assert.deepEqual(namesIn(CLI, /^\| `vhostd ([a-z]+)/gm), commands);
   });
 
-  for (const command of ['run', 'status', 'reload', 'pause', 'resume', 'maintenance', 'upgrade', 'stop']) {
+  for (const command of [
+    'run',
+    'status',
+    'reload',
+    'restart',
+    'pause',
+    'resume',
+    'maintenance',
+    'upgrade',
+    'stop',
+    'watch',
+  ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);
       const options = [...help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, option = '']) => option);

@@ -5,7 +5,11 @@ import { test } from 'node:test';
 import { readDoc, sourceFiles } from './sources.js';
 
 /** Codes of Node's own that sources or their comments mention. */
-const OF_NODE = new Set(['ERR_SERVER_ALREADY_LISTEN', 'ERR_UNKNOWN_FILE_EXTENSION']);
+const OF_NODE = new Set([
+  'ERR_HTTP_REQUEST_TIMEOUT',
+  'ERR_SERVER_ALREADY_LISTEN',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+]);
 /** A whole code; `ERR_CONF_*`, `ERR_RUN_DIR_…` and what `startsWith` asks for are families. */
 const CODE = /\bERR_[A-Z0-9]+(?:_[A-Z0-9]+)*(?![A-Z0-9_])/g;
 

@@ -4,11 +4,13 @@ import { Command, CommanderError } from 'commander';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
+import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
+import { addWatchCommand } from './commands/watch.js';
 import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
@@ -35,11 +37,13 @@ function createProgram(): Command {
     addRunCommand,
     addStatusCommand,
     addReloadCommand,
+    addRestartCommand,
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,
     addUpgradeCommand,
     addStopCommand,
+    addWatchCommand,
   ];
   for (const add of commands) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);

@@ -2,9 +2,9 @@
 import { performance } from 'node:perf_hooks';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, MasterStatus } from '@vhostd/protocol';
+import { decode, masterStatus } from '@vhostd/protocol/schemas';
 import type { MasterSlot } from './master/master-slot.js';
 import { VERSION } from './version.js';
-import { parseMasterStatus } from './control/parse-status.js';
 
 /**
  * The status now; without `master`, and with neither listeners nor sites, while no master lives. `startedAtMs` is
@@ -28,7 +28,8 @@ export async function readDaemonStatus(slot: MasterSlot, startedAtMs: number): P
 
 async function askMaster(slot: MasterSlot): Promise<MasterStatus | undefined> {
   try {
-    return parseMasterStatus(await slot.peer.request('status', null, { timeoutMs: STATUS_LIMIT_MS }));
+    const told = await slot.control.request({ method: 'GET', path: '/status', timeoutMs: STATUS_LIMIT_MS });
+    return decode(masterStatus, told, 'status');
   } catch (error) {
     if (error instanceof VhostError && NO_MASTER.has(error.code)) return undefined;
     throw error;

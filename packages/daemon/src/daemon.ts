@@ -1,12 +1,14 @@
 // The daemon: holds the listening sockets and keeps one master alive.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
+import type { DaemonStatus, ReloadResult, UpgradeResult } from '@vhostd/protocol';
+import { decode, reloadResult } from '@vhostd/protocol/schemas';
 import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { DaemonClient } from './control/daemon-client.js';
-import { handleControlMethods } from './control/control-methods.js';
 import { ControlServer } from './control/control-server.js';
+import { answerControl } from './control/routes.js';
+import { SiteOrders } from './control/site-orders.js';
 import { DaemonCalls } from './daemon-calls.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -14,14 +16,12 @@ import { RunDirLease } from './run-dir/run-dir-lease.js';
 import { createLog, errorFields, logOutcome } from './log.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
 import type { MasterSlotOwner } from './master/master-slot.js';
-import { Reloads } from './reloads.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { DaemonRuntime } from './daemon-runtime.js';
 import { listenForSignals } from './signals.js';
-import { handleSiteMethods } from './control/site-methods.js';
 import { slotReports } from './master/slot-reports.js';
 import { Upgrades } from './takeover/upgrades.js';
-import type { UpgradeOptions, UpgradeResult } from './takeover/upgrade.js';
+import type { UpgradeOptions } from './takeover/upgrade.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /**
@@ -37,7 +37,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   readonly #options: DaemonOptions;
   readonly #log: Logger;
   readonly #calls = new DaemonCalls();
-  readonly #reloads: Reloads;
+  readonly #orders: SiteOrders;
   #masterFile: string | undefined;
   #opening: Promise<void> | undefined;
   #running: DaemonRuntime | undefined;
@@ -54,11 +54,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     this.#options = options;
     this.#masterFile = options.masterFile;
     this.#log = createLog(options.logLevel ?? 'info');
-    this.#reloads = new Reloads({
-      log: this.#log,
-      master: () => this.#runs().slot.peer,
-      successor: () => new DaemonClient(this.runDir),
-    });
+    this.#orders = new SiteOrders(
+      { master: () => this.#runs().slot.control, nextDaemon: () => new DaemonClient(this.runDir) },
+      this.#log,
+    );
     setImmediate(() => this.emit('loadend'));
   }
 
@@ -115,8 +114,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
    * upgrade it waits for the end of that, and is done by the daemon that is in charge then.
    * Rejects with ERR_DAEMON_STATE, ERR_MASTER_NOT_RUNNING, ERR_CALL_LOST, or the master's error.
    */
-  reload(siteId?: string): Promise<ReloadResult> {
-    return this.#reloads.request(siteId);
+  async reload(siteId?: string): Promise<ReloadResult> {
+    const path = siteId === undefined ? '/reload' : `/sites/${encodeURIComponent(siteId)}/reload`;
+    return decode(reloadResult, await this.#orders.give({ method: 'POST', path, body: {} }), 'reload');
   }
 
   /**
@@ -126,10 +126,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
    * Rejects with ERR_UPGRADE_FAILED (all is as before), ERR_UPGRADE_RUNNING, ERR_UPGRADE_PROGRAM, ERR_DAEMON_STATE.
    */
   upgrade(options: UpgradeOptions = {}): Promise<UpgradeResult> {
-    return logOutcome(this.#log, 'upgrade', 'upgraded', this.#upgrade(options), ({ pid, ...rest }) => ({
-      ...rest,
-      daemon: pid,
-    }));
+    const outcome = this.#upgrade(options);
+    const told = outcome.then(({ pid, ...rest }) => ({ ...rest, daemon: pid }));
+    logOutcome(this.#log, 'upgrade', 'upgraded', told).catch(() => undefined);
+    return outcome;
   }
 
   /** Answers calls of this name by the master's code. @throws {VhostError} ERR_CALL_HANDLER if it has a handler. */
@@ -212,7 +212,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const result = await this.#upgrades.upgrade(options, {
       running,
       heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
-      betweenReloads: (upgrade, onWaiting) => this.#reloads.upgrade(upgrade, onWaiting),
+      betweenOrders: (upgrade, onWaiting) => this.#orders.upgrade(upgrade, onWaiting),
       onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
     });
     this.#leaveTo(running);
@@ -232,19 +232,21 @@ export class Daemon extends EventEmitter<DaemonEvents> {
 
   #createControl(): ControlServer {
     // The socket is there a moment before all is that it gives access to.
-    const control = new ControlServer({ ready: () => this.#opening });
-    handleControlMethods(control, {
+    const answer = answerControl({
+      orders: this.#orders,
       status: () => this.status(),
-      reload: (siteId) => this.reload(siteId),
-      upgrade: (node, onProgress) => this.upgrade({ onProgress, ...(node === undefined ? {} : { node }) }),
+      upgrade: (options) => this.upgrade(options),
       stopMaster: (now) => {
         this.#log.info({ event: 'stop.control', now });
         this.#endProcess();
         return { master: this.#running?.slot.pid, gone: this.#stopMaster(now) };
       },
     });
-    handleSiteMethods(control, () => this.#runs().slot.peer);
-    return control;
+    return new ControlServer(async (call) => {
+      // The socket is there a moment before all is that it gives access to.
+      await this.#opening;
+      return await answer(call);
+    });
   }
 
   #slotOwner(): MasterSlotOwner {
@@ -278,7 +280,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #stopMaster(now: boolean): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    this.#reloads.abandon();
+    this.#orders.abandon();
     const gone = Promise.all([running.slot.stop({ now }), this.#upgrades.abort(now)]);
     this.#closing ??= this.#close(running, gone);
     await gone;
@@ -288,7 +290,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     await gone;
     running.listeners.closeAll();
     // Those that another daemon does are answered by this one.
-    await this.#reloads.settled();
+    await this.#orders.settled();
     try {
       await running.close();
     } catch (error) {

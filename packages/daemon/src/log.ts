@@ -33,20 +33,23 @@ export function errorFields(log: Logger, error: unknown): Record<string, unknown
   };
 }
 
-/** Logs what came of something as event `done`, with `fields` of it, or `WHAT.failed`; settles as `outcome` does. */
-export async function logOutcome<T extends object>(
+/**
+ * Logs what came of something as event `done`, with the fields of its outcome, or `WHAT.failed`; both with `fields`.
+ * Settles as `outcome` does.
+ */
+export async function logOutcome<T>(
   log: Logger,
   what: string,
   done: string,
   outcome: Promise<T>,
-  fields: (result: T) => object = (result) => result,
+  fields: object = {},
 ): Promise<T> {
   try {
     const result = await outcome;
-    log.info({ event: done, ...fields(result) });
+    log.info({ event: done, ...fields, ...(typeof result === 'object' ? result : {}) });
     return result;
   } catch (error) {
-    log.error({ event: `${what}.failed`, ...errorFields(log, error) });
+    log.error({ event: `${what}.failed`, ...fields, ...errorFields(log, error) });
     throw error;
   }
 }

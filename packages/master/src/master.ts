@@ -8,6 +8,7 @@ import type {
   PauseOptions,
   PauseResult,
   ReloadResult,
+  RestartResult,
   ResumeResult,
   WireError,
 } from '@vhostd/protocol';
@@ -16,6 +17,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { SiteFailure } from './sites/conductor.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
+import { ControlAnswers } from './control/control-answers.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
 import { Engine } from './engine.js';
 import { createLogger } from './logs/logger.js';
@@ -38,16 +40,11 @@ export class Master extends EventEmitter<MasterEvents> {
   constructor() {
     super();
     this.#daemon = DaemonSide.connect({
-      status: () => this.status(),
-      reload: (siteId) => this.reloadConf(siteId),
-      stop: (now) => void this.stop(now),
-      retire: () => void this.#retire(),
+      control: new ControlAnswers(this),
+      stop: (mode) => void (mode === 'yield' ? this.#yield() : this.stop(mode === 'now')),
       call: (params, context) => this.#engine.calls.fromDaemon(params, context),
       hold: () => this.#engine.registry.hold(),
       accept: () => this.#engine.registry.accept(),
-      pauseSite: (siteId, options) => this.pauseSite(siteId, options),
-      resumeSite: (siteId) => this.resumeSite(siteId),
-      maintenance: (siteId, options) => this.maintenance(siteId, options),
       openSockets: () => this.#engine.registry.openSockets(),
       workers: () => this.#engine.workforce.running(),
       onOrphaned: () => void this.stop(),
@@ -146,6 +143,16 @@ export class Master extends EventEmitter<MasterEvents> {
     }
     this.configure(conf);
     return await this.#engine.conductor.takeUp(conf.sites);
+  }
+
+  /**
+   * Stops all workers of a site, and starts as many anew when they have gone. Connections that they have finish first;
+   * for new ones the site is away meanwhile.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING, or why the site does not start.
+   */
+  async restartSite(siteId: string): Promise<RestartResult> {
+    this.#refuseWhenStopping();
+    return { siteId, workers: await this.#engine.conductor.restart(this.#engine.sites.get(siteId)) };
   }
 
   /**
@@ -274,7 +281,7 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   /** Others have the listeners. */
-  async #retire(): Promise<void> {
+  async #yield(): Promise<void> {
     this.#daemon?.leave();
     await this.#engine.closeEntrance();
     await this.stop();

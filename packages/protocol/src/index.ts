@@ -1,30 +1,23 @@
+export {
+  HOST_MAX_CHARS,
+  LABEL_MAX_CHARS,
+  looksLikeAddress,
+  readAuthority,
+  readName,
+} from './hosts/host-name.js';
+export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
-export type {
-  AcquiredListener,
-  Call,
-  DaemonToMaster,
-  ListenAddress,
-  MasterToDaemon,
-  ReloadResult,
-  StopMode,
-} from './messages/daemon-master.js';
+export type { Call } from './messages/call.js';
 export type { LinkType } from './messages/link-type.js';
 export { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
-export { TAKEOVER_VARIABLE } from './messages/takeover.js';
-export type {
-  LaunchInfo,
-  DaemonToCandidate,
-  CandidateReport,
-  TakeoverInfo,
-  CandidateToDaemon,
-  TransferredListener,
-  OrphanedMaster,
-} from './messages/takeover.js';
+export type { ListeningInfo } from './messages/listening-info.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
+  HostClaims,
+  SiteClaims,
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
@@ -35,21 +28,40 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
+export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
+export { packageVersion } from './package-version.js';
+export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
+export type {
+  AcquiredListener,
+  ControlRequest,
+  DaemonToMaster,
+  ListenAddress,
+  MasterToDaemon,
+  StopMode,
+} from './schemas/daemon-master.js';
 export type {
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,
   PauseResult,
+  ReloadResult,
+  RestartResult,
   ResumeResult,
-} from './messages/site-orders.js';
+} from './schemas/site-orders.js';
 export type {
   DaemonStatus,
-  ListeningInfo,
   MasterCounts,
   MasterStatus,
   SiteState,
   SiteStatus,
   WorkerState,
   WorkerStatus,
-} from './messages/status.js';
-export { packageVersion } from './package-version.js';
+} from './schemas/status.js';
+export type {
+  CandidateReport,
+  LaunchInfo,
+  OrphanedMaster,
+  TakeoverInfo,
+  TransferredListener,
+  UpgradeResult,
+} from './schemas/takeover.js';

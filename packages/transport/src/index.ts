@@ -6,7 +6,7 @@ export { decodeHandBackAnswer, encodeHandBackAnswer } from './link/hand-back-ans
 export type { HandBackAnswer } from './link/hand-back-answer.js';
 export { forkWithLink, LINK_VARIABLE, openParentLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
-export { forkDaemon, readTakeoverInfo } from './link/fork-daemon.js';
+export { forkDaemon } from './link/fork-daemon.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link/link.js';
 export { chooseLink } from './link/self-test.js';

@@ -161,8 +161,8 @@ void describe('a reload and the conf file', { concurrency: 3 }, () => {
     assert.equal((await askRelease(await vhostd.port(), 'b.test')).generation, 1);
     assert.equal((await vhostd.run('reload', 'a')).code, 0);
     // What came of commands is in the daemon's log, once each.
-    const failed = (await vhostd.logs('reload.failed')).map(({ code }) => code);
-    const done = (await vhostd.logs('reloaded')).map(({ sites }) => sites);
+    const failed = (await vhostd.logs('order.failed')).map(({ code }) => code);
+    const done = (await vhostd.logs('order.done')).map(({ sites }) => sites);
     assert.deepEqual(failed, ['ERR_SITE_UNKNOWN']);
     assert.deepEqual(done, [[{ siteId: 'a', generation: 2, ok: true }]]);
   });

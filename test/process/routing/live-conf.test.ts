@@ -43,7 +43,7 @@ test('two sites whose workers change their conf', async (t) => {
   );
 
   await t.test(
-    'a listener opens with the first site that needs it and closes with the last; its connections live on',
+    'a listener opens with the first site that needs it and closes with the last; what is in work is answered',
     async () => {
       const listening = await update(vhostd, 'a', {
         listen: [...entries(['a.test']), ...entries(['a.test'], '127.0.0.2')],
@@ -62,15 +62,23 @@ test('two sites whose workers change their conf', async (t) => {
       const request = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
       kept.send(request);
       const { pid } = seenBy(await kept.answer());
+      const { handedOff } = (await vhostd.status()).counts;
+      const working = await WireClient.open(second, { host });
+      working.send('GET /slow/3000 HTTP/1.1\r\nHost: a.test\r\n\r\n');
+      await vhostd.until('the request is in work', ({ counts }) => counts.handedOff > handedOff);
 
       await update(vhostd, 'a', { listen: entries(['a.test']) });
       assert.equal((await get(second, 'a.test', '/', { host })).status, 421);
       assert.equal((await askSite(second, 'b.test', '/', { host })).siteId, 'b');
       await update(vhostd, 'b', { listen: entries(['b.test']) });
       await assert.rejects(get(second, 'b.test', '/', { host }), { code: 'ECONNREFUSED' });
-      kept.send(request);
-      assert.equal(seenBy(await kept.answer()).pid, pid);
-      kept.close();
+      assert.equal(seenBy(await working.answer()).pid, pid);
+      // Nobody has the host there any more.
+      for (const client of [kept, working]) {
+        client.send(request);
+        assert.equal((await client.answer()).status, 421);
+        client.close();
+      }
       assert.equal((await askSite(port, 'a.test')).siteId, 'a');
       const events = vhostd.events
         .filter(({ data }) => JSON.stringify(data).includes('127.0.0.2'))

@@ -52,7 +52,8 @@ test('with a hundred changes a second every answer comes from one of the two rig
   await clients;
   t.diagnostic(`${flips?.count} and ${others?.count} changes; answers ${JSON.stringify(counts)}`);
   assert.deepEqual([flips?.failures, others?.failures], [0, 0]);
-  assert.ok((flips?.count ?? 0) >= FOR_MS / 40);
+  // Each waits for the worker that loses a host to have heard of it.
+  assert.ok((flips?.count ?? 0) >= FOR_MS / 600);
   assert.ok((counts['flip.test→a'] ?? 0) > 0 && (counts['flip.test→b'] ?? 0) > 0);
   assert.deepEqual((await vhostd.status()).counts.refused, {});
 });

@@ -21,9 +21,9 @@ function outcomesOf(lines: Record<string, unknown>[]): Record<string, unknown>[]
 void describe('signals', { concurrency: 3 }, () => {
   void it('SIGHUP reloads with the conf as it is now, and tells the outcome', async (t) => {
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE] });
-    vhostd.configure([SITE, { ...SITE, siteId: 'b' }]);
+    vhostd.configure([SITE, { ...SITE, siteId: 'b', hosts: ['b.test'] }]);
     vhostd.signal('SIGHUP');
-    const reloaded = outcomesOf(await vhostd.logs('reloaded'));
+    const reloaded = outcomesOf(await vhostd.logs('order.done'));
     assert.deepEqual(reloaded, [
       { siteId: 'a', generation: 2, ok: true },
       { siteId: 'b', generation: 1, ok: true },
@@ -36,7 +36,7 @@ void describe('signals', { concurrency: 3 }, () => {
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE] });
     writeFileSync(vhostd.confFile, '{ "sites": 3 }');
     vhostd.signal('SIGHUP');
-    const [refused] = await vhostd.logs('reload.failed');
+    const [refused] = await vhostd.logs('order.failed');
     assert.equal(refused?.['code'], 'ERR_CONF_INVALID');
     assert.match(String(refused['message']), /vhostd\.config\.json: sites: 3 is not a list/);
     writeFileSync(join(vhostd.dir, 'broken.cjs'), `throw new Error('no database');`);
@@ -47,7 +47,7 @@ void describe('signals', { concurrency: 3 }, () => {
       [failed?.['siteId'], failed?.['generation'], failed?.['message']],
       ['a', 2, 'no database'],
     );
-    const [told] = outcomesOf(await vhostd.logs('reloaded'));
+    const [told] = outcomesOf(await vhostd.logs('order.done'));
     assert.deepEqual([told?.['siteId'], told?.['ok']], ['a', false]);
     assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
     assert.equal(
@@ -107,17 +107,17 @@ void describe('signals', { concurrency: 3 }, () => {
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE] });
     const request = await begin(vhostd);
     const pids = await vhostd.pids();
-    vhostd.configure([SITE, { ...SITE, siteId: 'b' }]);
+    vhostd.configure([SITE, { ...SITE, siteId: 'b', hosts: ['b.test'] }]);
     vhostd.signal('SIGTERM');
     await draining(vhostd);
     vhostd.signal('SIGHUP');
-    const [refused] = await vhostd.logs('reload.failed');
+    const [refused] = await vhostd.logs('order.failed');
     assert.equal(refused?.['code'], 'ERR_MASTER_NOT_RUNNING');
     assert.equal((await request.finish()).siteId, 'a');
     assert.equal((await vhostd.ended).code, 0);
     await vhostd.gone(pids);
     assert.equal(vhostd.logged('worker.spawned').length, 1);
-    assert.deepEqual(vhostd.logged('reloaded'), []);
+    assert.deepEqual(vhostd.logged('order.done'), []);
   });
 });
 

@@ -45,9 +45,9 @@ void describe('while an upgrade is under way', { concurrency: 2 }, () => {
     // The next master has read the conf of release 1.
     vhostd.change('a', { workerOptions: { env: { RELEASE: '2' } } });
     const reloading = vhostd.run('reload', 'a');
-    await vhostd.logs('reload.waiting', 1);
+    await vhostd.logs('order.waiting', 1);
     process.kill(before.daemon.pid, 'SIGHUP');
-    await vhostd.logs('reload.waiting', 2);
+    await vhostd.logs('order.waiting', 2);
     assert.deepEqual(workerPids(await vhostd.status()), workerPids(before));
     next.release();
     const upgraded = await upgrading;
@@ -55,7 +55,7 @@ void describe('while an upgrade is under way', { concurrency: 2 }, () => {
     const { code, stdout, stderr } = await reloading;
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^a: generation [23]\n$/);
-    await vhostd.logs('reloaded', 2);
+    await vhostd.logs('order.done', 2);
     assert.equal((await vhostd.ended).code, 0);
     const after = await vhostd.serves();
     assert.notEqual(after.daemon.pid, before.daemon.pid);
@@ -70,7 +70,7 @@ void describe('while an upgrade is under way', { concurrency: 2 }, () => {
     await next.reached();
     vhostd.change('a', { workerOptions: { env: { RELEASE: '2' } } });
     const reloading = vhostd.run('reload');
-    await vhostd.logs('reload.waiting', 1);
+    await vhostd.logs('order.waiting', 1);
     next.release();
     assert.equal((await upgrading).code, 1);
     assert.deepEqual(await reloading, { code: 0, stdout: 'a: generation 2\n', stderr: '' });
@@ -99,7 +99,7 @@ void describe('while an upgrade is under way', { concurrency: 2 }, () => {
     await vhostd.until('a new worker is there', ({ sites }) => sites[0]?.workers.length === 2);
     const upgrading = vhostd.client.upgrade({ onProgress: (what) => events.push(what) });
     await until('it tells that it waits', () => ({
-      done: events.some((event) => event.startsWith('a reload is at work')),
+      done: events.some((event) => event.startsWith('an order is at work')),
       value: events,
     }));
     assert.equal(events.length, 1);
@@ -121,7 +121,7 @@ void describe('while an upgrade is under way', { concurrency: 2 }, () => {
     // A reload that takes longer than the test.
     vhostd.change('a', { settleTime: '600s' });
     const refused = assert.rejects(vhostd.reload(), { code: 'ERR_DAEMON_STATE' });
-    await vhostd.logs('reload.waiting', 1);
+    await vhostd.logs('order.waiting', 1);
     next.release();
     const { pid } = await upgrading;
     await vhostd.until('a new worker is there', ({ sites }) => sites[0]?.workers.length === 2);

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { callControl } from './control-client.js';
+import { requestControl } from './control-client.js';
 import { ControlServer } from './control-server.js';
 
 let directory: string;
@@ -17,83 +17,77 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-void describe('callControl', () => {
+const STATUS = { method: 'GET', path: '/status' };
+const RELOAD = { method: 'POST', path: '/reload' };
+const HEAD = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+
+void describe('requestControl', () => {
   void it('says that no daemon is running where there is no socket', async () => {
-    await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
+    await assert.rejects(requestControl(socketPath, STATUS), { code: 'ERR_DAEMON_NOT_RUNNING' });
   });
 
   void it('gives up when the daemon is silent for too long', async () => {
     const peer = await listen(() => {});
-    await assert.rejects(callControl(socketPath, 'ping', {}, { timeoutMs: 20 }), {
+    await assert.rejects(requestControl(socketPath, { ...STATUS, timeoutMs: 20 }), {
       code: 'ERR_CONTROL_TIMEOUT',
-      info: { method: 'ping', timeoutMs: 20 },
+      info: { request: 'GET /status', timeoutMs: 20 },
     });
     peer.close();
   });
 
-  void it('starts the time anew with each progress line', async (test) => {
+  void it('starts the time anew with each line, also an empty one', async (test) => {
     test.mock.timers.enable({ apis: ['setTimeout'] });
     let peerSocket: net.Socket | undefined;
     const peer = await listen((socket) => {
       peerSocket = socket;
-      socket.write('{"id":1,"progress":1}\n');
+      socket.write(HEAD + chunk('\n{"progress":1}\n'));
     });
-    const answer = callControl(
-      socketPath,
-      'ping',
-      {},
-      {
-        timeoutMs: 100,
-        onProgress(value) {
-          test.mock.timers.tick(99);
-          peerSocket?.write(value === 1 ? '{"id":1,"progress":2}\n' : '{"id":1,"result":"done"}\n');
-        },
+    const answer = requestControl(socketPath, {
+      ...STATUS,
+      timeoutMs: 100,
+      onProgress(value) {
+        test.mock.timers.tick(99);
+        peerSocket?.write(chunk(value === 1 ? '{"progress":2}\n' : '{"result":"done"}\n'));
       },
-    );
+    });
     assert.equal(await answer, 'done');
     peer.close();
   });
 
   void it('rejects with what onProgress throws', async () => {
-    const peer = await listen((socket) => socket.write('{"id":1,"progress":1}\n'));
-    const call = callControl(
-      socketPath,
-      'ping',
-      {},
-      {
-        onProgress: () => {
-          throw new Error('no thanks');
-        },
-      },
-    );
-    await assert.rejects(call, /no thanks/u);
+    const peer = await listen((socket) => socket.write(HEAD + chunk('{"progress":1}\n')));
+    const onProgress = (): void => {
+      throw new Error('no thanks');
+    };
+    await assert.rejects(requestControl(socketPath, { ...STATUS, onProgress }), /no thanks/u);
     peer.close();
   });
 
   void it('says that the connection was lost when the daemon closes without an answer', async () => {
-    const peer = await listen((socket) => socket.end('{"id":1,"progress":1}\n{"id":1,"res'));
-    await assert.rejects(callControl(socketPath, 'reload', {}), {
+    const peer = await listen((socket) => socket.end(`${HEAD}${chunk('{"progress":1}\n')}0\r\n\r\n`));
+    await assert.rejects(requestControl(socketPath, RELOAD), {
       code: 'ERR_CONTROL_LOST',
       message:
-        'the daemon closed the connection before it answered reload; it may go on all the same, as vhostd status tells',
+        'the daemon closed the connection before it answered POST /reload; it may go on all the same, as vhostd status tells',
     });
-    await assert.rejects(callControl(socketPath, 'status', {}), {
+    await assert.rejects(requestControl(socketPath, STATUS), {
       code: 'ERR_CONTROL_LOST',
-      message: 'the daemon closed the connection before it answered status',
+      message: 'the daemon closed the connection before it answered GET /status',
     });
     peer.close();
   });
 
   void it('takes nothing for an answer that is none', async () => {
-    for (const line of [
-      'HTTP/1.1 400 Bad Request\r\n',
-      '{"id":2,"result":1}\n',
-      '{"id":1}\n',
-      '[]\n',
-      '{"id":null,"result":1}\n',
+    for (const text of [
+      '{"id":1,"result":1}\n',
+      `${HEAD}${chunk('{"id":1}\n')}`,
+      `${HEAD}${chunk('[]\n')}`,
+      `${HEAD}${chunk('null\n')}`,
+      `${HEAD}${chunk('{"result"\n')}`,
+      `${HEAD}${chunk('{"result":1}')}0\r\n\r\n`,
     ]) {
-      const peer = await listen((socket) => socket.write(line));
-      await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_CONTROL_ANSWER' }, line);
+      const peer = await listen((socket) => socket.write(text));
+      await assert.rejects(requestControl(socketPath, STATUS), { code: 'ERR_CONTROL_ANSWER' }, text);
       peer.close();
       await once(peer, 'close');
     }
@@ -103,25 +97,29 @@ void describe('callControl', () => {
     'is denied to another user',
     { skip: process.getuid?.() === 0 ? false : 'needs root to become another user' },
     async () => {
-      const server = new ControlServer();
+      const server = new ControlServer(async () => 'pong');
       await server.listen(socketPath);
       chmodSync(directory, 0o755);
       // The directory is open on purpose, so that it is the socket's own mode that denies.
       const client = new URL('control-client.js', import.meta.url).href;
-      const script = `import { callControl } from ${JSON.stringify(client)};
+      const script = `import { requestControl } from ${JSON.stringify(client)};
       process.setgroups([]); process.setgid(65534); process.setuid(65534);
-      await callControl(${JSON.stringify(socketPath)}, 'ping', {}).catch((error) => console.log(error.code));`;
+      await requestControl(${JSON.stringify(socketPath)}, { method: 'GET', path: '/' }).catch((error) => console.log(error.code));`;
       const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       let output = '';
-      child.stdout.on('data', (chunk) => (output += String(chunk)));
+      child.stdout.on('data', (data) => (output += String(data)));
       await once(child, 'close');
       assert.equal(output, 'ERR_CONTROL_DENIED\n');
       await server.close();
     },
   );
 });
+
+function chunk(text: string): string {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
 
 async function listen(onRequest: (socket: net.Socket) => void): Promise<net.Server> {
   const server = net.createServer((socket) => {

@@ -1,118 +1,121 @@
-// Calls one method of a running daemon over its control socket: what the command line does.
-import net from 'node:net';
-import { VhostError, fromWireError } from '@vhostd/protocol';
-import { parseReply, toLine } from './control-message.js';
+// Asks a running daemon over its control socket: what the command line does.
+import http from 'node:http';
+import { fromWireError, VhostError } from '@vhostd/protocol';
+import { LINES_TYPE } from './control-exchange.js';
 import { checkSocketPath, systemCode } from './control-socket.js';
-import { LineReader } from './line-reader.js';
 
-/** Options of {@link callControl}. */
-export interface CallControlOptions {
+/** One request. */
+export interface ControlRequestOptions {
+  method: string;
+  /** Such as `/sites/shop/pause`. */
+  path: string;
+  /** Sent as JSON. Default none. */
+  body?: unknown;
   /**
-   * How long the daemon may stay silent, in ms: until it answers or tells its progress, which starts the time
-   * anew. Default 30 000.
+   * How long the daemon may stay silent, ms: until it answers or says that it is at work, which starts the time anew.
+   * Default 30 000.
    */
   timeoutMs?: number;
-  /** Gets what the method tells while it runs. What it throws rejects the call. */
+  /** Gets what the daemon tells meanwhile. What it throws rejects the request. */
   onProgress?: (value: unknown) => void;
+  /** Ends the request, which rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /**
- * Calls a method and resolves with its result; the connection is closed then. If it rejects after the request
- * was sent, the daemon may have done what was asked.
+ * Asks and resolves with the answer. If it rejects after the request was sent, the daemon may have done what was asked.
  *
- * Rejects with the method's own error, rebuilt; or a VhostError: ERR_DAEMON_NOT_RUNNING (no socket, or nobody
+ * Rejects with the daemon's own error, rebuilt; or a VhostError: ERR_DAEMON_NOT_RUNNING (no socket, or nobody
  * listens on it), ERR_CONTROL_DENIED (it belongs to another user), ERR_CONTROL_TIMEOUT, ERR_CONTROL_LOST (the
  * daemon closed the connection without an answer), ERR_CONTROL_ANSWER (it sent what is no answer),
  * ERR_CONTROL_PATH (too long).
  */
-export function callControl(
-  socketPath: string,
-  method: string,
-  params: unknown,
-  options: CallControlOptions = {},
-): Promise<unknown> {
-  const { timeoutMs = 30_000, onProgress } = options;
+export function requestControl(socketPath: string, options: ControlRequestOptions): Promise<unknown> {
+  const { method, path, body, timeoutMs = 30_000, onProgress, signal } = options;
+  const what = `${method} ${path}`;
   return new Promise((resolve, reject) => {
     checkSocketPath(socketPath);
-    const request = toLine({ id: REQUEST_ID, method, params });
-    const reader = new LineReader(MAX_ANSWER_BYTES);
-    const socket = net.connect({ path: socketPath });
+    const payload = body === undefined ? '' : JSON.stringify(body);
+    const request = http.request({
+      socketPath,
+      method,
+      path: `/v1${path}`,
+      headers: {
+        host: 'vhostd',
+        accept: LINES_TYPE,
+        ...(payload === ''
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+      },
+      agent: false,
+    });
+    const stop = (): void => settle(reject, signal?.reason);
+    let settled = false;
     let silence = limitSilence();
-    let systemError: unknown;
-
-    socket.on('connect', () => socket.write(request));
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const line of reader.push(chunk)) readLine(line);
-      } catch (error) {
-        fail(error);
-      }
-      if (reader.overflowed) fail(badAnswer(method, `a line is longer than ${MAX_ANSWER_BYTES} bytes`));
+    signal?.addEventListener('abort', stop);
+    request.on('error', (error) => fail(connectionError(socketPath, what, error)));
+    request.on('response', (response) => {
+      let rest = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        clearTimeout(silence);
+        if (!settled) silence = limitSilence();
+        const lines = (rest + chunk).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) if (line !== '' && !settled) read(line);
+        if (rest.length > MAX_LINE_CHARS)
+          fail(badAnswer(what, `a line is longer than ${MAX_LINE_CHARS} characters`));
+      });
+      response.on('error', () => undefined);
+      response.on('close', () => {
+        fail(rest === '' ? connectionError(socketPath, what, undefined) : badAnswer(what, rest));
+      });
     });
-    socket.on('error', (error) => {
-      systemError = error;
-    });
-    // An answer may have been read although writing failed; so errors count only once nothing more can arrive.
-    socket.on('close', () => fail(connectionError(socketPath, method, systemError)));
+    request.end(payload);
 
     function limitSilence(): NodeJS.Timeout {
-      return setTimeout(() => {
-        fail(
-          new VhostError(
-            'ERR_CONTROL_TIMEOUT',
-            `the daemon did not answer ${method} within ${timeoutMs} ms`,
-            {
-              info: { method, timeoutMs },
-            },
-          ),
-        );
-      }, timeoutMs);
+      const message = `the daemon did not answer ${what} within ${timeoutMs} ms`;
+      return setTimeout(
+        () => fail(new VhostError('ERR_CONTROL_TIMEOUT', message, { info: { request: what, timeoutMs } })),
+        timeoutMs,
+      );
     }
 
-    function readLine(line: string): void {
-      const reply = parseReply(line);
-      // Before the request was read, the daemon refuses a client with an id of null.
-      if (
-        reply === undefined ||
-        (reply.id !== REQUEST_ID && !(reply.kind === 'error' && reply.id === null))
-      ) {
-        throw badAnswer(method, `it sent ${JSON.stringify(line.slice(0, 100))}`);
-      }
-      if (reply.kind === 'error') throw fromWireError(reply.error);
-      if (reply.kind === 'progress') {
-        clearTimeout(silence);
-        silence = limitSilence();
-        onProgress?.(reply.progress);
-      } else {
-        clearTimeout(silence);
-        resolve(reply.result);
-        socket.destroy();
+    function read(line: string): void {
+      try {
+        const value: unknown = JSON.parse(line);
+        if (typeof value !== 'object' || value === null) throw new SyntaxError('not an object');
+        if ('error' in value) fail(fromWireError(value.error));
+        else if ('result' in value) settle(resolve, value.result);
+        else if ('progress' in value) onProgress?.(value.progress);
+        else throw new SyntaxError('neither result nor error');
+      } catch (error) {
+        fail(error instanceof SyntaxError ? badAnswer(what, line) : error);
       }
     }
 
     function fail(error: unknown): void {
+      settle(reject, error);
+    }
+
+    function settle(how: (value: unknown) => void, value: unknown): void {
+      if (settled) return;
+      settled = true;
       clearTimeout(silence);
-      reject(error instanceof Error ? error : new VhostError('ERR_CALL_FAILED', String(error)));
-      socket.destroy();
+      signal?.removeEventListener('abort', stop);
+      request.destroy();
+      how(value);
     }
   });
 }
 
-const REQUEST_ID = 1;
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const MAX_LINE_CHARS = 64 * 1024 * 1024;
 
-function connectionError(path: string, method: string, cause: unknown): VhostError {
-  const info = { path, method };
+function connectionError(path: string, what: string, cause: unknown): VhostError {
+  const info = { path, request: what };
   // The daemon may have begun it, and its master be at it.
-  const hint = method === 'status' ? '' : '; it may go on all the same, as vhostd status tells';
-  if (cause === undefined) {
-    return new VhostError(
-      'ERR_CONTROL_LOST',
-      `the daemon closed the connection before it answered ${method}${hint}`,
-      { info },
-    );
-  }
-  const code = systemCode(cause);
+  const hint = what.startsWith('GET ') ? '' : '; it may go on all the same, as vhostd status tells';
+  const code = cause === undefined ? undefined : systemCode(cause);
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     return new VhostError('ERR_DAEMON_NOT_RUNNING', `no daemon is running: ${path} (${code})`, {
       info,
@@ -120,21 +123,16 @@ function connectionError(path: string, method: string, cause: unknown): VhostErr
     });
   }
   if (code === 'EACCES' || code === 'EPERM') {
-    return new VhostError(
-      'ERR_CONTROL_DENIED',
-      `${path} belongs to another user (${code}): call as the user whom the daemon runs as`,
-      { info, cause },
-    );
+    const message = `${path} belongs to another user (${code}): call as the user whom the daemon runs as`;
+    return new VhostError('ERR_CONTROL_DENIED', message, { info, cause });
   }
-  return new VhostError(
-    'ERR_CONTROL_LOST',
-    `lost the connection to the daemon (${code}) before it answered ${method}${hint}`,
-    { info, cause },
-  );
+  if (code?.startsWith('HPE_') === true) return badAnswer(what, 'not HTTP');
+  const how =
+    code === undefined ? 'the daemon closed the connection' : `lost the connection to the daemon (${code})`;
+  return new VhostError('ERR_CONTROL_LOST', `${how} before it answered ${what}${hint}`, { info, cause });
 }
 
-function badAnswer(method: string, what: string): VhostError {
-  return new VhostError('ERR_CONTROL_ANSWER', `what answers ${method} is no daemon of vhostd: ${what}`, {
-    info: { method },
-  });
+function badAnswer(what: string, answer: string): VhostError {
+  const message = `what answers ${what} is no daemon of vhostd: it sent ${JSON.stringify(answer.slice(0, 100))}`;
+  return new VhostError('ERR_CONTROL_ANSWER', message, { info: { request: what } });
 }

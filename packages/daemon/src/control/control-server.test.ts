@@ -1,322 +1,316 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { VhostError } from '@vhostd/protocol';
-import { callControl } from './control-client.js';
+import { requestControl } from './control-client.js';
+import type { ControlHandler } from './control-exchange.js';
 import { ControlServer } from './control-server.js';
 import type { ControlServerOptions } from './control-server.js';
 
 let directory: string;
 let socketPath: string;
-let count = 0;
-before(() => {
-  directory = mkdtempSync(path.join(tmpdir(), 'vhostd-control-'));
-});
+let servers: ControlServer[];
 beforeEach(() => {
-  socketPath = path.join(directory, `${++count}.sock`);
+  directory = mkdtempSync(path.join(tmpdir(), 'vhostd-control-'));
+  socketPath = path.join(directory, 'control.sock');
+  servers = [];
 });
-after(() => rmSync(directory, { recursive: true }));
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close({ graceMs: 0 })));
+  rmSync(directory, { recursive: true });
+});
 
-void describe('ControlServer', () => {
-  void it('answers a call with its result, and with its progress before that', async () => {
-    await using served = await serve();
-    served.server.handle('add', async (params, { progress }) => {
-      assert.ok(Array.isArray(params));
-      progress('half');
-      progress(undefined);
-      await Promise.resolve();
-      return params.reduce((sum: number, value: unknown) => sum + Number(value), 0);
-    });
-    served.server.handle('nothing', async () => undefined);
-    const progress: unknown[] = [];
-    const sum = await callControl(socketPath, 'add', [1, 2, 3], {
-      onProgress: (value) => progress.push(value),
-    });
-    assert.equal(sum, 6);
-    assert.deepEqual(progress, ['half', null]);
-    assert.equal(await callControl(socketPath, 'nothing', undefined), null);
+void describe('the control API', () => {
+  void it('answers any client of HTTP/1.1 with JSON, with and without the version in the path', async () => {
+    await serve(async ({ method, path: asked, body }) => ({ method, path: asked, body }));
+    const answer = { method: 'POST', path: '/sites/a%20b/pause', body: { timeout: 1 } };
+    for (const prefix of ['', '/v1']) {
+      const { status, headers, text } = await ask('POST', `${prefix}/sites/a%20b/pause`, '{"timeout":1}');
+      assert.equal(status, 200);
+      assert.equal(headers['content-type'], 'application/json');
+      assert.deepEqual(JSON.parse(text), answer);
+    }
+    assert.match((await ask('GET', '/v2/status')).text, /"path":"\/v2\/status"/);
+    assert.match((await ask('GET', '/v1')).text, /"path":"\/"/);
   });
 
-  void it('rebuilds the error of a call with its code, message and info', async () => {
-    await using served = await serve();
-    served.server.handle('fail', async () => {
-      throw new VhostError('ERR_SITE_UNKNOWN', 'there is no site x', { info: { site: 'x' } });
-    });
-    served.server.handle('cycle', async () => {
-      const info: Record<string, unknown> = {};
-      info['info'] = info;
-      throw new VhostError('ERR_SITE_UNKNOWN', 'with a cycle', { info });
-    });
-    served.server.handle('bigint', async () => 1n);
-    await assert.rejects(callControl(socketPath, 'fail', {}), {
-      code: 'ERR_SITE_UNKNOWN',
-      message: 'there is no site x',
-      info: { site: 'x' },
-    });
-    await assert.rejects(callControl(socketPath, 'cycle', {}), {
-      code: 'ERR_SITE_UNKNOWN',
-      message: 'with a cycle',
-    });
-    await assert.rejects(callControl(socketPath, 'bigint', {}), /BigInt/u);
-    await assert.rejects(callControl(socketPath, 'constructor', {}), { code: 'ERR_CONTROL_METHOD' });
+  void it('takes the query of GET and DELETE for their body, and no body of POST for an empty one', async () => {
+    await serve(async ({ body }) => body);
+    assert.equal((await ask('GET', '/x?n=5&since=10m')).text, '{"n":"5","since":"10m"}\n');
+    assert.equal((await ask('DELETE', '/x')).text, '{}\n');
+    assert.equal((await ask('POST', '/x')).text, '{}\n');
   });
 
-  void it('runs several requests of one client at once, up to a bound', async () => {
-    await using served = await serve({ maxPendingCount: 2 });
-    const opened = gate<string>();
-    served.server.handle('wait', () => opened.promise);
-    const client = await Client.connect(socketPath);
-    client.send({ id: 'a', method: 'wait' }, { id: 'b', method: 'wait' }, { id: 'c', method: 'wait' });
-    assert.match(await client.line(), /"id":"c","error":\{"code":"ERR_CONTROL_BUSY"/u);
-    opened.resolve('done');
-    assert.equal(await client.line(), '{"id":"a","result":"done"}');
-    assert.equal(await client.line(), '{"id":"b","result":"done"}');
-    client.socket.destroy();
-  });
-
-  void it('answers what is no request with an error and closes, and serves the next client', async () => {
-    await using served = await serve({ maxLineBytes: 1_000 });
-    served.server.handle('ping', async () => 'pong');
-    const malformed = [
-      'GET / HTTP/1.1\r\n',
-      '\n',
-      '[]\n',
-      'null\n',
-      '{"id":1}\n',
-      '{"method":"ping"}\n',
-      '{"id":{},"method":"ping"}\n',
-      '{"id":1,"method":5}\n',
-      '\u0000\u0001\u0002\n',
-      'x'.repeat(1_001),
-      `{"id":1,"method":"ping","params":"${'x'.repeat(1_000)}"}\n`,
+  void it('answers an error with its code, message and info, and a fitting status', async () => {
+    const errors: [VhostError, number][] = [
+      [new VhostError('ERR_SITE_UNKNOWN', 'there is no site x', { info: { siteId: 'x' } }), 404],
+      [new VhostError('ERR_UPGRADE_RUNNING', 'wait'), 409],
+      [new VhostError('ERR_CONF_INVALID', 'sites is absent'), 422],
+      [new VhostError('ERR_MASTER_NOT_RUNNING', 'no master'), 503],
+      [new VhostError('ERR_UPGRADE_FAILED', 'it ended'), 500],
     ];
-    for (const text of malformed) {
-      const client = await Client.connect(socketPath);
-      client.socket.write(text);
-      assert.match(
-        await client.line(),
-        /^\{"id":null,"error":\{"code":"ERR_CONTROL_REQUEST"/u,
-        JSON.stringify(text),
-      );
-      await client.closed;
-    }
-    const invalidUtf8 = await Client.connect(socketPath);
-    invalidUtf8.socket.write(Buffer.from([0xff, 0xfe, 0x0a]));
-    assert.match(await invalidUtf8.line(), /ERR_CONTROL_REQUEST/u);
-    assert.equal(await callControl(socketPath, 'ping', {}), 'pong');
-  });
-
-  void it('reads no request behind one that was malformed', async () => {
-    await using served = await serve();
-    let calls = 0;
-    served.server.handle('count', async () => ++calls);
-    const client = await Client.connect(socketPath);
-    client.socket.write('{"id":1,"method":"count"}\nmalformed\n{"id":2,"method":"count"}\n');
-    const lines = [await client.line(), await client.line()].toSorted();
-    assert.equal(lines[0], '{"id":1,"result":1}');
-    assert.match(lines[1] ?? '', /ERR_CONTROL_REQUEST/u);
-    await client.closed;
-    assert.equal(calls, 1);
-  });
-
-  void it('takes only so many clients, tells the next one, and has room again when one leaves', async () => {
-    await using served = await serve({ maxClientCount: 3 });
-    served.server.handle('ping', async () => 'pong');
-    const clients = await Promise.all([1, 2, 3].map(() => Client.connect(socketPath)));
-    for (const client of clients) {
-      client.send({ id: 1, method: 'ping' });
-      await client.line();
-    }
-    for (let attempt = 0; attempt < 20; attempt++) {
-      await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_CONTROL_BUSY' });
-    }
-    const gone = served.nextDeparture();
-    clients[0]?.socket.destroy();
-    await gone;
-    assert.equal(await callControl(socketPath, 'ping', {}), 'pong');
-    for (const client of clients) client.socket.destroy();
-  });
-
-  void it('disconnects a client that is idle, not one whose request runs', async () => {
-    await using served = await serve({ idleMs: 400 });
-    const opened = gate<void>();
-    served.server.handle('wait', () => opened.promise);
-    const busy = await Client.connect(socketPath);
-    busy.send({ id: 1, method: 'wait' });
-    const idle = await Client.connect(socketPath);
-    const dribbling = await Client.connect(socketPath);
-    dribbling.socket.write('{"id":1,');
-    await Promise.all([idle.closed, dribbling.closed]);
-    opened.resolve();
-    assert.equal(await busy.line(), '{"id":1,"result":null}');
-    await busy.closed;
-  });
-
-  void it('aborts the signal of a call whose client went away', async () => {
-    await using served = await serve();
-    const started = gate<AbortSignal>();
-    served.server.handle('wait', async (_params, { signal }) => {
-      started.resolve(signal);
-      await once(signal, 'abort');
+    await serve(async ({ path: asked }) => {
+      throw errors[Number(asked.slice(1))]?.[0] ?? new Error('none');
     });
-    const client = await Client.connect(socketPath);
-    client.send({ id: 1, method: 'wait' });
-    const signal = await started.promise;
-    assert.equal(signal.aborted, false);
-    const aborted = once(signal, 'abort');
-    client.socket.destroy();
-    await aborted;
-  });
-
-  void it('drops progress and keeps the answer for a client that does not read', async () => {
-    await using served = await serve();
-    served.server.handle('flood', async (_params, { progress }) => {
-      for (let line = 0; line < 20_000; line++) progress('x'.repeat(1_000));
-      return 'end';
-    });
-    const client = await Client.connect(socketPath);
-    client.socket.pause();
-    client.send({ id: 1, method: 'flood' });
-    let lines = 0;
-    client.socket.resume();
-    for (let line = await client.line(); line !== '{"id":1,"result":"end"}'; line = await client.line())
-      lines++;
-    assert.ok(lines > 0 && lines < 2_000, `${lines} of 20000 progress lines`);
-    client.socket.destroy();
-  });
-
-  void it('sends what is answered while it closes, then cuts the rest and removes the socket', async () => {
-    const { server } = await serve();
-    server.handle('quick', async (_params, { signal }) => {
-      await once(signal, 'abort');
-      return 'answered';
-    });
-    server.handle('never', () => new Promise(() => {}));
-    const quick = await Client.connect(socketPath);
-    const never = await Client.connect(socketPath);
-    const idle = await Client.connect(socketPath);
-    quick.send({ id: 1, method: 'quick' });
-    never.send({ id: 1, method: 'never' });
-    idle.send({ id: 1, method: 'none' });
-    await idle.line();
-    await server.close({ graceMs: 20 });
-    assert.equal(await quick.line(), '{"id":1,"result":"answered"}');
-    await Promise.all([quick.closed, never.closed, idle.closed]);
-    assert.equal(server.clientCount, 0);
-    await assert.rejects(callControl(socketPath, 'quick', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
-    await server.close();
-  });
-
-  void it('tells who has just connected that nothing is taken any more, and cuts nobody off', async () => {
-    const { server } = await serve();
-    server.handle('ping', async () => 'pong');
-    // Connected, as far as the kernel goes; the server has not seen them.
-    const calls = Array.from({ length: 20 }, () => callControl(socketPath, 'ping', {}));
-    const outcomes = Promise.allSettled(calls);
-    await server.conceal();
-    await server.close();
-    for (const outcome of await outcomes) {
-      const told: unknown =
-        outcome.status === 'fulfilled' ? outcome.value : Reflect.get(outcome.reason, 'code');
-      assert.ok(told === 'pong' || told === 'ERR_CONTROL_CLOSED', String(told));
+    for (const [index, [error, status]] of errors.entries()) {
+      const answer = await ask('GET', `/${index}`);
+      assert.equal(answer.status, status);
+      const { code, message, info } = error;
+      assert.deepEqual(JSON.parse(answer.text), { code, message, info });
     }
-    await assert.rejects(callControl(socketPath, 'ping', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
+    assert.equal((await ask('GET', '/99')).status, 500);
   });
 
-  void it('carries out nothing before its owner is ready for it', async () => {
-    const opened = gate<void>();
-    const server = new ControlServer({ ready: () => opened.promise });
-    await server.listen(socketPath);
-    let isOpen = false;
-    server.handle('open', () => Promise.resolve(isOpen));
-    const asked = callControl(socketPath, 'open', {});
-    while (server.clientCount === 0) await new Promise(setImmediate);
-    isOpen = true;
-    opened.resolve();
-    assert.equal(await asked, true);
-    await server.close();
-  });
-
-  void it('is done with its clients when it is told again to close, with less patience', async () => {
-    const { server } = await serve();
-    const entered = gate<void>();
-    server.handle('never', () => {
-      entered.resolve();
-      return new Promise(() => {});
+  void it('tells who accepts JSON lines how far it is, and then the result or the error', async () => {
+    await serve(async ({ path: asked, progress }) => {
+      progress({ what: 'half' });
+      progress(undefined);
+      if (asked === '/fails') throw new VhostError('ERR_UPGRADE_FAILED', 'it ended');
+      return undefined;
     });
-    const asked = assert.rejects(callControl(socketPath, 'never', {}), { code: 'ERR_CONTROL_LOST' });
-    await entered.promise;
-    const closing = server.close({ graceMs: 3_600_000 });
-    await server.close({ graceMs: 20 });
-    await Promise.all([closing, asked]);
+    const lines = { accept: 'application/x-ndjson' };
+    const done = await ask('POST', '/works', '', lines);
+    assert.equal(done.headers['content-type'], 'application/x-ndjson');
+    assert.equal(done.text, '{"progress":{"what":"half"}}\n{"progress":null}\n{"result":null}\n');
+    const failed = await ask('POST', '/fails', '', lines);
+    assert.match(
+      failed.text,
+      /\n\{"error":\{"code":"ERR_UPGRADE_FAILED","message":"it ended","info":\{\}\}\}\n$/,
+    );
+    assert.equal((await ask('POST', '/works')).text, 'null\n');
+  });
+
+  void it('answers what JSON refuses with an error', async () => {
+    const info: Record<string, unknown> = {};
+    info['info'] = info;
+    await serve(async ({ path: asked }) => {
+      if (asked === '/cycle') throw new VhostError('ERR_SITE_UNKNOWN', 'with a cycle', { info });
+      return 1n;
+    });
+    assert.match((await ask('GET', '/bigint')).text, /BigInt/);
+    assert.match((await ask('GET', '/cycle')).text, /"with a cycle"/);
+  });
+
+  void it('tells a handler that its client has left', async () => {
+    const aborted = gate<unknown>();
+    const begun = gate<void>();
+    await serve(async ({ signal }) => {
+      begun.resolve();
+      signal.addEventListener('abort', () => aborted.resolve(signal.reason));
+      return await aborted.promise;
+    });
+    const abort = new AbortController();
+    const asked = requestControl(socketPath, { method: 'GET', path: '/events', signal: abort.signal });
+    await begun.promise;
+    abort.abort(new Error('enough'));
+    await assert.rejects(asked, /enough/);
+    assert.match(String(await aborted.promise), /the client has left/);
+  });
+
+  void it('drops progress, and says so, where a client does not read', async () => {
+    const dropped = gate<void>();
+    const stopped = gate<void>();
+    await serve(async ({ progress }) => {
+      for (let count = 0; count < 10_000 && progress('x'.repeat(10_000)); count += 1);
+      dropped.resolve();
+      await stopped.promise;
+      return null;
+    });
+    const client = net.connect(socketPath);
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nhost: vhostd\r\naccept: application/x-ndjson\r\n\r\n');
+    await dropped.promise;
+    client.destroy();
+    stopped.resolve();
   });
 });
 
-function gate<Value>(): { promise: Promise<Value>; resolve: (value: Value) => void } {
-  let open: ((value: Value) => void) | undefined;
-  const promise = new Promise<Value>((resolve) => (open = resolve));
-  return { promise, resolve: (value) => open?.(value) };
-}
+void describe('the bounds of the control API', () => {
+  void it('refuse a body that is no JSON or too long, and what is not HTTP', async () => {
+    await serve(async () => 'pong', { maxBodyBytes: 100 });
+    assert.deepEqual(await outcomeOf('POST', '{'), [400, 'ERR_CONTROL_REQUEST']);
+    assert.deepEqual(await outcomeOf('POST', `"${'x'.repeat(200)}"`), [413, 'ERR_CONTROL_TOO_LARGE']);
+    for (const text of ['{"id":1,"method":"status"}\n', '\u0000\u0001\u0002\n\n']) {
+      assert.match(await raw(text), /^HTTP\/1\.1 400 Bad Request\r\n[^]*ERR_CONTROL_REQUEST/, text);
+    }
+    const header = `GET / HTTP/1.1\r\nhost: vhostd\r\nx: ${'x'.repeat(9_000)}\r\n\r\n`;
+    assert.match(await raw(header), /^HTTP\/1\.1 431 /);
+    assert.equal((await ask('GET', '/')).text, '"pong"\n');
+  });
 
-interface Served extends AsyncDisposable {
-  server: ControlServer;
-  /** Resolves when the server has seen a client leave. */
-  nextDeparture(): Promise<void>;
-}
+  void it('refuse one client more than there may be, and one request more', async () => {
+    const opened = gate<string>();
+    await serve(async () => await opened.promise, { maxClientCount: 2, maxRequestCount: 1 });
+    const first = ask('GET', '/');
+    assert.deepEqual(await outcomeOf('GET'), [503, 'ERR_CONTROL_BUSY']);
+    const silent = await connected();
+    assert.deepEqual(await outcomeOf('GET'), [503, 'ERR_CONTROL_BUSY']);
+    silent.destroy();
+    opened.resolve('done');
+    assert.equal((await first).text, '"done"\n');
+    assert.equal((await ask('GET', '/')).text, '"done"\n');
+  });
 
-async function serve(options?: ControlServerOptions): Promise<Served> {
-  const server = new ControlServer(options);
+  void it('end a client that sends no request in time', async () => {
+    await serve(async () => 'pong', { requestTimeoutMs: 100 });
+    assert.match(await raw('GET / HTTP/1.1\r\n'), /^HTTP\/1\.1 408 /);
+  });
+});
+
+void describe('the end of the control API', () => {
+  void it('answers what is at work, and refuses what comes then', async () => {
+    const opened = gate<string>();
+    const begun = gate<void>();
+    const server = await serve(async ({ method }) => {
+      begun.resolve();
+      return method === 'GET' ? await opened.promise : 'at once';
+    });
+    const atWork = ask('GET', '/');
+    await begun.promise;
+    const waiting = await connected();
+    await server.conceal();
+    assert.equal(existsSync(socketPath), false);
+    const closed = server.close({ graceMs: 60_000 });
+    waiting.write('POST / HTTP/1.1\r\nhost: vhostd\r\ncontent-length: 0\r\n\r\n');
+    assert.match(await textOf(waiting), /^HTTP\/1\.1 503 [^]*ERR_CONTROL_CLOSED/);
+    opened.resolve('done');
+    assert.equal((await atWork).text, '"done"\n');
+    await closed;
+  });
+
+  void it('cuts off what takes longer than it may', async () => {
+    const begun = gate<void>();
+    const server = await serve(async () => {
+      begun.resolve();
+      return await new Promise(() => undefined);
+    });
+    const lost = ask('GET', '/');
+    await begun.promise;
+    await Promise.all([server.close({ graceMs: 20 }), assert.rejects(lost)]);
+  });
+
+  void it('does not wait for a client that asks for nothing', async () => {
+    const server = await serve(async () => 'pong');
+    const silent = await connected();
+    const ended = once(silent, 'close');
+    await server.close({ graceMs: 60_000 });
+    await ended;
+  });
+
+  void it('is told to a subscriber by its signal', async () => {
+    const begun = gate<void>();
+    const server = await serve(async ({ signal }) => {
+      begun.resolve();
+      await once(signal, 'abort');
+      return 'ended';
+    });
+    const subscribed = ask('GET', '/events');
+    await begun.promise;
+    await server.close({ graceMs: 60_000 });
+    assert.equal((await subscribed).text, '"ended"\n');
+  });
+});
+
+void describe('a control socket that was taken away', () => {
+  void it('is put back, private as before, and who was connected is still answered', async () => {
+    const opened = gate<string>();
+    const begun = gate<void>();
+    const server = await serve(async ({ path: asked }) => {
+      if (asked === '/status') return 'status';
+      begun.resolve();
+      return await opened.promise;
+    });
+    assert.equal(await server.restore(), false);
+    const atWork = ask('POST', '/reload');
+    await begun.promise;
+    rmSync(socketPath);
+    assert.equal(await server.restore(), true);
+    assert.equal(await server.restore(), false);
+    assert.equal(statSync(socketPath).mode & 0o7777, 0o600);
+    assert.equal((await ask('GET', '/status')).text, '"status"\n');
+    opened.resolve('done');
+    assert.equal((await atWork).text, '"done"\n');
+  });
+
+  void it('is not taken from another process that listens there by then', async () => {
+    const server = await serve(async () => 'first');
+    rmSync(socketPath);
+    const other = await serve(async () => 'other');
+    await assert.rejects(server.restore(), { code: 'ERR_CONTROL_IN_USE' });
+    await server.close();
+    assert.equal((await ask('GET', '/')).text, '"other"\n');
+    await other.close();
+    assert.equal(existsSync(socketPath), false);
+  });
+});
+
+async function serve(handler: ControlHandler, options?: ControlServerOptions): Promise<ControlServer> {
+  const server = new ControlServer(handler, options);
+  servers.push(server);
   await server.listen(socketPath);
-  return {
-    server,
-    async nextDeparture() {
-      const clients = server.clientCount;
-      while (server.clientCount >= clients) await new Promise((resolve) => setImmediate(resolve));
-    },
-    [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }),
-  };
+  return server;
 }
 
-/** A client that writes and reads raw lines. */
-class Client {
-  readonly socket: net.Socket;
-  readonly closed: Promise<unknown>;
-  readonly #lines: AsyncIterator<string>;
-
-  static async connect(at: string): Promise<Client> {
-    const socket = net.connect({ path: at });
-    await once(socket, 'connect');
-    return new Client(socket);
-  }
-
-  private constructor(socket: net.Socket) {
-    this.socket = socket;
-    this.socket.on('error', () => {});
-    this.closed = new Promise((resolve) => socket.once('close', resolve));
-    this.#lines = readLines(socket);
-  }
-
-  send(...requests: object[]): void {
-    this.socket.write(requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
-  }
-
-  async line(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    assert.ok(done !== true, 'the connection closed without another line');
-    return value;
-  }
+interface Answer {
+  status: number | undefined;
+  headers: http.IncomingHttpHeaders;
+  text: string;
 }
 
-async function* readLines(socket: net.Socket): AsyncGenerator<string, void> {
-  let text = '';
-  for await (const chunk of socket) {
-    text += String(chunk);
-    const lines = text.split('\n');
-    text = lines.pop() ?? '';
-    yield* lines;
-  }
+function ask(
+  method: string,
+  target: string,
+  body = '',
+  headers: http.OutgoingHttpHeaders = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ socketPath, method, path: target, headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+async function outcomeOf(method: string, body = ''): Promise<[number | undefined, unknown]> {
+  const { status, text } = await ask(method, '/', body);
+  const { code } = JSON.parse(text) as { code: unknown };
+  return [status, code];
+}
+
+async function connected(): Promise<net.Socket> {
+  const client = net.connect(socketPath);
+  client.on('error', () => undefined);
+  await once(client, 'connect');
+  return client;
+}
+
+async function raw(text: string): Promise<string> {
+  const client = net.connect(socketPath);
+  client.write(text);
+  return await textOf(client);
+}
+
+async function textOf(client: net.Socket): Promise<string> {
+  let answer = '';
+  client.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
+  await once(client, 'end');
+  client.destroy();
+  return answer;
+}
+
+function gate<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
 }

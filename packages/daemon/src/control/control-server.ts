@@ -1,84 +1,85 @@
-// The daemon's control socket: a Unix socket on which its owner's tools call methods, one JSON value a line.
-import { rmSync } from 'node:fs';
-import net from 'node:net';
+// The daemon's control API: HTTP/1.1 with JSON on a Unix socket that is its owner's alone.
+import { lstatSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import { ControlConnection } from './control-connection.js';
-import type { ControlHandler } from './control-connection.js';
+import { ControlExchange } from './control-exchange.js';
+import type { ControlHandler } from './control-exchange.js';
 import { listenOnSocket } from './control-socket.js';
 
-/** Options of {@link ControlServer}. */
+/** Bounds of a {@link ControlServer}. */
 export interface ControlServerOptions {
-  /** Longest request line. Default 1 048 576. */
-  maxLineBytes?: number;
-  /** Clients at a time; one more is told ERR_CONTROL_BUSY. Default 64. */
+  /** Longest body of a request. Default 1 048 576. */
+  maxBodyBytes?: number;
+  /** Clients at a time; one more is answered ERR_CONTROL_BUSY. Default 64. */
   maxClientCount?: number;
-  /** Requests that one client may have running. Default 32. */
-  maxPendingCount?: number;
-  /** A client without a running request is disconnected after so long, in ms. Default 60 000. */
-  idleMs?: number;
-  /** Requests are carried out once this has resolved, or answered with why it rejects. Default: at once. */
-  ready?: () => Promise<void> | undefined;
+  /** Requests at work at a time, over all clients; one more is answered ERR_CONTROL_BUSY. Default 256. */
+  maxRequestCount?: number;
+  /** How long a client may take to send a request, or the next one, ms. Default 10 000. */
+  requestTimeoutMs?: number;
 }
 
 /**
- * Serves `{id, method, params}` with any number of `{id, progress}` and then `{id, result}` or
- * `{id, error: {code, message, info}}`.
- *
- * What a client sends can neither crash the process nor grow without bound: a line that is no request, or too
- * long, is answered with ERR_CONTROL_REQUEST and the connection closed; a method that nobody handles gives
- * ERR_CONTROL_METHOD.
+ * Answers requests by one handler. What a client sends can neither crash the process nor grow without bound: a request
+ * that is malformed, too large or too slow is answered with its HTTP status and the connection is closed.
  */
 export class ControlServer {
-  readonly #handlers = new Map<string, ControlHandler>();
-  readonly #connections = new Set<ControlConnection>();
-  readonly #server: net.Server;
+  readonly #handler: ControlHandler;
   readonly #options: Required<ControlServerOptions>;
-  #path: string | undefined;
+  readonly #sockets = new Set<Socket>();
+  readonly #exchanges = new Set<ControlExchange>();
+  /** Each has a socket file, or had one that was taken away. */
+  readonly #servers = new Set<http.Server>();
+  #place: { path: string; inode: number } | undefined;
   #acceptCount = 0;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ControlServerOptions = {}) {
+  constructor(handler: ControlHandler, options: ControlServerOptions = {}) {
+    this.#handler = handler;
     this.#options = {
-      maxLineBytes: 1_048_576,
+      maxBodyBytes: 1_048_576,
       maxClientCount: 64,
-      maxPendingCount: 32,
-      idleMs: 60_000,
-      ready: () => undefined,
+      maxRequestCount: 256,
+      requestTimeoutMs: 10_000,
       ...options,
     };
-    this.#server = net.createServer((socket) => this.#accept(socket));
-  }
-
-  /** Clients that are connected. */
-  get clientCount(): number {
-    return this.#connections.size;
-  }
-
-  /** Sets the handler of a method; a method has one. */
-  handle(method: string, handler: ControlHandler): void {
-    this.#handlers.set(method, handler);
   }
 
   /**
    * Listens with mode 0600, in the place of a socket file that a killed daemon left.
-   * @throws VhostError ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN.
+   * @throws {VhostError} ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN.
    */
   async listen(path: string): Promise<void> {
-    await listenOnSocket(this.#server, path);
-    this.#path = path;
+    const server = this.#createServer();
+    this.#place = { path, inode: await listenOnSocket(server, path) };
     // Without a listener an error of accept(2) would end the process.
-    this.#server.on('error', () => {});
+    server.on('error', () => undefined);
+    this.#servers.add(server);
+  }
+
+  /** Puts the socket file back if somebody took it away. True if so. Rejects as {@link listen}. */
+  async restore(): Promise<boolean> {
+    const place = this.#place;
+    if (place === undefined || lstatSync(place.path, { throwIfNoEntry: false })?.ino === place.inode)
+      return false;
+    const before = [...this.#servers];
+    await this.listen(place.path);
+    // Who is connected to these is still answered.
+    for (const server of before) server.close(() => this.#servers.delete(server));
+    return true;
   }
 
   /**
-   * Removes the socket file, and accepts who has connected by then: {@link close} tells them so, where the kernel would
-   * cut them off.
+   * Removes the socket file, and accepts who has connected by then: those are answered, where the kernel would cut them
+   * off.
    */
   async conceal(): Promise<void> {
-    if (this.#path === undefined) return;
-    rmSync(this.#path, { force: true });
-    this.#path = undefined;
+    const place = this.#place;
+    if (place === undefined) return;
+    this.#place = undefined;
+    if (lstatSync(place.path, { throwIfNoEntry: false })?.ino === place.inode)
+      rmSync(place.path, { force: true });
     // The loop accepts one a turn; the first turn may end before it has looked for any.
     for (let idle = 0, seen = this.#acceptCount; idle < 2; idle += 1) {
       await turn();
@@ -88,61 +89,106 @@ export class ControlServer {
   }
 
   /**
-   * Stops listening, removes the socket file and aborts what runs; clients of which no request was read are told
-   * ERR_CONTROL_CLOSED. Answers that come within `graceMs` (default 1000) are still sent, then all connections are cut.
-   * Resolves when the last one is closed. May be called again to be done sooner.
+   * Stops listening and removes the socket file; requests that come from now on are answered ERR_CONTROL_CLOSED, those
+   * at work are answered if that takes no longer than `graceMs` (default 1000). Resolves when the last connection is
+   * closed. May be called again to be done sooner.
    */
   async close({ graceMs = 1_000 }: { graceMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close();
     const cut = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await this.#closing;
     clearTimeout(cut);
   }
 
   async #close(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-    });
-    for (const connection of this.#connections) connection.end();
-    // A server counts a connection as closed a moment before that connection says so itself.
-    await Promise.all([closed, ...Array.from(this.#connections, (connection) => connection.closed)]);
-  }
-
-  #accept(socket: net.Socket): void {
-    this.#acceptCount += 1;
-    const connection = new ControlConnection(socket, this.#options, (method) => this.#find(method));
-    this.#connections.add(connection);
-    socket.on('close', () => this.#connections.delete(connection));
-    if (this.#connections.size <= this.#options.maxClientCount) return;
-    if (this.#connections.size > 2 * this.#options.maxClientCount) {
-      connection.destroy();
-      return;
-    }
-    connection.refuse(
-      new VhostError('ERR_CONTROL_BUSY', `${this.#options.maxClientCount} clients are connected already`, {
-        info: { limit: this.#options.maxClientCount },
-      }),
+    await this.conceal();
+    const closed = [...this.#servers].map(
+      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
     );
+    for (const exchange of this.#exchanges) exchange.abort(closedError());
+    // Who has connected and not asked yet may have sent its request already.
+    const silent = setTimeout(() => this.#endSilent(), SILENT_LIMIT_MS);
+    await Promise.all(closed);
+    clearTimeout(silent);
   }
 
-  #find(method: string): ControlHandler {
-    const handler = this.#handlers.get(method);
-    if (handler !== undefined) {
-      return async (params, context) => {
-        await this.#options.ready();
-        return await handler(params, context);
-      };
-    }
-    const methods = [...this.#handlers.keys()].toSorted();
-    throw new VhostError(
-      'ERR_CONTROL_METHOD',
-      `there is no method ${JSON.stringify(method.slice(0, 100))}; there are ${methods.join(', ')}`,
+  #endSilent(): void {
+    if (this.#exchanges.size === 0) for (const socket of this.#sockets) socket.destroy();
+    else for (const server of this.#servers) server.closeIdleConnections();
+  }
+
+  #createServer(): http.Server {
+    const { requestTimeoutMs, maxClientCount } = this.#options;
+    const server = http.createServer(
       {
-        info: { methods },
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: requestTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        keepAliveTimeout: requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
       },
+      (request, response) => void this.#serve(request, response),
     );
+    // Beyond this even the answer that there are too many is not worth a descriptor.
+    server.maxConnections = 2 * maxClientCount;
+    server.on('connection', (socket) => {
+      this.#acceptCount += 1;
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (!socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const [status, what] = CLIENT_ERRORS[error.code ?? ''] ?? [
+        '400 Bad Request',
+        'the request is not HTTP/1.1',
+      ];
+      const body = `${JSON.stringify({ code: 'ERR_CONTROL_REQUEST', message: what, info: {} })}\n`;
+      socket.end(
+        `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    });
+    return server;
+  }
+
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const exchange = new ControlExchange(request, response);
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      response.setHeader('connection', 'close');
+      return exchange.refuse(refusal);
+    }
+    this.#exchanges.add(exchange);
+    await exchange.run(this.#handler, this.#options.maxBodyBytes);
+    this.#exchanges.delete(exchange);
+  }
+
+  #refusal(): VhostError | undefined {
+    const { maxClientCount, maxRequestCount } = this.#options;
+    if (this.#closing !== undefined) return closedError();
+    if (this.#sockets.size > maxClientCount) return busy('clients are connected', maxClientCount);
+    return this.#exchanges.size >= maxRequestCount
+      ? busy('requests are at work', maxRequestCount)
+      : undefined;
   }
 }
+
+function closedError(): VhostError {
+  return new VhostError('ERR_CONTROL_CLOSED', 'this daemon takes no requests any more: ask again');
+}
+
+function busy(what: string, limit: number): VhostError {
+  return new VhostError('ERR_CONTROL_BUSY', `${limit} ${what} already: ask again later`, { info: { limit } });
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, what: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers of the request are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request did not arrive in time'],
+};
+const MAX_HEADER_BYTES = 8_192;
+/** How long a client that is connected may take to ask once the server closes, ms. */
+const SILENT_LIMIT_MS = 500;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { callControl } from './control-client.js';
+import { requestControl } from './control-client.js';
 import { ControlServer } from './control-server.js';
 
 let directory: string;
@@ -22,9 +22,9 @@ void describe('the socket file', () => {
     const umask = process.umask(0o000);
     try {
       await using served = await serve();
+      assert.ok(served);
       assert.equal(statSync(socketPath).mode & 0o7777, 0o600);
       assert.equal(process.umask(), 0o000);
-      assert.equal(served.server.clientCount, 0);
     } finally {
       process.umask(umask);
     }
@@ -35,23 +35,23 @@ void describe('the socket file', () => {
       socketPath,
     ]);
     await once(holder, 'message');
-    assert.equal(await callControl(socketPath, 'pid', {}), holder.pid);
-    const second = new ControlServer();
+    assert.equal(await requestControl(socketPath, PID), holder.pid);
+    const second = new ControlServer(pid);
     await assert.rejects(second.listen(socketPath), { code: 'ERR_CONTROL_IN_USE' });
 
     const dead = once(holder, 'exit');
     holder.kill('SIGKILL');
     await dead;
     assert.ok(statSync(socketPath).isSocket(), 'the file stays');
-    await assert.rejects(callControl(socketPath, 'pid', {}), { code: 'ERR_DAEMON_NOT_RUNNING' });
+    await assert.rejects(requestControl(socketPath, PID), { code: 'ERR_DAEMON_NOT_RUNNING' });
     await using served = await serve();
-    served.server.handle('pid', async () => process.pid);
-    assert.equal(await callControl(socketPath, 'pid', {}), process.pid);
+    assert.ok(served);
+    assert.equal(await requestControl(socketPath, PID), process.pid);
   });
 
   void it('is not taken for stale if it is no socket', async () => {
     writeFileSync(socketPath, 'precious');
-    await assert.rejects(new ControlServer().listen(socketPath), { code: 'ERR_CONTROL_PATH' });
+    await assert.rejects(new ControlServer(pid).listen(socketPath), { code: 'ERR_CONTROL_PATH' });
     assert.equal(statSync(socketPath).size, 8);
   });
 
@@ -59,25 +59,27 @@ void describe('the socket file', () => {
     socketPath = path.join(directory, 'x'.repeat(107 - Buffer.byteLength(directory) - 1));
     const long = `${socketPath}x`;
     await using served = await serve();
-    served.server.handle('ping', async () => 'pong');
-    assert.equal(await callControl(socketPath, 'ping', {}), 'pong');
-    await assert.rejects(new ControlServer().listen(long), { code: 'ERR_CONTROL_PATH' });
-    await assert.rejects(callControl(long, 'ping', {}), { code: 'ERR_CONTROL_PATH' });
+    assert.ok(served);
+    assert.equal(await requestControl(socketPath, PID), process.pid);
+    await assert.rejects(new ControlServer(pid).listen(long), { code: 'ERR_CONTROL_PATH' });
+    await assert.rejects(requestControl(long, PID), { code: 'ERR_CONTROL_PATH' });
   });
 
   void it('gives ERR_CONTROL_LISTEN where there is no directory', async () => {
-    await assert.rejects(new ControlServer().listen(path.join(directory, 'none', 's')), {
+    await assert.rejects(new ControlServer(pid).listen(path.join(directory, 'none', 's')), {
       code: 'ERR_CONTROL_LISTEN',
     });
   });
 });
 
-interface Served extends AsyncDisposable {
-  server: ControlServer;
+const PID = { method: 'GET', path: '/pid' };
+
+async function pid(): Promise<number> {
+  return process.pid;
 }
 
-async function serve(): Promise<Served> {
-  const server = new ControlServer();
+async function serve(): Promise<AsyncDisposable> {
+  const server = new ControlServer(pid);
   await server.listen(socketPath);
-  return { server, [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }) };
+  return { [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }) };
 }

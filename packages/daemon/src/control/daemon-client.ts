@@ -11,18 +11,28 @@ import type {
   PauseResult,
   ReloadResult,
   ResumeResult,
+  UpgradeResult,
 } from '@vhostd/protocol';
+import {
+  daemonStatus,
+  decode,
+  maintenanceResult,
+  pauseResult,
+  reloadResult,
+  resumeResult,
+  upgradeResult,
+} from '@vhostd/protocol/schemas';
 import { isAlive, readIdentity } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
-import { callControl } from './control-client.js';
+import { z } from 'zod';
 import { readPidFile } from '../run-dir/pid-file.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
-import { parseMaintenance, parsePause, parseResume } from './parse-orders.js';
-import { parseReloadResult } from './parse-reload.js';
-import { parseDaemonStatus } from './parse-status.js';
-import { parseUpgradeResult } from '../takeover/upgrade.js';
-import type { UpgradeResult } from '../takeover/upgrade.js';
+import { requestControl } from './control-client.js';
+import type { ControlRequestOptions } from './control-client.js';
+
+/** A request of the control API; see docs/control-api.md for what there is. */
+export type DaemonRequest = Omit<ControlRequestOptions, 'timeoutMs'>;
 
 /**
  * The daemon of one run directory, as another process of its owner sees it. Each method rejects with
@@ -44,22 +54,28 @@ export class DaemonClient {
   }
 
   async status(): Promise<DaemonStatus> {
-    return parseDaemonStatus(await this.#call('status', {}));
+    return decode(daemonStatus, await this.request({ method: 'GET', path: '/status' }), 'status');
   }
 
-  /** Resolves when each site's new generation is published or has failed. */
-  async reload(siteId?: string): Promise<ReloadResult> {
-    return parseReloadResult(await this.#call('reload', siteId === undefined ? {} : { siteId }));
+  /** Resolves when each site's new generation is published or has failed. `onProgress` is told what it waits for. */
+  async reload(siteId?: string, onProgress?: (value: unknown) => void): Promise<ReloadResult> {
+    const target = siteId === undefined ? '/reload' : sitePath(siteId, 'reload');
+    const answer = await this.request({
+      method: 'POST',
+      path: target,
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+    return decode(reloadResult, answer, 'reload');
   }
 
   /** Holds the site's new connections, each for up to `timeout`. Rejects also with ERR_SITE_UNKNOWN, ERR_SITE_OPTION. */
   async pause(siteId: string, options: PauseOptions = {}): Promise<PauseResult> {
-    return parsePause(await this.#call('pause', { ...options, siteId }));
+    return decode(pauseResult, await this.#order(siteId, 'pause', options), 'pause');
   }
 
   /** Hands over what a pause holds. Rejects also with ERR_SITE_UNKNOWN. */
   async resume(siteId: string): Promise<ResumeResult> {
-    return parseResume(await this.#call('resume', { siteId }));
+    return decode(resumeResult, await this.#order(siteId, 'resume'), 'resume');
   }
 
   /**
@@ -67,7 +83,11 @@ export class DaemonClient {
    * ERR_SITE_UNKNOWN, ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER.
    */
   async maintenance(siteId: string, options: MaintenanceOptions | null = {}): Promise<MaintenanceResult> {
-    return parseMaintenance(await this.#call('maintenance', { siteId, options }));
+    const answer =
+      options === null
+        ? this.request({ method: 'DELETE', path: sitePath(siteId, 'maintenance') })
+        : this.#order(siteId, 'maintenance', options);
+    return decode(maintenanceResult, await answer, 'maintenance');
   }
 
   /**
@@ -80,29 +100,42 @@ export class DaemonClient {
     node,
     onProgress,
   }: { node?: string; onProgress?: (what: string) => void } = {}): Promise<UpgradeResult> {
-    const params = node === undefined ? {} : { node: path.resolve(node) };
-    const told = await this.#call('upgrade', params, (value) => {
-      const what: unknown = typeof value === 'object' && value !== null && Reflect.get(value, 'what');
-      if (typeof what === 'string') onProgress?.(what);
+    const answer = await this.request({
+      method: 'POST',
+      path: '/upgrade',
+      body: node === undefined ? {} : { node: path.resolve(node) },
+      onProgress: (value) => {
+        const told = step.safeParse(value);
+        if (told.success) onProgress?.(told.data.what);
+      },
     });
-    return parseUpgradeResult(told);
+    return decode(upgradeResult, answer, 'upgrade');
   }
 
   /**
-   * Makes the daemon stop and resolves when its process is no more; `now`: without draining.
+   * Makes the daemon stop and resolves when its process is no more; `now`: without draining. `onProgress` is told what
+   * it waits for.
    * Rejects also with ERR_DAEMON_LOST: it died in the course of it, and master and workers may still be at their work;
    * ERR_DAEMON_STUCK: it said that it stops, and did not end within 10 s after its master.
    */
-  async stop({ now = false }: { now?: boolean } = {}): Promise<void> {
+  async stop({
+    now = false,
+    onProgress,
+  }: { now?: boolean; onProgress?: (value: unknown) => void } = {}): Promise<void> {
     let identity = readPidFile(this.#runDir.pidFile);
     let master: number | undefined;
     try {
-      await this.#call('stop', { now }, (value) => {
-        // Who answers knows best who it is.
-        const told = parseStopping(value);
-        if (told === undefined) return;
-        identity = readIdentity(told.daemon) ?? identity;
-        master = told.master;
+      await this.request({
+        method: 'POST',
+        path: '/stop',
+        body: { now },
+        onProgress: (value) => {
+          // Who answers knows best who it is.
+          const told = stopping.safeParse(value);
+          if (!told.success) return onProgress?.(value);
+          identity = readIdentity(told.data.daemon) ?? identity;
+          ({ master } = told.data);
+        },
       });
     } catch (error) {
       if (!(error instanceof VhostError && error.code === 'ERR_CONTROL_LOST')) throw error;
@@ -112,20 +145,25 @@ export class DaemonClient {
     if (identity !== undefined) await untilGone(identity);
   }
 
-  async #call(method: string, params: unknown, onProgress?: (value: unknown) => void): Promise<unknown> {
-    const deadlineMs = performance.now() + HAND_OVER_LIMIT_MS;
+  /** What the daemon answers to a request of the control API, as it came. */
+  async request(request: DaemonRequest): Promise<unknown> {
+    const deadlineMs = performance.now() + TAKEOVER_LIMIT_MS;
     for (;;) {
       try {
-        return await callControl(this.#runDir.controlSocket, method, params, onProgress && { onProgress });
+        return await requestControl(this.#runDir.controlSocket, request);
       } catch (error) {
-        if (performance.now() > deadlineMs || !this.#mayBeHandOver(error)) throw error;
+        if (performance.now() > deadlineMs || !this.#mayBeTakenOver(error)) throw error;
       }
       await delay(LOOK_MS);
     }
   }
 
+  #order(siteId: string, verb: string, body: object = {}): Promise<unknown> {
+    return this.request({ method: 'POST', path: sitePath(siteId, verb), body });
+  }
+
   /** Whether nothing was taken of the request, and another daemon may be about to answer. */
-  #mayBeHandOver(error: unknown): boolean {
+  #mayBeTakenOver(error: unknown): boolean {
     if (!(error instanceof VhostError)) return false;
     if (error.code !== 'ERR_DAEMON_NOT_RUNNING') return error.code === 'ERR_CONTROL_CLOSED';
     // One that makes room takes its socket away, but not its PID file.
@@ -134,14 +172,14 @@ export class DaemonClient {
   }
 }
 
-/** Which processes end, as a daemon tells at once that has told its master; undefined for any other progress. */
-function parseStopping(value: unknown): { daemon: number; master: number | undefined } | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const daemon: unknown = Reflect.get(value, 'daemon');
-  const master: unknown = Reflect.get(value, 'master');
-  if (typeof daemon !== 'number') return undefined;
-  return { daemon, master: typeof master === 'number' ? master : undefined };
+function sitePath(siteId: string, verb: string): string {
+  return `/sites/${encodeURIComponent(siteId)}/${verb}`;
 }
+
+/** How far an upgrade is, in words. */
+const step = z.object({ what: z.string() });
+/** Which processes end, as a daemon tells at once that has told its master. */
+const stopping = z.object({ daemon: z.number(), master: z.number().optional() });
 
 function lostError(master: number | undefined, cause: VhostError): VhostError {
   const rest =
@@ -157,13 +195,8 @@ function lostError(master: number | undefined, cause: VhostError): VhostError {
 async function untilGone(identity: ProcessIdentity): Promise<void> {
   for (let waitedMs = 0; isAlive(identity); waitedMs += LOOK_MS) {
     if (waitedMs >= END_LIMIT_MS) {
-      throw new VhostError(
-        'ERR_DAEMON_STUCK',
-        `process ${identity.pid} was told to stop and is still there`,
-        {
-          info: { pid: identity.pid },
-        },
-      );
+      const message = `process ${identity.pid} was told to stop and is still there`;
+      throw new VhostError('ERR_DAEMON_STUCK', message, { info: { pid: identity.pid } });
     }
     await delay(LOOK_MS);
   }
@@ -172,4 +205,4 @@ async function untilGone(identity: ProcessIdentity): Promise<void> {
 const LOOK_MS = 20;
 const END_LIMIT_MS = 10_000;
 /** How long a daemon may take to make room for another one, and to come back where that fails, ms. */
-const HAND_OVER_LIMIT_MS = 45_000;
+const TAKEOVER_LIMIT_MS = 45_000;

@@ -1,10 +1,10 @@
 // Gives one master the listening sockets that it asks for, until it is gone.
 import { VhostError } from '@vhostd/protocol';
+import type { AcquiredListener, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import { AnswerWithHandle } from '@vhostd/transport';
-import type { AcquiredListener, DaemonToMaster, ListenAddress, MasterToDaemon } from '@vhostd/protocol';
-import type { NativeHandle, Peer } from '@vhostd/transport';
+import type { NativeHandle, Peer, RequestContext } from '@vhostd/transport';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
-import { count, optional, record, text } from '../narrow.js';
 
 /**
  * Answers `acquireListener` and `releaseListener` of a master whose claims go by the name `claimant`. What cannot
@@ -15,26 +15,19 @@ export function answerListenerRequests(
   listeners: BoundListeners,
   claimant: string,
 ): void {
-  peer.handle('acquireListener', (params, { handle }) => {
+  const acquire = decoding(masterToDaemon, 'acquireListener', (address, { handle }: RequestContext) => {
     handle?.close();
-    const bound = listeners.acquire(claimant, parseAddress(params));
+    const bound = listeners.acquire(claimant, address);
     const answer: AcquiredListener = { key: bound.key, address: bound.address, port: bound.port };
     return new AnswerWithHandle(answer, sendable(bound.handle));
   });
-  peer.handle('releaseListener', (params, { handle }) => {
+  const release = decoding(masterToDaemon, 'releaseListener', ({ key }, { handle }: RequestContext) => {
     handle?.close();
-    const key = text(record(params, 'releaseListener')['key'], 'releaseListener.key');
     if (listeners.release(claimant, key)) return null;
     throw new VhostError('ERR_LISTEN_NOT_HELD', `this master holds no listener '${key}'`, { info: { key } });
   });
-}
-
-function parseAddress(params: unknown): ListenAddress {
-  const fields = record(params, 'acquireListener');
-  return {
-    port: count(fields['port'], 'acquireListener.port'),
-    ...optional(fields, 'ipaddress', 'acquireListener', text),
-  };
+  peer.handle('acquireListener', acquire);
+  peer.handle('releaseListener', release);
 }
 
 /** A handle that {@link BoundListeners} holds, as links take it. @throws {VhostError} ERR_NODE_INTERNALS. */

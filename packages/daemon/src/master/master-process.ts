@@ -4,6 +4,7 @@ import type { DaemonToMaster, LinkType, MasterToDaemon, StopMode } from '@vhostd
 import type { Link } from '@vhostd/transport';
 import { watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, PeerWatch } from '@vhostd/supervisor';
+import { MasterControl } from './master-control.js';
 
 /** How a master is started and watched. */
 export interface MasterLaunch {
@@ -42,6 +43,7 @@ export interface MasterBody {
 
 export class MasterProcess {
   readonly peer: Peer<DaemonToMaster, MasterToDaemon>;
+  readonly control: MasterControl;
   /** How it is told to leave, when it is. */
   stopMode: StopMode = 'drain';
   readonly #body: MasterBody;
@@ -69,6 +71,7 @@ export class MasterProcess {
       onViolation,
       onEnd: () => this.#linkEnded(),
     });
+    this.control = new MasterControl(this.peer);
   }
 
   get pid(): number | undefined {

@@ -1,5 +1,6 @@
 // The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
 import { fromWireError, VhostError } from '@vhostd/protocol';
+import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import { parseCall } from '@vhostd/transport';
 import type { Call, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { NativeHandle, Peer } from '@vhostd/transport';
@@ -8,9 +9,7 @@ import type { ChildReason } from '@vhostd/supervisor';
 import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
-import { count, record } from '../narrow.js';
 import { sendListeners, receiveListeners } from '../takeover/listener-transfer.js';
-import { parseLoadFailures, wireError } from '../control/parse-reload.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import { adoptMaster } from './adopted-master.js';
 import type { Adoption } from './adopted-master.js';
@@ -18,6 +17,7 @@ import { forkMaster } from './forked-master.js';
 import { OrphanedWorkers } from './orphaned-workers.js';
 import { answerListenerRequests } from './listener-requests.js';
 import { ServedState } from './served-state.js';
+import type { MasterControl } from './master-control.js';
 import { MasterProcess } from './master-process.js';
 import type { MasterLaunch, MasterWatcher } from './master-process.js';
 import { MasterWorkers } from './master-workers.js';
@@ -106,7 +106,16 @@ export class MasterSlot {
 
   /** The living master. @throws {VhostError} ERR_MASTER_NOT_RUNNING. */
   get peer(): Peer<DaemonToMaster, MasterToDaemon> {
-    if (this.#process !== undefined) return this.#process.peer;
+    return this.#living.peer;
+  }
+
+  /** The control API of the living master. @throws {VhostError} ERR_MASTER_NOT_RUNNING. */
+  get control(): MasterControl {
+    return this.#living.control;
+  }
+
+  get #living(): MasterProcess {
+    if (this.#process !== undefined) return this.#process;
     const why = this.#child.reason === undefined ? '' : `; the last one ${this.#child.reason.message}`;
     throw new VhostError('ERR_MASTER_NOT_RUNNING', `no master is running right now${why}`);
   }
@@ -220,19 +229,18 @@ export class MasterSlot {
   }
 
   #answerNotices({ peer }: MasterProcess): void {
-    peer.handle('loaded', (params) => {
-      const failures = parseLoadFailures(params);
+    const loaded = decoding(masterToDaemon, 'loaded', ({ failures }) => {
       this.#owner.onLoaded(failures.map(({ siteId, error }) => ({ siteId, error: fromWireError(error) })));
       return null;
     });
-    peer.handle('fatal', (params) => {
-      const fields = record(params, 'fatal');
-      const error = fromWireError(wireError(fields['error'], 'fatal.error'));
-      this.#fatal = { error, exitCode: exitCode(fields['exitCode']) };
+    const fatal = decoding(masterToDaemon, 'fatal', ({ error, exitCode }) => {
+      this.#fatal = { error: fromWireError(error), exitCode: validExitCode(exitCode) };
       // It leaves by itself; who waits for its end is told then.
       void this.stop({ now: true });
       return null;
     });
+    peer.handle('loaded', loaded);
+    peer.handle('fatal', fatal);
     peer.handle('call', (params, { handle }) => {
       try {
         return this.#owner.onCall(parseCall(params), handle);
@@ -255,8 +263,7 @@ export class MasterSlot {
 }
 
 /** What a master asks the daemon to exit with; anything but 1 to 255 (exit(3)) is a plain failure. */
-function exitCode(value: unknown): number {
-  const code = count(value, 'fatal.exitCode');
+function validExitCode(code: number): number {
   return code >= 1 && code <= 255 ? code : EXIT_CODES.failed;
 }
 

@@ -7,7 +7,7 @@ import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Peer } from '@vhostd/transport';
 import { MasterWorkers } from './master-workers.js';
 
-type Handler = (params: unknown) => unknown;
+type Handler = (params: unknown, context: { handle: undefined }) => unknown;
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /proc' };
 
@@ -29,7 +29,7 @@ function workersOf(masterPid: number): {
   const handlers = new Map<string, Handler>();
   const peer = { handle: (method: string, handler: Handler) => void handlers.set(method, handler) };
   const workers = new MasterWorkers(peer as unknown as Peer<DaemonToMaster, MasterToDaemon>, () => masterPid);
-  return { workers, say: (what, params) => void handlers.get(what)?.(params) };
+  return { workers, say: (what, params) => void handlers.get(what)?.(params, { handle: undefined }) };
 }
 
 void test('a worker is known from its fork to its end', onLinux, async (t) => {
@@ -46,13 +46,21 @@ void test('a worker is known from its fork to its end', onLinux, async (t) => {
 
 void test('a process that is not of its session is not for the master to name', onLinux, async (t) => {
   const { workers, say } = workersOf(await leader(t));
-  for (const pid of [process.pid, process.ppid, 1, 0, 2 ** 31]) say('workerForked', { pid, limitMs: 1 });
+  for (const pid of [process.pid, process.ppid, 1, 2 ** 31]) say('workerForked', { pid, limitMs: 1 });
   assert.deepEqual(workers.list(), []);
 });
 
 void test('what is no such message is refused', async (t) => {
   const { workers, say } = workersOf(await leader(t));
-  for (const params of [null, [], {}, { pid: '1', limitMs: 1 }, { pid: 1 }, { pid: 1, limitMs: -1 }]) {
+  for (const params of [
+    null,
+    [],
+    {},
+    { pid: '1', limitMs: 1 },
+    { pid: 1 },
+    { pid: 1, limitMs: -1 },
+    { pid: 0, limitMs: 1 },
+  ]) {
     assert.throws(() => say('workerForked', params), { code: 'ERR_MESSAGE_INVALID' });
   }
   assert.throws(() => say('workerEnded', { pid: -1 }), { code: 'ERR_MESSAGE_INVALID' });

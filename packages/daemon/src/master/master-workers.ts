@@ -1,10 +1,10 @@
 // The workers of a master, as it tells of them, so that none outlives it for longer than it may: one that is
 // stopped or busy in a loop does not notice that its master is gone.
 import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
 import { readIdentity, readSession } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
-import { count, record } from '../narrow.js';
 
 /** A worker that a master has told of. */
 export interface KnownWorker {
@@ -18,20 +18,19 @@ export class MasterWorkers {
 
   /** Hears what one master says of its workers. `masterPid`: of a master that leads a session of its own. */
   constructor(peer: Peer<DaemonToMaster, MasterToDaemon>, masterPid: () => number | undefined) {
-    peer.handle('workerForked', (params) => {
-      const fields = record(params, 'workerForked');
-      const pid = count(fields['pid'], 'workerForked.pid');
-      const limitMs = count(fields['limitMs'], 'workerForked.limitMs');
+    const forked = decoding(masterToDaemon, 'workerForked', ({ pid, limitMs }) => {
       const identity = readIdentity(pid);
       // Only what runs in the master's session is its own to give away. One that has ended meanwhile is in none.
       if (identity !== undefined && readSession(pid) === masterPid())
         this.#workers.set(pid, { identity, limitMs });
       return null;
     });
-    peer.handle('workerEnded', (params) => {
-      this.#workers.delete(count(record(params, 'workerEnded')['pid'], 'workerEnded.pid'));
+    const ended = decoding(masterToDaemon, 'workerEnded', ({ pid }) => {
+      this.#workers.delete(pid);
       return null;
     });
+    peer.handle('workerForked', forked);
+    peer.handle('workerEnded', ended);
   }
 
   /** Those of which the master has not said that they have ended. */

@@ -1,24 +1,20 @@
-// What masters keep with their daemon for the master that follows when they die.
+// What masters save with their daemon for the master that follows when they die.
 import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
-import { record, text } from '../narrow.js';
 
 export class ServedState {
   readonly #byKey = new Map<string, unknown>();
 
-  /** Keeps what this master says, and gives it what was kept. */
+  /** Keeps what this master saves, and gives it what was saved. */
   serve(peer: Peer<DaemonToMaster, MasterToDaemon>): void {
-    peer.handle('saveState', (params) => {
-      const fields = record(params, 'saveState');
-      const key = text(fields['key'], 'saveState.key');
-      const value = fields['value'] ?? null;
-      if (value === null) this.#byKey.delete(key);
+    const save = decoding(masterToDaemon, 'saveState', ({ key, value }) => {
+      if ((value ?? null) === null) this.#byKey.delete(key);
       else this.#byKey.set(key, value);
       return null;
     });
-    peer.handle('loadState', (params) => {
-      const key = text(record(params, 'loadState')['key'], 'loadState.key');
-      return this.#byKey.get(key) ?? null;
-    });
+    const load = decoding(masterToDaemon, 'loadState', ({ key }) => this.#byKey.get(key) ?? null);
+    peer.handle('saveState', save);
+    peer.handle('loadState', load);
   }
 }

@@ -1,10 +1,11 @@
 // The process that is to replace this daemon: started with a link, watched, ended if it fails.
 import type { ChildProcess } from 'node:child_process';
 import { VhostError } from '@vhostd/protocol';
+import { candidateToDaemon, decoding } from '@vhostd/protocol/schemas';
 import { Deferred, forkDaemon, Peer } from '@vhostd/transport';
 import type { LaunchInfo, DaemonToCandidate, CandidateToDaemon } from '@vhostd/protocol';
-import { watchPeer } from '@vhostd/supervisor';
-import type { PeerWatch } from '@vhostd/supervisor';
+import { readIdentity, watchPeer } from '@vhostd/supervisor';
+import type { PeerWatch, ProcessIdentity } from '@vhostd/supervisor';
 
 /** How it is watched. */
 export interface CandidateWatch {
@@ -30,7 +31,11 @@ export class CandidateProcess {
     // It may fail when nobody waits for it any more.
     this.failed.catch(() => undefined);
     const onViolation = (detail: string): void => this.#give(`it broke the rules of its link: ${detail}`);
-    const { child, link } = forkDaemon(launch, { role: 'candidate', runDir: launch.runDir }, onViolation);
+    const { child, link } = forkDaemon(
+      launch,
+      { role: 'candidate', runDir: launch.runDir, daemon: self() },
+      onViolation,
+    );
     this.#child = child;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -44,11 +49,11 @@ export class CandidateProcess {
       });
     });
     this.peer = new Peer(link, { name: 'the new daemon', onViolation });
-    this.peer.handle('progress', (params) => {
-      const what: unknown = typeof params === 'object' && params !== null && Reflect.get(params, 'what');
-      if (typeof what === 'string') watch.onProgress(what);
+    const progress = decoding(candidateToDaemon, 'progress', ({ what }) => {
+      watch.onProgress(what);
       return null;
     });
+    this.peer.handle('progress', progress);
     this.peer.start();
   }
 
@@ -69,10 +74,7 @@ export class CandidateProcess {
   }
 
   /** What it answers, or why it will not. */
-  async ask<M extends 'begin' | 'takeOver'>(
-    method: M,
-    timeoutMs: number,
-  ): Promise<DaemonToCandidate[M]['result']> {
+  async ask(method: 'begin' | 'takeOver', timeoutMs: number): Promise<unknown> {
     const answer = this.peer.request(method, null, { timeoutMs }).catch((error: unknown) => {
       // Its end says more than that its link is lost.
       if (error instanceof VhostError && error.code === 'ERR_CALL_LOST') return this.failed;
@@ -107,6 +109,11 @@ export class CandidateProcess {
     const which = this.pid === undefined ? 'the new daemon' : `the new daemon, process ${this.pid},`;
     this.#failed.reject(new VhostError('ERR_UPGRADE_FAILED', `${which} failed: ${why}`));
   }
+}
+
+function self(): ProcessIdentity {
+  const { pid } = process;
+  return readIdentity(pid) ?? { pid, startTime: '', bootId: '' };
 }
 
 /** How long it may take to end its master and itself, ms. */

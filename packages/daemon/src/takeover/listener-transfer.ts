@@ -2,10 +2,10 @@
 // that has not booted yet.
 import { VhostError } from '@vhostd/protocol';
 import type { TransferredListener } from '@vhostd/protocol';
+import { daemonToCandidate, decoding } from '@vhostd/protocol/schemas';
 import type { RequestContext, RequestOptions } from '@vhostd/transport';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { sendable } from '../master/listener-requests.js';
-import { count, record, text } from '../narrow.js';
 
 /** The sending end of a link over which sockets can be pushed. */
 interface Giver {
@@ -32,23 +32,19 @@ export function receiveListeners(
   claimant: string,
   leastClaims = 0,
 ): void {
-  peer.handle('transferListener', (params, { handle }) => {
-    if (handle === undefined) {
-      throw new VhostError('ERR_LISTEN_TRANSFER', 'a listener came without its socket');
-    }
-    let key: string;
-    let claims: number;
-    try {
-      const fields = record(params, 'transferListener');
-      key = text(fields['key'], 'transferListener.key');
-      claims = Math.min(CLAIMS_MAX_COUNT, count(fields['claims'], 'transferListener.claims'));
-    } catch (error) {
-      handle.close();
-      throw error;
-    }
-    listeners.adopt(claimant, { key, claims: Math.max(leastClaims, claims) }, handle);
-    return null;
-  });
+  const receive = decoding(
+    daemonToCandidate,
+    'transferListener',
+    ({ key, claims }, { handle }: RequestContext) => {
+      if (handle === undefined) {
+        throw new VhostError('ERR_LISTEN_TRANSFER', 'a listener came without its socket');
+      }
+      const claimCount = Math.max(leastClaims, Math.min(CLAIMS_MAX_COUNT, claims));
+      listeners.adopt(claimant, { key, claims: claimCount }, handle);
+      return null;
+    },
+  );
+  peer.handle('transferListener', receive);
 }
 
 /** How often one process may listen on one socket: far more than anyone does. */

@@ -1,9 +1,10 @@
 // This process as a daemon that takes the place of another: what it was told, and the link to who started it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
-import { openParentLink, Peer, readTakeoverInfo } from '@vhostd/transport';
+import { openParentLink, Peer } from '@vhostd/transport';
 import type { DaemonToMaster, TakeoverInfo, MasterToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
+import { readTakeoverInfo } from './takeover-info.js';
 
 /** A place to take. */
 export type Takeover = TakeoverInfo & { link: Link };

@@ -2,9 +2,9 @@
 // site nothing changes here; whatever fails before that ends the new one and leaves all as it was.
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
-import type { LaunchInfo, CandidateReport } from '@vhostd/protocol';
+import type { CandidateReport, LaunchInfo, UpgradeResult } from '@vhostd/protocol';
+import { candidateReport, decode } from '@vhostd/protocol/schemas';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
-import { listOf, record, text, count } from '../narrow.js';
 import { CandidateProcess } from './candidate-process.js';
 import { sendListeners } from './listener-transfer.js';
 
@@ -14,17 +14,6 @@ export interface UpgradeOptions {
   node?: string;
   /** Told how far it is, in words. */
   onProgress?: (what: string) => void;
-}
-
-/** What became of an upgrade. */
-export interface UpgradeResult {
-  /** The new daemon's process. */
-  pid: number;
-  version: string;
-  /** Its Node's version. */
-  node: string;
-  /** Sites that do not serve, and did not before. */
-  failed: { siteId: string; reason: string }[];
 }
 
 /** What an upgrade needs of the daemon that it replaces. */
@@ -109,7 +98,7 @@ export class Upgrade {
 
   async #tryOut(candidate: CandidateProcess): Promise<CandidateReport> {
     await candidate.alive(this.#host.launch.bootTimeoutMs);
-    return parseReport(await candidate.ask('begin', LOAD_LIMIT_MS));
+    return decode(candidateReport, await candidate.ask('begin', LOAD_LIMIT_MS), 'begin');
   }
 
   async #handOverRunDir(candidate: CandidateProcess): Promise<void> {
@@ -133,28 +122,6 @@ function failure(error: unknown): VhostError {
     cause: error,
     ...(code === undefined ? {} : { info: { code } }),
   });
-}
-
-function parseReport(value: unknown): CandidateReport {
-  const fields = record(value, 'begin');
-  return { ...parseResult(fields, 'begin'), running: listOf(text)(fields['running'], 'begin.running') };
-}
-
-/** @throws {VhostError} ERR_MESSAGE_INVALID. */
-export function parseUpgradeResult(value: unknown): UpgradeResult {
-  return parseResult(record(value, 'upgrade'), 'upgrade');
-}
-
-function parseResult(fields: Record<string, unknown>, at: string): UpgradeResult {
-  return {
-    pid: count(fields['pid'], `${at}.pid`),
-    version: text(fields['version'], `${at}.version`),
-    node: text(fields['node'], `${at}.node`),
-    failed: listOf((entry, entryAt) => {
-      const { siteId, reason } = record(entry, entryAt);
-      return { siteId: text(siteId, `${entryAt}.siteId`), reason: text(reason, `${entryAt}.reason`) };
-    })(fields['failed'], `${at}.failed`),
-  };
 }
 
 /** Each site boots within its own limit; this one holds for all of them. */

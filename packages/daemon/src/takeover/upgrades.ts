@@ -1,19 +1,19 @@
 // What may follow one daemon: another that its master starts when it dies, or an upgrade on request.
 import { VhostError } from '@vhostd/protocol';
-import type { LaunchInfo } from '@vhostd/protocol';
+import type { LaunchInfo, UpgradeResult } from '@vhostd/protocol';
 import type { MasterSlot } from '../master/master-slot.js';
 import type { DaemonRuntime } from '../daemon-runtime.js';
 import { ownLaunchInfo } from './launch-info.js';
 import type { LaunchOptions } from './launch-info.js';
 import { Upgrade } from './upgrade.js';
-import type { UpgradeOptions, UpgradeResult } from './upgrade.js';
+import type { UpgradeOptions } from './upgrade.js';
 
 /** What an upgrade needs of the daemon. */
 export interface UpgradesHost {
   readonly running: DaemonRuntime;
   readonly heartbeat: { intervalMs: number; limitMs: number };
-  /** Runs the upgrade while no reload is at work; `onWaiting` is called if it has to wait for one. */
-  betweenReloads<T>(upgrade: () => Promise<T>, onWaiting: () => void): Promise<T>;
+  /** Runs the upgrade while no order is at work; `onWaiting` is called if it has to wait for one. */
+  betweenOrders<T>(upgrade: () => Promise<T>, onWaiting: () => void): Promise<T>;
   onProgress(what: string): void;
 }
 
@@ -64,9 +64,9 @@ export class Upgrades {
     });
     this.#upgrade = upgrade;
     try {
-      const outcome = host.betweenReloads(
+      const outcome = host.betweenOrders(
         () => upgrade.run(options.node),
-        () => onProgress('a reload is at work; the upgrade follows it'),
+        () => onProgress('an order is at work; the upgrade follows it'),
       );
       this.#over = outcome.catch(() => undefined);
       return await outcome;

@@ -4,15 +4,15 @@ import { openParentLink, Peer } from '@vhostd/transport';
 import type { AcquiredListener, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
-import { answerDaemon, answerSiteOrders } from './daemon-requests.js';
-import type { DaemonRequests, SiteOrders } from './daemon-requests.js';
+import { answerDaemon } from './daemon-requests.js';
+import type { DaemonRequests } from './daemon-requests.js';
 import { InheritedListeners } from './inherited-listeners.js';
 import { Successors } from './successors.js';
 
 export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
 
 /** What the side of the daemon needs of the master, and tells it. */
-export interface DaemonHost extends DaemonRequests, SiteOrders {
+export interface DaemonHost extends DaemonRequests {
   /** The daemon's sockets that the master listens on. */
   openSockets(): OpenSocket[];
   /** The workers that have not ended, and how long each may outlive the master, ms. */
@@ -132,11 +132,11 @@ export class DaemonSide implements ListenerSource {
     const peer: DaemonPeer = new Peer(link, { name: 'the daemon', onEnd: () => this.#ended(peer) });
     answerDaemon(peer, this.#host, {
       onPing: () => this.#alive(),
-      onLaunch: (launch, restarts) => {
+      onAllowed: (launch, restarts) => {
         this.#launch = launch;
         this.#restarts = restarts;
       },
-      onForsaken: () => {
+      onForbidden: () => {
         this.#launch = undefined;
       },
       onListener: (listener, handle) => {
@@ -144,7 +144,6 @@ export class DaemonSide implements ListenerSource {
         else this.#inherited.add(listener, handle);
       },
     });
-    answerSiteOrders(peer, this.#host);
     peer.start();
     this.#peer = peer;
   }

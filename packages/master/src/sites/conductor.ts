@@ -1,5 +1,5 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
-import { VhostError } from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -81,6 +81,16 @@ export class Conductor {
   /** Reloads these sites, each behind those that it depends on. */
   async reload(sites: readonly Site[]): Promise<ReloadResult> {
     return { sites: await inDependencyOrder(sites, (site) => this.#reload(site)) };
+  }
+
+  /** Stops a site, and starts it anew when all its workers have gone. Its error is thrown, rebuilt. */
+  async restart(site: Site): Promise<number> {
+    const workerCount = site.slots().length;
+    await this.#remove(site);
+    this.#sites.load(site.wanted);
+    const failure = await this.#start(this.#sites.get(site.siteId));
+    if (failure !== undefined) throw fromWireError(failure.error);
+    return workerCount;
   }
 
   /**
@@ -169,7 +179,7 @@ export class Conductor {
   async #remove(site: Site): Promise<void> {
     this.#sites.detach(site);
     this.#host.onRemoved(site.siteId);
-    await this.#router.remove(site);
+    await this.#router.remove(site, { others: true });
     await site.stop(false);
     await this.#sites.remove(site);
   }

@@ -1,8 +1,8 @@
-// Starts the program of a daemon once more, with a link to this process; and reads what such a daemon is told.
+// Starts the program of a daemon once more, with a link to this process.
 import { fork } from 'node:child_process';
 import type { ChildProcess, ForkOptions } from 'node:child_process';
-import { TAKEOVER_VARIABLE, VhostError } from '@vhostd/protocol';
-import type { LaunchInfo, TakeoverInfo, OrphanedMaster } from '@vhostd/protocol';
+import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
+import type { LaunchInfo, TakeoverInfo } from '@vhostd/protocol';
 import { forkWithLink } from './fork-link.js';
 import type { Link } from './link.js';
 
@@ -37,51 +37,4 @@ export function forkDaemon(
     (child) => child,
     { type: launch.linkType, onViolation },
   );
-}
-
-/**
- * What this process was told if it is such a daemon, for the run directory `runDir`; the variable is removed then.
- * @throws {VhostError} ERR_TAKEOVER_VARIABLE when the variable holds something else.
- */
-export function readTakeoverInfo(runDir: string): TakeoverInfo | undefined {
-  const text = process.env[TAKEOVER_VARIABLE];
-  if (text === undefined) return undefined;
-  const takeover = parse(text);
-  if (takeover === undefined) {
-    throw new VhostError('ERR_TAKEOVER_VARIABLE', `${TAKEOVER_VARIABLE} is not what a daemon sets`, {
-      info: { text },
-    });
-  }
-  if (takeover.runDir !== runDir) return undefined;
-  delete process.env[TAKEOVER_VARIABLE];
-  return takeover;
-}
-
-function parse(text: string): TakeoverInfo | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isRecord(value) || typeof value['runDir'] !== 'string') return undefined;
-  const { role, runDir, master } = value;
-  if (role === 'candidate') return { role, runDir };
-  return role === 'respawned' && isOrphan(master) ? { role, runDir, master } : undefined;
-}
-
-function isOrphan(value: unknown): value is OrphanedMaster & Record<string, unknown> {
-  if (!isRecord(value)) return false;
-  const { pid, startTime, bootId, uptimeMs, restarts } = value;
-  return (
-    Number.isSafeInteger(pid) &&
-    typeof startTime === 'string' &&
-    typeof bootId === 'string' &&
-    typeof uptimeMs === 'number' &&
-    typeof restarts === 'number'
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

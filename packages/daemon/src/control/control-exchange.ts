@@ -1,0 +1,156 @@
+// One request of the control API: its body is read within bounds, its answer is one JSON document, or JSON lines
+// where the client accepts them.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toWireError, VhostError } from '@vhostd/protocol';
+import { httpStatusOf } from './http-status.js';
+
+/** What is asked for. */
+export interface ControlCall {
+  readonly method: string;
+  /** Without the version, such as `/sites/shop/pause`. */
+  readonly path: string;
+  /** What was sent as JSON; of GET and DELETE the fields of the query. */
+  readonly body: unknown;
+  /** Aborts when the client has left or the server closes. */
+  readonly signal: AbortSignal;
+  /** Tells the client how far it is. False where that was dropped: it does not read, or wants one answer only. */
+  readonly progress: (value: unknown) => boolean;
+}
+
+/** Carries a request out: its value is the answer, what it throws the error. */
+export type ControlHandler = (call: ControlCall) => Promise<unknown>;
+
+export class ControlExchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #abort = new AbortController();
+  readonly #asLines: boolean;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request;
+    this.#response = response;
+    this.#asLines = request.headers.accept?.includes(LINES_TYPE) ?? false;
+    response.on('error', () => response.destroy());
+    response.on('close', () => {
+      if (!response.writableFinished) this.abort(new VhostError('ERR_CONTROL_GONE', 'the client has left'));
+    });
+  }
+
+  /** Tells the handler that nobody is to wait for its answer. */
+  abort(reason: VhostError): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Reads the request, lets `handler` carry it out, answers. Never rejects. */
+  async run(handler: ControlHandler, maxBodyBytes: number): Promise<void> {
+    const alive = this.#asLines ? setInterval(() => this.#write('\n'), ALIVE_MS) : undefined;
+    try {
+      const { path, query } = targetOf(this.#request.url ?? '/');
+      const { method = 'GET' } = this.#request;
+      const body = await this.#body(maxBodyBytes);
+      const result = await handler({
+        method,
+        path,
+        body: method === 'GET' || method === 'DELETE' ? query : body,
+        signal: this.#abort.signal,
+        progress: (value) => this.#progress(value),
+      });
+      this.#answer(result);
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  /** Answers with an error. */
+  refuse(error: unknown): void {
+    const { code, message, info = {} } = toWireError(error);
+    const body = { code, message, info };
+    if (!this.#response.headersSent) {
+      const { allowed } = info;
+      if (Array.isArray(allowed)) this.#response.setHeader('allow', allowed.join(', '));
+      this.#head(httpStatusOf(code), this.#asLines ? LINES_TYPE : JSON_TYPE);
+    }
+    this.#end(line(this.#asLines ? { error: body } : body));
+  }
+
+  /** Throws what JSON refuses. */
+  #answer(result: unknown): void {
+    const text = line(this.#asLines ? { result: result ?? null } : (result ?? null));
+    if (!this.#response.headersSent) this.#head(200, this.#asLines ? LINES_TYPE : JSON_TYPE);
+    this.#end(text);
+  }
+
+  #progress(value: unknown): boolean {
+    if (!this.#asLines || this.#response.writableLength > MAX_UNSENT_BYTES) return false;
+    try {
+      return this.#write(line({ progress: value ?? null }));
+    } catch {
+      // What JSON refuses is not worth failing the request for.
+      return false;
+    }
+  }
+
+  #write(text: string): boolean {
+    if (!this.#response.writable) return false;
+    if (!this.#response.headersSent) this.#head(200, LINES_TYPE);
+    this.#response.write(text);
+    return true;
+  }
+
+  #head(status: number, type: string): void {
+    this.#response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  }
+
+  #end(text: string): void {
+    if (this.#response.writable) this.#response.end(text);
+  }
+
+  /** @throws {VhostError} ERR_CONTROL_REQUEST, ERR_CONTROL_TOO_LARGE. */
+  async #body(maxBytes: number): Promise<unknown> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of this.#request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) {
+        this.#response.setHeader('connection', 'close');
+        throw new VhostError('ERR_CONTROL_TOO_LARGE', `the body has more than ${maxBytes} bytes`, {
+          info: { limitBytes: maxBytes },
+        });
+      }
+      chunks.push(chunk);
+    }
+    if (bytes === 0) return {};
+    try {
+      return JSON.parse(Buffer.concat(chunks).toString());
+    } catch (cause) {
+      throw new VhostError('ERR_CONTROL_REQUEST', 'the body is not JSON', { cause });
+    }
+  }
+}
+
+/** @throws {VhostError} ERR_CONTROL_REQUEST for what is no path. */
+function targetOf(target: string): { path: string; query: Record<string, string> } {
+  let url: URL;
+  try {
+    url = new URL(target, 'http://vhostd');
+  } catch (cause) {
+    throw new VhostError('ERR_CONTROL_REQUEST', 'the request names no path', { cause });
+  }
+  const path = url.pathname.replace(VERSION_PREFIX, '');
+  return { path: path === '' ? '/' : path, query: Object.fromEntries(url.searchParams) };
+}
+
+function line(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
+/** The version of the API; a path without it means the newest. */
+const VERSION_PREFIX = /^\/v1(?=\/|$)/u;
+export const LINES_TYPE = 'application/x-ndjson';
+const JSON_TYPE = 'application/json';
+/** So often an empty line says that the daemon is at work, ms: well below the 30 s after which clients give up. */
+const ALIVE_MS = 5_000;
+/** Progress is dropped while so much waits for a client that does not read. */
+const MAX_UNSENT_BYTES = 1024 * 1024;

@@ -1,0 +1,94 @@
+// What the daemon itself does for its owner's tools: the one table of it. Every other request is the master's.
+import type { DaemonStatus, UpgradeResult } from '@vhostd/protocol';
+import { daemonStatus, findRoute, noRoute, routeOf, upgradeResult } from '@vhostd/protocol/schemas';
+import type { Route } from '@vhostd/protocol/schemas';
+import { z } from 'zod';
+import type { ControlCall, ControlHandler } from './control-exchange.js';
+import type { SiteOrders } from './site-orders.js';
+
+/** The daemon as the control API sees it. */
+export interface ControlledDaemon {
+  readonly orders: SiteOrders;
+  status(): Promise<DaemonStatus>;
+  upgrade(options: { node?: string; onProgress: (what: string) => void }): Promise<UpgradeResult>;
+  /** Tells the master to leave. `gone` resolves when it has left; the rest of the daemon follows. */
+  stopMaster(now: boolean): { master: number | undefined; gone: Promise<void> };
+}
+
+const route = routeOf<ControlledDaemon>();
+const nothing = z.object({});
+/** The processes that end. */
+const stopping = z.object({ daemon: z.int(), master: z.int().exactOptional() });
+
+export const routes: readonly Route<ControlledDaemon>[] = [
+  route({
+    method: 'GET',
+    path: '/status',
+    summary: 'the daemon, its master, its sites and their workers',
+    request: nothing,
+    response: daemonStatus,
+    run: (daemon) => daemon.status(),
+  }),
+  route({
+    method: 'POST',
+    path: '/upgrade',
+    summary: 'replaces the daemon, its master and all workers by new ones of the code that is on disk now',
+    request: z.object({ node: z.string().min(1).exactOptional() }),
+    response: upgradeResult,
+    run: (daemon, { body, progress }) =>
+      daemon.upgrade({ ...body, onProgress: (what) => void progress({ what }) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/stop',
+    summary: 'stops the daemon; answered when its master and all workers have gone',
+    request: z.object({ now: z.boolean().default(false) }),
+    response: stopping,
+    run: async (daemon, { body, progress }) => {
+      const { master, gone } = daemon.stopMaster(body.now);
+      const told = { daemon: process.pid, ...(master === undefined ? {} : { master }) };
+      progress(told);
+      await gone;
+      return told;
+    },
+  }),
+];
+
+/** Answers by the table, and passes the rest on to the master. */
+export function answerControl(daemon: ControlledDaemon): ControlHandler {
+  return async (call) => {
+    const found = findRoute(routes, call.method, call.path);
+    if ('route' in found)
+      return await tellingWaits(daemon, call, found.route.run(daemon, { ...call, ...found }));
+    if (found.allowed.length > 0) throw noRoute(call.method, call.path, found.allowed);
+    if (call.method === 'GET') return await daemon.orders.ask(call);
+    return await tellingWaits(daemon, call, daemon.orders.give(call));
+  };
+}
+
+/** Tells the client every few seconds which sites are not at rest. */
+async function tellingWaits(daemon: ControlledDaemon, call: ControlCall, outcome: unknown): Promise<unknown> {
+  if (call.method === 'GET') return await outcome;
+  const timer = setInterval(() => {
+    daemon.status().then(
+      (status) => void call.progress({ waitsFor: restlessSites(status) }),
+      () => undefined,
+    );
+  }, WAITS_MS);
+  try {
+    return await outcome;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function restlessSites({ sites }: DaemonStatus): { siteId: string; state: string; connections: number }[] {
+  return sites.flatMap(({ siteId, state, workers }) => {
+    const leaving = workers.filter((worker) => worker.state === 'draining' || worker.state === 'stopping');
+    if (AT_REST.has(state) && leaving.length === 0) return [];
+    return { siteId, state, connections: leaving.reduce((sum, { connections }) => sum + connections, 0) };
+  });
+}
+
+const AT_REST: ReadonlySet<string> = new Set(['running', 'sleeping', 'stopped', 'errored']);
+const WAITS_MS = 5_000;

@@ -1,0 +1,130 @@
+// What a master does for its owner's tools: the one table of it. The daemon passes the requests on as they came.
+import type {
+  MaintenanceOptions,
+  MaintenanceResult,
+  MasterStatus,
+  PauseOptions,
+  PauseResult,
+  ReloadResult,
+  RestartResult,
+  ResumeResult,
+  SiteStatus,
+} from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
+import {
+  maintenanceOptions,
+  maintenanceResult,
+  masterStatus,
+  pauseOptions,
+  pauseResult,
+  reloadResult,
+  restartResult,
+  resumeResult,
+  routeOf,
+  siteStatus,
+} from '@vhostd/protocol/schemas';
+import type { Route } from '@vhostd/protocol/schemas';
+import { z } from 'zod';
+
+/** The master as its routes see it. */
+export interface ControlledMaster {
+  status(): MasterStatus;
+  reloadConf(siteId?: string): Promise<ReloadResult>;
+  restartSite(siteId: string): Promise<RestartResult>;
+  pauseSite(siteId: string, options: PauseOptions): PauseResult;
+  resumeSite(siteId: string): ResumeResult;
+  maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult>;
+}
+
+const route = routeOf<ControlledMaster>();
+const nothing = z.object({});
+
+export const routes: readonly Route<ControlledMaster>[] = [
+  route({
+    method: 'GET',
+    path: '/status',
+    summary:
+      'the master, its sites and their workers; over the control socket the daemon answers it, with its own',
+    request: nothing,
+    response: masterStatus,
+    run: (master) => master.status(),
+  }),
+  route({
+    method: 'GET',
+    path: '/sites',
+    summary: 'every site and its workers',
+    request: nothing,
+    response: z.object({ sites: z.array(siteStatus) }),
+    run: (master) => ({ sites: master.status().sites }),
+  }),
+  route({
+    method: 'GET',
+    path: '/sites/:siteId',
+    summary: 'one site and its workers',
+    request: nothing,
+    response: siteStatus,
+    run: (master, { params }) => siteOf(master, params['siteId']),
+  }),
+  route({
+    method: 'POST',
+    path: '/reload',
+    summary: 'reads the conf anew and replaces the workers of every site, without losing a connection',
+    request: nothing,
+    response: reloadResult,
+    run: (master) => master.reloadConf(),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/reload',
+    summary: 'the same for one site',
+    request: nothing,
+    response: reloadResult,
+    run: (master, { params }) => master.reloadConf(params['siteId']),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/restart',
+    summary: 'replaces all workers of a site at once: the old ones drain first, then the new ones boot',
+    request: nothing,
+    response: restartResult,
+    run: (master, { params }) => master.restartSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/pause',
+    summary: "holds a site's new connections",
+    request: pauseOptions,
+    response: pauseResult,
+    run: (master, { params, body }) => master.pauseSite(params['siteId'] ?? '', body),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/resume',
+    summary: 'gives the connections that a pause holds to workers',
+    request: nothing,
+    response: resumeResult,
+    run: (master, { params }) => master.resumeSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/maintenance',
+    summary: 'answers every request of a site with a page',
+    request: maintenanceOptions,
+    response: maintenanceResult,
+    run: (master, { params, body }) => master.maintenance(params['siteId'] ?? '', body),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/sites/:siteId/maintenance',
+    summary: 'lets a site answer again',
+    request: nothing,
+    response: maintenanceResult,
+    run: (master, { params }) => master.maintenance(params['siteId'] ?? '', null),
+  }),
+];
+
+function siteOf(master: ControlledMaster, siteId = ''): SiteStatus {
+  const site = master.status().sites.find((one) => one.siteId === siteId);
+  if (site !== undefined) return site;
+  throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'`, { info: { siteId } });
+}

@@ -1,0 +1,19 @@
+// What another process says, as schemas: for daemon, master and command line. Workers never load it.
+export { candidateToDaemon, daemonToCandidate } from './daemon-candidate.js';
+export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-master.js';
+export { decode } from './decode.js';
+export { decoding } from './message-table.js';
+export { findRoute, noRoute, routeOf } from './route.js';
+export type { Route, RouteCall } from './route.js';
+export {
+  maintenanceOptions,
+  maintenanceResult,
+  pauseOptions,
+  pauseResult,
+  reloadResult,
+  restartResult,
+  resumeResult,
+} from './site-orders.js';
+export { daemonStatus, masterStatus, siteStatus } from './status.js';
+export { candidateReport, takeoverInfo, upgradeResult } from './takeover.js';
+export { wireError } from './values.js';

@@ -1,0 +1,72 @@
+// What an operator may order of one site, or of all, and what came of it.
+import { z } from 'zod';
+import { count, wireError } from './values.js';
+
+/** What came of a reload, site by site. */
+export const reloadResult = z.object({
+  sites: z.array(
+    z.object({
+      siteId: z.string(),
+      /** The generation in force. */
+      generation: count,
+      ok: z.boolean(),
+      error: wireError.exactOptional(),
+    }),
+  ),
+});
+export type ReloadResult = z.infer<typeof reloadResult>;
+
+/** What came of a restart. */
+export const restartResult = z.object({
+  siteId: z.string(),
+  /** Workers that were replaced. */
+  workers: count,
+});
+export type RestartResult = z.infer<typeof restartResult>;
+
+/** How a site is paused. */
+export const pauseOptions = z.object({
+  /**
+   * How long each new connection is held at most, as a duration such as `2m` or in ms; 1 ms to 24 days. Default: 30 s,
+   * or the site's `parkTimeout` where that is longer.
+   */
+  timeout: z
+    .union([z.string(), z.number()], { error: 'a duration: a text such as 2m, or ms' })
+    .exactOptional(),
+});
+export type PauseOptions = z.infer<typeof pauseOptions>;
+
+export const pauseResult = z.object({
+  siteId: z.string(),
+  /** How long a connection is held, ms. */
+  timeoutMs: count,
+  /** How many are held at once. */
+  maxCount: count,
+});
+export type PauseResult = z.infer<typeof pauseResult>;
+
+export const resumeResult = z.object({
+  siteId: z.string(),
+  /** False: there was no pause to end. */
+  wasPaused: z.boolean(),
+  /** Connections that were held until now. */
+  heldCount: count,
+});
+export type ResumeResult = z.infer<typeof resumeResult>;
+
+/** What those who meet a site in maintenance are shown. */
+export const maintenanceOptions = z.object({
+  /** Shown on the page, unless the site has one of its own, and in the status. At most 2000 characters. */
+  message: z.string().exactOptional(),
+});
+export type MaintenanceOptions = z.infer<typeof maintenanceOptions>;
+
+export const maintenanceResult = z.object({
+  siteId: z.string(),
+  on: z.boolean(),
+  /** The site's own page that was read; absent: a plain one, or none any more. */
+  page: z.string().exactOptional(),
+  /** Workers that have not confirmed it in time. They follow as soon as they read their messages. */
+  silentCount: count,
+});
+export type MaintenanceResult = z.infer<typeof maintenanceResult>;

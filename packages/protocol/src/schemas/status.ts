@@ -1,0 +1,110 @@
+// What `vhostd status --json` prints; names are part of the public interface.
+import { z } from 'zod';
+import { amount, count, pid } from './values.js';
+
+/** A state of a worker. */
+export const workerState = z.enum([
+  'booting',
+  'ready',
+  'draining',
+  'stopping',
+  'backoff',
+  'errored',
+  'exited',
+]);
+export type WorkerState = z.infer<typeof workerState>;
+
+/**
+ * A state of a site. `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is
+ * published yet. `sleeping`: it has no workers, its next connection starts one. `errored`: given up, see `reason`.
+ */
+export const siteState = z.enum([
+  'waiting',
+  'booting',
+  'running',
+  'reloading',
+  'sleeping',
+  'stopping',
+  'stopped',
+  'errored',
+]);
+export type SiteState = z.infer<typeof siteState>;
+
+export const workerStatus = z.object({
+  workerId: z.string(),
+  /** Absent between two processes of a slot. */
+  pid: pid.exactOptional(),
+  slot: count,
+  generation: count,
+  state: workerState,
+  /** Connections open now, as the worker last said. */
+  connections: count,
+  restarts: count,
+  /** How often a process of this slot was replaced for a limit of its site: the new one before the old one left. */
+  replacements: count,
+  /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
+  reason: z.string().exactOptional(),
+  /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */
+  alsoListens: z.array(z.string()).exactOptional(),
+});
+export type WorkerStatus = z.infer<typeof workerStatus>;
+
+export const siteStatus = z.object({
+  siteId: z.string(),
+  state: siteState,
+  generation: count,
+  /** Host patterns that lead to the site. */
+  hosts: z.array(z.string()),
+  workers: z.array(workerStatus),
+  /** Connections that wait for a ready worker, or for the end of a pause. */
+  parked: count,
+  /** Present while new connections are held on purpose. */
+  paused: z.literal(true).exactOptional(),
+  /** Present while every request is answered with a maintenance page. */
+  maintenance: z.object({ message: z.string().exactOptional() }).exactOptional(),
+  /** Sites that must be published before this one is started; absent when there are none. */
+  waitsFor: z.array(z.string()).exactOptional(),
+  /** Why the site, or its last reload, failed. */
+  reason: z.string().exactOptional(),
+});
+export type SiteStatus = z.infer<typeof siteStatus>;
+
+/** Counts since the master started. */
+export const masterCounts = z.object({
+  /** Connections accepted by the master. */
+  accepted: count,
+  /** Connections that a worker took over. */
+  handedOff: count,
+  /** Connections given to another worker because the first one was gone. */
+  handedOffAgain: count,
+  /** Idle connections that a draining worker handed back for another one. */
+  handedBack: count,
+  /** Refused connections by status: 400, 408, 421, 431, 503, 505. */
+  refused: z.record(z.string(), count),
+  /** The same by reason: docs/refusals.md. */
+  refusedReasons: z.record(z.string(), count),
+  /** Messages of workers that broke the rules. */
+  violations: count,
+});
+export type MasterCounts = z.infer<typeof masterCounts>;
+
+export const masterStatus = z.object({
+  pid,
+  listeners: z.array(z.object({ address: z.string(), port: count, type: z.enum(['tcp', 'ssl']) })),
+  sites: z.array(siteStatus),
+  /** Transport of the handoff, and why it is not the pipe. */
+  handoff: z.object({ type: z.enum(['pipe', 'ipc']), reason: z.string().exactOptional() }),
+  counts: masterCounts,
+});
+export type MasterStatus = z.infer<typeof masterStatus>;
+
+export const daemonStatus = z.object({
+  daemon: z.object({ pid, version: z.string(), node: z.string(), uptimeMs: amount }),
+  /** Absent while no master lives. */
+  master: z.object({ pid, uptimeMs: amount, restarts: count }).exactOptional(),
+  listeners: masterStatus.shape.listeners,
+  sites: masterStatus.shape.sites,
+  handoff: masterStatus.shape.handoff.exactOptional(),
+  counts: masterCounts.exactOptional(),
+});
+export type DaemonStatus = z.infer<typeof daemonStatus>;
