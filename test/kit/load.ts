@@ -75,6 +75,7 @@ export class Load {
   /** Resolves once every client has had the first of its requests behind it. */
   readonly flowing: Promise<void>;
   readonly #options: LoadOptions;
+  readonly #siteId: string;
   readonly #clients: Promise<void>[];
   #stopping = false;
   /** Clients that have had no answer yet. */
@@ -88,6 +89,7 @@ export class Load {
   /** Begins. */
   constructor(options: LoadOptions) {
     this.#options = options;
+    this.#siteId = options.siteId ?? siteOf(options.host);
     this.seed = options.seed ?? Random.seed();
     const { clientCount = 2 } = options;
     this.#silentCount = clientCount;
@@ -228,7 +230,7 @@ export class Load {
     { lane, kept, first, startedMs }: { lane: Lane; kept: boolean; first: string; startedMs: number },
   ): Promise<boolean> {
     const { outcome } = this;
-    const { siteId = siteOf(this.#options.host) } = this.#options;
+    const siteId = this.#siteId;
     outcome.counts.sent += requests.length;
     await this.#send(client, requests, lane);
     for (const request of requests) {
@@ -270,7 +272,8 @@ export class Load {
 
   #next({ random }: Lane, kept: boolean): Exchange[] {
     const { host, pipelineMaxCount = 1, request = defaultRequest } = this.#options;
-    const count = kept ? random.integer(1, pipelineMaxCount) : 1;
+    if (pipelineMaxCount === 1 || !kept) return [request(random, host, !kept)];
+    const count = random.integer(1, pipelineMaxCount);
     return Array.from({ length: count }, () => request(random, host, !kept));
   }
 

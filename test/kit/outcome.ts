@@ -65,7 +65,8 @@ export class Outcome {
   }
 
   get lostCount(): number {
-    return Object.values(this.lost).reduce((sum, count) => sum + count, 0);
+    const { refused, reset, timedOut, wrong, closed } = this.counts;
+    return refused + reset + timedOut + wrong + closed;
   }
 
   get slowestMs(): number {

@@ -26,7 +26,7 @@ const LIMITS: Limit[] = [
   {
     what: 'leak',
     reason: /^replaced a\/\d+: memory limit: \d+ MB resident, allowed are 160 MB$/,
-    site: { memoryLimit: '160MB', workerOptions: { env: { LEAK_BYTES: '131072' } } },
+    site: { memoryLimit: '160MB', workerOptions: { env: { LEAK_BYTES: '524288' } } },
   },
   {
     what: 'have had their number of requests',
@@ -57,7 +57,7 @@ void describe('a site', { concurrency: 2 }, () => {
           siteOf(seen, CPU_LEN).workers.filter(
             ({ state, replacements }) => state === 'ready' && replacements >= times,
           ).length === CPU_LEN,
-        60_000,
+        180_000,
       );
       await load.progress(50);
       const outcome = await load.stop();
@@ -81,10 +81,10 @@ void describe('a site', { concurrency: 2 }, () => {
   }
 
   void it('without limits keeps its workers', async (t) => {
-    const vhostd = await startWorn(t, { cpuLen: 1, workerOptions: { env: { LEAK_BYTES: '131072' } } });
+    const vhostd = await startWorn(t, { cpuLen: 1, workerOptions: { env: { LEAK_BYTES: '524288' } } });
     const [before] = await vhostd.workers('a');
     const load = new Load({ port: await vhostd.port(), seed: 1, ...CLIENTS });
-    await load.progress(1000);
+    await load.progress(300);
     await load.stop();
     const [after] = await vhostd.workers('a');
     assert.deepEqual([after?.pid, after?.replacements, after?.reason], [before?.pid, 0, undefined]);
