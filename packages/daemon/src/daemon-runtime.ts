@@ -117,17 +117,17 @@ export class DaemonRuntime {
   }
 
   async #restore(): Promise<void> {
-    const { onRestored, onLost } = this.#options;
+    const options = this.#options;
     if (this.#isRestoring) return;
     this.#isRestoring = true;
     try {
-      if ((await this.#lease?.restore()) === true) onRestored(this.#runDir.pidFile);
-      if ((await this.#control?.restore()) === true) onRestored(this.#runDir.controlSocket);
+      if ((await this.#lease?.restore()) === true) options.onRestored(this.#runDir.pidFile);
+      if ((await this.#control?.restore()) === true) options.onRestored(this.#runDir.controlSocket);
       this.#isLost = false;
     } catch (error) {
       if (this.#isLost) return;
       this.#isLost = true;
-      onLost(error instanceof Error ? error : new Error(String(error)));
+      options.onLost(error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#isRestoring = false;
     }
