@@ -155,7 +155,9 @@ void describe('a reload and the conf file', { concurrency: 3 }, () => {
     assert.deepEqual(await vhostd.run('reload', 'b'), {
       code: 1,
       stdout: '',
-      stderr: `vhostd: site 'b' is no longer in the conf: a reload of all sites stops it (ERR_SITE_UNKNOWN)\n`,
+      stderr:
+        "vhostd: site 'b' is no longer in the conf: a reload of all sites stops it (ERR_SITE_UNKNOWN)\n" +
+        '  vhostd status lists the sites\n',
     });
     assert.deepEqual(await vhostd.site('b'), before);
     assert.equal((await askRelease(await vhostd.port(), 'b.test')).generation, 1);
