@@ -1,6 +1,7 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import { chooseLink } from '@vhostd/transport';
+import type { LinkChoice } from '@vhostd/transport';
 import type {
   MaintenanceOptions,
   MaintenanceResult,
@@ -31,9 +32,9 @@ export class Master extends EventEmitter<MasterEvents> {
   readonly #daemon: DaemonSide | undefined;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
-  #handoff: MasterStatus['handoff'] = { type: 'pipe' };
+  #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
-  #choosing: Promise<MasterStatus['handoff']> | undefined;
+  #choosing: Promise<LinkChoice> | undefined;
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -204,7 +205,10 @@ export class Master extends EventEmitter<MasterEvents> {
         .list()
         .map(({ info: { address, port, type } }) => ({ address, port, type })),
       sites: this.#engine.sites.all().map((site) => site.status()),
-      handoff: this.#handoff,
+      handoff: {
+        type: this.#handoff.type,
+        ...(this.#handoff.reason === undefined ? {} : { reason: this.#handoff.reason }),
+      },
       counts: this.#engine.reception.counts,
     };
   }
@@ -251,7 +255,9 @@ export class Master extends EventEmitter<MasterEvents> {
   async #run(): Promise<RunResult> {
     this.#choosing = chooseLink(this.#conf.handoff);
     this.#handoff = await this.#choosing;
-    if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
+    const { type, reason, whyNot } = this.#handoff;
+    if (reason !== undefined) this.#log.warn({ event: 'handoff.fallback', type, reason });
+    if (whyNot !== undefined) this.#log.warn({ event: 'handoff.no-hand-backs', reason: whyNot });
     const failures = await this.#engine.start();
     this.#daemon?.settled();
     this.#tellLoaded();

@@ -15,12 +15,15 @@ export interface MasterSideOptions {
 
 export class MasterSide {
   readonly peer: Peer<WorkerToMaster, MasterToWorker>;
+  /** The master does not read Node's channel. */
+  readonly oneWay: boolean;
 
   constructor(
     link: Link,
     callTimeoutMs: number,
     { onConnection, onHandBackAnswer, onEnd }: MasterSideOptions,
   ) {
+    this.oneWay = link.type === 'pipe';
     this.peer = new Peer(link, {
       name: 'the master',
       timeoutMs: callTimeoutMs,

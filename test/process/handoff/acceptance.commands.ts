@@ -19,8 +19,8 @@ interface Given {
 }
 
 const base = import.meta.resolve('@vhostd/master');
-const workers = await prototypeOf<WorkerProcess>('sites/worker-process.js', 'WorkerProcess');
-const handoffs = await prototypeOf<Handoff>('handoff/handoff.js', 'Handoff');
+const workers = await prototypeOf<WorkerProcess>('workers/worker-process.js', 'WorkerProcess');
+const handoffs = await prototypeOf<Handoff>('workers/handoff.js', 'Handoff');
 const given = new WeakMap<Handoff, Given[]>();
 const accepted: Given[] = [];
 let receiver = 0;

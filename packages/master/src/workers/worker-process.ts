@@ -2,8 +2,9 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
-import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
+import { forkUntrusted, FrameKind, Peer } from '@vhostd/transport';
 import type {
   LinkType,
   MasterToWorker,
@@ -12,7 +13,7 @@ import type {
   WorkerIdentity,
   WorkerToMaster,
 } from '@vhostd/protocol';
-import type { Frame, RequestContext } from '@vhostd/transport';
+import type { Frame, Link, ReadingShare, RequestContext, UntrustedFork } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { HandBacks } from './hand-backs.js';
@@ -53,6 +54,8 @@ export interface WorkerSpawn {
   conf: SiteConf;
   identity: WorkerIdentity;
   linkType: LinkType;
+  /** What reading from the site's workers may cost. */
+  share: ReadingShare;
   /** The module that each worker loads before its site's code. */
   preload: string;
   /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
@@ -66,7 +69,11 @@ export interface WorkerSpawn {
 export class WorkerProcess {
   readonly identity: WorkerIdentity;
   readonly process: ChildProcess;
+  /** What it prints; null where it could not be started. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
   readonly peer: Peer<MasterToWorker, WorkerToMaster>;
+  readonly #link: Link;
   readonly #handoff: Handoff;
   readonly #handBacks: HandBacks;
   readonly #events: WorkerEvents;
@@ -82,13 +89,16 @@ export class WorkerProcess {
   constructor(spawn: WorkerSpawn, events: WorkerEvents) {
     this.identity = spawn.identity;
     this.#events = events;
-    const { child, link } = forkWithLink(
-      (variables) => forkWorker(spawn, variables),
+    const { child, link, stdout, stderr } = forkUntrusted(
+      (how) => forkWorker(spawn, how),
       (worker: ClusterWorker) => worker.process,
-      { type: spawn.linkType, onViolation: (detail) => events.onViolation(detail) },
+      { type: spawn.linkType, share: spawn.share, onViolation: (detail) => events.onViolation(detail) },
     );
     child.on('error', () => undefined);
     this.process = child.process;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.#link = link;
     this.#handoff = new Handoff(link);
     this.#handBacks = new HandBacks(link, {
       givenCount: () => this.#handoff.givenCount,
@@ -128,6 +138,11 @@ export class WorkerProcess {
       events.onLeaving();
       return null;
     });
+    this.peer.handle('message', (params) => {
+      // What `process.send` of a site's code says: heard by `cluster.on('message')` here, as ever.
+      child.process.emit('message', params, undefined);
+      return null;
+    });
     this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
     this.peer.handle('waitForSites', (params) => events.onWait(params, this.#gone.signal));
     this.peer.handle('call', (params, context) => events.onCall(params, context));
@@ -153,7 +168,8 @@ export class WorkerProcess {
 
   /** Asks it to finish what it has and leave; with `handBack`, to hand back what is idle for another worker. */
   drain(limitMs: number, handBack: boolean): void {
-    this.peer.request('drain', { limitMs, handBack }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
+    const params = { limitMs, handBack: handBack && this.#link.receivesHandles };
+    this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
   #onFrame(frame: Frame): void {
@@ -190,7 +206,7 @@ export class WorkerProcess {
   }
 }
 
-function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): ClusterWorker {
+function forkWorker(spawn: WorkerSpawn, { variables, stdio }: UntrustedFork): ClusterWorker {
   const { conf, identity } = spawn;
   const { execArgv, env, uid, gid } = conf.workerOptions;
   // What is not named stays as it was for the last worker, of whatever site.
@@ -201,7 +217,7 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
     args: [...conf.workerArgs],
     execArgv: ['--require', spawn.preload, `--max-http-header-size=${spawn.headMaxBytes}`, ...execArgv],
     cwd: spawn.cwd,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio,
     serialization: 'json',
     // Said even where they are undefined: node:cluster keeps what an earlier call has set.
     uid,

@@ -1,5 +1,6 @@
 // What all workers of all sites have in common: how they are forked, and where what they ask for goes.
 import type { LinkType, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import { ReadingShare } from '@vhostd/transport';
 import type { RequestContext } from '@vhostd/transport';
 import type { Logger } from '../logs/logger.js';
 import type { SiteLogs } from '../logs/site-logs.js';
@@ -38,6 +39,8 @@ export class Workforce {
   readonly #preload: string = preloadFile();
   /** Processes that have not ended, and how long each may take to leave, ms. */
   readonly #running = new Map<number, number>();
+  /** What reading from a site's workers may cost, by site. */
+  readonly #shares = new Map<string, ReadingShare>();
   #spawned = 0;
 
   constructor(host: WorkforceHost) {
@@ -86,13 +89,15 @@ export class Workforce {
         conf,
         identity,
         linkType: this.#host.linkType(),
+        share: this.#shareOf(siteId),
         preload: this.#preload,
         headMaxBytes: this.#host.headMaxBytes(),
         ...slot.files.release(),
       },
       events,
     );
-    const { pid, stdout, stderr } = worker.process;
+    const { stdout, stderr } = worker;
+    const { pid } = worker.process;
     if (pid !== undefined) {
       const limitMs = leaveLimitMs(conf);
       this.#running.set(pid, limitMs);
@@ -103,12 +108,18 @@ export class Workforce {
       });
     }
     const logs = this.#host.logsOf(siteId);
-    if (logs !== undefined) logs.attach({ stdout, stderr });
+    if (logs !== undefined) logs.attach({ stdout, stderr }, this.#shareOf(siteId));
     else {
       stdout?.resume();
       stderr?.resume();
     }
     this.#log.spawned(worker);
     return worker;
+  }
+
+  #shareOf(siteId: string): ReadingShare {
+    const share = this.#shares.get(siteId) ?? new ReadingShare();
+    this.#shares.set(siteId, share);
+    return share;
   }
 }

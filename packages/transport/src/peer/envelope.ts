@@ -22,12 +22,33 @@ export function encodeEnvelope(envelope: Envelope, subject: string, maxBytes: nu
     const why = error instanceof Error ? error.message : String(error);
     throw new VhostError('ERR_CALL_NOT_JSON', `${subject} cannot be sent as JSON: ${why}`, { cause: error });
   }
-  const bytes = Buffer.byteLength(json);
-  if (bytes <= maxBytes) return Buffer.from(json, 'utf8').toString('latin1');
+  const encoded = Buffer.from(json, 'utf8');
+  const bytes = encoded.length;
+  if (bytes <= maxBytes && countObjects(encoded) <= OBJECTS_MAX_COUNT) return encoded.toString('latin1');
+  if (bytes <= maxBytes) {
+    const message = `${subject} holds more than ${OBJECTS_MAX_COUNT} objects and arrays`;
+    throw new VhostError('ERR_CALL_TOO_LARGE', message, { info: { limit: OBJECTS_MAX_COUNT } });
+  }
   throw new VhostError('ERR_CALL_TOO_LARGE', `${subject} has ${bytes} bytes, the limit is ${maxBytes}`, {
     info: { bytes, maxBytes },
   });
 }
+
+/**
+ * Objects and arrays in a message at most, those in its texts included. Each takes much more memory than the two bytes
+ * that it may have.
+ */
+export const OBJECTS_MAX_COUNT = 100_000;
+
+/** How many bytes of these may begin an object or an array. */
+export function countObjects(payload: Buffer): number {
+  let count = 0;
+  for (const byte of payload) if (byte === OPENING_BRACE || byte === OPENING_BRACKET) count += 1;
+  return count;
+}
+
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
 
 /** The message in these bytes, or `undefined` when they are none. */
 export function decodeEnvelope(payload: Buffer): Envelope | undefined {

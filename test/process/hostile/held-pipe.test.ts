@@ -1,0 +1,34 @@
+// Another process holds all that a worker was given: the worker's end is its process's end all the same.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { get } from '../../kit/ask-site.js';
+import { WireClient } from '../../kit/wire-client.js';
+import { Scene } from './scene.js';
+
+const CONNECTIONS = 20;
+
+test('connections that a dead worker never took over are served by another at once, though its pipes are held', async (t) => {
+  const scene = await Scene.set(t, { workerFile: new URL('./descriptors.site.js', import.meta.url) });
+  const { rig, port } = scene;
+  const pid = await scene.pid();
+  await scene.attack('hold');
+  await get(port, 'a.test', '/');
+  process.kill(pid, 'SIGSTOP');
+  const before = (await rig.status()).counts.handedOff;
+  const clients = await Promise.all(
+    Array.from({ length: CONNECTIONS }, () => WireClient.open(port, { limitMs: 60_000 })),
+  );
+  const given = (await rig.status()).counts.accepted;
+  for (const client of clients) client.send('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+  await rig.until(
+    'they are given to it',
+    ({ sites: [a] }) => (a?.workers[0]?.connections ?? 0) >= CONNECTIONS,
+  );
+  process.kill(pid, 'SIGKILL');
+  const answers = await Promise.all(clients.map((client) => client.answer()));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  const { counts } = await rig.status();
+  assert.ok(counts.handedOffAgain >= CONNECTIONS);
+  assert.ok(given >= before);
+  await scene.unharmed(t);
+});
