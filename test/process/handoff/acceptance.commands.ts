@@ -19,7 +19,7 @@ interface Given {
 }
 
 const base = import.meta.resolve('@vhostd/master');
-const workers = await prototypeOf<WorkerProcess>('sites/worker-process.js', 'WorkerProcess');
+const workers = await prototypeOf<WorkerProcess>('workers/worker-process.js', 'WorkerProcess');
 const handoffs = await prototypeOf<Handoff>('handoff/handoff.js', 'Handoff');
 const given = new WeakMap<Handoff, Given[]>();
 const accepted: Given[] = [];

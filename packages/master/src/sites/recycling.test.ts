@@ -15,7 +15,7 @@ interface FakeSlot {
   name: string;
   conf: WearLimits & { settleTimeMs: number; restart: { backoffMinMs: number; backoffMaxMs: number } };
   vitals: { residentBytes: number; requestCount: number } | undefined;
-  wantsToLeave: boolean;
+  wantsToLeave: string | undefined;
   ageMs: number;
   remark: string | undefined;
   outlive(successor: Slot, reason: string, message: string): void;
@@ -60,7 +60,7 @@ class Bench {
     const fake: FakeSlot = {
       name,
       slot: index,
-      wantsToLeave: false,
+      wantsToLeave: undefined,
       ageMs: 0,
       remark: undefined,
       outlive: (_successor, reason, message) => {
@@ -125,7 +125,7 @@ test('a limit that is absent is none', (t) => {
 test('one that was sent SIGTERM is replaced, whatever it tells of itself', (t) => {
   const bench = new Bench(t, {});
   const old = bench.slot('old');
-  Object.assign(old, { wantsToLeave: true, vitals: undefined });
+  Object.assign(old, { wantsToLeave: 'it was sent SIGTERM', vitals: undefined });
   assert.deepEqual(
     bench.take(() => bench.recycling.onVitals(old)),
     ['start new1'],

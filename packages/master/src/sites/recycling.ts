@@ -136,7 +136,7 @@ export class Recycling {
 
   #whyToEnd(slot: Slot): string | undefined {
     const { vitals } = slot;
-    if (slot.wantsToLeave) return 'it was sent SIGTERM';
+    if (slot.wantsToLeave !== undefined) return slot.wantsToLeave;
     if (vitals === undefined) return undefined;
     return wornOut({ ...vitals, ageMs: slot.ageMs, ageShare: this.#ageShareOf(slot) }, slot.conf);
   }

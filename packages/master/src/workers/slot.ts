@@ -100,8 +100,8 @@ export class Slot implements Taker {
     return this.#tenure.vitals;
   }
 
-  /** Whether the present process was sent SIGTERM. */
-  get wantsToLeave(): boolean {
+  /** Why the present process wants to leave: it was sent SIGTERM, or its app closed its server. */
+  get wantsToLeave(): string | undefined {
     return this.#tenure.wantsToLeave;
   }
 
@@ -230,9 +230,12 @@ export class Slot implements Taker {
       onFailed: (error) => {
         tenure.failure = error;
       },
-      onLeaving: () => {
+      onWaits: () => {
+        tenure.waits = true;
+      },
+      onLeaving: (why) => {
         if (this.#worker !== worker || this.leaving) return;
-        tenure.wantsToLeave = true;
+        tenure.wantsToLeave ??= why;
         host.onVitals(this);
       },
       onUpdate: (params) => host.onUpdate(this, params),

@@ -26,8 +26,10 @@ export interface WorkerEvents {
   onListens(server: OtherServer): void;
   onReady(): void;
   onFailed(error: WireError): void;
-  /** It was sent SIGTERM. */
-  onLeaving(): void;
+  /** It only waits for its app to say that it is ready. */
+  onWaits(): void;
+  /** It wants to leave, for this reason. */
+  onLeaving(why: string): void;
   onUpdate(params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
   /** It waits for sites; `gone` aborts when its link has ended. */
   onWait(params: unknown, gone: AbortSignal): Promise<null>;
@@ -124,8 +126,13 @@ export class WorkerProcess {
       events.onFailed(wireErrorOf(params));
       return null;
     });
-    this.peer.handle('leaving', () => {
-      events.onLeaving();
+    this.peer.handle('waits', () => {
+      events.onWaits();
+      return null;
+    });
+    this.peer.handle('leaving', (params) => {
+      const closed = typeof params === 'object' && params !== null && Reflect.get(params, 'why') === 'closed';
+      events.onLeaving(closed ? 'its app closed its server' : 'it was sent SIGTERM');
       return null;
     });
     this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
@@ -209,6 +216,8 @@ function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): Clus
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  own['VHOSTD_SLOT'] = String(identity.slot);
+  own[conf.instanceVar] = String(identity.slot);
   if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
   return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
 }
