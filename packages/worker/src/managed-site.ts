@@ -315,16 +315,21 @@ export class ManagedSite {
       this.#host.onError(error instanceof Error ? error : new Error(String(error)));
       process.exitCode = 1;
     }
-    if (this.#signals.tell(this.#identity.stopSignal)) await this.#appEnds();
+    await this.#endApp();
     this.#master.peer.close();
     if (process.connected) process.disconnect();
     process.exit();
   }
 
-  /** Resolves when nothing of the app is left to run, or when its time is over. It may end the process itself. */
-  async #appEnds(): Promise<void> {
-    this.#master.unref();
+  /**
+   * Tells the app that it is to end, if it listens for that; resolves when nothing of it is left to run, or when its time
+   * is over. It may end the process itself.
+   */
+  async #endApp(): Promise<void> {
     await new Promise<void>((resolve) => {
+      this.#signals.onAppEnd = resolve;
+      if (!this.#signals.tell(this.#identity.stopSignal)) return resolve();
+      this.#master.unref();
       process.once('beforeExit', () => resolve());
       setTimeout(resolve, this.#identity.stopTimeoutMs).unref();
     });

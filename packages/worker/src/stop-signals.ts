@@ -10,6 +10,8 @@ type Signal = (typeof SIGNALS)[number];
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
 export class StopSignals {
+  /** Called when the app, told to end, ends itself by a signal for which it has no listener any more. */
+  onAppEnd: (() => void) | undefined = undefined;
   readonly #emit: Emit;
   #telling = false;
 
@@ -22,7 +24,8 @@ export class StopSignals {
     Reflect.set(process, 'emit', (...args: Parameters<Emit>): boolean => {
       const signal = SIGNALS.find((name) => name === args[0]);
       if (signal === undefined || this.#telling) return this.#emit(...args);
-      onSignal(signal);
+      if (this.onAppEnd !== undefined && !this.#hears(signal)) this.onAppEnd();
+      else onSignal(signal);
       return true;
     });
     // Without a listener the signal would end the process.

@@ -107,6 +107,19 @@ void describe('an app', { concurrency: 2 }, () => {
     assert.equal(fileOf(vhostd, 'told'), 'answer\nshutdown\n');
   });
 
+  void it('may end itself by the signal that it was told by, as terminus does', async (t) => {
+    const vhostd = await startApp(
+      t,
+      `require('node:http').createServer((q, r) => r.end('here')).listen(1);
+      setInterval(() => undefined, 1000);
+      process.once('SIGTERM', () => process.kill(process.pid, 'SIGTERM'));`,
+      { drainTimeout: '10m', stopTimeout: '10m' },
+    );
+    const pid = await pidOf(vhostd);
+    await vhostd.reloaded('a');
+    await gone(pid);
+  });
+
   void it('that does not end when it is told is ended after stopTimeout', async (t) => {
     const vhostd = await startApp(
       t,
