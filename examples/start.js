@@ -8,7 +8,8 @@ const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
 const CONF = path.join(__dirname, 'vhostd.config.json');
-const RUN_DIR = path.join(__dirname, '.vhostd');
+const STATE_DIR = path.join(__dirname, '.vhostd');
+const RUN_DIR = path.join(STATE_DIR, 'run');
 const PID_FILE = path.join(RUN_DIR, 'daemon.pid');
 /** How often it is looked whether a daemon lives, ms. */
 const LOOK_MS = 100;
@@ -91,14 +92,14 @@ async function findFreePort(first) {
 
 /** The conf file itself, or on another port a copy of it with that port and absolute paths. */
 function confFor(port) {
+  fs.mkdirSync(STATE_DIR, { recursive: true, mode: 0o700 });
   if (port === CONF_PORT) return CONF;
   const conf = JSON.parse(fs.readFileSync(CONF, 'utf8'));
   for (const site of conf.sites) {
     site.path = path.join(__dirname, site.path);
     for (const entry of site.listen) entry.port = port;
   }
-  const copy = path.join(RUN_DIR, 'vhostd.config.json');
-  fs.mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
+  const copy = path.join(STATE_DIR, 'vhostd.config.json');
   fs.writeFileSync(copy, JSON.stringify(conf, null, 2));
   return copy;
 }

@@ -1,7 +1,11 @@
 // Runs every compiled test, or those whose path contains one of the arguments, on this Node.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+
+/** Files that start processes wait for them for about half of their time. */
+const CONCURRENCY = Math.min(2 * availableParallelism(), 8);
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const filters = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
@@ -23,7 +27,14 @@ if (files.length === 0) {
 }
 const runner = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec', ...flags, ...files],
+  [
+    '--test',
+    `--test-concurrency=${CONCURRENCY}`,
+    '--test-timeout=900000',
+    '--test-reporter=spec',
+    ...flags,
+    ...files,
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 runner.on('exit', (code, signal) => {

@@ -33,6 +33,7 @@ void describe('docs/cli.md', () => {
     'maintenance',
     'upgrade',
     'stop',
+    'watch',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

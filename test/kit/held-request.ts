@@ -13,7 +13,7 @@ export class HeldRequest {
     this.#request = request;
   }
 
-  /** Sends a POST to the exchange site, on a connection of its own. */
+  /** Sends a POST to the echo site, on a connection of its own. */
   static async begin(port: number, host: string): Promise<HeldRequest> {
     const client = await WireClient.open(port);
     const request = slowPost(new Random(port), host, { bodyBytes: 1000, slowMs: 0, closes: false });

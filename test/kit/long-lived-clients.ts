@@ -1,7 +1,7 @@
 // Clients whose connections are in use for long: an upgraded one that echoes, a stream of events, a slow upload. Each
 // checks every byte, and notes when and how it ended.
 import { createHash } from 'node:crypto';
-import { SEEN } from './exchange-headers.js';
+import { SEEN } from './echo-headers.js';
 import { Random } from './random.js';
 import { WireClient } from './wire-client.js';
 

@@ -1,4 +1,4 @@
-// A daemon as the documents show it: nothing in it knows of successors. It writes its events to standard output.
+// A daemon as the documents show it: nothing in it knows of its own respawn. It writes its events to standard output.
 // Beside it may lie a `master.js` of its own.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,8 @@
-// What Linux tells about a process: its descriptors, its memory, whether it lives.
+// What Linux tells about a process: its descriptors, its memory, whether it lives, and by which mark it is found.
 import { readdirSync, readFileSync } from 'node:fs';
+
+/** The variable that holds the mark of a process; whatever the process starts inherits it. */
+export const MARK_VARIABLE = 'VHOSTD_TEST_MARK';
 
 /** Open descriptors; 0 when the process is gone. */
 export function descriptorCount(pid: number): number {
@@ -21,12 +24,20 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
-/** Processes that run or could run and have this entry, `NAME=value`, in the environment that they were started with. */
-export function processesWith(entry: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => environmentOf(pid).includes(entry) && isAlive(pid));
+/** Every living process that was started with this mark, or with one that begins so. */
+export function markedProcesses(mark: string): number[] {
+  return processIds().filter(
+    (pid) => !OLDER.has(pid) && markOf(pid)?.startsWith(mark) === true && isAlive(pid),
+  );
+}
+
+/** Kills all of them. They are stopped before, since those that are left would start others. */
+export function killMarked(mark: string): void {
+  for (let before = -1, now = markedProcesses(mark); now.length !== before; now = markedProcesses(mark)) {
+    before = now.length;
+    for (const pid of now) send(pid, 'SIGSTOP');
+  }
+  for (const pid of markedProcesses(mark)) send(pid, 'SIGKILL');
 }
 
 /** What a process runs, for messages. */
@@ -46,11 +57,31 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function environmentOf(pid: number): string[] {
+/** Processes that were there before this one: none of them has a mark of its, and each look at all would cost. */
+const OLDER: ReadonlySet<number> = new Set(processIds().filter((pid) => markOf(pid) === undefined));
+
+function processIds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function markOf(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+    const entry = readFileSync(`/proc/${pid}/environ`, 'latin1')
+      .split('\0')
+      .find((text) => text.startsWith(`${MARK_VARIABLE}=`));
+    return entry?.slice(MARK_VARIABLE.length + 1);
   } catch {
-    return [];
+    return undefined;
+  }
+}
+
+function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended.
   }
 }
 

@@ -33,13 +33,9 @@ export class Random {
 
   /** Bytes in which any that is lost, doubled or moved changes the hash. */
   bytes(count: number): Buffer {
-    const bytes = Buffer.allocUnsafe(count);
-    for (let at = 0; at < count; at += 4) {
-      const word = Math.floor(this.next() * 2 ** 32);
-      for (let index = at; index < Math.min(at + 4, count); index += 1)
-        bytes[index] = (word >>> ((index - at) * 8)) & 255;
-    }
-    return bytes;
+    const from = this.integer(0, POOL_BYTES);
+    if (count <= POOL_BYTES) return pool().subarray(from, from + count);
+    return Buffer.concat([pool().subarray(from, from + POOL_BYTES), this.bytes(count - POOL_BYTES)]);
   }
 
   /** Cuts bytes into `count` pieces, none empty, at random places. */
@@ -51,3 +47,17 @@ export class Random {
     return [0, ...sorted].map((from, index) => bytes.subarray(from, sorted[index] ?? bytes.length));
   }
 }
+
+let filled: Buffer | undefined;
+
+/** What bodies are cut out of, at random places: to make each anew would cost more than to send it. */
+function pool(): Buffer {
+  if (filled !== undefined) return filled;
+  const random = new Random(1);
+  const words = Uint32Array.from({ length: POOL_BYTES / 2 }, () => random.next() * 2 ** 32);
+  filled = Buffer.from(words.buffer);
+  return filled;
+}
+
+/** The longest piece of it; it is twice as long. */
+const POOL_BYTES = 1 << 19;

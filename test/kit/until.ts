@@ -9,7 +9,8 @@ export interface Probe<T> {
 
 /**
  * Asks until the probe is done and returns its value. Rejects after `limitMs` with the last value, so that the
- * limit only decides how long a failure takes.
+ * limit only decides how long a failure takes. The pauses grow: what comes at once is seen at once, and who waits
+ * for long costs the others little.
  */
 export async function until<T>(
   what: string,
@@ -17,12 +18,12 @@ export async function until<T>(
   limitMs = 60_000,
 ): Promise<T> {
   const deadlineMs = performance.now() + limitMs;
-  for (;;) {
+  for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS)) {
     const { done, value } = await probe();
     if (done) return value;
     if (performance.now() > deadlineMs)
       throw new Error(`not within ${limitMs} ms: ${what}; last seen: ${JSON.stringify(value)}`);
-    await delay(INTERVAL_MS);
+    await delay(pauseMs);
   }
 }
 
@@ -39,4 +40,5 @@ export async function within<T>(what: string, limitMs: number, promise: Promise<
   }
 }
 
-const INTERVAL_MS = 20;
+const PAUSE_MIN_MS = 5;
+const PAUSE_MAX_MS = 50;

@@ -17,16 +17,19 @@ export interface WireOptions {
   limitMs?: number;
 }
 
+const EMPTY = Buffer.alloc(0);
+
 /** A connection to 127.0.0.1. */
 export class WireClient {
   readonly socket: Socket;
   /** What was received and not read yet. */
-  #received: Buffer = Buffer.alloc(0);
+  #received: Buffer = EMPTY;
   #port: number;
   #chunks: Buffer[] = [];
   #ended = false;
   #error: NodeJS.ErrnoException | undefined;
   #wake: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #limitMs: number;
 
   constructor(socket: Socket, limitMs = 60_000) {
@@ -50,8 +53,18 @@ export class WireClient {
     const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
     const client = new WireClient(socket, limitMs);
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
+      const timer = setTimeout(() => {
+        socket.destroy();
+        reject(Object.assign(new Error(`no connection within ${client.#limitMs} ms`), { code: 'timeout' }));
+      }, client.#limitMs);
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.once('error', (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
     });
     return client;
   }
@@ -59,6 +72,11 @@ export class WireClient {
   /** Its own port, also once the connection is gone. */
   get port(): number {
     return this.#port;
+  }
+
+  /** Whether the other side has ended the connection. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Why the connection failed, if it did. */
@@ -83,7 +101,11 @@ export class WireClient {
   /** The next answer with a status of 200 and above, or of 100 and above with `interim`. */
   async answer(interim = false): Promise<Answer> {
     const head = await this.head(interim);
-    return { ...head, body: head.status < 200 ? Buffer.alloc(0) : await this.body(head.headers) };
+    if (head.status < 200) return { ...head, body: EMPTY };
+    // What has come whole is taken at once: most answers have.
+    const length = Number(head.headers['content-length']);
+    const body = this.#received.length >= length ? this.#cut(length) : await this.body(head.headers);
+    return { status: head.status, headers: head.headers, body };
   }
 
   /** The head of the next answer; {@link body} must follow unless its status is below 200. */
@@ -135,28 +157,45 @@ export class WireClient {
 
   /** Takes as many bytes as `wanted` says, waiting until it does. */
   async #take(wanted: () => number | undefined): Promise<Buffer> {
-    const deadlineMs = performance.now() + this.#limitMs;
+    // Timers may fire a little early.
+    const deadlineMs = performance.now() + this.#limitMs - 5;
     for (;;) {
-      if (this.#chunks.length > 0)
-        this.#received = Buffer.concat([this.#received, ...this.#chunks.splice(0)]);
+      this.#gather();
       const count = wanted();
       if (count !== undefined) {
-        const taken = this.#received.subarray(0, count);
-        this.#received = this.#received.subarray(count);
-        return taken;
+        return this.#cut(count);
       }
       if (this.#ended) throw this.#failure(this.#error?.code ?? 'closed');
-      const waitMs = deadlineMs - performance.now();
-      if (waitMs <= 0) throw this.#failure('timeout');
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = undefined;
+      if (performance.now() >= deadlineMs) throw this.#failure('timeout');
+      await this.#change();
     }
+  }
+
+  #cut(count: number): Buffer {
+    const received = this.#received;
+    this.#received = received.length === count ? EMPTY : received.subarray(count);
+    return received.length === count ? received : received.subarray(0, count);
+  }
+
+  #gather(): void {
+    const [first, ...others] = this.#chunks;
+    if (first === undefined) return;
+    const whole = this.#received.length === 0 && others.length === 0;
+    this.#received = whole ? first : Buffer.concat([this.#received, first, ...others]);
+    this.#chunks = [];
+  }
+
+  /** Resolves when something has come, or after the limit. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      // One for all waits; whoever waits has an open connection, which keeps the process running.
+      this.#timer ??= setTimeout(() => this.#wake?.(), this.#limitMs).unref();
+      this.#timer.refresh();
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
   }
 
   #failure(why: string): Error {
@@ -172,13 +211,13 @@ export class WireClient {
 }
 
 function readHead(head: string): { status: number; headers: Record<string, string> } {
-  const [statusLine = '', ...lines] = head.split('\r\n');
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    if (colon !== -1) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
-  }
-  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
+  const status = head.startsWith('HTTP/1.1 ') ? Number(head.slice(9, 12)) : Number.NaN;
   if (Number.isNaN(status)) throw new Error(`this is no answer: ${JSON.stringify(head.slice(0, 200))}`);
+  const headers: Record<string, string> = {};
+  for (let at = head.indexOf('\r\n') + 2, end = 0; (end = head.indexOf('\r\n', at)) > at; at = end + 2) {
+    const colon = head.indexOf(':', at);
+    if (colon !== -1 && colon < end)
+      headers[head.slice(at, colon).toLowerCase()] = head.slice(colon + 1, end).trim();
+  }
   return { status, headers };
 }

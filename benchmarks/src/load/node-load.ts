@@ -1,20 +1,29 @@
-// Load by a client in Node, in a process of its own: slower than wrk, so servers look more alike than they are.
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+// Load by the client in Node, in a process of its own: slower than wrk, so servers look more alike than they are.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Clients } from './clients.js';
 import type { LoadGenerator, LoadPlan, LoadResult } from './load.js';
+import { failedCount } from './outcome.js';
 
 export const nodeLoad: LoadGenerator = {
-  name: 'the client in load/closed-loop.ts (wrk is not installed)',
+  name: 'the client of the tests (wrk is not installed)',
   run,
 };
 
-async function run(plan: LoadPlan): Promise<LoadResult> {
-  const child = fork(fileURLToPath(new URL('./closed-loop.js', import.meta.url)), [JSON.stringify(plan)], {
-    execArgv: [],
+async function run({ port, host, connections, durationMs, mode }: LoadPlan): Promise<LoadResult> {
+  const groups = [{ clients: connections, keepAlive: mode === 'keep-alive' }];
+  const clients = await Clients.start({
+    port,
+    host,
+    groups,
+    request: 'get',
+    pauseMaxMs: 0,
+    limitMs: REQUEST_LIMIT_MS,
   });
-  return await new Promise<LoadResult>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('message', (message) => resolve(message as LoadResult));
-    child.once('exit', (code) => reject(new Error(`the client ended with code ${code} and no result`)));
-  });
+  await delay(durationMs);
+  const [result] = await clients.stop();
+  if (result === undefined) throw new Error('no result of the clients');
+  const { outcome, seconds, p50Ms, p99Ms } = result;
+  return { requests: outcome.ok, seconds, errors: failedCount(outcome), p50Ms, p99Ms };
 }
+
+const REQUEST_LIMIT_MS = 30_000;

@@ -1,22 +1,7 @@
 // What became of the requests and connections of a group of clients.
+import type { Counts } from '@vhostd/test/outcome';
 
-/** How a request can fail. */
-export type FailureKind =
-  /** Its connection could not be opened. */
-  | 'refused'
-  /** Its connection ended before the answer was whole. */
-  | 'reset'
-  | 'timedOut'
-  /** Another status than 200, or another body. */
-  | 'wrong';
-
-export interface Outcome extends Record<FailureKind, number> {
-  /** Requests that were begun. */
-  sent: number;
-  /** Kept-alive connections that the server ended without a word, with or without a request under way. */
-  closed: number;
-  /** Kept-alive connections whose end an answer had announced (`Connection: close`). */
-  announced: number;
+export interface Outcome extends Counts {
   /** The longest time between two right answers, or since the last one, ms. */
   longestGapMs: number;
   /** Whether the longest gap, of a second or more, still lasted when the clients were stopped. */
@@ -27,12 +12,14 @@ export interface Outcome extends Record<FailureKind, number> {
 export function emptyOutcome(): Outcome {
   return {
     sent: 0,
+    ok: 0,
     refused: 0,
     reset: 0,
     timedOut: 0,
     wrong: 0,
     closed: 0,
     announced: 0,
+    connections: 0,
     longestGapMs: 0,
     down: false,
   };
@@ -43,12 +30,14 @@ export function addOutcomes(one: Outcome, other: Outcome): Outcome {
   const longer = other.longestGapMs > one.longestGapMs ? other : one;
   return {
     sent: one.sent + other.sent,
+    ok: one.ok + other.ok,
     refused: one.refused + other.refused,
     reset: one.reset + other.reset,
     timedOut: one.timedOut + other.timedOut,
     wrong: one.wrong + other.wrong,
     closed: one.closed + other.closed,
     announced: one.announced + other.announced,
+    connections: one.connections + other.connections,
     longestGapMs: longer.longestGapMs,
     down: longer.down,
   };

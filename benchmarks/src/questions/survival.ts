@@ -1,6 +1,6 @@
 // What do clients notice of a reload, and of a process that is killed? vhostd, PM2 and nginx side by side.
 import { addOutcomes, emptyOutcome, failedCount } from '../load/outcome.js';
-import type { GroupPlan } from '../load/fault-load.js';
+import type { GroupPlan } from '../load/clients.js';
 import type { Outcome } from '../load/outcome.js';
 import { loadAverage } from '../measure/machine.js';
 import { interleave } from '../measure/rounds.js';

@@ -1,7 +1,7 @@
 // One system, started anew, under one fault while clients ask it.
 import { setTimeout as delay } from 'node:timers/promises';
-import { FaultLoad } from '../load/fault-load.js';
-import type { GroupPlan } from '../load/fault-load.js';
+import { Clients } from '../load/clients.js';
+import type { GroupPlan } from '../load/clients.js';
 import type { Outcome } from '../load/outcome.js';
 import { HOST } from '../servers/system.js';
 import type { Fault, System } from '../servers/system.js';
@@ -18,10 +18,11 @@ export interface TrialPlan {
 export async function trial(system: System, { fault, groups, watchMs }: TrialPlan): Promise<Outcome[]> {
   const running = await system.start();
   try {
-    const load = await FaultLoad.start({
+    const clients = await Clients.start({
       port: running.port,
       host: HOST,
       groups,
+      request: 'post',
       pauseMaxMs: PAUSE_MAX_MS,
       limitMs: REQUEST_LIMIT_MS,
     });
@@ -32,7 +33,7 @@ export async function trial(system: System, { fault, groups, watchMs }: TrialPla
       await running.inflict(fault);
       await delay(fault === 'reload' ? BETWEEN_RELOADS_MS : watchMs);
     }
-    return await load.stop();
+    return (await clients.stop()).map(({ outcome }) => outcome);
   } finally {
     await running.stop();
   }

@@ -1,2 +1,11 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+// The `vhostd` command. What it imports needs a Node of today, so it is loaded only where there is one.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`vhostd: Node ${process.version} is too old: vhostd needs 20.19 or later`);
+  // Wrong use: another try does not help.
+  process.exit(2);
+}
+// With a listener Node opens no inspector on it.
+process.on('SIGUSR1', () => undefined);
+await import('../dist/main.js');

@@ -38,6 +38,10 @@ void describe('vhostd', () => {
   void it('refuses what it does not understand, and suggests what was meant', async () => {
     const wrong: [string[], RegExp][] = [
       [['statsu'], /^vhostd: unknown command 'statsu'\n\(Did you mean status\?\)/],
+      [
+        ['status', '--run-dir', ''],
+        /^vhostd: option '--run-dir <dir>' argument '' is invalid\. It is empty\./,
+      ],
       [['status', '--jsno'], /^vhostd: unknown option '--jsno'\n\(Did you mean --json\?\)/],
       [['run'], /^vhostd: required option '--config <file>' not specified/],
       [['stop', '--log-level', 'loud'], /^vhostd: option '--log-level <level>' argument 'loud' is invalid/],
@@ -65,13 +69,16 @@ void describe('vhostd', () => {
       const { code, stdout, stderr } = await workspace.run(...command);
       assert.equal(code, 3, command.join(' '));
       assert.equal(stdout, '');
-      assert.match(stderr, /^vhostd: no daemon is running: .*control\.sock.* \(ERR_DAEMON_NOT_RUNNING\)\n$/);
+      assert.match(
+        stderr,
+        /^vhostd: no daemon is running: .*control\.sock.* \(ERR_DAEMON_NOT_RUNNING\)\n {2}vhostd run .*\n$/,
+      );
     }
   });
 
   void it('shows the stack of an error at log level debug', async () => {
     const { stderr } = await workspace.run('status', '--log-level', 'debug');
-    assert.match(stderr, /^vhostd: no daemon.*\n.*\n +at /);
+    assert.match(stderr, /^vhostd: no daemon.*\n {2}vhostd run .*\n.*\n +at /);
   });
 });
 
@@ -148,7 +155,10 @@ void describe('vhostd run', () => {
     const daemon = await workspace.daemon();
     const second = await workspace.run('run', '--config', 'vhostd.config.json', '--log-level', 'silent');
     assert.equal(second.code, 101);
-    assert.match(second.stderr, new RegExp(`process ${daemon.process.pid} \\(ERR_DAEMON_RUNNING\\)\n$`));
+    assert.match(
+      second.stderr,
+      new RegExp(`process ${daemon.process.pid} \\(ERR_DAEMON_RUNNING\\)\n {2}vhostd status .*\n$`),
+    );
   });
 });
 
@@ -160,8 +170,14 @@ void describe('a running daemon', () => {
     const table = await workspace.run('status');
     assert.equal(table.code, 0);
     assert.match(table.stdout, new RegExp(`^daemon +pid ${daemon.process.pid}, `));
-    assert.match(table.stdout, /\nSITE +STATE +GENERATION +HOSTS +WORKER +PID +STATE +CONNECTIONS\n/);
-    assert.match(table.stdout, /\na +running +1 +a\.test +\S+ +\d+ +ready +\d+\n/);
+    assert.match(table.stdout, /\nSITE +STATE +WORKERS +CONNS +RESTARTS +HOSTS\n/);
+    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +a\.test\n/);
+    const site = await workspace.run('status', 'a');
+    assert.match(
+      site.stdout,
+      /^site +a, running, generation 1\nhosts +a\.test\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0\n$/,
+    );
+    assert.equal((await workspace.run('status', 'nobody')).code, 1);
     const json = await workspace.run('status', '--json');
     const status: unknown = JSON.parse(json.stdout);
     assert.ok(typeof status === 'object' && status !== null && 'sites' in status && 'master' in status);
@@ -182,7 +198,28 @@ void describe('a running daemon', () => {
     assert.equal(await get(port, 'a.test'), 'two');
     const unknown = await workspace.run('reload', 'nobody');
     assert.equal(unknown.code, 1);
-    assert.match(unknown.stderr, /^vhostd: .*nobody.*\(ERR_SITE_UNKNOWN\)\n$/);
+    assert.match(
+      unknown.stderr,
+      /^vhostd: .*nobody.*\(ERR_SITE_UNKNOWN\)\n {2}vhostd status lists the sites\n$/,
+    );
+  });
+
+  void it('tells by its exit code whether all is well, if asked, and restarts a site', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.write('b/server.cjs', SERVER);
+    workspace.conf([
+      { siteId: 'a', port: 0 },
+      { siteId: 'b', port: 0 },
+    ]);
+    await workspace.daemon();
+    assert.equal((await workspace.run('status', '--fail-on', 'degraded')).code, 0);
+    const restarted = await workspace.run('restart', 'a', '--json');
+    assert.deepEqual(JSON.parse(restarted.stdout), { siteId: 'a', workers: 1 });
+    workspace.write('b/server.cjs', 'process.exit(1);');
+    assert.equal((await workspace.run('reload', 'b')).code, 1);
+    assert.equal((await workspace.run('status', '--fail-on', 'errored')).code, 0);
+    assert.equal((await workspace.run('status', '--fail-on', 'degraded')).code, 1);
+    assert.equal((await workspace.run('status', 'a', '--fail-on', 'degraded')).code, 0);
   });
 
   void it('holds new connections of a site until it is resumed', async () => {
@@ -200,7 +237,7 @@ void describe('a running daemon', () => {
     while (!status.includes('a: 1 connection waits for vhostd resume')) {
       status = (await workspace.run('status')).stdout;
     }
-    assert.match(status, /\na +running, paused +1 /);
+    assert.match(status, /\na +running, paused +1\/1 /);
     const resumed = await workspace.run('resume', 'a');
     assert.deepEqual(resumed, { code: 0, stdout: 'a: resumed, 1 connection held until now\n', stderr: '' });
     assert.equal(await answer, 'one');
@@ -222,13 +259,16 @@ void describe('a running daemon', () => {
     assert.deepEqual(on, { code: 0, stdout: 'a: in maintenance\n', stderr: '' });
     assert.match(await get(port, 'a.test'), /<p>back &#60;soon&#62;<\/p>/);
     const { stdout } = await workspace.run('status');
-    assert.match(stdout, /\na +running, maintenance +1 [\s\S]*\na: in maintenance: back <soon>\n/);
+    assert.match(stdout, /\na +running, maintenance +1\/1 [\s\S]*\na: in maintenance: back <soon>\n/);
     assert.equal((await workspace.run('maintenance', 'a', '--off')).stdout, 'a: in service\n');
     assert.equal(await get(port, 'a.test'), 'one');
     for (const command of ['pause', 'resume', 'maintenance']) {
       const unknown = await workspace.run(command, 'nobody');
       assert.equal(unknown.code, 1);
-      assert.equal(unknown.stderr, "vhostd: there is no site 'nobody'; there are: a (ERR_SITE_UNKNOWN)\n");
+      assert.equal(
+        unknown.stderr,
+        "vhostd: there is no site 'nobody'; there are: a (ERR_SITE_UNKNOWN)\n  vhostd status lists the sites\n",
+      );
     }
   });
 

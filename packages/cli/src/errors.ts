@@ -17,6 +17,8 @@ export function describeError(error: unknown): string {
 /** Writes `vhostd: MESSAGE (CODE)` to stderr, and below it the stack when the log level is debug or trace. */
 export function printError(error: unknown, { logLevel }: CommonOptions): void {
   process.stderr.write(`vhostd: ${describeError(error)}\n`);
+  const next = nextStepOf(error);
+  if (next !== undefined) process.stderr.write(`  ${next}\n`);
   if (!(error instanceof Error) || (logLevel !== 'debug' && logLevel !== 'trace')) return;
   process.stderr.write(`${printable(error.stack ?? '')}\n`);
   if (error.cause !== undefined) process.stderr.write(`caused by ${describeError(error.cause)}\n`);
@@ -31,3 +33,21 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
     process.exitCode = exitCodeOf(error);
   }
 }
+
+/** What to type next. */
+function nextStepOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return NEXT_STEPS[code];
+}
+
+const NEXT_STEPS: Readonly<Record<string, string>> = {
+  ERR_DAEMON_NOT_RUNNING:
+    'vhostd run --config FILE starts one; --run-dir DIR names that of another run directory',
+  ERR_DAEMON_RUNNING: 'vhostd status shows it, vhostd stop ends it; --run-dir DIR for a second one',
+  ERR_DAEMON_LOST: 'vhostd status shows whether another one follows',
+  ERR_CONTROL_LOST: 'vhostd status shows whether it goes on',
+  ERR_CONTROL_ROUTE: 'vhostd upgrade replaces a daemon that is older than this command',
+  ERR_RUN_DIR_UNSAFE: '--run-dir DIR names another one; it is made where there is none',
+  ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
+  ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
+};

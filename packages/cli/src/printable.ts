@@ -13,5 +13,6 @@ export function printable(text: string): string {
 
 /** {@link printable} on one line. */
 export function printableLine(text: string): string {
-  return printable(text.replace(/\s*\n\s*/gu, '; '));
+  const lines = text.includes('\n') ? text.split('\n').map((line) => line.trim()) : [text];
+  return printable(lines.join('; '));
 }

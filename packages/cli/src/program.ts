@@ -10,6 +10,7 @@ import { addRunCommand } from './commands/run.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
+import { addWatchCommand } from './commands/watch.js';
 import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
@@ -42,6 +43,7 @@ function createProgram(): Command {
     addMaintenanceCommand,
     addUpgradeCommand,
     addStopCommand,
+    addWatchCommand,
   ];
   for (const add of commands) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);

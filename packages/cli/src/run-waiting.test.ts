@@ -25,9 +25,9 @@ test('run names the site that keeps another one from starting, and is ready when
     'stderr',
   );
   const { stdout } = await workspace.run('status');
-  assert.match(stdout, /^a +waiting +1 /m);
+  assert.match(stdout, /^a +waiting +0\/0 /m);
   assert.match(stdout, /^a: it waits for site b, which has failed: broken, as the test asked$/m);
   rmSync(broken);
   await daemon.says('vhostd ready\n');
-  assert.match((await workspace.run('status')).stdout, /^a +running +1 /m);
+  assert.match((await workspace.run('status')).stdout, /^a +running +1\/1 /m);
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { DaemonStatus } from '@vhostd/protocol';
+import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { formatDuration } from './duration.js';
 import { printable, printableLine } from './printable.js';
-import { statusReport } from './status-report.js';
+import { isAtFault, siteReport, statusReport } from './status-report.js';
 
 const worker = {
   slot: 0,
@@ -15,7 +15,7 @@ const worker = {
 } as const;
 const daemon = { pid: 10, version: '1.2.3', node: 'v20.20.2', uptimeMs: 61_000 };
 
-void it('a status is aligned columns, a line a worker, and then what went wrong', () => {
+void it('a status is a line a site within 80 characters, those at fault first, and then what went wrong', () => {
   const status: DaemonStatus = {
     daemon,
     master: { pid: 11, uptimeMs: 5_000, restarts: 1 },
@@ -67,17 +67,17 @@ void it('a status is aligned columns, a line a worker, and then what went wrong'
       violations: 0,
     },
   };
-  assert.deepEqual(statusReport(status), [
+  const report = statusReport(status, 80);
+  assert.deepEqual(report, [
     'daemon   pid 10, 1.2.3, Node v20.20.2, up 1m 1s',
-    'master   pid 11, up 5s, 1 restart, hand-over by ipc',
+    'master   pid 11, up 5s, 1 restart, handoff by ipc',
     'listens  0.0.0.0:80 tcp, [::]:443 ssl',
     '',
-    'SITE  STATE                          GENERATION  HOSTS                   WORKER  PID   STATE                   CONNECTIONS',
-    'shop  reloading                      3           shop.test, *.shop.test  shop/1  4000  ready                   12',
-    '                                                                         shop/2  -     backoff (generation 4)  12',
-    'c     sleeping, paused, maintenance  1           c.test                  -       -     -                       -',
-    'b     errored                        1           -                       -       -     -                       -',
-    'd     waiting                        1           -                       -       -     -                       -',
+    'SITE  STATE                          WORKERS  CONNS  RESTARTS  HOSTS',
+    'b     errored                        0/0      0      0         -',
+    'shop  reloading                      1/1      24     0         shop.test +1',
+    'd     waiting                        0/0      0      0         -',
+    'c     sleeping, paused, maintenance  0/0      0      0         c.test',
     '',
     'shop: 2 connections wait for a worker',
     'shop/2: exited with code 1',
@@ -85,12 +85,82 @@ void it('a status is aligned columns, a line a worker, and then what went wrong'
     'c: 1 connection waits for vhostd resume',
     'b: it threw',
     'd: waits for shop, b',
-    'hand-over by ipc: the self-test failed',
+    'handoff by ipc: the self-test failed',
+  ]);
+  assert.deepEqual(
+    report.filter((line) => line.length > 80),
+    [],
+  );
+  assert.equal(statusReport(status, 100)[6]?.endsWith('shop.test, *.shop.test'), true);
+});
+
+void it('a site is shown with a line a worker, and what went wrong', () => {
+  const site = {
+    siteId: 'shop',
+    state: 'running',
+    generation: 3,
+    hosts: ['shop.test'],
+    workers: [
+      { ...worker, workerId: 'shop/1', pid: 4_000 },
+      {
+        ...worker,
+        workerId: 'shop/2',
+        generation: 4,
+        state: 'backoff',
+        restarts: 2,
+        reason: 'exited with code 1',
+      },
+    ],
+    parked: 0,
+  } as const;
+  assert.deepEqual(siteReport({ ...site, hosts: [...site.hosts], workers: [...site.workers] }), [
+    'site   shop, running, generation 3',
+    'hosts  shop.test',
+    '',
+    'WORKER  PID   STATE                   CONNECTIONS  RESTARTS  REPLACED',
+    'shop/1  4000  ready                   12           0         0',
+    'shop/2  -     backoff (generation 4)  12           2         0',
+    '',
+    'shop/2: exited with code 1',
   ]);
 });
 
+void it('a site is at fault when it was given up, and degraded when not all is well', () => {
+  const site: SiteStatus = {
+    siteId: 'a',
+    state: 'running',
+    generation: 1,
+    hosts: [],
+    workers: [],
+    parked: 0,
+  };
+  const cases: [Partial<SiteStatus>, errored: boolean, degraded: boolean][] = [
+    [{}, false, false],
+    [{ state: 'sleeping' }, false, false],
+    [{ state: 'errored' }, true, true],
+    [{ state: 'booting' }, false, true],
+    [{ reason: 'the last reload failed' }, false, true],
+    [{ workers: [{ ...worker, workerId: 'a/1', state: 'backoff' }] }, false, true],
+    [{ workers: [{ ...worker, workerId: 'a/1', state: 'draining' }] }, false, false],
+  ];
+  for (const [change, errored, degraded] of cases) {
+    const changed = { ...site, ...change };
+    assert.deepEqual([isAtFault(changed, 'errored'), isAtFault(changed, 'degraded')], [errored, degraded]);
+  }
+});
+
+void it('a thousand hosts and workers are shown without delay', () => {
+  const hosts = Array.from({ length: 1000 }, (_, index) => `host-${index}.example.test`);
+  const site: SiteStatus = { siteId: 'a', state: 'running', generation: 1, hosts, workers: [], parked: 0 };
+  const sites = Array.from({ length: 200 }, (_, index) => ({ ...site, siteId: `site-${index}` }));
+  const report = statusReport({ daemon, listeners: [], sites }, 80);
+  assert.equal(report.length, 205);
+  assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +0 +host-0\.example\.test \+999$/);
+  assert.equal(printableLine('x'.repeat(10) + ' '.repeat(200_000)).length, 200_010);
+});
+
 void it('a daemon between two masters has no sites to show', () => {
-  assert.deepEqual(statusReport({ daemon, listeners: [], sites: [] }), [
+  assert.deepEqual(statusReport({ daemon, listeners: [], sites: [] }, 80), [
     'daemon   pid 10, 1.2.3, Node v20.20.2, up 1m 1s',
     'master   none right now',
     'listens  -',
@@ -102,12 +172,17 @@ void it('a daemon between two masters has no sites to show', () => {
 void it('what a site says of itself cannot steer the terminal', () => {
   assert.equal(printable('a\u001b[31mb\u202ec\nd\u0007'), 'a\\u{1b}[31mb\\u{202e}c\nd\\u{7}');
   assert.equal(printableLine('2 problems\n  first\n  second'), '2 problems; first; second');
-  const [, , , , , row] = statusReport({
-    daemon,
-    listeners: [],
-    sites: [{ siteId: 'a\u001b', state: 'running', generation: 1, hosts: ['x\ny'], workers: [], parked: 0 }],
-  });
-  assert.match(row ?? '', /^a\\u\{1b\} +running +1 +x; y +- +- +- +-$/);
+  const [, , , , , row] = statusReport(
+    {
+      daemon,
+      listeners: [],
+      sites: [
+        { siteId: 'a\u001b', state: 'running', generation: 1, hosts: ['x\ny'], workers: [], parked: 0 },
+      ],
+    },
+    80,
+  );
+  assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +0 +x; y$/);
 });
 
 void it('a time span is told in its two largest units', () => {

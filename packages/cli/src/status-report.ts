@@ -1,11 +1,11 @@
-// What `vhostd status` shows: the processes, then a line a worker, then what went wrong.
+// What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { columns } from './columns.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
 
-/** The lines of the report. */
-export function statusReport(status: DaemonStatus): string[] {
+/** The lines of the report, each site's within so many characters. */
+export function statusReport(status: DaemonStatus, width: number): string[] {
   const { daemon, sites } = status;
   return [
     ...columns([
@@ -18,20 +18,109 @@ export function statusReport(status: DaemonStatus): string[] {
       ...describeRefusals(status),
     ]),
     '',
-    ...(sites.length === 0
-      ? ['no sites']
-      : columns([HEADINGS, ...sites.flatMap(siteRows)].map((row) => row.map(printableLine)))),
+    ...(sites.length === 0 ? ['no sites'] : siteTable(sites, width)),
     ...complaints(status),
   ].map(printableLine);
 }
 
-const HEADINGS = ['SITE', 'STATE', 'GENERATION', 'HOSTS', 'WORKER', 'PID', 'STATE', 'CONNECTIONS'];
+/** The lines about one site: a line a worker, and what went wrong. */
+export function siteReport(site: SiteStatus): string[] {
+  const rows = site.workers.map((worker) => [
+    worker.workerId,
+    worker.pid === undefined ? NONE : String(worker.pid),
+    // A worker of another generation than its site's is on its way in or out.
+    worker.generation === site.generation
+      ? worker.state
+      : `${worker.state} (generation ${worker.generation})`,
+    String(worker.connections),
+    String(worker.restarts),
+    String(worker.replacements),
+  ]);
+  const faults = faultsOf(site);
+  return [
+    ...columns([
+      ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
+      ['hosts', site.hosts.join(', ') || NONE],
+    ]),
+    '',
+    ...(rows.length === 0 ? ['no workers'] : columns([WORKER_HEADINGS, ...rows])),
+    ...(faults.length === 0 ? [] : ['', ...faults]),
+  ].map(printableLine);
+}
+
+/** What a site may be at fault with. */
+export type Fault = 'errored' | 'degraded';
+
+/** Errored: it was given up. Degraded: that, or it does not serve with all its workers, or its last reload failed. */
+export function isAtFault(site: SiteStatus, fault: Fault): boolean {
+  if (site.state === 'errored') return true;
+  if (fault === 'errored') return false;
+  return (
+    !WELL.has(site.state) ||
+    site.reason !== undefined ||
+    site.workers.some(({ state }) => state === 'errored' || state === 'backoff')
+  );
+}
+
+const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'sleeping']);
+const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'HOSTS'];
+const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNECTIONS', 'RESTARTS', 'REPLACED'];
 const NONE = '-';
+
+/** A line a site, those at fault first. */
+function siteTable(sites: readonly SiteStatus[], width: number): string[] {
+  const sorted = sites.toSorted((one, other) => rankOf(one) - rankOf(other));
+  const rows = sorted.map((site) => [...siteCells(site), '']);
+  const before = columns([HEADINGS, ...rows.map((row) => row.map(printableLine))]);
+  const room = Math.max(MIN_HOSTS_WIDTH, width - (before[0]?.lastIndexOf('HOSTS') ?? 0));
+  const cells = sorted.map((site, index) => [
+    ...(rows[index]?.slice(0, -1) ?? []),
+    hostsWithin(site.hosts, room),
+  ]);
+  return columns([HEADINGS, ...cells].map((row) => row.map(printableLine)));
+}
+
+function rankOf(site: SiteStatus): number {
+  if (isAtFault(site, 'errored')) return 0;
+  return isAtFault(site, 'degraded') ? 1 : 2;
+}
+
+function siteCells(site: SiteStatus): string[] {
+  const { siteId, workers, generation } = site;
+  const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
+  const ready = present.filter(({ state }) => state === 'ready');
+  const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
+    String(workers.reduce((total, worker) => total + of(worker), 0));
+  return [
+    siteId,
+    stateOf(site),
+    `${ready.length}/${present.length}`,
+    sum(({ connections }) => connections),
+    sum(({ restarts }) => restarts),
+  ];
+}
+
+/** As many hosts as there is room for, and how many more there are. */
+function hostsWithin(hosts: readonly string[], room: number): string {
+  let text = hosts[0] ?? NONE;
+  for (const [index, host] of hosts.entries()) {
+    if (index === 0) continue;
+    const rest = hosts.length - index;
+    const longer = `${text}, ${host}`;
+    const more = ` +${rest}`;
+    if (longer.length + (rest === 1 ? 0 : more.length) > room) return `${text}${more}`;
+    text = longer;
+  }
+  return text;
+}
+
+const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
+const MIN_HOSTS_WIDTH = 10;
 
 function describeMaster({ master, handoff }: DaemonStatus): string {
   if (master === undefined) return 'none right now';
   const restarts = master.restarts === 1 ? '1 restart' : `${master.restarts} restarts`;
-  const transport = handoff === undefined ? '' : `, hand-over by ${handoff.type}`;
+  const transport = handoff === undefined ? '' : `, handoff by ${handoff.type}`;
   return `pid ${master.pid}, up ${formatDuration(master.uptimeMs)}, ${restarts}${transport}`;
 }
 
@@ -50,21 +139,6 @@ function describeRefusals({ counts }: DaemonStatus): string[][] {
   return [['refused', reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')]];
 }
 
-/** A line for each worker; what belongs to the site stands in the first one only. */
-function siteRows(status: SiteStatus): string[][] {
-  const { siteId, generation, hosts, workers } = status;
-  const site = [siteId, stateOf(status), String(generation), hosts.length === 0 ? NONE : hosts.join(', ')];
-  const rows = workers.map((worker) => [
-    worker.workerId,
-    worker.pid === undefined ? NONE : String(worker.pid),
-    // A worker of another generation than its site's is on its way in or out.
-    worker.generation === generation ? worker.state : `${worker.state} (generation ${worker.generation})`,
-    String(worker.connections),
-  ]);
-  if (rows.length === 0) rows.push([NONE, NONE, NONE, NONE]);
-  return rows.map((row, index) => [...(index === 0 ? site : site.map(() => '')), ...row]);
-}
-
 function waiting(count: number): string {
   return count === 1 ? '1 connection waits' : `${count} connections wait`;
 }
@@ -76,7 +150,13 @@ function stateOf({ state, paused, maintenance }: SiteStatus): string {
 }
 
 function complaints({ sites, handoff }: DaemonStatus): string[] {
-  const lines = sites.flatMap(({ siteId, reason, waitsFor, parked, paused, maintenance, workers }) => [
+  const lines = sites.flatMap(faultsOf);
+  if (handoff?.reason !== undefined) lines.push(`handoff by ${handoff.type}: ${handoff.reason}`);
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function faultsOf({ siteId, reason, waitsFor, parked, paused, maintenance, workers }: SiteStatus): string[] {
+  return [
     // A reason names the site that it waits for, too.
     ...(waitsFor === undefined || reason !== undefined
       ? []
@@ -87,7 +167,5 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
     ...workers.flatMap((worker) =>
       worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
     ),
-  ]);
-  if (handoff?.reason !== undefined) lines.push(`hand-over by ${handoff.type}: ${handoff.reason}`);
-  return lines.length === 0 ? [] : ['', ...lines];
+  ];
 }

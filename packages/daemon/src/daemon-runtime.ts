@@ -1,14 +1,19 @@
-// What a daemon holds while it runs: the listening sockets, the master's place, and the run directory.
+// What a daemon holds while it runs: the listening sockets, the master's place, and the run directory with its control
+// socket, which it looks after.
 import { performance } from 'node:perf_hooks';
 import type { DaemonStatus } from '@vhostd/protocol';
+import type { ProcessIdentity } from '@vhostd/supervisor';
+import type { ControlHandler } from './control/control-exchange.js';
+import { ControlServer } from './control/control-server.js';
 import type { SupervisionOptions } from './daemon-options.js';
-import type { RunDirLease } from './run-dir/run-dir-lease.js';
+import { readDaemonStatus } from './daemon-status.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
+import type { DaemonCalls } from './master/daemon-calls.js';
 import type { MasterLaunch } from './master/master-process.js';
 import { MasterSlot } from './master/master-slot.js';
-import type { MasterSlotOwner } from './master/master-slot.js';
-import { readDaemonStatus } from './daemon-status.js';
-import { acquire } from './takeover/acquire.js';
+import { RunDirLease } from './run-dir/run-dir-lease.js';
+import { resolveRunDir } from './run-dir/run-dir.js';
+import type { RunDir } from './run-dir/run-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /** What a daemon needs to run. */
@@ -16,50 +21,43 @@ export interface DaemonRuntimeOptions {
   readonly runDir: string;
   readonly launch: MasterLaunch;
   readonly supervision: SupervisionOptions;
-  readonly owner: MasterSlotOwner;
+  readonly calls: DaemonCalls;
+  /** Answers the control API. */
+  readonly control: ControlHandler;
   /** The address of this key is closed: no master asked for it in time. */
   onListenerExpired(key: string): void;
-  takeRunDir(): Promise<RunDirLease>;
+  /** What was taken away of the run directory could not be put back; told once until it could. */
+  onLost(error: Error): void;
+  /** A file of the run directory was taken away, and is there again. */
+  onRestored(file: string): void;
 }
 
 export class DaemonRuntime {
-  readonly slot: MasterSlot;
   readonly listeners: BoundListeners;
-  readonly #startedAtMs: number;
-  readonly #takeRunDir: () => Promise<RunDirLease>;
-  #lease: RunDirLease;
+  readonly slot: MasterSlot;
+  readonly #startedAtMs: number = performance.now();
+  readonly #runDir: RunDir;
+  readonly #options: DaemonRuntimeOptions;
+  #lease: RunDirLease | undefined;
+  #control: ControlServer | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  #isLost = false;
+  #isRestoring = false;
 
-  private constructor(
-    { slot, lease }: { slot: MasterSlot; lease: RunDirLease },
-    listeners: BoundListeners,
-    startedAtMs: number,
-    takeRunDir: () => Promise<RunDirLease>,
-  ) {
-    this.slot = slot;
-    this.listeners = listeners;
-    this.#lease = lease;
-    this.#startedAtMs = startedAtMs;
-    this.#takeRunDir = takeRunDir;
-  }
-
-  /** Takes a daemon's place, as {@link acquire} does; `start` lets it have a master. */
-  static async open(options: DaemonRuntimeOptions): Promise<{ running: DaemonRuntime; start: () => void }> {
-    const { runDir, launch, supervision, owner } = options;
-    const takeRunDir = (): Promise<RunDirLease> => options.takeRunDir();
-    const listeners = new BoundListeners({
+  /** Nothing is taken yet. @throws {VhostError} ERR_SUPERVISOR_OPTION. */
+  constructor(options: DaemonRuntimeOptions) {
+    const { launch, supervision, calls } = options;
+    this.#options = options;
+    this.#runDir = resolveRunDir(options.runDir);
+    this.listeners = new BoundListeners({
       graceMs: supervision.listenerGraceMs ?? SUPERVISION_DEFAULTS.listenerGraceMs,
       onExpired: ({ key }) => options.onListenerExpired(key),
     });
-    const startedAtMs = performance.now();
-    const { start, ...taken } = await acquire({
-      runDir,
-      listeners,
-      createSlot: (slotOwner) => new MasterSlot(launch, supervision, listeners, slotOwner),
-      owner,
-      statusOf: (slot) => readDaemonStatus(slot, startedAtMs),
-      open: takeRunDir,
-    });
-    return { running: new DaemonRuntime(taken, listeners, startedAtMs, takeRunDir), start };
+    this.slot = new MasterSlot({ launch, supervision, listeners: this.listeners, calls });
+  }
+
+  get runDir(): string {
+    return this.#runDir.path;
   }
 
   /** Rejects with ERR_CALL_TIMEOUT, ERR_MESSAGE_INVALID. */
@@ -67,18 +65,76 @@ export class DaemonRuntime {
     return readDaemonStatus(this.slot, this.#startedAtMs);
   }
 
-  /** Makes the run directory free for another daemon, as {@link RunDirLease.release} does. */
-  release(): Promise<void> {
-    return this.#lease.release();
+  /**
+   * Takes the run directory and opens the control socket, or leaves all as it was. `predecessor` makes room.
+   * @throws {VhostError} as {@link RunDirLease.acquire}; ERR_CONTROL_PATH, ERR_CONTROL_IN_USE, ERR_CONTROL_LISTEN.
+   */
+  async acquire(predecessor?: ProcessIdentity): Promise<void> {
+    const lease = await RunDirLease.acquire(this.#runDir, predecessor);
+    try {
+      await this.#openControl();
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+    this.#lease = lease;
+    this.#beginWatch();
   }
 
-  /** Takes the run directory again. Rejects when another daemon was faster. */
-  async takeBack(): Promise<void> {
-    this.#lease = await this.#takeRunDir();
+  /**
+   * Makes the run directory free for another daemon. Requests that run over the control socket are answered still, until
+   * {@link close}. The PID file goes on to name this process until the other one writes its own: who finds that living,
+   * and no socket, knows that a daemon is about to answer.
+   */
+  async yieldRunDir(): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#control?.conceal();
+    void this.#control?.close({ graceMs: ANSWER_LIMIT_MS });
   }
 
-  /** Closes what answers for this daemon; the last of it. Rejects with the system's error. */
-  close(): Promise<void> {
-    return this.#lease.close();
+  /** Undoes {@link yieldRunDir}. Rejects when another daemon was faster. */
+  async takeBackRunDir(): Promise<void> {
+    await this.#lease?.restore();
+    await this.#openControl();
+    this.#beginWatch();
+  }
+
+  /** Removes the PID file, answers and closes the control socket; the last of it. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch);
+    this.#lease?.release();
+    await this.#control?.close();
+  }
+
+  async #openControl(): Promise<void> {
+    const control = new ControlServer(this.#options.control);
+    await control.listen(this.#runDir.controlSocket);
+    this.#control = control;
+  }
+
+  #beginWatch(): void {
+    this.#watch = setInterval(() => void this.#restore(), WATCH_MS).unref();
+  }
+
+  async #restore(): Promise<void> {
+    const options = this.#options;
+    if (this.#isRestoring) return;
+    this.#isRestoring = true;
+    try {
+      if ((await this.#lease?.restore()) === true) options.onRestored(this.#runDir.pidFile);
+      if ((await this.#control?.restore()) === true) options.onRestored(this.#runDir.controlSocket);
+      this.#isLost = false;
+    } catch (error) {
+      if (this.#isLost) return;
+      this.#isLost = true;
+      options.onLost(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#isRestoring = false;
+    }
   }
 }
+
+/** How long what runs over the control socket may take until it is answered, ms: twice what an order may take. */
+const ANSWER_LIMIT_MS = 7_200_000;
+/** How often it is looked whether PID file and control socket are still there, ms. */
+const WATCH_MS = 2_000;

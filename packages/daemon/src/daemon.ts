@@ -6,23 +6,23 @@ import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { DaemonClient } from './control/daemon-client.js';
-import { ControlServer } from './control/control-server.js';
 import { answerControl } from './control/routes.js';
 import { SiteOrders } from './control/site-orders.js';
-import { DaemonCalls } from './daemon-calls.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
-import { EXIT_CODES } from './exit-codes.js';
-import { RunDirLease } from './run-dir/run-dir-lease.js';
-import { createLog, errorFields, logOutcome } from './log.js';
-import { resolveMasterLaunch } from './master/master-launch.js';
-import type { MasterSlotOwner } from './master/master-slot.js';
-import { resolveRunDir } from './run-dir/run-dir.js';
 import { DaemonRuntime } from './daemon-runtime.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { createLog, errorFields, logOutcome } from './log.js';
+import { DaemonCalls } from './master/daemon-calls.js';
+import { resolveMasterLaunch } from './master/master-launch.js';
+import type { MasterLaunch } from './master/master-process.js';
+import type { MasterSlot } from './master/master-slot.js';
+import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
-import { slotReports } from './master/slot-reports.js';
+import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
+import { begin } from './takeover/begin.js';
+import { allowRespawn, ownLaunchInfo } from './takeover/launch-info.js';
 import { Upgrades } from './takeover/upgrades.js';
 import type { UpgradeOptions } from './takeover/upgrade.js';
-import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 
 /**
  * One daemon: `run` takes the run directory, opens the control socket and forks the master; `stop` undoes it in
@@ -40,9 +40,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   readonly #orders: SiteOrders;
   #masterFile: string | undefined;
   #opening: Promise<void> | undefined;
-  #running: DaemonRuntime | undefined;
+  #runtime: DaemonRuntime | undefined;
   #closing: Promise<void> | undefined;
-  readonly #upgrades = new Upgrades();
+  #upgrades: Upgrades | undefined;
   #exitCode: number = EXIT_CODES.ok;
   /** The process is to end with the daemon. */
   #endsProcess = false;
@@ -168,7 +168,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     return this.#calls.call(() => this.#runs().slot.peer, { name, params, workerId }, rest);
   }
 
-  /** Heeds SIGTERM, SIGINT, SIGHUP and SIGUSR2 until the daemon has stopped. `run` does so unless `signals` is false. */
+  /**
+   * Heeds SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 until the daemon has stopped, and is not stopped by a terminal.
+   * `run` does so unless `signals` is false.
+   */
   handleSignals(): void {
     this.#ignoreSignals ??= listenForSignals({
       stop: (now) => {
@@ -179,59 +182,26 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       // Nobody waits for these; what came of them is in the log.
       reload: () => void this.reload().catch(() => undefined),
       upgrade: () => void this.upgrade().catch(() => undefined),
+      reopenLogs: () =>
+        void this.#orders.give({ method: 'POST', path: '/logs/reopen', body: {} }).catch(() => undefined),
     });
   }
 
+  /** The daemon's beginning, read aloud. */
   async #open(): Promise<void> {
-    const { supervision = {}, signals } = this.#options;
     const launch = resolveMasterLaunch(this.#masterFile, this.#options);
-    const { running, start } = await DaemonRuntime.open({
-      runDir: this.runDir,
-      launch,
-      supervision,
-      owner: this.#slotOwner(),
-      onListenerExpired: (key) => this.#log.warn({ event: 'listener.expired', key }),
-      takeRunDir: () => this.#takeRunDir(),
-    });
-    this.#running = running;
-    if (signals !== false) {
-      this.handleSignals();
-      this.#upgrades.provide(running.slot, {
-        runDir: this.runDir,
-        linkType: launch.linkType,
-        bootTimeoutMs: launch.bootTimeoutMs,
-      });
-    }
+    const runtime = this.#createRuntime(launch);
+    this.#reportMaster(runtime.slot);
+    // As the first daemon, after the death of one, or as the candidate of an upgrade.
+    const start = await begin(runtime);
+    this.#runtime = runtime;
+    this.#takeCharge(runtime.slot);
+    this.#upgrades = this.#allowFollowers(runtime, launch);
     this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
     start();
   }
 
-  async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
-    const running = this.#runs();
-    if (this.#closing !== undefined) throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
-    const result = await this.#upgrades.upgrade(options, {
-      running,
-      heartbeat: this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,
-      betweenOrders: (upgrade, onWaiting) => this.#orders.upgrade(upgrade, onWaiting),
-      onProgress: (what) => this.#log.info({ event: 'upgrade', what }),
-    });
-    this.#leaveTo(running);
-    return result;
-  }
-
-  #takeRunDir(): Promise<RunDirLease> {
-    const onLost = (error: Error): void => this.#fail(error);
-    return RunDirLease.acquire(resolveRunDir(this.#options.runDir), this.#createControl(), onLost);
-  }
-
-  /** Another daemon is in charge: lets the master finish, then ends. */
-  #leaveTo(running: DaemonRuntime): void {
-    this.#endProcess();
-    this.#closing ??= this.#close(running, running.slot.yield());
-  }
-
-  #createControl(): ControlServer {
-    // The socket is there a moment before all is that it gives access to.
+  #createRuntime(launch: MasterLaunch): DaemonRuntime {
     const answer = answerControl({
       orders: this.#orders,
       status: () => this.status(),
@@ -239,27 +209,76 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       stopMaster: (now) => {
         this.#log.info({ event: 'stop.control', now });
         this.#endProcess();
-        return { master: this.#running?.slot.pid, gone: this.#stopMaster(now) };
+        return { master: this.#runtime?.slot.pid, gone: this.#stopMaster(now) };
       },
     });
-    return new ControlServer(async (call) => {
-      // The socket is there a moment before all is that it gives access to.
-      await this.#opening;
-      return await answer(call);
+    return new DaemonRuntime({
+      runDir: this.runDir,
+      launch,
+      supervision: this.#options.supervision ?? {},
+      calls: this.#calls,
+      control: async (call) => {
+        // The socket is there a moment before all is that it gives access to.
+        await this.#opening;
+        return await answer(call);
+      },
+      onListenerExpired: (key) => this.#log.warn({ event: 'listener.expired', key }),
+      onLost: (error) => this.#fail(error),
+      onRestored: (file) => this.#log.warn({ event: 'run-dir.restored', file }),
     });
   }
 
-  #slotOwner(): MasterSlotOwner {
-    return {
-      ...slotReports(this, this.#log),
-      onGivenUp: (error, exitCode) => {
-        this.#exitCode = exitCode;
-        this.#endProcess();
-        this.#fail(error);
-        void this.#stopMaster(false);
-      },
-      onCall: (call, handle) => this.#calls.dispatch(call, handle),
+  /** Logs and emits what becomes of the master. */
+  #reportMaster(slot: MasterSlot): void {
+    const tellPid = (event: 'master::spawned' | 'master::adopted' | 'master::ready') => (pid: number) => {
+      this.#log.info({ event, master: pid });
+      this.emit(event, pid);
     };
+    slot.on('spawned', tellPid('master::spawned'));
+    slot.on('adopted', tellPid('master::adopted'));
+    slot.on('ready', tellPid('master::ready'));
+    slot.on('exit', (reason) => {
+      this.#log.info({ event: 'master::exit', reason: reason.message });
+      this.emit('master::exit', reason);
+    });
+    slot.on('trouble', (event, detail) => this.#log.warn({ event, ...errorFields(this.#log, detail) }));
+  }
+
+  /** From now on this daemon is the one of its run directory. */
+  #takeCharge(slot: MasterSlot): void {
+    slot.on('loaded', (failures) => {
+      this.#log.info({ event: 'loaded', failed: failures.map(({ siteId }) => siteId) });
+      this.emit('loaded', failures);
+    });
+    slot.on('given-up', (error, exitCode) => {
+      this.#exitCode = exitCode;
+      this.#endProcess();
+      this.#fail(error);
+      void this.#stopMaster(false);
+    });
+    if (this.#ownsProcess) this.handleSignals();
+  }
+
+  /** Lets a master start this program anew when it dies, and an upgrade on request. */
+  #allowFollowers(runtime: DaemonRuntime, { linkType, bootTimeoutMs }: MasterLaunch): Upgrades {
+    const launch = this.#ownsProcess
+      ? ownLaunchInfo({ runDir: this.runDir, linkType, bootTimeoutMs })
+      : undefined;
+    if (launch !== undefined) allowRespawn(runtime.slot, launch);
+    const heartbeat = this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat;
+    return new Upgrades({ runtime, orders: this.#orders, log: this.#log, heartbeat, launch });
+  }
+
+  async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
+    const runtime = this.#runs();
+    if (this.#closing !== undefined || this.#upgrades === undefined) {
+      throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
+    }
+    const result = await this.#upgrades.run(options);
+    // Another daemon is in charge: this one lets its master finish, then ends.
+    this.#endProcess();
+    this.#closing ??= this.#close(runtime, runtime.slot.yield());
+    return result;
   }
 
   #fail(error: Error): void {
@@ -268,35 +287,36 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   }
 
   #runs(): DaemonRuntime {
-    if (this.#running !== undefined) return this.#running;
+    if (this.#runtime !== undefined) return this.#runtime;
     throw new VhostError('ERR_DAEMON_STATE', 'this daemon does not run');
   }
 
+  get #ownsProcess(): boolean {
+    return this.#options.signals !== false;
+  }
+
   #endProcess(): void {
-    this.#endsProcess ||= this.#options.signals !== false;
+    this.#endsProcess ||= this.#ownsProcess;
   }
 
   /** Resolves when the master has gone, and what an upgrade has started; all else closes behind it. */
   async #stopMaster(now: boolean): Promise<void> {
-    const running = this.#running;
-    if (running === undefined) return;
+    const runtime = this.#runtime;
+    if (runtime === undefined) return;
     this.#orders.abandon();
-    const gone = Promise.all([running.slot.stop({ now }), this.#upgrades.abort(now)]);
-    this.#closing ??= this.#close(running, gone);
+    const gone = Promise.all([runtime.slot.stop({ now }), this.#upgrades?.abort(now)]);
+    this.#closing ??= this.#close(runtime, gone);
     await gone;
   }
 
-  async #close(running: DaemonRuntime, gone: Promise<unknown>): Promise<void> {
+  /** The daemon's end, read aloud. */
+  async #close(runtime: DaemonRuntime, gone: Promise<unknown>): Promise<void> {
     await gone;
-    running.listeners.closeAll();
-    // Those that another daemon does are answered by this one.
+    runtime.listeners.closeAll();
+    // Those that another daemon carries out are answered by this one.
     await this.#orders.settled();
-    try {
-      await running.close();
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-    }
-    this.#running = undefined;
+    await runtime.close();
+    this.#runtime = undefined;
     this.#ignoreSignals?.();
     this.#log.info({ event: 'stopped', exitCode: this.#exitCode });
     this.emit('stopped', this.#exitCode);

@@ -6,21 +6,32 @@ export interface SignalActions {
   stop: (now: boolean) => void;
   /** SIGHUP. */
   reload: () => void;
+  /** SIGUSR1, which opens no inspector then. */
+  reopenLogs: () => void;
   /** SIGUSR2. */
   upgrade: () => void;
 }
 
-/** Listens until the returned function is called. */
+/** Listens until the returned function is called. What a terminal stops a background process by does nothing. */
 export function listenForSignals(actions: SignalActions): () => void {
   let asked = false;
   const stop = (): void => {
     actions.stop(asked);
     asked = true;
   };
-  const reload = (): void => actions.reload();
-  const upgrade = (): void => actions.upgrade();
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload).on('SIGUSR2', upgrade);
+  const ignore = (): void => undefined;
+  const listeners: readonly [NodeJS.Signals, () => void][] = [
+    ['SIGTERM', stop],
+    ['SIGINT', stop],
+    ['SIGHUP', () => actions.reload()],
+    ['SIGUSR1', () => actions.reopenLogs()],
+    ['SIGUSR2', () => actions.upgrade()],
+    ['SIGTSTP', ignore],
+    ['SIGTTIN', ignore],
+    ['SIGTTOU', ignore],
+  ];
+  for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
-    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload).off('SIGUSR2', upgrade);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
   };
 }

@@ -6,7 +6,10 @@ import type { MasterConf } from './conf/site-conf.js';
 import { Memory } from './daemon-link/memory.js';
 import type { DaemonPeer, DaemonSide } from './daemon-link/daemon-side.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
+import type { Connection } from './ingress/connection.js';
+import type { Listener } from './listeners/listener.js';
 import type { Logger } from './logs/logger.js';
+import { localAddressOf } from './node/raw-accept.js';
 import { Reception } from './ingress/acceptor.js';
 import { Router } from './routing/router.js';
 import { Conductor } from './sites/conductor.js';
@@ -88,7 +91,7 @@ export class Engine {
   /** Drains every site, or kills its workers with `now`; what is being peeked is ended. */
   async stop(now: boolean): Promise<void> {
     this.conductor.close();
-    await Promise.all(this.sites.all().map((site) => this.router.remove(site)));
+    await Promise.all(this.sites.all().map((site) => this.router.remove(site, { others: false })));
     this.reception.close();
     await this.conductor.stopAll(now);
   }
@@ -103,11 +106,25 @@ export class Engine {
     const log = (): Logger => this.#host.log();
     return new Reception(this.#host.conf().limits, {
       lookup: (key, host) => this.router.lookup(key, host),
+      listenerOf: (connection) => this.#listenerOf(connection),
       onAcceptError: (listener, errno) => log().error({ event: 'accept.failed', key: listener.key, errno }),
       onListenerError: (_listener, error) => this.#host.onListenerError(error),
       onRefused: (listener, status, reason) =>
         log().debug({ event: 'connection.refused', key: listener.key, status, reason }),
     });
+  }
+
+  /** The listener of a connection that comes back: the one it names, else the one that has its port by now. */
+  #listenerOf({ listener, handle }: Connection): Listener | undefined {
+    const listeners = this.registry.list();
+    const named = listeners.find(({ key }) => key === listener.key);
+    if (named !== undefined && this.router.hasListener(named.key)) return named;
+    const { address, port } = localAddressOf(handle);
+    const onPort = listeners.filter(({ info, key }) => info.port === port && this.router.hasListener(key));
+    return (
+      onPort.find(({ info }) => info.address === address) ??
+      onPort.find(({ address: of }) => of.ipaddress === undefined)
+    );
   }
 
   #newRegistry(): ListenerRegistry {
@@ -162,6 +179,7 @@ export class Engine {
       onHandedBack: () => {
         counts.handedBack += 1;
       },
+      accept: (connection) => this.reception.accept(connection),
       onGivenUp: (error) => this.#host.onGivenUp({ siteId, error }),
       onSlumber: (asleep) => this.#host.log().info({ event: asleep ? 'site.asleep' : 'site.woken', siteId }),
       onChange: (site) => this.conductor.onChange(site),

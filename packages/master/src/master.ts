@@ -21,6 +21,7 @@ import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
 import { Engine } from './engine.js';
+import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
 import type { Logger } from './logs/logger.js';
 import type { MasterEvents, RunResult } from './master-events.js';
@@ -66,6 +67,8 @@ export class Master extends EventEmitter<MasterEvents> {
       },
       this.#daemon,
     );
+    // With a listener Node opens no inspector on it.
+    process.on('SIGUSR1', () => this.reopenLogs());
     setImmediate(() => this.emit('loadend'));
   }
 
@@ -195,6 +198,12 @@ export class Master extends EventEmitter<MasterEvents> {
     this.#stopping ??= this.#stop(now);
     if (now) for (const site of this.#engine.sites.all()) void site.stop(true);
     return this.#stopping;
+  }
+
+  /** Goes on in the log files that have the names now, after log rotation; SIGUSR1 asks for it, too. */
+  reopenLogs(): void {
+    LogFiles.shared.reopen();
+    this.#log.info({ event: 'logs.reopened' });
   }
 
   /** What `vhostd status --json` shows of the master. */

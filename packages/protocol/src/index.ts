@@ -1,3 +1,11 @@
+export {
+  HOST_MAX_CHARS,
+  LABEL_MAX_CHARS,
+  looksLikeAddress,
+  readAuthority,
+  readName,
+} from './hosts/host-name.js';
+export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
@@ -8,6 +16,8 @@ export type { KeyedAddress } from './messages/listen-address.js';
 export type { ListeningInfo } from './messages/listening-info.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
+  HostClaims,
+  SiteClaims,
   ListenRequest,
   MaintenancePage,
   MasterToWorker,

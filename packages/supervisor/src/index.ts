@@ -15,13 +15,24 @@ export type {
   ChildStep,
   Refusal,
 } from './child-state.js';
+export { LinkedChild } from './linked-child.js';
 export { watchPeer } from './watch-peer.js';
 export type { Pinged, PeerWatch, PeerWatchOptions } from './watch-peer.js';
 export type { StateChange } from './lifecycle.js';
 export { realOs } from './os.js';
 export type { KillOutcome, Os, OsTimer } from './os.js';
-export { isAlive, readIdentity, readSession, signalIdentity } from './process-identity.js';
-export type { ProcessIdentity } from './process-identity.js';
+export {
+  isAlive,
+  isSame,
+  readIdentity,
+  readProcess,
+  readSession,
+  signalIdentity,
+} from './process-identity.js';
+export type { ProcessEntry, ProcessIdentity } from './process-identity.js';
+export { createPidFile, inspectPidFile, readPidFile, removePidFile, writePidFile } from './pid-file.js';
+export type { PidFileContent } from './pid-file.js';
+export { isPrivateDirectory, makePrivateDirectory } from './private-directory.js';
 export { decideRestart, resolveRestartPolicy } from './restart-policy.js';
 export type { RestartDecision, RestartHistory, RestartPolicy } from './restart-policy.js';
 export { resolveShutdownLimits, SHUTDOWN_LADDER } from './shutdown.js';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FakeOs } from './fake-os.test.kit.js';
-import { isAlive, readIdentity, readSession, signalIdentity } from './process-identity.js';
+import { isAlive, readIdentity, readProcess, readSession, signalIdentity } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /proc' };
@@ -36,8 +36,14 @@ void test(
       context.after(() => child.kill('SIGKILL'));
       await once(child, 'spawn');
       assert.equal(readSession(child.pid ?? 0), detached ? child.pid : readSession(process.pid));
+      const entry = readProcess(child.pid ?? 0);
+      assert.equal(entry?.session, readSession(child.pid ?? 0));
+      assert.equal(entry?.parentPid, process.pid);
+      assert.equal(entry.startTime, identityOf(child.pid ?? 0).startTime);
+      assert.equal(entry.isZombie, false);
     }
     assert.equal(readSession(0), undefined);
+    assert.equal(readProcess(0), undefined);
   },
 );
 

@@ -29,7 +29,7 @@ export function readIdentity(pid: number, os: Os = realOs): ProcessIdentity | un
     return os.kill(pid, 0) === 'gone' ? undefined : { pid, startTime: '', bootId: '' };
   }
   const { state, startTime } = parseStat(stat);
-  if (state === 'Z' || state === 'X' || state === 'x') return undefined;
+  if (isEnded(state)) return undefined;
   return { pid, startTime, bootId: os.readFile('/proc/sys/kernel/random/boot_id')?.trim() ?? '' };
 }
 
@@ -40,6 +40,27 @@ export function readIdentity(pid: number, os: Os = realOs): ProcessIdentity | un
 export function readSession(pid: number, os: Os = realOs): number | undefined {
   const stat = isPid(pid) ? os.readFile(`/proc/${pid}/stat`) : undefined;
   return stat === undefined ? undefined : Number(parseStat(stat).session);
+}
+
+/** What /proc says of a process: its parent, its session, and whether only its entry is left. */
+export interface ProcessEntry {
+  pid: number;
+  /** 1, or the nearest subreaper, once its parent has ended. */
+  parentPid: number;
+  /** The pid of the leader of its session. */
+  session: number;
+  /** As in {@link ProcessIdentity}. */
+  startTime: string;
+  /** It has ended and only waits for its parent to notice. */
+  isZombie: boolean;
+}
+
+/** The entry of a process in /proc; undefined if there is none, or no /proc. */
+export function readProcess(pid: number, os: Os = realOs): ProcessEntry | undefined {
+  const stat = isPid(pid) ? os.readFile(`/proc/${pid}/stat`) : undefined;
+  if (stat === undefined) return undefined;
+  const { state, parentPid, session, startTime } = parseStat(stat);
+  return { pid, parentPid: Number(parentPid), session: Number(session), startTime, isZombie: isEnded(state) };
 }
 
 /** Whether this very process lives. A process that may be it and can't be told for sure counts as alive. */
@@ -72,23 +93,30 @@ export function signalIdentity(
   );
 }
 
-function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
+/** Whether two identities are of one process. */
+export function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
   return a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
 }
 
 /** The name in field 2 may hold spaces, newlines and parentheses; no field after it does. */
-function parseStat(stat: string): { state: string; session: string; startTime: string } {
+function parseStat(stat: string): { state: string; parentPid: string; session: string; startTime: string } {
   const fields = stat
     .slice(stat.lastIndexOf(')') + 1)
     .trim()
     .split(' ');
   return {
     state: fields[STATE_FIELD - 3] ?? '',
+    parentPid: fields[PARENT_FIELD - 3] ?? '',
     session: fields[SESSION_FIELD - 3] ?? '',
     startTime: fields[START_TIME_FIELD - 3] ?? '',
   };
 }
 
+function isEnded(state: string): boolean {
+  return state === 'Z' || state === 'X' || state === 'x';
+}
+
 const STATE_FIELD = 3;
+const PARENT_FIELD = 4;
 const SESSION_FIELD = 6;
 const START_TIME_FIELD = 22;

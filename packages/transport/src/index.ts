@@ -9,6 +9,7 @@ export type { ForkLinkOptions, UntrustedFork } from './link/fork-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
 export { forkDaemon } from './link/fork-daemon.js';
+export { workingDirectory } from './link/working-directory.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link/link.js';
 export { chooseLink } from './link/self-test.js';

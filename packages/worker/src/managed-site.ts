@@ -24,8 +24,11 @@ import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
-import { HandBacks } from './migrate/hand-backs.js';
-import { Migration } from './migrate/migration.js';
+import { HandBacks } from './rehome/hand-backs.js';
+import { SiteHosts } from './rehome/host-claims.js';
+import { HostCheck } from './rehome/host-check.js';
+import { Migration } from './rehome/migration.js';
+import { Rerouting } from './rehome/rerouting.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
@@ -60,6 +63,7 @@ export class ManagedSite {
   readonly #requests: RequestCount = new RequestCount();
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
+  readonly #hosts: SiteHosts = new SiteHosts();
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
@@ -182,6 +186,10 @@ export class ManagedSite {
       else this.#gate?.open(page);
       return null;
     });
+    peer.handle('hosts', (params) => {
+      this.#hosts.set((params as MasterToWorker['hosts']['params']).claims);
+      return null;
+    });
     peer.handle('drain', (params) => {
       const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
       void this.#leave(limitMs, handBack);
@@ -206,6 +214,13 @@ export class ManagedSite {
     this.#sessions = new Http2Sessions(server);
     this.#gate = new MaintenanceGate(server);
     if (this.#identity.countsRequests) this.#requests.watch(server);
+    this.#intake.setHostCheck(
+      new HostCheck(server, {
+        hosts: this.#hosts,
+        originOf: (connection) => this.#intake.originOf(connection),
+        rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
+      }),
+    );
     this.#intake.setServer(adopted);
     if (previous !== undefined) {
       this.#intake.setSecureFront(undefined);

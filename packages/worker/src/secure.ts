@@ -4,6 +4,8 @@ import type { Server } from 'node:net';
 import type { ListenRequest } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
 import type { SecureEntry } from './intake/secure-contexts.js';
+import { endsTls, hasOwnKeys } from './node/secure-server.js';
+import type { Server as TlsServer } from 'node:tls';
 import type { SecureFront } from './intake/secure-front.js';
 
 /**
@@ -22,15 +24,27 @@ export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
   });
 }
 
+/** Where the keys of the conf go; all but `onFront` of {@link SiteKeys} asks no more of it. */
+export type KeyHolder = Pick<SecureFront, 'stage' | 'commit' | 'discard'>;
+
+/** Whether a server wants the keys of the conf: it speaks plain HTTP, or ends TLS itself and has no keys of its own. */
+export function wantsKeys(server: Server): boolean {
+  return endsTls(server) ? !hasOwnKeys(server) : server instanceof HttpServer;
+}
+
 /**
- * The TLS side of a plain HTTP server. A server that ends TLS itself (https, http2) needs none and gets none.
+ * The TLS side of a plain HTTP server, with these entries on trial.
  * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
  */
-export async function createSecureSide(
-  server: Server,
-  entries: readonly SecureEntry[],
-): Promise<SecureFront | undefined> {
-  if (!(server instanceof HttpServer)) return undefined;
+export async function createFront(server: HttpServer, entries: readonly SecureEntry[]): Promise<SecureFront> {
   const { createSecureFront } = await import('./intake/secure-front.js');
   return createSecureFront(server, entries);
+}
+
+/** The keys of a server that ends TLS itself and has none, with these entries on trial; as {@link createFront}. */
+export async function createOwnTls(server: TlsServer, entries: readonly SecureEntry[]): Promise<KeyHolder> {
+  const { OwnTls } = await import('./intake/own-tls.js');
+  const keys = new OwnTls(server);
+  keys.stage(entries);
+  return keys;
 }

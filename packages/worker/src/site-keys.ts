@@ -1,15 +1,18 @@
 // The keys of a site's 'ssl' entries: those in force, and those on trial while the master has not said yes to them.
+import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { ListenRequest } from '@vhostd/protocol';
 import type { SecureFront } from './intake/secure-front.js';
-import { createSecureSide, secureEntries } from './secure.js';
+import { endsTls } from './node/secure-server.js';
+import { createFront, createOwnTls, secureEntries, wantsKeys } from './secure.js';
+import type { KeyHolder } from './secure.js';
 
 export class SiteKeys {
   readonly #onFront: (front: SecureFront) => void;
   /** The conf in force. */
   #listen: readonly ListenRequest[];
   #server: Server | undefined;
-  #front: SecureFront | undefined;
+  #holder: KeyHolder | undefined;
 
   /** `onFront` gets the TLS side of the site's server once there is one. */
   constructor(listen: readonly ListenRequest[], onFront: (front: SecureFront) => void) {
@@ -19,7 +22,8 @@ export class SiteKeys {
 
   /** Sets the site's server, in place of the one before; {@link load} must follow. */
   setServer(server: Server): void {
-    if (this.#server !== server) this.#front = undefined;
+    if (this.#server === server) return;
+    this.#holder = undefined;
     this.#server = server;
   }
 
@@ -29,7 +33,7 @@ export class SiteKeys {
    */
   async load(): Promise<void> {
     await this.#stage(this.#listen);
-    this.#front?.commit();
+    this.#holder?.commit();
   }
 
   /**
@@ -42,19 +46,27 @@ export class SiteKeys {
     try {
       const accepted = await accept();
       this.#listen = listen;
-      this.#front?.commit();
+      this.#holder?.commit();
       return accepted;
     } catch (error) {
-      this.#front?.discard();
+      this.#holder?.discard();
       throw error;
     }
   }
 
   async #stage(listen: readonly ListenRequest[]): Promise<void> {
+    const server = this.#server;
+    // With keys of the conf it has some.
+    if (server === undefined || (this.#holder === undefined && !wantsKeys(server))) return;
     const entries = secureEntries(listen);
-    if (entries.length === 0 || this.#server === undefined) return;
-    if (this.#front !== undefined) return this.#front.stage(entries);
-    this.#front = await createSecureSide(this.#server, entries);
-    if (this.#front !== undefined) this.#onFront(this.#front);
+    if (entries.length === 0) return;
+    if (this.#holder !== undefined) return this.#holder.stage(entries);
+    if (endsTls(server)) {
+      this.#holder = await createOwnTls(server, entries);
+    } else if (server instanceof HttpServer) {
+      const front = await createFront(server, entries);
+      this.#holder = front;
+      this.#onFront(front);
+    }
   }
 }

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { Rig } from '../../kit/rig.js';
-import type { SiteOptions } from '../../kit/rig.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 
 export const HOST = 'a.test';
 
@@ -25,11 +25,8 @@ export async function startApp(
   t: TestContext,
   source: string,
   options: Partial<SiteOptions> = {},
-): Promise<Rig> {
-  return await Rig.start(t, {
-    sites: [{ siteId: 'a', hosts: [HOST], workerFile: writeApp(t, source), cpuLen: 1, ...options }],
-    setup: new URL('../reload/reload.commands.js', import.meta.url),
-  });
+): Promise<LoneMaster> {
+  return await startVhostd(t, { sites: [{ siteId: 'a', workerFile: writeApp(t, source), ...options }] });
 }
 
 /** Ports that nothing listens on at this moment. */

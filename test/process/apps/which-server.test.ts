@@ -3,64 +3,65 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
 import { get } from '../../kit/ask-site.js';
-import type { Rig } from '../../kit/rig.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { reload } from '../reload/site-under-reload.js';
-import { freePorts, HOST, isOpen, startApp } from './app.js';
+import { freePorts, HOST, isOpen, startApp, writeApp } from './app.js';
 
-async function bodyOf(rig: Rig): Promise<string> {
-  return (await get(await rig.port(), HOST)).body.toString();
+async function bodyOf(vhostd: LoneMaster): Promise<string> {
+  return (await get(await vhostd.port(), HOST)).body.toString();
 }
 
-async function alsoListens(rig: Rig): Promise<string[]> {
-  return (await rig.workers('a')).flatMap((worker) => worker.alsoListens ?? []);
+async function alsoListens(vhostd: LoneMaster): Promise<string[]> {
+  return (await vhostd.workers('a')).flatMap((worker) => worker.alsoListens ?? []);
 }
 
-void describe('the server of an app', { concurrency: 2 }, () => {
+void describe('the server of an app', { concurrency: 3 }, () => {
   void it('is the one on its appPort, which it is also told as PORT, whatever listens before', async (t) => {
     const [appPort = 0, metricsPort = 0] = await freePorts(2);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const http = require('node:http');
       http.createServer((q, r) => r.end('metrics')).listen(${metricsPort}, '127.0.0.1');
       setTimeout(() => http.createServer((q, r) => r.end('app')).listen(process.env.PORT), 200);`,
       { appPort },
     );
-    assert.equal(await bodyOf(rig), 'app');
-    assert.deepEqual(await alsoListens(rig), [`http on port ${metricsPort} of 127.0.0.1`]);
+    assert.equal(await bodyOf(vhostd), 'app');
+    assert.deepEqual(await alsoListens(vhostd), [`http on port ${metricsPort} of 127.0.0.1`]);
     assert.deepEqual([await isOpen(appPort), await isOpen(metricsPort)], [false, true]);
   });
 
   void it('is the first one on an address of the machine, without appPort, though one on loopback came first', async (t) => {
     const [appPort = 0, metricsPort = 0] = await freePorts(2);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const http = require('node:http');
       http.createServer((q, r) => r.end('metrics')).listen(${metricsPort}, '127.0.0.1');
       setTimeout(() => http.createServer((q, r) => r.end('app')).listen(${appPort}), 200);`,
     );
-    assert.equal(await bodyOf(rig), 'app');
-    assert.deepEqual(await alsoListens(rig), [`http on port ${metricsPort} of 127.0.0.1`]);
+    assert.equal(await bodyOf(vhostd), 'app');
+    assert.deepEqual(await alsoListens(vhostd), [`http on port ${metricsPort} of 127.0.0.1`]);
     assert.deepEqual([await isOpen(appPort), await isOpen(metricsPort)], [false, true]);
     assert.equal((await get(metricsPort, HOST)).body.toString(), 'metrics');
   });
 
   void it('is the only one, on loopback, too', async (t) => {
     const [port = 0] = await freePorts(1);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `require('node:http').createServer((q, r) => r.end('app')).listen(${port}, 'localhost');`,
     );
-    assert.equal(await bodyOf(rig), 'app');
-    assert.deepEqual(await alsoListens(rig), []);
+    assert.equal(await bodyOf(vhostd), 'app');
+    assert.deepEqual(await alsoListens(vhostd), []);
     assert.equal(await isOpen(port), false);
-    await reload(rig);
-    assert.equal(await bodyOf(rig), 'app');
+    await vhostd.reloaded('a');
+    assert.equal(await bodyOf(vhostd), 'app');
   });
 
   void it('is the one that the code names, though another one has listened before', async (t) => {
     const [port = 0] = await freePorts(1);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const http = require('node:http');
       const worker = require(${JSON.stringify(WORKER)});
@@ -68,14 +69,14 @@ void describe('the server of an app', { concurrency: 2 }, () => {
         worker.server = http.createServer((q, r) => r.end('named'));
       });`,
     );
-    assert.equal(await bodyOf(rig), 'named');
-    assert.deepEqual(await alsoListens(rig), [`http on port ${port} of 127.0.0.1`]);
+    assert.equal(await bodyOf(vhostd), 'named');
+    assert.deepEqual(await alsoListens(vhostd), [`http on port ${port} of 127.0.0.1`]);
     assert.equal((await get(port, HOST)).body.toString(), 'first');
   });
 
   void it('needs no request listener when it begins to listen', async (t) => {
     const [port = 0] = await freePorts(1);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const server = require('node:http').createServer().listen(${port});
       server.on('upgrade', (q, socket) => {
@@ -84,17 +85,17 @@ void describe('the server of an app', { concurrency: 2 }, () => {
         socket.pipe(socket);
       });`,
     );
-    const client = await WireClient.open(await rig.port());
+    const client = await WireClient.open(await vhostd.port());
     t.after(() => client.close());
     client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
     assert.equal((await client.head()).status, 101);
-    assert.equal(await bodyOf(rig), 'late');
+    assert.equal(await bodyOf(vhostd), 'late');
     assert.equal(await isOpen(port), false);
   });
 
   void it('may be one of HTTP/2 that only knows streams', async (t) => {
     const [port = 0] = await freePorts(1);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `require('node:http2').createServer().listen(${port}).on('stream', (stream) => {
         stream.respond({ ':status': 200 });
@@ -102,15 +103,15 @@ void describe('the server of an app', { concurrency: 2 }, () => {
       });`,
       { listen: [{ port: 0, ipaddress: '127.0.0.1' }] },
     );
-    assert.equal(await streamBody(await rig.port()), 'stream');
+    assert.equal(await streamBody(await vhostd.port()), 'stream');
     assert.equal(await isOpen(port), false);
-    await reload(rig);
-    assert.equal(await streamBody(await rig.port()), 'stream');
+    await vhostd.reloaded('a');
+    assert.equal(await streamBody(await vhostd.port()), 'stream');
   });
 
   void it('tells its address right behind listen', async (t) => {
     const [port = 0] = await freePorts(1);
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const http = require('node:http');
       const server = http.createServer((q, r) => r.end(JSON.stringify([before, server.address(), other.address().port])));
@@ -119,17 +120,17 @@ void describe('the server of an app', { concurrency: 2 }, () => {
       const other = http.createServer().listen(0);
       const otherPort = other.address().port;`,
     );
-    const [before, now, other] = JSON.parse(await bodyOf(rig)) as [unknown, unknown, number];
+    const [before, now, other] = JSON.parse(await bodyOf(vhostd)) as [unknown, unknown, number];
     assert.deepEqual(before, { address: '::', port, family: 'IPv6' });
     assert.deepEqual(now, before);
-    assert.deepEqual(await alsoListens(rig), ['http on port 0']);
+    assert.deepEqual(await alsoListens(vhostd), ['http on port 0']);
     assert.equal(await isOpen(other), true);
   });
 
   void it('may ask for its port on several addresses, of which none is bound', async (t) => {
     const [port = 0] = await freePorts(1);
     // As Fastify does for localhost.
-    const rig = await startApp(
+    const vhostd = await startApp(
       t,
       `const http = require('node:http');
       const app = (q, r) => r.end('app');
@@ -137,8 +138,8 @@ void describe('the server of an app', { concurrency: 2 }, () => {
         http.createServer(app).listen(server.address().port, '127.0.0.2');
       });`,
     );
-    assert.equal(await bodyOf(rig), 'app');
-    assert.deepEqual(await alsoListens(rig), [`http on port ${port} of 127.0.0.2`]);
+    assert.equal(await bodyOf(vhostd), 'app');
+    assert.deepEqual(await alsoListens(vhostd), [`http on port ${port} of 127.0.0.2`]);
     const second = await startApp(
       t,
       `require('node:net').createServer().listen(${port}, '127.0.0.2');
@@ -149,23 +150,36 @@ void describe('the server of an app', { concurrency: 2 }, () => {
 
   void it('is missed by name where a site has only servers of another kind', async (t) => {
     const [port = 0, appPort = 0] = await freePorts(2);
-    const limits = { bootTimeout: '3s', restart: { intensity: 0 } };
-    const failure = async (source: string, options: Record<string, unknown> = {}): Promise<string> => {
-      const error = await startApp(t, source, { ...limits, ...options }).catch((thrown: unknown) => thrown);
-      return String(error);
+    const site = (siteId: string, source: string, fields: Record<string, unknown> = {}): SiteOptions => ({
+      siteId,
+      hosts: [`${siteId}.test`],
+      workerFile: writeApp(t, source),
+      cpuLen: 1,
+      // A machine under load may need the time to load the code: then another try tells.
+      bootTimeout: '3s',
+      restart: { intensity: 100, backoffMax: '100ms' },
+      ...fields,
+    });
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      wait: false,
+      sites: [
+        site('tcp', `require('node:net').createServer().listen(${port});`),
+        site('path', `require('node:http').createServer().listen('\0vhostd-test-${port}');`),
+        site('elsewhere', `require('node:http').createServer().listen(0);`, { appPort }),
+      ],
+    });
+    const wanted = {
+      tcp: `its server on port ${port} is one of node:net`,
+      path: 'where it gets no connections; let it listen on a port, or set worker.server',
+      elsewhere: `no HTTP server listens on its appPort ${appPort}, but one does on port 0`,
     };
-    assert.match(
-      await failure(`require('node:net').createServer().listen(${port});`),
-      new RegExp(`its server on port ${port} is one of node:net`),
-    );
-    assert.match(
-      await failure(`require('node:http').createServer().listen('\\0vhostd-test-${port}');`),
-      /its HTTP server listens on the path .*, where it gets no connections/,
-    );
-    assert.match(
-      await failure(`require('node:http').createServer().listen(${port});`, { appPort }),
-      new RegExp(`no HTTP server listens on its appPort ${appPort}, but one does on port ${port}`),
-    );
+    for (const [siteId, words] of Object.entries(wanted)) {
+      await until(`${siteId} fails with the reason`, () => {
+        const value = vhostd.logged('worker.exited').filter((line) => line['siteId'] === siteId);
+        return { done: value.some(({ reason }) => String(reason).includes(words)), value };
+      });
+    }
   });
 });
 

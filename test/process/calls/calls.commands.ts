@@ -1,6 +1,6 @@
 // The master's own code of the tests about calls.
 import master from '@vhostd/master';
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
 let released: (() => void) | undefined;
 
@@ -21,7 +21,7 @@ master.onWorkerCall('socket', (params, { from, socket }) => {
   return params;
 });
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   callWorker: (order) => {
     const { workerId, name, params, timeoutMs } = order as {
       workerId: string;

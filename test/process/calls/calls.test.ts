@@ -1,20 +1,20 @@
 // Master and workers call one another: results, errors, limits, lost peers, sockets that travel along.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
-import { Rig } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
 import type { CallOrder, CallReport } from './caller.site.js';
-import { fileURLToPath } from 'node:url';
 
-const workerFile = fileURLToPath(new URL('./caller.site.js', import.meta.url));
-const setup = new URL('./calls.commands.js', import.meta.url);
+const commands = new URL('./calls.commands.js', import.meta.url);
 
-for (const handoff of ['pipe', 'ipc']) {
-  test(`over ${handoff}: a worker calls the master by promise and by callback`, async (t) => {
-    const rig = await start(t, handoff, 1);
-    const port = await rig.port();
+test('calls between master and workers', async (t) => {
+  const site = { siteId: 'a', workerFile: siteFile('caller', import.meta.url), balance: 'round-robin' };
+  const vhostd = await startVhostd(t, { commands, sites: [{ ...site, cpuLen: 2 }] });
+  await vhostd.ready('a', 2);
+  const port = await vhostd.port();
+
+  await t.test('a worker calls the master by promise and by callback', async () => {
     assert.deepEqual(valueOf(await order(port, { to: 'master', name: 'double', params: 21 })), 42);
     assert.deepEqual(
       valueOf(await order(port, { to: 'master', name: 'double', params: 4, callback: true })),
@@ -36,34 +36,36 @@ for (const handoff of ['pipe', 'ipc']) {
     );
   });
 
-  test(`over ${handoff}: the master calls a worker, whose end rejects what is pending`, async (t) => {
-    const rig = await start(t, handoff, 1);
-    const [worker] = await rig.workers('a');
+  await t.test('the master calls a worker, whose end rejects what is pending', async () => {
+    const [worker] = await vhostd.workers('a');
     assert.ok(worker);
     const { workerId } = worker;
-    const echo = await rig.ask('callWorker', { workerId, name: 'echo', params: { text: 'é☃' } });
+    const echo = await vhostd.ask('callWorker', { workerId, name: 'echo', params: { text: 'é☃' } });
     assert.deepEqual(echo, { params: { text: 'é☃' }, from: 'master' });
-    assert.deepEqual(await rig.ask('callWorkerBack', { workerId, name: 'echo', params: 1 }), {
+    assert.deepEqual(await vhostd.ask('callWorkerBack', { workerId, name: 'echo', params: 1 }), {
       params: 1,
       from: 'master',
     });
-    await assert.rejects(rig.ask('callWorkerBack', { workerId, name: 'fail' }), { code: 'E_WILL_NOT' });
-    await assert.rejects(rig.ask('callWorker', { workerId: 'a/999', name: 'echo' }), {
+    await assert.rejects(vhostd.ask('callWorkerBack', { workerId, name: 'fail' }), { code: 'E_WILL_NOT' });
+    await assert.rejects(vhostd.ask('callWorker', { workerId: 'a/999', name: 'echo' }), {
       code: 'ERR_CALL_NO_TARGET',
     });
-    await assert.rejects(rig.ask('callWorker', { workerId, name: 'never', timeoutMs: 50 }), {
+    await assert.rejects(vhostd.ask('callWorker', { workerId, name: 'never', timeoutMs: 50 }), {
       code: 'ERR_CALL_TIMEOUT',
     });
-    const lost = rig.ask('callWorker', { workerId, name: 'never' });
+    const lost = vhostd.ask('callWorker', { workerId, name: 'never' });
     const rejected = assert.rejects(lost, { code: 'ERR_CALL_LOST' });
     process.kill(worker.pid, 'SIGKILL');
     await rejected;
+    await vhostd.until('another worker serves', ({ sites }) =>
+      sites.every(({ workers }) =>
+        workers.every(({ pid, state }) => state === 'ready' && pid !== worker.pid),
+      ),
+    );
   });
 
-  test(`over ${handoff}: workers call one another by id`, async (t) => {
-    const rig = await start(t, handoff, 2);
-    const port = await rig.port();
-    const ids = (await rig.workers('a')).map(({ workerId }) => workerId);
+  await t.test('workers call one another by id', async () => {
+    const ids = (await vhostd.workers('a')).map(({ workerId }) => workerId);
     for (const to of ids) {
       const report = await order(port, { to, name: 'whoami', params: 'hello' });
       assert.deepEqual(valueOf(report), { me: to, from: report.me, params: 'hello' });
@@ -72,23 +74,17 @@ for (const handoff of ['pipe', 'ipc']) {
     assert.equal(errorOf(await order(port, { to: 'daemon', name: 'any' })).code, 'ERR_CALL_NO_TARGET');
   });
 
-  test(`over ${handoff}: a called worker that exits rejects the call, and nobody else notices`, async (t) => {
-    const rig = await start(t, handoff, 2);
-    const port = await rig.port();
-    const ids = (await rig.workers('a')).map(({ workerId }) => workerId);
+  await t.test('a called worker that exits rejects the call, and nobody else notices', async () => {
+    const ids = (await vhostd.workers('a')).map(({ workerId }) => workerId);
     // Whoever gets the request calls the other one.
     const exited = await order(port, { to: ids, name: 'exit' });
     assert.equal(errorOf(exited).code, 'ERR_CALL_LOST');
-    await rig.until('both workers serve again', ({ sites }) => {
-      return sites[0]?.workers.filter(({ state }) => state === 'ready').length === 2;
-    });
+    await vhostd.ready('a', 2);
     assert.deepEqual(valueOf(await order(port, { to: 'master', name: 'double', params: 3 })), 6);
   });
 
-  test(`over ${handoff}: a socket travels with a call and its new owner answers the client`, async (t) => {
-    const rig = await start(t, handoff, 2);
-    const port = await rig.port();
-    const ids = (await rig.workers('a')).map(({ workerId }) => workerId);
+  await t.test('a socket travels with a call and its new owner answers the client', async () => {
+    const ids = (await vhostd.workers('a')).map(({ workerId }) => workerId);
     for (const to of ['master', ...ids]) {
       const client = await WireClient.open(port);
       client.send(
@@ -101,19 +97,11 @@ for (const handoff of ['pipe', 'ipc']) {
       client.close();
     }
     await until('no connection is left anywhere', async () => {
-      const value = (await rig.workers('a')).map(({ connections }) => connections);
+      const value = (await vhostd.workers('a')).map(({ connections }) => connections);
       return { done: value.every((count) => count === 0), value };
     });
   });
-}
-
-async function start(t: TestContext, handoff: string, cpuLen: number): Promise<Rig> {
-  return await Rig.start(t, {
-    conf: { handoff },
-    setup,
-    sites: [{ siteId: 'a', hosts: ['a.test'], workerFile, cpuLen, balance: 'round-robin' }],
-  });
-}
+});
 
 async function order(port: number, what: CallOrder): Promise<CallReport> {
   const client = await WireClient.open(port);

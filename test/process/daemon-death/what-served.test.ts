@@ -6,78 +6,80 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { DaemonStatus } from '@vhostd/protocol';
 import { HeldRequest } from '../../kit/held-request.js';
-import { LastingRig, HOST, portOf, serves } from '../../kit/lasting-rig.js';
+import { portOf, serves, startVhostd } from '../../kit/start-vhostd.js';
+import type { FullVhostd } from '../../kit/start-vhostd.js';
 import { askRelease, writeRelease } from '../reload/release.js';
 
-const SITE = { path: 'current', workerFile: 'server.cjs', cpuLen: 1 };
+const HOST = 'a.test';
+const SITE = { siteId: 'a', path: 'current', workerFile: 'server.cjs' };
 
 void describe('a master that follows one which was killed', { concurrency: 2 }, () => {
   void it('goes on with the conf that served, and never mind one that is broken by now', async (t) => {
-    const rig = await LastingRig.start(t, { cpuLen: 1, site: { drainTimeout: '120s' } });
-    const status = await rig.until('the site serves', serves);
+    const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a', drainTimeout: '120s' }] });
+    const status = await vhostd.serves();
     const held = await HeldRequest.begin(portOf(status), HOST);
-    await rig.until('the request is in work', ({ sites: [a] }) => a?.workers[0]?.connections === 1);
-    writeFileSync(rig.config, '{ "sites": [');
-    await assert.rejects(rig.client.reload(), { code: 'ERR_CONF_SYNTAX' });
-    const now = await killMaster(rig, status);
+    await vhostd.until('the request is in work', ({ sites: [a] }) => a?.workers[0]?.connections === 1);
+    writeFileSync(vhostd.confFile, '{ "sites": [');
+    await assert.rejects(vhostd.reload(), { code: 'ERR_CONF_SYNTAX' });
+    const now = await killMaster(vhostd, status);
     assert.deepEqual(now.listeners, status.listeners);
     await held.finish();
     // What is wrong with the conf is told to whoever asks for it.
-    await assert.rejects(rig.client.reload(), { code: 'ERR_CONF_SYNTAX' });
-    rig.configure({ cpuLen: 2 });
-    assert.deepEqual((await rig.client.reload()).sites, [{ siteId: 'a', generation: 2, ok: true }]);
+    await assert.rejects(vhostd.reload(), { code: 'ERR_CONF_SYNTAX' });
+    vhostd.configure([{ siteId: 'a', cpuLen: 2 }]);
+    assert.deepEqual((await vhostd.reload()).sites, [{ siteId: 'a', generation: 2, ok: true }]);
   });
 
   void it('runs the release that served, not one that is there by now, be it good or bad', async (t) => {
-    const rig = await startRelease(t);
-    let status = await rig.until('the site serves', serves);
+    const vhostd = await startRelease(t);
+    let status = await vhostd.serves();
     const port = portOf(status);
-    lead(rig.dir, '2');
-    status = await killMaster(rig, status);
+    lead(vhostd.dir, '2');
+    status = await killMaster(vhostd, status);
     assert.equal((await askRelease(port, HOST)).version, '1');
-    await rig.client.reload();
+    await vhostd.reload();
     assert.equal((await askRelease(port, HOST)).version, '2');
-    lead(rig.dir, 'bad');
-    const [outcome] = (await rig.client.reload()).sites;
+    lead(vhostd.dir, 'bad');
+    const [outcome] = (await vhostd.reload()).sites;
     assert.deepEqual([outcome?.ok, outcome?.error?.message], [false, 'a bad release']);
-    status = await killMaster(rig, status);
+    status = await killMaster(vhostd, status);
     const answer = await askRelease(port, HOST);
     assert.deepEqual([answer.version, answer.generation], ['2', 2]);
     // What has been cleared away cannot be run any more.
-    rmSync(join(rig.dir, 'releases/2'), { recursive: true });
-    lead(rig.dir, '1');
-    await killMaster(rig, status);
+    rmSync(join(vhostd.dir, 'releases/2'), { recursive: true });
+    lead(vhostd.dir, '1');
+    await killMaster(vhostd, status);
     assert.equal((await askRelease(port, HOST)).version, '1');
   });
 
   void it('does so after a death of the daemon, too', async (t) => {
-    const rig = await startRelease(t);
-    const status = await rig.until('the site serves', serves);
+    const vhostd = await startRelease(t);
+    const status = await vhostd.serves();
     process.kill(status.daemon.pid, 'SIGKILL');
-    const next = await rig.until('another daemon answers', (now) => now.daemon.pid !== status.daemon.pid);
-    lead(rig.dir, 'bad');
-    writeFileSync(rig.config, '');
-    await killMaster(rig, next);
+    const next = await vhostd.until('another daemon answers', (now) => now.daemon.pid !== status.daemon.pid);
+    lead(vhostd.dir, 'bad');
+    writeFileSync(vhostd.confFile, '');
+    await killMaster(vhostd, next);
     assert.equal((await askRelease(portOf(status), HOST)).version, '1');
   });
 
   void it('leaves what is on disk to an upgrade', async (t) => {
-    const rig = await startRelease(t);
-    lead(rig.dir, '2');
-    await rig.client.upgrade();
-    const status = await rig.until('the site serves', serves);
+    const vhostd = await startRelease(t);
+    lead(vhostd.dir, '2');
+    await vhostd.client.upgrade();
+    const status = await vhostd.serves();
     assert.equal((await askRelease(portOf(status), HOST)).version, '2');
-    lead(rig.dir, 'bad');
-    await killMaster(rig, status);
+    lead(vhostd.dir, 'bad');
+    await killMaster(vhostd, status);
     assert.equal((await askRelease(portOf(status), HOST)).version, '2');
   });
 
   void it('does not know a site that was taken out of the conf', async (t) => {
-    const rig = await startRelease(t);
-    const status = await rig.until('the site serves', serves);
-    rig.configure({ siteId: 'b' });
-    await rig.client.reload();
-    const { sites } = await killMaster(rig, status);
+    const vhostd = await startRelease(t);
+    const status = await vhostd.serves();
+    vhostd.configure([{ ...SITE, siteId: 'b' }]);
+    await vhostd.reload();
+    const { sites } = await killMaster(vhostd, status);
     assert.deepEqual(
       sites.map(({ siteId }) => siteId),
       ['b'],
@@ -85,10 +87,11 @@ void describe('a master that follows one which was killed', { concurrency: 2 }, 
   });
 });
 
-/** Starts a rig whose site runs release 1 of 1, 2 and a bad one. */
-async function startRelease(t: TestContext): Promise<LastingRig> {
-  return await LastingRig.start(t, {
-    site: SITE,
+/** Starts a vhostd whose site runs release 1 of 1, 2 and a bad one. */
+async function startRelease(t: TestContext): Promise<FullVhostd> {
+  return await startVhostd(t, {
+    daemon: true,
+    sites: [SITE],
     prepare: (dir) => {
       for (const version of ['1', '2', 'bad']) writeRelease(join(dir, 'releases', version), version);
       writeFileSync(join(dir, 'releases/bad/server.cjs'), `throw new Error('a bad release');`);
@@ -104,7 +107,7 @@ function lead(dir: string, version: string): void {
 }
 
 /** Kills the master; resolves once the next one serves. */
-async function killMaster(rig: LastingRig, { master }: DaemonStatus): Promise<DaemonStatus> {
+async function killMaster(vhostd: FullVhostd, { master }: DaemonStatus): Promise<DaemonStatus> {
   process.kill(master?.pid ?? 0, 'SIGKILL');
-  return await rig.until('another master serves', (now) => now.master?.pid !== master?.pid && serves(now));
+  return await vhostd.until('another master serves', (now) => now.master?.pid !== master?.pid && serves(now));
 }

@@ -1,6 +1,6 @@
 // Lets a test know which worker each connection belongs to in the eyes of the master: from the moment on in which it
 // has read the worker's confirmation, the connection lives and dies with that process. Looks into the master's classes.
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
 interface WorkerProcess {
   process: { pid?: number };
@@ -43,7 +43,7 @@ handoffs.onAccepted = function confirm(payload) {
   return confirmation;
 };
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   /** Each connection that was accepted so far, by the path of its first request, and the process that has it. */
   accepted: () => accepted,
 };

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { descriptorCount } from '../../kit/processes.js';
 import { Random } from '../../kit/random.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { serves, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { startMiniMaster } from './mini-master.js';
 import type { StormTarget } from './storm-kinds.js';
@@ -25,65 +26,41 @@ const PLAN: StormPlan = {
 const BLOCKED_MASTER_PLAN: StormPlan = { big: 120, post: 100, pipeline: 50 };
 const ENV = { BLOCK_MS: '8' };
 
-for (const handoff of ['pipe', 'ipc']) {
-  test(`no byte is lost between master and busy workers over ${handoff}`, async (t) => {
-    const seed = Random.seed();
-    const rig = await Rig.start(t, {
-      conf: { handoff },
-      sites: [
-        {
-          siteId: 'a',
-          hosts: ['a.test'],
-          workerFile: siteFile('echo'),
-          cpuLen: 2,
-          workerOptions: { env: ENV },
-        },
-        {
-          siteId: 'b',
-          hosts: ['b.test'],
-          workerFile: siteFile('echo'),
-          cpuLen: 1,
-          workerOptions: { env: ENV },
-        },
-        {
-          siteId: 'open',
-          hosts: ['open.test'],
-          workerFile: siteFile('echo'),
-          cpuLen: 1,
-          workerOptions: { env: { ...ENV, ALLOW_HALF_OPEN: '1' } },
-        },
-      ],
-    });
-    await rig.until(
-      'all workers are ready',
-      (status) =>
-        status.sites.every((site) => site.workers.every((worker) => worker.state === 'ready')) &&
-        status.sites[0]?.workers.length === 2,
-    );
-    assert.equal((await rig.status()).handoff.type, handoff);
-    const target: StormTarget = {
-      port: await rig.port(),
-      hosts: ['a.test', 'b.test'],
-      halfOpenHost: 'open.test',
-      limitMs: 30_000,
-    };
-    // What a process opens once it opens now.
-    await storm(target, { post: 40, upgrade: 5, reset: 5 }, seed + 1);
-    const before = await descriptors(rig);
-
-    const result = await storm(target, PLAN, seed);
-    t.diagnostic(`seed ${seed}, ${handoff}: ${printed(result)}`);
-    assert.deepEqual(result.failures, []);
-
-    await rig.ask('blockOften', 15);
-    const blocked = await storm(target, BLOCKED_MASTER_PLAN, seed + 2);
-    await rig.ask('blockOften', 0);
-    t.diagnostic(`seed ${seed + 2}, ${handoff}, master blocked: ${printed(blocked)}`);
-    assert.deepEqual(blocked.failures, []);
-
-    await nothingLeft(t, rig, before);
+test('no byte is lost between master and busy workers', async (t) => {
+  const seed = Random.seed();
+  const vhostd = await startVhostd(t, {
+    sites: [
+      { siteId: 'a', cpuLen: 2, workerOptions: { env: ENV } },
+      { siteId: 'b', workerOptions: { env: ENV } },
+      { siteId: 'open', workerOptions: { env: { ...ENV, ALLOW_HALF_OPEN: '1' } } },
+    ],
   });
-}
+  await vhostd.until(
+    'all workers are ready',
+    (status) => serves(status) && status.sites[0]?.workers.length === 2,
+  );
+  const target: StormTarget = {
+    port: await vhostd.port(),
+    hosts: ['a.test', 'b.test'],
+    halfOpenHost: 'open.test',
+    limitMs: 30_000,
+  };
+  // What a process opens once it opens now.
+  await storm(target, { post: 40, upgrade: 5, reset: 5 }, seed + 1);
+  const before = await descriptors(vhostd);
+
+  const result = await storm(target, PLAN, seed);
+  t.diagnostic(`seed ${seed}: ${printed(result)}`);
+  assert.deepEqual(result.failures, []);
+
+  await vhostd.ask('blockOften', 15);
+  const blocked = await storm(target, BLOCKED_MASTER_PLAN, seed + 2);
+  await vhostd.ask('blockOften', 0);
+  t.diagnostic(`seed ${seed + 2}, master blocked: ${printed(blocked)}`);
+  assert.deepEqual(blocked.failures, []);
+
+  await nothingLeft(t, vhostd, before);
+});
 
 test('the same storm finds the bytes that a master loses which only pauses the socket', async (t) => {
   const seed = Random.seed();
@@ -100,21 +77,21 @@ test('the same storm finds the bytes that a master loses which only pauses the s
 });
 
 /** The descriptors of the master and of each worker, by pid. */
-async function descriptors(rig: Rig): Promise<Map<number, number>> {
-  await rig.until('every connection has ended', (status) =>
+async function descriptors(vhostd: LoneMaster): Promise<Map<number, number>> {
+  await vhostd.until('every connection has ended', (status) =>
     status.sites.every(
       (site) => site.parked === 0 && site.workers.every((worker) => worker.connections === 0),
     ),
   );
-  const { sites } = await rig.status();
-  const pids = [rig.pid, ...sites.flatMap((site) => site.workers.map((worker) => worker.pid ?? 0))];
+  const { sites } = await vhostd.status();
+  const pids = [vhostd.pid, ...sites.flatMap((site) => site.workers.map((worker) => worker.pid ?? 0))];
   return new Map(pids.map((pid) => [pid, descriptorCount(pid)]));
 }
 
 /** No process has ended, no connection is open, and every process has as few descriptors as before. */
-async function nothingLeft(t: TestContext, rig: Rig, before: Map<number, number>): Promise<void> {
+async function nothingLeft(t: TestContext, vhostd: LoneMaster, before: Map<number, number>): Promise<void> {
   const after = await until('descriptors are back to what they were', async () => {
-    const value = [...(await descriptors(rig))];
+    const value = [...(await descriptors(vhostd))];
     return { done: value.every(([pid, count]) => count <= (before.get(pid) ?? 0)), value };
   });
   t.diagnostic(
@@ -124,7 +101,7 @@ async function nothingLeft(t: TestContext, rig: Rig, before: Map<number, number>
     after.map(([pid]) => pid),
     [...before.keys()],
   );
-  const { counts } = await rig.status();
+  const { counts } = await vhostd.status();
   t.diagnostic(`counts ${JSON.stringify(counts)}`);
   assert.equal(counts.violations, 0);
   assert.equal(counts.handedOffAgain, 0);

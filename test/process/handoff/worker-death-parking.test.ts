@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Rig, siteFile } from '../../kit/rig.js';
-import { SteadyLoad } from '../../kit/steady-load.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import { Load } from '../../kit/load.js';
 import { WireClient } from '../../kit/wire-client.js';
 
 const PARK_MAX_COUNT = 30;
@@ -18,47 +18,44 @@ test('connections of a site without workers wait up to a bound and are served by
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const gate = join(dir, 'gate');
   writeFileSync(gate, '');
-  const rig = await Rig.start(t, {
+  const vhostd = await startVhostd(t, {
     sites: [
       {
         siteId: 'a',
-        hosts: ['a.test'],
-        workerFile: new URL('./gated.site.js', import.meta.url).pathname,
+        workerFile: siteFile('gated', import.meta.url),
         workerOptions: { env: { GATE: gate } },
         cpuLen: 2,
         parkMaxCount: PARK_MAX_COUNT,
         parkTimeout: '10m',
         restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' },
       },
-      { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
+      { siteId: 'b' },
     ],
   });
-  const port = await rig.port();
-  const good = new SteadyLoad(port, 'b.test');
+  const port = await vhostd.port();
+  const good = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
   const dead = new Set<number>();
   let served = 0;
   let told = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
-    await rig.until('both workers are ready', ({ sites: [a] }) => {
-      return a?.workers.filter(({ state }) => state === 'ready').length === 2;
-    });
+    await vhostd.ready('a', 2);
     rmSync(gate);
-    for (const { pid } of await rig.workers('a')) {
+    for (const { pid } of await vhostd.workers('a')) {
       dead.add(pid);
       process.kill(pid, 'SIGKILL');
     }
-    await rig.until('no worker is ready', ({ sites: [a] }) => {
+    await vhostd.until('no worker is ready', ({ sites: [a] }) => {
       return a?.workers.every(({ state, pid }) => state !== 'ready' && !dead.has(pid ?? 0)) === true;
     });
     const waiting = await ask(port, PARK_MAX_COUNT);
-    await rig.until('they wait', ({ sites: [a] }) => a?.parked === PARK_MAX_COUNT);
+    await vhostd.until('they wait', ({ sites: [a] }) => a?.parked === PARK_MAX_COUNT);
     for (const client of await ask(port, SURPLUS)) {
       const { status, headers } = await client.answer();
       assert.deepEqual([status, headers['retry-after']], [503, '1']);
       client.close();
       told += 1;
     }
-    assert.equal((await rig.site('a')).parked, PARK_MAX_COUNT);
+    assert.equal((await vhostd.site('a')).parked, PARK_MAX_COUNT);
     writeFileSync(gate, '');
     for (const client of waiting) {
       const { status, body } = await client.answer();
@@ -68,15 +65,14 @@ test('connections of a site without workers wait up to a bound and are served by
       served += 1;
     }
   }
-  await good.stop();
-  const { counts } = await rig.status();
+  const other = await good.stop();
+  const { counts } = await vhostd.status();
   t.diagnostic(
     `${served} of ${ROUNDS * PARK_MAX_COUNT} waited and were served, ${told} more were told to come back, 0 refused; ` +
-      `other site: ${good.count} requests, ${good.failures.length} failed, ` +
-      `the slowest took ${Math.round(good.slowestMs)} ms`,
+      `other site: ${String(other)}`,
   );
   assert.deepEqual(counts.refused, { 503: ROUNDS * SURPLUS });
-  assert.deepEqual(good.failures, []);
+  other.assertNothingLost('the other site');
 });
 
 /** Opens connections that each send one request; one that is refused rejects. */

@@ -1,14 +1,14 @@
 // Whatever clients have sent to a stopped worker that never took it over, another one serves all of it when the
 // stopped one is killed: heads, bodies, several requests at once, TLS.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { SiteStatus } from '@vhostd/protocol';
 import { selfSigned } from '../../kit/certificate.js';
-import { checkAnswer, randomExchange, simpleExchange } from '../../kit/exchange.js';
+import { checkAnswer, randomExchange, simpleExchange, slowPost } from '../../kit/exchange.js';
 import type { Exchange } from '../../kit/exchange.js';
 import { Random } from '../../kit/random.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { openSecure } from '../../kit/secure-client.js';
 import { WireClient } from '../../kit/wire-client.js';
 
@@ -39,84 +39,75 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-for (const handoff of ['pipe', 'ipc']) {
-  test(`over ${handoff}, what a stopped worker had been given is served by another, byte by byte`, async (t) => {
-    const seed = Random.seed();
-    const random = new Random(seed);
-    const place = { host: HOST, port: 0, ipaddress: '127.0.0.1' };
-    const rig = await Rig.start(t, {
-      conf: { handoff },
-      sites: [
-        {
-          siteId: 'a',
-          workerFile: siteFile('exchange'),
-          cpuLen: 2,
-          balance: 'round-robin',
-          listen: [place, { type: 'ssl', ...place, ...(await selfSigned(HOST)) }],
-          restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' },
-        },
-      ],
-    });
-    const port = await rig.port();
-    const counts: string[] = [];
-    for (const [kind, open] of Object.entries(KINDS)) {
-      const { sites } = await rig.until('two workers are ready', ({ sites: [a] }) => {
-        return a?.workers.filter(({ state }) => state === 'ready').length === 2;
-      });
-      const victim = sites[0]?.workers[0]?.pid ?? 0;
-      process.kill(victim, 'SIGSTOP');
-      const all: Sent[] = [];
-      await giveTo(rig, victim, async () => void all.push(await open(random, port)));
-      process.kill(victim, 'SIGKILL');
-      for (const { client, later } of all) client.send(later);
-      for (const { client, requests } of all) {
-        for (const request of requests) assert.notEqual((await checkAnswer(client, request)).pid, victim);
-        client.close();
-      }
-      counts.push(`${kind}: ${all.length} of ${all.length} served, ${STUCK} of them given again`);
-    }
-    t.diagnostic(`SEED=${seed}; ${counts.join('; ')}`);
-    assert.equal((await rig.status()).counts.handedOffAgain, STUCK * Object.keys(KINDS).length);
-    assert.deepEqual((await rig.status()).counts.refused, {});
+test('what a stopped worker had been given is served by another, byte by byte', async (t) => {
+  const seed = Random.seed();
+  const random = new Random(seed);
+  const place = { host: HOST, port: 0, ipaddress: '127.0.0.1' };
+  const vhostd = await startVhostd(t, {
+    sites: [
+      {
+        siteId: 'a',
+        cpuLen: 2,
+        balance: 'round-robin',
+        listen: [place, { type: 'ssl', ...place, ...(await selfSigned(HOST)) }],
+        restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' },
+      },
+    ],
   });
-
-  test(`over ${handoff}, TLS clients of a stopped worker shake hands with another`, async (t) => {
-    const rig = await Rig.start(t, {
-      conf: { handoff },
-      sites: [
-        {
-          siteId: 'a',
-          workerFile: siteFile('exchange'),
-          cpuLen: 1,
-          listen: [{ type: 'ssl', host: HOST, port: 0, ipaddress: '127.0.0.1', ...(await selfSigned(HOST)) }],
-          restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' },
-        },
-      ],
-    });
-    const port = await rig.port('ssl');
-    const [worker] = await rig.workers('a');
-    const victim = worker?.pid ?? 0;
+  const port = await vhostd.port();
+  const counts: string[] = [];
+  for (const [kind, open] of Object.entries(KINDS)) {
+    const { sites } = await vhostd.ready('a', 2);
+    const victim = sites[0]?.workers[0]?.pid ?? 0;
     process.kill(victim, 'SIGSTOP');
-    const clients: Promise<WireClient>[] = [];
-    await giveTo(rig, victim, () => void clients.push(openSecure(port, HOST)));
+    const all: Sent[] = [];
+    await giveTo(vhostd, victim, async () => void all.push(await open(random, port)));
     process.kill(victim, 'SIGKILL');
-    for (const client of await Promise.all(clients)) {
-      const request = simpleExchange(HOST);
-      client.send(request.bytes);
-      assert.notEqual((await checkAnswer(client, request)).pid, victim);
+    for (const { client, later } of all) client.send(later);
+    for (const { client, requests } of all) {
+      for (const request of requests) assert.notEqual((await checkAnswer(client, request)).pid, victim);
       client.close();
     }
-    t.diagnostic(`${clients.length} of ${clients.length} handshakes done and requests answered`);
-    assert.equal((await rig.status()).counts.handedOffAgain, STUCK);
+    counts.push(`${kind}: ${all.length} of ${all.length} served, ${STUCK} of them given again`);
+  }
+  t.diagnostic(`SEED=${seed}; ${counts.join('; ')}`);
+  assert.equal((await vhostd.status()).counts.handedOffAgain, STUCK * Object.keys(KINDS).length);
+  assert.deepEqual((await vhostd.status()).counts.refused, {});
+});
+
+test('TLS clients of a stopped worker shake hands with another', async (t) => {
+  const vhostd = await startVhostd(t, {
+    sites: [
+      {
+        siteId: 'a',
+        listen: [{ type: 'ssl', host: HOST, port: 0, ipaddress: '127.0.0.1', ...(await selfSigned(HOST)) }],
+        restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' },
+      },
+    ],
   });
-}
+  const port = await vhostd.port('ssl');
+  const [worker] = await vhostd.workers('a');
+  const victim = worker?.pid ?? 0;
+  process.kill(victim, 'SIGSTOP');
+  const clients: Promise<WireClient>[] = [];
+  await giveTo(vhostd, victim, () => void clients.push(openSecure(port, HOST)));
+  process.kill(victim, 'SIGKILL');
+  for (const client of await Promise.all(clients)) {
+    const request = simpleExchange(HOST);
+    client.send(request.bytes);
+    assert.notEqual((await checkAnswer(client, request)).pid, victim);
+    client.close();
+  }
+  t.diagnostic(`${clients.length} of ${clients.length} handshakes done and requests answered`);
+  assert.equal((await vhostd.status()).counts.handedOffAgain, STUCK);
+});
 
 /** Opens connections until the stopped worker has been given as many as wanted. */
-async function giveTo(rig: Rig, victim: number, open: () => Promise<void> | void): Promise<void> {
-  const { handedOff } = (await rig.status()).counts;
+async function giveTo(vhostd: LoneMaster, victim: number, open: () => Promise<void> | void): Promise<void> {
+  const { handedOff } = (await vhostd.status()).counts;
   for (let opened = 1; ; opened += 1) {
     await open();
-    const { sites } = await rig.until('it is with a worker', ({ sites: [a], counts }) => {
+    const { sites } = await vhostd.until('it is with a worker', ({ sites: [a], counts }) => {
       return counts.handedOff - handedOff + connectionsOf(a, victim) === opened;
     });
     if (connectionsOf(sites[0], victim) === STUCK) return;
@@ -136,9 +127,5 @@ async function send(port: number, requests: Exchange[], atFirst?: number): Promi
 
 /** A POST of 300 KB. */
 function upload(random: Random): Exchange {
-  const body = random.bytes(300_000);
-  const url = '/upload?answer=1000';
-  const head = `POST ${url} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${body.length}\r\n\r\n`;
-  const sha256 = createHash('sha256').update(body).digest('hex');
-  return { url, bytes: Buffer.concat([Buffer.from(head), body]), sha256, answerLength: 1000 };
+  return slowPost(random, HOST, { bodyBytes: 300_000, slowMs: 0, closes: false });
 }

@@ -4,26 +4,23 @@ import { test } from 'node:test';
 import { askSite, get, seenBy } from '../../kit/ask-site.js';
 import { isAlive } from '../../kit/processes.js';
 import { limitDescriptors } from '../../kit/limit-descriptors.js';
-import { Rig, siteFile } from '../../kit/rig.js';
-import type { SiteOptions } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 
-const MORTAL = new URL('./mortal.site.js', import.meta.url).pathname;
+const MORTAL = siteFile('mortal', import.meta.url);
 /** Never given up, restarted at once. */
 const RESTART = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
 /** Its dead worker is not restarted within this test. */
 const NO_RESTART = { backoffMin: '600s', backoffMax: '600s' };
 
 function site(options: Partial<SiteOptions> = {}): SiteOptions {
-  return { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('echo'), restart: RESTART, ...options };
+  return { siteId: 'a', restart: RESTART, ...options };
 }
 
-async function ready(rig: Rig, siteId: string, count: number): Promise<number[]> {
-  await rig.until(`${count} workers of ${siteId} are ready`, ({ sites }) => {
-    const workers = sites.find((other) => other.siteId === siteId)?.workers ?? [];
-    return workers.filter((worker) => worker.state === 'ready').length === count;
-  });
-  return (await rig.workers(siteId)).map(({ pid }) => pid);
+async function ready(vhostd: LoneMaster, count: number): Promise<number[]> {
+  await vhostd.ready('a', count);
+  return (await vhostd.workers('a')).map(({ pid }) => pid);
 }
 
 /** Opens connections that each send one request. */
@@ -37,69 +34,63 @@ async function ask(port: number, count: number): Promise<WireClient[]> {
   return clients;
 }
 
-for (const handoff of ['pipe', 'ipc']) {
-  for (const count of [5, 30]) {
-    test(`over ${handoff}, ${count} connections given to a stopped worker are served when it is killed`, async (t) => {
-      const rig = await Rig.start(t, {
-        conf: { handoff },
-        sites: [site({ cpuLen: 2, balance: 'round-robin' })],
-      });
-      const [victim = 0, other = 0] = await ready(rig, 'a', 2);
-      process.kill(victim, 'SIGSTOP');
-      const clients = await ask(await rig.port(), count);
-      const status = await rig.until('every connection is with a worker', ({ counts, sites }) => {
-        const stuck = sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
-        return counts.accepted === count && counts.handedOff + stuck === count;
-      });
-      const stuck = status.sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
-      assert.ok(stuck >= 2, 'the stopped worker was given connections');
-      process.kill(victim, 'SIGKILL');
-      const pids = new Set<number>();
-      for (const client of clients) {
-        pids.add(seenBy(await client.answer()).pid);
-        client.close();
-      }
-      t.diagnostic(`${stuck} of ${count} were with the stopped worker`);
-      assert.ok(!pids.has(victim));
-      assert.ok(pids.has(other));
-      assert.equal((await rig.status()).counts.handedOffAgain, stuck);
+for (const count of [5, 30]) {
+  test(`${count} connections given to a stopped worker are served when it is killed`, async (t) => {
+    const vhostd = await startVhostd(t, {
+      sites: [site({ cpuLen: 2, balance: 'round-robin' })],
     });
-  }
+    const [victim = 0, other = 0] = await ready(vhostd, 2);
+    process.kill(victim, 'SIGSTOP');
+    const clients = await ask(await vhostd.port(), count);
+    const status = await vhostd.until('every connection is with a worker', ({ counts, sites }) => {
+      const stuck = sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
+      return counts.accepted === count && counts.handedOff + stuck === count;
+    });
+    const stuck = status.sites[0]?.workers.find(({ pid }) => pid === victim)?.connections ?? 0;
+    assert.ok(stuck >= 2, 'the stopped worker was given connections');
+    process.kill(victim, 'SIGKILL');
+    const pids = new Set<number>();
+    for (const client of clients) {
+      pids.add(seenBy(await client.answer()).pid);
+      client.close();
+    }
+    t.diagnostic(`${stuck} of ${count} were with the stopped worker`);
+    assert.ok(!pids.has(victim));
+    assert.ok(pids.has(other));
+    assert.equal((await vhostd.status()).counts.handedOffAgain, stuck);
+  });
 }
 
 test('connections of a site whose only worker dies wait for the next one', async (t) => {
   const restart = { ...RESTART, backoffMin: '700ms', backoffMax: '700ms' };
-  const rig = await Rig.start(t, { sites: [site({ cpuLen: 1, restart })] });
-  const [victim = 0] = await ready(rig, 'a', 1);
-  const port = await rig.port();
+  const vhostd = await startVhostd(t, { sites: [site({ restart })] });
+  const [victim = 0] = await ready(vhostd, 1);
+  const port = await vhostd.port();
   process.kill(victim, 'SIGSTOP');
   const before = await ask(port, 15);
-  await rig.until('the worker has them', ({ sites }) => sites[0]?.workers[0]?.connections === 15);
+  await vhostd.until('the worker has them', ({ sites }) => sites[0]?.workers[0]?.connections === 15);
   process.kill(victim, 'SIGKILL');
-  await rig.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.pid !== victim);
+  await vhostd.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.pid !== victim);
   const after = await ask(port, 15);
   for (const client of [...before, ...after]) {
     assert.notEqual(seenBy(await client.answer()).pid, victim);
     client.close();
   }
-  const { counts, sites } = await rig.status();
+  const { counts, sites } = await vhostd.status();
   assert.deepEqual(counts.refused, {});
   assert.equal(sites[0]?.parked, 0);
 });
 
 test('more connections than may wait are told to come back, those that wait too long as well', async (t) => {
-  const rig = await Rig.start(t, {
-    sites: [
-      site({ cpuLen: 1, restart: NO_RESTART, parkMaxCount: 5, parkTimeout: '1500ms' }),
-      site({ siteId: 'b', hosts: ['b.test'], cpuLen: 1 }),
-    ],
+  const vhostd = await startVhostd(t, {
+    sites: [site({ restart: NO_RESTART, parkMaxCount: 5, parkTimeout: '1500ms' }), site({ siteId: 'b' })],
   });
-  const [victim = 0] = await ready(rig, 'a', 1);
-  const port = await rig.port();
+  const [victim = 0] = await ready(vhostd, 1);
+  const port = await vhostd.port();
   process.kill(victim, 'SIGKILL');
-  await rig.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.state === 'backoff');
+  await vhostd.until('the worker is gone', ({ sites }) => sites[0]?.workers[0]?.state === 'backoff');
   const waiting = await ask(port, 5);
-  await rig.until('five wait', ({ sites }) => sites[0]?.parked === 5);
+  await vhostd.until('five wait', ({ sites }) => sites[0]?.parked === 5);
   const startedMs = performance.now();
   for (const surplus of await ask(port, 7)) {
     const { status, headers } = await surplus.answer();
@@ -108,7 +99,7 @@ test('more connections than may wait are told to come back, those that wait too 
     await surplus.rest();
     surplus.close();
   }
-  assert.equal((await rig.site('a')).parked, 5);
+  assert.equal((await vhostd.site('a')).parked, 5);
   assert.equal((await askSite(port, 'b.test')).siteId, 'b');
   for (const client of waiting) {
     const { status, headers } = await client.answer();
@@ -118,55 +109,53 @@ test('more connections than may wait are told to come back, those that wait too 
     client.close();
   }
   t.diagnostic(`the last that waited was answered after ${Math.round(performance.now() - startedMs)} ms`);
-  assert.deepEqual((await rig.status()).counts.refused, { 503: 12 });
-  assert.equal((await rig.site('a')).parked, 0);
+  assert.deepEqual((await vhostd.status()).counts.refused, { 503: 12 });
+  assert.equal((await vhostd.site('a')).parked, 0);
 });
 
-for (const handoff of ['pipe', 'ipc'])
-  test(`over ${handoff}, connections that a worker has no descriptor for go to another worker`, async (t) => {
-    const rig = await Rig.start(t, { conf: { handoff }, sites: [site({ cpuLen: 2 })] });
-    const [poor = 0, rich = 0] = await ready(rig, 'a', 2);
-    const port = await rig.port();
-    await limitDescriptors(poor, 3);
-    for (let round = 0; round < 5; round += 1) {
-      const clients = await ask(port, 20);
-      for (const client of clients) {
-        assert.equal(seenBy(await client.answer()).pid, rich);
-        client.close();
-      }
+test('connections that a worker has no descriptor for go to another worker', async (t) => {
+  const vhostd = await startVhostd(t, { sites: [site({ cpuLen: 2 })] });
+  const [poor = 0, rich = 0] = await ready(vhostd, 2);
+  const port = await vhostd.port();
+  await limitDescriptors(poor, 3);
+  for (let round = 0; round < 5; round += 1) {
+    const clients = await ask(port, 20);
+    for (const client of clients) {
+      assert.equal(seenBy(await client.answer()).pid, rich);
+      client.close();
     }
-    const { counts } = await rig.status();
-    t.diagnostic(`given again ${counts.handedOffAgain} times`);
-    assert.deepEqual(counts.refused, {});
-    assert.ok(isAlive(poor));
-    assert.equal(counts.violations, 0);
-  });
+  }
+  const { counts } = await vhostd.status();
+  t.diagnostic(`given again ${counts.handedOffAgain} times`);
+  assert.deepEqual(counts.refused, {});
+  assert.ok(isAlive(poor));
+  assert.equal(counts.violations, 0);
+});
 
-for (const handoff of ['pipe', 'ipc'])
-  test(`over ${handoff}, connections that no worker has a descriptor for are told to come back, until one has`, async (t) => {
-    const rig = await Rig.start(t, { conf: { handoff }, sites: [site({ cpuLen: 1, parkTimeout: '1s' })] });
-    const [pid = 0] = await ready(rig, 'a', 1);
-    const port = await rig.port();
-    await limitDescriptors(pid, 3);
-    for (const client of await ask(port, 10)) {
-      assert.equal((await client.answer()).status, 503);
-      client.close();
-    }
-    const late = await ask(port, 10);
-    await limitDescriptors(pid, 1024);
-    for (const client of late) {
-      assert.equal(seenBy(await client.answer()).pid, pid);
-      client.close();
-    }
-    assert.equal((await askSite(port, 'a.test')).pid, pid);
-  });
+test('connections that no worker has a descriptor for are told to come back, until one has', async (t) => {
+  const vhostd = await startVhostd(t, { sites: [site({ parkTimeout: '1s' })] });
+  const [pid = 0] = await ready(vhostd, 1);
+  const port = await vhostd.port();
+  await limitDescriptors(pid, 3);
+  for (const client of await ask(port, 10)) {
+    assert.equal((await client.answer()).status, 503);
+    client.close();
+  }
+  const late = await ask(port, 10);
+  await limitDescriptors(pid, 1024);
+  for (const client of late) {
+    assert.equal(seenBy(await client.answer()).pid, pid);
+    client.close();
+  }
+  assert.equal((await askSite(port, 'a.test')).pid, pid);
+});
 
 test('a request that kills the worker which reads it kills one worker', async (t) => {
-  const rig = await Rig.start(t, { sites: [site({ cpuLen: 2, workerFile: MORTAL })] });
-  const pids = await ready(rig, 'a', 2);
-  const port = await rig.port();
+  const vhostd = await startVhostd(t, { sites: [site({ cpuLen: 2, workerFile: MORTAL })] });
+  const pids = await ready(vhostd, 2);
+  const port = await vhostd.port();
   await assert.rejects(get(port, 'a.test', '/poison'), { code: 'closed' });
-  const { sites, counts } = await rig.until(
+  const { sites, counts } = await vhostd.until(
     'its worker is gone',
     ({ sites: [first] }) => first?.workers.some((worker) => worker.restarts > 0) === true,
   );

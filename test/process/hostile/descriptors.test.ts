@@ -1,10 +1,11 @@
 // A worker sends descriptors that no worker sends: the master neither aborts, nor waits, nor fills.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { siteFile } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { Scene } from './scene.js';
 
-const workerFile = new URL('./descriptors.site.js', import.meta.url);
+const workerFile = siteFile('descriptors', import.meta.url);
 const KINDS = [
   'file',
   'null',
@@ -26,12 +27,12 @@ test('a descriptor of any kind is refused where one can come, and comes nowhere 
   const scene = await Scene.set(t, { workerFile });
   for (const over of WHERE_NOBODY_TAKES_ANY)
     for (const kind of KINDS) await scene.attack(`kind/${over}/${kind}`);
-  assert.equal((await scene.rig.status()).counts.violations, 0);
+  assert.equal((await scene.vhostd.status()).counts.violations, 0);
   for (const [index, kind] of KINDS.entries()) {
     const pid = await scene.pid();
     await scene.attack(`kind/returns/${kind}`);
     await scene.replaced(pid, kind);
-    assert.equal((await scene.rig.status()).counts.violations, index + 1, kind);
+    assert.equal((await scene.vhostd.status()).counts.violations, index + 1, kind);
   }
   await scene.unharmed(t);
 });
@@ -42,7 +43,7 @@ test('thousands of descriptors fill nothing', async (t) => {
   const pid = await scene.pid();
   await scene.attack('many/returns');
   await scene.replaced(pid, 'many');
-  assert.equal((await scene.rig.status()).counts.violations, 1);
+  assert.equal((await scene.vhostd.status()).counts.violations, 1);
   await scene.unharmed(t);
 });
 
@@ -53,7 +54,7 @@ test('a site that goes on with it is given up by its restart policy', async (t) 
     await scene.attack('kind/returns/null');
     if (count < 2) await scene.replaced(pid, `time ${count + 1}`);
   }
-  const { sites } = await scene.rig.until('it is given up', ({ sites: [a] }) => a?.state === 'errored');
+  const { sites } = await scene.vhostd.until('it is given up', ({ sites: [a] }) => a?.state === 'errored');
   assert.match(sites[0]?.workers[0]?.reason ?? '', /no TCP connection/);
   await scene.unharmed(t);
 });

@@ -1,5 +1,5 @@
 // What the master of the hostile tests can be asked: the longest time in which its event loop did not turn.
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
 let longestMs = 0;
 let lastMs = performance.now();
@@ -11,7 +11,7 @@ setInterval(() => {
 
 const TICK_MS = 5;
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   /** The longest since it was asked last, ms. */
   longestGapMs: () => {
     const gapMs = longestMs;

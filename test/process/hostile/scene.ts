@@ -3,58 +3,58 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { get } from '../../kit/ask-site.js';
+import { Load } from '../../kit/load.js';
 import { descriptorCount, residentBytes } from '../../kit/processes.js';
-import { Rig, siteFile } from '../../kit/rig.js';
-import { SteadyLoad } from '../../kit/steady-load.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 
 /** How the hostile site is started. */
 export interface SceneOptions {
-  workerFile: URL;
+  workerFile: string;
   cpuLen?: number;
   restart?: Record<string, unknown>;
 }
 
 export class Scene {
-  readonly rig: Rig;
+  readonly vhostd: LoneMaster;
   readonly port: number;
-  readonly good: SteadyLoad;
+  readonly good: Load;
   readonly #goodPid: number;
-  #descriptors = 0;
+  readonly #descriptors: number;
 
-  private constructor(rig: Rig, port: number, goodPid: number) {
-    this.rig = rig;
+  private constructor(vhostd: LoneMaster, port: number, goodPid: number) {
+    this.vhostd = vhostd;
     this.port = port;
     this.#goodPid = goodPid;
-    this.good = new SteadyLoad(port, 'b.test');
+    this.#descriptors = descriptorCount(vhostd.pid);
+    this.good = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
   }
 
   static async set(t: TestContext, { workerFile, cpuLen = 1, restart = {} }: SceneOptions): Promise<Scene> {
-    const rig = await Rig.start(t, {
+    const vhostd = await startVhostd(t, {
       conf: { handoff: 'pipe' },
-      setup: new URL('./hostile.commands.js', import.meta.url),
+      commands: new URL('./hostile.commands.js', import.meta.url),
       sites: [
         {
           siteId: 'a',
-          hosts: ['a.test'],
-          workerFile: workerFile.pathname,
+          workerFile,
           cpuLen,
           restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '50ms', ...restart },
           allow: { ports: [0] },
         },
-        { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
+        { siteId: 'b' },
       ],
     });
-    const [good] = await rig.workers('b');
-    const scene = new Scene(rig, await rig.port(), good?.pid ?? 0);
+    const [good] = await vhostd.workers('b');
+    const scene = new Scene(vhostd, await vhostd.port(), good?.pid ?? 0);
     t.after(() => scene.good.stop());
-    scene.#descriptors = descriptorCount(rig.pid);
-    await rig.ask('longestGapMs');
+    await vhostd.ask('longestGapMs');
     return scene;
   }
 
   /** The hostile site's process. */
   async pid(): Promise<number> {
-    return (await this.rig.workers('a'))[0]?.pid ?? 0;
+    return (await this.vhostd.workers('a'))[0]?.pid ?? 0;
   }
 
   /** Tells the hostile site what to do, and waits for its answer, which comes before the deed. */
@@ -66,38 +66,38 @@ export class Scene {
 
   /** Waits until another process than `before` is the site's. */
   async replaced(before: number, what: string): Promise<void> {
-    await this.rig.until(`${what}: the offender is replaced`, ({ sites: [a] }) => {
+    await this.vhostd.until(`${what}: the offender is replaced`, ({ sites: [a] }) => {
       const worker = a?.workers[0];
       return worker?.state === 'ready' && worker.pid !== before;
     });
   }
 
   /** The master lives, holds what it held, and the other site has noticed nothing. */
-  async unharmed(t: TestContext, limits: { gapMs?: number } = {}): Promise<void> {
+  async unharmed(t: TestContext, { gapMs }: { gapMs?: number } = {}): Promise<void> {
     await this.good.stop();
-    const { rig, good } = this;
-    const gapMs = Number(await rig.ask('longestGapMs'));
+    const { vhostd, good } = this;
+    const longestMs = Number(await vhostd.ask('longestGapMs'));
     t.diagnostic(
-      `${good.count} good requests, the slowest took ${Math.round(good.slowestMs)} ms; ` +
-        `the longest gap of the master ${Math.round(gapMs)} ms`,
+      `the other site: ${String(good.outcome)}; the longest gap of the master ${Math.round(longestMs)} ms`,
     );
-    assert.equal((await rig.status()).pid, rig.pid);
-    assert.deepEqual(good.failures, []);
-    assert.equal((await rig.workers('b'))[0]?.pid, this.#goodPid);
-    await rig.until('descriptors are what they were', () => {
-      return descriptorCount(rig.pid) <= this.#descriptors + DESCRIPTORS_MORE;
+    assert.equal((await vhostd.status()).pid, vhostd.pid);
+    good.outcome.assertNothingLost('the other site');
+    assert.equal((await vhostd.workers('b'))[0]?.pid, this.#goodPid);
+    await vhostd.until('descriptors are what they were', () => {
+      return descriptorCount(vhostd.pid) <= this.#descriptors + DESCRIPTORS_MORE;
     });
-    if (limits.gapMs !== undefined) assert.ok(gapMs < limits.gapMs, `a gap of ${gapMs} ms`);
+    if (gapMs !== undefined) assert.ok(longestMs < gapMs, `a gap of ${longestMs} ms`);
   }
 
   /** Resolves once the other site has answered so many requests more. */
   async goOn(count: number): Promise<void> {
-    const wanted = this.good.count + count;
-    while (this.good.count < wanted) await delay(10);
+    const wanted = this.good.outcome.counts.ok + count;
+    while (this.good.outcome.counts.ok < wanted) await delay(10);
   }
 
+  /** Resident memory of the master, MB. */
   get residentMb(): number {
-    return residentBytes(this.rig.pid) >> 20;
+    return residentBytes(this.vhostd.pid) >> 20;
   }
 }
 

@@ -9,7 +9,7 @@ import { growthOf } from './growth.js';
 import type { Resources } from './resources.js';
 import { Watched } from './watched.js';
 
-const LONG = process.env['VHOSTD_TEST_LONG'] === '1';
+const RELOADS = process.env['VHOSTD_TEST_LONG'] === '1' ? 200 : 24;
 /** Reloads until everything that is made once has been made. */
 const WARM_UP = 15;
 /** Deaths of workers that had been given connections. */
@@ -22,69 +22,59 @@ const LEAK_RELOADS = 8;
 const PROCESSES = ['master', 'daemon'] as const;
 type Counts = Omit<Resources, 'heapBytes'>;
 
-for (const { handoff, reloads, memory } of [
-  { handoff: 'pipe', reloads: LONG ? 200 : 30, memory: true },
-  // Too few to tell a leak from what is made once.
-  { handoff: 'ipc', reloads: LONG ? 200 : 10, memory: LONG },
-]) {
-  test(`over ${handoff}, ${reloads} reloads cost master and daemon nothing`, async (t) => {
-    const watched = await Watched.start(t, { handoff });
-    const port = await watched.port();
-    // They last through every reload, but not through a death.
-    let clients = await openAll(port, CLIENTS);
-    const reload = async (): Promise<void> => {
-      await watched.reload();
-      for (const client of clients) {
-        const request = simpleExchange('a.test');
-        client.send(request.bytes);
-        await checkAnswer(client, request);
-      }
-    };
-    for (let count = 0; count < (memory ? WARM_UP : 2); count += 1) await reload();
-    await die(watched, port);
-    clients = await openAll(port, CLIENTS);
-    await reload();
-    const before = {
-      master: await countsAtRest(watched, 'master'),
-      daemon: await countsAtRest(watched, 'daemon'),
-    };
-
-    const heaps = { master: [] as number[], daemon: [] as number[] };
-    for (let count = 0; count < reloads; count += 1) {
-      await reload();
-      for (const name of memory ? PROCESSES : []) heaps[name].push((await watched.resources(name)).heapBytes);
+test(`${RELOADS} reloads cost master and daemon nothing`, async (t) => {
+  const watched = await Watched.start(t);
+  const port = await watched.vhostd.port();
+  // They last through every reload, but not through a death.
+  let clients = await openAll(port, CLIENTS);
+  const reload = async (): Promise<void> => {
+    await watched.reload();
+    for (const client of clients) {
+      const request = simpleExchange('a.test');
+      client.send(request.bytes);
+      await checkAnswer(client, request);
     }
-    for (let count = 0; count < DEATHS; count += 1) await die(watched, port);
-    for (const client of clients) client.close();
-    clients = await openAll(port, CLIENTS);
-    await reload();
-    for (const name of PROCESSES) await isAsBefore(watched, name, before[name]);
+  };
+  for (let count = 0; count < WARM_UP; count += 1) await reload();
+  await die(watched, port);
+  clients = await openAll(port, CLIENTS);
+  await reload();
+  const before = {
+    master: await countsAtRest(watched, 'master'),
+    daemon: await countsAtRest(watched, 'daemon'),
+  };
 
-    t.diagnostic(
-      `${before.master.descriptors} and ${before.daemon.descriptors} descriptors before and after ` +
-        `${reloads} reloads and ${DEATHS} deaths`,
-    );
-    if (memory) {
-      for (const name of PROCESSES) {
-        const [first, second] = [heaps[name].slice(0, reloads / 2), heaps[name].slice(reloads / 2)].map(
-          growthOf,
-        );
-        t.diagnostic(`${name} grows by ${first} bytes a reload in the first half, ${second} in the second`);
-        assert.ok((second ?? Infinity) < LEAK_BYTES / 2, `${name}: ${heaps[name].join(' ')}`);
-      }
-      const leaking: number[] = [];
-      for (let count = 0; count < LEAK_RELOADS; count += 1) {
-        await watched.leak();
-        await reload();
-        leaking.push((await watched.resources('master')).heapBytes);
-      }
-      t.diagnostic(`a master that leaks ${LEAK_BYTES} bytes a reload grows by ${growthOf(leaking)}`);
-      assert.ok(growthOf(leaking) > LEAK_BYTES / 2, leaking.join(' '));
-    }
-    for (const client of clients) client.close();
-    assert.doesNotMatch(watched.output, /MaxListenersExceededWarning/);
-  });
-}
+  const heaps = { master: [] as number[], daemon: [] as number[] };
+  for (let count = 0; count < RELOADS; count += 1) {
+    await reload();
+    for (const name of PROCESSES) heaps[name].push((await watched.resources(name)).heapBytes);
+  }
+  for (let count = 0; count < DEATHS; count += 1) await die(watched, port);
+  for (const client of clients) client.close();
+  clients = await openAll(port, CLIENTS);
+  await reload();
+  for (const name of PROCESSES) await isAsBefore(watched, name, before[name]);
+
+  t.diagnostic(
+    `${before.master.descriptors} and ${before.daemon.descriptors} descriptors before and after ` +
+      `${RELOADS} reloads and ${DEATHS} deaths`,
+  );
+  for (const name of PROCESSES) {
+    const [first, second] = [heaps[name].slice(0, RELOADS / 2), heaps[name].slice(RELOADS / 2)].map(growthOf);
+    t.diagnostic(`${name} grows by ${first} bytes a reload in the first half, ${second} in the second`);
+    assert.ok((second ?? Infinity) < LEAK_BYTES / 2, `${name}: ${heaps[name].join(' ')}`);
+  }
+  const leaking: number[] = [];
+  for (let count = 0; count < LEAK_RELOADS; count += 1) {
+    await watched.leak();
+    await reload();
+    leaking.push((await watched.resources('master')).heapBytes);
+  }
+  t.diagnostic(`a master that leaks ${LEAK_BYTES} bytes a reload grows by ${growthOf(leaking)}`);
+  assert.ok(growthOf(leaking) > LEAK_BYTES / 2, leaking.join(' '));
+  for (const client of clients) client.close();
+  assert.doesNotMatch(watched.output, /MaxListenersExceededWarning/);
+});
 
 function openAll(port: number, count: number): Promise<WireClient[]> {
   return Promise.all(Array.from({ length: count }, () => WireClient.open(port)));
@@ -92,7 +82,7 @@ function openAll(port: number, count: number): Promise<WireClient[]> {
 
 /** Kills a worker that is stopped and has been given connections; they are served by the next. */
 async function die(watched: Watched, port: number): Promise<void> {
-  const { sites, counts } = await watched.client.status();
+  const { sites, counts } = await watched.vhostd.status();
   const pid = sites[0]?.workers[0]?.pid ?? 0;
   process.kill(pid, 'SIGSTOP');
   const clients = await openAll(port, 3);
@@ -102,7 +92,7 @@ async function die(watched: Watched, port: number): Promise<void> {
     return request;
   });
   await until('they are accepted', async () => {
-    const accepted = (await watched.client.status()).counts?.accepted ?? 0;
+    const accepted = (await watched.vhostd.status()).counts?.accepted ?? 0;
     return { done: accepted >= (counts?.accepted ?? 0) + clients.length, value: accepted };
   });
   process.kill(pid, 'SIGKILL');

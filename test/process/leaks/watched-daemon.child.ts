@@ -1,6 +1,7 @@
 // A daemon in a process of its own that tells a test what it and its master hold. Arguments: run directory, conf.
 import { fileURLToPath } from 'node:url';
 import { Daemon } from '@vhostd/daemon';
+import { answerOrders } from '../../kit/orders.js';
 import { measure } from './resources.js';
 
 const [runDir = '', config = ''] = process.argv.slice(2);
@@ -13,17 +14,11 @@ const daemon = new Daemon({
   signals: false,
   supervision: { heartbeat: { intervalMs: 3_600_000, limitMs: 7_200_000 } },
 });
-daemon.on('loaded', (failures) => process.send?.({ id: 0, value: failures }));
-process.on('message', (order: { id: number; what: 'daemon' | 'master' | 'leak' }) => {
-  const { id, what } = order;
-  const answer =
-    what === 'daemon'
-      ? measure()
-      : daemon.callMaster(what === 'leak' ? 'leak' : 'resources', what === 'leak' ? LEAK_BYTES : null);
-  answer.then(
-    (value) => process.send?.({ id, value }),
-    (error: unknown) => process.send?.({ id, error: String(error) }),
-  );
+daemon.on('loaded', () => console.log(`${process.pid} loaded`));
+answerOrders({
+  daemon: () => measure(),
+  master: () => daemon.callMaster('resources'),
+  leak: () => daemon.callMaster('leak', LEAK_BYTES),
 });
 process.on('disconnect', () => void daemon.stop({ now: true }).then(() => process.exit()));
 await daemon.run();

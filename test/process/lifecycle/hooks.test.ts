@@ -7,10 +7,6 @@ import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { Recording } from './recording.js';
 
-interface Outcome {
-  sites: { ok: boolean; generation: number; error?: { code: string; message: string } }[];
-}
-
 /** Opens a connection that sends one request. */
 async function ask(port: number, path: string): Promise<WireClient> {
   const client = await WireClient.open(port);
@@ -18,25 +14,25 @@ async function ask(port: number, path: string): Promise<WireClient> {
   return client;
 }
 
-async function pidOf({ rig }: Recording): Promise<number> {
-  const [worker] = await rig.workers('a');
+async function pidOf({ vhostd }: Recording): Promise<number> {
+  const [worker] = await vhostd.workers('a');
   return worker?.pid ?? 0;
 }
 
 void describe('a site that starts', () => {
   void it('runs its hooks in order, and gets what came meanwhile once started has resolved', async (t) => {
     const recording = await Recording.start(t);
-    const { rig } = recording;
+    const { vhostd } = recording;
     recording.set('hold-a');
     await recording.load({ siteId: 'a' });
     await until('started runs', () => {
       const value = recording.events();
       return { done: value.some(({ event }) => event === 'starting'), value };
     });
-    const port = await rig.port();
+    const port = await vhostd.port();
     const clients = await Promise.all(Array.from({ length: 5 }, (_, index) => ask(port, `/${index}`)));
-    await rig.until('five wait', ({ sites }) => sites[1]?.parked === 5);
-    assert.equal((await rig.site('a')).state, 'booting');
+    await vhostd.until('five wait', ({ sites }) => sites[1]?.parked === 5);
+    assert.equal((await vhostd.site('a')).state, 'booting');
     assert.deepEqual(
       recording.events().map(({ event }) => event),
       ['loaded', 'merged', 'created', 'starting'],
@@ -60,11 +56,11 @@ void describe('a site that starts', () => {
 
   void it('and fails says why, is tried again, and comes up when it can', async (t) => {
     const recording = await Recording.start(t);
-    const { rig } = recording;
+    const { vhostd } = recording;
     recording.set('fail-a');
     await recording.load({ siteId: 'a' });
     const [, site] = (
-      await rig.until(
+      await vhostd.until(
         'it has failed more than once',
         ({ sites: [, a] }) => (a?.workers[0]?.restarts ?? 0) > 1,
       )
@@ -73,7 +69,7 @@ void describe('a site that starts', () => {
     // Of itself, or of the one that it replaces.
     assert.match(site?.workers[0]?.reason ?? '', /^(replaced a\/\d+: )?the database is not there$/);
     recording.unset('fail-a');
-    const { sites } = await rig.until('it runs', ({ sites: [, a] }) => a?.state === 'running');
+    const { sites } = await vhostd.until('it runs', ({ sites: [, a] }) => a?.state === 'running');
     assert.equal(sites[1]?.reason, undefined);
     // `stopped` is for those that were started.
     const events = recording.events();
@@ -91,7 +87,7 @@ void describe('a site that starts', () => {
     void it(`may not take its time in ${hook}`, async (t) => {
       const recording = await Recording.start(t);
       await recording.load({ siteId: 'a', workerOptions: { env: { ASYNC_HOOK: hook ?? '' } } });
-      const { sites } = await recording.rig.until(
+      const { sites } = await recording.vhostd.until(
         'it has failed',
         ({ sites: [, a] }) => a?.reason !== undefined,
       );
@@ -108,15 +104,15 @@ void describe('a site that starts', () => {
 void describe('a site that is reloaded', () => {
   void it('stops the old worker in order: no new connection, the old ones to their end, stopped, exit', async (t) => {
     const recording = await Recording.start(t, [{ siteId: 'a' }]);
-    const { rig } = recording;
-    const port = await rig.port();
+    const { vhostd } = recording;
+    const port = await vhostd.port();
     const oldPid = await pidOf(recording);
-    const slow = await ask(port, '/slow/4000');
+    const slow = await ask(port, '/until/released');
     await until('the request is in work', () => {
       const value = recording.namesOf(oldPid);
-      return { done: value.includes('request /slow/4000'), value };
+      return { done: value.includes('request /until/released'), value };
     });
-    const { sites } = (await rig.ask('reload', 'a')) as Outcome;
+    const { sites } = await vhostd.reload('a');
     assert.deepEqual(
       sites.map(({ ok, generation }) => [ok, generation]),
       [[true, 2]],
@@ -127,6 +123,7 @@ void describe('a site that is reloaded', () => {
       assert.equal((await get(port, 'a.test', '/new')).body.toString(), String(newPid));
     }
     assert.ok(isAlive(oldPid) && !recording.namesOf(oldPid).includes('stopping'), 'it was not busy any more');
+    recording.set('released');
     assert.equal((await slow.answer()).body.toString(), String(oldPid));
     await until('the old worker has gone', () => ({
       done: !isAlive(oldPid),
@@ -135,7 +132,7 @@ void describe('a site that is reloaded', () => {
     const events = recording.namesOf(oldPid);
     assert.deepEqual(events.slice(0, 5), ['loaded', 'merged', 'created', 'starting', 'started']);
     assert.deepEqual(events.slice(5), [
-      'request /slow/4000',
+      'request /until/released',
       'drain',
       'closed',
       'stopping',
@@ -147,18 +144,18 @@ void describe('a site that is reloaded', () => {
 
   void it('and fails to start is told so, and keeps its old worker', async (t) => {
     const recording = await Recording.start(t, [{ siteId: 'a' }]);
-    const { rig } = recording;
+    const { vhostd } = recording;
     const oldPid = await pidOf(recording);
     recording.set('fail-a');
-    const { sites } = (await rig.ask('reload', 'a')) as Outcome;
+    const { sites } = await vhostd.reload('a');
     assert.deepEqual([sites[0]?.ok, sites[0]?.error?.code], [false, 'ERR_DATABASE']);
     assert.equal(sites[0]?.error?.message, 'the database is not there');
-    const { state, generation, reason } = await rig.site('a');
+    const { state, generation, reason } = await vhostd.site('a');
     assert.deepEqual(
       [state, generation, reason],
       ['running', 1, 'the last reload failed, generation 1 serves on: the database is not there'],
     );
-    assert.equal((await get(await rig.port(), 'a.test')).body.toString(), String(oldPid));
+    assert.equal((await get(await vhostd.port(), 'a.test')).body.toString(), String(oldPid));
     assert.equal(recording.namesOf(oldPid).includes('drain'), false);
   });
 
@@ -170,12 +167,12 @@ void describe('a site that is reloaded', () => {
     };
     const recording = await Recording.start(t, [{ siteId: 'a', ...hanging }]);
     const oldPid = await pidOf(recording);
-    await recording.rig.ask('reload', 'a');
+    await recording.vhostd.reload('a');
     await until('the old worker has gone', () => ({
       done: !isAlive(oldPid),
       value: recording.namesOf(oldPid),
     }));
     assert.deepEqual(recording.namesOf(oldPid).slice(-2), ['drain', 'stopping']);
-    await recording.rig.until('it is not listed any more', ({ sites: [, a] }) => a?.workers.length === 1);
+    await recording.vhostd.until('it is not listed any more', ({ sites: [, a] }) => a?.workers.length === 1);
   });
 });

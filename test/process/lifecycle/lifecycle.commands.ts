@@ -1,8 +1,8 @@
-// What the master process of these tests can be told besides the rig's own commands.
+// What the master process of these tests can be told besides the vhostd's own commands.
 import master from '@vhostd/master';
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   loadSite: (site) => master.loadSite(site),
   /** One site alone, with the conf that it was loaded with. */
   reloadSite: (siteId) => master.reLoadSite(String(siteId)),

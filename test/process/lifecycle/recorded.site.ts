@@ -3,7 +3,7 @@
 //   file `hold-SITE`     `started` waits until it is gone           file `fail-SITE`  `started` fails
 //   ASYNC_HOOK=merged|created  that hook returns a promise          STOPPED_MS        how long `stopped` takes
 //   WAIT_FOR, WAIT_MS    `started` waits for these sites, JSON, so long
-//   GET /slow/MS         is answered after so long
+//   GET /until/FILE      is answered as soon as this file is there
 // The master's code can call `wait` with the arguments of `waitForSites`, and `waitByCallback`.
 import { appendFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -64,8 +64,14 @@ worker.onMasterCall('waitByCallback', (siteIds) => {
 });
 const server = createServer((request, response) => {
   record(`request ${request.url}`);
-  const slowMs = Number(/^\/slow\/(\d+)/.exec(request.url ?? '')?.[1] ?? 0);
-  setTimeout(() => response.end(String(process.pid)), slowMs);
+  const end = (): void => void response.end(String(process.pid));
+  const file = /^\/until\/(\w+)/.exec(request.url ?? '')?.[1];
+  if (file === undefined) return end();
+  const timer = setInterval(() => {
+    if (!existsSync(file)) return;
+    clearInterval(timer);
+    end();
+  }, 10);
 });
 server.on('connection', (socket) => {
   socket.on('close', () => record('closed'));

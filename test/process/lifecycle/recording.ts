@@ -1,9 +1,9 @@
 // A master with recorded sites, which are added while it runs, and what they have written down.
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { Rig, siteFile } from '../../kit/rig.js';
-import type { SiteOptions } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 
 /** One line of the record. */
 export interface RecordedEvent {
@@ -13,29 +13,27 @@ export interface RecordedEvent {
 }
 
 export class Recording {
-  readonly rig: Rig;
+  readonly vhostd: LoneMaster;
 
-  private constructor(rig: Rig) {
-    this.rig = rig;
+  private constructor(vhostd: LoneMaster) {
+    this.vhostd = vhostd;
   }
 
   /** Starts a master with a site `base`, so that there is a port. */
   static async start(t: TestContext, sites: Partial<SiteOptions>[] = []): Promise<Recording> {
-    const rig = await Rig.start(t, {
-      setup: new URL('./lifecycle.commands.js', import.meta.url),
-      sites: [
-        { siteId: 'base', hosts: ['base.test'], workerFile: siteFile('echo'), cpuLen: 1 },
-        ...sites.map((site) => recorded(site)),
-      ],
+    const vhostd = await startVhostd(t, {
+      commands: new URL('./lifecycle.commands.js', import.meta.url),
+      sites: [{ siteId: 'base' }, ...sites.map((site) => recorded(site))],
     });
-    return new Recording(rig);
+    return new Recording(vhostd);
   }
 
   /** Adds a site `siteId`, served as `siteId.test`, to the running master. */
   async load(site: Partial<SiteOptions>): Promise<void> {
     const { hosts = [], ...rest } = recorded(site);
-    await this.rig.ask('loadSite', {
-      path: this.rig.dir,
+    await this.vhostd.ask('loadSite', {
+      path: this.vhostd.dir,
+      cpuLen: 1,
       listen: hosts.map((host) => ({ host, port: 0, ipaddress: '127.0.0.1' })),
       ...rest,
     });
@@ -43,16 +41,16 @@ export class Recording {
 
   /** Makes a file that tells sites what to do. */
   set(name: string): void {
-    writeFileSync(join(this.rig.dir, name), '');
+    this.vhostd.touch(name);
   }
 
   unset(name: string): void {
-    rmSync(join(this.rig.dir, name));
+    rmSync(join(this.vhostd.dir, name));
   }
 
   /** What has been written down, of a process if it is named. */
   events(of?: { pid: number }): RecordedEvent[] {
-    const file = join(this.rig.dir, RECORD);
+    const file = join(this.vhostd.dir, RECORD);
     const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
     const events = lines.map((line) => {
       const [siteId = '', pid = '', ...event] = line.split(' ');
@@ -74,8 +72,7 @@ export function recorded(site: Partial<SiteOptions>): SiteOptions {
   return {
     siteId,
     hosts: [`${siteId}.test`],
-    workerFile: new URL('./recorded.site.js', import.meta.url).pathname,
-    cpuLen: 1,
+    workerFile: siteFile('recorded', import.meta.url),
     drainTimeout: '10s',
     stopTimeout: '2s',
     restart: { intensity: 1000, backoffMin: '50ms', backoffMax: '200ms' },

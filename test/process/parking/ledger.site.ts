@@ -1,17 +1,14 @@
 // A site that keeps books: answers each request with its number, notes each boot and each end in the file LEDGER.
-//   /any?slow=MS   answers after MS
+//   /any?until=FILE   answers as soon as this file is in its working directory
 // TLS=https or TLS=http2 (with HTTP/1.1): the server ends TLS itself. FAIL_FILE: while it is there, boots throw.
 // LISTEN: asks for these entries, as JSON.
 // The master's code can call `seen`: the requests and upgrades that have reached the site's code.
 import { appendFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createSecureServer } from 'node:http2';
-import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { ListenRequest } from '@vhostd/protocol';
 import worker from '@vhostd/worker';
-import { selfSigned } from '../../kit/certificate.js';
 
 /** What it answers, as JSON. */
 export interface LedgerAnswer {
@@ -36,20 +33,26 @@ let seen = 0;
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const body: LedgerAnswer = { number: (seen += 1), pid: process.pid, generation: worker.generation };
   const text = JSON.stringify(body);
-  const slowMs = Number(new URL(request.url ?? '/', 'http://site.test').searchParams.get('slow') ?? 0);
+  const file = new URL(request.url ?? '/', 'http://site.test').searchParams.get('until');
   const end = (): void => {
     response.setHeader('Content-Length', Buffer.byteLength(text));
     response.end(text);
   };
-  if (slowMs > 0) setTimeout(end, slowMs);
-  else end();
+  if (file === null) return end();
+  const timer = setInterval(() => {
+    if (!existsSync(file)) return;
+    clearInterval(timer);
+    end();
+  }, 10);
 }
 
 async function createSite(): Promise<ReturnType<typeof createServer>> {
   const kind = process.env['TLS'];
   if (kind === undefined) return createServer(answer);
-  const keys = await selfSigned('a.test');
-  if (kind === 'https') return createHttpsServer(keys, answer);
+  // Only what it needs: what makes certificates takes a while to load.
+  const keys = await (await import('../../kit/certificate.js')).selfSigned('a.test');
+  if (kind === 'https') return (await import('node:https')).createServer(keys, answer);
+  const { createSecureServer } = await import('node:http2');
   const secure: unknown = createSecureServer({ ...keys, allowHTTP1: true }, answer as never);
   return secure as ReturnType<typeof createServer>;
 }

@@ -5,19 +5,12 @@ import { connect } from 'node:http2';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { describe, it } from 'node:test';
 import { selfSigned } from '../../kit/certificate.js';
-import type { Rig } from '../../kit/rig.js';
 import { openSecure } from '../../kit/secure-client.js';
 import { ask, HOST, ledgerSite, send, startSites } from './parked-site.js';
 
 const LISTEN = { type: 'ssl', host: HOST, port: 0, ipaddress: '127.0.0.1', ...(await selfSigned(HOST)) };
 
-function begin(rig: Rig): Promise<unknown> {
-  return rig.ask('maintenance', { siteId: 'a', options: { message: 'secure' } });
-}
-
-function end(rig: Rig): Promise<unknown> {
-  return rig.ask('maintenance', { siteId: 'a', options: null });
-}
+const SECURE = { message: 'secure' };
 
 for (const { kind, env } of [
   { kind: 'a plain server behind our TLS', env: {} },
@@ -26,11 +19,11 @@ for (const { kind, env } of [
 ]) {
   void describe(`a maintenance over TLS, with ${kind}`, () => {
     void it('answers on connections that were open and on new ones, through a reload', async (t) => {
-      const rig = await startSites(t, [ledgerSite({ listen: [LISTEN], env })]);
-      const port = await rig.port('ssl');
+      const vhostd = await startSites(t, [ledgerSite({ listen: [LISTEN], env })]);
+      const port = await vhostd.port('ssl');
       const client = await openSecure(port, HOST);
       assert.equal((await ask(client)).number, 1);
-      await begin(rig);
+      await vhostd.maintenance('a', SECURE);
       const fresh = await openSecure(port, HOST);
       for (const one of [client, client, fresh, fresh]) {
         send(one);
@@ -41,9 +34,9 @@ for (const { kind, env } of [
         );
         assert.match(body.toString(), /<p>secure<\/p>/);
       }
-      assert.equal(await rig.callSite('a', 'seen'), 1);
+      assert.equal(await vhostd.callSite('a', 'seen'), 1);
       // The old worker answers once more, and says that the connection ends.
-      await rig.ask('reload', 'a');
+      await vhostd.reload('a');
       send(client);
       const last = await client.answer();
       assert.deepEqual([last.status, last.headers['connection']], [503, 'close']);
@@ -51,7 +44,7 @@ for (const { kind, env } of [
       const next = await openSecure(port, HOST);
       send(next);
       assert.equal((await next.answer()).status, 503);
-      await end(rig);
+      await vhostd.maintenance('a', null);
       assert.deepEqual((({ number, generation }) => [number, generation])(await ask(next)), [1, 2]);
       for (const one of [fresh, next]) one.close();
     });
@@ -59,16 +52,16 @@ for (const { kind, env } of [
 }
 
 void it('a maintenance over HTTP/2 answers each stream, and those in work finish', async (t) => {
-  const rig = await startSites(t, [ledgerSite({ listen: [LISTEN], env: { TLS: 'http2' } })]);
-  const session = connect(`https://127.0.0.1:${await rig.port('ssl')}`, {
+  const vhostd = await startSites(t, [ledgerSite({ listen: [LISTEN], env: { TLS: 'http2' } })]);
+  const session = connect(`https://127.0.0.1:${await vhostd.port('ssl')}`, {
     servername: HOST,
     rejectUnauthorized: false,
   });
   t.after(() => session.destroy());
   await once(session, 'connect');
-  const busy = request(session, { ':path': '/?slow=2000' });
-  while ((await rig.callSite('a', 'seen')) !== 1);
-  await begin(rig);
+  const busy = request(session, { ':path': '/?until=finished' });
+  while ((await vhostd.callSite('a', 'seen')) !== 1);
+  await vhostd.maintenance('a', SECURE);
   for (let count = 0; count < 5; count += 1) {
     const { headers, body } = await request(session, {});
     assert.deepEqual(
@@ -81,9 +74,10 @@ void it('a maintenance over HTTP/2 answers each stream, and those in work finish
   assert.equal(upload.headers[':status'], 503);
   const head = await request(session, { ':method': 'HEAD' });
   assert.deepEqual([head.headers[':status'], head.body], [503, '']);
+  vhostd.touch('finished');
   assert.equal((await busy).headers[':status'], 200);
-  assert.equal(await rig.callSite('a', 'seen'), 1);
-  await end(rig);
+  assert.equal(await vhostd.callSite('a', 'seen'), 1);
+  await vhostd.maintenance('a', null);
   const { headers, body } = await request(session, {});
   assert.deepEqual([headers[':status'], (JSON.parse(body) as { number: number }).number], [200, 2]);
 });

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { MaintenanceResult } from '@vhostd/protocol';
 import { get } from '../../kit/ask-site.js';
-import type { Rig } from '../../kit/rig.js';
-import { SteadyLoad } from '../../kit/steady-load.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
+import { Load } from '../../kit/load.js';
+import { siteFile } from '../../kit/start-vhostd.js';
 import type { WireClient } from '../../kit/wire-client.js';
 import type { Answer } from '../../kit/wire-client.js';
-import { MaintenanceLoad } from './maintenance-load.js';
+import { MaintainedLoad } from './maintained-load.js';
 import {
   ask,
   HOST,
@@ -28,12 +29,12 @@ import {
 const NO_RESTART = { backoffMin: '600s', backoffMax: '600s' };
 const PAGE = '<!doctype html><p>Wir sind bald zurück.</p>\n';
 
-function begin(rig: Rig, message?: string): Promise<unknown> {
-  return rig.ask('maintenance', { siteId: 'a', options: message === undefined ? {} : { message } });
+function begin(vhostd: LoneMaster, message?: string): Promise<MaintenanceResult> {
+  return vhostd.maintenance('a', message === undefined ? {} : { message });
 }
 
-function end(rig: Rig): Promise<unknown> {
-  return rig.ask('maintenance', { siteId: 'a', options: null });
+function end(vhostd: LoneMaster): Promise<MaintenanceResult> {
+  return vhostd.maintenance('a', null);
 }
 
 /** The answer is the page of a maintenance; returns it. */
@@ -47,16 +48,16 @@ function pageOf({ status, headers, body }: Answer): string {
 
 void describe('a maintenance', () => {
   void it('answers what a kept-alive connection asks, which lives on; what is in work finishes', async (t) => {
-    const rig = await startSites(t, [ledgerSite(), OTHER_SITE]);
-    const port = await rig.port();
+    const vhostd = await startSites(t, [ledgerSite(), OTHER_SITE]);
+    const port = await vhostd.port();
     const client = await openPatiently(port);
     const busy = await openPatiently(port);
     assert.equal((await ask(client)).number, 1);
-    send(busy, '/?slow=3000');
-    await rig.until('both are with the worker', ({ counts }) => counts.handedOff === 2);
-    while ((await rig.callSite('a', 'seen')) !== 2);
+    send(busy, '/?until=finished');
+    await vhostd.until('both are with the worker', ({ counts }) => counts.handedOff === 2);
+    while ((await vhostd.callSite('a', 'seen')) !== 2);
     const message = 'Back at <noon> & "later"';
-    assert.deepEqual(await begin(rig, message), { siteId: 'a', on: true, silentCount: 0 });
+    assert.deepEqual(await begin(vhostd, message), { siteId: 'a', on: true, silentCount: 0 });
     send(client);
     const page = pageOf(await client.answer());
     assert.match(page, /<p>Back at &#60;noon&#62; &#38; &#34;later&#34;<\/p>/);
@@ -74,22 +75,23 @@ void describe('a maintenance', () => {
     client.send(`HEAD / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
     const head = await client.head();
     assert.deepEqual([head.status, head.headers['content-length']], [503, String(Buffer.byteLength(page))]);
-    assert.deepEqual((await rig.site('a')).maintenance, { message });
+    assert.deepEqual((await vhostd.site('a')).maintenance, { message });
     assert.equal((await get(port, 'b.test')).status, 200);
+    vhostd.touch('finished');
     assert.equal(ledgerOf(await busy.answer()).number, 2);
-    assert.equal(await rig.callSite('a', 'seen'), 2);
-    assert.deepEqual(await end(rig), { siteId: 'a', on: false, silentCount: 0 });
+    assert.equal(await vhostd.callSite('a', 'seen'), 2);
+    assert.deepEqual(await end(vhostd), { siteId: 'a', on: false, silentCount: 0 });
     for (const [index, one] of [client, busy].entries()) {
       assert.equal((await ask(one)).number, 3 + index);
       one.close();
     }
-    const { counts, sites } = await rig.status();
+    const { counts, sites } = await vhostd.status();
     assert.deepEqual([counts.refused, counts.accepted, sites[0]?.maintenance], [{}, 4, undefined]);
   });
 
   void it('leaves upgraded connections alone, and refuses another upgrade', async (t) => {
-    const rig = await startSites(t, [ledgerSite()]);
-    const port = await rig.port();
+    const vhostd = await startSites(t, [ledgerSite()]);
+    const port = await vhostd.port();
     const upgrade = `GET /ws HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`;
     const upgraded = async (): Promise<WireClient> => {
       const client = await openPatiently(port);
@@ -98,7 +100,7 @@ void describe('a maintenance', () => {
     };
     const before = await upgraded();
     assert.equal((await before.answer(true)).status, 101);
-    await begin(rig);
+    await begin(vhostd);
     const refused = await upgraded();
     refused.send('bytes of the other protocol');
     pageOf(await refused.answer());
@@ -106,8 +108,8 @@ void describe('a maintenance', () => {
     refused.close();
     before.send('still here');
     assert.equal((await before.bytes(10)).toString(), 'still here');
-    assert.equal(await rig.callSite('a', 'seen'), 1);
-    await end(rig);
+    assert.equal(await vhostd.callSite('a', 'seen'), 1);
+    await end(vhostd);
     const after = await upgraded();
     assert.equal((await after.answer(true)).status, 101);
     for (const client of [before, after]) client.close();
@@ -115,54 +117,52 @@ void describe('a maintenance', () => {
 
   void it('outlives reloads and workers: under load, the site answers nothing until it is over', async (t) => {
     const restart = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
-    const rig = await startSites(t, [ledgerSite({ cpuLen: 2, restart }), OTHER_SITE]);
-    const port = await rig.port();
-    const load = new MaintenanceLoad(port, 3);
-    const other = new SteadyLoad(port, 'b.test');
+    const vhostd = await startSites(t, [ledgerSite({ cpuLen: 2, restart }), OTHER_SITE]);
+    const port = await vhostd.port();
+    const maintained = new MaintainedLoad(port, 3);
+    const other = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
     for (let round = 0; round < 2; round += 1) {
-      await load.progress(50, 200);
-      load.phase = 'changing';
-      await begin(rig, `round ${round}`);
-      load.phase = 'maintenance';
-      await load.progress(100, 503);
-      await rig.ask('reload', 'a');
-      await load.progress(100, 503);
+      await maintained.progress(50, 200);
+      maintained.phase = 'changing';
+      await begin(vhostd, `round ${round}`);
+      maintained.phase = 'maintenance';
+      await maintained.progress(50, 503);
+      await vhostd.reload('a');
+      await maintained.progress(50, 503);
       // One whose connections are all closed: a killed worker takes along what it serves.
-      await load.hold();
-      const [victim] = await rig.workers('a');
+      await maintained.load.hold();
+      const [victim] = await vhostd.workers('a');
       process.kill(victim?.pid ?? 0, 'SIGKILL');
-      await untilSite(rig, 'its successor is ready', ({ workers }) =>
+      await untilSite(vhostd, 'its successor is ready', ({ workers }) =>
         workers.every(({ state, pid }) => pid !== victim?.pid && state !== 'backoff' && state !== 'booting'),
       );
-      load.goOn();
-      await load.progress(100, 503);
-      load.phase = 'changing';
-      await end(rig);
-      load.phase = 'service';
+      maintained.load.goOn();
+      await maintained.progress(50, 503);
+      maintained.phase = 'changing';
+      await end(vhostd);
+      maintained.phase = 'service';
     }
-    await load.progress(50, 200);
-    await load.stop();
+    await maintained.progress(50, 200);
+    await maintained.load.stop();
     await other.stop();
-    t.diagnostic(`${load.counts[200]} of 200, ${load.counts[503]} of 503, ${other.count} of another site`);
-    assert.deepEqual(load.failures, []);
-    assert.deepEqual(other.failures, []);
-    assert.deepEqual((await rig.status()).counts.violations, 0);
+    t.diagnostic(
+      `${maintained.counts[200]} of 200, ${maintained.counts[503]} of 503; another site: ${String(other.outcome)}`,
+    );
+    maintained.load.outcome.assertNothingLost();
+    other.outcome.assertNothingLost('the other site');
+    assert.deepEqual((await vhostd.status()).counts.violations, 0);
   });
 
   void it('is met by all that comes behind it, also with a worker that does not answer', async (t) => {
     const site = ledgerSite({ cpuLen: 2, callTimeout: '1s', balance: 'round-robin' });
-    const rig = await startSites(t, [site]);
-    await untilSite(
-      rig,
-      'two workers are ready',
-      ({ workers }) => workers.every(({ state }) => state === 'ready') && workers.length === 2,
-    );
-    const [stuck] = await rig.workers('a');
+    const vhostd = await startSites(t, [site]);
+    await vhostd.ready('a', 2);
+    const [stuck] = await vhostd.workers('a');
     process.kill(stuck?.pid ?? 0, 'SIGSTOP');
-    const { silentCount } = (await begin(rig)) as MaintenanceResult;
+    const { silentCount } = await begin(vhostd);
     assert.ok(silentCount >= 1);
-    const clients = await openAll(await rig.port(), 10);
-    await rig.until('all are with a worker', ({ sites }) => {
+    const clients = await openAll(await vhostd.port(), 10);
+    await vhostd.until('all are with a worker', ({ sites }) => {
       const workers = sites[0]?.workers ?? [];
       return workers.reduce((sum, { connections }) => sum + connections, 0) === 10;
     });
@@ -171,36 +171,36 @@ void describe('a maintenance', () => {
       pageOf(await client.answer());
       client.close();
     }
-    for (const { workerId } of await rig.workers('a')) {
-      assert.equal(await rig.ask('callWorker', { to: workerId, name: 'seen', timeoutMs: 60_000 }), 0);
+    for (const { workerId } of await vhostd.workers('a')) {
+      assert.equal(await vhostd.ask('callWorker', { to: workerId, name: 'seen', timeoutMs: 60_000 }), 0);
     }
   });
 
   void it('is answered by the master where the site has no worker', async (t) => {
-    const rig = await startSites(t, [ledgerSite({ restart: NO_RESTART }), OTHER_SITE]);
-    const port = await rig.port();
-    const [worker] = await rig.workers('a');
+    const vhostd = await startSites(t, [ledgerSite({ restart: NO_RESTART }), OTHER_SITE]);
+    const port = await vhostd.port();
+    const [worker] = await vhostd.workers('a');
     process.kill(worker?.pid ?? 0, 'SIGKILL');
-    await untilSite(rig, 'it has no worker', ({ workers }) => workers[0]?.state === 'backoff');
+    await untilSite(vhostd, 'it has no worker', ({ workers }) => workers[0]?.state === 'backoff');
     const waiting = await openAll(port, 5);
-    await untilSite(rig, 'five wait', ({ parked }) => parked === 5);
-    await begin(rig, 'no worker');
+    await untilSite(vhostd, 'five wait', ({ parked }) => parked === 5);
+    await begin(vhostd, 'no worker');
     for (const client of [...waiting, ...(await openAll(port, 5))]) {
       assert.match(pageOf(await client.answer()), /no worker/);
       assert.equal((await client.rest()).length, 0);
       client.close();
     }
     assert.equal((await get(port, 'b.test')).status, 200);
-    assert.deepEqual((await rig.status()).counts.refused, { 503: 10 });
-    await end(rig);
+    assert.deepEqual((await vhostd.status()).counts.refused, { 503: 10 });
+    await end(vhostd);
     await openAll(port, 1);
-    await untilSite(rig, 'one waits as before', ({ parked }) => parked === 1);
+    await untilSite(vhostd, 'one waits as before', ({ parked }) => parked === 1);
   });
 
   void it("shows the site's own page as it was when it began, and begins only if that can be read", async (t) => {
-    const rig = await startSites(t, [ledgerSite({ maintenancePage: 'page.html' }), OTHER_SITE]);
-    const port = await rig.port();
-    const file = join(rig.dir, 'page.html');
+    const vhostd = await startSites(t, [ledgerSite({ maintenancePage: 'page.html' }), OTHER_SITE]);
+    const port = await vhostd.port();
+    const file = join(vhostd.dir, 'page.html');
     const wrong: [Buffer | undefined, RegExp][] = [
       [undefined, /ENOENT/],
       [Buffer.from([0xc3, 0x28]), /not in UTF-8/],
@@ -208,52 +208,57 @@ void describe('a maintenance', () => {
     ];
     for (const [content, message] of wrong) {
       if (content !== undefined) writeFileSync(file, content);
-      await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_PAGE', message });
-      assert.deepEqual([(await get(port, HOST)).status, (await rig.site('a')).maintenance], [200, undefined]);
+      await assert.rejects(begin(vhostd), { code: 'ERR_MAINTENANCE_PAGE', message });
+      assert.deepEqual(
+        [(await get(port, HOST)).status, (await vhostd.site('a')).maintenance],
+        [200, undefined],
+      );
     }
     writeFileSync(file, PAGE);
-    assert.deepEqual(await begin(rig, 'not on it'), { siteId: 'a', on: true, page: file, silentCount: 0 });
+    assert.deepEqual(await begin(vhostd, 'not on it'), { siteId: 'a', on: true, page: file, silentCount: 0 });
     assert.equal(pageOf(await get(port, HOST)), PAGE);
     rmSync(file);
-    await rig.ask('reload', 'a');
+    await vhostd.reload('a');
     assert.equal(pageOf(await get(port, HOST)), PAGE);
-    await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_PAGE' });
+    await assert.rejects(begin(vhostd), { code: 'ERR_MAINTENANCE_PAGE' });
     assert.equal(pageOf(await get(port, HOST)), PAGE);
-    await end(rig);
+    await end(vhostd);
     assert.equal((await get(port, HOST)).status, 200);
   });
 
   void it('is refused for a site that is not there, or speaks no HTTP, and for a message that is none', async (t) => {
-    const raw = new URL('./raw.site.js', import.meta.url).pathname;
-    const rig = await startSites(t, [ledgerSite({ workerFile: raw }), OTHER_SITE]);
-    await assert.rejects(rig.ask('maintenance', { siteId: 'x', options: {} }), {
+    const vhostd = await startSites(t, [
+      ledgerSite({ workerFile: siteFile('raw', import.meta.url) }),
+      OTHER_SITE,
+    ]);
+    await assert.rejects(vhostd.maintenance('x'), {
       code: 'ERR_SITE_UNKNOWN',
       message: "there is no site 'x'; there are: a, b",
     });
     for (const options of [{ message: 5 }, { message: 'x'.repeat(2001) }, { massage: 'x' }, 'x', []]) {
-      await assert.rejects(rig.ask('maintenance', { siteId: 'b', options }), { code: 'ERR_SITE_OPTION' });
+      await assert.rejects(vhostd.ask('maintenance', { siteId: 'b', options }), { code: 'ERR_SITE_OPTION' });
     }
-    await assert.rejects(begin(rig), { code: 'ERR_MAINTENANCE_SERVER' });
-    assert.equal((await rig.site('a')).maintenance, undefined);
-    assert.equal((await get(await rig.port(), HOST)).body.toString(), 'raw');
+    await assert.rejects(begin(vhostd), { code: 'ERR_MAINTENANCE_SERVER' });
+    assert.equal((await vhostd.site('a')).maintenance, undefined);
+    assert.equal((await get(await vhostd.port(), HOST)).body.toString(), 'raw');
   });
 
   void it('of a paused site answers what is held, and what comes; the pause holds again behind it', async (t) => {
-    const rig = await startSites(t, [ledgerSite()]);
-    const port = await rig.port();
-    await rig.ask('pause', { siteId: 'a', options: { timeout: '10m' } });
+    const vhostd = await startSites(t, [ledgerSite()]);
+    const port = await vhostd.port();
+    await vhostd.pause('a', { timeout: '10m' });
     const before = await openAll(port, 3);
-    await untilSite(rig, 'three are held', ({ parked }) => parked === 3);
-    await begin(rig, 'held');
+    await untilSite(vhostd, 'three are held', ({ parked }) => parked === 3);
+    await begin(vhostd, 'held');
     for (const client of [...before, ...(await openAll(port, 3))]) {
       assert.match(pageOf(await client.answer()), /held/);
       client.close();
     }
-    assert.equal(await rig.callSite('a', 'seen'), 0);
-    await end(rig);
+    assert.equal(await vhostd.callSite('a', 'seen'), 0);
+    await end(vhostd);
     const after = await openAll(port, 3);
-    await untilSite(rig, 'three are held', ({ parked, paused }) => parked === 3 && paused === true);
-    await rig.ask('resume', 'a');
+    await untilSite(vhostd, 'three are held', ({ parked, paused }) => parked === 3 && paused === true);
+    await vhostd.resume('a');
     assert.equal((await readAll(after)).length, 3);
   });
 });

@@ -3,17 +3,15 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { SiteStatus } from '@vhostd/protocol';
-import { Rig, siteFile } from '../../kit/rig.js';
-import type { SiteOptions } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 import type { Answer } from '../../kit/wire-client.js';
 import type { LedgerAnswer } from './ledger.site.js';
 
 export const HOST = 'a.test';
-export const LEDGER_SITE: string = fileURLToPath(new URL('./ledger.site.js', import.meta.url));
-/** In each site's own directory, which is that of the rig. */
+/** In each site's own directory, which is that of the vhostd. */
 export const LEDGER = 'ledger.txt';
 export const FAIL_FILE = 'fail';
 
@@ -22,9 +20,7 @@ export function ledgerSite(options: Partial<SiteOptions> = {}): SiteOptions {
   const { env, ...rest } = options as Partial<SiteOptions> & { env?: Record<string, string> };
   return {
     siteId: 'a',
-    ...(options['listen'] === undefined ? { hosts: [HOST] } : {}),
-    workerFile: LEDGER_SITE,
-    cpuLen: 1,
+    workerFile: siteFile('ledger', import.meta.url),
     drainTimeout: '30s',
     workerOptions: { env: { LEDGER, FAIL_FILE, ...env } },
     ...rest,
@@ -32,19 +28,10 @@ export function ledgerSite(options: Partial<SiteOptions> = {}): SiteOptions {
 }
 
 /** An echo site `b` that nothing is done to. */
-export const OTHER_SITE: SiteOptions = {
-  siteId: 'b',
-  hosts: ['b.test'],
-  workerFile: siteFile('echo'),
-  cpuLen: 1,
-};
+export const OTHER_SITE: SiteOptions = { siteId: 'b' };
 
-export function startSites(
-  t: TestContext,
-  sites: SiteOptions[],
-  conf: Record<string, unknown> = {},
-): Promise<Rig> {
-  return Rig.start(t, { sites, conf, setup: new URL('./parking.commands.js', import.meta.url) });
+export function startSites(t: TestContext, sites: SiteOptions[]): Promise<LoneMaster> {
+  return startVhostd(t, { sites });
 }
 
 /** A connection whose answers may be held for longer than a test's other waits take. */
@@ -91,10 +78,10 @@ export async function ask(client: WireClient): Promise<LedgerAnswer> {
 }
 
 /** How often workers of site `a` have booted, and how often one has run its `stopped`. */
-export function ledgerCounts(rig: Rig): { boots: number; ends: number } {
+export function ledgerCounts(vhostd: LoneMaster): { boots: number; ends: number } {
   let text = '';
   try {
-    text = readFileSync(join(rig.dir, LEDGER), 'utf8');
+    text = readFileSync(join(vhostd.dir, LEDGER), 'utf8');
   } catch {
     // No worker was started yet.
   }
@@ -104,11 +91,15 @@ export function ledgerCounts(rig: Rig): { boots: number; ends: number } {
 
 /** Waits until site `a` is as wanted. */
 export async function untilSite(
-  rig: Rig,
+  vhostd: LoneMaster,
   what: string,
   wanted: (site: SiteStatus) => boolean,
 ): Promise<void> {
-  await rig.until(what, ({ sites }) => sites.some((site) => site.siteId === 'a' && wanted(site)), LIMIT_MS);
+  await vhostd.until(
+    what,
+    ({ sites }) => sites.some((site) => site.siteId === 'a' && wanted(site)),
+    LIMIT_MS,
+  );
 }
 
 /** Only a hang takes so long, ms. */

@@ -2,20 +2,15 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { MasterStatus, SiteStatus } from '@vhostd/protocol';
-import { Rig } from '../../kit/rig.js';
-import type { SiteOptions } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 
 export const HOST = 'a.test';
 
 /** Starts a master with the site `a`, which is looked at ten times a second. */
-export function startWorn(
-  t: TestContext,
-  options: Partial<SiteOptions>,
-  conf: Record<string, unknown> = {},
-): Promise<Rig> {
-  const workerFile = new URL('./worn.site.js', import.meta.url).pathname;
-  const site = { siteId: 'a', hosts: [HOST], workerFile, heartbeatInterval: '100ms', ...options };
-  return Rig.start(t, { conf, sites: [site] });
+export function startWorn(t: TestContext, options: Partial<SiteOptions>): Promise<LoneMaster> {
+  const workerFile = siteFile('worn', import.meta.url);
+  return startVhostd(t, { sites: [{ siteId: 'a', workerFile, heartbeatInterval: '100ms', ...options }] });
 }
 
 /** The site's status. Whenever it is looked at, no more than one worker beyond its own may be coming up or serving. */

@@ -1,8 +1,8 @@
-// The exchange site as one that wears out: it keeps LEAK_BYTES for each request, and does not boot while there is a
+// The echo site as one that wears out: it keeps LEAK_BYTES for each request, and does not boot while there is a
 // file `broken` in its working directory.
 import { existsSync } from 'node:fs';
 import worker from '@vhostd/worker';
-import '../../kit/exchange.site.js';
+import '../../kit/echo.site.js';
 
 if (existsSync('broken')) throw new Error('broken, as the test asked');
 

@@ -5,26 +5,26 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { DaemonStatus } from '@vhostd/protocol';
 import { get } from '../../kit/ask-site.js';
-import { DaemonRig } from '../../kit/daemon-rig.js';
-import type { DaemonSite } from '../../kit/daemon-rig.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { FullVhostd, SiteOptions } from '../../kit/start-vhostd.js';
 import { askRelease, writeRelease } from './release.js';
 import { HeldRequest } from '../../kit/held-request.js';
-import { siteFile } from '../../kit/rig.js';
+import { siteFile } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../kit/until.js';
 
-function site(siteId: string, fields: Record<string, unknown> = {}): DaemonSite {
-  return { siteId, hosts: [`${siteId}.test`], workerFile: 'server.cjs', cpuLen: 1, ...fields };
+function site(siteId: string, fields: Record<string, unknown> = {}): SiteOptions {
+  return { siteId, workerFile: 'server.cjs', ...fields };
 }
 
-function exchange(siteId: string): DaemonSite {
-  return site(siteId, { workerFile: siteFile('exchange'), drainTimeout: '60s' });
+function exchange(siteId: string): SiteOptions {
+  return site(siteId, { workerFile: siteFile('echo'), drainTimeout: '60s' });
 }
 
 /** Waits until the one request to site `b` has reached it. */
-async function inWork(rig: DaemonRig): Promise<void> {
-  await rig.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
+async function inWork(vhostd: FullVhostd): Promise<void> {
+  await vhostd.until('the request is in work', ({ counts }) => counts?.handedOff === 1);
 }
 
 function idsOf({ sites }: DaemonStatus): string[] {
@@ -33,11 +33,11 @@ function idsOf({ sites }: DaemonStatus): string[] {
 
 const release = (dir: string): void => writeRelease(dir, '1');
 
-void describe('a reload and the conf file', { concurrency: 2 }, () => {
+void describe('a reload and the conf file', { concurrency: 3 }, () => {
   void it('a conf that is wrong is refused whole, with all that is wrong, and nothing changes', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
-    const port = await rig.port();
-    const before = await rig.client.status();
+    const vhostd = await startVhostd(t, { daemon: true, sites: [site('a'), site('b')], prepare: release });
+    const port = await vhostd.port();
+    const before = await vhostd.client.status();
     const wrong: { conf: string; says: (RegExp | string)[] }[] = [
       { conf: '{ "sites": [', says: [/vhostd\.config\.json:1:13: /, '(ERR_CONF_SYNTAX)'] },
       {
@@ -45,7 +45,7 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
           sites: [site('c'), { ...site('a'), path: '.', lisen: [], bootTimeout: '30' }],
         }),
         says: [
-          `${rig.confFile}: `,
+          `${vhostd.confFile}: `,
           `sites[0].path`,
           `sites[1].bootTimeout: "30" has no unit: write '30s' or '30ms'; expected a duration`,
           `sites[1].lisen: unknown key, did you mean 'listen'?`,
@@ -53,25 +53,25 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
         ],
       },
       {
-        conf: JSON.stringify({ sites: [{ ...site('a'), hosts: undefined, path: 'missing' }] }),
-        says: [`sites[0].path: "${join(rig.dir, 'missing')}" does not exist`, '(ERR_CONF_PATH)'],
+        conf: JSON.stringify({ sites: [{ ...site('a'), path: 'missing' }] }),
+        says: [`sites[0].path: "${join(vhostd.dir, 'missing')}" does not exist`, '(ERR_CONF_PATH)'],
       },
     ];
     for (const { conf, says } of wrong) {
-      writeFileSync(rig.confFile, conf);
-      const told = await rig.run('reload');
+      writeFileSync(vhostd.confFile, conf);
+      const told = await vhostd.run('reload');
       assert.deepEqual([told.code, told.stdout], [100, '']);
       for (const text of says) {
         const found = typeof text === 'string' ? told.stderr.includes(text) : text.test(told.stderr);
         assert.ok(found, `${String(text)} is not in:\n${told.stderr}`);
       }
     }
-    const after = await rig.client.status();
+    const after = await vhostd.client.status();
     assert.deepEqual(after.sites, before.sites);
     for (const { siteId } of before.sites)
       assert.equal((await askRelease(port, `${siteId}.test`)).generation, 1);
-    rig.configure([site('a'), site('b')]);
-    const told = await rig.run('reload');
+    vhostd.configure([site('a'), site('b')]);
+    const told = await vhostd.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
       [0, ['', 'a: generation 2', 'b: generation 2']],
@@ -79,34 +79,42 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
   });
 
   void it('sites that are new start, those that are gone finish and stop', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), exchange('b')], release);
-    const port = await rig.port();
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [site('a'), exchange('b')],
+      prepare: release,
+    });
+    const port = await vhostd.port();
     const request = await HeldRequest.begin(port, 'b.test');
-    await inWork(rig);
-    rig.configure([site('c'), site('a')]);
-    const told = await rig.run('reload');
+    await inWork(vhostd);
+    vhostd.configure([site('c'), site('a')]);
+    const told = await vhostd.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
       [0, ['', 'a: generation 2', 'c: generation 1']],
     );
-    assert.deepEqual(idsOf(await rig.client.status()), ['c', 'a', 'b']);
+    assert.deepEqual(idsOf(await vhostd.client.status()), ['c', 'a', 'b']);
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
     assert.equal((await get(port, 'b.test')).status, 421);
     const { siteId, closes } = await request.finish();
     assert.deepEqual([siteId, closes], ['b', true]);
-    await rig.until('the site has gone', ({ sites }) => sites.every((other) => other.siteId !== 'b'));
+    await vhostd.until('the site has gone', ({ sites }) => sites.every((other) => other.siteId !== 'b'));
   });
 
   void it('a site that was taken out may be put back while its old workers drain', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), exchange('b')], release);
-    const port = await rig.port();
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [site('a'), exchange('b')],
+      prepare: release,
+    });
+    const port = await vhostd.port();
     const request = await HeldRequest.begin(port, 'b.test');
-    await inWork(rig);
-    const pid = (await rig.site('b')).workers[0]?.pid;
-    rig.configure([site('a')]);
-    assert.equal((await rig.run('reload')).code, 0);
-    rig.configure([site('a'), exchange('b')]);
-    const told = await rig.run('reload');
+    await inWork(vhostd);
+    const pid = (await vhostd.site('b')).workers[0]?.pid;
+    vhostd.configure([site('a')]);
+    assert.equal((await vhostd.run('reload')).code, 0);
+    vhostd.configure([site('a'), exchange('b')]);
+    const told = await vhostd.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
       [0, ['', 'a: generation 3', 'b: generation 1']],
@@ -115,56 +123,66 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     const now = await served();
     assert.notEqual(now, String(pid));
     assert.equal((await request.finish()).pid, pid);
-    await rig.until('the old site has gone', ({ sites }) => sites.length === 2);
+    await vhostd.until('the old site has gone', ({ sites }) => sites.length === 2);
     assert.equal(await served(), now);
   });
 
   void it('one site alone takes its part of the conf, and a new one starts', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
-    const port = await rig.port();
+    const vhostd = await startVhostd(t, { daemon: true, sites: [site('a'), site('b')], prepare: release });
+    const port = await vhostd.port();
     const env = { SITE_CONF: 'new' };
-    rig.configure([site('a', { workerOptions: { env } }), site('c'), site('b', { workerOptions: { env } })]);
-    assert.deepEqual(await rig.run('reload', 'a'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
+    vhostd.configure([
+      site('a', { workerOptions: { env } }),
+      site('c'),
+      site('b', { workerOptions: { env } }),
+    ]);
+    assert.deepEqual(await vhostd.run('reload', 'a'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
     assert.deepEqual((await askRelease(port, 'a.test')).env, env);
     assert.deepEqual((await askRelease(port, 'b.test')).env, {});
     assert.equal((await get(port, 'c.test')).status, 421);
-    assert.deepEqual(await rig.run('reload', 'c'), { code: 0, stdout: 'c: generation 1\n', stderr: '' });
+    assert.deepEqual(await vhostd.run('reload', 'c'), { code: 0, stdout: 'c: generation 1\n', stderr: '' });
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
-    assert.deepEqual(idsOf(await rig.client.status()), ['a', 'c', 'b']);
-    const unknown = await rig.run('reload', 'd');
+    assert.deepEqual(idsOf(await vhostd.client.status()), ['a', 'c', 'b']);
+    const unknown = await vhostd.run('reload', 'd');
     assert.deepEqual([unknown.code, unknown.stdout], [1, '']);
     assert.match(unknown.stderr, /there is no site 'd'; there are: a, c, b \(ERR_SITE_UNKNOWN\)/);
   });
 
   void it('one site alone that is gone from the conf is not reloaded, and serves on', async (t) => {
-    const rig = await DaemonRig.start(t, [site('a'), site('b')], release);
-    const before = await rig.site('b');
-    rig.configure([site('a')]);
-    assert.deepEqual(await rig.run('reload', 'b'), {
+    const vhostd = await startVhostd(t, { daemon: true, sites: [site('a'), site('b')], prepare: release });
+    const before = await vhostd.site('b');
+    vhostd.configure([site('a')]);
+    assert.deepEqual(await vhostd.run('reload', 'b'), {
       code: 1,
       stdout: '',
-      stderr: `vhostd: site 'b' is no longer in the conf: a reload of all sites stops it (ERR_SITE_UNKNOWN)\n`,
+      stderr:
+        "vhostd: site 'b' is no longer in the conf: a reload of all sites stops it (ERR_SITE_UNKNOWN)\n" +
+        '  vhostd status lists the sites\n',
     });
-    assert.deepEqual(await rig.site('b'), before);
-    assert.equal((await askRelease(await rig.port(), 'b.test')).generation, 1);
-    assert.equal((await rig.run('reload', 'a')).code, 0);
+    assert.deepEqual(await vhostd.site('b'), before);
+    assert.equal((await askRelease(await vhostd.port(), 'b.test')).generation, 1);
+    assert.equal((await vhostd.run('reload', 'a')).code, 0);
     // What came of commands is in the daemon's log, once each.
-    const failed = (await rig.logs('order.failed')).map(({ code }) => code);
-    const done = (await rig.logs('order.done')).map(({ sites }) => sites);
+    const failed = (await vhostd.logs('order.failed')).map(({ code }) => code);
+    const done = (await vhostd.logs('order.done')).map(({ sites }) => sites);
     assert.deepEqual(failed, ['ERR_SITE_UNKNOWN']);
     assert.deepEqual(done, [[{ siteId: 'a', generation: 2, ok: true }]]);
   });
 
   void it('new workers are measured by the allowance of the new conf, and old ones change nothing any more', async (t) => {
-    const rig = await DaemonRig.start(t, [claiming('one.test', ['one.test'])], (dir) => {
-      writeFileSync(join(dir, 'server.cjs'), CLAIMING);
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [claiming('one.test', ['one.test'])],
+      prepare: (dir) => {
+        writeFileSync(join(dir, 'server.cjs'), CLAIMING);
+      },
     });
-    const port = await rig.port();
+    const port = await vhostd.port();
     const stream = await WireClient.open(port);
     stream.send('GET /hold HTTP/1.1\r\nHost: one.test\r\n\r\n');
     await stream.head();
-    rig.configure([claiming('two.test', ['two.test'])]);
-    assert.deepEqual(await rig.run('reload'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
+    vhostd.configure([claiming('two.test', ['two.test'])]);
+    assert.deepEqual(await vhostd.run('reload'), { code: 0, stdout: 'a: generation 2\n', stderr: '' });
     assert.equal((await get(port, 'two.test')).status, 200);
     // The old worker asks for its own host again and again.
     const refusal = await until('the old worker is refused', async () => {
@@ -174,8 +192,8 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
     assert.equal(refusal, 'ERR_WORKER_LEAVING');
     assert.equal((await get(port, 'one.test')).status, 421);
     stream.close();
-    rig.configure([claiming('two.test', ['three.test'])]);
-    const told = await rig.run('reload');
+    vhostd.configure([claiming('two.test', ['three.test'])]);
+    const told = await vhostd.run('reload');
     assert.equal(told.code, 1);
     assert.match(
       told.stdout,
@@ -185,12 +203,12 @@ void describe('a reload and the conf file', { concurrency: 2 }, () => {
   });
 });
 
-function claiming(host: string, hosts: string[]): DaemonSite {
+function claiming(host: string, hosts: string[]): SiteOptions {
   const workerOptions = { env: { SITE_HOST: host } };
   return {
     siteId: 'a',
     workerFile: 'server.cjs',
-    cpuLen: 1,
+    listen: undefined,
     allow: { hosts },
     workerOptions,
     drainTimeout: '20s',

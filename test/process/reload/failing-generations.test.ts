@@ -8,16 +8,14 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { DaemonRig } from '../../kit/daemon-rig.js';
-import { FreshLoad } from '../../kit/fresh-load.js';
-import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import { Load, MIXED } from '../../kit/load.js';
 import { Random } from '../../kit/random.js';
-import { siteFile } from '../../kit/rig.js';
-import { NOTHING_LOST } from '../../kit/tally.js';
+import { siteFile } from '../../kit/start-vhostd.js';
 
-const GOOD = `import ${JSON.stringify(pathToFileURL(siteFile('exchange')).href)};`;
+const GOOD = `import ${JSON.stringify(pathToFileURL(siteFile('echo')).href)};`;
 const WORKER = `import worker from ${JSON.stringify(import.meta.resolve('@vhostd/worker'))};`;
-const BOOT_LIMIT_MS = 4000;
+const BOOT_LIMIT_MS = 2500;
 /** What the status says before the reason of a failed reload. */
 const SERVES_ON = 'the last reload failed, generation 1 serves on: ';
 
@@ -91,7 +89,7 @@ if (!second) closeSync(openSync(marker, 'w'));`;
       code: 'setInterval(() => {}, 1000);',
       conf: { bootTimeout: BOOT_LIMIT_MS },
       reason:
-        /not ready within 4000 ms: its code has neither set worker\.server nor called listen\(\); .* \(ERR_WORKER_BOOT_TIMEOUT\)$/,
+        /not ready within 2500 ms: its code has neither set worker\.server nor called listen\(\); .* \(ERR_WORKER_BOOT_TIMEOUT\)$/,
     },
     {
       what: 'rejects in started',
@@ -130,7 +128,7 @@ if (!second) closeSync(openSync(marker, 'w'));`;
       what: 'fails in its second worker',
       code: `${WORKER} ${onlyFirst}
 if (second) throw new Error('no memory for a second');
-await import(${JSON.stringify(pathToFileURL(siteFile('exchange')).href)});`,
+await import(${JSON.stringify(pathToFileURL(siteFile('echo')).href)});`,
       reason: /no memory for a second \(ERR_WORKER_FAILED\)$/,
       servedFor: true,
     },
@@ -139,25 +137,29 @@ await import(${JSON.stringify(pathToFileURL(siteFile('exchange')).href)});`,
 
 void it('a generation that fails is discarded, and the old one serves on', async (t) => {
   const seed = Random.seed();
-  const site = { siteId: 'a', hosts: ['a.test'], workerFile: 'server.mjs', cpuLen: 2, drainTimeout: '10s' };
-  const neighbour = { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('exchange'), cpuLen: 1 };
-  const rig = await DaemonRig.start(t, [site, neighbour], (dir) => write(dir, GOOD));
-  const port = await rig.port();
+  const site = { siteId: 'a', workerFile: 'server.mjs', cpuLen: 2, settleTime: '1s' };
+  const neighbour = { siteId: 'b' };
+  const vhostd = await startVhostd(t, {
+    daemon: true,
+    sites: [site, neighbour],
+    prepare: (dir) => write(dir, GOOD),
+  });
+  const port = await vhostd.port();
   const load = { port, host: 'a.test', seed };
-  const fresh = new FreshLoad({ ...load, siteId: 'a', clientCount: 3, pauseMaxMs: 60 });
-  const kept = new KeepAliveLoad({ ...load, clientCount: 6, pauseMaxMs: 100 });
+  const fresh = new Load({ ...load, connections: 'fresh', clientCount: 3, pauseMaxMs: 60 });
+  const kept = new Load({ ...load, connections: 'kept', clientCount: 6, pauseMaxMs: 100, ...MIXED });
 
-  for (const fault of faults(await holdPort(t), join(rig.dir, 'seen-'))) {
+  for (const fault of faults(await holdPort(t), join(vhostd.dir, 'seen-'))) {
     await t.test(fault.what, async () => {
       const { code, file = 'server.mjs', conf, reason } = fault;
-      write(rig.dir, code, file);
-      rig.configure([{ ...site, workerFile: file, ...conf }, neighbour]);
-      const before = rig.logged('site.reload.failed').length;
-      const told = await rig.run('reload', 'a');
+      write(vhostd.dir, code, file);
+      vhostd.configure([{ ...site, workerFile: file, ...conf }, neighbour]);
+      const before = vhostd.logged('site.reload.failed').length;
+      const told = await vhostd.run('reload', 'a');
       assert.deepEqual([told.code, told.stderr], [1, '']);
       assert.match(told.stdout.trimEnd(), /^a: failed: /);
       assert.match(told.stdout.trimEnd(), reason);
-      const status = await rig.until('both old workers serve', ({ sites }) => {
+      const status = await vhostd.until('both old workers serve', ({ sites }) => {
         const workers = sites[0]?.workers ?? [];
         return workers.filter(({ generation, state }) => generation === 1 && state === 'ready').length === 2;
       });
@@ -166,36 +168,35 @@ void it('a generation that fails is discarded, and the old one serves on', async
       assert.ok(shown.startsWith(SERVES_ON), `the status says ${JSON.stringify(shown)}`);
       const why = shown.slice(SERVES_ON.length);
       assert.ok(told.stdout.includes(why) && why !== '', `the status says ${JSON.stringify(shown)}`);
-      const [line] = (await rig.logs('site.reload.failed', before + 1)).slice(-1);
+      const [line] = (await vhostd.logs('site.reload.failed', before + 1)).slice(-1);
       assert.deepEqual([line?.['siteId'], line?.['message']], ['a', why]);
       await kept.progress(12);
-      assert.deepEqual(kept.tally.lost, NOTHING_LOST, kept.tally.failures.join('\n'));
+      kept.outcome.assertNothingLost();
       const allowed = [1, ...(fault.servedFor === true ? [line?.['generation']] : [])];
       assert.deepEqual(
-        [...kept.tally.generations].filter((answering) => !allowed.includes(answering)),
+        [...kept.outcome.generations].filter((answering) => !allowed.includes(answering)),
         [],
       );
     });
   }
 
   await t.test('then a good one goes in', async () => {
-    write(rig.dir, GOOD);
-    rig.configure([site, neighbour]);
-    const told = await rig.run('reload', 'a');
+    write(vhostd.dir, GOOD);
+    vhostd.configure([site, neighbour]);
+    const told = await vhostd.run('reload', 'a');
     assert.equal(told.code, 0, told.stdout + told.stderr);
     assert.match(told.stdout, /^a: generation \d+\n$/);
-    const { reason, generation } = await rig.site('a');
+    const { reason, generation } = await vhostd.site('a');
     assert.equal(reason, undefined);
-    await rig.until('the old workers have left', ({ sites }) => sites[0]?.workers.length === 2);
+    await vhostd.until('the old workers have left', ({ sites }) => sites[0]?.workers.length === 2);
     await kept.progress(20);
-    assert.ok(kept.tally.generations.has(generation));
+    assert.ok(kept.outcome.generations.has(generation));
   });
-  const [freshTally, keptTally] = await Promise.all([fresh.stop(), kept.stop()]);
-  t.diagnostic(
-    `SEED=${seed}: ${freshTally.counts.ok} answers on fresh connections, ${keptTally.counts.ok} on 6 kept ones`,
-  );
-  assert.deepEqual(freshTally.lost, NOTHING_LOST, freshTally.failures.join('\n'));
-  assert.deepEqual(keptTally.lost, NOTHING_LOST, keptTally.failures.join('\n'));
+  for (const one of [fresh, kept]) {
+    const outcome = await one.stop();
+    t.diagnostic(`SEED=${seed}: ${String(outcome)}`);
+    outcome.assertNothingLost();
+  }
 });
 
 function write(dir: string, code: string | undefined, file = 'server.mjs'): void {

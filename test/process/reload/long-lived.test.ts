@@ -5,14 +5,14 @@ import { describe, it } from 'node:test';
 import { openEcho, openEvents, openUpload } from '../../kit/long-lived-clients.js';
 import type { End, LongLivedClient } from '../../kit/long-lived-clients.js';
 import { isAlive } from '../../kit/processes.js';
-import type { Rig } from '../../kit/rig.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { HOST, reload, startSite } from './site-under-reload.js';
+import { HOST, startSite } from './site-under-reload.js';
 
-const LIMIT_MS = 4000;
+const LIMIT_MS = 3000;
 /** A new worker must have lived so long before the old one is told to drain. */
-const SETTLE_MS = 1000;
+const SETTLE_MS = 500;
 /** Timers of Node may fire so much early. */
 const EARLY_MS = 20;
 /** What a machine under load may take on top of the promised second. */
@@ -20,12 +20,12 @@ const SLACK_MS = 10_000;
 
 void describe('connections in use for long', { concurrency: true }, () => {
   void it('are cut at the drain limit and not before, and the old workers go then', async (t) => {
-    const rig = await startSite(t, { drainTimeout: LIMIT_MS });
-    const old = await rig.workers('a');
-    const clients = await openAll(await rig.port());
+    const vhostd = await startSite(t, { drainTimeout: LIMIT_MS, settleTime: SETTLE_MS });
+    const old = await vhostd.workers('a');
+    const clients = await openAll(await vhostd.port());
     const [echoes, streams, shortUploads, longUploads] = clients;
     const askedMs = performance.now();
-    await reload(rig);
+    await vhostd.reloaded('a');
     const retiredMs = performance.now();
     const ends = await Promise.all(clients.map((group) => Promise.all(group.map(({ ended }) => ended))));
     const [echoEnds = [], streamEnds = [], shortEnds = [], longEnds = []] = ends;
@@ -48,7 +48,7 @@ void describe('connections in use for long', { concurrency: true }, () => {
       old.map(({ pid }) => pid),
       retiredMs,
     );
-    const workers = await rig.workers('a');
+    const workers = await vhostd.workers('a');
     assert.deepEqual(
       workers.map(({ generation }) => generation),
       [2, 2],
@@ -56,11 +56,11 @@ void describe('connections in use for long', { concurrency: true }, () => {
   });
 
   void it('keep an old worker through several reloads, and it leaves as soon as they end', async (t) => {
-    const rig = await startSite(t, { cpuLen: 1 });
-    const [old] = await rig.workers('a');
-    const client = await openEcho(await rig.port(), HOST, 50);
-    await reload(rig);
-    await reload(rig);
+    const vhostd = await startSite(t, { cpuLen: 1 });
+    const [old] = await vhostd.workers('a');
+    const client = await openEcho(await vhostd.port(), HOST, 50);
+    await vhostd.reloaded('a');
+    await vhostd.reloaded('a');
     const { count } = client;
     await until('words are echoed still', () => ({ done: client.count > count + 3, value: client.count }));
     assert.equal(isAlive(old?.pid ?? 0), true);
@@ -70,22 +70,23 @@ void describe('connections in use for long', { concurrency: true }, () => {
   });
 
   void it('an answer that takes long is sent to its end', async (t) => {
-    const rig = await startSite(t, { cpuLen: 1 });
-    const client = await WireClient.open(await rig.port());
-    client.send(`GET /slow?slow=5000&answer=100000&chunked=1 HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
-    await inWork(rig, 1);
-    await reload(rig);
-    await reload(rig);
+    const vhostd = await startSite(t, { cpuLen: 1 });
+    const client = await WireClient.open(await vhostd.port());
+    client.send(`GET /slow?until=finished&answer=100000&chunked=1 HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    await inWork(vhostd, 1);
+    await vhostd.reloaded('a');
+    await vhostd.reloaded('a');
+    vhostd.touch('finished');
     const { headers, body } = await client.answer();
     assert.deepEqual([headers['x-generation'], body.length], ['1', 100_000]);
     client.close();
   });
 
   void it('is cut at once where the drain limit is 0', async (t) => {
-    const rig = await startSite(t, { cpuLen: 1, drainTimeout: 0 });
-    const [old] = await rig.workers('a');
-    const client = await openEcho(await rig.port(), HOST, 20);
-    await reload(rig);
+    const vhostd = await startSite(t, { cpuLen: 1, drainTimeout: 0 });
+    const [old] = await vhostd.workers('a');
+    const client = await openEcho(await vhostd.port(), HOST, 20);
+    await vhostd.reloaded('a');
     assert.equal((await client.ended).how, 'cut');
     await gone([old?.pid ?? 0], performance.now());
   });
@@ -101,7 +102,7 @@ async function openAll(port: number): Promise<LongLivedClient[][]> {
   return [
     await many(20, () => openEcho(port, HOST, 100)),
     await many(5, () => openEvents(port, HOST, 100)),
-    await many(5, (seed) => openUpload(port, HOST, { ...upload, bytes: 20_000, seed })),
+    await many(5, (seed) => openUpload(port, HOST, { ...upload, bytes: 15_000, seed })),
     await many(5, (seed) => openUpload(port, HOST, { ...upload, bytes: 10_000_000, seed })),
   ];
 }
@@ -124,6 +125,6 @@ async function gone(pids: number[], retiredMs: number): Promise<void> {
   );
 }
 
-async function inWork(rig: Rig, count: number): Promise<void> {
-  await rig.until('the request is in work', ({ counts }) => counts.handedOff === count);
+async function inWork(vhostd: LoneMaster, count: number): Promise<void> {
+  await vhostd.until('the request is in work', ({ counts }) => counts.handedOff === count);
 }

@@ -7,19 +7,19 @@ import { HeldRequest } from '../../kit/held-request.js';
 import { isAlive } from '../../kit/processes.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { HOST, reload, startSite } from './site-under-reload.js';
+import { HOST, startSite } from './site-under-reload.js';
 
 void it('finishes its requests, announces the end of its connections, and leaves', async (t) => {
-  const rig = await startSite(t, { cpuLen: 1 });
-  const [worker] = await rig.workers('a');
-  const port = await rig.port();
+  const vhostd = await startSite(t, { cpuLen: 1 });
+  const [worker] = await vhostd.workers('a');
+  const port = await vhostd.port();
   const idle = await WireClient.open(port);
   const first = simpleExchange(HOST);
   idle.send(first.bytes);
   await checkAnswer(idle, first);
   const busy = await HeldRequest.begin(port, HOST);
-  await rig.until('the request is in work', ({ counts }) => counts.handedOff === 2);
-  process.kill(rig.pid, 'SIGKILL');
+  await vhostd.until('the request is in work', ({ counts }) => counts.handedOff === 2);
+  process.kill(vhostd.pid, 'SIGKILL');
   // The end of an idle connection says that the worker knows.
   assert.equal((await idle.rest()).length, 0);
   assert.equal((await busy.finish()).closes, true);
@@ -28,12 +28,12 @@ void it('finishes its requests, announces the end of its connections, and leaves
 });
 
 void it('keeps what it has handed back and the master has not taken', async (t) => {
-  const rig = await startSite(t, { cpuLen: 1 });
-  const clients = await openAnswered(await rig.port(), 200);
-  await rig.ask('reloadAndFreeze');
+  const vhostd = await startSite(t, { cpuLen: 1 });
+  const clients = await openAnswered(await vhostd.port(), 200);
+  await vhostd.ask('reloadAndFreeze');
   // Time for the worker to hand back as many as it may; with less time the test is only weaker.
   await delay(500);
-  process.kill(rig.pid, 'SIGKILL');
+  process.kill(vhostd.pid, 'SIGKILL');
   const outcomes = await Promise.all(clients.map(outcomeOf));
   assert.deepEqual(
     outcomes.filter((outcome) => outcome !== 'announced' && outcome !== 'open'),
@@ -42,12 +42,12 @@ void it('keeps what it has handed back and the master has not taken', async (t) 
 });
 
 void it('loses no more than the master has in its hands when it dies in the middle of a reload', async (t) => {
-  const rig = await startSite(t, { cpuLen: 1 });
-  const clients = await openAnswered(await rig.port(), 200);
-  const handedBack = rig.until('hand-backs', ({ counts }) => counts.handedBack > 0);
-  const reloading = reload(rig).catch(() => undefined);
+  const vhostd = await startSite(t, { cpuLen: 1 });
+  const clients = await openAnswered(await vhostd.port(), 200);
+  const handedBack = vhostd.until('hand-backs', ({ counts }) => counts.handedBack > 0);
+  const reloading = vhostd.reload('a').catch(() => undefined);
   await handedBack;
-  process.kill(rig.pid, 'SIGKILL');
+  process.kill(vhostd.pid, 'SIGKILL');
   await reloading;
   // Whoever has a connection, the old worker or the new one, answers on it.
   const outcomes = await Promise.all(clients.map(outcomeOf));

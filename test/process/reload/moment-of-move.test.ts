@@ -4,35 +4,35 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkAnswer, simpleExchange } from '../../kit/exchange.js';
+import { Outcome } from '../../kit/outcome.js';
 import { Random } from '../../kit/random.js';
-import type { Rig } from '../../kit/rig.js';
-import { Tally, NOTHING_LOST } from '../../kit/tally.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { drained, HOST, reload, startSite } from './site-under-reload.js';
+import { HOST, startSite } from './site-under-reload.js';
 
 const RELOAD_COUNT = process.env['VHOSTD_TEST_LONG'] === '1' ? 100 : 4;
 const CLIENT_COUNT = 90;
 /** How long a new worker must have been ready before it is published, ms. */
-const SETTLE_MS = 1000;
+const SETTLE_MS = 300;
 /** How far from the expected moment of the move the requests of a third of the clients lie, ms. */
 const AROUND_MS = 60;
 
 void it('requests that meet the move of their connection are answered', async (t) => {
   const seed = Random.seed();
   const random = new Random(seed);
-  const rig = await startSite(t, { cpuLen: 1 });
-  const port = await rig.port();
+  const vhostd = await startSite(t, { cpuLen: 1, settleTime: SETTLE_MS });
+  const port = await vhostd.port();
   const clients = await Promise.all(Array.from({ length: CLIENT_COUNT }, () => WireClient.open(port)));
-  const tally = new Tally();
+  const outcome = new Outcome();
   const ask = async (client: WireClient): Promise<number> => {
     const request = simpleExchange(HOST);
     client.send(request.bytes);
     try {
       const { generation } = await checkAnswer(client, request);
-      tally.counts.ok += 1;
+      outcome.counts.ok += 1;
       return generation;
     } catch (error) {
-      tally.failWith(error);
+      outcome.failWith(error);
       return 0;
     }
   };
@@ -41,7 +41,7 @@ void it('requests that meet the move of their connection are answered', async (t
   const met = { byOld: 0, byNew: 0 };
   for (let generation = 2; generation <= RELOAD_COUNT + 1; generation += 1) {
     const sighted = firstAnswerOf(port, generation);
-    const ready = readyOf(rig, generation);
+    const ready = readyOf(vhostd, generation);
     const moving = clients.map(async (client, index) => {
       if (index % 3 === 0) await sighted;
       else if (index % 3 === 1) await busyUntil(sighted, random, () => ask(client));
@@ -51,27 +51,27 @@ void it('requests that meet the move of their connection are answered', async (t
       }
       met[(await ask(client)) === generation ? 'byNew' : 'byOld'] += 1;
     });
-    await reload(rig);
+    await vhostd.reloaded('a');
     await Promise.all(moving);
-    await drained(rig);
+    await vhostd.drained();
     const generations = await Promise.all(clients.map(ask));
-    assert.deepEqual([...new Set(generations)], [generation], tally.failures.join('\n'));
+    assert.deepEqual([...new Set(generations)], [generation], outcome.failures.join('\n'));
   }
-  const { counts } = await rig.status();
+  const { counts } = await vhostd.status();
   clients.forEach((client) => client.close());
   t.diagnostic(
-    `SEED=${seed}: ${counts.handedBack} moves, ${tally.counts.ok} requests; of those around the move ` +
+    `SEED=${seed}: ${counts.handedBack} moves, ${outcome.counts.ok} requests; of those around the move ` +
       `${met.byOld} were answered by the old worker, ${met.byNew} by the new one`,
   );
-  assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
+  outcome.assertNothingLost();
   // The one connection by which the new generation is looked for may be idle at that moment, too.
   const surplus = counts.handedBack - CLIENT_COUNT * RELOAD_COUNT;
   assert.ok(surplus >= 0 && surplus <= RELOAD_COUNT, `${counts.handedBack} moves`);
 });
 
 /** Resolves when the first worker of this generation is seen to be ready. */
-async function readyOf(rig: Rig, generation: number): Promise<void> {
-  await rig.until('the new worker is ready', ({ sites }) =>
+async function readyOf(vhostd: LoneMaster, generation: number): Promise<void> {
+  await vhostd.until('the new worker is ready', ({ sites }) =>
     sites.some(({ workers }) =>
       workers.some((worker) => worker.generation === generation && worker.state === 'ready'),
     ),

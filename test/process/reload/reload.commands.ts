@@ -1,6 +1,6 @@
-// What the master process of these tests can be told besides the rig's own commands.
+// What the master process of these tests can be told besides the vhostd's own commands.
 import master from '@vhostd/master';
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
 /** Sets the worker count of site `a` through one of its workers. */
 export interface Scale {
@@ -8,7 +8,7 @@ export interface Scale {
   count: number;
 }
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   scale: (params) => {
     const { workerId, count } = params as Scale;
     return master.callWorker(workerId, 'scale', count);

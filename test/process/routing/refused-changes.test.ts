@@ -8,7 +8,7 @@ import type { ListenRequest, MasterStatus, ServerConfUpdate } from '@vhostd/prot
 import { askSite, get } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { SelfSigned } from '../../kit/certificate.js';
-import { Rig } from '../../kit/rig.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
 import { entries, steered, tryUpdate, update } from './steering.js';
 
 interface Refused {
@@ -143,37 +143,37 @@ test('a change that is refused changes nothing, in whichever form it is asked fo
     cpuLen: 3,
   };
   const b = entries(['b.test', '*.b.test']);
-  const rig = await Rig.start(t, {
+  const vhostd = await startVhostd(t, {
     sites: [
       { ...steered('a', ['a.test']), allow, defaultListen: true },
       { ...steered('b', []), listen: [...b, { host: 'b.test', port: openPort, ipaddress: '127.0.0.5' }] },
     ],
   });
-  await update(rig, 'a', { defaultListen: false });
-  const port = await rig.port();
-  const before = inForce(await rig.status());
+  await update(vhostd, 'a', { defaultListen: false });
+  const port = await vhostd.port();
+  const before = inForce(await vhostd.status());
   const cases = refusedUpdates(strangerPort, openPort, await selfSigned('a.test'));
   for (const { what, update: asked, code, value } of cases) {
     for (const form of ['promise', 'callback'] as const) {
-      const outcome = await tryUpdate(rig, 'a', asked as ServerConfUpdate, form);
+      const outcome = await tryUpdate(vhostd, 'a', asked as ServerConfUpdate, form);
       assert.ok('error' in outcome, `${what} was granted`);
       const { error } = outcome;
       assert.equal(error.code, code, `${what}: ${error.message}`);
       assert.match(error.message, value, what);
       assert.ok(error.isError && error.stack.length > 0, what);
       assert.notDeepEqual(error.info, {}, `${what}: facts`);
-      assert.deepEqual(inForce(await rig.status()), before, what);
+      assert.deepEqual(inForce(await vhostd.status()), before, what);
     }
   }
   assert.equal((await get(port, 'new.test')).status, 421);
   assert.equal((await askSite(port, 'a.test')).siteId, 'a');
   assert.equal((await askSite(port, 'x.b.test')).siteId, 'b');
-  const events = rig.events
+  const events = vhostd.events
     .filter(({ data }) => JSON.stringify(data).includes(FREE_ADDRESS))
     .map(({ event }) => event);
   t.diagnostic(`${cases.length * 2} refused changes; listeners opened for a try: ${events.length / 2}`);
   assert.equal(events.filter((event) => event === 'server::listening').length, events.length / 2);
-  const violations = (await rig.status()).counts.violations;
+  const violations = (await vhostd.status()).counts.violations;
   assert.equal(violations, 0);
 });
 

@@ -9,7 +9,8 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { descriptorCount } from '../../kit/processes.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { splitRecords } from '../../kit/split-records.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
@@ -17,7 +18,7 @@ import { WireClient } from '../../kit/wire-client.js';
 const ALERT_UNEXPECTED_MESSAGE = 10;
 const ALERT_DECODE_ERROR = 50;
 
-async function start(t: TestContext): Promise<Rig> {
+async function start(t: TestContext): Promise<LoneMaster> {
   const sites = await Promise.all(
     ['a', 'b'].map(async (siteId) => {
       const place = { host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1' };
@@ -26,10 +27,10 @@ async function start(t: TestContext): Promise<Rig> {
         { type: 'ssl', ...place, ...keys },
         { type: 'tcp', ...place },
       ];
-      return { siteId, workerFile: siteFile('echo'), cpuLen: 1, listen };
+      return { siteId, listen };
     }),
   );
-  return await Rig.start(t, { conf: { limits: { headTimeout: '1s' } }, sites });
+  return await startVhostd(t, { conf: { limits: { headTimeout: '1s' } }, sites });
 }
 
 async function secure(options: ConnectionOptions): Promise<TLSSocket> {
@@ -46,21 +47,11 @@ async function ask(socket: TLSSocket, host: string): Promise<string> {
   return siteId;
 }
 
-test('the name in the hello decides about site and certificate', async (t) => {
-  const rig = await start(t);
-  const port = await rig.port('ssl');
-  for (const siteId of ['a', 'b', 'a']) {
-    const socket = await secure({ port, servername: `${siteId}.test` });
-    assert.equal(socket.getPeerCertificate().subject.CN, `${siteId}.test`);
-    assert.equal(await ask(socket, `${siteId}.test`), siteId);
-  }
-  assert.deepEqual((await rig.status()).counts.refused, {});
-});
-
 test('a site brings its own keys while it loads; a change that is refused leaves them as they are', async (t) => {
-  const workerFile = new URL('./self-keyed.site.js', import.meta.url).pathname;
-  const rig = await Rig.start(t, { sites: [{ siteId: 'self', workerFile }] });
-  const port = await rig.port('ssl');
+  const vhostd = await startVhostd(t, {
+    sites: [{ siteId: 'self', workerFile: siteFile('self-keyed', import.meta.url), listen: undefined }],
+  });
+  const port = await vhostd.port('ssl');
   const names = async (...asked: string[]): Promise<string[]> => {
     const found: string[] = [];
     for (const servername of asked) {
@@ -71,79 +62,89 @@ test('a site brings its own keys while it loads; a change that is refused leaves
     return found;
   };
   assert.deepEqual(await names('one.test'), ['one.test']);
-  assert.equal(await rig.callSite('self', 'keys', ['two.test', 'one.test', 'no host!']), 'ERR_CONF_HOST');
+  assert.equal(await vhostd.callSite('self', 'keys', ['two.test', 'one.test', 'no host!']), 'ERR_CONF_HOST');
   assert.deepEqual(await names('one.test'), ['one.test']);
-  assert.equal(await rig.callSite('self', 'keys', ['two.test', 'one.test']), 'ok');
+  assert.equal(await vhostd.callSite('self', 'keys', ['two.test', 'one.test']), 'ok');
   assert.deepEqual(await names('one.test', 'two.test'), ['one.test', 'two.test']);
 });
 
-test('a hello of more than 60 KB in records of one byte is routed', async (t) => {
-  const rig = await start(t);
-  const port = await rig.port('ssl');
-  const protocols = Array.from({ length: 240 }, (_, at) => `${at}`.padStart(255, 'p'));
-  for (const [size, ALPNProtocols] of [
-    [1, ['http/1.1']],
-    [1, [...protocols, 'http/1.1']],
-    [1000, [...protocols, 'http/1.1']],
-  ] as const) {
-    const tcp = connectTcp({ port, host: '127.0.0.1', noDelay: true });
-    await once(tcp, 'connect');
-    const socket = await secure({
-      socket: splitRecords(tcp, size),
-      servername: 'b.test',
-      ALPNProtocols: [...ALPNProtocols],
-    });
-    assert.equal(await ask(socket, 'b.test'), 'b');
-    t.diagnostic(`records of ${size}: ${tcp.bytesWritten} bytes written`);
-    if (ALPNProtocols.length > 1) assert.ok(tcp.bytesWritten > (size === 1 ? 6 : 1) * 61_000);
-  }
-  assert.deepEqual((await rig.status()).counts.refused, {});
-});
+test('connections to a TLS listener', async (t) => {
+  const vhostd = await start(t);
+  const port = await vhostd.port('ssl');
 
-test('what is no TLS, or names no site, ends with an alert or a status', async (t) => {
-  const rig = await start(t);
-  const port = await rig.port('ssl');
-  const before = descriptorCount(rig.pid);
-  const cases: Record<string, { bytes: string | Buffer; status?: number; alert?: number }> = {
-    'clear text': { bytes: 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n', status: 400 },
-    garbage: { bytes: Buffer.alloc(300, 0x80) },
-    'a record of another type': {
-      bytes: Buffer.from('1703030001ff', 'hex'),
-      alert: ALERT_UNEXPECTED_MESSAGE,
-    },
-    'an empty record': { bytes: Buffer.from('1603010000', 'hex'), alert: ALERT_UNEXPECTED_MESSAGE },
-    'a hello with lengths that lie': {
-      bytes: Buffer.from('160301000601000002ffff', 'hex'),
-      alert: ALERT_DECODE_ERROR,
-    },
-  };
-  for (const [what, { bytes, status, alert }] of Object.entries(cases)) {
-    const client = await WireClient.open(port);
-    client.send(bytes);
-    if (status !== undefined) assert.equal((await client.answer()).status, status, what);
-    const rest = await client.rest();
-    assert.deepEqual(
-      [rest[0], rest.at(-1)],
-      alert === undefined ? [undefined, undefined] : [0x15, alert],
-      what,
-    );
-    client.close();
-    assert.equal(await ask(await secure({ port, servername: 'a.test' }), 'a.test'), 'a', `after ${what}`);
-  }
-  for (const servername of ['nobody.test', '', 'a.test:443', 'a..test']) {
-    const stranger = secure({ port, servername });
-    await assert.rejects(stranger, (error: Error) => /unrecognized.name/i.test(error.message));
-  }
-  // One that says nothing, and one that stops in the middle: closed when their time is over.
-  for (const bytes of ['', '\x16\x03\x01\x02\x00\x01\x00']) {
-    const client = await WireClient.open(port);
-    client.send(bytes);
-    assert.equal((await client.rest()).length, 0);
-    client.close();
-  }
-  assert.deepEqual((await rig.status()).counts.refused, { 400: 5, 408: 2, 421: 4 });
-  await until('their descriptors are closed', () => {
-    const value = descriptorCount(rig.pid);
-    return { done: value <= before, value };
+  await t.test('the name in the hello decides about site and certificate', async () => {
+    for (const siteId of ['a', 'b', 'a']) {
+      const socket = await secure({ port, servername: `${siteId}.test` });
+      assert.equal(socket.getPeerCertificate().subject.CN, `${siteId}.test`);
+      assert.equal(await ask(socket, `${siteId}.test`), siteId);
+    }
+    assert.deepEqual((await vhostd.status()).counts.refused, {});
+  });
+
+  await t.test('a hello of more than 60 KB in records of one byte is routed', async () => {
+    const protocols = Array.from({ length: 240 }, (_, at) => `${at}`.padStart(255, 'p'));
+    for (const [size, ALPNProtocols] of [
+      [1, ['http/1.1']],
+      [1, [...protocols, 'http/1.1']],
+      [1000, [...protocols, 'http/1.1']],
+    ] as const) {
+      const tcp = connectTcp({ port, host: '127.0.0.1', noDelay: true });
+      await once(tcp, 'connect');
+      const socket = await secure({
+        socket: splitRecords(tcp, size),
+        servername: 'b.test',
+        ALPNProtocols: [...ALPNProtocols],
+      });
+      assert.equal(await ask(socket, 'b.test'), 'b');
+      t.diagnostic(`records of ${size}: ${tcp.bytesWritten} bytes written`);
+      if (ALPNProtocols.length > 1) assert.ok(tcp.bytesWritten > (size === 1 ? 6 : 1) * 61_000);
+    }
+    assert.deepEqual((await vhostd.status()).counts.refused, {});
+  });
+
+  await t.test('what is no TLS, or names no site, ends with an alert or a status', async () => {
+    const before = descriptorCount(vhostd.pid);
+    const cases: Record<string, { bytes: string | Buffer; status?: number; alert?: number }> = {
+      'clear text': { bytes: 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n', status: 400 },
+      garbage: { bytes: Buffer.alloc(300, 0x80) },
+      'a record of another type': {
+        bytes: Buffer.from('1703030001ff', 'hex'),
+        alert: ALERT_UNEXPECTED_MESSAGE,
+      },
+      'an empty record': { bytes: Buffer.from('1603010000', 'hex'), alert: ALERT_UNEXPECTED_MESSAGE },
+      'a hello with lengths that lie': {
+        bytes: Buffer.from('160301000601000002ffff', 'hex'),
+        alert: ALERT_DECODE_ERROR,
+      },
+    };
+    for (const [what, { bytes, status, alert }] of Object.entries(cases)) {
+      const client = await WireClient.open(port);
+      client.send(bytes);
+      if (status !== undefined) assert.equal((await client.answer()).status, status, what);
+      const rest = await client.rest();
+      assert.deepEqual(
+        [rest[0], rest.at(-1)],
+        alert === undefined ? [undefined, undefined] : [0x15, alert],
+        what,
+      );
+      client.close();
+      assert.equal(await ask(await secure({ port, servername: 'a.test' }), 'a.test'), 'a', `after ${what}`);
+    }
+    for (const servername of ['nobody.test', '', 'a.test:443', 'a..test']) {
+      const stranger = secure({ port, servername });
+      await assert.rejects(stranger, (error: Error) => /unrecognized.name/i.test(error.message));
+    }
+    // One that says nothing, and one that stops in the middle: closed when their time is over.
+    for (const bytes of ['', '\x16\x03\x01\x02\x00\x01\x00']) {
+      const client = await WireClient.open(port);
+      client.send(bytes);
+      assert.equal((await client.rest()).length, 0);
+      client.close();
+    }
+    assert.deepEqual((await vhostd.status()).counts.refused, { 400: 5, 408: 2, 421: 4 });
+    await until('their descriptors are closed', () => {
+      const value = descriptorCount(vhostd.pid);
+      return { done: value <= before, value };
+    });
   });
 });

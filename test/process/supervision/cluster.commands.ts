@@ -1,7 +1,7 @@
 // What the master process can be asked of node:cluster: the settings of the last fork.
 import cluster from 'node:cluster';
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   lastFork: () => ({ uid: cluster.settings.uid ?? null, gid: cluster.settings.gid ?? null }),
 };

@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askSite, get } from '../../kit/ask-site.js';
 import { cpuSeconds } from '../../kit/processes.js';
-import { Rig, siteFile } from '../../kit/rig.js';
-import { SteadyLoad } from '../../kit/steady-load.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import { Load } from '../../kit/load.js';
 
 const INTENSITY = 5;
 const BACKOFF_MS = [50, 100, 200, 400, 800];
@@ -27,38 +27,35 @@ test('a restart storm is bounded, told of and harms nobody else', async (t) => {
     `process.exit(3);`;
   writeFileSync(code, good);
   writeFileSync(starts, '');
-  const rig = await Rig.start(t, {
+  const vhostd = await startVhostd(t, {
     sites: [
       {
         siteId: 'a',
-        hosts: ['a.test'],
         workerFile: code,
-        cpuLen: 1,
         restart: { intensity: INTENSITY, period: '10m', backoffMin: '50ms', backoffMax: '10s' },
       },
-      { siteId: 'b', hosts: ['b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
+      { siteId: 'b' },
     ],
   });
-  const port = await rig.port();
-  const [first] = await rig.workers('a');
-  const load = new SteadyLoad(port, 'b.test');
+  const port = await vhostd.port();
+  const [first] = await vhostd.workers('a');
+  const load = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
   writeFileSync(code, bad);
   process.kill(first?.pid ?? 0, 'SIGKILL');
-  const status = await rig.until('it is given up', ({ sites }) => sites[0]?.state === 'errored', 60_000);
-  await load.stop();
+  const status = await vhostd.until('it is given up', ({ sites }) => sites[0]?.state === 'errored', 60_000);
+  const other = await load.stop();
 
   const startedMs = readFileSync(starts, 'utf8')
     .trim()
     .split('\n')
     .map((line) => Number(line.split(' ')[1]));
   const gapsMs = startedMs.slice(1).map((ms, index) => ms - (startedMs[index] ?? 0));
-  const cpuBefore = cpuSeconds(rig.pid);
+  const cpuBefore = cpuSeconds(vhostd.pid);
   await delay(REST_MS);
-  const share = (cpuSeconds(rig.pid) - cpuBefore) / (REST_MS / 1000);
+  const share = (cpuSeconds(vhostd.pid) - cpuBefore) / (REST_MS / 1000);
   t.diagnostic(
     `${startedMs.length} spawns of ${INTENSITY} allowed, ${gapsMs.map((ms) => Math.round(ms)).join(', ')} ms apart; ` +
-      `then ${(share * 100).toFixed(1)} % of a CPU; other site: ${load.count} requests, ` +
-      `${load.failures.length} failed, the slowest took ${Math.round(load.slowestMs)} ms`,
+      `then ${(share * 100).toFixed(1)} % of a CPU; other site: ${String(other)}`,
   );
   // The first restart follows the kill; its gap is not among these.
   assert.equal(startedMs.length, INTENSITY);
@@ -67,28 +64,28 @@ test('a restart storm is bounded, told of and harms nobody else', async (t) => {
   assert.match(reason, /^worker a\/\d+ exited with code 3; gave up after 5 restarts within 600000 ms$/);
   assert.equal(help, 'vhostd reload a starts it anew');
   assert.equal(status.sites[0]?.workers[0]?.state, 'errored');
-  const errors = rig.events.flatMap(({ event, data }) => (event === 'error' ? [data] : []));
+  const errors = vhostd.events.flatMap(({ event, data }) => (event === 'error' ? [data] : []));
   assert.deepEqual(errors, [{ siteId: 'a', message: reason }]);
   assert.ok(share < 0.05);
-  assert.deepEqual(load.failures, []);
+  other.assertNothingLost('the other site');
   assert.equal(status.sites[1]?.workers[0]?.restarts, 0);
 
   const refused = await get(port, 'a.test');
   assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '1']);
-  const failed = (await rig.ask('reload', 'a')) as { sites: { ok: boolean; error?: { code: string } }[] };
+  const failed = await vhostd.reload('a');
   assert.deepEqual(
     failed.sites.map(({ ok, error }) => [ok, error?.code]),
     [[false, 'ERR_WORKER_EXITED']],
   );
-  assert.equal((await rig.site('a')).state, 'errored');
+  assert.equal((await vhostd.site('a')).state, 'errored');
 
   writeFileSync(code, good);
-  const reloaded = (await rig.ask('reload', 'a')) as { sites: { ok: boolean }[] };
+  const reloaded = await vhostd.reload('a');
   assert.deepEqual(
     reloaded.sites.map(({ ok }) => ok),
     [true],
   );
   assert.equal((await askSite(port, 'a.test')).siteId, 'a');
-  const now = await rig.site('a');
+  const now = await vhostd.site('a');
   assert.deepEqual([now.state, now.reason], ['running', undefined]);
 });

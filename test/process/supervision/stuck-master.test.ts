@@ -1,56 +1,39 @@
 // A master that stands still for longer than its daemon allows is replaced; who connects meanwhile waits and is served.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Daemon } from '@vhostd/daemon';
+import type { Daemon } from '@vhostd/daemon';
 import { get } from '../../kit/ask-site.js';
 import { isAlive } from '../../kit/processes.js';
-import { until, within } from '../../kit/until.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
 
 const LIMIT_MS = 1500;
 const CLIENTS = 20;
 
-interface Running {
+interface Started {
   daemon: Daemon;
   port: number;
   master: number;
   worker: number;
 }
 
-async function start(t: TestContext, limitMs: number): Promise<Running> {
-  const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-  const config = join(dir, 'vhostd.config.json');
+async function start(t: TestContext, limitMs: number): Promise<Started> {
   const site = {
     siteId: 'a',
-    path: dir,
-    workerFile: new URL('./stuck.site.js', import.meta.url).pathname,
-    cpuLen: 1,
-    listen: [{ host: 'a.test', port: 0, ipaddress: '127.0.0.1' }],
+    workerFile: siteFile('stuck', import.meta.url),
     heartbeatInterval: '100ms',
     heartbeatLimit: '1s',
   };
-  writeFileSync(config, JSON.stringify({ log: { level: 'silent' }, sites: [site] }));
-  const daemon = new Daemon({
-    runDir: join(dir, 'run'),
-    masterFile: fileURLToPath(new URL('./blocked-master.child.js', import.meta.url)),
-    masterArgs: ['--config', config],
-    execArgv: [],
-    logLevel: 'silent',
-    signals: false,
-    supervision: { heartbeat: { intervalMs: 250, limitMs } },
+  const { daemon } = await startVhostd(t, {
+    sites: [site],
+    daemon: {
+      masterFile: fileURLToPath(new URL('./blocked-master.child.js', import.meta.url)),
+      supervision: { heartbeat: { intervalMs: 250, limitMs } },
+    },
   });
-  t.after(async () => {
-    await daemon.stop({ now: true });
-    rmSync(dir, { recursive: true, force: true });
-  });
-  const loaded = new Promise<void>((resolve) => daemon.once('loaded', () => resolve()));
-  await daemon.run();
-  await within('the site is loaded', 60_000, loaded);
   const { master, sites, listeners } = await daemon.status();
   const port = listeners[0]?.port ?? 0;
   return { daemon, port, master: master?.pid ?? 0, worker: sites[0]?.workers[0]?.pid ?? 0 };

@@ -10,10 +10,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { DaemonStatus } from '@vhostd/protocol';
-import { ConnectLoad } from '../../kit/connect-load.js';
-import { KeepAliveLoad } from '../../kit/keep-alive-load.js';
-import { passed } from '../../kit/rig.js';
-import { NOTHING_LOST } from '../../kit/tally.js';
+import { Load, MIXED } from '../../kit/load.js';
+import { passed } from '../../kit/vhostd.js';
 import { until } from '../../kit/until.js';
 import { Machine, whyNoMachine } from './machine.js';
 
@@ -41,8 +39,8 @@ void test(
     await machine.run('systemctl', 'start', 'vhostd');
     const first = await serving('the site serves', () => true);
     const loads = [
-      new KeepAliveLoad({ port, host: HOST, clientCount: 8, seed: 1 }),
-      new ConnectLoad(port, HOST),
+      new Load({ port, host: HOST, connections: 'kept', clientCount: 8, ...MIXED }),
+      new Load({ port, host: HOST, connections: 'fresh' }),
     ] as const;
     const progress = async (): Promise<unknown> => await Promise.all(loads.map((load) => load.progress(50)));
     await progress();
@@ -64,9 +62,9 @@ void test(
     await machine.run('systemctl', 'reload', 'vhostd');
     await progress();
     for (const load of loads) {
-      const tally = await load.stop();
-      t.diagnostic(`${JSON.stringify(tally.counts)}, ${tally.connectCount} connections`);
-      assert.deepEqual(tally.lost, NOTHING_LOST, tally.failures.join('\n'));
+      const outcome = await load.stop();
+      t.diagnostic(String(outcome));
+      outcome.assertNothingLost();
     }
     assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'Result', 'NRestarts'), {
       ActiveState: 'active',
@@ -94,7 +92,7 @@ async function bootWithUnit(
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   mkdirSync(join(dir, 'etc'));
-  const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'exchange.site.js', cpuLen: 2 };
+  const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js', cpuLen: 2 };
   const conf = { sites: [{ ...site, listen: [{ host: HOST, port }] }] };
   writeFileSync(join(dir, 'etc', 'vhostd.config.json'), JSON.stringify(conf));
   // This Node, wherever it is; its directory may be one that only root can enter.

@@ -1,35 +1,36 @@
 // Reload, upgrade and stop, any two of them asked for at the same moment: each is answered, with what is true.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { startVhostd, workerPids } from '../../kit/start-vhostd.js';
+import type { FullVhostd } from '../../kit/start-vhostd.js';
 import { describe, it } from 'node:test';
-import { LastingRig, serves, workerPids } from '../../kit/lasting-rig.js';
 
 type Order = 'reload' | 'upgrade' | 'stop';
 
 /** What an order came to: `done`, or the code of its error. */
-async function give(rig: LastingRig, order: Order): Promise<string> {
+async function give(vhostd: FullVhostd, order: Order): Promise<string> {
   try {
-    if (order === 'reload') return (await rig.client.reload()).sites[0]?.error?.code ?? 'done';
-    if (order === 'upgrade') await rig.client.upgrade();
-    else await rig.client.stop();
+    if (order === 'reload') return (await vhostd.reload()).sites[0]?.error?.code ?? 'done';
+    if (order === 'upgrade') await vhostd.client.upgrade();
+    else await vhostd.client.stop();
     return 'done';
   } catch (error) {
     return String(Reflect.get(Object(error), 'code'));
   }
 }
 
-void describe('orders at once', () => {
+void describe('orders at once', { concurrency: 2 }, () => {
   void it('are all carried out if none is a stop, but for a second upgrade', async (t) => {
-    const rig = await LastingRig.start(t, { cpuLen: 1 });
+    const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a' }] });
     // Each order before and behind each other one.
     const batches: Order[][] = [
       ['reload', 'upgrade', 'reload'],
       ['upgrade', 'reload', 'upgrade'],
     ];
     for (const [index, batch] of batches.entries()) {
-      const before = await rig.until('the site serves', serves);
-      rig.configure({ workerOptions: { env: { RELEASE: String(index) } } });
-      const outcomes = await Promise.all(batch.map((order) => give(rig, order)));
+      const before = await vhostd.serves();
+      vhostd.change('a', { workerOptions: { env: { RELEASE: String(index) } } });
+      const outcomes = await Promise.all(batch.map((order) => give(vhostd, order)));
       const told = `${batch.join(', ')}: ${outcomes.join(', ')}`;
       t.diagnostic(told);
       const ofUpgrades = outcomes.filter((_outcome, at) => batch[at] === 'upgrade').toSorted();
@@ -38,14 +39,13 @@ void describe('orders at once', () => {
         outcomes.every((outcome, at) => batch[at] === 'upgrade' || outcome === 'done'),
         told,
       );
-      const after = await rig.until('the site serves', serves);
+      const after = await vhostd.serves();
       assert.notEqual(after.daemon.pid, before.daemon.pid);
       for (const pid of workerPids(after)) {
         assert.ok(readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`RELEASE=${index}\0`));
       }
     }
-    await rig.client.stop();
-    await rig.gone();
+    await vhostd.stop();
   });
 
   for (const [first, second] of [
@@ -56,12 +56,12 @@ void describe('orders at once', () => {
     ['upgrade', 'stop'],
   ] as const) {
     void it(`${first} and ${second}: all has stopped when the stop says so, and the other one is told`, async (t) => {
-      const rig = await LastingRig.start(t, { cpuLen: 1 });
-      const { daemon } = await rig.until('the site serves', serves);
+      const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a' }] });
+      const { daemon } = await vhostd.serves();
       let left: number[] | undefined;
       const watched = async (order: Order): Promise<string> => {
-        const outcome = await give(rig, order);
-        if (order === 'stop' && outcome === 'done') left ??= rig.processes();
+        const outcome = await give(vhostd, order);
+        if (order === 'stop' && outcome === 'done') left ??= vhostd.processes();
         return outcome;
       };
       const outcomes = await Promise.all([watched(first), watched(second)]);
@@ -70,7 +70,7 @@ void describe('orders at once', () => {
         assert.ok(TRUE_OF[order].has(outcomes[index] ?? ''), `${order}: ${outcomes[index]}`);
       }
       assert.deepEqual(left, [], `of daemon ${daemon.pid}`);
-      assert.equal(await rig.first.ended, 0);
+      assert.equal((await vhostd.ended).code, 0);
     });
   }
 });

@@ -2,14 +2,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import master from '@vhostd/master';
-import type { RigCommands } from '../../kit/rig-messages.js';
+import type { Commands } from '../../kit/orders.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 master.onWorkerCall('echo', (params) => String(params).length);
 
-export const commands: RigCommands = {
+export const commands: Commands = {
   liveBytes: () => {
     collectGarbage();
     const { heapUsed, external } = process.memoryUsage();

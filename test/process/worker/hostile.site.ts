@@ -6,7 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
 
-const OVER_PIPE = process.env['HANDOFF'] === 'pipe';
+const OVER_PIPE = process.env['VHOSTD_TEST_HANDOFF'] !== 'ipc';
 /** Node's own channel, and the pipe to the master. */
 const CHANNEL = 3;
 const PIPE = 5;

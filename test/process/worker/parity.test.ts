@@ -2,20 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askSite } from '../../kit/ask-site.js';
-import { Rig, siteFile } from '../../kit/rig.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 
-const WORKER_FILE = new URL('./parity.site.js', import.meta.url).pathname;
+const WORKER_FILE = siteFile('parity', import.meta.url);
 const REQUEST = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
 test('a request reaches the site of its host, and the site sees the address of the client', async (t) => {
-  const rig = await Rig.start(t, {
-    sites: [
-      { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('echo'), cpuLen: 1 },
-      { siteId: 'b', hosts: ['*.b.test'], workerFile: siteFile('echo'), cpuLen: 1 },
-    ],
+  const vhostd = await startVhostd(t, {
+    sites: [{ siteId: 'a' }, { siteId: 'b', hosts: ['*.b.test'] }],
   });
-  const port = await rig.port();
+  const port = await vhostd.port();
   const seen = await askSite(port, 'a.test');
   assert.equal(seen.siteId, 'a');
   assert.equal(seen.remoteAddress, '127.0.0.1');
@@ -24,10 +21,10 @@ test('a request reaches the site of its host, and the site sees the address of t
 });
 
 test("the server's own settings hold for connections that the master accepted", async (t) => {
-  const rig = await Rig.start(t, {
-    sites: [{ siteId: 'a', hosts: ['a.test'], workerFile: WORKER_FILE, cpuLen: 1 }],
+  const vhostd = await startVhostd(t, {
+    sites: [{ siteId: 'a', workerFile: WORKER_FILE }],
   });
-  const port = await rig.port();
+  const port = await vhostd.port();
   const client = await WireClient.open(port);
   const other = await WireClient.open(port);
   client.send(REQUEST);
@@ -51,10 +48,10 @@ test("the server's own settings hold for connections that the master accepted", 
 });
 
 test('a server that its site closes answers what it has and takes nothing more', async (t) => {
-  const rig = await Rig.start(t, {
-    sites: [{ siteId: 'a', hosts: ['a.test'], workerFile: WORKER_FILE, cpuLen: 1 }],
+  const vhostd = await startVhostd(t, {
+    sites: [{ siteId: 'a', workerFile: WORKER_FILE }],
   });
-  const port = await rig.port();
+  const port = await vhostd.port();
   const client = await WireClient.open(port);
   client.send('GET /close HTTP/1.1\r\nHost: a.test\r\n\r\n');
   assert.equal((await client.answer()).body.toString(), 'closing');

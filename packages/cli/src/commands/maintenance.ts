@@ -1,42 +1,40 @@
 // `vhostd maintenance`: every request of a site is answered with a page.
-import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon';
+import type { MaintenanceResult } from '@vhostd/protocol';
+import { decode, maintenanceResult } from '@vhostd/protocol/schemas';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { MaintenanceResult } from '@vhostd/protocol';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
-import { printableLine } from '../printable.js';
-import { logLevelOption, runDirOption, STACK_HINT } from './options.js';
+import { addSiteOptions, orderSite, printOutcome } from './options.js';
+import type { ClientOptions } from './options.js';
 
-interface MaintenanceCommandOptions extends CommonOptions {
+interface MaintenanceCommandOptions extends ClientOptions {
   message?: string;
   off?: true;
-  runDir?: string;
 }
 
 export function addMaintenanceCommand(program: Command): void {
-  program
+  const command = program
     .command('maintenance')
     .summary("answer a site's requests with a maintenance page, or no longer")
     .description(
       'Answers every request of a site with status 503 and a page: the file that its conf names in maintenancePage, ' +
         'or a plain one with the message. Requests in work finish. Its workers stay; --off ends it.',
     )
-    .argument('<site>', 'its siteId')
     .option('--message <text>', 'shown on the plain page and by vhostd status')
-    .addOption(new Option('--off', 'let the site answer again').conflicts('message'))
-    .addOption(runDirOption())
-    .addOption(logLevelOption(STACK_HINT))
-    .action((site: string, options: MaintenanceCommandOptions) =>
-      attempt(options, () => maintenance(site, options)),
-    );
+    .addOption(new Option('--off', 'let the site answer again').conflicts('message'));
+  addSiteOptions(command).action((site: string, options: MaintenanceCommandOptions) =>
+    attempt(options, () => maintenance(site, options)),
+  );
 }
 
 async function maintenance(site: string, options: MaintenanceCommandOptions): Promise<number> {
-  const { message, off, runDir } = options;
-  const wanted = message === undefined ? {} : { message };
-  const result = await new DaemonClient(runDir).maintenance(site, off === true ? null : wanted);
-  process.stdout.write(`${printableLine(describe(result))}\n`);
+  const { message, off } = options;
+  const body = message === undefined ? {} : { message };
+  const request = off === true ? { method: 'DELETE' as const } : { body };
+  const answer = await orderSite(options, site, 'maintenance', request);
+  const result = decode(maintenanceResult, answer, 'maintenance');
+  printOutcome(options, result, () => [describe(result)]);
   return EXIT_CODES.ok;
 }
 

@@ -1,13 +1,38 @@
-// The options that commands share.
-import { LOG_LEVELS } from '@vhostd/daemon';
-import { Option } from 'commander';
+// What the commands share that ask a running daemon: their options, and how they print what came of it.
+import { DaemonClient, LOG_LEVELS } from '@vhostd/daemon';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import type { CommonOptions } from '../errors.js';
+import { printableLine } from '../printable.js';
+
+/** Options of every command that asks a daemon. */
+export interface ClientOptions extends CommonOptions {
+  json?: true;
+  runDir?: string;
+}
+
+/** Adds `--json`, `--run-dir` and `--log-level`. */
+export function addClientOptions(command: Command): Command {
+  return command
+    .option('--json', 'print the outcome as JSON, for programs')
+    .addOption(runDirOption())
+    .addOption(logLevelOption('debug shows the stack of an error'));
+}
+
+/** Adds the argument that names a site, and {@link addClientOptions}. */
+export function addSiteOptions(command: Command): Command {
+  return addClientOptions(command.argument('<site>', 'its siteId'));
+}
 
 /** `--run-dir`: which daemon is meant. */
 export function runDirOption(): Option {
   return new Option(
     '--run-dir <dir>',
     'directory of the PID file and the control socket (default: $XDG_RUNTIME_DIR/vhostd, or /run/vhostd for root, or ~/.vhostd/run)',
-  );
+  ).argParser((directory: string) => {
+    if (directory === '') throw new InvalidArgumentError('It is empty.');
+    return directory;
+  });
 }
 
 /** `--log-level`. */
@@ -15,5 +40,52 @@ export function logLevelOption(description: string): Option {
   return new Option('--log-level <level>', description).choices(LOG_LEVELS);
 }
 
-/** For commands that log nothing. */
-export const STACK_HINT = 'debug shows the stack of an error';
+/** The daemon that is meant. */
+export function clientOf({ runDir }: ClientOptions): DaemonClient {
+  return new DaemonClient(runDir);
+}
+
+/** Asks for something to be done to a site, and gives what the daemon answered. */
+export function orderSite(
+  options: ClientOptions,
+  site: string,
+  verb: string,
+  request: { method?: 'POST' | 'DELETE'; body?: object } = {},
+): Promise<unknown> {
+  const { method = 'POST', body } = request;
+  const path = `/sites/${encodeURIComponent(site)}/${verb}`;
+  return clientOf(options).request({
+    method,
+    path,
+    onProgress: printWaits,
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+/** Prints an outcome as JSON, or in words. */
+export function printOutcome({ json }: ClientOptions, outcome: object, words: () => string[]): void {
+  const lines = json === true ? [JSON.stringify(outcome, null, 2)] : words().map(printableLine);
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Says on stderr for which sites a daemon waits, as it tells every few seconds. */
+export function printWaits(value: unknown): void {
+  const sites: unknown = typeof value === 'object' && value !== null && Reflect.get(value, 'waitsFor');
+  if (!Array.isArray(sites)) return;
+  const named = sites.slice(0, MAX_WAIT_COUNT).map(describeWait);
+  const rest = sites.length - named.length;
+  const list = rest > 0 ? [...named, `${rest} more`] : named;
+  const what = list.length === 0 ? 'the daemon' : list.join(', ');
+  process.stderr.write(`${printableLine(`vhostd: waits for ${what}`)}\n`);
+}
+
+function describeWait(site: unknown): string {
+  if (typeof site !== 'object' || site === null) return '?';
+  const [siteId, state, connections] = ['siteId', 'state', 'connections'].map((name): unknown =>
+    Reflect.get(site, name),
+  );
+  const open = connections === 0 ? '' : `, ${String(connections)} open connections`;
+  return `${String(siteId)} (${String(state)}${open})`;
+}
+
+const MAX_WAIT_COUNT = 5;

@@ -1,41 +1,41 @@
 // `vhostd pause`: a site's new connections are held.
-import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon';
+import { decode, pauseResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { connections } from '../connections.js';
 import { formatDuration } from '../duration.js';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
-import { printableLine } from '../printable.js';
-import { logLevelOption, runDirOption, STACK_HINT } from './options.js';
+import { addSiteOptions, orderSite, printOutcome } from './options.js';
+import type { ClientOptions } from './options.js';
 
-interface PauseOptions extends CommonOptions {
-  runDir?: string;
+interface PauseOptions extends ClientOptions {
   timeout?: string;
 }
 
 export function addPauseCommand(program: Command): void {
-  program
+  const command = program
     .command('pause')
     .summary("hold a site's new connections")
     .description(
       'Holds new connections of a site, unread, until it is resumed; those that its workers have go on. ' +
         'Each is held for a limited time, and only so many: the others are answered 503.',
     )
-    .argument('<site>', 'its siteId')
     .option(
       '--timeout <duration>',
       "how long each is held, such as 2m (default: 30s, or the site's parkTimeout if longer)",
-    )
-    .addOption(runDirOption())
-    .addOption(logLevelOption(STACK_HINT))
-    .action((site: string, options: PauseOptions) => attempt(options, () => pause(site, options)));
+    );
+  addSiteOptions(command).action((site: string, options: PauseOptions) =>
+    attempt(options, () => pause(site, options)),
+  );
 }
 
-async function pause(site: string, { runDir, timeout }: PauseOptions): Promise<number> {
-  const client = new DaemonClient(runDir);
-  const { siteId, timeoutMs, maxCount } = await client.pause(site, timeout === undefined ? {} : { timeout });
+async function pause(site: string, options: PauseOptions): Promise<number> {
+  const { timeout } = options;
+  const body = timeout === undefined ? {} : { timeout };
+  const result = decode(pauseResult, await orderSite(options, site, 'pause', { body }), 'pause');
+  const { siteId, timeoutMs, maxCount } = result;
   const limits = `up to ${connections(maxCount)} for up to ${spanOf(timeoutMs)} each`;
-  process.stdout.write(`${printableLine(`${siteId}: paused, holds ${limits}`)}\n`);
+  printOutcome(options, result, () => [`${siteId}: paused, holds ${limits}`]);
   return EXIT_CODES.ok;
 }
 

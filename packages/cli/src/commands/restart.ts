@@ -1,34 +1,29 @@
 // `vhostd restart`: all workers of a site are replaced at once.
-import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon';
 import { decode, restartResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
-import { printableLine } from '../printable.js';
-import { logLevelOption, runDirOption, STACK_HINT } from './options.js';
-
-interface RestartOptions extends CommonOptions {
-  runDir?: string;
-}
+import { addSiteOptions, orderSite, printOutcome } from './options.js';
+import type { ClientOptions } from './options.js';
 
 export function addRestartCommand(program: Command): void {
-  program
+  const command = program
     .command('restart')
     .summary('replace all workers of a site at once, cold')
     .description(
       'Stops all workers of a site, which finish what they have, and starts as many anew. ' +
         'The site is away in between: vhostd reload is the way without a gap.',
-    )
-    .argument('<site>', 'its siteId')
-    .addOption(runDirOption())
-    .addOption(logLevelOption(STACK_HINT))
-    .action((site: string, options: RestartOptions) => attempt(options, () => restart(site, options)));
+    );
+  addSiteOptions(command).action((site: string, options: ClientOptions) =>
+    attempt(options, () => restart(site, options)),
+  );
 }
 
-async function restart(site: string, { runDir }: RestartOptions): Promise<number> {
-  const path = `/sites/${encodeURIComponent(site)}/restart`;
-  const answer = await new DaemonClient(runDir).request({ method: 'POST', path });
-  const { siteId, workers } = decode(restartResult, answer, 'restart');
-  process.stdout.write(`${printableLine(`${siteId}: ${workers} workers restarted`)}\n`);
+async function restart(site: string, options: ClientOptions): Promise<number> {
+  const result = decode(restartResult, await orderSite(options, site, 'restart'), 'restart');
+  const { siteId, workers } = result;
+  printOutcome(options, result, () => [
+    `${siteId}: ${workers === 1 ? '1 worker' : `${workers} workers`} restarted`,
+  ]);
   return EXIT_CODES.ok;
 }

@@ -1,30 +1,58 @@
 // `vhostd status`: what a running daemon says of itself and of its sites.
-import { DaemonClient, EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
+import { Option } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
-import { statusReport } from '../status-report.js';
-import { logLevelOption, runDirOption, STACK_HINT } from './options.js';
+import { isAtFault, siteReport, statusReport } from '../status-report.js';
+import type { Fault } from '../status-report.js';
+import { addClientOptions, clientOf, printOutcome } from './options.js';
+import type { ClientOptions } from './options.js';
 
-interface StatusOptions extends CommonOptions {
-  json?: true;
-  runDir?: string;
+interface StatusOptions extends ClientOptions {
+  failOn?: Fault;
 }
 
 export function addStatusCommand(program: Command): void {
-  program
+  const command = program
     .command('status')
-    .summary('show the daemon, its sites and their workers')
-    .description('Shows a running daemon, its sites and their workers.')
-    .option('--json', 'as JSON, for programs')
-    .addOption(runDirOption())
-    .addOption(logLevelOption(STACK_HINT))
-    .action((options: StatusOptions) => attempt(options, () => status(options)));
+    .summary('show the daemon and its sites, or one site with its workers')
+    .description(
+      'Shows a running daemon and a line a site, those that fail first; or one site with its workers.',
+    )
+    .argument('[site]', 'its siteId')
+    .addOption(
+      new Option(
+        '--fail-on <fault>',
+        'exit with 1 if a site is so: errored (given up), or degraded (not all well)',
+      ).choices(['errored', 'degraded']),
+    );
+  addClientOptions(command).action((site: string | undefined, options: StatusOptions) =>
+    attempt(options, () => status(site, options)),
+  );
 }
 
-async function status({ json, runDir }: StatusOptions): Promise<number> {
-  const told = await new DaemonClient(runDir).status();
-  const lines = json === true ? [JSON.stringify(told, null, 2)] : statusReport(told);
-  process.stdout.write(`${lines.join('\n')}\n`);
-  return EXIT_CODES.ok;
+async function status(site: string | undefined, options: StatusOptions): Promise<number> {
+  const told = await clientOf(options).status();
+  const width = process.stdout.columns ?? DEFAULT_WIDTH;
+  const sites = site === undefined ? told.sites : [siteOf(told, site)];
+  const [one] = sites;
+  if (site === undefined || one === undefined) printOutcome(options, told, () => statusReport(told, width));
+  else printOutcome(options, one, () => siteReport(one));
+  const { failOn } = options;
+  if (failOn === undefined) return EXIT_CODES.ok;
+  const isFaulty = told.master === undefined || sites.some((each) => isAtFault(each, failOn));
+  return isFaulty ? EXIT_CODES.failed : EXIT_CODES.ok;
 }
+
+function siteOf({ sites }: DaemonStatus, siteId: string): SiteStatus {
+  const site = sites.find((one) => one.siteId === siteId);
+  if (site !== undefined) return site;
+  const known = sites.map((one) => one.siteId).join(', ') || 'none';
+  throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
+    info: { siteId },
+  });
+}
+
+const DEFAULT_WIDTH = 80;

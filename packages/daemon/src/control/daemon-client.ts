@@ -22,10 +22,9 @@ import {
   resumeResult,
   upgradeResult,
 } from '@vhostd/protocol/schemas';
-import { isAlive, readIdentity } from '@vhostd/supervisor';
+import { isAlive, readIdentity, readPidFile } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import { z } from 'zod';
-import { readPidFile } from '../run-dir/pid-file.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
 import { requestControl } from './control-client.js';

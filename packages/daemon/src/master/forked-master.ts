@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { VhostError } from '@vhostd/protocol';
-import { forkWithLink } from '@vhostd/transport';
+import { forkWithLink, workingDirectory } from '@vhostd/transport';
 import type { Link } from '@vhostd/transport';
 import type { MasterBody, MasterLaunch } from './master-process.js';
 
@@ -30,8 +30,9 @@ function forkLinked(
     return forkWithLink(
       (variables) => {
         forked = fork(launch.file, [...launch.args], {
-          env: { ...process.env, ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
+          env: { ...environment(), ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
           ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
+          cwd: workingDirectory(launch.cwd),
           stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
           // A session of its own: Ctrl-C in a terminal reaches the daemon alone, which then stops the rest in order.
           detached: true,
@@ -55,3 +56,18 @@ function forkLinked(
     );
   }
 }
+
+/** Of this process, without what an init system says to it alone: no master, and no site, is to answer in its name. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !INIT_VARIABLES.has(name)));
+}
+
+/** sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
+const INIT_VARIABLES: ReadonlySet<string> = new Set([
+  'NOTIFY_SOCKET',
+  'WATCHDOG_PID',
+  'WATCHDOG_USEC',
+  'LISTEN_PID',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+]);

@@ -23,6 +23,7 @@ export function resolveMasterLaunch(masterFile: string | undefined, options: Dae
     args: masterArgs,
     env,
     execArgv,
+    cwd: process.cwd(),
     linkType,
     bootTimeoutMs: supervision.bootTimeoutMs ?? SUPERVISION_DEFAULTS.bootTimeoutMs,
     heartbeat: supervision.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat,

@@ -1,9 +1,9 @@
 // One master process, from its start or adoption to its end: the link to it and what is said over it.
-import { Peer } from '@vhostd/transport';
 import type { DaemonToMaster, LinkType, MasterToDaemon, StopMode } from '@vhostd/protocol';
-import type { Link } from '@vhostd/transport';
-import { watchPeer } from '@vhostd/supervisor';
+import { LinkedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, PeerWatch } from '@vhostd/supervisor';
+import { Peer } from '@vhostd/transport';
+import type { Link } from '@vhostd/transport';
 import { MasterControl } from './master-control.js';
 
 /** How a master is started and watched. */
@@ -13,6 +13,8 @@ export interface MasterLaunch {
   env: Readonly<Record<string, string>>;
   /** Undefined: Node's options of this process. */
   execArgv: readonly string[] | undefined;
+  /** Where it is started, as long as that is there. */
+  cwd: string;
   linkType: LinkType;
   bootTimeoutMs: number;
   heartbeat: { intervalMs: number; limitMs: number };
@@ -30,13 +32,8 @@ export interface MasterWatcher {
 }
 
 /** The process under a master: a child of this one, or one that was adopted. */
-export interface MasterBody {
-  readonly pid: number | undefined;
+export interface MasterBody extends ChildHandle {
   readonly link: Link;
-  kill(signal: NodeJS.Signals): boolean;
-  onError(callback: (error: Error) => void): void;
-  /** Calls back once, when the process has ended. What is not known of an end that is not a child's is null. */
-  onExit(callback: (code: number | null, signal: string | null) => void): void;
   /** The link has ended: the process is about to end, if it has not. */
   expectExit?(): void;
 }
@@ -46,15 +43,10 @@ export class MasterProcess {
   readonly control: MasterControl;
   /** How it is told to leave, when it is. */
   stopMode: StopMode = 'drain';
-  readonly #body: MasterBody;
+  readonly #child: LinkedChild;
   readonly #launch: MasterLaunch;
   readonly #watcher: MasterWatcher;
   #watch: PeerWatch | undefined;
-  /** Runs while the process lives without its link, or is gone and its link is still being read. */
-  #overlap: NodeJS.Timeout | undefined;
-  #exited = false;
-  #linkHasEnded = false;
-  #onGone: (() => void) | undefined;
 
   /** `embody` starts or adopts the process; what it throws is thrown. */
   constructor(
@@ -64,18 +56,27 @@ export class MasterProcess {
   ) {
     this.#launch = launch;
     this.#watcher = watcher;
-    const onViolation = (detail: string): void => this.#refuse(detail);
-    this.#body = embody(onViolation);
-    this.peer = new Peer(this.#body.link, {
-      name: 'the master',
-      onViolation,
-      onEnd: () => this.#linkEnded(),
+    const onViolation = (detail: string): void => {
+      watcher.onBroken(`it broke the rules of its link: ${detail}`);
+      this.peer.close();
+    };
+    const body = embody(onViolation);
+    this.#child = new LinkedChild(body, {
+      closeLink: () => this.peer.close(),
+      onLinger: () => watcher.onBroken('it closed its link and lived on'),
     });
+    const onEnd = (): void => {
+      this.#watch?.stop();
+      watcher.onLinkEnd();
+      body.expectExit?.();
+      this.#child.linkEnded();
+    };
+    this.peer = new Peer(body.link, { name: 'the master', onViolation, onEnd });
     this.control = new MasterControl(this.peer);
   }
 
   get pid(): number | undefined {
-    return this.#body.pid;
+    return this.#child.pid;
   }
 
   /** Begins to listen to the link and to watch whether the master answers. Handlers must be set by then. */
@@ -90,26 +91,18 @@ export class MasterProcess {
     });
   }
 
-  /** This process in the eyes of supervision. It counts as ended when its last word has been read. */
+  /** This process in the eyes of supervision. */
   handle(): ChildHandle {
-    const body = this.#body;
+    const child = this.#child;
     return {
-      pid: body.pid,
-      kill: (signal) => body.kill(signal),
+      pid: child.pid,
+      kill: (signal) => child.kill(signal),
       softStop: () => this.requestStop(),
-      onError: (callback) => body.onError(callback),
+      onError: (callback) => child.onError(callback),
       onExit: (callback) => {
-        body.onExit((code, signal) => {
-          this.#exited = true;
+        child.onExit((code, signal) => {
           this.#watch?.stop();
-          this.#overlapEnded();
-          if (this.#linkHasEnded) {
-            callback(code, signal);
-            return;
-          }
-          this.#onGone = () => callback(code, signal);
-          // Somebody else may have the other end open still.
-          this.#overlap = setTimeout(() => this.peer.close(), LAST_WORD_LIMIT_MS);
+          callback(code, signal);
         });
       },
     };
@@ -121,32 +114,4 @@ export class MasterProcess {
     // Whether it obeys shows in its end; supervision has the limits.
     this.peer.request('stop', { mode: this.stopMode }, limit).catch(() => undefined);
   }
-
-  #refuse(detail: string): void {
-    this.#watcher.onBroken(`it broke the rules of its link: ${detail}`);
-    this.peer.close();
-  }
-
-  #linkEnded(): void {
-    this.#linkHasEnded = true;
-    this.#watch?.stop();
-    this.#overlapEnded();
-    this.#watcher.onLinkEnd();
-    if (this.#exited) {
-      this.#onGone?.();
-      return;
-    }
-    this.#body.expectExit?.();
-    this.#overlap = setTimeout(() => {
-      this.#watcher.onBroken('it closed its link and lived on');
-    }, LAST_WORD_LIMIT_MS);
-  }
-
-  #overlapEnded(): void {
-    clearTimeout(this.#overlap);
-    this.#overlap = undefined;
-  }
 }
-
-/** How long the end of the link and the end of the process may lie apart, ms. */
-const LAST_WORD_LIMIT_MS = 5_000;

@@ -1,48 +1,59 @@
 // The place of the one master: keeps a process in it, gives each its listeners, hears its notices and calls.
 import { fromWireError, VhostError } from '@vhostd/protocol';
+import type { DaemonToMaster, LaunchInfo, MasterToDaemon } from '@vhostd/protocol';
 import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
-import { parseCall } from '@vhostd/transport';
-import type { Call, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
-import type { NativeHandle, Peer } from '@vhostd/transport';
 import { SupervisedChild } from '@vhostd/supervisor';
 import type { ChildReason } from '@vhostd/supervisor';
+import { parseCall } from '@vhostd/transport';
+import type { Peer } from '@vhostd/transport';
+import { EventEmitter } from 'eventemitter3';
 import type { LoadFailure, SupervisionOptions } from '../daemon-options.js';
 import { EXIT_CODES } from '../exit-codes.js';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
-import { sendListeners, receiveListeners } from '../takeover/listener-transfer.js';
+import { answerListenerRequests } from '../listeners/listener-requests.js';
+import { receiveListeners, sendListeners } from '../listeners/listener-transfer.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import { adoptMaster } from './adopted-master.js';
 import type { Adoption } from './adopted-master.js';
+import type { DaemonCalls } from './daemon-calls.js';
 import { forkMaster } from './forked-master.js';
-import { OrphanedWorkers } from './orphaned-workers.js';
-import { answerListenerRequests } from './listener-requests.js';
-import { ServedState } from './served-state.js';
 import type { MasterControl } from './master-control.js';
 import { MasterProcess } from './master-process.js';
 import type { MasterLaunch, MasterWatcher } from './master-process.js';
 import { MasterWorkers } from './master-workers.js';
+import { OrphanedWorkers } from './orphaned-workers.js';
+import { ServedState } from './served-state.js';
 
-/** What the owner of the slot is told. */
-export interface MasterSlotOwner {
-  onSpawned(pid: number): void;
-  /** Instead of `onSpawned`, for a master that lived before its daemon did. */
-  onAdopted(pid: number): void;
-  onReady(pid: number): void;
-  onExit(reason: ChildReason): void;
-  onLoaded(failures: LoadFailure[]): void;
+/** What a slot tells. */
+export interface MasterSlotEvents {
+  spawned: (pid: number) => void;
+  /** Instead of 'spawned', for a master that lived before its daemon did. */
+  adopted: (pid: number) => void;
+  ready: (pid: number) => void;
+  exit: (reason: ChildReason) => void;
+  /** Every site is published but these. */
+  loaded: (failures: LoadFailure[]) => void;
   /** No other master follows: the restart policy gave up, or the master itself. */
-  onGivenUp(error: Error, exitCode: number): void;
+  'given-up': (error: Error, exitCode: number) => void;
   /** Something is wrong that supervision deals with or can't change. */
-  onTrouble(event: string, detail: unknown): void;
-  onCall(call: Call, handle: NativeHandle | undefined): Promise<unknown>;
+  trouble: (event: string, detail: unknown) => void;
+}
+
+/** What a slot works with. */
+export interface MasterSlotOptions {
+  readonly launch: MasterLaunch;
+  readonly supervision: SupervisionOptions;
+  readonly listeners: BoundListeners;
+  /** Answers what masters and workers call. */
+  readonly calls: DaemonCalls;
 }
 
 /** Keeps a master alive until it is stopped or given up. */
-export class MasterSlot {
+export class MasterSlot extends EventEmitter<MasterSlotEvents> {
   readonly #launch: MasterLaunch;
   readonly #stopNowTimeoutMs: number;
   readonly #listeners: BoundListeners;
-  readonly #owner: MasterSlotOwner;
+  readonly #calls: DaemonCalls;
   readonly #child: SupervisedChild;
   readonly #orphanedWorkers: OrphanedWorkers;
   readonly #servedState = new ServedState();
@@ -60,36 +71,31 @@ export class MasterSlot {
   #fatal: { error: Error; exitCode: number } | undefined;
 
   /** @throws {VhostError} ERR_SUPERVISOR_OPTION. */
-  constructor(
-    launch: MasterLaunch,
-    options: SupervisionOptions,
-    listeners: BoundListeners,
-    owner: MasterSlotOwner,
-  ) {
+  constructor({ launch, supervision, listeners, calls }: MasterSlotOptions) {
+    super();
     this.#launch = launch;
     this.#listeners = listeners;
-    this.#owner = owner;
-    this.#stopNowTimeoutMs = options.stopNowTimeoutMs ?? SUPERVISION_DEFAULTS.stopNowTimeoutMs;
+    this.#calls = calls;
+    this.#stopNowTimeoutMs = supervision.stopNowTimeoutMs ?? SUPERVISION_DEFAULTS.stopNowTimeoutMs;
     this.#orphanedWorkers = new OrphanedWorkers((pid, error) =>
-      owner.onTrouble('worker::outlived-master', error ?? `process ${pid} was killed`),
+      this.emit('trouble', 'worker::outlived-master', error ?? `process ${pid} was killed`),
     );
     this.#child = new SupervisedChild({
       name: 'master',
       spawn: () => this.#spawn().handle(),
-      restart: { ...SUPERVISION_DEFAULTS.restart, ...options.restart },
-      backoff: { ...SUPERVISION_DEFAULTS.backoff, ...options.backoff },
+      restart: { ...SUPERVISION_DEFAULTS.restart, ...supervision.restart },
+      backoff: { ...SUPERVISION_DEFAULTS.backoff, ...supervision.backoff },
       bootTimeoutMs: launch.bootTimeoutMs,
       shutdown: { softMs: launch.stopTimeoutMs, termMs: this.#stopNowTimeoutMs },
     });
-    this.#child.on('spawned', (pid) => {
-      if (pid === this.#adoptedPid) owner.onAdopted(pid);
-      else owner.onSpawned(pid);
-    });
+    this.#child.on('spawned', (pid) => this.emit(pid === this.#adoptedPid ? 'adopted' : 'spawned', pid));
     this.#child.on('exit', (reason) => this.#exited(reason));
-    this.#child.on('spawn-failed', (reason) => owner.onTrouble('master::spawn-failed', reason.message));
-    this.#child.on('errored', (reason) => owner.onGivenUp(erroredError(reason), EXIT_CODES.masterErrored));
-    this.#child.on('fault', (error) => owner.onTrouble('master::fault', error));
-    this.#child.on('stuck', (pid) => owner.onTrouble('master::stuck', pid));
+    this.#child.on('spawn-failed', ({ message }) => this.emit('trouble', 'master::spawn-failed', message));
+    this.#child.on('errored', (reason) =>
+      this.emit('given-up', erroredError(reason), EXIT_CODES.masterErrored),
+    );
+    this.#child.on('fault', (error) => this.emit('trouble', 'master::fault', error));
+    this.#child.on('stuck', (pid) => this.emit('trouble', 'master::stuck', pid));
   }
 
   get pid(): number | undefined {
@@ -194,11 +200,11 @@ export class MasterSlot {
     const watcher: MasterWatcher = {
       onAlive: () => {
         if (this.#process !== process || this.#child.markReady() !== 'ok') return;
-        if (process.pid !== undefined) this.#owner.onReady(process.pid);
+        if (process.pid !== undefined) this.emit('ready', process.pid);
       },
       onBroken: (why) => {
         if (this.#process !== process) return;
-        this.#owner.onTrouble('master::broken', why);
+        this.emit('trouble', 'master::broken', why);
         this.#child.fail(why, { now: true });
       },
       onLinkEnd: () => this.#listeners.drop(claimant),
@@ -230,7 +236,10 @@ export class MasterSlot {
 
   #answerNotices({ peer }: MasterProcess): void {
     const loaded = decoding(masterToDaemon, 'loaded', ({ failures }) => {
-      this.#owner.onLoaded(failures.map(({ siteId, error }) => ({ siteId, error: fromWireError(error) })));
+      this.emit(
+        'loaded',
+        failures.map(({ siteId, error }) => ({ siteId, error: fromWireError(error) })),
+      );
       return null;
     });
     const fatal = decoding(masterToDaemon, 'fatal', ({ error, exitCode }) => {
@@ -243,7 +252,7 @@ export class MasterSlot {
     peer.handle('fatal', fatal);
     peer.handle('call', (params, { handle }) => {
       try {
-        return this.#owner.onCall(parseCall(params), handle);
+        return this.#calls.dispatch(parseCall(params), handle);
       } catch (error) {
         handle?.close();
         throw error;
@@ -255,10 +264,10 @@ export class MasterSlot {
     this.#process = undefined;
     this.#orphanedWorkers.add(this.#workers?.list() ?? []);
     this.#workers = undefined;
-    this.#owner.onExit(reason);
+    this.emit('exit', reason);
     const fatal = this.#fatal;
     this.#fatal = undefined;
-    if (fatal !== undefined) this.#owner.onGivenUp(fatal.error, fatal.exitCode);
+    if (fatal !== undefined) this.emit('given-up', fatal.error, fatal.exitCode);
   }
 }
 

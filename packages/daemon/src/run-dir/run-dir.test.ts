@@ -76,12 +76,29 @@ void describe('createRunDir', () => {
     createRunDir(resolveRunDir(deep));
   });
 
-  void it('takes from others what they could only read', () => {
+  void it('leaves a directory as it is that was there, and is its user’s own', () => {
     const directory = path.join(base, 'readable');
     mkdirSync(directory);
     chmodSync(directory, 0o755);
+    for (const name of ['daemon.pid', 'daemon.pid.77.tmp', 'daemon.lock', 'control.sock', '.c77']) {
+      writeFileSync(path.join(directory, name), '');
+    }
     createRunDir(resolveRunDir(directory));
-    assert.equal(statSync(directory).mode & 0o7777, 0o700);
+    assert.equal(statSync(directory).mode & 0o7777, 0o755);
+  });
+
+  void it('refuses a directory that holds anything else, and leaves it as it was', () => {
+    for (const name of ['passwd', 'daemon.pid.bak', '.hidden']) {
+      const directory = path.join(base, `foreign-${name}`);
+      mkdirSync(directory);
+      chmodSync(directory, 0o755);
+      writeFileSync(path.join(directory, name), 'precious');
+      assert.throws(() => createRunDir(resolveRunDir(directory)), {
+        code: 'ERR_RUN_DIR_UNSAFE',
+        message: new RegExp(`it holds '${name}'`, 'u'),
+      });
+      assert.equal(statSync(directory).mode & 0o7777, 0o755);
+    }
   });
 
   void it('refuses a directory that group or others may write to', () => {

@@ -1,5 +1,5 @@
 // The directory of one running daemon: its PID file, lock and control socket, for its owner's eyes only.
-import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -41,51 +41,53 @@ export function resolveRunDir(given?: string, environment: RunDirEnvironment = t
 }
 
 /**
- * Creates the run directory with mode 0700, and what is missing above it. One that exists must belong to this user
- * and be writable by nobody else; what others could read of it is taken from them.
+ * Creates the run directory with mode 0700, and what is missing above it. One that exists is left as it is: it must
+ * belong to this user, be writable by nobody else, and hold nothing but what a daemon puts there.
  *
- * @throws VhostError ERR_RUN_DIR_UNSAFE (another's, writable by others, a symbolic link, no directory),
- * ERR_RUN_DIR_FAILED (it cannot be created).
+ * @throws VhostError ERR_RUN_DIR_UNSAFE (another's, writable by others, in use for something else, a symbolic link, no
+ * directory), ERR_RUN_DIR_FAILED (it cannot be created).
  */
 export function createRunDir(runDir: RunDir): void {
   const directory = runDir.path;
+  let made: boolean;
   try {
-    makeDirectory(directory);
+    made = makeDirectory(directory);
   } catch (error) {
     throw failed(directory, error);
   }
   const status = look(directory);
-  const reason = whyUnsafe(status);
+  const reason = whyUnsafe(status) ?? whyForeign(directory);
   if (reason !== undefined) {
     throw new VhostError('ERR_RUN_DIR_UNSAFE', `the run directory ${directory} is not safe: ${reason}`, {
       info: { path: directory, uid: status.uid, mode: (status.mode & 0o7777).toString(8).padStart(4, '0') },
     });
   }
-  // Also where the umask took bits from a new directory.
-  if ((status.mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
+  // The umask may have taken bits away.
+  if (made && (status.mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
 }
 
 /**
- * Not mkdir's `recursive`: where a directory exists that takes no entries (/proc), Node 20 to 26 try for ever.
- * Another starter may create the same directories at the same time.
+ * False if it was there. Not mkdir's `recursive`: where a directory exists that takes no entries (/proc), Node 20 to 26
+ * try for ever. Another starter may create the same directories at the same time.
  */
-function makeDirectory(directory: string): void {
+function makeDirectory(directory: string): boolean {
   const parent = path.dirname(directory);
-  if (codeOfMkdir(directory) !== 'ENOENT') return;
+  const first = codeOfMkdir(directory);
+  if (first !== 'ENOENT') return first === 'made';
   if (parent !== directory) makeDirectory(parent);
-  const code = codeOfMkdir(directory);
-  if (code !== undefined) throw new Error(`mkdir ${directory}: ${code}`);
+  const second = codeOfMkdir(directory);
+  if (second === 'ENOENT') throw new Error(`mkdir ${directory}: ${second}`);
+  return second === 'made';
 }
 
-/** Undefined if the directory exists now, ENOENT if what is above it is missing or takes no entries. */
-function codeOfMkdir(directory: string): 'ENOENT' | undefined {
+/** ENOENT: what is above it is missing or takes no entries. */
+function codeOfMkdir(directory: string): 'made' | 'EEXIST' | 'ENOENT' {
   try {
     mkdirSync(directory, { mode: 0o700 });
-    return undefined;
+    return 'made';
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EEXIST') return undefined;
-    if (code === 'ENOENT') return code;
+    if (code === 'EEXIST' || code === 'ENOENT') return code;
     throw error;
   }
 }
@@ -108,6 +110,16 @@ function whyUnsafe(status: Stats): string | undefined {
     return 'its group or others may write to it; chmod it to 0700 if its content can be trusted';
   return undefined;
 }
+
+function whyForeign(directory: string): string | undefined {
+  const foreign = readdirSync(directory).find((name) => !OWN_NAME.test(name));
+  return foreign === undefined
+    ? undefined
+    : `it holds '${foreign}', which is not vhostd's; name a directory of its own`;
+}
+
+/** The PID file and those in the making, the lock, the control socket and those in the making. */
+const OWN_NAME = /^(?:daemon\.(?:pid(?:\.\d+\.tmp)?|lock)|control\.sock|\.c\d+)$/u;
 
 function defaultPath({ env, uid, home, ownerOf }: RunDirEnvironment): string {
   const xdg = env['XDG_RUNTIME_DIR'];

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
 import { LINK_VARIABLE } from '@vhostd/transport';
 import type { LaunchInfo, LinkType } from '@vhostd/protocol';
+import type { MasterSlot } from '../master/master-slot.js';
 
 /** What a launch takes from its daemon. */
 export interface LaunchOptions {
@@ -46,4 +47,12 @@ function isThisNode(candidate: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Lets masters start this program once more when this process dies, unless it ends by itself and in order. */
+export function allowRespawn(slot: MasterSlot, launch: LaunchInfo): void {
+  slot.allowRespawn(launch);
+  process.on('exit', (code) => {
+    if (code === 0) slot.forbidRespawn();
+  });
 }

@@ -2,76 +2,60 @@
 // came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
 import { setTimeout as delay } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
+import type { CandidateReport, CandidateToDaemon, DaemonToCandidate } from '@vhostd/protocol';
+import type { ChildReason, ProcessIdentity } from '@vhostd/supervisor';
 import { Deferred, Peer } from '@vhostd/transport';
-import type { DaemonStatus, DaemonToCandidate, CandidateReport, CandidateToDaemon } from '@vhostd/protocol';
 import type { Link } from '@vhostd/transport';
 import type { LoadFailure } from '../daemon-options.js';
-import type { BoundListeners } from '../listeners/bound-listeners.js';
-import type { MasterSlot } from '../master/master-slot.js';
+import type { DaemonRuntime } from '../daemon-runtime.js';
+import { receiveListeners } from '../listeners/listener-transfer.js';
 import { VERSION } from '../version.js';
-import { receiveListeners } from './listener-transfer.js';
 
-/** What a candidate needs of its daemon. */
-export interface CandidateHost<T> {
-  readonly slot: MasterSlot;
-  readonly listeners: BoundListeners;
-  status(): Promise<DaemonStatus>;
-  /** Takes the run directory. */
-  open(): Promise<T>;
-  /** Lets go of it again. */
-  close(taken: T): Promise<void>;
-}
-
-export class UpgradeCandidate<T> {
-  /** What {@link CandidateHost.open} gave, once this is the daemon. Rejects when it will not be. */
-  readonly taken: Promise<T>;
-  /** The sites that failed to load, as the master told last. */
-  failures: LoadFailure[] | undefined;
-  readonly #host: CandidateHost<T>;
+export class UpgradeCandidate {
+  /** Resolves once this is the daemon, with the sites that failed to load. Rejects when it will not be. */
+  readonly inCharge: Promise<LoadFailure[]>;
+  readonly #runtime: DaemonRuntime;
+  readonly #predecessor: ProcessIdentity;
   readonly #peer: Peer<CandidateToDaemon, DaemonToCandidate>;
-  readonly #taken = new Deferred<T>();
+  readonly #inCharge = new Deferred<LoadFailure[]>();
   readonly #loaded = new Deferred<void>();
   readonly #failed = new Deferred<never>();
-  #taking = false;
+  #failures: LoadFailure[] = [];
+  #isTakingOver = false;
 
-  /** Begins to listen to the daemon at the other end of the link. */
-  constructor(link: Link, host: CandidateHost<T>) {
-    this.#host = host;
-    this.taken = this.#taken.promise;
+  /** Begins to listen to the daemon at the other end of the link, and to what the master tells. */
+  constructor(runtime: DaemonRuntime, predecessor: ProcessIdentity, link: Link) {
+    this.#runtime = runtime;
+    this.#predecessor = predecessor;
     this.#failed.promise.catch(() => undefined);
+    runtime.slot.on('loaded', this.#onLoaded).on('exit', this.#onExit).on('given-up', this.#onGivenUp);
+    this.inCharge = this.#inCharge.promise.finally(() => this.#ignoreMaster());
     this.#peer = new Peer(link, {
       name: 'the daemon that was to be replaced',
       onEnd: () => {
-        if (!this.#taking) this.#abort();
+        if (!this.#isTakingOver) this.#giveUp();
       },
     });
     this.#peer.handle('ping', () => null);
     this.#peer.handle('begin', () => this.#begin());
     this.#peer.handle('takeOver', () => this.#takeOver());
-    receiveListeners(this.#peer, host.listeners, CLAIMANT, 1);
+    receiveListeners(this.#peer, runtime.listeners, CLAIMANT, 1);
     this.#peer.start();
   }
 
-  /** The master has published every site but these. */
-  onLoaded(failures: LoadFailure[]): void {
-    this.failures = failures;
-    this.#loaded.resolve();
-  }
-
-  /** The master can't be had, or is gone. The first reason counts. */
-  fail(error: Error): void {
-    this.#failed.reject(error);
-  }
-
   async #begin(): Promise<CandidateReport> {
-    const { slot } = this.#host;
+    const { slot } = this.#runtime;
     slot.hold();
     slot.start();
     this.#peer.notify('progress', { what: `its master, process ${slot.pid ?? 'none'}, loads the sites` });
     await Promise.race([this.#loaded.promise, this.#failed.promise]);
     // What ends in its first moments does not take over.
     await Promise.race([delay(SETTLE_MS), this.#failed.promise]);
-    const { sites } = await this.#host.status();
+    return await this.#report();
+  }
+
+  async #report(): Promise<CandidateReport> {
+    const { sites } = await this.#runtime.status();
     const running = sites.filter(({ state }) => SERVING.has(state)).map(({ siteId }) => siteId);
     const failed = sites.flatMap(({ siteId, state, reason = `it is ${state}` }) =>
       SERVING.has(state) ? [] : { siteId, reason },
@@ -80,31 +64,44 @@ export class UpgradeCandidate<T> {
   }
 
   async #takeOver(): Promise<null> {
-    this.#taking = true;
-    const { slot, listeners } = this.#host;
+    this.#isTakingOver = true;
+    const { slot, listeners } = this.#runtime;
     try {
-      const taken = await this.#host.open();
-      try {
-        await slot.accept();
-      } catch (error) {
-        await this.#host.close(taken);
-        throw error;
-      }
+      await this.#runtime.acquire(this.#predecessor);
+      await slot.accept();
       listeners.drop(CLAIMANT);
-      this.#taken.resolve(taken);
+      this.#inCharge.resolve(this.#failures);
       // Behind what follows this daemon's being one, such as telling its master.
       await delay(0);
       return null;
     } catch (error) {
-      this.#abort();
+      await this.#runtime.close();
+      this.#giveUp();
       throw error;
     }
   }
 
-  #abort(): void {
-    this.#taken.reject(
-      new VhostError('ERR_UPGRADE_FAILED', 'this daemon does not take the place of the other one'),
-    );
+  #giveUp(): void {
+    const message = 'this daemon does not take the place of the other one';
+    this.#inCharge.reject(new VhostError('ERR_UPGRADE_FAILED', message));
+  }
+
+  readonly #onLoaded = (failures: LoadFailure[]): void => {
+    this.#failures = failures;
+    this.#loaded.resolve();
+  };
+
+  readonly #onExit = ({ message }: ChildReason): void => {
+    const error = new VhostError('ERR_UPGRADE_FAILED', `the master of the new daemon ${message}`);
+    // Behind what the master may have said of its end.
+    setImmediate(() => this.#failed.reject(error));
+  };
+
+  readonly #onGivenUp = (error: Error): void => this.#failed.reject(error);
+
+  #ignoreMaster(): void {
+    const { slot } = this.#runtime;
+    slot.off('loaded', this.#onLoaded).off('exit', this.#onExit).off('given-up', this.#onGivenUp);
   }
 }
 

@@ -3,10 +3,10 @@
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
 import type { CandidateReport, LaunchInfo, UpgradeResult } from '@vhostd/protocol';
-import { candidateReport, decode } from '@vhostd/protocol/schemas';
-import type { BoundListeners } from '../listeners/bound-listeners.js';
+import { Deferred } from '@vhostd/transport';
+import type { DaemonRuntime } from '../daemon-runtime.js';
 import { CandidateProcess } from './candidate-process.js';
-import { sendListeners } from './listener-transfer.js';
+import type { CandidateWatch } from './candidate-process.js';
 
 /** What to upgrade to. */
 export interface UpgradeOptions {
@@ -16,35 +16,22 @@ export interface UpgradeOptions {
   onProgress?: (what: string) => void;
 }
 
-/** What an upgrade needs of the daemon that it replaces. */
-export interface UpgradeHost {
-  readonly launch: LaunchInfo;
-  readonly listeners: BoundListeners;
-  readonly heartbeat: { intervalMs: number; limitMs: number };
-  /** The sites that serve now; empty where that can't be told. */
-  runningSites(): Promise<string[]>;
-  /** Lets go of the run directory. */
-  release(): Promise<void>;
-  /** Takes it again. Rejects when another daemon was faster. */
-  takeBack(): Promise<void>;
-  onProgress(what: string): void;
-}
-
 export class Upgrade {
-  readonly #host: UpgradeHost;
+  readonly #runtime: DaemonRuntime;
+  readonly #launch: LaunchInfo;
+  readonly #watch: CandidateWatch;
+  readonly #aborted = new Deferred<never>();
   #isAborted = false;
+  #isUrgent = false;
   /** The new daemon, once it holds the run directory: it is stopped in order then. */
   #taker: CandidateProcess | undefined;
-  #isUrgent = false;
-  #abort: (error: Error) => void = () => undefined;
-  readonly #aborted: Promise<never>;
 
-  constructor(host: UpgradeHost) {
-    this.#host = host;
-    this.#aborted = new Promise((_resolve, reject) => {
-      this.#abort = reject;
-    });
-    this.#aborted.catch(() => undefined);
+  /** @param launch how this daemon's program is started. */
+  constructor(runtime: DaemonRuntime, launch: LaunchInfo, watch: CandidateWatch) {
+    this.#runtime = runtime;
+    this.#launch = launch;
+    this.#watch = watch;
+    this.#aborted.promise.catch(() => undefined);
   }
 
   /** Backs out. A new daemon that is taking over already is stopped in order; `now`: without draining. */
@@ -52,7 +39,7 @@ export class Upgrade {
     this.#isAborted = true;
     this.#isUrgent ||= now;
     this.#taker?.terminate(now);
-    this.#abort(new VhostError('ERR_UPGRADE_FAILED', 'the daemon is being stopped'));
+    this.#aborted.reject(new VhostError('ERR_UPGRADE_FAILED', 'the daemon is being stopped'));
   }
 
   /**
@@ -60,33 +47,17 @@ export class Upgrade {
    * Rejects with ERR_UPGRADE_FAILED, whose message says why; all is as before then.
    */
   async run(node: string | undefined): Promise<UpgradeResult> {
-    const { launch, listeners, heartbeat } = this.#host;
-    const binary = node === undefined ? launch.argv0 : path.resolve(node);
-    const onProgress = (what: string): void => this.#host.onProgress(what);
     let candidate: CandidateProcess | undefined;
     try {
-      const before = await Promise.race([this.#aborted, this.#host.runningSites()]);
-      candidate = new CandidateProcess(
-        { ...launch, execPath: binary, argv0: binary },
-        { heartbeat, onProgress },
-      );
-      if (candidate.pid !== undefined) onProgress(`process ${candidate.pid} is started with ${binary}`);
-      sendListeners(candidate.peer, listeners);
-      const report = await Promise.race([this.#tryOut(candidate), this.#aborted]);
-      const now = await Promise.race([this.#aborted, this.#host.runningSites()]);
-      const serving = new Set([...before, ...now]);
-      const broken = report.failed.find(({ siteId }) => serving.has(siteId));
-      if (broken !== undefined) {
-        throw new VhostError('ERR_UPGRADE_FAILED', `site ${broken.siteId} fails there: ${broken.reason}`);
-      }
-      onProgress('its sites are loaded; it takes over');
-      await this.#handOverRunDir(candidate);
-      if (this.#isAborted) {
-        this.#taker = candidate;
-        candidate.terminate(this.#isUrgent);
-        await candidate.exited;
-        await this.#aborted;
-      }
+      const before = await this.#unlessAborted(this.#servingSites());
+      candidate = this.#start(node);
+      candidate.sendListeners(this.#runtime.listeners);
+      const report = await this.#unlessAborted(candidate.begin());
+      const now = await this.#unlessAborted(this.#servingSites());
+      refuseBroken(report, new Set([...before, ...now]));
+      this.#watch.onProgress('its sites are loaded; it takes over');
+      await this.#yieldTo(candidate);
+      if (this.#isAborted) await this.#stopTaker(candidate);
       candidate.release();
       const { pid, version, node: nodeVersion, failed } = report;
       return { pid, version, node: nodeVersion, failed };
@@ -96,22 +67,50 @@ export class Upgrade {
     }
   }
 
-  async #tryOut(candidate: CandidateProcess): Promise<CandidateReport> {
-    await candidate.alive(this.#host.launch.bootTimeoutMs);
-    return decode(candidateReport, await candidate.ask('begin', LOAD_LIMIT_MS), 'begin');
+  /** Sites that serve now; none where that can't be told. */
+  async #servingSites(): Promise<string[]> {
+    const { sites } = await this.#runtime.status().catch(() => ({ sites: [] }));
+    return sites.flatMap(({ siteId, state }) => (SERVING.has(state) ? siteId : []));
   }
 
-  async #handOverRunDir(candidate: CandidateProcess): Promise<void> {
-    await this.#host.release();
+  #start(node: string | undefined): CandidateProcess {
+    const binary = node === undefined ? this.#launch.argv0 : path.resolve(node);
+    const candidate = new CandidateProcess({ ...this.#launch, execPath: binary, argv0: binary }, this.#watch);
+    const { pid } = candidate;
+    if (pid !== undefined) this.#watch.onProgress(`process ${pid} is started with ${binary}`);
+    return candidate;
+  }
+
+  async #yieldTo(candidate: CandidateProcess): Promise<void> {
+    await this.#runtime.yieldRunDir();
     try {
-      await candidate.ask('takeOver', TAKE_LIMIT_MS);
+      await candidate.takeOver();
     } catch (error) {
       // It may have got as far as to hold the directory: only its end is sure.
       await candidate.end();
-      await this.#host.takeBack();
+      await this.#runtime.takeBackRunDir();
       throw error;
     }
   }
+
+  /** Too late to back out: the new daemon is in charge. */
+  async #stopTaker(candidate: CandidateProcess): Promise<never> {
+    this.#taker = candidate;
+    candidate.terminate(this.#isUrgent);
+    await candidate.exited;
+    return await this.#aborted.promise;
+  }
+
+  #unlessAborted<T>(step: Promise<T>): Promise<T> {
+    return Promise.race([this.#aborted.promise, step]);
+  }
+}
+
+/** @throws {VhostError} ERR_UPGRADE_FAILED if a site fails there that serves here. */
+function refuseBroken(report: CandidateReport, serving: ReadonlySet<string>): void {
+  const broken = report.failed.find(({ siteId }) => serving.has(siteId));
+  if (broken === undefined) return;
+  throw new VhostError('ERR_UPGRADE_FAILED', `site ${broken.siteId} fails there: ${broken.reason}`);
 }
 
 function failure(error: unknown): VhostError {
@@ -124,7 +123,5 @@ function failure(error: unknown): VhostError {
   });
 }
 
-/** Each site boots within its own limit; this one holds for all of them. */
-const LOAD_LIMIT_MS = 3_600_000;
-/** From the release of the run directory to the new daemon's hold on it, ms. */
-const TAKE_LIMIT_MS = 30_000;
+/** States of sites that have workers which serve. */
+const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'sleeping']);

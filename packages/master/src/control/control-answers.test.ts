@@ -13,6 +13,7 @@ void describe('the routes of a master', () => {
     await ask('POST', '/reload');
     await ask('POST', '/sites/a%20b/reload');
     await ask('POST', '/sites/a/restart');
+    await ask('POST', '/logs/reopen');
     await ask('POST', '/sites/a/pause', { timeout: '2m' });
     await ask('POST', '/sites/a/resume');
     await ask('POST', '/sites/a/maintenance', { message: 'soon' });
@@ -21,6 +22,7 @@ void describe('the routes of a master', () => {
       ['reloadConf'],
       ['reloadConf', 'a b'],
       ['restartSite', 'a'],
+      ['reopenLogs'],
       ['pauseSite', 'a', { timeout: '2m' }],
       ['resumeSite', 'a'],
       ['maintenance', 'a', { message: 'soon' }],
@@ -63,6 +65,7 @@ function bench(): {
     status: () => STATUS,
     reloadConf: method('reloadConf'),
     restartSite: method('restartSite'),
+    reopenLogs: method('reopenLogs'),
     pauseSite: method('pauseSite'),
     resumeSite: method('resumeSite'),
     maintenance: method('maintenance'),

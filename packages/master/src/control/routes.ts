@@ -31,6 +31,7 @@ export interface ControlledMaster {
   status(): MasterStatus;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
+  reopenLogs(): void;
   pauseSite(siteId: string, options: PauseOptions): PauseResult;
   resumeSite(siteId: string): ResumeResult;
   maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult>;
@@ -120,6 +121,17 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: maintenanceResult,
     run: (master, { params }) => master.maintenance(params['siteId'] ?? '', null),
+  }),
+  route({
+    method: 'POST',
+    path: '/logs/reopen',
+    summary: 'goes on in the log files that have the names now: after log rotation',
+    request: nothing,
+    response: nothing,
+    run: (master) => {
+      master.reopenLogs();
+      return {};
+    },
   }),
 ];
 

@@ -6,8 +6,8 @@ import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
 import { answerDaemon } from './daemon-requests.js';
 import type { DaemonRequests } from './daemon-requests.js';
-import { InheritedListeners } from './inherited-listeners.js';
-import { Successors } from './successors.js';
+import { DaemonRespawner } from './daemon-respawner.js';
+import { TransferredListeners } from './transferred-listeners.js';
 
 export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
 
@@ -26,8 +26,8 @@ export interface DaemonHost extends DaemonRequests {
 
 export class DaemonSide implements ListenerSource {
   readonly #host: DaemonHost;
-  readonly #inherited = new InheritedListeners();
-  readonly #successors: Successors;
+  readonly #transferred = new TransferredListeners();
+  readonly #respawner: DaemonRespawner;
   /** What is kept for the master after this one. */
   readonly #kept = new Map<string, unknown>();
   #peer: DaemonPeer | undefined;
@@ -41,15 +41,16 @@ export class DaemonSide implements ListenerSource {
 
   private constructor(host: DaemonHost) {
     this.#host = host;
-    this.#successors = new Successors({
+    this.#respawner = new DaemonRespawner({
+      launch: () => this.#launch,
       restarts: () => this.#restarts,
       onStarted: (link, pid) => {
         this.#attach(link);
-        this.#handOver();
+        this.#transferAll();
         host.log('daemon.started', { daemon: pid });
         for (const wake of this.#waiting.splice(0)) wake();
       },
-      onFailed: (why, delayMs) => host.log('daemon.ended', { reason: why, nextMs: Math.round(delayMs) }),
+      onFailed: (reason) => host.log('daemon.ended', { reason }),
     });
   }
 
@@ -71,8 +72,8 @@ export class DaemonSide implements ListenerSource {
   /** The master ends, or does without a daemon: none is started from now on. */
   leave(): void {
     this.#leaving = true;
-    this.#successors.stop();
-    this.#inherited.clear();
+    this.#respawner.stop();
+    this.#transferred.clear();
   }
 
   /**
@@ -86,14 +87,14 @@ export class DaemonSide implements ListenerSource {
     for (const deadlineMs = performance.now() + ACQUIRE_LIMIT_MS; ;) {
       const peer = this.#peer;
       try {
-        const inherited = this.#silent ? this.#inherited.take(request) : undefined;
-        if (inherited !== undefined) {
+        const transferred = this.#silent ? this.#transferred.take(request) : undefined;
+        if (transferred !== undefined) {
           void this.#claim(request);
-          return { value: inherited, handle: inherited.handle };
+          return { value: transferred, handle: transferred.handle };
         }
         if (peer === undefined) throw lost();
         const acquired = await peer.requestWithHandle('acquireListener', request);
-        this.#inherited.take(request)?.handle.close();
+        this.#transferred.take(request)?.handle.close();
         return acquired;
       } catch (error) {
         const follows = !this.#leaving && this.#launch !== undefined;
@@ -105,7 +106,7 @@ export class DaemonSide implements ListenerSource {
 
   /** The master has every socket that it needs for now. */
   settled(): void {
-    if (!this.#silent) this.#inherited.clear();
+    if (!this.#silent) this.#transferred.clear();
   }
 
   /**
@@ -141,7 +142,7 @@ export class DaemonSide implements ListenerSource {
       },
       onListener: (listener, handle) => {
         if (this.#leaving) handle.close();
-        else this.#inherited.add(listener, handle);
+        else this.#transferred.add(listener, handle);
       },
     });
     peer.start();
@@ -159,12 +160,12 @@ export class DaemonSide implements ListenerSource {
         if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
       }
       this.#host.log('daemon.lost', {});
-      this.#successors.begin(this.#launch);
+      this.#respawner.linkEnded(this.#launch);
     }
   }
 
   #alive(): void {
-    this.#successors.alive();
+    this.#respawner.alive();
     if (!this.#silent) return;
     this.#silent = false;
     this.#host.log('daemon.adopted', {});
@@ -172,16 +173,18 @@ export class DaemonSide implements ListenerSource {
   }
 
   /** Gives a new daemon every socket, claimed where the master listens; tells of workers, and of what is kept. */
-  #handOver(): void {
+  #transferAll(): void {
     for (const worker of this.#host.workers()) this.#peer?.notify('workerForked', worker);
     for (const [key, value] of this.#kept) this.#peer?.notify('saveState', { key, value });
     const open = this.#host.openSockets().map((socket) => ({ ...socket, claims: 1 }));
-    const spare = this.#inherited.list().map((socket) => ({ ...socket, claims: 0 }));
+    const spare = this.#transferred.list().map((socket) => ({ ...socket, claims: 0 }));
     for (const { handle, key, address, port, claims } of [...open, ...spare]) {
       const passenger = { handle, release: () => undefined };
       this.#peer
         ?.request('transferListener', { key, address, port, claims }, { passenger })
-        .catch((error: unknown) => this.#host.log('listener.not-inherited', { key, message: String(error) }));
+        .catch((error: unknown) =>
+          this.#host.log('listener.not-transferred', { key, message: String(error) }),
+        );
     }
   }
 

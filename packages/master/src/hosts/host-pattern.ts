@@ -1,9 +1,8 @@
 // A host pattern of the conf, checked and normalized once so that routing compares plain strings.
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { VhostError } from '@vhostd/protocol';
-import { HOST_MAX_CHARS, LABEL_MAX_CHARS, looksLikeAddress, readName } from './host-name.js';
-import type { NameFault } from './host-name.js';
+import { HOST_MAX_CHARS, LABEL_MAX_CHARS, looksLikeAddress, readName, VhostError } from '@vhostd/protocol';
+import type { NameFault } from '@vhostd/protocol';
 
 /**
  * `exact` matches the one host. `suffix` is written `*.host` and matches one or more labels in front of

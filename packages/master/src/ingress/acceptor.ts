@@ -16,6 +16,8 @@ import { tlsAlert } from '../peek/tls-alert.js';
 export interface ReceptionHost {
   /** The site of a host on a listener. */
   lookup(listenerKey: string, host: string | null): { serve(connection: Connection): void } | undefined;
+  /** The listener of a connection that a worker handed back. */
+  listenerOf(connection: Connection): Listener | undefined;
   onAcceptError(listener: Listener, errno: number): void;
   onListenerError(listener: Listener, error: Error): void;
   onRefused(listener: Origin, status: number, reason: RefusalReason): void;
@@ -49,6 +51,14 @@ export class Reception implements ListenerEvents {
   onConnection(listener: Listener, connection: NativeHandle): void {
     this.counts.accepted += 1;
     this.#peeking.add(connection, listener);
+  }
+
+  /** Routes a connection that a worker handed back by the request that its bytes begin with. */
+  accept(connection: Connection): void {
+    const listener = this.#host.listenerOf(connection);
+    if (listener === undefined) return this.#refuse(connection, 'no-site');
+    if (listener.secure) return connection.handle.close();
+    this.#peeking.resume(connection.handle, listener, Buffer.from(connection.head, 'latin1'));
   }
 
   onAcceptError(listener: Listener, errno: number): void {

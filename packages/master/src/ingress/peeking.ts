@@ -25,6 +25,8 @@ interface Peeked {
   readonly handle: NativeHandle;
   readonly listener: Listener;
   readonly reader: FirstBytes;
+  /** A worker has served it before. */
+  readonly handedBack: boolean;
   readonly deadlineMs: number;
   readonly chunks: Buffer[];
 }
@@ -57,23 +59,31 @@ export class Peeking {
     const reader = new FirstBytes(listener.address.type, this.#limits);
     const bytes = this.#immediate.read(handle);
     if (bytes === 'end') return handle.close();
-    if (bytes === 'nothing') return this.#wait(handle, listener, reader, []);
+    if (bytes === 'nothing') return this.#wait({ handle, listener, reader, handedBack: false }, []);
     const verdict = reader.push(bytes);
-    if (verdict.kind === 'more') return this.#wait(handle, listener, reader, [Buffer.from(bytes)]);
-    this.#settle(handle, listener, bytes, verdict);
+    if (verdict.kind !== 'more') return this.#settle({ handle, listener, handedBack: false }, bytes, verdict);
+    this.#wait({ handle, listener, reader, handedBack: false }, [Buffer.from(bytes)]);
+  }
+
+  /** {@link add} for a connection that a worker has had, with what it has read and not parsed. */
+  resume(handle: NativeHandle, listener: Listener, bytes: Buffer): void {
+    const reader = new FirstBytes(listener.address.type, this.#limits);
+    const verdict = reader.push(bytes);
+    if (verdict.kind !== 'more') return this.#settle({ handle, listener, handedBack: true }, bytes, verdict);
+    this.#wait({ handle, listener, reader, handedBack: true }, [bytes]);
   }
 
   /** Reads on as bytes come, behind those that are there. */
-  #wait(handle: NativeHandle, listener: Listener, reader: FirstBytes, chunks: Buffer[]): void {
+  #wait(begun: Omit<Peeked, 'deadlineMs' | 'chunks'>, chunks: Buffer[]): void {
     const limits = this.#limits;
     const deadlineMs = performance.now() + limits.headTimeoutMs;
-    const peeked: Peeked = { handle, listener, reader, deadlineMs, chunks };
+    const peeked: Peeked = { ...begun, deadlineMs, chunks };
     if (this.#open.size >= limits.peekMaxCount)
       this.#giveUp([...this.#open.values()].slice(0, 1), 'peek-full');
     this.#open.add(peeked);
     this.#schedule();
     const reading = readRaw(
-      handle,
+      peeked.handle,
       (chunk) => this.#onChunk(peeked, chunk),
       () => this.#onEnd(peeked),
     );
@@ -98,14 +108,13 @@ export class Peeking {
     this.#open.delete(peeked);
     // The handle is stopped when this returns; only then may anyone else touch it.
     queueMicrotask(() => {
-      this.#settle(peeked.handle, peeked.listener, bytesOf(peeked), verdict);
+      this.#settle(peeked, bytesOf(peeked), verdict);
     });
     return false;
   }
 
   #settle(
-    handle: NativeHandle,
-    listener: Listener,
+    { handle, listener, handedBack }: Pick<Peeked, 'handle' | 'listener' | 'handedBack'>,
     bytes: Buffer,
     verdict: Exclude<Verdict, { kind: 'more' }>,
   ): void {
@@ -120,7 +129,7 @@ export class Peeking {
       head: edit === null ? head : head.slice(0, edit.from) + edit.text + head.slice(edit.to),
       host,
       secure: protocol === 'tls',
-      handedBack: false,
+      handedBack,
     };
     this.#outcome.onRouted(connection, verdict);
   }

@@ -92,6 +92,13 @@ export function remoteAddressOf(handle: NativeHandle): string {
   return peer.address ?? '';
 }
 
+/** The address at which a connection came in. */
+export function localAddressOf(handle: NativeHandle): { address: string; port: number } {
+  const local: AddressRecord = {};
+  handle.getsockname?.(local);
+  return { address: local.address ?? '', port: local.port ?? 0 };
+}
+
 /** A socket that owns the handle from here on. */
 export function socketOf(handle: NativeHandle): Socket {
   // A socket of this process must not believe that reads are under way.

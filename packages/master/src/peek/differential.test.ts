@@ -1,7 +1,7 @@
 // Holds the head scanner against the parser that the workers use: whatever it routes, both must read alike.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readAuthority } from '../hosts/host-name.js';
+import { readAuthority } from '@vhostd/protocol';
 import { generateHead, Random } from './heads.test.kit.js';
 import { HttpHeadScanner } from './http-head.js';
 import { NodeReader } from './node-reading.test.kit.js';

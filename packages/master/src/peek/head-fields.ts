@@ -1,7 +1,7 @@
 // The fields of a request head that decide where the connection goes and where the message ends.
-import { readAuthority } from '../hosts/host-name.js';
+import { readAuthority } from '@vhostd/protocol';
 import { reject, route } from './verdict.js';
-import type { Authority } from '../hosts/host-name.js';
+import type { Authority } from '@vhostd/protocol';
 import type { RequestTarget } from './request-target.js';
 import type { FieldFault } from './refusal-reason.js';
 import type { HeadEdit, Verdict } from './verdict.js';

@@ -1,6 +1,6 @@
 // The grammar of a TLS ClientHello, as demands for its next bytes; who answers them may get the bytes in any
 // pieces.
-import { readName } from '../hosts/host-name.js';
+import { readName } from '@vhostd/protocol';
 import { reject, route } from './verdict.js';
 import type { HelloFault } from './refusal-reason.js';
 import type { Verdict } from './verdict.js';

@@ -1,5 +1,5 @@
 // Why a connection is refused before a worker sees it. docs/refusals.md says what each reason means.
-import type { HostFault } from '../hosts/host-name.js';
+import type { HostFault } from '@vhostd/protocol';
 
 /** What is wrong with the request line. */
 export type LineFault =

@@ -1,6 +1,6 @@
 // The request target of an HTTP/1 request, read byte by byte: which form it has and which authority it names.
-import { readAuthority } from '../hosts/host-name.js';
-import type { Authority } from '../hosts/host-name.js';
+import { readAuthority } from '@vhostd/protocol';
+import type { Authority } from '@vhostd/protocol';
 import type { LineFault } from './refusal-reason.js';
 
 /**

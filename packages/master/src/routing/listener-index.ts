@@ -1,5 +1,6 @@
 // The routing index of one listener: which target a host belongs to. Immutable; a change builds the next.
 import { formatHostPattern } from '../hosts/host-pattern.js';
+import type { HostClaims } from '@vhostd/protocol';
 import type { HostPattern } from '../hosts/host-pattern.js';
 
 /** What a host leads to: a site id, or an object that lives as long as its site. Compared by identity. */
@@ -74,6 +75,36 @@ export class ListenerIndex<T extends RouteTarget> {
   /** Whether the target claims anything. */
   has(target: T): boolean {
     return this.#places.has(target);
+  }
+
+  /** Every target that claims anything. */
+  targets(): T[] {
+    return [...this.#places.keys()];
+  }
+
+  /** What leads to a target, and what leads to others although its own patterns match. Patterns in conf spelling. */
+  claimsOf(target: T): HostClaims {
+    const own: string[] = [];
+    const suffixes: string[] = [];
+    for (const { pattern } of this.#places.get(target) ?? []) {
+      if (pattern === null) continue;
+      own.push(formatHostPattern(pattern));
+      if (pattern.kind === 'suffix') suffixes.push(`.${pattern.host}`);
+    }
+    const isDefault = this.#defaultTarget === target;
+    const others: string[] = [];
+    if (isDefault || suffixes.length > 0) {
+      for (const [other, places] of this.#places) {
+        if (other === target) continue;
+        for (const { pattern } of places) {
+          if (pattern === null) continue;
+          if (isDefault || suffixes.some((suffix) => pattern.host.endsWith(suffix))) {
+            others.push(formatHostPattern(pattern));
+          }
+        }
+      }
+    }
+    return { isDefault, own: [...new Set(own)].toSorted(), others: [...new Set(others)].toSorted() };
   }
 
   /** `host` is normalized, null when none was stated: exact, then the longest `*.suffix`, then the default. */

@@ -1,4 +1,5 @@
 // Who serves which host on which listener, as one immutable value that is swapped whole.
+import type { SiteClaims } from '@vhostd/protocol';
 import { ListenerIndex } from './listener-index.js';
 import type { RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
 
@@ -52,6 +53,26 @@ export class RouteTable<T extends RouteTarget> {
       else listeners.set(listenerKey, result.index);
     }
     return { table: new RouteTable(listeners) };
+  }
+
+  /** What leads to a target on each listener that it is on. */
+  claimsOf(target: T): SiteClaims {
+    const claims: SiteClaims = {};
+    for (const [listenerKey, index] of this.#listeners) {
+      if (index.has(target)) claims[listenerKey] = index.claimsOf(target);
+    }
+    return claims;
+  }
+
+  /** The targets on the listeners whose index is not the same in another table. */
+  targetsChangedFrom(before: RouteTable<T>): Set<T> {
+    const targets = new Set<T>();
+    for (const key of new Set([...this.#listeners.keys(), ...before.#listeners.keys()])) {
+      const indexes = [before.#listeners.get(key), this.#listeners.get(key)];
+      if (indexes[0] === indexes[1]) continue;
+      for (const index of indexes) for (const target of index?.targets() ?? []) targets.add(target);
+    }
+    return targets;
   }
 
   /** The index of one listener; the same object in both tables as long as no change concerned it. */

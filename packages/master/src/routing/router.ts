@@ -1,6 +1,7 @@
 // The routing table in force and the listeners under it, changed together or not at all.
 import { VhostError } from '@vhostd/protocol';
-import type { ListeningInfo } from '@vhostd/protocol';
+import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
+import { losesHosts, sameClaims } from './claim-changes.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import { RouteTable } from './route-table.js';
@@ -10,6 +11,8 @@ import { placesOf } from './site-places.js';
 /** What a host leads to. */
 export interface RoutedSite {
   readonly siteId: string;
+  /** Tells its workers which hosts lead to it; resolves once they have confirmed it, or have had time to. */
+  tellHosts(claims: SiteClaims[]): Promise<void>;
 }
 
 /** The part of a conf that routing is about. */
@@ -26,6 +29,11 @@ export class Router<T extends RoutedSite> {
     const empty = RouteTable.build<T>([]);
     if ('conflict' in empty) throw new VhostError('ERR_ROUTE_CONFLICT', 'an empty table has a conflict');
     this.#table = empty.table;
+  }
+
+  /** Whether anybody has a host on a listener. */
+  hasListener(listenerKey: string): boolean {
+    return this.#table.listener(listenerKey) !== undefined;
   }
 
   /** The site of a host on a listener. */
@@ -79,14 +87,33 @@ export class Router<T extends RoutedSite> {
     });
   }
 
-  /** Forgets a site and closes what only it needed. */
-  remove(site: T): Promise<void> {
+  /**
+   * Forgets a site and closes what only it needed. With `others` the master goes on, and requests on connections that
+   * the site's workers keep are for whoever has its hosts then.
+   */
+  remove(site: T, { others }: { others: boolean }): Promise<void> {
     return this.exclusively(async () => {
-      this.#table = tableOf(this.#table.replaceTarget(site, []));
-      this.#keys.delete(site);
+      const table = tableOf(this.#table.replaceTarget(site, []));
+      await this.#swap(table, () => this.#keys.delete(site), others ? undefined : site);
       this.#closeUnused();
-      await Promise.resolve();
     });
+  }
+
+  /**
+   * Puts a table into force. Workers that lose a host know of it before, those that win one hear of it behind: what a
+   * worker is not sure of comes back, and is routed by the table. `except` is not told.
+   */
+  async #swap(table: RouteTable<T>, onSwap: () => void, except?: T): Promise<void> {
+    const before = this.#table;
+    const changes = [...table.targetsChangedFrom(before)]
+      .filter((site) => site !== except)
+      .map((site) => ({ site, from: before.claimsOf(site), to: table.claimsOf(site) }))
+      .filter(({ from, to }) => !sameClaims(from, to));
+    const losing = changes.filter(({ from, to }) => losesHosts(from, to));
+    if (losing.length > 0) await Promise.all(losing.map(({ site, from, to }) => site.tellHosts([from, to])));
+    this.#table = table;
+    onSwap();
+    for (const { site, to } of changes) void site.tellHosts([to]);
   }
 
   async #change<C extends ListenConf>(
@@ -97,9 +124,10 @@ export class Router<T extends RoutedSite> {
     const { addresses, places } = placesOf(conf);
     const table = tableOf(this.#table.replaceTarget(site, places));
     await this.#listeners.open(addresses);
-    this.#table = table;
-    this.#keys.set(site, new Set(places.map((place) => place.listenerKey)));
-    onCommit(conf);
+    await this.#swap(table, () => {
+      this.#keys.set(site, new Set(places.map((place) => place.listenerKey)));
+      onCommit(conf);
+    });
     this.#closeUnused();
     return addresses.flatMap((address) => this.#listeners.get(address)?.info ?? []);
   }

@@ -179,7 +179,7 @@ export class Conductor {
   async #remove(site: Site): Promise<void> {
     this.#sites.detach(site);
     this.#host.onRemoved(site.siteId);
-    await this.#router.remove(site);
+    await this.#router.remove(site, { others: true });
     await site.stop(false);
     await this.#sites.remove(site);
   }

@@ -1,9 +1,10 @@
 // How connections get into a site: to its workers, unless a pause holds them, a maintenance answers them, or the
 // site sleeps and must be woken first.
-import type { MaintenancePage, SiteStatus } from '@vhostd/protocol';
+import type { MaintenancePage, SiteClaims, SiteStatus } from '@vhostd/protocol';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { Dispatch } from '../dispatch/dispatch.js';
+import { HostNotice } from './host-notice.js';
 import { Maintenance } from './maintenance.js';
 import type { Notice } from './maintenance.js';
 import type { Slot } from '../workers/slot.js';
@@ -33,6 +34,7 @@ export class Entrance {
   readonly #dispatch: Dispatch;
   readonly #maintenance = new Maintenance();
   readonly #slumber: Slumber;
+  readonly #hosts = new HostNotice();
 
   constructor(conf: SiteConf, host: EntranceHost) {
     this.#host = host;
@@ -93,7 +95,17 @@ export class Entrance {
 
   /** A worker has got ready, and may be given connections when this returns. */
   onReady(slot: Slot): void {
+    this.#hosts.tellNew(slot);
     this.#maintenance.tellNew(slot);
+  }
+
+  /** Tells the workers which hosts lead to the site. */
+  tellHosts(claims: SiteClaims[]): Promise<void> {
+    // A worker that boots is told when it is ready.
+    return this.#hosts.change(
+      claims,
+      this.#host.slots().filter(({ up }) => up),
+    );
   }
 
   /** Whether the site is idle may have changed. */

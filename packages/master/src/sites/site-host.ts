@@ -21,8 +21,10 @@ export interface SiteHost {
   giveUp(connection: Connection, page?: MaintenancePage): void;
   /** A connection that a worker had been given goes to another one. */
   onGivenAgain(): void;
-  /** A connection that a draining worker handed back goes to another one. */
+  /** A connection that a worker handed back goes to another one. */
   onHandedBack(): void;
+  /** Routes a connection that a worker handed back with the head of a request for another host. */
+  accept(connection: Connection): void;
   /** All workers of the site are given up. */
   onGivenUp(error: WireError): void;
   /** The site has been put to sleep, or woken. */

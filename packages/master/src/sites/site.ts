@@ -1,6 +1,6 @@
 // One site: its conf in force and what becomes of its workers and connections, as one state.
 import { toWireError } from '@vhostd/protocol';
-import type { SiteStatus, WireError } from '@vhostd/protocol';
+import type { SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import type { Connection } from '../ingress/connection.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ServedSite } from '../daemon-link/memory.js';
@@ -168,6 +168,11 @@ export class Site {
     this.#onChange();
   }
 
+  /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
+  tellHosts(claims: SiteClaims[]): Promise<void> {
+    return this.entrance.tellHosts(claims);
+  }
+
   /** Gives a connection to a worker, or parks it, or gives it up. */
   serve(connection: Connection): void {
     this.entrance.serve(connection);
@@ -254,7 +259,8 @@ export class Site {
         wantsHandedBack: () => entrance.wantsHandedBack,
         onHandedBack: (connection) => {
           host.onHandedBack();
-          entrance.serveHandedBack(connection);
+          if (connection.head === '') entrance.serveHandedBack(connection);
+          else host.accept(connection);
         },
       },
     };

@@ -49,11 +49,16 @@ class Scene {
     return this.open;
   }
 
-  receive(number: number, handle: object | undefined, handleLost = false): string | undefined {
+  receive(
+    number: number,
+    handle: object | undefined,
+    handleLost = false,
+    head = `head ${number}`,
+  ): string | undefined {
     const frame: Frame = {
       kind: FrameKind.handBack,
       payload: Buffer.from(
-        encodeConnection(number, { secure: false, peeked: false, handedBack: true }, `head ${number}`),
+        encodeConnection(number, { listener: '*|80', secure: false, peeked: false, handedBack: true }, head),
         'latin1',
       ),
       handle: handle as NativeHandle | undefined,
@@ -75,7 +80,7 @@ test('a connection that is handed back is answered and given on, with what was r
       host: null,
       secure: false,
       handedBack: true,
-      listener: { key: 'handed-back', secure: false },
+      listener: { key: '*|80', secure: false },
     },
   ]);
   assert.equal(handle.closeCount, 0);
@@ -113,10 +118,18 @@ test('a connection that nobody has a use for stays with its worker', () => {
   const scene = new Scene();
   const handle = new FakeHandle();
   scene.wanted = false;
-  assert.equal(scene.receive(1, handle), undefined);
+  assert.equal(scene.receive(1, handle, false, ''), undefined);
   assert.deepEqual(scene.answers, [{ number: 1, taken: false }]);
   assert.equal(handle.closeCount, 1);
   assert.deepEqual(scene.given, []);
+});
+
+test('one with a request is for whoever has its host, whether or not its site has a use for it', () => {
+  const scene = new Scene();
+  scene.wanted = false;
+  assert.equal(scene.receive(1, new FakeHandle()), undefined);
+  assert.deepEqual(scene.answers, [{ number: 1, taken: true }]);
+  assert.equal(scene.given.length, 1);
 });
 
 test('so does one whose descriptor did not arrive because this process has none left', () => {

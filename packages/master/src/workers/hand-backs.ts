@@ -2,7 +2,7 @@
 // on serving it when the master dies before; so nobody else is given one before the answer is on its way.
 import { decodeConnection, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
 import type { Frame, Link, NativeHandle } from '@vhostd/transport';
-import type { Connection, Origin } from '../ingress/connection.js';
+import type { Connection } from '../ingress/connection.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 
 /** What the hand-backs need and tell. */
@@ -37,8 +37,9 @@ export class HandBacks {
       return detail;
     }
     this.#count += 1;
-    const { number, bytes } = handBack;
-    if (handle === undefined || !this.#host.wanted()) {
+    const { number, bytes, header } = handBack;
+    // An idle one is for another worker of the site; one with a request is for whoever has its host.
+    if (handle === undefined || (bytes.length === 0 && !this.#host.wanted())) {
       handle?.close();
       this.#answer(number, false);
       return undefined;
@@ -54,7 +55,7 @@ export class HandBacks {
         host: null,
         secure: false,
         handedBack: true,
-        listener: HANDED_BACK,
+        listener: { key: header.listener ?? '', secure: false },
       });
     }
     this.#pass();
@@ -98,9 +99,6 @@ export class HandBacks {
     this.#timer.unref();
   }
 }
-
-/** Where such a connection once came in is not known any more; only cleartext ones are handed back. */
-const HANDED_BACK: Origin = { key: 'handed-back', secure: false };
 
 /** How soon it is looked again whether a worker reads its answers, ms. */
 const RETRY_MS = 5;

@@ -115,8 +115,8 @@ function headerOf({ listener, host, secure, head, handedBack }: Connection): Con
   return {
     listener: listener.key,
     secure,
-    // A connection that comes back may bring bytes that nobody has read as a head.
-    peeked: head !== '' && !handedBack,
+    // What comes back with bytes has been read like what comes first.
+    peeked: head !== '',
     handedBack,
     host: host ?? undefined,
   };

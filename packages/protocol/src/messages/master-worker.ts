@@ -68,6 +68,22 @@ export interface ServerConfUpdate {
   cpuLen?: number;
 }
 
+/**
+ * Which hosts of one listener lead to a site. As in the router, an exact host goes before the longest `*.suffix`, and
+ * that before the default.
+ */
+export interface HostClaims {
+  /** Whether the site has what nobody has: hosts without a pattern, and requests without a host. */
+  isDefault: boolean;
+  /** The site's own patterns, exact hosts and `*.suffix`. */
+  own: string[];
+  /** Patterns of other sites that would match as the site's own otherwise. */
+  others: string[];
+}
+
+/** Claims by the key of their listener, as it stands in a connection's header. */
+export type SiteClaims = Record<string, HostClaims>;
+
 /** What answers the requests of a site in maintenance, with status 503. */
 export interface MaintenancePage {
   /** The whole page. */
@@ -109,6 +125,12 @@ export type MasterToWorker = {
    * again. Rejects with ERR_MAINTENANCE_SERVER where the site's server speaks no HTTP.
    */
   maintenance: { params: MaintenancePage | null; result: null };
+  /**
+   * Which hosts lead to the site from now on. While that changes there are two: before and after; a host is the
+   * site's where all say so. Answered once it is in force: no request that comes later is answered for another one's
+   * host.
+   */
+  hosts: { params: { claims: SiteClaims[] }; result: null };
   ping: { params: null; result: Vitals };
   call: { params: Call; result: unknown };
 };

@@ -5,6 +5,7 @@ import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
 import type { LaunchInfo, TakeoverInfo } from '@vhostd/protocol';
 import { forkWithLink } from './fork-link.js';
 import type { Link } from './link.js';
+import { workingDirectory } from './working-directory.js';
 
 /**
  * Starts a daemon in a session of its own, which outlives this process. A program that could not be started shows in
@@ -23,7 +24,7 @@ export function forkDaemon(
         execPath: launch.execPath,
         argv0: launch.argv0,
         execArgv: launch.execArgv,
-        cwd: launch.cwd,
+        cwd: workingDirectory(launch.cwd),
         env: { ...launch.env, ...variables, [TAKEOVER_VARIABLE]: JSON.stringify(takeover) },
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
         serialization: 'json',

@@ -3,8 +3,8 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { HttpConnections, isAtRest } from '../node/http-connections.js';
-import type { IdleArrivals } from '../migrate/idle-arrivals.js';
-import type { Migration } from '../migrate/migration.js';
+import type { IdleArrivals } from '../rehome/idle-arrivals.js';
+import type { Migration } from '../rehome/migration.js';
 import { ClosingNotice } from './closing-notice.js';
 import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';

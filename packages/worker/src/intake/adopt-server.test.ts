@@ -197,12 +197,12 @@ void describe('an adopted server', () => {
     assert.equal(await received, `begin,${long.toString()}end`);
   });
 
-  void it('lets a throwing listener cause an uncaught exception, not an exception of inject', async (t) => {
+  void it('lets a throwing listener cause an uncaught exception, not an exception of accept', async (t) => {
     const server = createTcp();
     let injected: Socket | undefined | string = 'not called';
     let adopted: AdoptedServer | undefined;
-    const port = await acceptFor((handle, head) => {
-      injected = adopted?.inject(handle, head);
+    const port = await acceptFor((handle) => {
+      injected = adopted?.accept(handle);
     }, 'nothing');
     adopted = adoptServer(server, { address: { ...ADDRESS, port } });
     destroyAfter(t, server);
@@ -227,7 +227,7 @@ void describe('an adopted server', () => {
     server.close();
     let closedCount = 0;
     const handle: TcpHandle = { close: () => closedCount++ };
-    assert.equal(adopted.inject(handle, undefined), undefined);
+    assert.equal(adopted.accept(handle), undefined);
     assert.equal(closedCount, 1);
   });
 
@@ -238,7 +238,7 @@ void describe('an adopted server', () => {
     adopted.release();
     adopted.release();
     let closedCount = 0;
-    assert.equal(adopted.inject({ close: () => closedCount++ }, undefined), undefined);
+    assert.equal(adopted.accept({ close: () => closedCount++ }), undefined);
     assert.equal(closedCount, 1);
     assert.equal(Object.hasOwn(server, 'listen'), false);
     assert.throws(() => server.listen(0), { code: 'ERR_SERVER_ALREADY_LISTEN' });

@@ -1,7 +1,10 @@
 // Puts a site's own server into the listening state without a port, so that connections which another process
 // accepted can be given to it and are counted, limited, timed out and closed as if it had accepted them itself.
+import type { ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
+import type { Way } from '../node/deliver.js';
+import { countAsRead, deliver, partsOf, takesParts, wayTo } from '../node/deliver.js';
 import type { TcpHandle } from '../node/native-handle.js';
 import {
   accept,
@@ -17,6 +20,10 @@ import { ListeningHandle } from './listening-handle.js';
 export interface AdoptOptions {
   /** What `server.address()` is to say: usually the address at which clients reach the site. */
   address: ListenAddress;
+  /** Whether the site's code has told it to listen, and not closed it since. Default: whether it listens. */
+  siteListened?: boolean;
+  /** Asked whether it takes a connection. Default: it does while it listens. */
+  takes?: () => boolean;
 }
 
 /**
@@ -29,7 +36,7 @@ export interface AdoptOptions {
  * @throws {VhostError} ERR_SERVER_ADOPTED when the server is adopted already.
  */
 export function adoptServer(server: Server, options: AdoptOptions): AdoptedServer {
-  return new AdoptedServer(server, options.address);
+  return new AdoptedServer(server, options);
 }
 
 /** A server that takes connections from {@link AdoptedServer.inject} instead of from a port. */
@@ -43,6 +50,7 @@ export class AdoptedServer {
   readonly #address: ListenAddress;
   readonly #ownListen: PropertyDescriptor | undefined;
   readonly #unwatch: () => void;
+  readonly #takes: (() => boolean) | undefined;
   #handle: ListeningHandle;
   /** The site has called `listen` since the server was adopted or closed. */
   #siteListened: boolean;
@@ -50,15 +58,15 @@ export class AdoptedServer {
   #announcing = false;
   #released = false;
 
-  /** `siteListened`: whether the site's code has told it to listen, and not closed it since. */
-  constructor(server: Server, address: ListenAddress, siteListened: boolean = server.listening) {
+  constructor(server: Server, { address, siteListened, takes }: AdoptOptions) {
     if (adopted.has(server)) {
       throw new VhostError('ERR_SERVER_ADOPTED', 'this server takes the connections of a site already');
     }
     adopted.add(server);
     this.server = server;
     this.#address = address;
-    this.#siteListened = siteListened;
+    this.#takes = takes;
+    this.#siteListened = siteListened ?? server.listening;
     this.#handle = this.#startListening();
     this.#ownListen = Object.getOwnPropertyDescriptor(server, 'listen');
     const untyped: object = server;
@@ -72,38 +80,79 @@ export class AdoptedServer {
   }
 
   /**
-   * Gives the server an accepted connection and `head`, the bytes already read from it, which are not copied.
-   * The handle must not be reading and belongs to the server from here on.
+   * Gives the server an accepted connection and `head`, the bytes already read from it, which are not copied, in the
+   * next phase of the event loop for immediates. The handle must not be reading and belongs to the server from here on.
    *
-   * Returns the socket, or `undefined` when the server refused it and the handle has been closed:
-   * `maxConnections` is reached ('drop' was emitted), the server is closed, or it was released. It never throws:
-   * what a listener of the site throws becomes an uncaught exception, as with a connection from a port.
-   * `socket.bytesRead` does not count `head`.
+   * `onAccepted` gets the socket when 'connection' has been emitted, or `undefined` when the server refused it and the
+   * handle has been closed: `maxConnections` is reached ('drop' was emitted), the server is closed, or it was released.
+   * What a listener of the site throws becomes an uncaught exception, as with a connection from a port.
    */
-  inject(handle: TcpHandle, head: Buffer | undefined): Socket | undefined {
+  inject(handle: TcpHandle, head: Buffer | undefined, onAccepted: OnAccepted = () => undefined): void {
+    const bytes = head !== undefined && head.length > 0 ? head : undefined;
+    if (bytes === undefined) {
+      setImmediate(() => this.#accept(handle, onAccepted));
+      return;
+    }
+    const way = wayTo(this.server);
+    const arrival: Arrival = { socket: undefined, session: undefined, bytes, way };
+    setImmediate(() => this.#accept(handle, onAccepted, arrival));
+    if (way === 'buffer') return;
+    // All of them run in one phase, before anything is read from the connection; Node empties its queues of ticks and
+    // microtasks between two of them, as it does behind each read.
+    for (const part of partsOf(bytes, way)) {
+      setImmediate(() => {
+        const { socket, session } = arrival;
+        if (socket !== undefined && arrival.way !== 'buffer') deliver(part, socket, session);
+      });
+    }
+  }
+
+  /** {@link inject} for a connection from which nothing was read, at once. */
+  accept(handle: TcpHandle): Socket | undefined {
+    let accepted: Socket | undefined;
+    try {
+      this.#accept(handle, (socket) => {
+        accepted = socket;
+      });
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+    return accepted;
+  }
+
+  #accept(handle: TcpHandle, onAccepted: OnAccepted, arrival?: Arrival): void {
     const { server } = this;
-    if (!this.isListening()) {
+    if (!this.isListening() || this.#takes?.() === false) {
       handle.close();
-      return undefined;
+      return onAccepted(undefined);
     }
     let accepted: Socket | undefined;
-    const putBack = (socket: Socket): void => {
+    // First of all listeners, so that bytes for the buffer are in place before anyone can read.
+    const onConnection = (socket: Socket): void => {
       accepted = socket;
-      if (head !== undefined && head.length > 0) socket.unshift(head);
+      if (arrival === undefined) return;
+      arrival.socket = socket;
+      countAsRead(socket, arrival.bytes.length);
+      if (arrival.way === 'buffer') socket.unshift(arrival.bytes);
     };
-    // First of all listeners, so that the bytes are in place before anyone can read.
-    server.prependListener('connection', putBack);
+    const onSession = (session: ServerHttp2Session): void => {
+      if (arrival !== undefined) arrival.session = session;
+    };
+    server.prependListener('connection', onConnection);
+    if (arrival?.way === 'session') server.prependListener('session', onSession);
     try {
       accept(this.#handle, handle);
     } catch (error) {
       if (accepted === undefined) handle.close();
-      process.nextTick(() => {
-        throw error;
-      });
+      throw error;
     } finally {
-      server.removeListener('connection', putBack);
+      server.removeListener('connection', onConnection);
+      if (arrival?.way === 'session') server.removeListener('session', onSession);
+      if (accepted !== undefined && arrival !== undefined) putIntoBuffer(arrival, accepted);
+      onAccepted(accepted);
     }
-    return accepted;
   }
 
   /** Whether {@link inject} would be answered by the server. */
@@ -166,6 +215,24 @@ export class AdoptedServer {
     closeOnAbort(server, args[0]);
     return server;
   }
+}
+
+/** Gets the socket of a connection, or `undefined` when it was refused. */
+export type OnAccepted = (socket: Socket | undefined) => void;
+
+/** A connection on its way into the server. */
+interface Arrival {
+  socket: Socket | undefined;
+  session: ServerHttp2Session | undefined;
+  bytes: Buffer;
+  way: Way;
+}
+
+/** Of a server that treats its connections in a way of its own: before it can have read anything. */
+function putIntoBuffer(arrival: Arrival, socket: Socket): void {
+  if (arrival.way === 'buffer' || takesParts(socket, arrival.session, arrival.way)) return;
+  arrival.way = 'buffer';
+  if (!socket.destroyed) socket.unshift(arrival.bytes);
 }
 
 type NodeListen = (...args: unknown[]) => Server;

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { encodeConnection, FrameKind } from '@vhostd/transport';
 import type { Frame, NativeHandle } from '@vhostd/transport';
-import { FakeLink } from '../migrate/fake-link.test.kit.js';
+import { FakeLink } from '../rehome/fake-link.test.kit.js';
 import { detach } from '../node/http-connections.js';
 import { connectRaw } from './fixtures/raw-client.test.kit.js';
 import type { RawClient } from './fixtures/raw-client.test.kit.js';
@@ -104,7 +104,7 @@ void describe('a connection from the master', () => {
       assert.deepEqual(confirmed(scene), []);
       assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [0, 1]);
       scene.intake.reportNow();
-      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [1, 1]);
+      assert.deepEqual([scene.sockets.length, scene.intake.connectionCount()], [0, 1]);
       confirmedAtOnce = confirmed(scene);
     };
     await scene.arrive(7, 'nothing');

@@ -4,26 +4,29 @@ import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transp
 import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { HandedBack } from '../migrate/hand-backs.js';
-import { IdleArrivals } from '../migrate/idle-arrivals.js';
+import type { HandedBack } from '../rehome/hand-backs.js';
+import type { HostCheck } from '../rehome/host-check.js';
+import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
 export class Intake {
   /** Connections that came between two requests. */
   readonly arrivals: IdleArrivals = new IdleArrivals((handle, idleMs, socket) => {
-    this.#inject(handle, EMPTY, this.headerOf(socket) ?? UNKNOWN, idleMs);
+    this.#readopt(handle, this.headerOf(socket) ?? UNKNOWN, idleMs);
   });
   readonly #link: Link;
   readonly #onSocket: ((socket: Socket) => void) | undefined;
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
+  #hostCheck: HostCheck | undefined;
   /** What the plain ones came with. */
   readonly #headers = new WeakMap<Socket, ConnectionHeader>();
+  readonly #origins = new WeakMap<object, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
-  /** Those of this turn of the event loop: the site sees none of them before the master knows of it. */
-  #arrived: { handle: NativeHandle; head: Buffer; header: ConnectionHeader }[] = [];
+  /** Connections that have arrived and are not the server's yet. */
+  #arrivingCount = 0;
   #acceptedId = 0;
   #lost: number[] = [];
   #reportScheduled = false;
@@ -43,6 +46,11 @@ export class Intake {
     for (const take of this.#waiting.splice(0)) take();
   }
 
+  /** Has every connection in clear looked at that comes from now on. */
+  setHostCheck(hostCheck: HostCheck): void {
+    this.#hostCheck = hostCheck;
+  }
+
   setSecureFront(front: SecureFront | undefined): void {
     this.#secureFront = front;
   }
@@ -56,11 +64,17 @@ export class Intake {
     if (handle === undefined) this.#lost.push(number);
     this.#acceptedId = number;
     this.#scheduleReport();
-    if (handle !== undefined) this.#arrived.push({ handle, head: bytes, header });
+    if (handle === undefined) return;
+    this.#arrivingCount += 1;
+    // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
+    if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, bytes, header));
+    else this.#inject(handle, bytes, header);
   }
 
   /** Gives the server a connection back that had left it. */
   readopt({ handle, header, bytes }: HandedBack): void {
+    if (bytes === '') return this.#readopt(handle, header);
+    this.#arrivingCount += 1;
     this.#inject(handle, Buffer.from(bytes, 'latin1'), header);
   }
 
@@ -69,35 +83,57 @@ export class Intake {
     return this.#headers.get(socket);
   }
 
+  /** What a connection came with from the master, by its socket or its handle. */
+  originOf(connection: object): ConnectionHeader | undefined {
+    return this.#origins.get(connection);
+  }
+
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
   refuse(): void {
     this.#refusing = true;
     this.reportNow();
   }
 
-  /** Tells the master at once what it would be told soon, and gives the server what has arrived. */
+  /** Tells the master at once what it would be told soon. */
   reportNow(): void {
     if (this.#reportScheduled || this.#lost.length > 0) this.#report();
   }
 
   /** Connections open now, those included that the server has not been given yet. */
   connectionCount(): number {
-    return (this.#server?.connectionCount() ?? 0) + this.#arrived.length;
+    return (this.#server?.connectionCount() ?? 0) + this.#arrivingCount;
   }
 
-  #inject(handle: NativeHandle, head: Buffer, header: ConnectionHeader, idleMs = 0): void {
+  #inject(handle: NativeHandle, head: Buffer, header: ConnectionHeader): void {
     const target = header.secure ? (this.#secureFront ?? this.#server) : this.#server;
-    if (target === undefined) return handle.close();
-    const socket = target.inject(handle, head.length === 0 ? undefined : head);
+    const onAccepted = (socket: Socket | undefined): void => {
+      this.#arrivingCount -= 1;
+      if (socket === undefined) return;
+      this.#origins.set(socket, header);
+      this.#origins.set(handle, header);
+      if (!header.secure) this.#onPlain(socket, head.length === 0, header);
+      this.#onSocket?.(socket);
+    };
+    if (target !== undefined) return target.inject(handle, head, onAccepted);
+    handle.close();
+    onAccepted(undefined);
+  }
+
+  /** Gives the server a connection back that is between two requests. */
+  #readopt(handle: NativeHandle, header: ConnectionHeader, idleMs = 0): void {
+    const socket = this.#server?.accept(handle);
     if (socket === undefined) return;
-    if (!header.secure) this.#onPlain(socket, head, header, idleMs);
+    this.#origins.set(socket, header);
+    this.#origins.set(handle, header);
+    if (!header.secure) this.#onPlain(socket, true, header, idleMs);
     this.#onSocket?.(socket);
   }
 
-  #onPlain(socket: Socket, head: Buffer, header: ConnectionHeader, idleMs: number): void {
+  #onPlain(socket: Socket, isIdle: boolean, header: ConnectionHeader, idleMs = 0): void {
     const server = this.#server?.server;
     this.#headers.set(socket, header);
-    if (head.length === 0 && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
+    this.#hostCheck?.watch(socket, header);
+    if (isIdle && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
   }
 
   #onCountChange(): void {
@@ -119,14 +155,10 @@ export class Intake {
     });
   }
 
-  /** Confirms what has arrived, then gives it to the server. */
+  /** Confirms what has arrived. */
   #report(): void {
     this.#reportScheduled = false;
     if (this.#link.open) this.#confirm();
-    for (const { handle, head, header } of this.#arrived.splice(0)) {
-      if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, head, header));
-      else this.#inject(handle, head, header);
-    }
   }
 
   #confirm(): void {
@@ -145,7 +177,6 @@ export class Intake {
   }
 }
 
-const EMPTY = Buffer.alloc(0);
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
 

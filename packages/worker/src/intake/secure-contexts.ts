@@ -3,7 +3,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { SecureContext } from 'node:tls';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { VhostError } from '@vhostd/protocol';
 
 /** One listen entry of type 'ssl', as far as TLS is concerned. */
@@ -34,17 +34,18 @@ export class SecureContexts {
   readonly #suffixes = new Map<string, SecureContext>();
 
   /**
-   * Reads every key and certificate; of two entries with one host the first counts.
+   * Reads every key and certificate; of two entries with one host the first counts. `base`: what their contexts have
+   * beside it.
    * @throws {VhostError} ERR_TLS_KEY for the first entry whose key or certificate is missing, unreadable or not
    * a pair; `info` has `entry` (its index), `host`, `field` and, where there is one, `file`. Never key text.
    */
-  constructor(entries: readonly SecureEntry[]) {
+  constructor(entries: readonly SecureEntry[], base: SecureContextOptions = {}) {
     let fallback: SecureOptions | undefined;
     for (const [index, entry] of entries.entries()) {
       const host = entry.host?.toLowerCase() ?? '';
       const source = { index, host };
       const options = readPair(entry, source);
-      const context = contextOf(options, source);
+      const context = contextOf({ ...base, ...options }, source);
       fallback ??= options;
       const map = host.startsWith('*.') ? this.#suffixes : this.#exact;
       const name = host.startsWith('*.') ? host.slice(1) : host;
@@ -87,7 +88,7 @@ function readPair(entry: SecureEntry, source: Source): SecureOptions {
   return { key: key.pem, cert: cert.pem, ...(passphrase === undefined ? {} : { passphrase }) };
 }
 
-function contextOf(options: SecureOptions, source: Source): SecureContext {
+function contextOf(options: SecureContextOptions, source: Source): SecureContext {
   return attempt(source, 'cert', undefined, () => createSecureContext(options));
 }
 

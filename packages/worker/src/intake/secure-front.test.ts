@@ -276,11 +276,14 @@ void describe('a secure front', () => {
     assert.deepEqual(counts, [2, 1]);
   });
 
-  void it('refuses connections while its server is closed', () => {
+  void it('refuses connections while its server is closed', async () => {
     const server = createServer();
     const front = createSecureFront(server, [identity]);
     let closedCount = 0;
-    assert.equal(front.inject({ close: () => closedCount++ }, undefined), undefined);
+    const accepted = await new Promise((resolve) => {
+      front.inject({ close: () => closedCount++ }, undefined, resolve);
+    });
+    assert.equal(accepted, undefined);
     assert.equal(closedCount, 1);
   });
 });

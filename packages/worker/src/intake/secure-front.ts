@@ -1,12 +1,11 @@
 // TLS for a site whose own server speaks plain HTTP: ends TLS in this process with the keys of the site's 'ssl'
 // entries and gives the decrypted connections to the site's server, which treats them like all its others.
 import type { Server as HttpServer } from 'node:http';
-import type { Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
 import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
-import type { AdoptedServer } from './adopt-server.js';
+import type { AdoptedServer, OnAccepted } from './adopt-server.js';
 import { adoptServer } from './adopt-server.js';
 import type { SecureEntry } from './secure-contexts.js';
 import { SecureContexts } from './secure-contexts.js';
@@ -27,7 +26,6 @@ export function createSecureFront(server: HttpServer, entries: readonly SecureEn
 
 /** Ends TLS in front of a plain HTTP server. */
 export class SecureFront {
-  readonly #server: HttpServer;
   readonly #tls: TlsServer;
   readonly #intake: AdoptedServer;
   readonly #account: ConnectionAccount;
@@ -36,7 +34,6 @@ export class SecureFront {
   #count = 0;
 
   constructor(server: HttpServer, contexts: SecureContexts) {
-    this.#server = server;
     this.#contexts = contexts;
     this.#account = accountOf(server, () => {
       this.#count--;
@@ -52,26 +49,26 @@ export class SecureFront {
       if (!server.emit('clientError', error, socket)) socket.destroy(error);
     });
     // Never reported to anyone: `server` has the address.
-    this.#intake = adoptServer(this.#tls, { address: { address: '::', port: 443, family: 'IPv6' } });
+    this.#intake = adoptServer(this.#tls, {
+      address: { address: '::', port: 443, family: 'IPv6' },
+      takes: () => server.listening,
+    });
     // After the adoption, which watches the count of the server that it adopts.
     shareAccounting(this.#tls, server);
   }
 
   /**
    * Gives the server a connection whose `head` begins with a ClientHello, or has not sent anything yet. As
-   * AdoptedServer.inject: `undefined` when it was refused, and the handle is closed then. Returns the TCP socket
-   * under the TLS one.
+   * AdoptedServer.inject; `onAccepted` gets the TCP socket under the TLS one.
    */
-  inject(handle: TcpHandle, head: Buffer | undefined): Socket | undefined {
-    if (!this.#server.listening) {
-      handle.close();
-      return undefined;
-    }
-    const socket = this.#intake.inject(handle, head);
-    if (socket === undefined) return undefined;
-    this.#count++;
-    chargeTo(socket, this.#account);
-    return socket;
+  inject(handle: TcpHandle, head: Buffer | undefined, onAccepted?: OnAccepted): void {
+    this.#intake.inject(handle, head, (socket) => {
+      if (socket !== undefined) {
+        this.#count++;
+        chargeTo(socket, this.#account);
+      }
+      onAccepted?.(socket);
+    });
   }
 
   /**

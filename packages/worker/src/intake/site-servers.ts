@@ -4,7 +4,8 @@
 import type { Server } from 'node:net';
 import { bindHere, stopListening } from '../node/native-handle.js';
 import type { ListenQuery } from '../node/native-handle.js';
-import { AdoptedServer } from './adopt-server.js';
+import { adoptServer } from './adopt-server.js';
+import type { AdoptedServer } from './adopt-server.js';
 import type { ListenAddress } from './listening-handle.js';
 
 /** What is known of the site before its code runs. */
@@ -48,7 +49,7 @@ export class SiteServers {
     const { address } = this.#options;
     const known = this.#adopted.get(server);
     this.#held = this.#held.filter((held) => held !== known);
-    this.#choose(known ?? { adopted: new AdoptedServer(server, address), query: queryOf(address) });
+    this.#choose(known ?? { adopted: adoptServer(server, { address }), query: queryOf(address) });
     if (previous !== undefined) this.#open(previous);
   }
 
@@ -117,7 +118,10 @@ export class SiteServers {
     const address = query.address ?? '::';
     const port = query.port === null || query.port === 0 ? this.#options.address.port : query.port;
     const family = address.includes(':') ? 'IPv6' : 'IPv4';
-    const held = { adopted: new AdoptedServer(server, { address, port, family }, true), query };
+    const held = {
+      adopted: adoptServer(server, { address: { address, port, family }, siteListened: true }),
+      query,
+    };
     this.#adopted.set(server, held);
     return held;
   }

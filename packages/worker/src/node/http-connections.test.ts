@@ -143,10 +143,7 @@ void describe('an HTTP connection', () => {
     const server = createServer((_request, response) => response.end('answer'));
     const { adopted } = await serve(t, 'adopted', server);
     const connected = next<[Socket]>(server, 'connection');
-    const client = await connectRaw(
-      t,
-      await acceptFor((handle) => adopted?.inject(handle, undefined), 'nothing'),
-    );
+    const client = await connectRaw(t, await acceptFor((handle) => adopted?.accept(handle), 'nothing'));
     const [socket] = await connected;
     assert.deepEqual([isUnread(socket), isAtRest(socket)], [true, true]);
     const read = hasRead(socket);
@@ -171,7 +168,7 @@ void describe('detaching a connection', () => {
       'adopted',
       createServer((_request, response) => response.end('other')),
     );
-    adopted?.inject(handle, undefined);
+    adopted?.accept(handle);
     scene.client.send(GET.slice(9));
     await scene.client.until(/other$/);
   });
@@ -180,7 +177,7 @@ void describe('detaching a connection', () => {
     const scene = await setScene(t);
     const handle = detach(scene.socket);
     assert.ok(handle);
-    const socket = scene.adopted.inject(handle, undefined);
+    const socket = scene.adopted.accept(handle);
     assert.ok(socket);
     assert.equal(Reflect.get(Reflect.get(socket, 'parser') as object, '_consumed'), true);
     scene.client.send(GET);

@@ -103,10 +103,23 @@ export function detach(socket: Socket): NativeHandle | undefined {
   if (parser?._consumed === true) {
     parser.unconsume();
     parser._consumed = false;
-    // Another parser of this process may have it.
-    Reflect.set(handle, '_consumed', false);
   }
+  // Another parser of this process may have it.
+  Reflect.set(handle, '_consumed', false);
   return giveUpHandle(socket);
+}
+
+/** Calls `callback` when the kernel has all that was written. False: it has already. */
+export function whenWritten(socket: Socket, callback: () => void): boolean {
+  if (socket.writableLength === 0 && (handleOf(socket)?.writeQueueSize ?? 0) === 0) return false;
+  // An empty write ends behind those before it.
+  socket.write('', () => setImmediate(callback));
+  return true;
+}
+
+/** Stops reading from a connection at once: what its client sends from now on stays in the kernel. */
+export function stopReading(socket: Socket): void {
+  handleOf(socket)?.readStop();
 }
 
 /** Calls `callback` when the head of the next request is whole, before anyone else sees it. Returns the undo. */

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import { createServer as createHttps } from 'node:https';
+import type { Server } from 'node:net';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect, createSecureContext } from 'node:tls';
+import type { ListenRequest } from '@vhostd/protocol';
+import { selfSigned } from './intake/fixtures/self-signed.test.kit.js';
+import { addressOf } from './intake/fixtures/server-address.test.kit.js';
+import type { SecureFront } from './intake/secure-front.js';
+import { SiteKeys } from './site-keys.js';
+
+const [a, b, own] = await Promise.all([selfSigned('a.test'), selfSigned('b.test'), selfSigned('own.test')]);
+const port = 443;
+const LISTEN: ListenRequest[] = [
+  { type: 'ssl', host: 'a.test', port, ...a },
+  { type: 'ssl', host: '*.b.test', port, ...b },
+];
+
+function keysOf(server: Server, listen: readonly ListenRequest[], fronts: SecureFront[] = []): SiteKeys {
+  const keys = new SiteKeys(listen, (front) => fronts.push(front));
+  keys.setServer(server);
+  return keys;
+}
+
+/** The name in the certificate that a client gets, and the protocol that it was offered. */
+async function seenBy(t: TestContext, server: Server, servername: string): Promise<[string, string]> {
+  if (!server.listening) {
+    server.listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+  }
+  const socket = connect({
+    port: addressOf(server).port,
+    host: '127.0.0.1',
+    servername,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2', 'http/1.1'],
+  });
+  t.after(() => socket.destroy());
+  await once(socket, 'secureConnect');
+  const seen: [string, string] = [
+    String(socket.getPeerCertificate().subject.CN),
+    String(socket.alpnProtocol),
+  ];
+  socket.destroy();
+  return seen;
+}
+
+void describe('the keys of the conf', () => {
+  void it('are those of a server that ends TLS itself and has none', async (t) => {
+    const server = createSecureServer({ allowHTTP1: true, minVersion: 'TLSv1.3' });
+    const keys = keysOf(server, LISTEN);
+    await keys.load();
+    assert.deepEqual(await seenBy(t, server, 'a.test'), ['a.test', 'h2']);
+    assert.deepEqual(await seenBy(t, server, 'x.y.b.test'), ['b.test', 'h2']);
+    assert.deepEqual(await seenBy(t, server, 'unknown.test'), ['a.test', 'h2']);
+    assert.equal(Reflect.get(server, 'minVersion'), 'TLSv1.3');
+    await keys.change([{ type: 'ssl', host: 'own.test', port, ...own }], () => Promise.resolve());
+    assert.deepEqual(await seenBy(t, server, 'a.test'), ['own.test', 'h2']);
+  });
+
+  void it('stay as they were where a change is refused', async (t) => {
+    const server = createHttps();
+    const keys = keysOf(server, LISTEN);
+    await keys.load();
+    const change = keys.change([{ type: 'ssl', port, ...own }], () => Promise.reject(new Error('refused')));
+    await assert.rejects(change, { message: 'refused' });
+    assert.deepEqual(await seenBy(t, server, 'own.test'), ['a.test', 'http/1.1']);
+  });
+
+  void it('give way to those that a server has in its code, and need not be there then', async (t) => {
+    const context = createSecureContext(own);
+    const servers: Server[] = [
+      createSecureServer(own),
+      createHttps(own),
+      createHttps({ SNICallback: (_name, callback) => callback(null, context) }),
+    ];
+    for (const server of servers) {
+      for (const listen of [LISTEN, [{ type: 'ssl', port } as const]]) {
+        await keysOf(server, listen).load();
+        assert.equal((await seenBy(t, server, 'a.test'))[0], 'own.test');
+      }
+    }
+  });
+
+  void it('are missed by a server that has none', async () => {
+    for (const server of [createHttps(), createSecureServer(), createServer()]) {
+      const load = keysOf(server, [{ type: 'ssl', host: 'a.test', port }]).load();
+      await assert.rejects(load, { code: 'ERR_TLS_KEY' });
+    }
+  });
+
+  void it('go to a TLS side of their own where the server speaks plain HTTP', async () => {
+    const fronts: SecureFront[] = [];
+    const keys = keysOf(createServer(), LISTEN, fronts);
+    await keys.load();
+    await keys.change(LISTEN, () => Promise.resolve());
+    assert.equal(fronts.length, 1);
+  });
+});

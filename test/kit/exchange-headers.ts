@@ -1,9 +1,0 @@
-// The headers in which the exchange site tells what it saw of a request.
-export const SEEN = {
-  site: 'x-site',
-  url: 'x-url',
-  sha256: 'x-sha256',
-  pid: 'x-pid',
-  generation: 'x-generation',
-  remotePort: 'x-remote-port',
-} as const;
