@@ -247,7 +247,7 @@ export function serves({ sites }: AnyStatus): boolean {
 }
 
 function isServing({ state }: SiteStatus): boolean {
-  return state === 'running' || state === 'sleeping';
+  return state === 'running' || state === 'idle';
 }
 
 const OUTPUT_MAX_CHARS = 20_000;

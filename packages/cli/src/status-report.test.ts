@@ -37,7 +37,7 @@ void it('a status is a line a site within 80 characters, those at fault first, a
       },
       {
         siteId: 'c',
-        state: 'sleeping',
+        state: 'idle',
         generation: 1,
         hosts: ['c.test'],
         workers: [],
@@ -60,7 +60,7 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     counts: {
       accepted: 0,
       handedOff: 0,
-      handedOffAgain: 0,
+      redispatched: 0,
       handedBack: 0,
       refused: {},
       refusedReasons: {},
@@ -73,11 +73,11 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     'master   pid 11, up 5s, 1 restart, handoff by ipc',
     'listens  0.0.0.0:80 tcp, [::]:443 ssl',
     '',
-    'SITE  STATE                          WORKERS  CONNS  RESTARTS  HOSTS',
-    'b     errored                        0/0      0      0         -',
-    'shop  reloading                      1/1      24     0         shop.test +1',
-    'd     waiting                        0/0      0      0         -',
-    'c     sleeping, paused, maintenance  0/0      0      0         c.test',
+    'SITE  STATE                      WORKERS  CONNS  RESTARTS  HOSTS',
+    'b     errored                    0/0      0      0         -',
+    'shop  reloading                  1/1      24     0         shop.test +1',
+    'd     waiting                    0/0      0      0         -',
+    'c     idle, paused, maintenance  0/0      0      0         c.test',
     '',
     'shop: 2 connections wait for a worker',
     'shop/2: exited with code 1',
@@ -136,7 +136,7 @@ void it('a site is at fault when it was given up, and degraded when not all is w
   };
   const cases: [Partial<SiteStatus>, errored: boolean, degraded: boolean][] = [
     [{}, false, false],
-    [{ state: 'sleeping' }, false, false],
+    [{ state: 'idle' }, false, false],
     [{ state: 'errored' }, true, true],
     [{ state: 'booting' }, false, true],
     [{ reason: 'the last reload failed' }, false, true],

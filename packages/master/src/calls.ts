@@ -1,23 +1,20 @@
 // Calls between the code of the processes' users, as far as they pass through the master.
 import { VhostError } from '@vhostd/protocol';
 import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/transport';
-import type { Call, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
-import type { CallHandler, NativeHandle, Passenger, Peer, RequestContext } from '@vhostd/transport';
-import type { WorkerProcess } from './workers/worker-process.js';
-
-/** Whom calls can reach. */
-export interface CallPeers {
-  daemon(): Peer<MasterToDaemon, DaemonToMaster> | undefined;
-  worker(workerId: string): WorkerProcess | undefined;
-}
+import type { Call } from '@vhostd/protocol';
+import type { CallHandler, NativeHandle, Passenger, RequestContext } from '@vhostd/transport';
+import type { DaemonSide } from './daemon-link/daemon-side.js';
+import type { Sites } from './sites/sites.js';
 
 export class Calls {
-  readonly #peers: CallPeers;
+  readonly #daemon: DaemonSide | undefined;
+  readonly #sites: Sites;
   readonly #fromWorkers: CallRegistry = new CallRegistry();
   readonly #fromDaemon: CallRegistry = new CallRegistry();
 
-  constructor(peers: CallPeers) {
-    this.#peers = peers;
+  constructor(daemon: DaemonSide | undefined, sites: Sites) {
+    this.#daemon = daemon;
+    this.#sites = sites;
   }
 
   onWorkerCall(name: string, handler: CallHandler): void {
@@ -73,10 +70,10 @@ export class Calls {
       ...(passenger === undefined ? {} : { passenger }),
     };
     if (to === 'daemon') {
-      const daemon = this.#peers.daemon();
+      const daemon = this.#daemon?.peer;
       if (daemon !== undefined) return await daemon.request('call', call, options);
     } else {
-      const worker = this.#peers.worker(to);
+      const worker = this.#sites.findWorker(to)?.process;
       if (worker !== undefined) return await worker.peer.request('call', call, options);
     }
     passenger?.release();

@@ -6,6 +6,5 @@ export const master: Master = new Master();
 export default master;
 export { master as 'module.exports' };
 
-export type { Master } from './master.js';
-export type { MasterEvents, RunResult } from './master-events.js';
+export type { Master, PublicEvents as MasterEvents, RunResult } from './master.js';
 export type { MasterConf, SiteConf } from './conf/site-conf.js';

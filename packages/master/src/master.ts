@@ -1,7 +1,9 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
+import { setTimeout as delay } from 'node:timers/promises';
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { chooseLink } from '@vhostd/transport';
+import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
+  ListeningInfo,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -14,58 +16,89 @@ import type {
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
-import type { SiteFailure } from './sites/conductor.js';
+import { Calls } from './calls.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
+import { Counts } from './counts.js';
+import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
-import { Engine } from './engine.js';
+import { ServedState } from './daemon-link/served-state.js';
+import { MasterEvents } from './events.js';
+import type { SiteFailure } from './events.js';
+import { Acceptor } from './ingress/acceptor.js';
+import { ListenerRegistry } from './listeners/listener-registry.js';
 import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
-import type { Logger } from './logs/logger.js';
-import type { MasterEvents, RunResult } from './master-events.js';
+import { MasterLog } from './logs/master-log.js';
+import { Router } from './routing/router.js';
+import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
+import type { Site } from './sites/site.js';
+import { Sites } from './sites/sites.js';
+import { WorkerSpawner } from './workers/worker-spawner.js';
+
+/** The events of a master, for the code that runs it. */
+export interface PublicEvents {
+  /** The master has been set up: load sites now. Emitted once, asynchronously. */
+  loadend: [];
+  'server::listening': [info: ListeningInfo];
+  'server::close': [info: ListeningInfo];
+  /** A listening socket failed, or one that a site's conf names can't be had; then it has the site's `siteId`. */
+  'server::error': [error: Error & { siteId?: string }];
+  /** A site can't be started, or all its workers have been given up; the restart policy or a reload may help. */
+  error: [error: Error & { siteId?: string }];
+}
+
+/** What became of `serverRun`. */
+export interface RunResult {
+  /** Sites that could not be published, and why. */
+  failures: SiteFailure[];
+}
 
 /** One a process: accepts connections and hands each to a worker of its site. */
-export class Master extends EventEmitter<MasterEvents> {
-  readonly #engine: Engine;
+export class Master extends EventEmitter<PublicEvents> {
+  readonly #events = new MasterEvents();
+  readonly #counts = new Counts();
+  readonly #log: MasterLog;
   readonly #daemon: DaemonSide | undefined;
+  readonly #reports: DaemonReports;
+  readonly #served: ServedState;
+  readonly #listeners: ListenerRegistry;
+  readonly #acceptor: Acceptor;
+  readonly #router: Router<Site>;
+  readonly #spawner: WorkerSpawner;
+  readonly #sites: Sites;
+  readonly #manager: SiteManager;
+  readonly #calls: Calls;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
-  #log: Logger = createLogger({ name: 'master', level: this.#conf.log.level });
   #handoff: MasterStatus['handoff'] = { type: 'pipe' };
   #confSource: (() => Promise<MasterConf>) | undefined;
-  #choosing: Promise<MasterStatus['handoff']> | undefined;
+  readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor() {
     super();
-    this.#daemon = DaemonSide.connect({
-      control: new ControlAnswers(this),
-      stop: (mode) => void (mode === 'yield' ? this.#yield() : this.stop(mode === 'now')),
-      call: (params, context) => this.#engine.calls.fromDaemon(params, context),
-      hold: () => this.#engine.registry.hold(),
-      accept: () => this.#engine.registry.accept(),
-      openSockets: () => this.#engine.registry.openSockets(),
-      workers: () => this.#engine.workforce.running(),
-      onOrphaned: () => void this.stop(),
-      onAdopted: () => this.#tellLoaded(),
-      log: (event, fields) => this.#log.warn({ event, ...fields }),
-    });
-    this.#engine = new Engine(
-      {
-        conf: () => this.#conf,
-        log: () => this.#log,
-        linkType: () => this.#handoff.type,
-        onListening: (info) => this.emit('server::listening', info),
-        onListeningClosed: (info) => this.emit('server::close', info),
-        onListenerError: (error) => this.#onListenerError(error),
-        onFailed: (failure) => this.#onFailed('site.failed', failure),
-        onGivenUp: (failure) => this.#onFailed('site.given-up', failure),
-        onRecovered: () => this.#tellLoaded(),
-      },
-      this.#daemon,
-    );
+    const events = this.#events;
+    const { limits, log } = this.#conf;
+    this.#log = new MasterLog(createLogger({ name: 'master', level: log.level }));
+    this.#daemon = this.#connect();
+    this.#listeners = new ListenerRegistry(events, this.#daemon);
+    this.#router = new Router(this.#listeners);
+    this.#acceptor = new Acceptor(this.#router, limits, events);
+    this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
+    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
+    const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events };
+    this.#sites = new Sites(floor);
+    this.#manager = new SiteManager(this.#sites, this.#router, events);
+    this.#calls = new Calls(this.#daemon, this.#sites);
+    this.#served = new ServedState(this.#daemon, this.#conf);
+    this.#reports = new DaemonReports(this.#daemon);
+    for (const subscriber of [this.#log, this.#counts, this.#served, this.#reports])
+      subscriber.subscribe(events);
+    this.#publish(events);
+    this.#answerWorkers();
     // With a listener Node opens no inspector on it.
     process.on('SIGUSR1', () => this.reopenLogs());
     setImmediate(() => this.emit('loadend'));
@@ -74,10 +107,11 @@ export class Master extends EventEmitter<MasterEvents> {
   /** Sets limits, log, backlog and transport for what is opened or started from now on; sites are not touched. */
   configure(conf: MasterConf): void {
     this.#conf = conf;
-    this.#log = createLogger({ name: 'master', ...conf.log });
-    this.#engine.memory.setConf(conf);
-    this.#engine.reception.setLimits(conf.limits);
-    this.#engine.registry.setBacklog(conf.backlog);
+    this.#log.logger = createLogger({ name: 'master', ...conf.log });
+    this.#acceptor.setLimits(conf.limits);
+    this.#spawner.setLimits(conf.limits);
+    this.#listeners.setBacklog(conf.backlog);
+    this.#events.emit('conf.applied', { conf });
   }
 
   /**
@@ -91,7 +125,7 @@ export class Master extends EventEmitter<MasterEvents> {
 
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
-    this.#engine.conductor.load(conf);
+    this.#manager.load(conf);
   }
 
   /**
@@ -99,7 +133,7 @@ export class Master extends EventEmitter<MasterEvents> {
    * where there was none under this daemon, or it was of another version of vhostd.
    */
   async rememberedConf(): Promise<MasterConf | undefined> {
-    return (await this.#engine.memory.recall())?.conf;
+    return (await this.#served.load())?.conf;
   }
 
   /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
@@ -119,16 +153,23 @@ export class Master extends EventEmitter<MasterEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
-    if (this.#choosing === undefined) {
-      throw new VhostError(
-        'ERR_MASTER_NOT_RUNNING',
-        'serverRun has not been called: there is nothing to reload',
-      );
-    }
-    await this.#choosing;
-    this.#refuseWhenStopping();
-    const sites = siteId === undefined ? this.#engine.sites.list() : [this.#engine.sites.get(siteId)];
-    return await this.#engine.conductor.reload(sites);
+    await this.#whenBegun();
+    const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
+    return await this.#manager.reload(sites);
+  }
+
+  /**
+   * Replaces all workers of a site at once by new ones of the code that is on disk now: the old ones finish what they
+   * have and leave, new connections wait meanwhile, then the new ones start.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING, or why the site does not start.
+   */
+  async restartSite(siteId: string): Promise<RestartResult> {
+    await this.#whenBegun();
+    const site = this.#sites.get(siteId);
+    const workers = site.workers().length;
+    const { error } = await this.#manager.restart(site);
+    if (error !== undefined) throw fromWireError(error);
+    return { siteId, workers };
   }
 
   /**
@@ -138,24 +179,16 @@ export class Master extends EventEmitter<MasterEvents> {
    */
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
+    // What has served goes on first: sites that a reload brought up could not be restored any more.
+    await this.#begun.promise;
     const conf = await this.#confSource();
     this.#refuseWhenStopping();
     if (siteId !== undefined) {
-      this.#engine.conductor.takeUpOne(siteId, conf.sites);
+      this.#manager.takeUpOne(siteId, conf.sites);
       return await this.reLoadSite(siteId);
     }
     this.configure(conf);
-    return await this.#engine.conductor.takeUp(conf.sites);
-  }
-
-  /**
-   * Stops all workers of a site, and starts as many anew when they have gone. Connections that they have finish first;
-   * for new ones the site is away meanwhile.
-   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING, or why the site does not start.
-   */
-  async restartSite(siteId: string): Promise<RestartResult> {
-    this.#refuseWhenStopping();
-    return { siteId, workers: await this.#engine.conductor.restart(this.#engine.sites.get(siteId)) };
+    return await this.#manager.takeUp(conf.sites);
   }
 
   /**
@@ -164,8 +197,8 @@ export class Master extends EventEmitter<MasterEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION.
    */
   pauseSite(siteId: string, options: PauseOptions = {}): PauseResult {
-    const result = pauseSite(this.#engine.sites.get(siteId), options);
-    this.#log.info({ event: 'site.paused', ...result });
+    const result = pauseSite(this.#sites.get(siteId), options);
+    this.#events.emit('site.paused', result);
     return result;
   }
 
@@ -174,8 +207,8 @@ export class Master extends EventEmitter<MasterEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN.
    */
   resumeSite(siteId: string): ResumeResult {
-    const result = resumeSite(this.#engine.sites.get(siteId));
-    this.#log.info({ event: 'site.resumed', ...result });
+    const result = resumeSite(this.#sites.get(siteId));
+    this.#events.emit('site.resumed', result);
     return result;
   }
 
@@ -187,34 +220,32 @@ export class Master extends EventEmitter<MasterEvents> {
    * changed.
    */
   async maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult> {
-    const result = await maintainSite(this.#engine.sites.get(siteId), options);
-    this.#log.info({ event: 'site.maintenance', ...result });
+    const result = await maintainSite(this.#sites.get(siteId), options);
+    this.#events.emit('site.maintenance', result);
     return result;
   }
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
     this.#stopping ??= this.#stop(now);
-    if (now) for (const site of this.#engine.sites.all()) void site.stop(true);
+    if (now) for (const site of this.#sites.all()) void site.stop(true);
     return this.#stopping;
   }
 
   /** Goes on in the log files that have the names now, after log rotation; SIGUSR1 asks for it, too. */
   reopenLogs(): void {
     LogFiles.shared.reopen();
-    this.#log.info({ event: 'logs.reopened' });
+    this.#events.emit('logs.reopened', { file: this.#conf.log.file ?? null });
   }
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
     return {
       pid: process.pid,
-      listeners: this.#engine.registry
-        .list()
-        .map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#engine.sites.all().map((site) => site.status()),
+      listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
+      sites: this.#sites.all().map((site) => site.status()),
       handoff: this.#handoff,
-      counts: this.#engine.reception.counts,
+      counts: this.#counts.current,
     };
   }
 
@@ -229,7 +260,7 @@ export class Master extends EventEmitter<MasterEvents> {
     callback: CallCallback<unknown>,
   ): void;
   callWorker(workerId: string, name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
-    return this.#engine.calls.call(workerId, name, params, rest);
+    return this.#calls.call(workerId, name, params, rest);
   }
 
   /** Calls a handler that the daemon's code set with `onMasterCall`. */
@@ -237,17 +268,17 @@ export class Master extends EventEmitter<MasterEvents> {
   callDaemon(name: string, params: unknown, callback: CallCallback<unknown>): void;
   callDaemon(name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
   callDaemon(name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
-    return this.#engine.calls.call('daemon', name, params, rest);
+    return this.#calls.call('daemon', name, params, rest);
   }
 
   /** Answers what workers call with `callMaster`. */
   onWorkerCall(name: string, handler: CallHandler): void {
-    this.#engine.calls.onWorkerCall(name, handler);
+    this.#calls.onWorkerCall(name, handler);
   }
 
   /** Answers what the daemon's code calls with `callMaster`. */
   onDaemonCall(name: string, handler: CallHandler): void {
-    this.#engine.calls.onDaemonCall(name, handler);
+    this.#calls.onDaemonCall(name, handler);
   }
 
   /** Tells the daemon that no master can run with this conf, and leaves with this code. */
@@ -258,30 +289,55 @@ export class Master extends EventEmitter<MasterEvents> {
   }
 
   async #run(): Promise<RunResult> {
-    this.#choosing = chooseLink(this.#conf.handoff);
-    this.#handoff = await this.#choosing;
-    if (this.#handoff.reason !== undefined) this.#log.warn({ event: 'handoff.fallback', ...this.#handoff });
-    const failures = await this.#engine.start();
+    this.#handoff = await chooseLink(this.#conf.handoff);
+    this.#spawner.linkType = this.#handoff.type;
+    this.#events.emit('handoff.chosen', this.#handoff);
+    for (const [siteId, { conf, generation, release }] of (await this.#served.load())?.sites ?? []) {
+      this.#manager.restore(siteId, conf, generation, release);
+    }
+    const started = this.#manager.startAll();
+    this.#begun.resolve();
+    const failures = await started;
     this.#daemon?.settled();
-    this.#tellLoaded();
     return { failures };
-  }
-
-  #tellLoaded(): void {
-    const { failures } = this.#engine.conductor;
-    if (failures !== undefined) void this.#daemon?.peer?.notify('loaded', { failures });
-  }
-
-  #onFailed(event: 'site.failed' | 'site.given-up', { siteId, error }: SiteFailure): void {
-    this.#log.error({ event, siteId, error });
-    const ofListener = error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT';
-    this.emit(ofListener ? 'server::error' : 'error', Object.assign(fromWireError(error), { siteId }));
   }
 
   async #stop(now: boolean): Promise<void> {
     this.#daemon?.leave();
-    await this.#engine.stop(now);
+    this.#manager.close();
+    await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
+    this.#acceptor.close();
+    await this.#manager.stopAll(now);
     process.exit();
+  }
+
+  /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
+  async #yield(): Promise<void> {
+    this.#daemon?.leave();
+    this.#manager.close();
+    this.#listeners.closeExcept(new Set());
+    // Nobody can end a pause here any more.
+    for (const site of this.#sites.list()) site.ingress.resume();
+    while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
+    await this.stop();
+  }
+
+  /** Connections that were accepted and have no worker yet; each has its limit of time. */
+  #unplacedCount(): number {
+    const parked = this.#sites.list().reduce((sum, site) => sum + site.ingress.status().parked, 0);
+    return parked + this.#acceptor.peekingCount;
+  }
+
+  /** Resolves once what a reload is about has begun to start. */
+  async #whenBegun(): Promise<void> {
+    if (this.#running === undefined) {
+      throw new VhostError(
+        'ERR_MASTER_NOT_RUNNING',
+        'serverRun has not been called: there is nothing to reload',
+      );
+    }
+    await this.#begun.promise;
+    this.#refuseWhenStopping();
   }
 
   #refuseWhenStopping(): void {
@@ -289,15 +345,45 @@ export class Master extends EventEmitter<MasterEvents> {
     throw new VhostError('ERR_MASTER_NOT_RUNNING', 'the master is being stopped: there is nothing to reload');
   }
 
-  /** Others have the listeners. */
-  async #yield(): Promise<void> {
-    this.#daemon?.leave();
-    await this.#engine.closeEntrance();
-    await this.stop();
+  #connect(): DaemonSide | undefined {
+    return DaemonSide.connect({
+      control: new ControlAnswers(this),
+      stop: (mode) => void (mode === 'yield' ? this.#yield() : this.stop(mode === 'now')),
+      call: (params, context) => this.#calls.fromDaemon(params, context),
+      hold: () => this.#listeners.hold(),
+      accept: () => this.#listeners.accept(),
+      openSockets: () => this.#listeners.openSockets(),
+      workers: () => this.#reports.workers(),
+      onOrphaned: () => void this.stop(),
+      onAdopted: () => {
+        const { failures } = this.#manager;
+        if (failures !== undefined) this.#reports.tellLoaded(failures);
+      },
+      log: (event, fields) => this.#log.logger.warn({ event, ...fields }),
+    });
   }
 
-  #onListenerError(error: Error): void {
-    this.#log.error({ event: 'listener.failed', message: error.message });
-    this.emit('server::error', error);
+  /** What workers ask for that is not about their own site. */
+  #answerWorkers(): void {
+    this.#spawner.on('spawned', ({ peer, identity: { workerId }, gone }) => {
+      peer.handle('waitForSites', (params) => this.#manager.wait(params, gone));
+      peer.handle('call', (params, context) => this.#calls.fromWorker(workerId, params, context));
+    });
+  }
+
+  /** What the code that runs the master is told of what happens in it. */
+  #publish(events: MasterEvents): void {
+    const onFailed = ({ siteId, error }: SiteFailure): void => {
+      const ofListener = error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT';
+      this.emit(ofListener ? 'server::error' : 'error', Object.assign(fromWireError(error), { siteId }));
+    };
+    events.on('listener.opened', (info) => this.emit('server::listening', info));
+    events.on('listener.closed', (info) => this.emit('server::close', info));
+    events.on('listener.failed', ({ error }) => this.emit('server::error', error));
+    events.on('site.failed', onFailed);
+    events.on('site.given-up', onFailed);
   }
 }
+
+/** How often it is looked whether every connection has found its worker, ms. */
+const UNPLACED_LOOK_MS = 10;

@@ -6,16 +6,17 @@ import type { MasterConf } from './conf/site-conf.js';
 import { master } from './index.js';
 
 const { values } = parseArgs({ options: { config: { type: 'string', default: 'vhostd.config.json' } } });
+const load = (): Promise<MasterConf> => loadConf(values.config);
 
+// From the start: a reload that is asked for while this boots waits, and then takes up what is there.
+master.setConfSource(load);
 master.on('loadend', () => {
   run().catch((error: unknown) => master.fail(toWireError(error), BAD_CONF));
 });
 
 /** What has served goes on serving, whatever is on disk by now: that takes a reload. */
 async function run(): Promise<void> {
-  const load = (): Promise<MasterConf> => loadConf(values.config);
   const conf = (await master.rememberedConf()) ?? (await load());
-  master.setConfSource(load);
   master.configure(conf);
   for (const site of conf.sites) master.loadSiteConf(site);
   await master.serverRun();

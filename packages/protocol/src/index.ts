@@ -24,7 +24,7 @@ export type {
   OtherServer,
   ServerConfUpdate,
   SiteWait,
-  Vitals,
+  WorkerStats,
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';

@@ -8,7 +8,7 @@ import type {
   ListenRequest,
   MasterToWorker,
   ServerConfUpdate,
-  Vitals,
+  WorkerStats,
   WorkerIdentity,
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
@@ -241,7 +241,7 @@ export class ManagedSite {
     });
   }
 
-  #vitals(): Vitals {
+  #vitals(): WorkerStats {
     return { residentBytes: process.memoryUsage.rss(), requestCount: this.#requests.value };
   }
 

@@ -70,7 +70,7 @@ test('a worker that is killed takes along what it had accepted, and nothing else
   const neverBegun = lostOfA.filter(({ url }) => !begunUrls.has(url));
   t.diagnostic(
     `${KILLS} kills; a: ${a.attempts.length} requests, ${lostOfA.length} lost, all of them the killed worker's ` +
-      `(${neverBegun.length} accepted but not begun); ${counts.handedOffAgain} connections given again; ` +
+      `(${neverBegun.length} accepted but not begun); ${counts.redispatched} connections given again; ` +
       `b: ${b.attempts.length} requests, ${lostOfB.length} lost`,
   );
   assert.deepEqual(lostOfB, []);
@@ -80,7 +80,7 @@ test('a worker that is killed takes along what it had accepted, and nothing else
       assert.equal(attempt.told.pid, ownerOf.get(attempt.connection), attempt.url);
   assert.equal(ownerOf.size, accepted.length, 'no connection was accepted twice');
   assert.equal(begunUrls.size, begun.length, 'no request was begun twice');
-  assert.ok(counts.handedOffAgain > 0);
+  assert.ok(counts.redispatched > 0);
   assert.deepEqual(counts.refused, {});
   const restarts = sites.map(({ workers }) => workers.reduce((sum, worker) => sum + worker.restarts, 0));
   assert.deepEqual(restarts, [KILLS, 0]);

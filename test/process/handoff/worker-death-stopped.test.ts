@@ -71,7 +71,7 @@ test('what a stopped worker had been given is served by another, byte by byte', 
     counts.push(`${kind}: ${all.length} of ${all.length} served, ${STUCK} of them given again`);
   }
   t.diagnostic(`SEED=${seed}; ${counts.join('; ')}`);
-  assert.equal((await vhostd.status()).counts.handedOffAgain, STUCK * Object.keys(KINDS).length);
+  assert.equal((await vhostd.status()).counts.redispatched, STUCK * Object.keys(KINDS).length);
   assert.deepEqual((await vhostd.status()).counts.refused, {});
 });
 
@@ -99,7 +99,7 @@ test('TLS clients of a stopped worker shake hands with another', async (t) => {
     client.close();
   }
   t.diagnostic(`${clients.length} of ${clients.length} handshakes done and requests answered`);
-  assert.equal((await vhostd.status()).counts.handedOffAgain, STUCK);
+  assert.equal((await vhostd.status()).counts.redispatched, STUCK);
 });
 
 /** Opens connections until the stopped worker has been given as many as wanted. */

@@ -57,7 +57,7 @@ for (const count of [5, 30]) {
     t.diagnostic(`${stuck} of ${count} were with the stopped worker`);
     assert.ok(!pids.has(victim));
     assert.ok(pids.has(other));
-    assert.equal((await vhostd.status()).counts.handedOffAgain, stuck);
+    assert.equal((await vhostd.status()).counts.redispatched, stuck);
   });
 }
 
@@ -126,7 +126,7 @@ test('connections that a worker has no descriptor for go to another worker', asy
     }
   }
   const { counts } = await vhostd.status();
-  t.diagnostic(`given again ${counts.handedOffAgain} times`);
+  t.diagnostic(`given again ${counts.redispatched} times`);
   assert.deepEqual(counts.refused, {});
   assert.ok(isAlive(poor));
   assert.equal(counts.violations, 0);
@@ -159,7 +159,7 @@ test('a request that kills the worker which reads it kills one worker', async (t
     'its worker is gone',
     ({ sites: [first] }) => first?.workers.some((worker) => worker.restarts > 0) === true,
   );
-  assert.equal(counts.handedOffAgain, 0);
+  assert.equal(counts.redispatched, 0);
   assert.equal(sites[0]?.workers.filter(({ pid }) => pid !== undefined && pids.includes(pid)).length, 1);
   assert.equal((await get(port, 'a.test')).status, 200);
 });

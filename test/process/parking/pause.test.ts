@@ -109,7 +109,7 @@ void describe('a pause', () => {
     const clients = await openAll(port, 10);
     await untilSite(vhostd, 'ten are held', ({ parked }) => parked === 10);
     const { state, workers } = await vhostd.site('a');
-    assert.deepEqual([state, workers.length, ledgerCounts(vhostd).boots], ['sleeping', 0, 0]);
+    assert.deepEqual([state, workers.length, ledgerCounts(vhostd).boots], ['idle', 0, 0]);
     await vhostd.resume('a');
     const answers = await readAll(clients);
     assert.deepEqual([new Set(answers.map(({ pid }) => pid)).size, ledgerCounts(vhostd).boots], [1, 1]);

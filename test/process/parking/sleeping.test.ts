@@ -28,7 +28,7 @@ import {
 } from './parked-site.js';
 
 function asleep(vhostd: LoneMaster): Promise<void> {
-  return untilSite(vhostd, 'it sleeps', ({ state, workers }) => state === 'sleeping' && workers.length === 0);
+  return untilSite(vhostd, 'it sleeps', ({ state, workers }) => state === 'idle' && workers.length === 0);
 }
 
 function isReady({ state }: WorkerStatus): boolean {
@@ -45,7 +45,7 @@ void describe('a site of which the conf wants no workers', () => {
     const { state, hosts, workers } = await vhostd.site('a');
     assert.deepEqual(
       [state, hosts, workers, ledgerCounts(vhostd)],
-      ['sleeping', [HOST], [], { boots: 0, ends: 0 }],
+      ['idle', [HOST], [], { boots: 0, ends: 0 }],
     );
     const answers = await Promise.all(
       Array.from({ length: 50 }, async () => {
@@ -121,9 +121,7 @@ void describe('a site of which the conf wants no workers', () => {
     vhostd.touch(FAIL_FILE);
     assert.equal((await get(port, HOST, '/', { limitMs: LIMIT_MS })).status, 503);
     rmSync(join(vhostd.dir, FAIL_FILE));
-    await untilSite(vhostd, 'it runs, or sleeps again', ({ state }) =>
-      ['running', 'sleeping'].includes(state),
-    );
+    await untilSite(vhostd, 'it runs, or sleeps again', ({ state }) => ['running', 'idle'].includes(state));
     await asleep(vhostd);
     const { sites } = await vhostd.reload('a');
     assert.deepEqual(sites, [{ siteId: 'a', generation: 2, ok: true }]);
@@ -142,10 +140,7 @@ void describe('a site of which the conf wants no workers', () => {
       sites: [{ siteId: 'a', generation: 2, ok: true }],
     });
     const site = await vhostd.site('a');
-    assert.deepEqual(
-      [site.state, site.hosts, site.generation, site.workers],
-      ['sleeping', ['new.test'], 2, []],
-    );
+    assert.deepEqual([site.state, site.hosts, site.generation, site.workers], ['idle', ['new.test'], 2, []]);
     assert.equal((await get(port, HOST)).status, 421);
     const taken = await reload({ listen: [{ ...entry, host: 'b.test' }] });
     assert.equal(taken.sites[0]?.ok, false);
@@ -188,7 +183,7 @@ void describe('a site of which the conf wants no workers', () => {
       assert.deepEqual([status, /asleep/.test(body.toString())], [503, true]);
       client.close();
     }
-    assert.equal((await vhostd.site('a')).state, 'sleeping');
+    assert.equal((await vhostd.site('a')).state, 'idle');
     await vhostd.ask('maintenance', { siteId: 'a', options: null });
     assert.deepEqual(
       [(await readAll(await openAll(port, 1)))[0]?.number, ledgerCounts(vhostd).boots],

@@ -177,7 +177,7 @@ test('a site whose worker asks for no workers sleeps until its next connection, 
   await update(vhostd, 'a', { cpuLen: 0 });
   client.close();
   await vhostd.until('its worker is gone', ({ sites: [a] }) => a?.workers.length === 0);
-  assert.equal((await vhostd.site('a')).state, 'sleeping');
+  assert.equal((await vhostd.site('a')).state, 'idle');
   assert.equal((await askSite(port, 'b.test')).siteId, 'b');
   assert.equal((await get(port, 'a.test')).status, 200);
   assert.deepEqual((await vhostd.status()).counts.refused, {});

@@ -75,14 +75,14 @@ for (const how of ['in a loop that never ends', 'stopped']) {
     const silent = silentMs(workers.find(({ restarts }) => restarts > 0)?.reason);
     t.diagnostic(
       `silent for ${silent} of ${LIMIT_MS} ms, replaced after ${Math.round(replacedMs)} ms; ` +
-        `20 of 20 answered, ${counts.handedOffAgain} of them given again; ` +
+        `20 of 20 answered, ${counts.redispatched} of them given again; ` +
         `other site: ${String(other)}`,
     );
     assert.deepEqual(others, []);
     assert.ok(!isAlive(lost));
     assert.ok(!pids.has(lost));
     assert.ok(silent >= LIMIT_MS && silent <= LIMIT_MS + INTERVAL_MS, `${silent}`);
-    assert.ok(counts.handedOffAgain > 0);
+    assert.ok(counts.redispatched > 0);
     assert.deepEqual(counts.refused, {});
     other.assertNothingLost('the other site');
   });

@@ -7,6 +7,7 @@ import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.
 import { answerDaemon } from './daemon-requests.js';
 import type { DaemonRequests } from './daemon-requests.js';
 import { DaemonRespawner } from './daemon-respawner.js';
+import type { StateStore } from './served-state.js';
 import { TransferredListeners } from './transferred-listeners.js';
 
 export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
@@ -24,7 +25,7 @@ export interface DaemonHost extends DaemonRequests {
   log(event: string, fields: Record<string, unknown>): void;
 }
 
-export class DaemonSide implements ListenerSource {
+export class DaemonSide implements ListenerSource, StateStore {
   readonly #host: DaemonHost;
   readonly #transferred = new TransferredListeners();
   readonly #respawner: DaemonRespawner;
@@ -114,14 +115,14 @@ export class DaemonSide implements ListenerSource {
    * present daemon could not be told: say it again later.
    * @throws {VhostError} ERR_CALL_TOO_LARGE.
    */
-  remember(key: string, value: unknown): boolean {
+  save(key: string, value: unknown): boolean {
     if (value === null) this.#kept.delete(key);
     else this.#kept.set(key, value);
     return this.#peer?.notify('saveState', { key, value }) === true;
   }
 
   /** What the master before this one has kept, or null. Rejects as requests do. */
-  async recall(key: string): Promise<unknown> {
+  async load(key: string): Promise<unknown> {
     return await this.#peer?.request('loadState', { key });
   }
 

@@ -1,37 +1,42 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Connection } from '../ingress/connection.js';
+import type { Connection, ReturnReason } from '../ingress/connection.js';
 import { parseSite } from '../conf/parse-conf.js';
 import { Dispatch } from './dispatch.js';
+import type { CandidateWorker, DispatchSite } from './dispatch.js';
 
 /** Workers and a site made of notes. */
-class Bench {
+class Bench implements DispatchSite {
   readonly log: string[] = [];
   /** How many connections each worker still takes. */
   readonly room: Record<string, number> = {};
-  hopeless = false;
+  unavailable = false;
+  readonly answering = false;
   /** Hosts of connections that the site deals with when no worker can take them. */
   readonly answered = new Set<string>();
   readonly dispatch: Dispatch;
 
   constructor(conf: Record<string, unknown> = {}) {
-    this.dispatch = new Dispatch(parseSite({ path: '/a', ...conf }, { baseDir: '/' }), {
-      takers: () =>
-        Object.keys(this.room).map((id, slot) => ({
-          id,
-          slot,
-          connectionCount: 0,
-          available: (this.room[id] ?? 0) > 0,
-          give: (connection: Connection) => this.#give(id, connection),
-        })),
-      hopeless: () => this.hopeless,
-      answering: () => false,
-      onStranded: ({ host }) => {
-        this.log.push(`stranded ${host}`);
-        return this.answered.has(host ?? '');
-      },
-      giveUp: ({ host }) => void this.log.push(`up ${host}`),
-    });
+    this.dispatch = new Dispatch(parseSite({ path: '/a', ...conf }, { baseDir: '/' }), this);
+  }
+
+  candidates(): CandidateWorker[] {
+    return Object.keys(this.room).map((id, slot) => ({
+      id,
+      slot,
+      connectionCount: 0,
+      takesConnections: (this.room[id] ?? 0) > 0,
+      give: (connection: Connection) => this.#give(id, connection),
+    }));
+  }
+
+  serveWithoutWorker({ host }: Connection): boolean {
+    this.log.push(`unserved ${host}`);
+    return this.answered.has(host ?? '');
+  }
+
+  reject({ host }: Connection): void {
+    this.log.push(`reject ${host}`);
   }
 
   serve(...hosts: string[]): void {
@@ -47,8 +52,8 @@ class Bench {
   }
 }
 
-function from(host: string): Connection {
-  return { host } as unknown as Connection;
+function from(host: string, why?: ReturnReason): Connection {
+  return { host, ...(why === undefined ? {} : { returned: { why } }) } as unknown as Connection;
 }
 
 test('while paused new connections are held, whether there are workers or not, and then handed over in order', () => {
@@ -59,31 +64,31 @@ test('while paused new connections are held, whether there are workers or not, a
   bench.dispatch.flush();
   assert.deepEqual([bench.log, bench.dispatch.parkedCount, bench.dispatch.paused], [[], 3, true]);
   // One that a worker had and handed back is not new.
-  bench.dispatch.serveKept(from('kept'));
+  bench.dispatch.serve(from('kept', 'handed-back'));
   assert.equal(bench.dispatch.resume(), 3);
   bench.serve('d');
   assert.deepEqual(bench.log, ['w kept', 'w a', 'w b', 'w c', 'w d']);
   assert.deepEqual([bench.dispatch.parkedCount, bench.dispatch.paused], [0, false]);
 });
 
-test('more than may be held are given up', () => {
+test('more than may be held are rejected', () => {
   const bench = new Bench({ parkMaxCount: 2 });
   bench.room['w'] = 10;
   bench.dispatch.pause(60_000);
   bench.serve('a', 'b', 'c');
-  assert.deepEqual(bench.log, ['up c']);
+  assert.deepEqual(bench.log, ['reject c']);
   bench.dispatch.resume();
-  assert.deepEqual(bench.log, ['up c', 'w a', 'w b']);
+  assert.deepEqual(bench.log, ['reject c', 'w a', 'w b']);
 });
 
-test('what is held for too long is given up, in order; the pause goes on', async () => {
+test('what is held for too long is rejected, in order; the pause goes on', async () => {
   const bench = new Bench();
   bench.room['w'] = 10;
   bench.dispatch.pause(20);
   bench.serve('a', 'b');
   while (bench.log.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   bench.serve('c');
-  assert.deepEqual(bench.log, ['up a', 'up b']);
+  assert.deepEqual(bench.log, ['reject a', 'reject b']);
   assert.equal(bench.dispatch.resume(), 1);
 });
 
@@ -92,37 +97,37 @@ test('a pause whose site has no workers ends with what was held waiting for one'
   bench.dispatch.pause(60_000);
   bench.serve('a', 'b');
   bench.dispatch.resume();
-  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['stranded a', 'stranded b'], 2]);
+  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['unserved a', 'unserved b'], 2]);
   bench.room['w'] = 10;
   bench.dispatch.flush();
   assert.deepEqual(bench.log.slice(2), ['w a', 'w b']);
 });
 
-test('a pause whose site has been given up ends with what was held being given up', () => {
+test('a pause whose site is unavailable ends with what was held being rejected', () => {
   const bench = new Bench();
   bench.dispatch.pause(60_000);
   bench.serve('a');
-  bench.hopeless = true;
+  bench.unavailable = true;
   bench.dispatch.resume();
-  assert.deepEqual(bench.log, ['stranded a', 'up a']);
+  assert.deepEqual(bench.log, ['unserved a', 'reject a']);
 });
 
-test('a site that stops gives up what is held, and holds nothing more', () => {
+test('a site that stops rejects what is held, and holds nothing more', () => {
   const bench = new Bench();
   bench.dispatch.pause(60_000);
   bench.serve('a');
-  bench.hopeless = true;
+  bench.unavailable = true;
   bench.dispatch.close();
   bench.serve('b');
-  assert.deepEqual(bench.log, ['up a', 'stranded b', 'up b']);
+  assert.deepEqual(bench.log, ['reject a', 'unserved b', 'reject b']);
 });
 
 test('a site may deal with what no worker can take, then and when it is looked at again', () => {
   const bench = new Bench();
   bench.answered.add('b');
   bench.serve('a', 'b');
-  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['stranded a', 'stranded b'], 1]);
+  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['unserved a', 'unserved b'], 1]);
   bench.answered.add('a');
   bench.dispatch.review();
-  assert.deepEqual([bench.log.slice(2), bench.dispatch.parkedCount], [['stranded a'], 0]);
+  assert.deepEqual([bench.log.slice(2), bench.dispatch.parkedCount], [['unserved a'], 0]);
 });

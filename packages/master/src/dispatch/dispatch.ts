@@ -1,36 +1,38 @@
 // Gives a site's connections to its workers: picks one, parks what nobody can take just now or what a pause holds,
-// gives up what waits too long.
+// rejects what waits too long.
+import type { SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
+import { remoteAddressOf } from '../node/raw-accept.js';
 import { createBalance } from './balance/balance.js';
 import type { Balance, BalanceName, Candidate } from './balance/balance.js';
-import type { SiteConf } from '../conf/site-conf.js';
-import { Parking } from './parking.js';
-import type { ParkingLimits } from './parking.js';
-import { remoteAddressOf } from '../node/raw-accept.js';
+import { ConnectionQueue } from './queue.js';
+import type { QueueLimits } from './queue.js';
 
 /** A worker, as far as giving it connections is concerned. */
-export interface Taker extends Candidate {
+export interface CandidateWorker extends Candidate {
   /** Whether it may be given a connection now. */
-  readonly available: boolean;
+  readonly takesConnections: boolean;
+  /** False: it could not take it, and the connection is still the caller's. */
   give(connection: Connection): boolean;
 }
 
-export interface DispatchHost {
-  /** The workers that may serve now, available or not. */
-  takers(): readonly Taker[];
+/** The site that connections are given for. */
+export interface DispatchSite {
+  /** The workers that may serve now, whether they can take a connection at this moment or not. */
+  candidates(): readonly CandidateWorker[];
   /** No worker will come: waiting is pointless. */
-  hopeless(): boolean;
-  /** Whether connections are to be answered at once, whatever a pause says. */
-  answering(): boolean;
-  /** No worker may be given this connection now. True: the host has dealt with it; else it waits. */
-  onStranded(connection: Connection): boolean;
+  readonly unavailable: boolean;
+  /** Connections are answered at once, whatever a pause says. */
+  readonly answering: boolean;
+  /** No worker can take this connection now. True: the site has dealt with it; else it waits. */
+  serveWithoutWorker(connection: Connection): boolean;
   /** Ends a connection that nobody will serve. */
-  giveUp(connection: Connection): void;
+  reject(connection: Connection): void;
 }
 
 export class Dispatch {
-  readonly #host: DispatchHost;
-  readonly #parking: Parking;
+  readonly #site: DispatchSite;
+  readonly #queue: ConnectionQueue;
   #balanceName: BalanceName;
   #balance: Balance;
   #retry: NodeJS.Timeout | undefined;
@@ -38,22 +40,22 @@ export class Dispatch {
   /** How long a pause holds a connection. */
   #pauseMs: number | undefined;
 
-  constructor(conf: SiteConf, host: DispatchHost) {
-    this.#host = host;
+  constructor(conf: SiteConf, site: DispatchSite) {
+    this.#site = site;
     this.#conf = conf;
     this.#balanceName = conf.balance;
     this.#balance = createBalance(conf.balance);
-    this.#parking = new Parking(this.#limits(), (connection) => host.giveUp(connection));
+    this.#queue = new ConnectionQueue(this.#limits(), (connection) => site.reject(connection));
   }
 
   /** Connections that wait for a worker. */
   get parkedCount(): number {
-    return this.#parking.count;
+    return this.#queue.count;
   }
 
   /** Whether no more connections can wait. */
   get full(): boolean {
-    return this.#parking.full;
+    return this.#queue.full;
   }
 
   /** Whether new connections are held. */
@@ -62,8 +64,8 @@ export class Dispatch {
   }
 
   /** Whether some worker may be given a connection now. */
-  get hasTaker(): boolean {
-    return this.#host.takers().some((taker) => taker.available);
+  get hasCandidate(): boolean {
+    return this.#site.candidates().some((worker) => worker.takesConnections);
   }
 
   setConf(conf: SiteConf): void {
@@ -72,94 +74,90 @@ export class Dispatch {
       this.#balance = createBalance(conf.balance);
     }
     this.#conf = conf;
-    this.#parking.setLimits(this.#limits());
+    this.#queue.setLimits(this.#limits());
   }
 
   /** Holds what comes from now on, and what waits already, each for so long. Again: their time begins anew. */
   pause(timeoutMs: number): void {
     this.#pauseMs = timeoutMs;
-    this.#parking.renew(this.#limits());
+    this.#queue.renew(this.#limits());
   }
 
   /** Gives what is held to workers, in order; what none can take just now waits as usual. Returns how much was held. */
   resume(): number {
-    const heldCount = this.#parking.count;
+    const heldCount = this.#queue.count;
     this.#pauseMs = undefined;
-    this.#parking.renew(this.#limits());
+    this.#queue.renew(this.#limits());
     this.review();
     return heldCount;
   }
 
-  /** Gives a connection to a worker, or parks it, or gives it up. */
+  /**
+   * Gives a connection to a worker, or parks it, or rejects it. A pause is not for one that a worker has served. One
+   * for which a worker had no descriptor is given a moment later; however often, the time that it may wait is one.
+   */
   serve(connection: Connection): void {
-    if (this.#holding()) this.#park(connection, false);
-    else this.serveKept(connection);
-  }
-
-  /** {@link serve} for a connection that a worker had and handed back: a pause is not for it. */
-  serveKept(connection: Connection): void {
-    const takers = this.#available();
-    if (this.#give(connection, takers)) return;
-    if (takers.length === 0 && this.#host.onStranded(connection)) return;
-    this.#park(connection, takers.length > 0);
-  }
-
-  /** Gives a connection to a worker a moment later: the last one could not take it. However often, its time is one. */
-  serveLater(connection: Connection): void {
-    this.#park(connection, true, true);
+    const why = connection.returned?.why;
+    if (why === 'lost') return this.#park(connection, { retry: true, again: true });
+    if (why !== 'handed-back' && this.#holding()) return this.#park(connection, { retry: false });
+    const workers = this.#candidates();
+    if (this.#give(connection, workers)) return;
+    if (workers.length === 0 && this.#site.serveWithoutWorker(connection)) return;
+    this.#park(connection, { retry: workers.length > 0 });
   }
 
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
-    if (this.#holding()) return;
-    const takers = this.#available();
-    if (takers.length > 0) this.#parking.release((connection) => this.#give(connection, takers));
-    if (this.#parking.count > 0 && takers.length > 0) this.#retryLater();
+    if (this.#queue.count === 0 || this.#holding()) return;
+    const workers = this.#candidates();
+    if (workers.length === 0) return;
+    this.#queue.release((connection) => this.#give(connection, workers));
+    if (this.#queue.count > 0) this.#retryLater();
   }
 
-  /** What may become of those that wait has changed: gives them to workers, or to the host, or up. */
+  /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */
   review(): void {
-    if (this.#holding() || this.#parking.count === 0) return;
-    if (this.hasTaker) this.flush();
-    else this.#parking.sift((connection) => this.#host.onStranded(connection));
-    if (this.#host.hopeless()) this.giveUpAll();
+    if (this.#holding() || this.#queue.count === 0) return;
+    if (this.hasCandidate) this.flush();
+    else this.#queue.sift((connection) => this.#site.serveWithoutWorker(connection));
+    if (this.#site.unavailable) this.rejectAll();
   }
 
-  /** Ends a pause, if there is one, and gives up all that waits. */
+  /** Ends a pause, if there is one, and rejects all that waits. */
   close(): void {
     this.#pauseMs = undefined;
-    this.giveUpAll();
+    this.rejectAll();
   }
 
-  /** Gives up all that waits. */
-  giveUpAll(): void {
+  /** Rejects all that waits. */
+  rejectAll(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    for (const connection of this.#parking.empty()) this.#host.giveUp(connection);
+    for (const connection of this.#queue.empty()) this.#site.reject(connection);
   }
 
   #holding(): boolean {
-    return this.paused && !this.#host.answering();
+    return this.paused && !this.#site.answering;
   }
 
-  #limits(): ParkingLimits {
+  #limits(): QueueLimits {
     return { maxCount: this.#conf.parkMaxCount, timeoutMs: this.#pauseMs ?? this.#conf.parkTimeoutMs };
   }
 
-  #available(): Taker[] {
-    return this.#host.takers().filter((taker) => taker.available);
+  #candidates(): CandidateWorker[] {
+    return this.#site.candidates().filter((worker) => worker.takesConnections);
   }
 
-  #give(connection: Connection, takers: readonly Taker[]): boolean {
-    if (takers.length === 0) return false;
+  #give(connection: Connection, workers: readonly CandidateWorker[]): boolean {
+    if (workers.length === 0) return false;
     const remoteAddress = this.#balanceName === 'ip-hash' ? remoteAddressOf(connection.handle) : '';
-    const first = this.#balance.pick(takers, remoteAddress);
+    const first = this.#balance.pick(workers, remoteAddress);
     if (first?.give(connection) === true) return true;
-    return takers.some((taker) => taker !== first && taker.give(connection));
+    return workers.some((worker) => worker !== first && worker.give(connection));
   }
 
-  #park(connection: Connection, retry: boolean, again = false): void {
-    if (this.#host.hopeless() || !this.#parking.park(connection, again)) this.#host.giveUp(connection);
+  #park(connection: Connection, { retry, again = false }: { retry: boolean; again?: boolean }): void {
+    if (this.#site.unavailable || !this.#queue.park(connection, again)) this.#site.reject(connection);
     else if (retry) this.#retryLater();
   }
 

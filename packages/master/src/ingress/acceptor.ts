@@ -1,83 +1,70 @@
-// The way of a connection through the master: listener → peek → route → site, or a refusal.
-import type { MaintenancePage, MasterCounts } from '@vhostd/protocol';
+// Where connections enter the master: those that a listener has accepted are peeked, then routed; those that a worker
+// returns bring bytes and a history, and go on from there.
+import type { MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
-import type { Connection, Origin } from './connection.js';
-import type { Listener, ListenerEvents } from '../listeners/listener.js';
-import { Peeking } from './peeking.js';
-import { refuse } from './refuse.js';
 import type { Limits } from '../conf/site-conf.js';
+import type { MasterEvents } from '../events.js';
+import type { Listener } from '../listeners/listener.js';
+import { localAddressOf } from '../node/raw-accept.js';
 import { refusal } from '../peek/refusal.js';
 import type { RefusalOptions } from '../peek/refusal.js';
 import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
 import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
+import type { Connection, Ingress, Origin } from './connection.js';
+import { Peeking } from './peeking.js';
+import { refuse } from './refuse.js';
 
-/** Where a routed connection goes. */
-export interface ReceptionHost {
-  /** The site of a host on a listener. */
-  lookup(listenerKey: string, host: string | null): { serve(connection: Connection): void } | undefined;
-  /** The listener of a connection that a worker handed back. */
-  listenerOf(connection: Connection): Listener | undefined;
-  onAcceptError(listener: Listener, errno: number): void;
-  onListenerError(listener: Listener, error: Error): void;
-  onRefused(listener: Origin, status: number, reason: RefusalReason): void;
+/** Who has which host on which listener. */
+export interface Routes {
+  lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
+  /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
+  listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
 }
 
-export class Reception implements ListenerEvents {
-  readonly counts: MasterCounts = {
-    accepted: 0,
-    handedOff: 0,
-    handedOffAgain: 0,
-    handedBack: 0,
-    refused: {},
-    refusedReasons: {},
-    violations: 0,
-  };
-  readonly #host: ReceptionHost;
+export class Acceptor {
+  readonly #routes: Routes;
+  readonly #events: MasterEvents;
   readonly #peeking: Peeking;
 
-  constructor(limits: Limits, host: ReceptionHost) {
-    this.#host = host;
+  constructor(routes: Routes, limits: Limits, events: MasterEvents) {
+    this.#routes = routes;
+    this.#events = events;
     this.#peeking = new Peeking(limits, {
-      onRouted: (connection) => this.route(connection),
+      onRouted: (connection) => this.accept(connection),
       onRefused: (handle, listener, { reason, head }) => this.#refuse({ handle, listener, head }, reason),
     });
   }
 
+  /** For connections that come from now on. */
   setLimits(limits: Limits): void {
     this.#peeking.setLimits(limits);
   }
 
-  onConnection(listener: Listener, connection: NativeHandle): void {
-    this.counts.accepted += 1;
-    this.#peeking.add(connection, listener);
+  /** Takes a connection that a listener has just accepted, and that nobody has read from. */
+  peek(handle: NativeHandle, listener: Listener): void {
+    this.#events.emit('connection.accepted', listener);
+    this.#peeking.add(handle, listener);
   }
 
-  /** Routes a connection that a worker handed back by the request that its bytes begin with. */
+  /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */
   accept(connection: Connection): void {
-    const listener = this.#host.listenerOf(connection);
-    if (listener === undefined) return this.#refuse(connection, 'no-site');
-    if (listener.secure) return connection.handle.close();
-    this.#peeking.resume(connection.handle, listener, Buffer.from(connection.head, 'latin1'));
+    const { returned, listener, host } = connection;
+    if (returned !== undefined) {
+      const { why, siteId, workerId } = returned;
+      if (why === 'handed-back') this.#events.emit('connection.handed-back', { siteId, workerId });
+      else this.#events.emit('connection.redispatched', { siteId, workerId, why });
+      // One with a request is for whoever has its host.
+      if (why === 'handed-back' && connection.head !== '') return this.#peekAgain(connection);
+      return returned.ingress.serve(connection);
+    }
+    const site = this.#routes.lookup(listener.key, host);
+    if (site === undefined) this.#refuse(connection, 'no-site');
+    else site.ingress.serve(connection);
   }
 
-  onAcceptError(listener: Listener, errno: number): void {
-    this.#host.onAcceptError(listener, errno);
-  }
-
-  onError(listener: Listener, error: Error): void {
-    this.#host.onListenerError(listener, error);
-  }
-
-  /** Gives a connection whose host is known to its site. */
-  route(connection: Connection): void {
-    const site = this.#host.lookup(connection.listener.key, connection.host);
-    if (site !== undefined) return site.serve(connection);
-    this.#refuse(connection, 'no-site');
-  }
-
-  /** Ends a connection whose site cannot serve it; `page`: the site is in maintenance. */
-  giveUp(connection: Connection, page?: MaintenancePage): void {
+  /** Ends a connection that its site cannot serve; `page`: the site is in maintenance. */
+  reject(connection: Connection, page?: MaintenancePage): void {
     const reason = page === undefined ? 'no-worker' : 'maintenance';
     this.#refuse(connection, reason, page ?? { retryAfterSeconds: RETRY_AFTER_S });
   }
@@ -92,19 +79,19 @@ export class Reception implements ListenerEvents {
     this.#peeking.close();
   }
 
+  #peekAgain(connection: Connection): void {
+    const { handle, head } = connection;
+    const listener = this.#routes.listenerOf(connection.listener.key, localAddressOf(handle));
+    if (listener === undefined) this.#refuse(connection, 'no-site');
+    else if (listener.secure) handle.close();
+    else this.#peeking.resume(handle, listener, Buffer.from(head, 'latin1'));
+  }
+
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
-    this.#count(listener, reason);
+    this.#events.emit('connection.refused', { key: listener.key, status: REFUSAL_STATUSES[reason], reason });
     const answer = answerOf(listener, reason, { ...options, request: head });
     if (answer === null) handle.close();
     else refuse(handle, answer);
-  }
-
-  #count(listener: Origin, reason: RefusalReason): void {
-    const status = REFUSAL_STATUSES[reason];
-    const { refused, refusedReasons } = this.counts;
-    refused[status] = (refused[status] ?? 0) + 1;
-    refusedReasons[reason] = (refusedReasons[reason] ?? 0) + 1;
-    this.#host.onRefused(listener, status, reason);
   }
 }
 

@@ -8,6 +8,30 @@ export interface Origin {
   readonly secure: boolean;
 }
 
+/** The front door of a site. */
+export interface Ingress {
+  /** Gives a connection to a worker, or holds it until there is one, or ends it. */
+  serve(connection: Connection): void;
+  /** Whether there would be a use for one that a draining worker hands back. */
+  readonly takesHandedBack: boolean;
+}
+
+/**
+ * Why a worker no longer has a connection: it died before it confirmed it, it had no descriptor left for it, or it
+ * hands it back. Then the connection has no head and is between two requests of the site, which the worker leaves; or
+ * it brings a request for another host.
+ */
+export type ReturnReason = 'unconfirmed' | 'lost' | 'handed-back';
+
+/** The history of a connection that a worker had been given. */
+export interface ReturnedConnection {
+  readonly why: ReturnReason;
+  readonly siteId: string;
+  readonly workerId: string;
+  /** The site that it was routed to. */
+  readonly ingress: Ingress;
+}
+
 export interface Connection {
   readonly handle: NativeHandle;
   readonly listener: Origin;
@@ -19,4 +43,6 @@ export interface Connection {
   readonly secure: boolean;
   /** A worker has served it before. */
   readonly handedBack: boolean;
+  /** The last worker that had been given it, where it comes back. */
+  returned?: ReturnedConnection;
 }

@@ -1,9 +1,10 @@
 // The master's listening sockets: opened when a site first needs one, closed when the last one leaves.
-import type { AcquiredListener, ListeningInfo } from '@vhostd/protocol';
+import type { AcquiredListener } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import { VhostError } from '@vhostd/protocol';
+import type { MasterEvents } from '../events.js';
 import { Listener, listenerKey } from './listener.js';
-import type { ListenerAddress, ListenerEvents } from './listener.js';
+import type { Deliver, ListenerAddress } from './listener.js';
 
 /** Where bound sockets come from. */
 export interface ListenerSource {
@@ -17,25 +18,23 @@ export interface ListenerSource {
 /** A listener on a socket of the source's. */
 export type OpenSocket = AcquiredListener & { handle: NativeHandle };
 
-export interface RegistryEvents extends ListenerEvents {
-  onListening(info: ListeningInfo): void;
-  onClose(info: ListeningInfo): void;
-}
-
 export class ListenerRegistry {
-  readonly #events: RegistryEvents;
+  readonly #events: MasterEvents;
+  readonly #source: ListenerSource | undefined;
   readonly #open = new Map<string, { listener: Listener; daemonKey: string | undefined }>();
-  #source: ListenerSource | undefined;
+  #deliver: Deliver = (handle) => handle.close();
   #backlog = 511;
   #held = false;
 
-  constructor(events: RegistryEvents) {
+  /** Without a source, sockets are bound here. */
+  constructor(events: MasterEvents, source: ListenerSource | undefined) {
     this.#events = events;
+    this.#source = source;
   }
 
-  /** Takes sockets from the daemon from now on. */
-  setSource(source: ListenerSource | undefined): void {
-    this.#source = source;
+  /** Sets who takes what is accepted. */
+  deliverTo(deliver: Deliver): void {
+    this.#deliver = deliver;
   }
 
   /** Opens listeners without accepting on them, until {@link accept}: another process serves. */
@@ -51,9 +50,13 @@ export class ListenerRegistry {
         if (listener.accepting) return;
         try {
           await listener.accept(this.#backlog);
-          this.#events.onListening(listener.info);
+          this.#events.emit('listener.opened', listener.info);
         } catch (error) {
-          this.#events.onError(listener, error instanceof Error ? error : new Error(String(error)));
+          const { key } = listener;
+          this.#events.emit('listener.failed', {
+            key,
+            error: error instanceof Error ? error : new Error(String(error)),
+          });
         }
       }),
     );
@@ -117,12 +120,12 @@ export class ListenerRegistry {
     }
     const daemonKey = acquired?.value.key;
     try {
-      const listener = new Listener(address, acquired?.handle, this.#events);
+      const listener = new Listener(address, acquired?.handle, this.#events, this.#deliver);
       // One of another process's; it is known to be bound.
       if (this.#held && acquired !== undefined) listener.hold(acquired.value);
       else await listener.accept(this.#backlog);
       this.#open.set(listener.key, { listener, daemonKey });
-      if (listener.accepting) this.#events.onListening(listener.info);
+      if (listener.accepting) this.#events.emit('listener.opened', listener.info);
       return listener;
     } catch (error) {
       acquired?.handle?.close();
@@ -137,7 +140,7 @@ export class ListenerRegistry {
     this.#open.delete(listener.key);
     listener.close();
     this.#release(daemonKey);
-    if (accepting) this.#events.onClose(info);
+    if (accepting) this.#events.emit('listener.closed', info);
   }
 
   #release(daemonKey: string | undefined): void {

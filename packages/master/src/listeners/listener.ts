@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
+import type { MasterEvents } from '../events.js';
 import { acceptRaw, listeningHandle } from '../node/raw-accept.js';
 
 /** What names a listener: sites that ask for the same get the same. */
@@ -15,31 +16,32 @@ export interface ListenerAddress {
   port: number;
 }
 
-/** What a listener tells. */
-export interface ListenerEvents {
-  onConnection(listener: Listener, connection: NativeHandle): void;
-  /** An accept failed: mostly, this process is out of descriptors. */
-  onAcceptError(listener: Listener, errno: number): void;
-  /** The socket failed after it had been opened. */
-  onError(listener: Listener, error: Error): void;
-}
+/** Takes a connection that was just accepted, and owns its handle from then on. */
+export type Deliver = (handle: NativeHandle, listener: Listener) => void;
 
 export class Listener {
   readonly key: string;
   readonly address: ListenerAddress;
   readonly #server: Server = createServer();
-  readonly #events: ListenerEvents;
+  readonly #events: MasterEvents;
+  readonly #deliver: Deliver;
   /** A bound socket to listen on, until it is. */
   #source: NativeHandle | undefined;
   #accepting = false;
   #bound: { address: string; port: number } = { address: '', port: 0 };
 
   /** `source` is a bound socket to listen on, the listener's from then on; without one the socket is bound here. */
-  constructor(address: ListenerAddress, source: NativeHandle | undefined, events: ListenerEvents) {
+  constructor(
+    address: ListenerAddress,
+    source: NativeHandle | undefined,
+    events: MasterEvents,
+    deliver: Deliver,
+  ) {
     this.key = listenerKey(address);
     this.address = address;
     this.#source = source;
     this.#events = events;
+    this.#deliver = deliver;
   }
 
   /** Whether it listens and accepts. */
@@ -70,14 +72,14 @@ export class Listener {
     this.#source = undefined;
     this.#accepting = true;
     server.removeAllListeners('error');
-    server.on('error', (error) => this.#events.onError(this, error));
+    server.on('error', (error) => this.#events.emit('listener.failed', { key: this.key, error }));
     const bound = server.address();
     if (typeof bound === 'object' && bound !== null)
       this.#bound = { address: bound.address, port: bound.port };
     acceptRaw(
       server,
-      (connection) => this.#events.onConnection(this, connection),
-      (errno) => this.#events.onAcceptError(this, errno),
+      (connection) => this.#deliver(connection, this),
+      (errno) => this.#events.emit('listener.accept-failed', { key: this.key, errno }),
     );
   }
 

@@ -4,6 +4,7 @@ import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
 import { losesHosts, sameClaims } from './claim-changes.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
+import type { Listener } from '../listeners/listener.js';
 import { RouteTable } from './route-table.js';
 import type { RouteTableResult } from './route-table.js';
 import { placesOf } from './site-places.js';
@@ -21,6 +22,8 @@ type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
   readonly #keys = new Map<T, Set<string>>();
+  /** Those that get no places any more. */
+  readonly #removed = new WeakSet<T>();
   #table: RouteTable<T>;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -31,9 +34,15 @@ export class Router<T extends RoutedSite> {
     this.#table = empty.table;
   }
 
-  /** Whether anybody has a host on a listener. */
-  hasListener(listenerKey: string): boolean {
-    return this.#table.listener(listenerKey) !== undefined;
+  /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
+  listenerOf(key: string, { address, port }: { address: string; port: number }): Listener | undefined {
+    const listeners = this.#listeners.list().filter((listener) => this.#table.listener(listener.key));
+    const onPort = listeners.filter(({ info }) => info.port === port);
+    return (
+      listeners.find((listener) => listener.key === key) ??
+      onPort.find(({ info }) => info.address === address) ??
+      onPort.find(({ address: of }) => of.ipaddress === undefined)
+    );
   }
 
   /** The site of a host on a listener. */
@@ -45,14 +54,17 @@ export class Router<T extends RoutedSite> {
    * Gives a site the places of a conf: opens what it needs, swaps the table, closes what nobody needs any more.
    * One change at a time; where anything can't be had, nothing has changed. `next` is asked for the conf when it is
    * this change's turn; `onCommit` runs together with the swap.
-   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*.
+   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED (it has been removed).
    */
   change<C extends ListenConf>(
     site: T,
     next: () => C,
     onCommit: (conf: C) => void,
   ): Promise<ListeningInfo[]> {
-    const change = this.#last.then(() => this.#change(site, next(), onCommit));
+    const change = this.#last.then(() => {
+      this.#refuseRemoved(site);
+      return this.#change(site, next(), onCommit);
+    });
     this.#last = change.catch(() => undefined);
     return change;
   }
@@ -76,6 +88,7 @@ export class Router<T extends RoutedSite> {
     onChecked: (conf: C) => void,
   ): Promise<boolean> {
     return this.exclusively(async () => {
+      this.#refuseRemoved(site);
       const conf = next();
       if (conf === undefined) return false;
       const { addresses, places } = placesOf(conf);
@@ -89,9 +102,10 @@ export class Router<T extends RoutedSite> {
 
   /**
    * Forgets a site and closes what only it needed. With `others` the master goes on, and requests on connections that
-   * the site's workers keep are for whoever has its hosts then.
+   * the site's workers keep are for whoever has its hosts then. Nothing is changed for the site from now on.
    */
   remove(site: T, { others }: { others: boolean }): Promise<void> {
+    this.#removed.add(site);
     return this.exclusively(async () => {
       const table = tableOf(this.#table.replaceTarget(site, []));
       await this.#swap(table, () => this.#keys.delete(site), others ? undefined : site);
@@ -130,6 +144,14 @@ export class Router<T extends RoutedSite> {
     });
     this.#closeUnused();
     return addresses.flatMap((address) => this.#listeners.get(address)?.info ?? []);
+  }
+
+  #refuseRemoved(site: T): void {
+    if (!this.#removed.has(site)) return;
+    const { siteId } = site;
+    throw new VhostError('ERR_SITE_STOPPED', `site ${siteId} has been stopped: its conf can't be changed`, {
+      info: { siteId },
+    });
   }
 
   #closeUnused(): void {

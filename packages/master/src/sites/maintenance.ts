@@ -1,7 +1,7 @@
 // A site's maintenance: the page that answers its requests, and the workers that are told of it.
 import { VhostError } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
-import type { Slot } from '../workers/slot.js';
+import type { Worker } from '../workers/worker.js';
 
 /** A page and what the operator said with it. */
 export interface Notice {
@@ -29,7 +29,7 @@ export class Maintenance {
    * time, once the others have.
    * @throws {VhostError} ERR_MAINTENANCE_SERVER: a worker's server speaks no HTTP. All is as it was.
    */
-  async change(notice: Notice | undefined, workers: () => readonly Slot[]): Promise<number> {
+  async change(notice: Notice | undefined, workers: () => readonly Worker[]): Promise<number> {
     const before = this.#notice;
     this.#notice = notice;
     const failures = await this.#tellAll(workers());
@@ -46,17 +46,17 @@ export class Maintenance {
   }
 
   /** Tells a worker that has just got ready, before its first connection: the link keeps the order. */
-  tellNew(slot: Slot): void {
-    if (this.#notice !== undefined) this.#tell(slot).catch(() => undefined);
+  tellNew(worker: Worker): void {
+    if (this.#notice !== undefined) this.#tell(worker).catch(() => undefined);
   }
 
-  async #tellAll(workers: readonly Slot[]): Promise<unknown[]> {
-    const told = await Promise.allSettled(workers.map((slot) => this.#tell(slot)));
+  async #tellAll(workers: readonly Worker[]): Promise<unknown[]> {
+    const told = await Promise.allSettled(workers.map((worker) => this.#tell(worker)));
     return told.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
   }
 
-  async #tell(slot: Slot): Promise<void> {
-    await slot.worker?.peer.request('maintenance', this.page ?? null);
+  async #tell(worker: Worker): Promise<void> {
+    await worker.process?.peer.request('maintenance', this.page ?? null);
   }
 }
 

@@ -1,150 +1,208 @@
 // One reload: the next generation boots slot by slot; each new worker is published before the old one of its slot
 // is withdrawn, and the last old one stays until all new ones are there. If one fails, the next generation is
 // discarded and the old one serves on.
+import { availableParallelism } from 'node:os';
 import { toWireError } from '@vhostd/protocol';
-import type { ReloadResult, WireError } from '@vhostd/protocol';
+import type { WireError } from '@vhostd/protocol';
+import { Deferred } from '@vhostd/transport';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { Worker } from '../workers/worker.js';
 import type { Generation } from './generation.js';
-import type { Slot } from '../workers/slot.js';
+import type { WorkerSet } from './worker-set.js';
 
-/** What a reload came to. */
-export type ReloadOutcome = ReloadResult['sites'][number];
+/** What the operator and the workers want of a site, and what is in force. */
+export interface ReloadConfs {
+  readonly inForce: SiteConf;
+  commit(next: () => SiteConf): Promise<void>;
+  carriedOver(conf: SiteConf): SiteConf;
+}
 
-export interface ReloadHost {
+/** How far a reload is. */
+export interface ReloadProgress<W extends { readonly slot: number; readonly ready: boolean }> {
   /** How many workers the next generation is to have, as far as is known now. */
-  count(): number;
-  /** Puts the next generation's conf into force. Rejects when it can't be had. */
-  commit(): Promise<void>;
-  /** Puts the conf back that was in force before. Never rejects. */
-  rollBack(): Promise<void>;
-  /** Withdraws a slot and lets it drain. */
-  retire(slot: Slot): void;
-  /** A new worker may be given connections. */
-  onSlotPublished(): void;
-  /** The reload is over: with an error when the next generation was discarded. */
-  onEnd(error: WireError | undefined): void;
+  readonly count: number;
+  /** Workers of the next generation, in the order of their slots; the first `publishedCount` may serve. */
+  readonly next: readonly W[];
+  readonly publishedCount: number;
+  /** Workers of the generation in force. */
+  readonly old: readonly W[];
+  /** The first new worker has lived for a while. */
+  readonly settled: boolean;
+  /** The next generation's conf is in force. */
+  readonly committed: boolean;
+  readonly failed: boolean;
+}
+
+/** What a reload is to do next. */
+export type ReloadStep<W> =
+  | { do: 'boot'; slot: number }
+  | { do: 'wait' | 'settle' | 'commit' | 'finish' | 'discard' }
+  /** `drain`: the old worker whose place it takes. */
+  | { do: 'publish'; worker: W; drain: W | undefined };
+
+export function nextStep<W extends { readonly slot: number; readonly ready: boolean }>(
+  progress: ReloadProgress<W>,
+): ReloadStep<W> {
+  const { next, old, publishedCount, failed } = progress;
+  if (failed) return { do: 'discard' };
+  const worker = next[publishedCount];
+  if (worker === undefined) {
+    return publishedCount < Math.max(1, progress.count)
+      ? { do: 'boot', slot: publishedCount }
+      : { do: 'finish' };
+  }
+  if (!worker.ready) return { do: 'wait' };
+  // The first worker must outlive its first moments before anything changes for it.
+  if (!progress.settled) return { do: 'settle' };
+  if (!progress.committed) return { do: 'commit' };
+  // Were the next generation discarded when no old worker is left, nobody would serve.
+  const drain = old.length > 1 ? old.find(({ slot }) => slot === worker.slot) : undefined;
+  return { do: 'publish', worker, drain };
 }
 
 export class Reload {
-  readonly previous: Generation;
   readonly next: Generation;
-  readonly #host: ReloadHost;
-  readonly #settleMs: number;
-  readonly #published = new Set<Slot>();
-  readonly #retired = new Set<Slot>();
+  readonly #workers: WorkerSet;
+  readonly #confs: ReloadConfs;
+  readonly #onPublished: () => void;
+  readonly #done = new Deferred<WireError | undefined>();
+  #publishedCount = 0;
+  #settled = false;
   #committed = false;
-  #waiting: { slot: Slot; resolve: (error: WireError | undefined) => void } | undefined;
-  #settling: ((error: WireError | undefined) => void) | undefined;
+  /** The conf that was in force until this reload put another one into its place. */
+  #before: SiteConf | undefined;
+  /** A step is under way that takes its time: to settle, to commit, to roll back. */
+  #busy = false;
+  #settling: NodeJS.Timeout | undefined;
   #failure: WireError | undefined;
-  #done: Promise<WireError | undefined> | undefined;
+  #ended = false;
 
-  /** `settleMs`: how long the first new worker must live after it is ready before it is published. */
-  constructor(previous: Generation, next: Generation, host: ReloadHost, { settleMs }: { settleMs: number }) {
-    this.#settleMs = settleMs;
-    this.previous = previous;
+  /** `onPublished` is called when a new worker may be given connections. */
+  constructor(workers: WorkerSet, next: Generation, confs: ReloadConfs, onPublished: () => void) {
+    this.#workers = workers;
     this.next = next;
-    this.#host = host;
+    this.#confs = confs;
+    this.#onPublished = onPublished;
   }
 
-  /** The slots that may be given connections: those of the old generation, and new ones as they are published. */
-  serving(): Slot[] {
-    return [...this.previous.slots.filter((slot) => !this.#retired.has(slot)), ...this.#published];
+  /** Resolves with why the next generation was discarded, or with nothing. */
+  get outcome(): Promise<WireError | undefined> {
+    return this.#done.promise;
   }
 
-  /** Runs it, once. Resolves with why the next generation was discarded, or with nothing. */
-  run(): Promise<WireError | undefined> {
-    this.#done ??= this.#replace();
-    return this.#done;
+  run(): void {
+    this.#advance();
   }
 
-  /** Ends it as if the next generation had failed. */
-  cancel(): void {
-    this.#fail({ code: 'ERR_RELOAD_CANCELLED', message: 'the site is being stopped' });
+  /** A worker of the next generation is ready. */
+  onReady(): void {
+    this.#advance();
   }
 
-  onReady(slot: Slot): void {
-    if (this.#waiting?.slot !== slot) return;
-    const { resolve } = this.#waiting;
-    this.#waiting = undefined;
-    resolve(undefined);
-  }
-
-  /** A worker of the next generation ended. While the reload lasts that fails it: nothing is restarted. */
-  onExit(error: WireError): void {
-    this.#fail(error);
-  }
-
-  async #replace(): Promise<WireError | undefined> {
-    let error: WireError | undefined;
-    for (let index = 0; error === undefined && index < Math.max(1, this.#host.count()); index += 1) {
-      error = await this.#replaceSlot(index);
-    }
-    if (error === undefined) {
-      for (const slot of this.previous.slots) this.#retire(slot);
-      this.previous.slots.length = 0;
-    } else {
-      if (this.#committed) await this.#host.rollBack();
-      for (const slot of this.next.slots.splice(0)) this.#host.retire(slot);
-      this.previous.slots.splice(
-        0,
-        this.previous.slots.length,
-        ...this.previous.slots.filter((slot) => !this.#retired.has(slot)),
-      );
-    }
-    this.#host.onEnd(error);
-    return error;
-  }
-
-  async #replaceSlot(index: number): Promise<WireError | undefined> {
-    const slot = this.next.startSlot(index);
-    const failed = await new Promise<WireError | undefined>((resolve) => {
-      this.#waiting = { slot, resolve };
-      if (this.#failure !== undefined) resolve(this.#failure);
-    });
-    if (failed !== undefined) return failed;
-    // The first worker must outlive its first moments before anything changes for it.
-    const died = index === 0 ? await this.#settle() : undefined;
-    if (died !== undefined) return died;
-    if (index === 0) {
-      try {
-        await this.#host.commit();
-      } catch (error) {
-        return toWireError(error);
-      }
-      this.#committed = true;
-    }
-    if (this.#failure !== undefined) return this.#failure;
-    this.#published.add(slot);
-    this.#host.onSlotPublished();
-    const old = this.previous.slots.filter((other) => !this.#retired.has(other));
-    const replaced = old.find((other) => other.slot === index);
-    // Were the next generation discarded when no old worker is left, nobody would serve.
-    if (replaced !== undefined && old.length > 1) this.#retire(replaced);
-    return undefined;
-  }
-
-  #settle(): Promise<WireError | undefined> {
-    return new Promise((resolve) => {
-      const end = (error: WireError | undefined): void => {
-        clearTimeout(timer);
-        this.#settling = undefined;
-        resolve(error);
-      };
-      const timer = setTimeout(end, this.#settleMs, undefined);
-      this.#settling = end;
-      if (this.#failure !== undefined) end(this.#failure);
-    });
-  }
-
-  #fail(error: WireError): void {
+  /** One ended, or the site stops: nothing is restarted, the next generation is discarded. */
+  fail(error: WireError): void {
     this.#failure ??= error;
-    this.#waiting?.resolve(error);
-    this.#waiting = undefined;
-    this.#settling?.(error);
+    if (this.#settling !== undefined) {
+      clearTimeout(this.#settling);
+      this.#settling = undefined;
+      this.#busy = false;
+    }
+    this.#advance();
   }
 
-  #retire(slot: Slot): void {
-    if (this.#retired.has(slot)) return;
-    this.#retired.add(slot);
-    this.#host.retire(slot);
+  #advance(): void {
+    while (!this.#busy && !this.#ended) {
+      const step = nextStep(this.#progress());
+      if (step.do === 'wait') return;
+      this.#take(step);
+    }
   }
+
+  #progress(): ReloadProgress<Worker> {
+    const { conf, staged, workers } = this.next;
+    return {
+      count: workerCount(staged ?? { cpuLen: conf.cpuLen ?? this.#confs.inForce.cpuLen }),
+      next: workers,
+      old: this.#workers.current.workers,
+      publishedCount: this.#publishedCount,
+      settled: this.#settled,
+      committed: this.#committed,
+      failed: this.#failure !== undefined,
+    };
+  }
+
+  #take(step: ReloadStep<Worker>): void {
+    switch (step.do) {
+      case 'boot':
+        this.#workers.startNext(step.slot);
+        return;
+      case 'settle':
+        return this.#settle();
+      case 'commit':
+        return void this.#commit();
+      case 'publish':
+        return this.#publish(step.worker, step.drain);
+      case 'finish':
+        this.#workers.promoteNext();
+        return this.#end(undefined);
+      case 'discard':
+        return void this.#discard();
+      case 'wait':
+    }
+  }
+
+  #settle(): void {
+    this.#busy = true;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.#settled = true;
+      this.#busy = false;
+      this.#advance();
+    }, this.next.conf.settleTimeMs);
+  }
+
+  async #commit(): Promise<void> {
+    this.#busy = true;
+    const { next } = this;
+    let before = this.#confs.inForce;
+    try {
+      await this.#confs.commit(() => {
+        before = this.#confs.inForce;
+        next.inForce = true;
+        return next.staged ?? this.#confs.carriedOver(next.conf);
+      });
+      this.#committed = true;
+      this.#before = before;
+    } catch (error) {
+      next.inForce = false;
+      this.#failure ??= toWireError(error);
+    }
+    this.#busy = false;
+    this.#advance();
+  }
+
+  #publish(worker: Worker, drain: Worker | undefined): void {
+    this.#publishedCount += 1;
+    this.#workers.publish(worker);
+    this.#onPublished();
+    if (drain !== undefined) this.#workers.drain(drain);
+  }
+
+  async #discard(): Promise<void> {
+    this.#busy = true;
+    const before = this.#before;
+    if (before !== undefined) await this.#confs.commit(() => before).catch(() => undefined);
+    this.#workers.discardNext();
+    this.#end(this.#failure);
+  }
+
+  #end(error: WireError | undefined): void {
+    this.#ended = true;
+    this.#done.resolve(error);
+  }
+}
+
+/** How many workers a conf asks for. */
+export function workerCount(conf: { readonly cpuLen?: number | undefined }): number {
+  return conf.cpuLen ?? availableParallelism();
 }

@@ -11,12 +11,12 @@ export function pauseSite(site: Site, options: unknown): PauseResult {
   const { siteId, conf } = site;
   const { timeout } = fieldsOf(options, ['timeout']);
   const timeoutMs = timeout === undefined ? Math.max(PAUSE_MS, conf.parkTimeoutMs) : durationOf(timeout);
-  site.entrance.pause(timeoutMs);
+  site.ingress.pause(timeoutMs);
   return { siteId, timeoutMs, maxCount: conf.parkMaxCount };
 }
 
 export function resumeSite(site: Site): ResumeResult {
-  return { siteId: site.siteId, ...site.entrance.resume() };
+  return { siteId: site.siteId, ...site.ingress.resume() };
 }
 
 /**
@@ -25,13 +25,13 @@ export function resumeSite(site: Site): ResumeResult {
  */
 export async function maintainSite(site: Site, options: unknown): Promise<MaintenanceResult> {
   const { siteId, conf } = site;
-  if (options === null) return { siteId, on: false, silentCount: await site.entrance.maintain(undefined) };
+  if (options === null) return { siteId, on: false, silentCount: await site.ingress.maintain(undefined) };
   const { message } = fieldsOf(options, ['message']);
   if (message !== undefined && (typeof message !== 'string' || message.length > MESSAGE_MAX_CHARS)) {
     throw wrong('message', message, `a text of at most ${MESSAGE_MAX_CHARS} characters`);
   }
   const page = await readMaintenancePage(conf, message);
-  const silentCount = await site.entrance.maintain({ page, message });
+  const silentCount = await site.ingress.maintain({ page, message });
   const own = conf.maintenancePage;
   return { siteId, on: true, ...(own === undefined ? {} : { page: own }), silentCount };
 }

@@ -8,7 +8,7 @@ const IN_USE: WireError = { code: 'ERR_LISTEN_ADDRESS_IN_USE', message: 'taken' 
 /** A site whose starts a test counts and answers. */
 class FakeSite {
   readonly siteId = 'a';
-  unlistened = true;
+  blocked = true;
   starts = 0;
   outcome: WireError | undefined = IN_USE;
 }
@@ -62,7 +62,7 @@ void describe('SiteRetries', () => {
     retriesOf(broken);
     const reloaded = new FakeSite();
     retriesOf(reloaded);
-    reloaded.unlistened = false;
+    reloaded.blocked = false;
     const closed = new FakeSite();
     retriesOf(closed).close();
     t.mock.timers.tick(60_000);

@@ -5,8 +5,8 @@ import { Backoff, resolveBackoff } from '@vhostd/supervisor';
 /** What is brought up. */
 interface Startable {
   readonly siteId: string;
-  /** It waits for nothing but its listeners. */
-  readonly unlistened: boolean;
+  /** Its listeners can't be had. */
+  readonly blocked: boolean;
 }
 
 interface Retry {
@@ -27,7 +27,7 @@ export class SiteRetries<T extends Startable> {
   /** Plans what follows a start. True if the same start failed for the same kind of reason before. */
   after(site: T, error: WireError | undefined): boolean {
     const known = this.#bySite.get(site);
-    if (error === undefined || this.#closed || !RETRIED.has(error.code) || !site.unlistened) {
+    if (error === undefined || this.#closed || !RETRIED.has(error.code) || !site.blocked) {
       this.#bySite.delete(site);
       return false;
     }
@@ -50,7 +50,7 @@ export class SiteRetries<T extends Startable> {
   #again(site: T, retry: Retry): void {
     if (this.#bySite.get(site) !== retry) return;
     // A reload may have brought it up, or it is gone from the conf.
-    if (site.unlistened) void this.#start(site);
+    if (site.blocked) void this.#start(site);
     else this.#bySite.delete(site);
   }
 }

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Standing } from './first-boot.js';
+import type { Readiness } from './readiness.js';
 import { SiteWaits } from './site-waits.js';
 
 class Bench {
-  readonly standings = new Map<string, Omit<Standing, 'siteId'>>();
+  readonly readinesses = new Map<string, Omit<Readiness, 'siteId'>>();
   readonly waits: SiteWaits = new SiteWaits({
-    standing: (siteId) => {
-      const standing = this.standings.get(siteId);
-      return standing && { siteId, ...standing };
+    readiness: (siteId) => {
+      const readiness = this.readinesses.get(siteId);
+      return readiness && { siteId, ...readiness };
     },
   });
   readonly worker = new AbortController();
 
   constructor(published: Record<string, boolean>) {
-    for (const [siteId, is] of Object.entries(published)) this.standings.set(siteId, { published: is });
+    for (const [siteId, is] of Object.entries(published)) this.readinesses.set(siteId, { published: is });
   }
 
   wait(siteIds: unknown, timeoutMs: unknown = 60_000): Promise<null> {
@@ -22,7 +22,7 @@ class Bench {
   }
 
   set(siteId: string, published: boolean): void {
-    this.standings.set(siteId, { published });
+    this.readinesses.set(siteId, { published });
     this.waits.look();
   }
 }
@@ -46,7 +46,7 @@ test('a wait ends when all its sites are published at the same time', async () =
 
 test('one that takes too long names what is missing, and what is wrong with it', async () => {
   const bench = new Bench({ a: true, b: false });
-  bench.standings.set('c', { published: false, failure: { code: 'ERR_X', message: 'boom' } });
+  bench.readinesses.set('c', { published: false, failure: { code: 'ERR_X', message: 'boom' } });
   await assert.rejects(bench.wait(['a', 'b', 'c'], 10), {
     code: 'ERR_SITE_WAIT_TIMEOUT',
     message: 'not published within 10ms: b, c (boom)',

@@ -2,12 +2,12 @@
 import { VhostError } from '@vhostd/protocol';
 import type { SiteWait } from '@vhostd/protocol';
 import { formatDuration } from '../conf/quantity.js';
-import type { Standing } from './first-boot.js';
+import type { Readiness } from './readiness.js';
 
 /** What waiting needs to know of the sites. */
 export interface WaitedSites {
   /** How a site stands, undefined for one that is not there. */
-  standing(siteId: string): Standing | undefined;
+  readiness(siteId: string): Readiness | undefined;
 }
 
 export class SiteWaits {
@@ -26,7 +26,7 @@ export class SiteWaits {
   async wait(received: unknown, gone: AbortSignal): Promise<null> {
     const { siteIds, timeoutMs } = parseWait(received);
     for (const siteId of siteIds) {
-      if (this.#sites.standing(siteId) === undefined) throw unknown(siteId);
+      if (this.#sites.readiness(siteId) === undefined) throw unknown(siteId);
     }
     if (this.#missing(siteIds).length > 0) await this.#published(siteIds, timeoutMs, gone);
     return null;
@@ -61,13 +61,13 @@ export class SiteWaits {
   }
 
   #missing(siteIds: readonly string[]): string[] {
-    return siteIds.filter((siteId) => this.#sites.standing(siteId)?.published !== true);
+    return siteIds.filter((siteId) => this.#sites.readiness(siteId)?.published !== true);
   }
 
   #tooLate(siteIds: readonly string[], timeoutMs: number): VhostError {
     const missing = this.#missing(siteIds);
     const told = missing.slice(0, TOLD_MAX_COUNT).map((siteId) => {
-      const failure = this.#sites.standing(siteId)?.failure;
+      const failure = this.#sites.readiness(siteId)?.failure;
       return failure === undefined ? siteId : `${siteId} (${failure.message})`;
     });
     const rest = missing.length > told.length ? ` and ${missing.length - told.length} more` : '';

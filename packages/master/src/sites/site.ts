@@ -1,120 +1,138 @@
-// One site: its conf in force and what becomes of its workers and connections, as one state.
+// One site: its state, and what follows from each step of it for its conf, its workers and its connections.
 import { toWireError } from '@vhostd/protocol';
-import type { SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
-import type { Connection } from '../ingress/connection.js';
+import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
+import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { ServedSite } from '../daemon-link/memory.js';
-import { Condition, STOPPED } from './condition.js';
-import { Crew } from './crew.js';
-import type { CrewHost } from './crew.js';
-import { Entrance } from './entrance.js';
-import { FirstBoot } from './first-boot.js';
-import type { Standing } from './first-boot.js';
-import type { ReloadOutcome } from './reload.js';
-import { outcomeOf, Reloads, workerCount } from './reloads.js';
-import type { ReloadsHost } from './reloads.js';
-import { OnDemand } from './on-demand.js';
-import type { SiteHost } from './site-host.js';
-import type { Slot } from '../workers/slot.js';
+import type { MasterEvents } from '../events.js';
+import { SiteLogs } from '../logs/site-logs.js';
+import type { Router } from '../routing/router.js';
+import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
+import type { Worker } from '../workers/worker.js';
+import { Boot } from './boot.js';
+import { startsOnDemand, idleStopOf } from './idle-stop.js';
+import type { Generation } from './generation.js';
+import { Following } from './following.js';
+import { hostsOf, Publication } from './publication.js';
+import { missingOf } from './readiness.js';
+import type { MissingSites, Readiness, SiteDirectory } from './readiness.js';
+import { Reload } from './reload.js';
+import { SiteConfs } from './site-confs.js';
+import { SiteIngress } from './site-ingress.js';
+import type { Rejecter } from './site-ingress.js';
+import { SiteStateMachine } from './site-state.js';
+import type { SiteStateChange } from './site-state.js';
+import { SiteTrouble } from './site-trouble.js';
+import { SiteWorkers } from './site-workers.js';
+import { WorkerSet } from './worker-set.js';
 
-export class Site {
+/** What all sites of a master are built on. */
+export interface SiteFloor {
+  readonly router: Router<Site>;
+  readonly acceptor: Rejecter;
+  readonly spawner: Spawner;
+  readonly events: MasterEvents;
+}
+
+/** What a reload, or what was done in its stead, came to. */
+export type ReloadOutcome = ReloadResult['sites'][number];
+
+export class Site implements WorkerSite {
   readonly siteId: string;
   /** How connections get in: also what an operator holds or answers. */
-  readonly entrance: Entrance;
-  readonly reloads: Reloads;
-  readonly #host: SiteHost;
-  readonly #boot: FirstBoot;
-  readonly #crew: Crew;
-  readonly #is: Condition;
-  readonly #onDemand: OnDemand;
-  #conf: SiteConf;
-  #wanted: SiteConf;
+  readonly ingress: SiteIngress;
+  readonly #events: MasterEvents;
+  readonly #directory: SiteDirectory;
+  readonly #state: SiteStateMachine;
+  readonly #confs: SiteConfs<Site>;
+  readonly #set: WorkerSet;
+  readonly #workers: SiteWorkers;
+  readonly #publication: Publication;
+  readonly #trouble = new SiteTrouble();
+  readonly #boot = new Boot();
+  #logs: SiteLogs;
+  #restart: Promise<unknown> | undefined;
+  readonly #nextReload = new Following(() => this.reload());
+  readonly #nextRestart = new Following(() => this.restart());
+  #missing: MissingSites = { siteIds: [], failure: undefined };
 
-  constructor(conf: SiteConf, host: SiteHost) {
+  constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
     this.siteId = conf.siteId;
-    this.#conf = conf;
-    this.#wanted = conf;
-    this.#host = host;
-    this.entrance = new Entrance(conf, {
-      takers: () => this.#crew.takers(),
-      slots: () => this.slots(),
-      hopeless: () => this.#is.hopeless,
-      settled: () => !this.#is.stopping && this.#crew.settled,
-      giveUp: (connection, page) => host.giveUp(connection, page),
-      onAsleep: () => this.#onDemand.onAsleep(),
-      onWoken: () => this.#onDemand.onWoken(),
-      onChange: () => host.onChange(this),
+    this.#events = events;
+    this.#directory = directory;
+    this.#logs = new SiteLogs(conf);
+    this.#state = new SiteStateMachine((change) => this.#onState(change));
+    this.#set = new WorkerSet(this, conf, spawner, events);
+    this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
+    this.#confs = new SiteConfs(conf, this, router, (changed) => this.#onConf(changed));
+    this.#publication = new Publication(conf.siteId, events);
+    this.#workers = new SiteWorkers({
+      siteId: conf.siteId,
+      events,
+      state: this.#state,
+      confs: this.#confs,
+      set: this.#set,
+      ingress: this.ingress,
+      boot: this.#boot,
+      trouble: this.#trouble,
     });
-    this.#crew = new Crew(conf, this.#crewHost());
-    this.#boot = new FirstBoot({
-      dependencies: () => this.#conf.dependencies.map((siteId) => host.standingOf(siteId)),
-      start: () => this.#start(),
-    });
-    this.reloads = new Reloads(this.#crew, this.#reloadsHost());
-    const parts = { siteId: this.siteId, crew: this.#crew, boot: this.#boot, entrance: this.entrance };
-    this.#is = new Condition(parts);
-    this.#onDemand = new OnDemand(parts, this.#is, {
-      conf: () => this.#conf,
-      commit: async () => {
-        const wanted = this.#wanted;
-        await host.commit(this, () => this.reloads.carriedOver(wanted));
-        return wanted;
-      },
-      onChange: (asleep) => {
-        host.onSlumber(asleep);
-        this.#onChange();
-      },
-    });
+    this.#answerWorkers();
+  }
+
+  get logs(): SiteLogs {
+    return this.#logs;
   }
 
   /** The conf in force: what the operator gave, changed by what workers asked for. */
   get conf(): SiteConf {
-    return this.#conf;
-  }
-
-  /** What the operator wants from the next generation on. */
-  get wanted(): SiteConf {
-    return this.#wanted;
-  }
-
-  set wanted(conf: SiteConf) {
-    this.#wanted = conf;
+    return this.#confs.inForce;
   }
 
   /** The sites that this one depends on, as the operator wants it. */
   get dependencies(): readonly string[] {
-    return this.#wanted.dependencies;
+    return this.#confs.wanted.dependencies;
   }
 
   get generation(): number {
-    return this.#crew.current.number;
+    return this.#set.current.number;
   }
 
-  /** Changes the conf in force; the worker count follows. Routing and listeners are the caller's. */
-  setConf(conf: SiteConf): void {
-    this.#conf = conf;
-    this.entrance.setConf(conf);
-    if (!this.#is.stopping && this.#crew.reload === undefined && this.#crew.anyReady) this.#scale();
-  }
-
-  /** Whether it could not be started because its listeners or places can't be had. */
-  get unlistened(): boolean {
-    return this.#is.unlistened;
+  /** Whether its addresses or hosts can't be had: it is brought up as soon as they can. */
+  get blocked(): boolean {
+    return this.#state.state === 'blocked';
   }
 
   /** Whether a worker serves, or is started as soon as there is something to serve. */
   get running(): boolean {
-    return this.#is.running;
+    return ['running', 'idle'].includes(this.#state.meaning.status);
   }
 
-  /** How it stands, for whoever waits for it. */
-  get standing(): Standing {
-    return this.#is.standing;
+  /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. */
+  get readiness(): Readiness {
+    const { siteId } = this;
+    if (this.#state.stopping) return { siteId, published: false, failure: STOPPED };
+    if (this.#state.state === 'idle' || this.ingress.candidates().some(({ ready }) => ready)) {
+      return { siteId, published: true };
+    }
+    const failure =
+      this.#boot.failure ?? (this.#state.meaning.serves === 'never' ? this.#trouble.failure : undefined);
+    return { siteId, published: false, ...(failure === undefined ? {} : { failure }) };
   }
 
-  /** Another site has changed: it may be one that this one waits for. */
-  onOtherChange(): void {
-    this.#boot.look();
+  /** Takes what the operator wants from the next generation on. */
+  want(conf: SiteConf): void {
+    const { logOutput, logError, logAll } = this.#confs.wanted;
+    this.#confs.wanted = conf;
+    if (conf.logOutput === logOutput && conf.logError === logError && conf.logAll === logAll) return;
+    // Workers that run keep writing where they did: the old files close with the last of them.
+    this.#logs.retire();
+    this.#logs = new SiteLogs(conf);
+  }
+
+  /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
+  restore(conf: SiteConf, number: number, release: Release | undefined): void {
+    const { wanted } = this.#confs;
+    if (this.#state.state !== 'loaded' || JSON.stringify(conf) !== JSON.stringify(wanted)) return;
+    this.#set.prepare(wanted, { number, release });
   }
 
   /**
@@ -122,185 +140,259 @@ export class Site {
    * be published, which it may be later on.
    */
   async bringUp(): Promise<WireError | undefined> {
-    let conf = this.#wanted;
-    if (!this.#boot.started) this.#prepare(conf);
+    if (this.#state.state === 'stopped') this.#begin();
+    const answer = this.#state.apply('start');
+    if (answer === 'being-stopped') return STOPPED;
+    if (answer !== 'ok') return await this.#boot.outcome;
+    this.#prepare(this.#confs.wanted);
     try {
-      await this.#host.commit(this, () => (conf = this.#wanted));
+      // Another call of this may have started it by then.
+      await this.#confs.commit(() => (this.#state.starting ? this.#confs.wanted : this.conf));
     } catch (error) {
-      this.#is.failure = toWireError(error);
-      this.#onChange();
-      return this.#is.failure;
+      if (!this.#state.starting) return await this.#boot.outcome;
+      this.#trouble.failure = toWireError(error);
+      this.#state.apply('places-failed');
+      return this.#trouble.failure;
     }
-    this.#is.failure = undefined;
-    if (this.#is.stopping) return STOPPED;
-    if (!this.#boot.started) this.#prepare(conf);
-    const outcome = this.#boot.begin();
-    this.#onChange();
-    return await outcome;
+    if (this.#state.starting) {
+      this.#trouble.failure = undefined;
+      this.#prepare(this.conf);
+      // A failure to get this far has been told; now it is tried again.
+      this.#boot.reopen();
+      this.#state.apply('placed');
+      this.look();
+    }
+    return this.#state.stopping ? STOPPED : await this.#boot.outcome;
+  }
+
+  /** Another site has changed: it may be one that this one waits for. */
+  look(): void {
+    if (this.#state.state !== 'waiting') return;
+    const missing = missingOf(this.conf.dependencies.map((siteId) => this.#directory.readinessOf(siteId)));
+    const changed = missing.failure?.message !== this.#missing.failure?.message;
+    this.#missing = missing;
+    if (missing.siteIds.length > 0) {
+      this.#boot.fail(missing.failure);
+      if (changed) this.#state.apply('dependencies-missing');
+      return;
+    }
+    this.#boot.reopen();
+    this.#state.apply(startsOnDemand(this.conf) ? 'none-wanted' : 'dependencies-ready');
   }
 
   /**
-   * Replaces the workers by new ones of the code that is on disk now. One that is asked for before the first worker
-   * is spawned is the first boot; while that, or another reload, is at work, one more follows it, however often it
-   * is asked for.
+   * Replaces the workers by new ones of the code that is on disk now, one after the other. One that is asked for
+   * before the first worker is spawned is the first boot; while that, or another reload, is at work, one more follows
+   * it, however often it is asked for.
    */
   async reload(): Promise<ReloadOutcome> {
-    if (this.#is.stopping) return this.#outcome(STOPPED);
-    if (!this.#boot.started) return this.#outcome(await this.bringUp());
-    if (this.entrance.asleep) return await this.#reloadAsleep();
-    const atWork = this.#boot.open ? this.#boot.outcome : this.#crew.reload?.run();
-    if (atWork === undefined) return await this.reloads.start();
-    return await this.reloads.behind(atWork, () => this.reload());
+    const answer = this.#state.apply('reload');
+    if (answer === 'ok') return await this.#startReload();
+    if (answer === 'at-work') return await this.#nextReload.behind(this.#atWork);
+    if (answer === 'is-idle') return await this.#reloadIdle();
+    return this.#outcome(answer === 'not-started' ? await this.bringUp() : STOPPED);
   }
 
-  /** Goes on with what served under another master, if the operator wants the same. To be called before it is started. */
-  resume({ conf, generation, release }: ServedSite): void {
-    if (JSON.stringify(conf) === JSON.stringify(this.#wanted)) this.#crew.resume(generation, release);
+  /**
+   * Replaces all workers at once by new ones of the code that is on disk now: the old ones leave first, and
+   * connections wait meanwhile. Where there are none it is a reload.
+   */
+  async restart(): Promise<ReloadOutcome> {
+    const answer = this.#state.apply('restart');
+    if (answer === 'ok') return await this.#startRestart();
+    if (answer === 'at-work') return await this.#nextRestart.behind(this.#atWork);
+    return await this.reload();
   }
 
-  /** Drains every worker. With `now` they are killed. */
+  /** Drains every worker; `now` kills them. Its addresses and hosts stay its own, and are answered 503. */
   async stop(now: boolean): Promise<void> {
-    this.#is.stopping = true;
-    this.#boot.cancel(STOPPED);
-    this.#crew.cancelChanges();
-    this.entrance.close();
-    await this.#crew.stop(now);
-    this.#onChange();
+    this.#state.apply('stop');
+    await this.#set.stop(now);
+    this.#state.apply('workers-gone');
   }
 
   /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
   tellHosts(claims: SiteClaims[]): Promise<void> {
-    return this.entrance.tellHosts(claims);
-  }
-
-  /** Gives a connection to a worker, or parks it, or gives it up. */
-  serve(connection: Connection): void {
-    this.entrance.serve(connection);
+    return this.ingress.tellHosts(claims);
   }
 
   status(): SiteStatus {
-    const waitsFor = this.#boot.waitsFor();
-    const { state, reason } = this.#is;
+    const { state, meaning } = this.#state;
+    const waiting = state === 'waiting' && this.#missing.siteIds.length > 0;
+    const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
+    const trouble = this.#trouble.reason({ siteId: this.siteId, state, serving });
+    const reason = trouble ?? (waiting ? this.#boot.failure?.message : undefined);
     return {
       siteId: this.siteId,
-      state,
+      state: meaning.status,
       generation: this.generation,
-      hosts: [...new Set(this.#conf.listen.map(({ host }) => host ?? '*'))],
-      workers: this.slots().map((slot) => slot.status()),
-      ...this.entrance.status(),
-      ...(waitsFor.length === 0 ? {} : { waitsFor }),
+      hosts: hostsOf(this.conf),
+      workers: this.#set.all().map((worker) => worker.status()),
+      ...this.ingress.status(),
+      ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
     };
   }
 
-  /** The slots that run now, draining ones included. */
-  slots(): Slot[] {
-    return this.#crew.slots();
+  /** Every worker, draining ones included. */
+  workers(): Worker[] {
+    return this.#set.all();
   }
 
-  #start(): void {
-    if (!this.#onDemand.begin()) this.#crew.start();
-    this.#onChange();
+  /** What follows from a step. A state in which a worker is waited for is entered here, and nowhere without one. */
+  #onState({ from, event, to }: SiteStateChange): void {
+    this.#events.emit('site.state', { siteId: this.siteId, from, event, to });
+    if (from !== to) {
+      if (to === 'booting' && from !== 'filling') this.#onBooting(from === 'idle');
+      else if (to === 'idle') this.#onIdle(event === 'rest');
+      else if (to === 'reloading' || to === 'restarting') this.#workers.resetReplacement();
+      else if (to === 'errored') this.ingress.rejectWaiting();
+      else if (to === 'stopping') this.#onStopping();
+    }
+    this.#tellPublished();
+    this.ingress.look();
+  }
+
+  #onBooting(woken: boolean): void {
+    if (woken) {
+      this.#trouble.failure = undefined;
+      this.#boot.restart({ onDemand: true });
+      this.#events.emit('site.woken', { siteId: this.siteId });
+    }
+    this.#set.scale(1);
+  }
+
+  #onIdle(stopped: boolean): void {
+    this.#workers.resetReplacement();
+    void this.#set.rest();
+    this.#boot.succeed();
+    if (stopped) this.#events.emit('site.idle', { siteId: this.siteId });
+  }
+
+  #onStopping(): void {
+    this.#boot.fail(STOPPED);
+    this.#workers.reload?.fail({ code: 'ERR_RELOAD_CANCELLED', message: 'the site is being stopped' });
+    this.#workers.resetReplacement();
+    this.ingress.close();
+  }
+
+  #onConf(conf: SiteConf): void {
+    this.ingress.setConf(conf);
+    if (this.#state.serving) this.#workers.scale();
+    this.#tellPublished();
+  }
+
+  /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
+  #answerWorkers(): void {
+    this.#set.on('spawned', (worker, { peer }) => {
+      peer.handle('updateServerConf', (params) =>
+        this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
+      );
+    });
+  }
+
+  #generationOf(worker: Worker): Generation | undefined {
+    return this.#set.roleOf(worker) === 'next' ? this.#set.next : undefined;
   }
 
   #prepare(conf: SiteConf): void {
-    this.#crew.prepare(conf);
-    this.#tellServed();
+    this.#set.prepare(conf);
+    this.#workers.tellServed();
   }
 
-  #tellServed(): void {
-    const { conf, number: generation, release } = this.#crew.current;
-    this.#host.onServes({ conf, generation, ...(release === undefined ? {} : { release }) });
+  /** Nothing of its life before counts. */
+  #begin(): void {
+    this.#set.renew(this.#confs.wanted);
+    this.#boot.restart({ onDemand: false });
+    this.#trouble.clear();
   }
 
-  #onChange(): void {
-    this.entrance.look();
-    this.#host.onChange(this);
+  async #startReload(): Promise<ReloadOutcome> {
+    const set = this.#set;
+    const next = set.beginNext(this.#confs.wanted);
+    const reload = new Reload(set, next, this.#confs, () => this.#workers.published());
+    this.#workers.reload = reload;
+    reload.run();
+    const error = await reload.outcome;
+    this.#workers.reload = undefined;
+    this.#trouble.discarded = error;
+    if (error === undefined) {
+      this.#trouble.failure = undefined;
+      this.#boot.succeed();
+      this.#workers.tellServed();
+    }
+    this.#state.apply(error === undefined ? 'reload-published' : 'reload-discarded');
+    // What a discarded generation had replaced is started again.
+    if (!this.#state.stopping && this.#workers.anyReady) this.#workers.scale();
+    this.#workers.published();
+    return outcomeOf(this.siteId, next.number, error);
   }
 
-  #crewHost(): CrewHost {
-    const [host, { entrance }] = [this.#host, this];
-    return {
-      running: () => this.running,
-      onUp: (slot) => entrance.onReady(slot),
-      onReady: () => {
-        this.#is.failure = undefined;
-        this.#onDemand.onReady();
-        if (this.#crew.reload === undefined) this.#scale();
-        if (this.#crew.allSettled) this.#boot.succeed();
-        this.#tellServed();
-      },
-      onPublished: () => entrance.flush(),
-      onExit: (failure, slow) => {
-        if (this.#is.stopping || this.#crew.anyReady) return;
-        this.#is.failure = failure;
-        if (this.#onDemand.waking) entrance.giveUpWaiting();
-        this.#boot.onFailedStart(failure, slow);
-      },
-      onErrored: (failure) => {
-        this.#is.failure = failure;
-        if (this.#crew.allErrored) {
-          entrance.giveUpWaiting();
-          this.#boot.fail(failure);
-          host.onGivenUp(failure);
-        } else if (this.#crew.allSettled) this.#boot.succeed();
-      },
-      onChange: () => this.#onChange(),
-      workers: {
-        ...host.workers,
-        onAccepted: (count) => {
-          host.workers.onAccepted(count);
-          entrance.look();
-        },
-        onReturned: (connections, why) => {
-          connections.forEach(() => host.onGivenAgain());
-          entrance.serveAgain(connections, why);
-        },
-        wantsHandedBack: () => entrance.wantsHandedBack,
-        onHandedBack: (connection) => {
-          host.onHandedBack();
-          if (connection.head === '') entrance.serveHandedBack(connection);
-          else host.accept(connection);
-        },
-      },
-    };
+  /** Takes the wanted conf and starts nothing, unless the site is to have workers from now on. */
+  async #reloadIdle(): Promise<ReloadOutcome> {
+    let wanted: SiteConf;
+    try {
+      wanted = await this.#confs.commitWanted();
+    } catch (error) {
+      this.#trouble.discarded = toWireError(error);
+      return this.#outcome(this.#trouble.discarded);
+    }
+    // A connection may have started the old generation meanwhile: it is replaced once it has booted.
+    if (this.#state.state !== 'idle') await this.#boot.outcome;
+    if (this.#state.state !== 'idle') return await this.reload();
+    this.#trouble.discarded = undefined;
+    this.#set.renew(wanted);
+    this.#workers.tellServed();
+    if (idleStopOf(this.conf) === undefined) this.#state.apply('wake');
+    return this.#outcome(await this.#boot.outcome);
   }
 
-  #reloadsHost(): ReloadsHost {
-    return {
-      siteId: this.siteId,
-      conf: () => this.#conf,
-      wanted: () => this.#wanted,
-      commit: (conf) => this.#host.commit(this, conf),
-      onPublished: () => this.entrance.flush(),
-      onBegin: () => this.#onChange(),
-      onEnd: (error) => {
-        this.#is.discarded = error;
-        if (error === undefined) {
-          this.#is.failure = undefined;
-          this.#boot.succeed();
-          this.#tellServed();
-        }
-        // What a discarded generation had replaced is started again.
-        if (!this.#is.stopping && this.#crew.anyReady) this.#scale();
-        this.entrance.flush();
-        this.#onChange();
-      },
-    };
+  async #startRestart(): Promise<ReloadOutcome> {
+    const restart = this.#replaceAll();
+    this.#restart = restart;
+    const error = await restart;
+    this.#restart = undefined;
+    return this.#outcome(error ?? (await this.#boot.outcome));
   }
 
-  #scale(): void {
-    this.#crew.scale(Math.max(1, workerCount(this.#conf)));
+  /** Resolves when the first of the new workers is being started, or with why nothing was done. */
+  async #replaceAll(): Promise<WireError | undefined> {
+    let wanted: SiteConf;
+    try {
+      wanted = await this.#confs.commitWanted();
+    } catch (error) {
+      this.#trouble.discarded = toWireError(error);
+      this.#state.apply('restart-discarded');
+      this.#workers.tell();
+      return this.#trouble.discarded;
+    }
+    await this.#set.rest();
+    if (this.#state.state !== 'restarting') return STOPPED;
+    this.#trouble.clear();
+    this.#boot.reopen();
+    this.#set.renew(wanted);
+    this.#workers.tellServed();
+    this.#state.apply('workers-gone');
+    return undefined;
   }
 
-  async #reloadAsleep(): Promise<ReloadOutcome> {
-    const result = await this.#onDemand.reload();
-    this.#tellServed();
-    this.#onChange();
-    return result === 'awake' ? await this.reload() : this.#outcome(result);
+  get #atWork(): Promise<unknown> {
+    return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
+  }
+
+  #tellPublished(): void {
+    this.#publication.look(this.readiness.published, this.conf, this.generation);
   }
 
   #outcome(error: WireError | undefined): ReloadOutcome {
     return outcomeOf(this.siteId, this.generation, error);
   }
 }
+
+/** What became of a reload, or of what was done in its stead. */
+export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
+  return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
+}
+
+/** What becomes of everything that a stopped site is asked for. */
+const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

@@ -1,96 +1,78 @@
-// All sites of the master, by id, each with its log files.
+// All sites of the master, by id.
 import { VhostError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
-import { SiteLogs } from '../logs/site-logs.js';
-import type { Standing } from './first-boot.js';
+import type { Worker } from '../workers/worker.js';
+import type { Readiness, SiteDirectory } from './readiness.js';
 import { Site } from './site.js';
-import type { SiteHost } from './site-host.js';
-import type { Slot } from '../workers/slot.js';
+import type { SiteFloor } from './site.js';
 
-interface Entry {
-  site: Site;
-  logs: SiteLogs;
-  /** The log files that `logs` writes, to tell whether a new conf names others. */
-  files: string;
-}
-
-export class Sites {
-  readonly #entries = new Map<string, Entry>();
+export class Sites implements SiteDirectory {
+  readonly #floor: SiteFloor;
+  readonly #byId = new Map<string, Site>();
   /** Those that are being removed. */
-  readonly #detached = new Set<Entry>();
-  readonly #hostOf: (siteId: string) => SiteHost;
+  readonly #detached = new Set<Site>();
 
-  constructor(hostOf: (siteId: string) => SiteHost) {
-    this.#hostOf = hostOf;
+  constructor(floor: SiteFloor) {
+    this.#floor = floor;
   }
 
   /** Adds a site, which is returned, or gives a known one the conf that its next reload takes up. */
   load(conf: SiteConf): Site | undefined {
-    const known = this.#entries.get(conf.siteId);
-    const files = JSON.stringify([conf.logOutput, conf.logError, conf.logAll]);
-    if (known === undefined) {
-      const site = new Site(conf, this.#hostOf(conf.siteId));
-      this.#entries.set(conf.siteId, { site, logs: openLogs(conf), files });
-      return site;
+    const known = this.#byId.get(conf.siteId);
+    if (known !== undefined) {
+      known.want(conf);
+      return undefined;
     }
-    known.site.wanted = conf;
-    if (known.files === files) return undefined;
-    // Workers that run keep writing where they did: the old files close with the last of them.
-    known.logs.retire();
-    known.logs = openLogs(conf);
-    known.files = files;
-    return undefined;
+    const site = new Site(conf, this.#floor, this);
+    this.#byId.set(conf.siteId, site);
+    return site;
   }
 
   /** Puts them in this order; those that it does not name come behind. */
   arrange(order: readonly { siteId: string }[]): void {
-    const rest = new Map(this.#entries);
-    this.#entries.clear();
+    const rest = new Map(this.#byId);
+    this.#byId.clear();
     for (const { siteId } of order) {
-      const entry = rest.get(siteId);
-      if (entry !== undefined && rest.delete(siteId)) this.#entries.set(siteId, entry);
+      const site = rest.get(siteId);
+      if (site !== undefined && rest.delete(siteId)) this.#byId.set(siteId, site);
     }
-    for (const [siteId, entry] of rest) this.#entries.set(siteId, entry);
+    for (const [siteId, site] of rest) this.#byId.set(siteId, site);
   }
 
   /** Those that are to run. */
   list(): Site[] {
-    return [...this.#entries.values()].map(({ site }) => site);
+    return [...this.#byId.values()];
   }
 
   /** {@link list} and those that are being removed. */
   all(): Site[] {
-    return [...this.#entries.values(), ...this.#detached].map(({ site }) => site);
+    return [...this.#byId.values(), ...this.#detached];
   }
 
   find(siteId: string): Site | undefined {
-    return this.#entries.get(siteId)?.site;
+    return this.#byId.get(siteId);
   }
 
   /** How a site stands; one that is not there has failed. */
-  standingOf(siteId: string): Standing {
+  readinessOf(siteId: string): Readiness {
     const failure = { code: 'ERR_SITE_UNKNOWN', message: 'there is no such site' };
-    return this.find(siteId)?.standing ?? { siteId, published: false, failure };
+    return this.find(siteId)?.readiness ?? { siteId, published: false, failure };
   }
 
   /** @throws {VhostError} ERR_SITE_UNKNOWN. */
   get(siteId: string): Site {
     const site = this.find(siteId);
     if (site !== undefined) return site;
-    const known = [...this.#entries.keys()].join(', ') || 'none';
+    const known = [...this.#byId.keys()].join(', ') || 'none';
     throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
       info: { siteId },
     });
   }
 
-  logsOf(siteId: string): SiteLogs | undefined {
-    return this.#entries.get(siteId)?.logs;
-  }
-
   /** The running worker of this id, in whatever site. */
-  findWorker(workerId: string): Slot | undefined {
+  findWorker(workerId: string): Worker | undefined {
     for (const site of this.all()) {
-      const found = site.slots().find((slot) => slot.workerId === workerId && slot.ready);
+      const found = site.workers().find((worker) => worker.id === workerId && worker.ready);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -98,27 +80,14 @@ export class Sites {
 
   /** A site is about to be removed: its id is free for another one. */
   detach(site: Site): void {
-    const entry = this.#entries.get(site.siteId);
-    if (entry?.site !== site) return;
-    this.#entries.delete(site.siteId);
-    this.#detached.add(entry);
+    if (this.#byId.get(site.siteId) !== site) return;
+    this.#byId.delete(site.siteId);
+    this.#detached.add(site);
   }
 
   /** Forgets a site that has been stopped, and closes its logs. */
   async remove(site: Site): Promise<void> {
     this.detach(site);
-    for (const entry of this.#detached) {
-      if (entry.site !== site) continue;
-      this.#detached.delete(entry);
-      await entry.logs.close();
-    }
+    if (this.#detached.delete(site)) await site.logs.close();
   }
-}
-
-function openLogs({ logOutput, logError, logAll }: SiteConf): SiteLogs {
-  return new SiteLogs({
-    ...(logOutput === undefined ? {} : { logOutput }),
-    ...(logError === undefined ? {} : { logError }),
-    ...(logAll === undefined ? {} : { logAll }),
-  });
 }

@@ -4,6 +4,7 @@ import { decodeHandBackAnswer, encodeConnection, FrameKind } from '@vhostd/trans
 import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
+import type { HandBackOwner } from './hand-backs.js';
 
 /** A connection whose client is there, or has gone. */
 class FakeHandle {
@@ -25,20 +26,22 @@ class FakeHandle {
 }
 
 /** Hand-backs on a link that remembers the answers, and may keep them from the kernel. */
-class Scene {
+class Scene implements HandBackOwner {
   readonly answers: HandBackAnswer[] = [];
   readonly given: Connection[] = [];
   readonly handBacks: HandBacks;
   open = true;
   queuedBytes = 0;
-  wanted = true;
+  takesHandedBack = true;
+  readonly givenCount: number;
 
   constructor(givenCount = 100) {
-    this.handBacks = new HandBacks(this as unknown as Link, {
-      givenCount: () => givenCount,
-      wanted: () => this.wanted,
-      onConnection: (connection) => this.given.push(connection),
-    });
+    this.givenCount = givenCount;
+    this.handBacks = new HandBacks(this as unknown as Link, this);
+  }
+
+  onHandedBack(connection: Connection): void {
+    this.given.push(connection);
   }
 
   send(kind: FrameKind, payload: string): boolean {
@@ -117,7 +120,7 @@ test('of a worker that dies before it has its answer, the connection is given on
 test('a connection that nobody has a use for stays with its worker', () => {
   const scene = new Scene();
   const handle = new FakeHandle();
-  scene.wanted = false;
+  scene.takesHandedBack = false;
   assert.equal(scene.receive(1, handle, false, ''), undefined);
   assert.deepEqual(scene.answers, [{ number: 1, taken: false }]);
   assert.equal(handle.closeCount, 1);
@@ -126,7 +129,7 @@ test('a connection that nobody has a use for stays with its worker', () => {
 
 test('one with a request is for whoever has its host, whether or not its site has a use for it', () => {
   const scene = new Scene();
-  scene.wanted = false;
+  scene.takesHandedBack = false;
   assert.equal(scene.receive(1, new FakeHandle()), undefined);
   assert.deepEqual(scene.answers, [{ number: 1, taken: true }]);
   assert.equal(scene.given.length, 1);

@@ -5,27 +5,27 @@ import type { Frame, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 
-/** What the hand-backs need and tell. */
-export interface HandBacksHost {
+/** The process whose connections are handed back. */
+export interface HandBackOwner {
   /** Connections that the worker was ever given: it cannot hand back more. */
-  givenCount(): number;
-  /** Whether there is a use for another one. */
-  wanted(): boolean;
-  /** One that the worker has let go of. Its handle is the host's. */
-  onConnection(connection: Connection): void;
+  readonly givenCount: number;
+  /** Whether there is a use for another idle one. */
+  readonly takesHandedBack: boolean;
+  /** Gets one that the worker has let go of, and owns its handle. */
+  onHandedBack(connection: Connection): void;
 }
 
 export class HandBacks {
   readonly #link: Link;
-  readonly #host: HandBacksHost;
+  readonly #owner: HandBackOwner;
   /** Their answers are written, but the kernel may not have them. */
   #answered: Connection[] = [];
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
 
-  constructor(link: Link, host: HandBacksHost) {
+  constructor(link: Link, owner: HandBackOwner) {
     this.#link = link;
-    this.#host = host;
+    this.#owner = owner;
   }
 
   /** Takes a frame of kind `handBack`; returns what is wrong with it, if anything is. */
@@ -39,7 +39,7 @@ export class HandBacks {
     this.#count += 1;
     const { number, bytes, header } = handBack;
     // An idle one is for another worker of the site; one with a request is for whoever has its host.
-    if (handle === undefined || (bytes.length === 0 && !this.#host.wanted())) {
+    if (handle === undefined || (bytes.length === 0 && !this.#owner.takesHandedBack)) {
       handle?.close();
       this.#answer(number, false);
       return undefined;
@@ -75,7 +75,7 @@ export class HandBacks {
   ): string | undefined {
     if (number === undefined) return 'a connection handed back without a header';
     if (number !== (this.#count + 1) >>> 0) return `connection ${number} handed back out of turn`;
-    if (this.#count >= this.#host.givenCount()) return 'more connections handed back than it was given';
+    if (this.#count >= this.#owner.givenCount) return 'more connections handed back than it was given';
     if (handle === undefined)
       return handleLost ? undefined : 'a connection handed back without its descriptor';
     return isConnection(handle) ? undefined : 'a descriptor handed back that is no TCP connection';
@@ -89,7 +89,7 @@ export class HandBacks {
   #pass(): void {
     if (this.#answered.length === 0 || this.#timer !== undefined) return;
     if (this.#link.open && this.#link.queuedBytes === 0) {
-      for (const connection of this.#answered.splice(0)) this.#host.onConnection(connection);
+      for (const connection of this.#answered.splice(0)) this.#owner.onHandedBack(connection);
       return;
     }
     this.#timer = setTimeout(() => {

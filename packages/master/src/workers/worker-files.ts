@@ -3,16 +3,9 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
+import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { entryOf } from './directory-entry.js';
-
-/** Absolute paths, symbolic links resolved. */
-export interface Release {
-  /** What a worker runs. */
-  workerFile: string;
-  /** Where it runs. */
-  cwd: string;
-}
 
 export class WorkerFiles {
   readonly #conf: SiteConf;

@@ -12,130 +12,121 @@ import type {
   WorkerIdentity,
   WorkerToMaster,
 } from '@vhostd/protocol';
-import type { Frame, RequestContext } from '@vhostd/transport';
-import type { Connection } from '../ingress/connection.js';
+import { fromChildProcess } from '@vhostd/supervisor';
+import type { ChildHandle } from '@vhostd/supervisor';
+import type { Frame } from '@vhostd/transport';
+import { EventEmitter } from 'eventemitter3';
+import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import type { MasterEvents } from '../events.js';
+import type { Acceptor } from '../ingress/acceptor.js';
+import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
+import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
 
-/** What a worker process tells its slot. */
-export interface WorkerEvents {
+/** What a worker's process tells. */
+export interface WorkerProcessEvents {
   /** The site's server is set. */
-  onStarting(): void;
+  starting: [];
   /** A server listens that is not the site's. */
-  onListens(server: OtherServer): void;
-  onReady(): void;
-  onFailed(error: WireError): void;
+  listens: [server: OtherServer];
+  ready: [];
+  failed: [error: WireError];
   /** It was sent SIGTERM. */
-  onLeaving(): void;
-  onUpdate(params: unknown): Promise<WorkerToMaster['updateServerConf']['result']>;
-  /** It waits for sites; `gone` aborts when its link has ended. */
-  onWait(params: unknown, gone: AbortSignal): Promise<null>;
-  onCall(params: unknown, context: RequestContext): Promise<unknown>;
-  /** The worker took over this many connections. */
-  onAccepted(count: number): void;
-  /** These connections reached the worker without their descriptor. */
-  onLost(connections: Connection[]): void;
-  /** Whether there is a use for a connection that the worker hands back. */
-  wantsHandedBack(): boolean;
-  /** A connection that the worker handed back. */
-  onHandedBack(connection: Connection): void;
-  /** The worker broke the rules; it must be killed. */
-  onViolation(detail: string): void;
-  /** The link has ended, but the process lives on: it can be told nothing any more. */
-  onLinkLost(): void;
-  /** The link has ended and so has the process: what it never confirmed. */
-  onGone(unconfirmed: Connection[]): void;
+  leaving: [];
+  /** It has confirmed connections: how many it has may have changed. */
+  confirmed: [];
+  /** It broke the rules; it must be killed. */
+  violation: [detail: string];
+  /** Its link has ended, but the process lives on: it can be told nothing any more. */
+  'link-lost': [];
+}
+
+/** A worker's process, as a worker sees it: {@link WorkerProcess}, or one of a test. */
+export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
+  readonly identity: WorkerIdentity;
+  readonly handle: ChildHandle;
+  readonly peer: Pick<Peer<MasterToWorker, WorkerToMaster>, 'handle' | 'request'>;
+  /** Aborts when the link has ended. */
+  readonly gone: AbortSignal;
+  readonly connectionCount: number;
+  /** Whether it can be given another connection. */
+  readonly takesConnections: boolean;
+  give(connection: Connection): boolean;
+  drain(limitMs: number, handBack: boolean): void;
 }
 
 /** How to start one. */
-export interface WorkerSpawn {
-  conf: SiteConf;
-  identity: WorkerIdentity;
-  linkType: LinkType;
+export interface WorkerLaunch {
+  readonly conf: SiteConf;
+  readonly identity: WorkerIdentity;
+  readonly linkType: LinkType;
   /** The module that each worker loads before its site's code. */
-  preload: string;
+  readonly preload: string;
   /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
-  headMaxBytes: number;
-  /** Absolute path of what the worker runs, with every symbolic link resolved. */
-  workerFile: string;
-  /** Its working directory, likewise. */
-  cwd: string;
+  readonly headMaxBytes: number;
+  readonly release: Release;
 }
 
-export class WorkerProcess {
+export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
   readonly identity: WorkerIdentity;
   readonly process: ChildProcess;
+  readonly handle: ChildHandle;
   readonly peer: Peer<MasterToWorker, WorkerToMaster>;
   readonly #handoff: Handoff;
   readonly #handBacks: HandBacks;
-  readonly #events: WorkerEvents;
+  readonly #ingress: Ingress;
+  readonly #acceptor: Acceptor;
+  readonly #events: MasterEvents;
   readonly #gone = new AbortController();
   #ends = 0;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
 
   /**
-   * Forks the process.
+   * Forks the process. What it returns enters at the acceptor again, for this ingress.
    * @throws {Error} what fork throws, ERR_NODE_INTERNALS.
    */
-  constructor(spawn: WorkerSpawn, events: WorkerEvents) {
-    this.identity = spawn.identity;
+  constructor(launch: WorkerLaunch, ingress: Ingress, acceptor: Acceptor, events: MasterEvents) {
+    super();
+    this.identity = launch.identity;
+    this.#ingress = ingress;
+    this.#acceptor = acceptor;
     this.#events = events;
+    const onViolation = (detail: string): void => void this.emit('violation', detail);
     const { child, link } = forkWithLink(
-      (variables) => forkWorker(spawn, variables),
+      (variables) => forkWorker(launch, variables),
       (worker: ClusterWorker) => worker.process,
-      { type: spawn.linkType, onViolation: (detail) => events.onViolation(detail) },
+      { type: launch.linkType, onViolation },
     );
     child.on('error', () => undefined);
     this.process = child.process;
+    this.handle = fromChildProcess(this.process);
     this.#handoff = new Handoff(link);
-    this.#handBacks = new HandBacks(link, {
-      givenCount: () => this.#handoff.givenCount,
-      wanted: () => events.wantsHandedBack(),
-      onConnection: (connection) => events.onHandedBack(connection),
-    });
+    this.#handBacks = new HandBacks(link, this);
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
-      name: `worker ${spawn.identity.workerId}`,
-      timeoutMs: spawn.conf.callTimeoutMs,
-      onViolation: (detail) => events.onViolation(detail),
+      name: `worker ${launch.identity.workerId}`,
+      timeoutMs: launch.conf.callTimeoutMs,
+      onViolation,
       onFrame: (frame) => this.#onFrame(frame),
       onEnd: ({ reason }) => {
         this.#gone.abort();
         if (reason !== 'violation' && !this.#exited)
-          this.#linkLost = setTimeout(() => events.onLinkLost(), LINK_LOST_MS);
+          this.#linkLost = setTimeout(() => this.emit('link-lost'), LINK_LOST_MS);
         this.#onEnd();
       },
     });
-    this.peer.handle('starting', () => {
-      events.onStarting();
-      return null;
-    });
-    this.peer.handle('listens', (params) => {
-      const server = otherServerOf(params);
-      if (server !== undefined) events.onListens(server);
-      return null;
-    });
-    this.peer.handle('ready', () => {
-      events.onReady();
-      return null;
-    });
-    this.peer.handle('failed', (params) => {
-      events.onFailed(wireErrorOf(params));
-      return null;
-    });
-    this.peer.handle('leaving', () => {
-      events.onLeaving();
-      return null;
-    });
-    this.peer.handle('updateServerConf', (params) => events.onUpdate(params));
-    this.peer.handle('waitForSites', (params) => events.onWait(params, this.#gone.signal));
-    this.peer.handle('call', (params, context) => events.onCall(params, context));
+    this.#hear();
     this.peer.start();
     this.process.once('exit', () => {
       this.#exited = true;
       this.#onEnd();
     });
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   get connectionCount(): number {
@@ -156,28 +147,74 @@ export class WorkerProcess {
     this.peer.request('drain', { limitMs, handBack }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
+  get givenCount(): number {
+    return this.#handoff.givenCount;
+  }
+
+  get takesHandedBack(): boolean {
+    return this.#ingress.takesHandedBack;
+  }
+
+  onHandedBack(connection: Connection): void {
+    this.#return(connection, 'handed-back');
+  }
+
+  #return(connection: Connection, why: ReturnReason): void {
+    const { siteId, workerId } = this.identity;
+    connection.returned = { why, siteId, workerId, ingress: this.#ingress };
+    this.#acceptor.accept(connection);
+  }
+
+  #hear(): void {
+    this.peer.handle('starting', () => this.#tell('starting'));
+    this.peer.handle('ready', () => this.#tell('ready'));
+    this.peer.handle('leaving', () => this.#tell('leaving'));
+    this.peer.handle('listens', (params) => {
+      const server = otherServerOf(params);
+      if (server !== undefined) this.emit('listens', server);
+      return null;
+    });
+    this.peer.handle('failed', (params) => {
+      this.emit('failed', wireErrorOf(params));
+      return null;
+    });
+  }
+
+  #tell(event: 'starting' | 'ready' | 'leaving'): null {
+    this.emit(event);
+    return null;
+  }
+
   #onFrame(frame: Frame): void {
     switch (frame.kind) {
-      case FrameKind.accepted: {
-        const confirmation = this.#handoff.onAccepted(frame.payload);
-        if (confirmation.kind === 'violation') this.#events.onViolation(confirmation.detail);
-        else this.#events.onAccepted(confirmation.acceptedCount);
+      case FrameKind.accepted:
+        this.#onAccepted(frame.payload);
         return frame.handle?.close();
-      }
       case FrameKind.lost:
         frame.handle?.close();
-        return this.#events.onLost(this.#handoff.onLost(frame.payload));
+        for (const connection of this.#handoff.onLost(frame.payload)) this.#return(connection, 'lost');
+        return undefined;
       case FrameKind.handBack: {
         const violation = this.#handBacks.receive(frame);
-        if (violation !== undefined) this.#events.onViolation(violation);
+        if (violation !== undefined) this.emit('violation', violation);
         return undefined;
       }
       case FrameKind.message:
       case FrameKind.connection:
       case FrameKind.handBackAnswer:
         frame.handle?.close();
-        return this.#events.onViolation('a frame of a kind that only the master sends');
+        this.emit('violation', 'a frame of a kind that only the master sends');
+        return undefined;
     }
+  }
+
+  #onAccepted(payload: Buffer): void {
+    const confirmation = this.#handoff.onAccepted(payload);
+    if (confirmation.kind === 'violation') return void this.emit('violation', confirmation.detail);
+    const { siteId, workerId } = this.identity;
+    const count = confirmation.acceptedCount;
+    if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
+    this.emit('confirmed');
   }
 
   /** The link and the process end in either order; a late confirmation is read before the link's end. */
@@ -185,22 +222,22 @@ export class WorkerProcess {
     this.#ends += 1;
     if (this.#ends < 2) return;
     clearTimeout(this.#linkLost);
-    for (const connection of this.#handBacks.takeBack()) this.#events.onHandedBack(connection);
-    this.#events.onGone(this.#handoff.takeBack());
+    for (const connection of this.#handBacks.takeBack()) this.#return(connection, 'handed-back');
+    for (const connection of this.#handoff.takeBack()) this.#return(connection, 'unconfirmed');
   }
 }
 
-function forkWorker(spawn: WorkerSpawn, variables: Record<string, string>): ClusterWorker {
-  const { conf, identity } = spawn;
+function forkWorker(launch: WorkerLaunch, variables: Record<string, string>): ClusterWorker {
+  const { conf, identity, release } = launch;
   const { execArgv, env, uid, gid } = conf.workerOptions;
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.uid;
   delete cluster.settings.gid;
   cluster.setupPrimary({
-    exec: spawn.workerFile,
+    exec: release.workerFile,
     args: [...conf.workerArgs],
-    execArgv: ['--require', spawn.preload, `--max-http-header-size=${spawn.headMaxBytes}`, ...execArgv],
-    cwd: spawn.cwd,
+    execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
+    cwd: release.cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'json',
     // Said even where they are undefined: node:cluster keeps what an earlier call has set.

@@ -21,12 +21,12 @@ export interface WorkerIdentity {
   callTimeoutMs: number;
   /** How long the worker may drain, ms. */
   drainTimeoutMs: number;
-  /** Whether its {@link Vitals} tell how many requests it was sent; otherwise they say 0. */
+  /** Whether its {@link WorkerStats} tell how many requests it was sent; otherwise they say 0. */
   countsRequests: boolean;
 }
 
 /** What a worker tells of itself with each answer to a ping. */
-export interface Vitals {
+export interface WorkerStats {
   /** Resident memory of the process, bytes. */
   residentBytes: number;
   /** Requests that its server was given since the process started. */
@@ -129,6 +129,6 @@ export type MasterToWorker = {
    * host.
    */
   hosts: { params: { claims: SiteClaims[] }; result: null };
-  ping: { params: null; result: Vitals };
+  ping: { params: null; result: WorkerStats };
   call: { params: Call; result: unknown };
 };

@@ -16,14 +16,15 @@ export type WorkerState = z.infer<typeof workerState>;
 
 /**
  * A state of a site. `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is
- * published yet. `sleeping`: it has no workers, its next connection starts one. `errored`: given up, see `reason`.
+ * published yet. `restarting`: its workers leave, others boot when they have gone. `idle`: it has no workers, its next connection starts one. `errored`: given up, see `reason`.
  */
 export const siteState = z.enum([
   'waiting',
   'booting',
   'running',
   'reloading',
-  'sleeping',
+  'restarting',
+  'idle',
   'stopping',
   'stopped',
   'errored',
@@ -76,7 +77,7 @@ export const masterCounts = z.object({
   /** Connections that a worker took over. */
   handedOff: count,
   /** Connections given to another worker because the first one was gone. */
-  handedOffAgain: count,
+  redispatched: count,
   /** Idle connections that a draining worker handed back for another one. */
   handedBack: count,
   /** Refused connections by status: 400, 408, 421, 431, 503, 505. */

@@ -1,0 +1,147 @@
+// Everything that happens in a master and that somebody else may want to know: log, counts, the daemon, the code that
+// runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
+import type {
+  ListeningInfo,
+  MaintenanceResult,
+  OtherServer,
+  PauseResult,
+  ResumeResult,
+  WireError,
+  WorkerStats,
+} from '@vhostd/protocol';
+import { EventEmitter } from 'eventemitter3';
+import type { Release } from './conf/release.js';
+import type { MasterConf, SiteConf } from './conf/site-conf.js';
+
+/** One process of a worker. */
+export interface WorkerFields {
+  readonly siteId: string;
+  readonly workerId: string;
+  readonly workerPid: number | undefined;
+  readonly generation: number;
+}
+
+/** A site that could not be published, and why. */
+export interface SiteFailure {
+  readonly siteId: string;
+  readonly error: WireError;
+}
+
+/** Each event with its payload. */
+export interface EventPayloads {
+  /** A conf has been put into force for all that is opened or started from now on. */
+  'conf.applied': { readonly conf: MasterConf };
+  /** How connections are handed to workers has been chosen; `reason`: why it is not the pipe. */
+  'handoff.chosen': { readonly type: 'pipe' | 'ipc'; readonly reason?: string };
+
+  /** Log files are written to by the names that they have now; `file` is the master's own, null for standard error. */
+  'logs.reopened': { readonly file: string | null };
+
+  /** A listening socket accepts connections. */
+  'listener.opened': ListeningInfo;
+  /** One that accepted has been closed. */
+  'listener.closed': ListeningInfo;
+  /** One failed after it had been opened, or could not accept. */
+  'listener.failed': { readonly key: string; readonly error: Error };
+  /** The system could not accept a connection: mostly, this process is out of descriptors. */
+  'listener.accept-failed': { readonly key: string; readonly errno: number };
+
+  /** A connection has been accepted. `key` names its listener, `secure` says whether that speaks TLS. */
+  'connection.accepted': { readonly key: string; readonly secure: boolean };
+  /** A connection was ended without a worker. */
+  'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** A worker has confirmed connections that it was given. */
+  'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
+  /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */
+  'connection.redispatched': {
+    readonly siteId: string;
+    readonly workerId: string;
+    readonly why: 'unconfirmed' | 'lost';
+  };
+  /** A draining worker has handed an idle connection back. */
+  'connection.handed-back': { readonly siteId: string; readonly workerId: string };
+
+  /** There is a process. `leaveLimitMs`: how long it may take to leave once it is told to. */
+  'worker.spawned': WorkerFields & { readonly leaveLimitMs: number };
+  /** The system starts no process. */
+  'worker.spawn-failed': {
+    readonly siteId: string;
+    readonly slot: number;
+    readonly generation: number;
+    readonly reason: string;
+  };
+  /** It may be given connections. */
+  'worker.ready': WorkerFields;
+  /** It has answered a ping. */
+  'worker.stats': WorkerFields & WorkerStats & { readonly connectionCount: number };
+  /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
+  'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
+  /** It broke the rules of its link, and is killed. */
+  'worker.violation': WorkerFields & { readonly detail: string };
+  /** Another one, `by`, serves in its place. */
+  'worker.replaced': WorkerFields & { readonly by: string; readonly reason: string };
+  /** The one that was to serve in its place did not come up; it serves on. */
+  'worker.replacement-failed': WorkerFields & {
+    readonly by: string;
+    readonly reason: string;
+    readonly message: string;
+  };
+  /** Its process has ended. `asked`: it was asked to leave. `expected`: and left as it was asked. */
+  'worker.exited': WorkerFields & {
+    readonly asked: boolean;
+    readonly expected: boolean;
+    readonly reason: string;
+    readonly code?: string;
+    readonly message?: string;
+  };
+
+  /** One step of a site's state; `from` and `to` may be the same. */
+  'site.state': {
+    readonly siteId: string;
+    readonly from: string;
+    readonly event: string;
+    readonly to: string;
+  };
+  /** Workers may be given connections, or what a site that serves is reached by has changed. */
+  'site.published': {
+    readonly siteId: string;
+    readonly generation: number;
+    readonly hosts: readonly string[];
+    readonly addresses: readonly string[];
+  };
+  /** A site that was published has no worker that may be given a connection. */
+  'site.withdrawn': { readonly siteId: string };
+  /** What a site serves with, or is to serve with at first. */
+  'site.served': { readonly conf: SiteConf; readonly generation: number; readonly release?: Release };
+  /** A site could not be published. */
+  'site.failed': SiteFailure;
+  /** All workers of a site are given up. */
+  'site.given-up': SiteFailure;
+  /** A reload has published a new generation. */
+  'site.reloaded': { readonly siteId: string; readonly generation: number };
+  /** A reload was discarded. */
+  'site.reload.failed': { readonly siteId: string; readonly generation: number; readonly error: WireError };
+  /** A cold restart has replaced all workers. */
+  'site.restarted': { readonly siteId: string; readonly generation: number };
+  /** A cold restart did not bring the site up. */
+  'site.restart.failed': { readonly siteId: string; readonly generation: number; readonly error: WireError };
+  /** Nobody has been connected for the site's limit: its workers leave. */
+  'site.idle': { readonly siteId: string };
+  /** An idle site is started. */
+  'site.woken': { readonly siteId: string };
+  /** New connections of a site are held. */
+  'site.paused': PauseResult;
+  /** They are not held any more. */
+  'site.resumed': ResumeResult;
+  /** A site's maintenance has begun or ended. */
+  'site.maintenance': MaintenanceResult;
+  /** A site is not wanted any more; its workers may still drain. */
+  'site.removed': { readonly siteId: string };
+  /** Every site has been published, or has failed; once more when the last one that had failed is published. */
+  'sites.loaded': { readonly failures: readonly SiteFailure[] };
+}
+
+export type EventName = keyof EventPayloads;
+
+/** The one emitter of a master. */
+export class MasterEvents extends EventEmitter<{ [Name in EventName]: [payload: EventPayloads[Name]] }> {}

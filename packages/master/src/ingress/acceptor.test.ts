@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseMasterConf } from '../conf/parse-conf.js';
+import { MasterEvents } from '../events.js';
+import { Acceptor } from './acceptor.js';
+import type { Routes } from './acceptor.js';
+import type { Connection, Ingress } from './connection.js';
+
+const { limits } = parseMasterConf({ sites: [] }, { baseDir: '/' });
+
+/** An acceptor whose sites are named by their hosts, and what becomes of connections. */
+class Bench implements Routes {
+  readonly log: string[] = [];
+  readonly acceptor: Acceptor;
+
+  constructor() {
+    const events = new MasterEvents();
+    for (const name of ['connection.refused', 'connection.redispatched', 'connection.handed-back'] as const) {
+      events.on(name, (payload: object) => this.log.push(`${name} ${Object.values(payload).join(' ')}`));
+    }
+    this.acceptor = new Acceptor(this, limits, events);
+  }
+
+  lookup(_listenerKey: string, host: string | null): { ingress: Ingress } | undefined {
+    return host === null ? undefined : { ingress: this.ingress(host) };
+  }
+
+  listenerOf(): undefined {}
+
+  ingress(name: string): Ingress {
+    return { takesHandedBack: true, serve: ({ head }) => void this.log.push(`${name} serves ${head}`) };
+  }
+}
+
+/** A connection whose handle is closed without a word: its listener speaks TLS. */
+function connection(host: string | null, more: Partial<Connection> = {}): Connection {
+  const handle = { close: () => undefined } as Connection['handle'];
+  const listener = { key: 'l', secure: true };
+  return { handle, listener, head: 'hello', host, secure: true, handedBack: false, ...more };
+}
+
+test('a connection goes to the site of its host', () => {
+  const bench = new Bench();
+  bench.acceptor.accept(connection('a.test'));
+  assert.deepEqual(bench.log, ['a.test serves hello']);
+});
+
+test('a connection that is handed back with a request is for whoever has its host by now', () => {
+  const bench = new Bench();
+  const returned = { why: 'handed-back', siteId: 'a', workerId: 'a/1', ingress: bench.ingress('a') } as const;
+  bench.acceptor.accept(connection(null, { returned }));
+  assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
+});
+
+test('what a worker returns is told of, and goes to the site that it was routed to', () => {
+  const bench = new Bench();
+  const back = { siteId: 'a', workerId: 'a/1', ingress: bench.ingress('the first') };
+  for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {
+    const head = why === 'handed-back' ? '' : 'hello';
+    bench.acceptor.accept(connection('b.test', { head, returned: { ...back, why } }));
+  }
+  assert.deepEqual(bench.log, [
+    'connection.redispatched a a/1 unconfirmed',
+    'the first serves hello',
+    'connection.redispatched a a/1 lost',
+    'the first serves hello',
+    'connection.handed-back a a/1',
+    'the first serves ',
+  ]);
+});

@@ -1,0 +1,92 @@
+// What of the events of a master is written to its log: the level of each line, and its fields.
+import type { EventName, EventPayloads, MasterEvents } from '../events.js';
+import type { LogLevel, Logger } from './logger.js';
+
+/** The level of a line and, where they are not the payload itself, its fields; undefined: nothing is written. */
+type Line<Name extends EventName> = LineOf<EventPayloads[Name]> | undefined;
+
+interface LineOf<Payload> {
+  /** Where it depends on the payload, `levelOf` says it. */
+  readonly level?: LogLevel;
+  levelOf?(payload: Payload): LogLevel | undefined;
+  fields?(payload: Payload): object;
+}
+
+/** The lines of all events. docs/events.md shows the levels. */
+export const LINES: { readonly [Name in EventName]: Line<Name> } = {
+  'conf.applied': undefined,
+  'handoff.chosen': { levelOf: ({ reason }) => (reason === undefined ? 'debug' : 'warn') },
+  'logs.reopened': { level: 'info' },
+  'listener.opened': { level: 'info' },
+  'listener.closed': { level: 'info' },
+  'listener.failed': { level: 'error', fields: ({ key, error: { message } }) => ({ key, message }) },
+  'listener.accept-failed': { level: 'error' },
+  'connection.accepted': undefined,
+  'connection.refused': { level: 'debug' },
+  'connection.handed-off': undefined,
+  'connection.redispatched': { level: 'debug' },
+  'connection.handed-back': undefined,
+  'worker.spawned': { level: 'info', fields: (worker) => without(worker, 'leaveLimitMs') },
+  'worker.spawn-failed': { level: 'warn' },
+  'worker.ready': { level: 'info' },
+  'worker.stats': undefined,
+  'worker.also-listens': { levelOf: ({ hint }) => (hint === undefined ? 'info' : 'warn') },
+  'worker.violation': { level: 'warn' },
+  'worker.replaced': { level: 'info' },
+  'worker.replacement-failed': { level: 'warn' },
+  'worker.exited': {
+    levelOf: ({ expected }) => (expected ? 'info' : 'warn'),
+    fields: (worker) => without(worker, 'expected'),
+  },
+  'site.state': { levelOf: ({ from, to }) => (from === to ? undefined : 'debug') },
+  'site.published': { level: 'debug' },
+  'site.withdrawn': { level: 'debug' },
+  'site.served': undefined,
+  'site.failed': { level: 'error' },
+  'site.given-up': { level: 'error' },
+  'site.reloaded': { level: 'info' },
+  'site.reload.failed': { level: 'error', fields: outcomeFields },
+  'site.restarted': { level: 'info' },
+  'site.restart.failed': { level: 'error', fields: outcomeFields },
+  'site.idle': { level: 'info' },
+  'site.woken': { level: 'info' },
+  'site.paused': { level: 'info' },
+  'site.resumed': { level: 'info' },
+  'site.maintenance': { level: 'info' },
+  'site.removed': { level: 'debug' },
+  'sites.loaded': { level: 'debug' },
+};
+
+export class MasterLog {
+  /** Written to from now on. */
+  logger: Logger;
+
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+
+  /** Writes of all that happens. */
+  subscribe(events: MasterEvents): void {
+    for (const name of Object.keys(LINES) as EventName[]) {
+      const line = LINES[name];
+      if (line === undefined) continue;
+      const write = (payload: EventPayloads[EventName]): void => this.#write(name, line, payload);
+      events.on(name, write);
+    }
+  }
+
+  #write(name: EventName, line: LineOf<EventPayloads[EventName]>, payload: EventPayloads[EventName]): void {
+    const level = line.level ?? line.levelOf?.(payload);
+    if (level === undefined) return;
+    this.logger[level]({ event: name, ...(line.fields?.(payload) ?? payload) });
+  }
+}
+
+function without(payload: object, name: string): object {
+  return Object.fromEntries(Object.entries(payload).filter(([field]) => field !== name));
+}
+
+function outcomeFields({ error, ...outcome }: EventPayloads['site.reload.failed']): object {
+  const { code, message } = error;
+  return { ...outcome, code, message };
+}

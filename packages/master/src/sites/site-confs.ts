@@ -1,0 +1,113 @@
+// The confs of one site: the one in force, the one that the operator wants next, and what workers change of them. A
+// change is checked, allowed, then made whole or not at all.
+import { VhostError } from '@vhostd/protocol';
+import type { ListeningInfo, WorkerToMaster } from '@vhostd/protocol';
+import { checkAllowance } from '../conf/allowance.js';
+import { parseServerConfUpdate } from '../conf/parse-conf.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { RoutedSite, Router } from '../routing/router.js';
+import type { Worker } from '../workers/worker.js';
+import type { Generation } from './generation.js';
+
+export class SiteConfs<S extends RoutedSite> {
+  /** What the operator wants from the next generation on. */
+  wanted: SiteConf;
+  readonly #site: S;
+  readonly #router: Router<S>;
+  readonly #onChange: (conf: SiteConf) => void;
+  #inForce: SiteConf;
+
+  /** `onChange` gets the conf in force, together with the swap of the routes. */
+  constructor(conf: SiteConf, site: S, router: Router<S>, onChange: (conf: SiteConf) => void) {
+    this.wanted = conf;
+    this.#site = site;
+    this.#router = router;
+    this.#onChange = onChange;
+    this.#inForce = conf;
+  }
+
+  /** What the operator gave, changed by what workers asked for. */
+  get inForce(): SiteConf {
+    return this.#inForce;
+  }
+
+  /**
+   * Puts a whole conf into force, which is asked for when it is this change's turn.
+   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED: nothing has changed.
+   */
+  async commit(next: () => SiteConf): Promise<void> {
+    await this.#change(next);
+  }
+
+  /**
+   * Puts what the operator wants into force, and resolves with it.
+   * @throws {VhostError} as {@link commit}.
+   */
+  async commitWanted(): Promise<SiteConf> {
+    let { wanted } = this;
+    await this.#change(() => {
+      ({ wanted } = this);
+      return this.carriedOver(wanted);
+    });
+    return wanted;
+  }
+
+  /**
+   * What a worker asks for. Where its generation is not in force yet, it is checked now and comes into force with it;
+   * until then the old generation's conf holds.
+   * @throws {VhostError} ERR_CONF_*, ERR_WORKER_LEAVING, ERR_ALLOW_*, ERR_ROUTE_CONFLICT, ERR_LISTEN_*,
+   * ERR_SITE_STOPPED: nothing has changed.
+   */
+  async update(
+    worker: Worker,
+    generationOf: (worker: Worker) => Generation | undefined,
+    params: unknown,
+  ): Promise<WorkerToMaster['updateServerConf']['result']> {
+    const update = parseServerConfUpdate(params);
+    const updated = (conf: SiteConf): SiteConf => {
+      if (worker.leaving) throw leavingError(worker);
+      const refused = checkAllowance(update, conf.allow);
+      if (refused !== undefined) throw refused;
+      return { ...conf, ...update };
+    };
+    const staged = (): Generation | undefined => {
+      const generation = generationOf(worker);
+      return generation?.inForce === false ? generation : undefined;
+    };
+    const isStaged = await this.#router.check(
+      this.#site,
+      () => {
+        const generation = staged();
+        return generation && updated(generation.staged ?? generation.conf);
+      },
+      (conf) => {
+        const generation = staged();
+        if (generation !== undefined) generation.staged = conf;
+      },
+    );
+    return { listening: isStaged ? [] : await this.#change(() => updated(this.#inForce)) };
+  }
+
+  /** What workers have changed lives on in a generation whose workers and conf say nothing of their own. */
+  carriedOver(conf: SiteConf): SiteConf {
+    if (conf.listen.length > 0) return conf;
+    const { listen, defaultListen, cpuLen: present } = this.#inForce;
+    const cpuLen = conf.cpuLen ?? present;
+    return { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
+  }
+
+  #change(next: () => SiteConf): Promise<ListeningInfo[]> {
+    return this.#router.change(this.#site, next, (conf) => {
+      this.#inForce = conf;
+      this.#onChange(conf);
+    });
+  }
+}
+
+function leavingError({ id }: Worker): VhostError {
+  return new VhostError(
+    'ERR_WORKER_LEAVING',
+    `worker ${id} has been told to leave and can change nothing of its site any more`,
+    { info: { workerId: id } },
+  );
+}

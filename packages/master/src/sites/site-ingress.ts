@@ -1,0 +1,167 @@
+// The front door of a site: connections go to its workers, unless a pause holds them, a maintenance answers them, or
+// the site is idle and must be started first.
+import type { MaintenancePage, SiteClaims, SiteStatus } from '@vhostd/protocol';
+import type { SiteConf } from '../conf/site-conf.js';
+import { Dispatch } from '../dispatch/dispatch.js';
+import type { DispatchSite } from '../dispatch/dispatch.js';
+import type { Connection, Ingress } from '../ingress/connection.js';
+import type { Worker } from '../workers/worker.js';
+import { HostNotice } from './host-notice.js';
+import { idleStopOf, IdleStop } from './idle-stop.js';
+import type { IdleWatched } from './idle-stop.js';
+import { Maintenance } from './maintenance.js';
+import type { Notice } from './maintenance.js';
+import type { SiteStateMachine } from './site-state.js';
+import type { WorkerSet } from './worker-set.js';
+
+/** Ends connections that no worker will see. */
+export interface Rejecter {
+  reject(connection: Connection, page?: MaintenancePage): void;
+}
+
+export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
+  readonly #workers: WorkerSet;
+  readonly #state: SiteStateMachine;
+  readonly #acceptor: Rejecter;
+  readonly #dispatch: Dispatch;
+  readonly #maintenance = new Maintenance();
+  readonly #hosts = new HostNotice();
+  readonly #idleStop: IdleStop;
+
+  constructor(conf: SiteConf, workers: WorkerSet, state: SiteStateMachine, acceptor: Rejecter) {
+    this.#workers = workers;
+    this.#state = state;
+    this.#acceptor = acceptor;
+    this.#dispatch = new Dispatch(conf, this);
+    this.#idleStop = new IdleStop(idleStopOf(conf), this);
+  }
+
+  /** What the status says of it. */
+  status(): Pick<SiteStatus, 'parked' | 'paused' | 'maintenance'> {
+    const { parkedCount, paused } = this.#dispatch;
+    return { parked: parkedCount, ...(paused ? { paused } : {}), ...this.#maintenance.status() };
+  }
+
+  setConf(conf: SiteConf): void {
+    this.#dispatch.setConf(conf);
+    this.#idleStop.setLimit(idleStopOf(conf));
+  }
+
+  serve(connection: Connection): void {
+    this.#dispatch.serve(connection);
+    this.#idleStop.look();
+  }
+
+  get takesHandedBack(): boolean {
+    if (this.unavailable) return false;
+    const parkable = !this.#dispatch.full && !this.#dispatch.paused && !this.answering;
+    return parkable || this.#dispatch.hasCandidate;
+  }
+
+  /** A worker has got ready, and may be given connections when this returns. */
+  onReady(worker: Worker): void {
+    this.#hosts.tellNew(worker);
+    this.#maintenance.tellNew(worker);
+  }
+
+  /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
+  async tellHosts(claims: SiteClaims[]): Promise<void> {
+    // A worker that boots is told when it is ready.
+    await this.#hosts.change(
+      claims,
+      this.#workers.all().filter(({ up }) => up),
+    );
+  }
+
+  /** Whether the site is idle may have changed. */
+  look(): void {
+    this.#idleStop.look();
+  }
+
+  /** Workers may take connections: offers them those that wait. */
+  flush(): void {
+    this.#dispatch.flush();
+  }
+
+  /** No worker will come soon: rejects what waits, but for what a pause holds. */
+  rejectWaiting(): void {
+    if (!this.#dispatch.paused) this.#dispatch.rejectAll();
+  }
+
+  /** The site stops: rejects all that waits or is held. */
+  close(): void {
+    this.#dispatch.close();
+  }
+
+  /** Holds new connections for up to so long, until {@link resume}; but for those that a maintenance answers. */
+  pause(timeoutMs: number): void {
+    this.#dispatch.pause(timeoutMs);
+    this.look();
+  }
+
+  /** Gives what was held to workers, in order. */
+  resume(): { wasPaused: boolean; heldCount: number } {
+    if (!this.#dispatch.paused) return { wasPaused: false, heldCount: 0 };
+    const heldCount = this.#dispatch.resume();
+    this.look();
+    return { wasPaused: true, heldCount };
+  }
+
+  /**
+   * Answers every request with a notice's page, or no longer. Resolves with how many workers have not confirmed it in
+   * time.
+   * @throws {VhostError} ERR_MAINTENANCE_SERVER: nothing has changed.
+   */
+  async maintain(notice: Notice | undefined): Promise<number> {
+    // A worker that boots is told when it is ready.
+    const told = this.#maintenance.change(notice, () => this.#workers.all().filter(({ up }) => up));
+    this.#dispatch.review();
+    try {
+      return await told;
+    } finally {
+      this.look();
+    }
+  }
+
+  candidates(): readonly Worker[] {
+    return this.#workers.candidates();
+  }
+
+  /** During a maintenance an idle site is not started: the master answers. */
+  get unavailable(): boolean {
+    if (this.#dispatch.paused && !this.answering) return false;
+    const { state, meaning } = this.#state;
+    return meaning.serves === 'never' || (state === 'idle' && this.answering);
+  }
+
+  get answering(): boolean {
+    return this.#maintenance.page !== undefined;
+  }
+
+  reject(connection: Connection): void {
+    this.#acceptor.reject(connection, this.#maintenance.page);
+  }
+
+  /** It gets the page of a maintenance, or starts an idle site. */
+  serveWithoutWorker(connection: Connection): boolean {
+    if (!this.answering) {
+      this.#state.apply('wake');
+      return false;
+    }
+    // Between two requests there is nothing to answer; of TLS, only a worker can read what is asked.
+    const answerable = connection.head !== '' && !connection.listener.secure;
+    if (!answerable || this.candidates().some(({ ready }) => ready)) return false;
+    this.reject(connection);
+    return true;
+  }
+
+  get idle(): boolean {
+    if (!this.#state.serving || !this.#workers.settled) return false;
+    if (this.#dispatch.parkedCount > 0) return false;
+    return this.#workers.all().every(({ connectionCount }) => connectionCount === 0);
+  }
+
+  onIdleLimit(): void {
+    this.#state.apply('rest');
+  }
+}

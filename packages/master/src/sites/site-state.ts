@@ -1,0 +1,245 @@
+// The life of a site as one total table: every state has an answer to every event. Beside it stand two values that any
+// state may have, pause and maintenance.
+import type { SiteState as PublicState } from '@vhostd/protocol';
+
+/** Where a site is. */
+export type SiteState =
+  /** Its addresses and hosts have not been asked for, or are being opened. */
+  | 'loaded'
+  /** They can't be had. */
+  | 'blocked'
+  /** Sites that it depends on are not published. */
+  | 'waiting'
+  /** Its first worker boots. */
+  | 'booting'
+  /** A worker is ready, others of its first boot are not. */
+  | 'filling'
+  /** It serves. */
+  | 'running'
+  /** No worker is ready; those that ended are started again by their restart policy. */
+  | 'retrying'
+  /** The next generation boots while the present one serves. */
+  | 'reloading'
+  /** Its workers leave; when they have gone, others boot. */
+  | 'restarting'
+  /** It has no workers; a connection starts one. */
+  | 'idle'
+  /** All its workers are given up. */
+  | 'errored'
+  /** Its workers leave, and none follows. */
+  | 'stopping'
+  /** They have gone. */
+  | 'stopped';
+
+/** What somebody asks for. Each is granted or refused by name. */
+export type SiteRequest =
+  /** To be brought up. */
+  | 'start'
+  | 'reload'
+  /** All workers replaced at once, the old ones first. */
+  | 'restart'
+  /** A worker is wanted where there is none. */
+  | 'wake'
+  /** Nobody has been connected for the idle limit. */
+  | 'rest'
+  | 'stop';
+
+/** What happens. */
+export type SiteFact =
+  /** Its addresses are open and its hosts routed, or they are not. */
+  | 'placed'
+  | 'places-failed'
+  /** What is known of the sites that it depends on. */
+  | 'dependencies-missing'
+  | 'dependencies-ready'
+  /** They are there, and its conf wants no worker until somebody connects. */
+  | 'none-wanted'
+  /** What its workers are after one of them has changed: all given up, none ready, one ready, each ready or given up. */
+  | 'workers-failed'
+  | 'workers-none'
+  | 'workers-ready'
+  | 'workers-settled'
+  /** Those who wait for its first boot have been told that it failed. */
+  | 'boot-failed'
+  | 'reload-published'
+  | 'reload-discarded'
+  | 'restart-discarded'
+  /** Those that were to leave have gone. */
+  | 'workers-gone';
+
+export type SiteEvent = SiteRequest | SiteFact;
+
+/** Why a request was not granted. */
+export type SiteRefusal =
+  | 'not-started'
+  | 'already-started'
+  /** It follows what is at work. */
+  | 'at-work'
+  /** There is nothing to replace. */
+  | 'is-idle'
+  | 'not-idle'
+  /** It does not serve in peace. */
+  | 'not-running'
+  | 'being-stopped'
+  | 'is-stopped';
+
+/** A cell of the table: the next state, or why not. */
+export type SiteStep = SiteState | SiteRefusal;
+
+type Row = Readonly<Record<SiteEvent, SiteStep>>;
+
+/** {@link SiteState} → {@link SiteEvent} → {@link SiteStep}. Requests are spelled out; a fact that is not leaves the state as it is. */
+// prettier-ignore
+export const NEXT: Readonly<Record<SiteState, Row>> = {
+  loaded: row('loaded',
+    { start: 'loaded', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { placed: 'waiting', 'places-failed': 'blocked' }),
+  blocked: row('blocked',
+    { start: 'blocked', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { placed: 'waiting' }),
+  waiting: row('waiting',
+    { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'dependencies-ready': 'booting', 'none-wanted': 'idle' }),
+  booting: row('booting',
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
+  filling: row('filling',
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-none': 'booting', 'workers-settled': 'running' }),
+  running: row('running',
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-none': 'retrying' }),
+  retrying: row('retrying',
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-ready': 'running', 'workers-settled': 'running' }),
+  reloading: row('reloading',
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'reload-published': 'running', 'reload-discarded': 'running' }),
+  restarting: row('restarting',
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'restart-discarded': 'running', 'workers-gone': 'booting' }),
+  idle: row('idle',
+    { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', stop: 'stopping' },
+    {}),
+  errored: row('errored',
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'workers-ready': 'running', 'workers-settled': 'running', 'workers-none': 'retrying' }),
+  stopping: row('stopping',
+    { start: 'being-stopped', reload: 'being-stopped', restart: 'being-stopped', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { 'workers-gone': 'stopped' }),
+  stopped: row('stopped',
+    { start: 'loaded', reload: 'is-stopped', restart: 'is-stopped', wake: 'not-idle', rest: 'not-running', stop: 'is-stopped' },
+    {}),
+};
+
+/** What each state means to those outside. */
+export const SITE_STATES: Readonly<Record<SiteState, SiteStateMeaning>> = {
+  loaded: { status: 'waiting', serves: 'later' },
+  blocked: { status: 'errored', serves: 'never' },
+  waiting: { status: 'waiting', serves: 'later' },
+  booting: { status: 'booting', serves: 'later' },
+  filling: { status: 'running', serves: 'now' },
+  running: { status: 'running', serves: 'now' },
+  retrying: { status: 'booting', serves: 'later' },
+  reloading: { status: 'reloading', serves: 'now' },
+  restarting: { status: 'restarting', serves: 'later' },
+  idle: { status: 'idle', serves: 'now' },
+  errored: { status: 'errored', serves: 'never' },
+  stopping: { status: 'stopping', serves: 'never' },
+  stopped: { status: 'stopped', serves: 'never' },
+};
+
+export interface SiteStateMeaning {
+  /** What `vhostd status` shows. */
+  readonly status: PublicState;
+  /**
+   * Whether a connection finds a worker or starts one, has to wait for one, or waits in vain. In `reloading` a worker
+   * of either generation may serve; none has to.
+   */
+  readonly serves: 'now' | 'later' | 'never';
+}
+
+/** One step through the table; `from` and `to` may be the same state. */
+export interface SiteStateChange {
+  readonly from: SiteState;
+  readonly event: SiteEvent;
+  readonly to: SiteState;
+}
+
+/** The state of one site. */
+export class SiteStateMachine {
+  readonly #onChange: (change: SiteStateChange) => void;
+  #state: SiteState = 'loaded';
+
+  constructor(onChange: (change: SiteStateChange) => void) {
+    this.#onChange = onChange;
+  }
+
+  get state(): SiteState {
+    return this.#state;
+  }
+
+  /** It is being brought up, and no worker has been started. */
+  get starting(): boolean {
+    return this.#state === 'loaded' || this.#state === 'blocked' || this.#state === 'waiting';
+  }
+
+  /** It serves, and nothing about its workers is being changed on purpose. */
+  get serving(): boolean {
+    return this.#state === 'running' || this.#state === 'filling';
+  }
+
+  /** It stops, or has stopped. */
+  get stopping(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped';
+  }
+
+  get meaning(): SiteStateMeaning {
+    return SITE_STATES[this.#state];
+  }
+
+  /** Takes the step, or says why not. */
+  apply(event: SiteEvent): 'ok' | SiteRefusal {
+    const step = NEXT[this.#state][event];
+    if (!isSiteState(step)) return step;
+    this.#transition(event, step);
+    return 'ok';
+  }
+
+  /** The only place that assigns the state. */
+  #transition(event: SiteEvent, to: SiteState): void {
+    const from = this.#state;
+    this.#state = to;
+    this.#onChange({ from, event, to });
+  }
+}
+
+/** Whether a cell of {@link NEXT} is a state, and not a refusal. */
+export function isSiteState(step: SiteStep): step is SiteState {
+  return Object.hasOwn(NEXT, step);
+}
+
+function row(
+  self: SiteState,
+  requests: Record<SiteRequest, SiteStep>,
+  facts: Partial<Record<SiteFact, SiteState>>,
+): Row {
+  return {
+    placed: self,
+    'places-failed': self,
+    'dependencies-missing': self,
+    'dependencies-ready': self,
+    'none-wanted': self,
+    'workers-failed': self,
+    'workers-none': self,
+    'workers-ready': self,
+    'workers-settled': self,
+    'boot-failed': self,
+    'reload-published': self,
+    'reload-discarded': self,
+    'restart-discarded': self,
+    'workers-gone': self,
+    ...requests,
+    ...facts,
+  };
+}

@@ -1,0 +1,146 @@
+// Workers without processes: what a test does to them, and what was done to them.
+import type { WireError, WorkerIdentity, WorkerStats } from '@vhostd/protocol';
+import type { ChildHandle } from '@vhostd/supervisor';
+import { EventEmitter } from 'eventemitter3';
+import type { Connection } from '../ingress/connection.js';
+import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
+import type { Spawner, WorkerOrder } from './worker-spawner.js';
+
+type Exit = (code: number | null, signal: string | null) => void;
+
+/** A process that does what its test says. Asked to leave it leaves, unless it is busy. */
+export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker {
+  readonly identity: WorkerIdentity;
+  readonly order: WorkerOrder;
+  readonly handle: ChildHandle;
+  readonly peer: SpawnedWorker['peer'];
+  readonly given: Connection[] = [];
+  /** What it was asked: `drain`, `drain and hand back`, signals, and methods, but for who has which host. */
+  readonly asked: string[] = [];
+  stats: WorkerStats = { residentBytes: 1, requestCount: 0 };
+  connectionCount = 0;
+  takesConnections = true;
+  /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
+  busy = false;
+  ended = false;
+  readonly #handlers = new Map<string, (params: unknown) => unknown>();
+  readonly #gone = new AbortController();
+  #onExit: Exit | undefined;
+
+  constructor(pid: number, order: WorkerOrder) {
+    super();
+    const { site, slot, generation, conf } = order;
+    this.order = order;
+    this.identity = {
+      workerId: `${site.siteId}/${pid}`,
+      siteId: site.siteId,
+      slot,
+      generation,
+      listen: [],
+      defaultListen: false,
+      callTimeoutMs: conf.callTimeoutMs,
+      drainTimeoutMs: conf.drainTimeoutMs,
+      countsRequests: false,
+    };
+    this.handle = {
+      pid,
+      kill: (signal) => this.#kill(signal),
+      onExit: (callback: Exit) => {
+        this.#onExit = callback;
+      },
+      onError: () => undefined,
+    };
+    this.peer = {
+      handle: (method, handler) => {
+        this.#handlers.set(method, (params) => handler(params, { handle: undefined }));
+      },
+      request: (method) => {
+        if (method === 'ping') return Promise.resolve(this.stats as never);
+        if (method !== 'hosts') this.asked.push(method);
+        return Promise.resolve(null as never);
+      },
+    };
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** What it runs and for which slot, such as `2.0` for slot 0 of generation 2. */
+  get name(): string {
+    return `${this.identity.generation}.${this.identity.slot}`;
+  }
+
+  give(connection: Connection): boolean {
+    if (!this.takesConnections) return false;
+    this.given.push(connection);
+    return true;
+  }
+
+  drain(_limitMs: number, handBack: boolean): void {
+    this.asked.push(handBack ? 'drain and hand back' : 'drain');
+    if (!this.busy) this.exit(0);
+  }
+
+  ready(): void {
+    this.emit('ready');
+  }
+
+  /** Its boot fails, for which it has words. */
+  fail(error: WireError): void {
+    this.emit('failed', error);
+    this.exit(1);
+  }
+
+  exit(code: number | null, signal: string | null = null): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.takesConnections = false;
+    this.#gone.abort();
+    this.#onExit?.(code, signal);
+  }
+
+  /** It asks its master something. */
+  async ask(method: string, params: unknown): Promise<unknown> {
+    const handler = this.#handlers.get(method);
+    if (handler === undefined) throw new Error(`nobody answers ${method}`);
+    return await handler(params);
+  }
+
+  #kill(signal: NodeJS.Signals): boolean {
+    this.asked.push(signal);
+    if (signal === 'SIGKILL' || !this.busy) this.exit(null, signal);
+    return true;
+  }
+}
+
+/** Starts {@link FakeProcess}es. */
+export class FakeSpawner implements Spawner {
+  /** All of them, in the order in which they were started. */
+  readonly processes: FakeProcess[] = [];
+  /** Why the system starts none. */
+  failure: Error | undefined;
+
+  spawn(order: WorkerOrder): FakeProcess {
+    if (this.failure !== undefined) throw this.failure;
+    const process = new FakeProcess(this.processes.length + 1, order);
+    this.processes.push(process);
+    return process;
+  }
+
+  /** Those that have not ended. */
+  get living(): FakeProcess[] {
+    return this.processes.filter(({ ended }) => !ended);
+  }
+
+  /** The names of those that have not ended. */
+  get names(): string[] {
+    return this.living.map(({ name }) => name);
+  }
+
+  get last(): FakeProcess {
+    const last = this.processes.at(-1);
+    if (last === undefined) throw new Error('nothing was started');
+    return last;
+  }
+}

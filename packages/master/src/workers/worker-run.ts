@@ -1,0 +1,55 @@
+// What is known of one process of a worker, from its spawn to the spawn of the next one.
+import type { OtherServer, WireError, WorkerStats } from '@vhostd/protocol';
+
+export class WorkerRun {
+  /** What became of the process before it, in words that name that one. */
+  readonly predecessor: string | undefined;
+  /** What the worker itself said of its failed boot, or of what it dies of. */
+  failure: WireError | undefined;
+  /** What it last told of itself. */
+  stats: WorkerStats | undefined;
+  /** What the status says of it. */
+  remark: string | undefined;
+  /** It was sent SIGTERM. */
+  wantsToLeave = false;
+  /** The server of the site is set. */
+  starting = false;
+  /** It has broken the rules of its link. */
+  violated = false;
+  /** It was told to leave, and has not within its limits. */
+  overdue = false;
+  readonly #others: OtherServer[] = [];
+
+  constructor(predecessor?: string) {
+    this.predecessor = predecessor;
+  }
+
+  /** Takes note of a server that is not the site's. False: there are more of them than anybody wants to know. */
+  addOther(server: OtherServer): boolean {
+    if (this.#others.length >= OTHERS_MAX_COUNT) return false;
+    this.#others.push(server);
+    return true;
+  }
+
+  /** Its servers that are not the site's, in words. */
+  get alsoListens(): string[] {
+    return this.#others.map(({ protocol, where }) => `${protocol} on ${where}`);
+  }
+
+  /** What keeps it from being ready, in words for the author of the site. */
+  whyNotReady(appPort: number | undefined): string {
+    if (this.starting) return 'its server is set, but `started` has not resolved';
+    const other = this.#others.find(({ protocol }) => protocol === 'http') ?? this.#others[0];
+    if (other === undefined) return 'its code has neither set worker.server nor called listen()';
+    const { protocol, where } = other;
+    if (protocol === 'tcp') {
+      return `its server on ${where} is one of node:net, and speaks no HTTP that vhostd knows of; set worker.server to it`;
+    }
+    if (where.startsWith('port') && appPort !== undefined) {
+      return `no HTTP server listens on its appPort ${appPort}, but one does on ${where}`;
+    }
+    return `its HTTP server listens on ${where}, where it gets no connections; let it listen on a port, or set worker.server`;
+  }
+}
+
+const OTHERS_MAX_COUNT = 20;

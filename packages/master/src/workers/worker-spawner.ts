@@ -1,0 +1,89 @@
+// How the workers of all sites are started: what each is told, what becomes of what it prints, by which link it is
+// reached.
+import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
+import { EventEmitter } from 'eventemitter3';
+import type { Release } from '../conf/release.js';
+import type { Limits, SiteConf } from '../conf/site-conf.js';
+import type { MasterEvents } from '../events.js';
+import type { Acceptor } from '../ingress/acceptor.js';
+import type { Ingress } from '../ingress/connection.js';
+import type { SiteLogs } from '../logs/site-logs.js';
+import { preloadFile } from './worker-files.js';
+import { WorkerProcess } from './worker-process.js';
+import type { SpawnedWorker } from './worker-process.js';
+
+/** The site that a worker is of. */
+export interface WorkerSite {
+  readonly siteId: string;
+  readonly ingress: Ingress;
+  /** Where what a worker prints goes that is started now. */
+  readonly logs: SiteLogs;
+}
+
+/** Which worker to start. */
+export interface WorkerOrder {
+  readonly site: WorkerSite;
+  readonly conf: SiteConf;
+  readonly slot: number;
+  readonly generation: number;
+  readonly release: Release;
+}
+
+/** What starts workers: {@link WorkerSpawner}, or that of a test. */
+export interface Spawner {
+  /** @throws {Error} what fork throws. */
+  spawn(order: WorkerOrder): SpawnedWorker;
+}
+
+export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProcess] }> implements Spawner {
+  /** How workers are reached that are started from now on. */
+  linkType: LinkType = 'pipe';
+  readonly #acceptor: Acceptor;
+  readonly #events: MasterEvents;
+  readonly #preload: string = preloadFile();
+  #headMaxBytes: number;
+  #spawnedCount = 0;
+
+  constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents) {
+    super();
+    this.#acceptor = acceptor;
+    this.#events = events;
+    this.#headMaxBytes = limits.headMaxBytes;
+  }
+
+  /** For workers that are started from now on. */
+  setLimits({ headMaxBytes }: Limits): void {
+    this.#headMaxBytes = headMaxBytes;
+  }
+
+  spawn(order: WorkerOrder): WorkerProcess {
+    const { conf, site, release } = order;
+    const launch = {
+      conf,
+      release,
+      identity: this.#identityOf(order),
+      linkType: this.linkType,
+      preload: this.#preload,
+      headMaxBytes: this.#headMaxBytes,
+    };
+    const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
+    site.logs.attach(process.process);
+    this.emit('spawned', process);
+    return process;
+  }
+
+  #identityOf({ site: { siteId }, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+    return {
+      workerId: `${siteId}/${(this.#spawnedCount += 1)}`,
+      siteId,
+      slot,
+      generation,
+      listen: conf.listen.map((entry) => ({ ...entry })),
+      defaultListen: conf.defaultListen,
+      callTimeoutMs: conf.callTimeoutMs,
+      drainTimeoutMs: conf.drainTimeoutMs,
+      countsRequests: conf.maxRequests !== undefined,
+      ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
+    };
+  }
+}

@@ -1,0 +1,365 @@
+// One worker of a generation: keeps a process alive in its slot, knows whether that may be given connections, and asks
+// it at intervals how it is.
+import { toWireError, VhostError } from '@vhostd/protocol';
+import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } from '@vhostd/protocol';
+import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
+import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
+import { EventEmitter } from 'eventemitter3';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { CandidateWorker } from '../dispatch/dispatch.js';
+import type { MasterEvents, WorkerFields } from '../events.js';
+import type { Connection } from '../ingress/connection.js';
+import type { WorkerFiles } from './worker-files.js';
+import { leaveLimitMs, softLimitMs } from './worker-limits.js';
+import type { SpawnedWorker } from './worker-process.js';
+import { WorkerRun } from './worker-run.js';
+import type { Spawner, WorkerSite } from './worker-spawner.js';
+import { parseWorkerStats } from './worker-stats.js';
+
+/** What a worker tells the set that it is in. */
+export interface WorkerEvents {
+  /** There is a process; what it asks for is still to be answered. */
+  spawned: [process: SpawnedWorker];
+  ready: [];
+  /** The process ended, or could not be started. */
+  exit: [failure: WireError, slow: boolean];
+  /** It is not started again. */
+  errored: [failure: WireError];
+  /** Stopped on purpose, it has no process and gets none. */
+  rested: [];
+  /** How many connections it has may have changed. */
+  connections: [];
+  /** It has told how it is: with an answer to a ping, or because it is to leave. */
+  stats: [];
+}
+
+/** Where a worker stands. */
+export interface WorkerPlace {
+  readonly site: WorkerSite;
+  readonly conf: SiteConf;
+  /** Stable within the generation. */
+  readonly slot: number;
+  readonly generation: number;
+  /** What the workers of the generation run. */
+  readonly files: WorkerFiles;
+}
+
+export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorker {
+  readonly place: WorkerPlace;
+  readonly #spawner: Spawner;
+  readonly #events: MasterEvents;
+  readonly #child: SupervisedChild;
+  /** The present process, or the last one. */
+  #process: SpawnedWorker | undefined;
+  #run = new WorkerRun();
+  #watch: PeerWatch | undefined;
+  /** How it was told to end: within its limits, or by SIGKILL. */
+  #asked: 'in time' | 'at once' | undefined;
+  #handsBack = false;
+  #replacementCount = 0;
+  #restartsBefore = 0;
+
+  constructor(place: WorkerPlace, spawner: Spawner, events: MasterEvents) {
+    super();
+    this.place = place;
+    this.#spawner = spawner;
+    this.#events = events;
+    const { conf, slot } = place;
+    this.#child = new SupervisedChild({
+      name: `${conf.siteId}/${slot}`,
+      spawn: () => this.#spawn(),
+      restart: { intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
+      backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
+      bootTimeoutMs: conf.bootTimeoutMs,
+      whyNotReady: () => this.#run.whyNotReady(conf.appPort),
+      shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
+    });
+    this.#child.on('exit', (reason) => this.#onExit(reason));
+    this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
+    this.#child.on('errored', (reason) => this.emit('errored', this.#failureOf(reason)));
+    this.#child.on('state', ({ from, event, to }) => {
+      if (event === 'term-limit') this.#run.overdue = this.leaving;
+      if (from !== to && to === 'exited') this.emit('rested');
+    });
+  }
+
+  get slot(): number {
+    return this.place.slot;
+  }
+
+  get conf(): SiteConf {
+    return this.place.conf;
+  }
+
+  /** The id of the present process, or of the last one. */
+  get id(): string {
+    return this.#process?.identity.workerId ?? `${this.conf.siteId}/${this.slot}`;
+  }
+
+  /** The present process, or the last one. */
+  get process(): SpawnedWorker | undefined {
+    return this.#process;
+  }
+
+  /** Whether it may be given a connection. This is the one place that says so. */
+  get takesConnections(): boolean {
+    return !this.leaving && this.ready && this.#process?.takesConnections === true;
+  }
+
+  get ready(): boolean {
+    return this.#child.state === 'ready';
+  }
+
+  get booting(): boolean {
+    return this.#child.state === 'booting';
+  }
+
+  /** Given up: it is not started again. */
+  get errored(): boolean {
+    return this.#child.state === 'errored';
+  }
+
+  /** Whether it may have connections: it is ready, or was and leaves. */
+  get up(): boolean {
+    return ['ready', 'stopping'].includes(this.#child.state);
+  }
+
+  /** Has no process and gets none. */
+  get resting(): boolean {
+    return ['idle', 'exited', 'errored'].includes(this.#child.state);
+  }
+
+  /** Whether it has been told to end. */
+  get leaving(): boolean {
+    return this.#asked !== undefined;
+  }
+
+  get connectionCount(): number {
+    return this.#child.pid === undefined ? 0 : (this.#process?.connectionCount ?? 0);
+  }
+
+  /** What the present process last told of itself. */
+  get stats(): WorkerStats | undefined {
+    return this.#run.stats;
+  }
+
+  /** Whether the present process was sent SIGTERM. */
+  get wantsToLeave(): boolean {
+    return this.#run.wantsToLeave;
+  }
+
+  /** Since the present process was spawned, ms; 0 without one. */
+  get ageMs(): number {
+    return this.#child.uptimeMs;
+  }
+
+  /** What the status says of the present process. It goes with the process. */
+  set remark(text: string | undefined) {
+    this.#run.remark = text;
+  }
+
+  start(): void {
+    this.#child.start();
+  }
+
+  /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
+  async stop(now = false): Promise<void> {
+    if (this.#asked !== 'at once') this.#asked = now ? 'at once' : 'in time';
+    await this.#child.stop({ now });
+  }
+
+  /** {@link stop} for one whose site goes on: it hands its idle connections back. */
+  async drain(): Promise<void> {
+    this.#handsBack = true;
+    await this.stop();
+  }
+
+  give(connection: Connection): boolean {
+    return this.#process?.give(connection) === true;
+  }
+
+  /** Takes the place of another worker, and over what is counted of that. */
+  replace(old: Worker, reason: string): void {
+    this.#replacementCount = old.#replacementCount + 1;
+    this.#restartsBefore = old.#restarts;
+    this.#run.remark = replaced(old.id, reason);
+    this.#events.emit('worker.replaced', { ...old.#fields(), by: this.id, reason });
+  }
+
+  /** Serves on: the one that was to take its place for this reason did not come up. */
+  outlive(replacement: Worker, reason: string, message: string): void {
+    this.#run.remark = `${reason}; its replacement failed: ${message}`;
+    this.#events.emit('worker.replacement-failed', {
+      ...this.#fields(),
+      by: replacement.id,
+      reason,
+      message,
+    });
+  }
+
+  status(): WorkerStatus {
+    const { pid } = this.#child;
+    const run = this.#run;
+    const past = pid === undefined ? this.#child.reason?.message : run.predecessor;
+    const reason = run.failure?.message ?? run.remark ?? past;
+    return {
+      workerId: this.id,
+      ...(pid === undefined ? {} : { pid }),
+      slot: this.slot,
+      generation: this.place.generation,
+      state: this.#status(),
+      connections: this.connectionCount,
+      restarts: this.#restarts,
+      replacements: this.#replacementCount,
+      ...(reason === undefined ? {} : { reason }),
+      ...(run.alsoListens.length === 0 || pid === undefined ? {} : { alsoListens: run.alsoListens }),
+    };
+  }
+
+  get #restarts(): number {
+    return this.#restartsBefore + this.#child.restartCount;
+  }
+
+  #status(): WorkerState {
+    const { state } = this.#child;
+    if (state === 'idle') return 'exited';
+    if (state === 'killing') return 'stopping';
+    return state === 'stopping' && this.leaving ? 'draining' : state;
+  }
+
+  #spawn(): ChildHandle {
+    this.#run = new WorkerRun(this.#story());
+    const { files, ...place } = this.place;
+    const process = this.#spawner.spawn({ ...place, release: files.release() });
+    this.#process = process;
+    this.#hear(process, this.#run);
+    if (process.handle.pid !== undefined) {
+      this.#events.emit('worker.spawned', { ...this.#fields(), leaveLimitMs: leaveLimitMs(this.conf) });
+    }
+    this.emit('spawned', process);
+    const softStop = (): void => process.drain(this.conf.drainTimeoutMs, this.#handsBack);
+    return { ...process.handle, softStop };
+  }
+
+  /** What a process says still counts when it has ended, unless it is about the worker's present state. */
+  #hear(process: SpawnedWorker, run: WorkerRun): void {
+    process.on('starting', () => {
+      run.starting = true;
+    });
+    process.on('failed', (error) => {
+      run.failure = error;
+    });
+    process.on('listens', (server) => this.#onListens(run, server));
+    process.on('ready', () => {
+      if (this.#process === process) this.#onReady(process, run);
+    });
+    process.on('leaving', () => {
+      if (this.#process !== process || this.leaving) return;
+      run.wantsToLeave = true;
+      this.emit('stats');
+    });
+    process.on('confirmed', () => this.emit('connections'));
+    process.on('violation', (detail) => this.#onViolation(process, run, detail));
+    process.on('link-lost', () => {
+      if (this.#process === process) this.#child.fail('its link to the master has ended');
+    });
+  }
+
+  #onReady(process: SpawnedWorker, run: WorkerRun): void {
+    if (this.#child.markReady() !== 'ok') return;
+    const { heartbeatIntervalMs, heartbeatLimitMs } = this.conf;
+    this.#watch?.stop();
+    this.#watch = watchPeer(process.peer, {
+      intervalMs: heartbeatIntervalMs,
+      limitMs: heartbeatLimitMs,
+      onAnswer: (answer) => this.#onAnswer(process, run, answer),
+      onLost: (why) => {
+        if (this.#process === process) this.#child.fail(why, { now: true });
+      },
+    });
+    this.#events.emit('worker.ready', this.#fields());
+    this.emit('ready');
+  }
+
+  #onAnswer(process: SpawnedWorker, run: WorkerRun, answer: unknown): void {
+    const stats = parseWorkerStats(answer);
+    if (stats === undefined)
+      return this.#onViolation(process, run, 'an answer to a ping that tells nothing of it');
+    if (this.#process !== process || this.leaving) return;
+    run.stats = stats;
+    const { connectionCount } = this;
+    this.#events.emit('worker.stats', { ...this.#fields(), ...stats, connectionCount });
+    this.emit('stats');
+  }
+
+  #onListens(run: WorkerRun, server: OtherServer): void {
+    if (this.#run !== run || !run.addOther(server)) return;
+    const unclear = server.protocol === 'http' && !server.shares && this.conf.appPort === undefined;
+    const hint = unclear ? { hint: "if this is the site's server, say so with appPort" } : {};
+    this.#events.emit('worker.also-listens', { ...this.#fields(), ...server, ...hint });
+  }
+
+  /** The process is killed; the restart policy decides what follows, unless it was leaving anyway. */
+  #onViolation(process: SpawnedWorker, run: WorkerRun, detail: string): void {
+    if (run.violated) return;
+    run.violated = true;
+    this.#events.emit('worker.violation', { ...fieldsOf(process), detail });
+    if (this.#process === process) this.#child.fail(`it broke the protocol: ${detail}`, { now: true });
+  }
+
+  #onExit(reason: ChildReason): void {
+    this.#watch?.stop();
+    this.#run.remark = undefined;
+    if (reason.what === 'spawn-failed') {
+      const { slot, generation } = this.place;
+      this.#events.emit('worker.spawn-failed', {
+        siteId: this.conf.siteId,
+        slot,
+        generation,
+        reason: reason.message,
+      });
+    } else {
+      const { failure, overdue } = this.#run;
+      this.#events.emit('worker.exited', {
+        ...this.#fields(),
+        asked: this.leaving,
+        expected: this.#asked === 'at once' || (this.#asked === 'in time' && isNormalEnd(reason)),
+        reason: overdue ? `it did not leave in time; ${reason.message}` : reason.message,
+        ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
+      });
+    }
+    this.emit('exit', this.#failureOf(reason), reason.what === 'boot-limit');
+  }
+
+  /** Why it could not be had, in its own words where it had any. */
+  #failureOf(reason: ChildReason): WireError {
+    const { failure } = this.#run;
+    if (failure !== undefined) return failure;
+    if (reason.error instanceof VhostError) return toWireError(reason.error);
+    const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
+    return { code, message: `worker ${this.id} ${reason.message}` };
+  }
+
+  /** What became of the last process, in words that name it. */
+  #story(): string | undefined {
+    const { reason } = this.#child;
+    if (reason === undefined) return undefined;
+    if (reason.what === 'spawn-failed') return `another one before it ${reason.message}`;
+    return replaced(this.id, this.#run.failure?.message ?? reason.message);
+  }
+
+  #fields(): WorkerFields {
+    if (this.#process !== undefined) return fieldsOf(this.#process);
+    const { siteId } = this.conf;
+    return { siteId, workerId: this.id, workerPid: undefined, generation: this.place.generation };
+  }
+}
+
+function fieldsOf({ identity: { siteId, workerId, generation }, handle }: SpawnedWorker): WorkerFields {
+  return { siteId, workerId, workerPid: handle.pid, generation };
+}
+
+/** The words for a process that has taken the place of another. */
+function replaced(workerId: string, why: string): string {
+  return `replaced ${workerId}: ${why}`;
+}
