@@ -50,6 +50,48 @@ void describe('the state table of docs/lifecycle.md', () => {
   });
 });
 
+void describe('the steps of a site in docs/lifecycle.md', async () => {
+  const { NEXT: steps, SITE_STATES } = (await import(`${ROOT}packages/master/dist/sites/site-state.js`)) as {
+    NEXT: Record<string, Record<string, string>>;
+    SITE_STATES: Record<string, { status: string }>;
+  };
+  const states = Object.keys(steps);
+
+  void test('have each state, and what the status shows of it', () => {
+    const rows = tableWith('State', 'Shown as').rows.map(([state = '', as = '']) => [
+      plain(state),
+      plain(as),
+    ]);
+    const expected = states.map((state) => [state, SITE_STATES[state]?.status]);
+    assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(expected));
+    const shown = tableWith('Site').rows.map(([state = '']) => plain(state));
+    assert.deepEqual(new Set(shown), new Set(expected.map(([, status]) => status)));
+  });
+
+  void test('say in each cell what the code does, and of each fact where it leads', () => {
+    const told: Record<string, Record<string, string>> = {};
+    const requests = tableWith('', '`start`', '`reload`');
+    for (const [state = '', ...cells] of requests.rows) {
+      for (const [index, cell] of cells.entries()) {
+        const request = plain(requests.head[index + 1] ?? '');
+        assert.equal(cell.startsWith('`'), states.includes(plain(cell)), cell);
+        (told[request] ??= {})[plain(state)] = plain(cell);
+      }
+    }
+    for (const [fact = '', , led = ''] of tableWith('Fact').rows) {
+      const by = (told[plain(fact)] = Object.fromEntries(states.map((state) => [state, state])));
+      for (const step of led === 'none' ? [] : plain(led).split('; ')) {
+        const [from = '', to = ''] = step.split(' → ');
+        for (const state of from.split(', ')) by[state] = to;
+      }
+    }
+    for (const state of states) {
+      const inDocs = Object.entries(told).map(([event, by]) => [event, by[state]]);
+      assert.deepEqual(steps[state], Object.fromEntries(inDocs), state);
+    }
+  });
+});
+
 void describe('the defaults of docs/lifecycle.md', async () => {
   const { rows } = tableWith('What');
   const workers = rows.map(([what = '', field = '', value = '']) => ({ what, field, value }));
@@ -94,9 +136,10 @@ void describe('the defaults of docs/lifecycle.md', async () => {
   });
 });
 
-function tableWith(title: string): { head: string[]; rows: string[][] } {
-  const found = tables(LIFECYCLE).find(({ head }) => head[0] === title);
-  assert.ok(found !== undefined, title);
+/** The table whose head begins so. */
+function tableWith(...titles: string[]): { head: string[]; rows: string[][] } {
+  const found = tables(LIFECYCLE).find(({ head }) => titles.every((title, index) => head[index] === title));
+  assert.ok(found !== undefined, titles.join(' | '));
   return found;
 }
 
