@@ -151,7 +151,10 @@ function stateOf({ state, paused, maintenance }: SiteStatus): string {
 
 function complaints({ sites, handoff }: DaemonStatus): string[] {
   const lines = sites.flatMap(faultsOf);
-  if (handoff?.reason !== undefined) lines.push(`handoff by ${handoff.type}: ${handoff.reason}`);
+  if (handoff?.reason !== undefined) {
+    const without = handoff.handsBack === false ? ' without hand-backs' : '';
+    lines.push(`handoff by ${handoff.type}${without}: ${handoff.reason}`);
+  }
   return lines.length === 0 ? [] : ['', ...lines];
 }
 

@@ -9,6 +9,7 @@ import type {
   WireError,
   WorkerStats,
 } from '@vhostd/protocol';
+import type { LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from './conf/release.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
@@ -31,8 +32,8 @@ export interface SiteFailure {
 export interface EventPayloads {
   /** A conf has been put into force for all that is opened or started from now on. */
   'conf.applied': { readonly conf: MasterConf };
-  /** How connections are handed to workers has been chosen; `reason`: why it is not the pipe. */
-  'handoff.chosen': { readonly type: 'pipe' | 'ipc'; readonly reason?: string };
+  /** How connections travel to workers and back has been chosen; `reason`: why not as wished. */
+  'handoff.chosen': LinkChoice;
 
   /** Log files are written to by the names that they have now; `file` is the master's own, null for standard error. */
   'logs.reopened': { readonly file: string | null };

@@ -14,7 +14,7 @@ import type {
   ResumeResult,
   WireError,
 } from '@vhostd/protocol';
-import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
+import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
@@ -72,7 +72,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
-  #handoff: MasterStatus['handoff'] = { type: 'pipe' };
+  #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;

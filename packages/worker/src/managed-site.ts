@@ -32,6 +32,7 @@ import { Rerouting } from './rehome/rerouting.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
+import { replaceProcessChannel } from './node/process-channel.js';
 import { RequestCount } from './request-count.js';
 import { SiteKeys } from './site-keys.js';
 
@@ -163,6 +164,12 @@ export class ManagedSite {
         else if (query.port === -1) this.#onListens('http', query, false);
       },
     );
+    if (this.#master.oneWay) {
+      replaceProcessChannel({
+        onMessage: (message) => this.#master.peer.notify('message', message),
+        onDisconnect: () => this.#onTerm(),
+      });
+    }
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
       this.#master.peer.notify('failed', { error: describeFailure(error) });

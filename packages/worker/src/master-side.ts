@@ -1,7 +1,7 @@
 // A worker's side of its master: the link, what the master asks, the connections that it hands over.
 import cluster from 'node:cluster';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
-import { FrameKind, Peer } from '@vhostd/transport';
+import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Frame, Link, LinkEnd } from '@vhostd/transport';
 
@@ -15,15 +15,19 @@ export interface MasterSideOptions {
 
 export class MasterSide {
   readonly peer: Peer<WorkerToMaster, MasterToWorker>;
+  /** The master does not read Node's channel. */
+  readonly oneWay: boolean;
 
   constructor(
     link: Link,
     callTimeoutMs: number,
     { onConnection, onHandBackAnswer, onEnd }: MasterSideOptions,
   ) {
+    this.oneWay = link.type === 'pipe';
     this.peer = new Peer(link, {
       name: 'the master',
       timeoutMs: callTimeoutMs,
+      maxObjectCount: UNTRUSTED_LIMITS.maxObjectCount,
       onFrame: (frame) => {
         if (frame.kind === FrameKind.connection) return onConnection(frame);
         frame.handle?.close();

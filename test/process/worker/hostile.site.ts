@@ -6,11 +6,11 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import worker from '@vhostd/worker';
 
-/** Node's own channel, and the pipe beside it. */
-const CHANNEL = 3;
-const PIPE = 4;
-const KIND_MESSAGE = 5;
 const OVER_PIPE = process.env['VHOSTD_TEST_HANDOFF'] !== 'ipc';
+/** Node's own channel, and the pipe to the master. */
+const CHANNEL = 3;
+const PIPE = 5;
+const KIND_MESSAGE = 5;
 
 const ATTACKS: Record<string, () => unknown> = {
   'garbage on the channel': () => writeAll(CHANNEL, 'this is no JSON\n'),
@@ -26,6 +26,7 @@ const ATTACKS: Record<string, () => unknown> = {
   'a message that is none': () => message('[1,2'),
   'a confirmation of what it never got': () => writeAll(PIPE, frame(2, Buffer.alloc(8, 0x7f))),
   'a connection handed back that is none': () => writeAll(PIPE, frame(4, Buffer.alloc(10))),
+  'a descriptor that never comes': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.from('{}'), 1)),
   'the pipe closed': () => closeSync(PIPE),
 
   // These break no rule of the wire: they are refused, and the worker lives.
@@ -76,10 +77,11 @@ function forgeQuery(times: number): void {
   writeAll(CHANNEL, line(query).repeat(times));
 }
 
-function frame(kind: number, payload: Buffer): Buffer {
+function frame(kind: number, payload: Buffer, flags = 0): Buffer {
   const header = Buffer.alloc(6);
   header.writeUInt32BE(payload.length, 0);
   header.writeUInt8(kind, 4);
+  header.writeUInt8(flags, 5);
   return Buffer.concat([header, payload]);
 }
 

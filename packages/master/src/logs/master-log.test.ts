@@ -58,6 +58,9 @@ test('a step that leaves a site where it is, and what happens with each connecti
 });
 
 test('a transport that is not the one that was wanted is a warning', () => {
-  assert.equal(linesOf('handoff.chosen', { type: 'ipc', reason: 'no pipe' })[0]?.['level'], 'warn');
-  assert.equal(linesOf('handoff.chosen', { type: 'pipe' })[0]?.['level'], 'debug');
+  assert.equal(
+    linesOf('handoff.chosen', { type: 'ipc', handsBack: true, reason: 'no pipe' })[0]?.['level'],
+    'warn',
+  );
+  assert.equal(linesOf('handoff.chosen', { type: 'pipe', handsBack: true })[0]?.['level'], 'debug');
 });

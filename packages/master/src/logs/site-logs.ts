@@ -1,6 +1,8 @@
 // Where the standard output and error of a site's workers go: to files, line by line, or to nowhere, but never to a
 // full pipe on which a worker would block.
 import type { Readable } from 'node:stream';
+import type { ReadingShare } from '@vhostd/transport';
+import { TURN_LIMIT_MS } from '@vhostd/transport';
 import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
@@ -27,8 +29,8 @@ export interface SiteLogsOptions {
 /**
  * The logs of one site, for all of its workers, of every generation.
  *
- * Lines of several workers never mix within a line. Workers are always read from: when a file can't be written, lines
- * are lost and counted, and no worker waits.
+ * Lines of several workers never mix within a line. When a file can't be written, lines are lost and counted, and no
+ * worker waits for it; one that prints more than its site's share of this process's time waits for its turn.
  */
 export class SiteLogs {
   readonly #options: Required<Pick<SiteLogsOptions, 'maxLineBytes' | 'files'>>;
@@ -59,10 +61,10 @@ export class SiteLogs {
     return Array.from(new Set(this.#opened), (file) => ({ path: file.path, ...file.stats }));
   }
 
-  /** Reads a worker's streams until they end. */
-  attach(child: { stdout: Readable | null; stderr: Readable | null }): void {
-    this.#read('stdout', child.stdout);
-    this.#read('stderr', child.stderr);
+  /** Reads a worker's streams until they end, no faster than its share of this process's time allows. */
+  attach(child: { stdout: Readable | null; stderr: Readable | null }, share?: ReadingShare): void {
+    this.#read('stdout', child.stdout, share);
+    this.#read('stderr', child.stderr, share);
   }
 
   /** Reopens the files: after log rotation. */
@@ -85,12 +87,19 @@ export class SiteLogs {
     this.#closeIfUnused();
   }
 
-  #read(stream: LogStream, readable: Readable | null): void {
+  #read(stream: LogStream, readable: Readable | null, share: ReadingShare | undefined): void {
     if (readable === null) return;
     const cutter = new LineCutter(this.#options.maxLineBytes);
     this.#attachedCount++;
     readable.on('data', (chunk: Buffer | string) => {
+      const startMs = performance.now();
       this.#take(stream, cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+      const endMs = performance.now();
+      const pauseMs = share?.charge(endMs - startMs, endMs) ?? 0;
+      if (pauseMs === 0 && endMs - startMs < TURN_LIMIT_MS) return;
+      readable.pause();
+      if (pauseMs === 0) setImmediate(() => readable.resume());
+      else setTimeout(() => readable.resume(), pauseMs);
     });
     // A stream that fails ends here like one that ends; unheard, the error would end the process.
     readable.on('error', () => {});

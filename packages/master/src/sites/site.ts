@@ -1,6 +1,7 @@
 // One site: its state, and what follows from each step of it for its conf, its workers and its connections.
 import { toWireError } from '@vhostd/protocol';
 import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
+import { ReadingShare } from '@vhostd/transport';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
@@ -40,6 +41,7 @@ export class Site implements WorkerSite {
   readonly siteId: string;
   /** How connections get in: also what an operator holds or answers. */
   readonly ingress: SiteIngress;
+  readonly readingShare: ReadingShare = new ReadingShare();
   readonly #events: MasterEvents;
   readonly #directory: SiteDirectory;
   readonly #state: SiteStateMachine;

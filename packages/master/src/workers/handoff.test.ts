@@ -22,6 +22,7 @@ class Wire {
 function connection(): { connection: Connection; closed: () => number } {
   let closed = 0;
   const handle = {
+    fd: -1,
     close: () => {
       closed += 1;
     },

@@ -1,6 +1,6 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
-import { encodeConnection, FrameKind } from '@vhostd/transport';
+import { encodeConnection, FrameKind, nativeCalls } from '@vhostd/transport';
 import type { ConnectionHeader, Link } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
@@ -13,6 +13,7 @@ export class Handoff {
   #lastId = 0;
   #givenCount = 0;
   #reportedCount = 0;
+  #suspect = false;
 
   constructor(link: Link) {
     this.#link = link;
@@ -60,7 +61,9 @@ export class Handoff {
     if (index === -1)
       return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
     const accepted = this.#pending.splice(0, index + 1);
-    for (const { connection } of accepted) connection.handle.close();
+    let good = true;
+    for (const { connection } of accepted) good = this.#close(connection) && good;
+    if (!good) return { kind: 'violation', detail: 'a connection whose closing waits' };
     return { kind: 'ok', acceptedCount: accepted.length };
   }
 
@@ -78,7 +81,23 @@ export class Handoff {
 
   /** The worker is dead: what it never confirmed, in order. */
   takeBack(): Connection[] {
-    return this.#pending.splice(0).map(({ connection }) => connection);
+    const connections = this.#pending.splice(0).map(({ connection }) => connection);
+    // The worker may have had them, and have changed how they close.
+    for (const { handle } of connections) nativeCalls()?.disarm(handle.fd);
+    return connections;
+  }
+
+  /**
+   * Closes what the worker has by now. Where the worker has closed its own, and made the socket linger before, this
+   * close is the one that waits, until the watchdog ends it. One that takes long may be this process's own delay; it
+   * makes the worker a suspect, of whom every other one is looked at. False: it would have waited.
+   */
+  #close({ handle }: Connection): boolean {
+    const lingers = this.#suspect && nativeCalls()?.disarm(handle.fd) === true;
+    const startMs = performance.now();
+    handle.close();
+    this.#suspect ||= performance.now() - startMs > CLOSE_LIMIT_MS;
+    return !lingers;
   }
 
   /** Whether a number is before everything that waits. Numbers wrap at 2^32. */
@@ -88,6 +107,9 @@ export class Handoff {
     return distance > 0 && distance < 0x8000_0000;
   }
 }
+
+/** Far longer than a close takes, and shorter than the watchdog lets one wait, ms. */
+const CLOSE_LIMIT_MS = 60;
 
 function headerOf({ listener, host, secure, head, handedBack }: Connection): ConnectionHeader {
   return {

@@ -2,8 +2,9 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
-import { forkWithLink, FrameKind, Peer } from '@vhostd/transport';
+import { forkUntrusted, FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type {
   LinkType,
   MasterToWorker,
@@ -14,7 +15,7 @@ import type {
 } from '@vhostd/protocol';
 import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import type { Frame } from '@vhostd/transport';
+import type { Frame, Link, ReadingShare, UntrustedFork } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -67,13 +68,20 @@ export interface WorkerLaunch {
   /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
   readonly headMaxBytes: number;
   readonly release: Release;
+  /** What reading from the site's workers may cost. */
+  readonly readingShare: ReadingShare;
 }
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
   readonly identity: WorkerIdentity;
   readonly process: ChildProcess;
   readonly handle: ChildHandle;
+  /** What it prints; null where it could not be started. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
   readonly peer: Peer<MasterToWorker, WorkerToMaster>;
+  readonly #link: Link;
+  readonly #readingShare: ReadingShare;
   readonly #handoff: Handoff;
   readonly #handBacks: HandBacks;
   readonly #ingress: Ingress;
@@ -91,23 +99,28 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   constructor(launch: WorkerLaunch, ingress: Ingress, acceptor: Acceptor, events: MasterEvents) {
     super();
     this.identity = launch.identity;
+    this.#readingShare = launch.readingShare;
     this.#ingress = ingress;
     this.#acceptor = acceptor;
     this.#events = events;
     const onViolation = (detail: string): void => void this.emit('violation', detail);
-    const { child, link } = forkWithLink(
-      (variables) => forkWorker(launch, variables),
+    const { child, link, stdout, stderr } = forkUntrusted(
+      (how) => forkWorker(launch, how),
       (worker: ClusterWorker) => worker.process,
-      { type: launch.linkType, onViolation },
+      { type: launch.linkType, share: launch.readingShare, onViolation },
     );
     child.on('error', () => undefined);
     this.process = child.process;
     this.handle = fromChildProcess(this.process);
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.#link = link;
     this.#handoff = new Handoff(link);
     this.#handBacks = new HandBacks(link, this);
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
       name: `worker ${launch.identity.workerId}`,
       timeoutMs: launch.conf.callTimeoutMs,
+      ...UNTRUSTED_LIMITS,
       onViolation,
       onFrame: (frame) => this.#onFrame(frame),
       onEnd: ({ reason }) => {
@@ -139,12 +152,16 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   give(connection: Connection): boolean {
-    return this.#handoff.give(connection);
+    if (!this.#handoff.give(connection)) return false;
+    // Its confirmation is no excess, however many there are.
+    this.#readingShare.earn(CONFIRMATION_MS);
+    return true;
   }
 
   /** Asks it to finish what it has and leave; with `handBack`, to hand back what is idle for another worker. */
   drain(limitMs: number, handBack: boolean): void {
-    this.peer.request('drain', { limitMs, handBack }, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
+    const params = { limitMs, handBack: handBack && this.#link.receivesHandles };
+    this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
   get givenCount(): number {
@@ -176,6 +193,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     });
     this.peer.handle('failed', (params) => {
       this.emit('failed', wireErrorOf(params));
+      return null;
+    });
+    this.peer.handle('message', (params) => {
+      // What `process.send` of a site's code says: `cluster.on('message')` hears of it here, as ever.
+      this.process.emit('message', params, undefined);
       return null;
     });
   }
@@ -227,7 +249,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 }
 
-function forkWorker(launch: WorkerLaunch, variables: Record<string, string>): ClusterWorker {
+function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): ClusterWorker {
   const { conf, identity, release } = launch;
   const { execArgv, env, uid, gid } = conf.workerOptions;
   // What is not named stays as it was for the last worker, of whatever site.
@@ -238,7 +260,7 @@ function forkWorker(launch: WorkerLaunch, variables: Record<string, string>): Cl
     args: [...conf.workerArgs],
     execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
     cwd: release.cwd,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio,
     serialization: 'json',
     // Said even where they are undefined: node:cluster keeps what an earlier call has set.
     uid,
@@ -274,6 +296,9 @@ function wireErrorOf(params: unknown): WireError {
     ...(typeof stack === 'string' ? { stack: stack.slice(0, 16_384) } : {}),
   };
 }
+
+/** What it takes to read the confirmation of one connection and to close it here, generously, ms. */
+const CONFIRMATION_MS = 0.05;
 
 /** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
 const LINK_LOST_MS = 1000;

@@ -1,6 +1,7 @@
 // How the workers of all sites are started: what each is told, what becomes of what it prints, by which link it is
 // reached.
 import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
+import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { Limits, SiteConf } from '../conf/site-conf.js';
@@ -18,6 +19,8 @@ export interface WorkerSite {
   readonly ingress: Ingress;
   /** Where what a worker prints goes that is started now. */
   readonly logs: SiteLogs;
+  /** What reading from all of its workers may cost. */
+  readonly readingShare: ReadingShare;
 }
 
 /** Which worker to start. */
@@ -65,9 +68,10 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       linkType: this.linkType,
       preload: this.#preload,
       headMaxBytes: this.#headMaxBytes,
+      readingShare: site.readingShare,
     };
     const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
-    site.logs.attach(process.process);
+    site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
   }

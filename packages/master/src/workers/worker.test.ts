@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { ReadingShare } from '@vhostd/transport';
 import { parseSite } from '../conf/parse-conf.js';
 import { MasterEvents } from '../events.js';
 import type { EventName } from '../events.js';
@@ -19,6 +20,7 @@ class Bench {
   readonly #site = {
     siteId: 'a',
     logs: new SiteLogs(),
+    readingShare: new ReadingShare(),
     ingress: { serve: () => undefined, takesHandedBack: true },
   };
 

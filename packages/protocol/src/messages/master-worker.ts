@@ -104,6 +104,8 @@ export type WorkerToMaster = {
   failed: { params: { error: WireError }; result: null };
   /** It was sent SIGTERM, and wants another worker to take its place; then it is told to drain. A notice. */
   leaving: { params: null; result: null };
+  /** What the site's code sent with `process.send`. A notice. */
+  message: { params: unknown; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };
   /** Answered once all of these sites are published at the same time. */
   waitForSites: { params: SiteWait; result: null };

@@ -93,8 +93,12 @@ export const masterStatus = z.object({
   pid,
   listeners: z.array(z.object({ address: z.string(), port: count, type: z.enum(['tcp', 'ssl']) })),
   sites: z.array(siteStatus),
-  /** Transport of the handoff, and why it is not the pipe. */
-  handoff: z.object({ type: z.enum(['pipe', 'ipc']), reason: z.string().exactOptional() }),
+  /** Transport of the handoff, whether workers can hand connections back over it, and why it is not as wished. */
+  handoff: z.object({
+    type: z.enum(['pipe', 'ipc']),
+    handsBack: z.boolean().exactOptional(),
+    reason: z.string().exactOptional(),
+  }),
   counts: masterCounts,
 });
 export type MasterStatus = z.infer<typeof masterStatus>;

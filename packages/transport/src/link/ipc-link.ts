@@ -29,6 +29,8 @@ interface HandleMessage {
 
 export class IpcLink implements Link {
   readonly type = 'ipc';
+  readonly sendsHandles = true;
+  readonly receivesHandles = true;
   readonly #channel: Channel;
   readonly #limits: LinkLimits;
   #receiver: LinkReceiver | undefined;
@@ -37,6 +39,7 @@ export class IpcLink implements Link {
   #lastHandle = 0;
   #waitingHandle: { number: number; handle: NativeHandle } | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #lastWords: NodeJS.Timeout | undefined;
   /** Handles that are being sent. */
   readonly #holds = new Set<{ handle: NativeHandle }>();
 
@@ -85,6 +88,12 @@ export class IpcLink implements Link {
     }
     this.#transmit(message, payload.length, undefined);
     return true;
+  }
+
+  peerExited(): void {
+    // Node reads what is there; another process may hold the channel open for ever.
+    if (this.#end !== undefined) return;
+    this.#lastWords ??= setTimeout(() => this.#finish({ reason: 'peer-gone' }), LAST_WORDS_MS);
   }
 
   close(): void {
@@ -174,6 +183,7 @@ export class IpcLink implements Link {
     if (this.#end !== undefined) return;
     this.#end = end;
     clearInterval(this.#watch);
+    clearTimeout(this.#lastWords);
     this.#waitingHandle?.handle.close();
     this.#waitingHandle = undefined;
     // In a turn of its own: what Node has read but not emitted yet would find no channel and throw.
@@ -190,6 +200,8 @@ export class IpcLink implements Link {
 
 /** How often it is looked whether the channel still stands, ms. */
 const WATCH_MS = 1000;
+/** How long the channel of a process that has exited may stay open, ms. */
+const LAST_WORDS_MS = 500;
 
 function disconnect(channel: Channel): void {
   if (!channel.connected) return;

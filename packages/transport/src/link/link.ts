@@ -29,12 +29,22 @@ export interface Link {
    * sent is still delivered before `onEnd`.
    */
   readonly open: boolean;
+  /** Whether {@link send} takes a handle here. */
+  readonly sendsHandles: boolean;
+  /** Whether the other end can send one. */
+  readonly receivesHandles: boolean;
   /**
    * Sends a frame; `payload` is latin1 text, each character a byte. The caller keeps its handle open until the
    * peer confirms. False: the frame was not sent, because the link is closed, has more than its limit of bytes
-   * waiting, or the payload is too large or the handle closed.
+   * waiting, or the payload is too large, or the handle is closed or cannot travel here. A frame with a handle may be
+   * overtaken by later ones without.
    */
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean;
+  /**
+   * The process at the other end has exited: what it had written is delivered at once, then the link ends, though
+   * another process may hold its end open. Does nothing where the end of the link follows by itself.
+   */
+  peerExited(): void;
   /** Begins to deliver frames. To be called once; on a link that is closed already, `onEnd` follows. */
   start(receiver: LinkReceiver): void;
   /** Ends the link. Frames that the kernel has not taken are lost; those that it has, the peer still reads. */

@@ -4,14 +4,21 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fixturePath, openDescriptorCount, until } from './fixtures/forked-link.test.kit.js';
+import { FFI_VARIABLE } from '../node/native-calls.js';
 import { chooseLink } from './self-test.js';
 
 const options = { timeout: 120_000 };
 
 /** What chooseLink says in a process where one thing is broken; that process must end by itself. */
-async function chooseIn(t: TestContext, wish: string, broken: string): Promise<unknown> {
+async function chooseIn(
+  t: TestContext,
+  wish: string,
+  broken: string,
+  env: Record<string, string> = {},
+): Promise<unknown> {
   const child = fork(fixturePath('choose-link'), [wish, broken], {
     execArgv: [],
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   t.after(() => child.kill('SIGKILL'));
@@ -26,14 +33,39 @@ async function chooseIn(t: TestContext, wish: string, broken: string): Promise<u
 
 describe('chooseLink', () => {
   test('takes the pipe on this Node', options, async (t) => {
-    assert.deepEqual(await chooseLink('auto'), { type: 'pipe' });
-    assert.deepEqual(await chooseLink('pipe'), { type: 'pipe' });
-    assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), { type: 'pipe' });
+    const expected = { type: 'pipe', handsBack: true };
+    assert.deepEqual(await chooseLink('auto'), expected);
+    assert.deepEqual(await chooseLink('pipe'), expected);
+    assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), expected);
   });
 
+  test('takes the pipe without hand-backs where nothing can look at descriptors', options, async (t) => {
+    const reason = 'neither node:ffi (Node 26) nor the package koffi can be loaded';
+    for (const wish of ['auto', 'pipe']) {
+      const choice = await chooseIn(t, wish, 'nothing', { [FFI_VARIABLE]: 'off' });
+      assert.deepEqual(choice, { type: 'pipe', handsBack: false, reason });
+    }
+  });
+
+  test(
+    'takes it without hand-backs, too, where what looks at descriptors does not work',
+    options,
+    async (t) => {
+      const choice = (await chooseIn(t, 'auto', 'the look at descriptors')) as {
+        handsBack: boolean;
+        reason: string;
+      };
+      assert.equal(choice.handsBack, false);
+      assert.match(
+        choice.reason,
+        /^no descriptor can be received with (node:ffi|koffi): the link ended: a frame with a descriptor that was not sent$/,
+      );
+    },
+  );
+
   test('takes the channel where that is wished for, whatever the pipe does', options, async (t) => {
-    assert.deepEqual(await chooseLink('ipc'), { type: 'ipc' });
-    assert.deepEqual(await chooseIn(t, 'ipc', 'the write'), { type: 'ipc' });
+    assert.deepEqual(await chooseLink('ipc'), { type: 'ipc', handsBack: true });
+    assert.deepEqual(await chooseIn(t, 'ipc', 'the write'), { type: 'ipc', handsBack: true });
   });
 
   test('leaves no descriptor behind', options, async () => {
@@ -46,12 +78,12 @@ describe('chooseLink', () => {
   const node = `Node ${process.version}`;
   const breakages: [broken: string, reason: RegExp][] = [
     ['the bytes', /^(other bytes came back than were sent|the child read other bytes than were sent)$/],
-    ['the handle', /^a connection came back without its handle$/],
+    ['the handle', /^the link ended: peer-gone$/],
     ['the frames', /^the link ended: /],
     ['the write', /^writeLatin1String is not what it was$/],
     ['the write request', new RegExp(`^${node} does not offer WriteWrap$`)],
     ['the spawn', new RegExp(`^${node} spawns children in an unknown way$`)],
-    ['the channel', new RegExp(`^${node} hides the handle of a child's channel$`)],
+    ['the channel', new RegExp(`^${node} does not offer the handle of a child's channel$`)],
   ];
   for (const [broken, reason] of breakages) {
     test(

@@ -1,5 +1,6 @@
 // Decides at start which transport this Node can be trusted with: hands a connection with a long head to a child
-// over the pipe, takes it back and hands it over again. A Node that changed underneath fails here, not under load.
+// that is not trusted, takes it back and hands it over again, and refuses a descriptor of another kind. A Node that
+// changed underneath fails here, not under load.
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createServer, connect } from 'node:net';
@@ -7,16 +8,19 @@ import type { Server, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type { AddressRecord, NativeHandle } from '../node/native-handle.js';
-import { forkWithLink } from './fork-link.js';
+import { forbidNativeCalls, nativeCalls } from '../node/native-calls.js';
+import { forkUntrusted } from './fork-untrusted.js';
 import { FrameKind } from './frame.js';
 import type { Frame } from './frame.js';
 import type { LinkType } from '@vhostd/protocol';
-import type { Link } from './link.js';
+import type { Link, LinkEnd } from './link.js';
 
-/** The transport to use, and why it is not the pipe. */
+/** The transport to use. */
 export interface LinkChoice {
   type: LinkType;
-  /** What the pipe's self-test found; absent when it passed or was not asked for. */
+  /** Whether children can hand connections back. */
+  handsBack: boolean;
+  /** Why the transport is not the pipe, or why nothing can be handed back over it; absent where it is as wished. */
   reason?: string;
 }
 
@@ -26,29 +30,44 @@ export type LinkWish = LinkType | 'auto';
 /** How long the self-test may take, ms, before the pipe counts as unusable. */
 const SELF_TEST_LIMIT_MS = 10_000;
 const HEAD_BYTES = 200_000;
+const NO_LIBRARY = 'neither node:ffi (Node 26) nor the package koffi can be loaded';
 
 /**
  * Decides for this process. Runs the self-test unless `ipc` is wished for.
  * @throws {VhostError} ERR_LINK_SELF_TEST when `pipe` is wished for and does not work; `cause` says why.
  */
 export async function chooseLink(wish: LinkWish): Promise<LinkChoice> {
-  if (wish === 'ipc') return { type: 'ipc' };
+  if (wish === 'ipc') return { type: 'ipc', handsBack: true };
+  const calls = nativeCalls();
   try {
-    const connection = await acceptOne();
-    try {
-      await testPipe(connection);
-    } finally {
-      connection.handle.close();
-      connection.client.destroy();
-      connection.server.close();
-    }
-    return { type: 'pipe' };
+    await testPipe();
+    if (calls !== undefined) return { type: 'pipe', handsBack: true };
+    return { type: 'pipe', handsBack: false, reason: NO_LIBRARY };
   } catch (error) {
-    if (wish === 'auto')
-      return { type: 'ipc', reason: error instanceof Error ? error.message : String(error) };
-    const message = `the pipe does not work on Node ${process.version}`;
-    throw new VhostError('ERR_LINK_SELF_TEST', message, { cause: error });
+    if (calls === undefined) return withoutPipe(wish, error);
+    forbidNativeCalls();
+    try {
+      await testPipe();
+      const reason = `no descriptor can be received with ${calls.library}: ${messageOf(error)}`;
+      return { type: 'pipe', handsBack: false, reason };
+    } catch (again) {
+      return withoutPipe(wish, again);
+    }
   }
+}
+
+function compare({ payload, handle }: Frame, head: Buffer): string | undefined {
+  if (handle !== undefined) return 'a handle came where none can';
+  return payload.equals(head) ? undefined : 'other bytes came back than were sent';
+}
+
+function withoutPipe(wish: LinkWish, cause: unknown): LinkChoice {
+  if (wish === 'auto') return { type: 'ipc', handsBack: true, reason: messageOf(cause) };
+  throw new VhostError('ERR_LINK_SELF_TEST', `the pipe does not work on Node ${process.version}`, { cause });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface Accepted {
@@ -57,38 +76,64 @@ interface Accepted {
   server: Server;
 }
 
-async function testPipe({ client, handle }: Accepted): Promise<void> {
+async function testPipe(): Promise<void> {
+  const connection = await acceptOne();
+  try {
+    await handOver(connection);
+  } finally {
+    connection.handle.close();
+    connection.client.destroy();
+    connection.server.close();
+  }
+}
+
+async function handOver({ client, handle }: Accepted): Promise<void> {
   const head = Buffer.alloc(HEAD_BYTES, Buffer.from('every byte once, and in order. '));
-  const { child, link } = forkWithLink(
-    (variables) =>
+  const { child, link, stdout, stderr } = forkUntrusted(
+    ({ variables, stdio }) =>
       fork(fileURLToPath(new URL('./self-test-child.js', import.meta.url)), [], {
         env: { ...process.env, ...variables },
         execArgv: [],
         serialization: 'json',
-        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+        stdio,
       }),
     (forked) => forked,
     { type: 'pipe', onViolation: () => child.kill('SIGKILL') },
   );
+  for (const stream of [stdout, stderr]) stream?.on('error', () => undefined).resume();
   let timer: NodeJS.Timeout | undefined;
+  let handedBack = false;
   try {
     await new Promise<void>((resolve, reject) => {
       const fail = (why: string): void => reject(new Error(why));
       timer = setTimeout(fail, SELF_TEST_LIMIT_MS, `no answer in ${SELF_TEST_LIMIT_MS} ms`);
       child.once('error', (error) => fail(error.message));
+      let answered = false;
+      // Of two: the child's answer, and what it sent back; or the refusal of what it sent last, where it sends handles.
+      const finish = (end?: LinkEnd): void => {
+        if (end?.reason === 'violation' && handedBack && end.detail.startsWith(REFUSED)) end = undefined;
+        if (end !== undefined)
+          fail(`the link ended: ${end.reason === 'violation' ? end.detail : end.reason}`);
+        else if (answered) resolve();
+        answered = true;
+      };
       link.start({
         onFrame: (frame) => {
-          const problem = sendAgain(link, frame, head, client.localPort);
+          const problem = link.receivesHandles
+            ? sendAgain(link, frame, head, client.localPort)
+            : compare(frame, head);
+          handedBack = true;
           if (problem !== undefined) fail(problem);
+          else if (!link.receivesHandles) finish();
         },
-        onEnd: (end) => fail(`the link ended: ${end.reason === 'violation' ? end.detail : end.reason}`),
+        onEnd: finish,
       });
       const received: Buffer[] = [];
       client.on('data', (chunk: Buffer) => received.push(chunk));
       client.once('error', (error) => fail(error.message));
       client.once('end', () => {
         const expected = `${createHash('sha256').update(head).digest('hex')} and the rest`;
-        if (Buffer.concat(received).toString() === expected) resolve();
+        if (Buffer.concat(received).toString() === expected) finish();
         else fail('the child read other bytes than were sent');
       });
       if (!link.send(FrameKind.connection, head.toString('latin1'), handle)) fail('the pipe takes nothing');
@@ -100,6 +145,9 @@ async function testPipe({ client, handle }: Accepted): Promise<void> {
     child.kill('SIGKILL');
   }
 }
+
+/** How the link says that it refused what the child sent last. */
+const REFUSED = 'a descriptor that was refused: a descriptor that is no TCP connection';
 
 /** Takes what the child handed back and hands it over for good; says what is wrong with it. */
 function sendAgain(

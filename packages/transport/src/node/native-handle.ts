@@ -44,5 +44,6 @@ export interface WriteRequest {
   writeStatus?: number | null;
 }
 
-/** The argument of `Pipe`'s constructor that makes an IPC pipe. */
+/** The argument of `Pipe`'s constructor that makes an IPC pipe, and the one for any other stream. */
 export const IPC_PIPE = 2;
+export const PLAIN_PIPE = 0;

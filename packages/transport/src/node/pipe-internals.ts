@@ -2,11 +2,12 @@
 // taken from live objects because `process.binding` is deprecated, and the handle of a process channel.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; link/pipe-link.test.ts fails where one of them changes.
 import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import { holdOpen, letGo } from './hold-open.js';
 import type { NativeHandle, NativePipe, WriteRequest } from './native-handle.js';
-import { IPC_PIPE } from './native-handle.js';
+import { IPC_PIPE, PLAIN_PIPE } from './native-handle.js';
 
 type PipeConstructor = new (type: number) => NativePipe;
 type WriteRequestConstructor = new () => WriteRequest;
@@ -45,9 +46,71 @@ export function forgetUnfinished(owner: ChildProcess | NodeJS.Process): void {
  */
 export function createIpcPipe(like: ChildProcess | NodeJS.Process | PipeConstructor): NativePipe {
   if (typeof like === 'function') return new like(IPC_PIPE);
-  const handle = channelHandle(like) ?? connectingPipe();
+  return new (pipeConstructor(like))(IPC_PIPE);
+}
+
+/**
+ * A new pipe over which no handle can travel, that is not open yet.
+ * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides the constructor.
+ */
+export function createPlainPipe(): NativePipe {
+  return new (pipeConstructor(process))(PLAIN_PIPE);
+}
+
+function pipeConstructor(owner: ChildProcess | NodeJS.Process): PipeConstructor {
+  const handle = channelHandle(owner) ?? connectingPipe();
   if (handle === undefined) throw missing('the handle of a pipe');
-  return new (handle.constructor as PipeConstructor)(IPC_PIPE);
+  return handle.constructor as PipeConstructor;
+}
+
+/**
+ * Makes a TCP handle of a connected socket's descriptor, which is the handle's from then on. Where that fails, the
+ * descriptor is closed and nothing is returned.
+ * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides the constructor.
+ */
+export function openTcp(fd: number): NativeHandle | undefined {
+  tcpConstructor ??= findTcpConstructor();
+  const handle = new tcpConstructor(PLAIN_PIPE);
+  if (handle.open(fd) === 0) return handle;
+  closeSync(fd);
+  return undefined;
+}
+
+type TcpConstructor = new (type: number) => NativeHandle & { open(fd: number): number };
+let tcpConstructor: TcpConstructor | undefined;
+
+/** Of a socket that was told to connect, and is destroyed before it does. */
+function findTcpConstructor(): TcpConstructor {
+  const socket = new Socket();
+  socket.on('error', () => undefined);
+  socket.connect({ port: 1, host: '127.0.0.1' });
+  const handle: unknown = Reflect.get(socket, '_handle');
+  socket.destroy();
+  if (typeof handle !== 'object' || handle === null || !('open' in handle))
+    throw missing('the handle of a socket');
+  return handle.constructor as TcpConstructor;
+}
+
+/** Whether a handle is a TCP socket. */
+export function isTcp(handle: NativeHandle): boolean {
+  tcpConstructor ??= findTcpConstructor();
+  return handle instanceof tcpConstructor;
+}
+
+/**
+ * Node's own channel to a child is not read from here on, whatever else is done with the child: what it writes there
+ * stays in the kernel. To be called in the turn of the fork; {@link endChannel} follows when the child has exited.
+ * @throws {VhostError} ERR_NODE_INTERNALS where this Node hides the channel.
+ */
+export function ignoreChannel(child: ChildProcess): void {
+  const channel = channelHandle(child);
+  if (channel === undefined) throw missing("the handle of a child's channel");
+  channel.readStop();
+}
+
+/** Does what Node does at the end of a channel: 'disconnect' and 'close' follow, and a cluster's worker is forgotten. */
+export function endChannel(child: ChildProcess): void {
+  channelHandle(child)?.onread(undefined);
 }
 
 /** A pipe of this process that leads nowhere: a channel that has been closed has no handle any more. */
@@ -87,6 +150,32 @@ export function writeText(
   if (outcome === 'under way' && pipe.writeQueueSize > 0) {
     holdOpen(handle);
     held = true;
+  }
+  return outcome !== 'refused';
+}
+
+/**
+ * Sends a handle, which stays open until it is gone, with a few bytes. False: refused at once. Else `onSent` is called
+ * in a later turn, when the kernel has both or refused them (a negative status).
+ */
+export function sendHandle(
+  pipe: NativePipe,
+  text: string,
+  handle: NativeHandle,
+  onSent: (status: number) => void,
+): boolean {
+  if (pipe.fd < 0 || handle.fd < 0) return false;
+  holdOpen(handle);
+  const outcome = write(pipe, text, handle, (status) => {
+    letGo(handle);
+    onSent(status);
+  });
+  if (outcome === 'refused') letGo(handle);
+  if (outcome === 'done') {
+    setImmediate(() => {
+      letGo(handle);
+      onSent(0);
+    });
   }
   return outcome !== 'refused';
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import { portOf } from '../link/fixtures/forked-link.test.kit.js';
-import { openParentLink } from '../link/fork-link.js';
+import { openParentLink } from '../link/parent-link.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { AnswerWithHandle, Peer } from './peer.js';
 import type { NoQuestions, Questions } from './peer-pair.test.kit.js';

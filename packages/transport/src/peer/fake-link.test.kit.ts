@@ -20,6 +20,8 @@ export class FakeHandle {
 
 export class FakeLink implements Link {
   readonly type = 'pipe';
+  readonly sendsHandles: boolean = true;
+  readonly receivesHandles: boolean = true;
   readonly maxPayloadBytes = 10_000;
   queuedBytes = 0;
   open = true;
@@ -60,6 +62,8 @@ export class FakeLink implements Link {
   start(receiver: LinkReceiver): void {
     this.#receiver = receiver;
   }
+
+  peerExited(): void {}
 
   close(): void {
     this.end({ reason: 'closed-here' });

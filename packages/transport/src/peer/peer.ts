@@ -6,7 +6,7 @@ import type { Frame } from '../link/frame.js';
 import { DEFAULT_LINK_LIMITS } from '../link/link.js';
 import type { Link, LinkEnd } from '../link/link.js';
 import type { NativeHandle } from '../node/native-handle.js';
-import { decodeEnvelope, encodeEnvelope } from './envelope.js';
+import { countObjects, decodeEnvelope, encodeEnvelope } from './envelope.js';
 import type { Envelope } from './envelope.js';
 import { PendingCalls } from './pending-calls.js';
 import type { Passenger } from './pending-calls.js';
@@ -47,6 +47,12 @@ export class AnswerWithHandle<T> {
   }
 }
 
+/** What messages between a process and one that it does not trust may take. */
+export const UNTRUSTED_LIMITS: Required<Pick<PeerOptions, 'maxIncomingBytes' | 'maxObjectCount'>> = {
+  maxIncomingBytes: 8 << 20,
+  maxObjectCount: 100_000,
+};
+
 /** Options of a {@link Peer}. */
 export interface PeerOptions {
   /** Names the process at the other end in errors: 'the daemon'. */
@@ -58,6 +64,16 @@ export interface PeerOptions {
    * are dropped. Default 1000.
    */
   maxIncomingCount?: number;
+  /**
+   * Memory that messages in work may take, about, bytes; one message alone may take more. Of more, requests are
+   * answered ERR_CALL_TOO_MANY and notices are dropped. Default: no limit.
+   */
+  maxIncomingBytes?: number;
+  /**
+   * Objects and arrays in one message, those in its texts included. Of more, a message is not sent
+   * (ERR_CALL_TOO_LARGE), and one that comes is a violation. Default: no limit.
+   */
+  maxObjectCount?: number;
   /**
    * Requests that may wait for the peer at once, or whose passenger it has not taken; more are refused
    * ERR_CALL_TOO_MANY. Default 10 000.
@@ -87,6 +103,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   readonly #calls = new PendingCalls();
   #lastId = 0;
   #incomingCount = 0;
+  #incomingBytes = 0;
   #unansweredCount = 0;
   #onAllAnswered: (() => void)[] = [];
   #ended: Error | undefined;
@@ -155,6 +172,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     let payload: string;
     try {
       this.#checkOpen(method, bulk);
+      if (passenger !== undefined && !this.#link.sendsHandles) throw cannotTravel(method);
       payload = this.#encode({ type: 'request', id, method, params }, `'${method}'`);
     } catch (error) {
       passenger?.release();
@@ -188,16 +206,23 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
       handle?.close();
       return this.#violation(`a frame of kind ${kind}`);
     }
+    const { maxObjectCount } = this.#options;
+    const objectCount = countObjects(payload, maxObjectCount);
+    if (objectCount > maxObjectCount) {
+      handle?.close();
+      return this.#violation(`a message with ${objectCount} objects and arrays`);
+    }
     const envelope = decodeEnvelope(payload);
+    const bytes = payload.length + objectCount * OBJECT_COST_BYTES;
     switch (envelope?.type) {
       case undefined:
         handle?.close();
         return this.#violation('a message that is not one of ours');
       case 'request':
-        return void this.#answer(envelope, handle, handleLost);
+        return void this.#answer(envelope, bytes, handle, handleLost);
       case 'notice':
         handle?.close();
-        return void this.#notice(envelope.method, envelope.params);
+        return void this.#notice(envelope.method, envelope.params, bytes);
       case 'taken':
         handle?.close();
         return this.#calls.taken(envelope.id);
@@ -233,6 +258,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
 
   async #answer(
     request: Extract<Envelope, { type: 'request' }>,
+    bytes: number,
     handle: NativeHandle | undefined,
     handleLost: boolean,
   ): Promise<void> {
@@ -243,7 +269,7 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     this.#unansweredCount += 1;
     try {
       if (handleLost) throw socketLost(`'${method}'`);
-      const result = await this.#run(method, params, handle);
+      const result = await this.#run(method, params, bytes, handle);
       const withHandle = result instanceof AnswerWithHandle;
       along = withHandle ? result.handle : undefined;
       answer = { type: 'result', id, value: withHandle ? result.value : result };
@@ -255,30 +281,40 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
     if (this.#unansweredCount === 0) for (const resolve of this.#onAllAnswered.splice(0)) resolve();
   }
 
-  async #notice(method: string, params: unknown): Promise<void> {
+  async #notice(method: string, params: unknown, bytes: number): Promise<void> {
     try {
-      await this.#run(method, params, undefined);
+      await this.#run(method, params, bytes, undefined);
     } catch (error) {
       this.#options.onNoticeError(error, method);
     }
   }
 
-  async #run(method: string, params: unknown, handle: NativeHandle | undefined): Promise<unknown> {
+  async #run(
+    method: string,
+    params: unknown,
+    bytes: number,
+    handle: NativeHandle | undefined,
+  ): Promise<unknown> {
     const handler = this.#handlers.get(method);
     const limit = this.#options.maxIncomingCount;
-    if (handler === undefined || this.#incomingCount >= limit) handle?.close();
+    const refused =
+      this.#incomingCount >= limit ||
+      (this.#incomingCount > 0 && this.#incomingBytes + bytes > this.#options.maxIncomingBytes);
+    if (handler === undefined || refused) handle?.close();
     if (handler === undefined) {
       throw new VhostError('ERR_CALL_UNKNOWN', `nothing answers '${method}' here`, { info: { method } });
     }
-    if (this.#incomingCount >= limit) {
+    if (refused) {
       const message = `'${method}' was refused: too many calls in work`;
       throw new VhostError('ERR_CALL_TOO_MANY', message, { info: { method, limit } });
     }
     this.#incomingCount += 1;
+    this.#incomingBytes += bytes;
     try {
       return await handler(params, { handle });
     } finally {
       this.#incomingCount -= 1;
+      this.#incomingBytes -= bytes;
     }
   }
 
@@ -299,7 +335,11 @@ export class Peer<Outgoing extends MessageMap, Incoming extends MessageMap> {
   }
 
   #encode(envelope: Envelope, subject: string): string {
-    return encodeEnvelope(envelope, subject, this.#link.maxPayloadBytes);
+    const { maxObjectCount } = this.#options;
+    return encodeEnvelope(envelope, subject, {
+      maxBytes: this.#link.maxPayloadBytes,
+      maxObjects: maxObjectCount,
+    });
   }
 
   #checkOpen(method: string, bulk: boolean): void {
@@ -324,6 +364,13 @@ function lost(method: string, cause: Error): VhostError {
   return new VhostError('ERR_CALL_LOST', message, { info: { method }, cause });
 }
 
+function cannotTravel(method: string): VhostError {
+  const message =
+    `'${method}' was not sent: no socket can travel to the other process here; ` +
+    'it takes one where node:ffi (Node 26) or the package koffi can be loaded';
+  return new VhostError('ERR_CALL_SOCKET_ROUTE', message, { info: { method } });
+}
+
 function socketLost(subject: string): VhostError {
   return new VhostError(
     'ERR_CALL_SOCKET_LOST',
@@ -334,9 +381,14 @@ function socketLost(subject: string): VhostError {
 const DEFAULTS: Omit<Required<PeerOptions>, 'name' | OptionalPeerOption> = {
   timeoutMs: 30_000,
   maxIncomingCount: 1000,
+  maxIncomingBytes: Infinity,
+  maxObjectCount: Infinity,
   maxOutgoingCount: 10_000,
   onNoticeError: () => undefined,
 };
+
+/** What an object or array takes besides its bytes, about. */
+const OBJECT_COST_BYTES = 64;
 
 /** Half of what a link lets wait by default, bytes. */
 const BULK_MAX_QUEUED_BYTES = DEFAULT_LINK_LIMITS.maxQueuedBytes / 2;

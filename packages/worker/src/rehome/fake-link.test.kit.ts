@@ -4,6 +4,8 @@ import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
 
 export class FakeLink implements Link {
   readonly type = 'pipe';
+  readonly sendsHandles: boolean = true;
+  readonly receivesHandles: boolean = true;
   readonly queuedBytes = 0;
   readonly maxPayloadBytes: number = DEFAULT_LINK_LIMITS.maxPayloadBytes;
   open = true;
@@ -15,6 +17,7 @@ export class FakeLink implements Link {
   }
 
   start(): void {}
+  peerExited(): void {}
   close(): void {}
   ref(): void {}
   unref(): void {}

@@ -1,0 +1,52 @@
+// The share of this process's time that reading from untrusted children may take: an account in milliseconds of work,
+// which time fills up. Counting time covers whatever a child thinks of: empty frames, calls, brackets, lines. Pure.
+
+/** How much. */
+export interface ReadingShareOptions {
+  /** Part of the time, 0 to 1. Default 0.2. */
+  part: number;
+  /** Work that may be done at once after a pause, ms. Default 200. */
+  burstMs: number;
+  /** Excess that lasts for so long is no accident, ms. Default 10 000. */
+  lastingMs: number;
+}
+
+/** The account of one site: its children share it. */
+export class ReadingShare {
+  readonly #options: ReadingShareOptions;
+  #balanceMs: number;
+  #atMs: number | undefined;
+  #excessSinceMs: number | undefined;
+
+  constructor(options: Partial<ReadingShareOptions> = {}) {
+    this.#options = { part: 0.2, burstMs: 200, lastingMs: 10_000, ...options };
+    this.#balanceMs = this.#options.burstMs;
+  }
+
+  /** Pays for work that has just been done; returns for how long nothing more may be read, ms, or 0. */
+  charge(workMs: number, nowMs: number): number {
+    const { part, burstMs } = this.#options;
+    const passedMs = nowMs - (this.#atMs ?? nowMs);
+    this.#atMs = nowMs;
+    this.#balanceMs = Math.min(burstMs, this.#balanceMs + passedMs * part) - workMs;
+    if (this.#balanceMs >= 0) {
+      if (this.#balanceMs > burstMs / 2) this.#excessSinceMs = undefined;
+      return 0;
+    }
+    this.#excessSinceMs ??= nowMs;
+    return Math.ceil(-this.#balanceMs / part);
+  }
+
+  /** Adds time for work that this process itself has caused, such as the answer to what it sends. */
+  earn(workMs: number): void {
+    this.#balanceMs = Math.min(this.#options.burstMs, this.#balanceMs + workMs);
+  }
+
+  /** Whether the account has been overdrawn, again and again, for too long. */
+  isLasting(nowMs: number): boolean {
+    return this.#excessSinceMs !== undefined && nowMs - this.#excessSinceMs >= this.#options.lastingMs;
+  }
+}
+
+/** Work in one turn of the event loop on behalf of one child, ms: the others and everything else come in between. */
+export const TURN_LIMIT_MS = 1;

@@ -1,0 +1,292 @@
+// System calls that Node has no function for, through node:ffi (from Node 26.1 on) or the optional package koffi:
+// receiving one descriptor without libuv, which aborts on kinds that it does not know; SO_LINGER; mkfifo.
+// Checked on Node 20.20, 22.23, 24.21 and 26.10 with koffi 3.3; link/self-test.test.ts fails where it changes.
+import { createRequire } from 'node:module';
+import { arch, endianness } from 'node:os';
+
+/** What one look at the queue of descriptors came to. */
+export type Received =
+  /** Nothing is there. */
+  | { kind: 'empty' }
+  /** A TCP socket, with the number that it was sent with. It does not linger when it is closed. */
+  | { kind: 'socket'; number: number; fd: number }
+  /** The descriptor was lost: this process has none left. */
+  | { kind: 'lost'; number: number }
+  /** Something else. Its descriptors are to be disposed of, not closed here. */
+  | { kind: 'refused'; fds: number[]; why: string };
+
+/** The functions of one process. */
+export interface NativeCalls {
+  /** Which library makes the calls. */
+  readonly library: 'node:ffi' | 'koffi';
+  /** Takes one message off a Unix socket that nobody else reads. */
+  receive(fd: number): Received;
+  /** Lets a close of this TCP socket return at once, to be called right before it; true: it would have waited. */
+  disarm(fd: number): boolean;
+  /** From now on nothing can be sent to this end of a Unix socket. */
+  stopReceiving(fd: number): void;
+  /** Creates a FIFO with mode 0600; returns 0 or an errno. */
+  makeFifo(path: string): number;
+}
+
+/** With the value `off` no library is loaded. */
+export const FFI_VARIABLE = 'VHOSTD_FFI';
+
+let loaded: NativeCalls | null | undefined;
+
+/** From here on there are none: they did not do what they should. */
+export function forbidNativeCalls(): void {
+  loaded = null;
+}
+
+/** The calls; undefined where no library loads, on another kind of machine than they are known for, or by wish. */
+export function nativeCalls(): NativeCalls | undefined {
+  if (loaded === undefined) loaded = load() ?? null;
+  return loaded ?? undefined;
+}
+
+interface Memory {
+  view: DataView;
+  base: bigint;
+}
+
+/** Addresses are numbers of 64 bits; what is negative failed, with errno behind it. */
+interface SystemCalls {
+  recvmsg(fd: number, message: bigint, flags: number): number | bigint;
+  getsockopt(fd: number, level: number, name: number, value: bigint, length: bigint): number;
+  setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
+  shutdown(fd: number, how: number): number;
+  mkfifo(path: bigint, mode: number): number;
+}
+
+interface Library extends Memory {
+  name: NativeCalls['library'];
+  calls: SystemCalls;
+  errno(): number;
+}
+
+/** The places of what the calls read and write, in bytes from the start of the memory. */
+const AT = {
+  message: 0,
+  vector: 64,
+  number: 96,
+  control: 128,
+  value: 2048,
+  length: 2056,
+  path: 2304,
+} as const;
+const PATH_MAX_BYTES = 4096;
+const MEMORY_BYTES: number = AT.path + PATH_MAX_BYTES;
+
+/** Room for SCM_MAX_FD (253) descriptors: what has no room the kernel closes in this thread, which may take long. */
+const CONTROL_BYTES = 16 + 253 * 4 + 4;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const SO_TYPE = 3;
+const SO_LINGER = 13;
+const SO_ACCEPTCONN = 30;
+const SO_PROTOCOL = 38;
+const SO_DOMAIN = 39;
+const MSG_CTRUNC = 8;
+const MSG_DONTWAIT_CMSG_CLOEXEC = 0x4000_0040;
+const EINTR = 4;
+const EAGAIN = 11;
+const SHUT_RD = 0;
+
+function load(): NativeCalls | undefined {
+  if (process.env[FFI_VARIABLE] === 'off' || process.platform !== 'linux') return undefined;
+  // The layout of the structures is that of 64-bit little endian Linux.
+  if (endianness() !== 'LE' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(arch())) return undefined;
+  const library = attempt(fromNode) ?? attempt(fromKoffi);
+  return library === undefined ? undefined : new Calls(library);
+}
+
+function attempt(from: (require: NodeJS.Require) => Library): Library | undefined {
+  try {
+    return from(createRequire(import.meta.url));
+  } catch {
+    return undefined;
+  }
+}
+
+interface NodeFfi {
+  dlopen(
+    path: string | null,
+    functions: Record<string, { arguments: string[]; return: string }>,
+  ): { functions: Record<string, (...args: unknown[]) => number | bigint> };
+  getRawPointer(memory: ArrayBuffer): bigint;
+  getInt32(address: number | bigint, offset: number): number;
+}
+
+function fromNode(require: NodeJS.Require): Library {
+  const { dlopen, getRawPointer, getInt32 } = withoutWarning(() => require('node:ffi') as NodeFfi);
+  const memory = new ArrayBuffer(MEMORY_BYTES);
+  const [int, unsigned, pointer] = ['i32', 'u32', 'pointer'];
+  const { functions } = dlopen(null, {
+    recvmsg: { arguments: [int, pointer, int], return: 'i64' },
+    getsockopt: { arguments: [int, int, int, pointer, pointer], return: int },
+    setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
+    shutdown: { arguments: [int, int], return: int },
+    mkfifo: { arguments: [pointer, unsigned], return: int },
+    __errno_location: { arguments: [], return: pointer },
+  });
+  const view = new DataView(memory);
+  return {
+    name: 'node:ffi',
+    view,
+    base: getRawPointer(memory),
+    calls: functions as unknown as SystemCalls,
+    errno: () => getInt32(functions['__errno_location']?.() ?? 0, 0),
+  };
+}
+
+interface Koffi {
+  load(path: null): { func(prototype: string): (...args: unknown[]) => number | bigint };
+  alloc(type: string, length: number): unknown;
+  address(pointer: unknown): bigint;
+  view(pointer: unknown, length: number): ArrayBuffer;
+  errno(): number;
+}
+
+function fromKoffi(require: NodeJS.Require): Library {
+  const koffi = require('koffi') as Koffi;
+  const library = koffi.load(null);
+  const memory = koffi.alloc('char', MEMORY_BYTES);
+  const calls = {
+    recvmsg: library.func('intptr recvmsg(int, size_t, int)'),
+    getsockopt: library.func('int getsockopt(int, int, int, size_t, size_t)'),
+    setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
+    shutdown: library.func('int shutdown(int, int)'),
+    mkfifo: library.func('int mkfifo(size_t, uint)'),
+  };
+  return {
+    name: 'koffi',
+    view: new DataView(koffi.view(memory, MEMORY_BYTES)),
+    base: koffi.address(memory),
+    calls: calls as unknown as SystemCalls,
+    errno: () => koffi.errno(),
+  };
+}
+
+/** The warning that node:ffi is experimental is of no use to an operator: it is tested at start, and can be missing. */
+function withoutWarning<T>(work: () => T): T {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return work();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+class Calls implements NativeCalls {
+  readonly library: NativeCalls['library'];
+  readonly #view: DataView;
+  readonly #base: bigint;
+  readonly #calls: SystemCalls;
+  readonly #errno: () => number;
+
+  constructor({ name, view, base, calls, errno }: Library) {
+    this.library = name;
+    this.#view = view;
+    this.#base = base;
+    this.#calls = calls;
+    this.#errno = errno;
+  }
+
+  receive(fd: number): Received {
+    const view = this.#view;
+    this.#set64(AT.message, 0n);
+    this.#set64(AT.message + 8, 0n);
+    this.#set64(AT.message + 16, this.#at(AT.vector));
+    this.#set64(AT.message + 24, 1n);
+    this.#set64(AT.message + 32, this.#at(AT.control));
+    this.#set64(AT.message + 40, BigInt(CONTROL_BYTES));
+    this.#set64(AT.message + 48, 0n);
+    this.#set64(AT.vector, this.#at(AT.number));
+    this.#set64(AT.vector + 8, 4n);
+    const length = Number(this.#calls.recvmsg(fd, this.#at(AT.message), MSG_DONTWAIT_CMSG_CLOEXEC));
+    if (length < 0) {
+      const errno = this.#errno();
+      if (errno === EINTR) return this.receive(fd);
+      return errno === EAGAIN ? { kind: 'empty' } : { kind: 'refused', fds: [], why: `errno ${errno}` };
+    }
+    const fds = this.#descriptors();
+    const truncated = (view.getInt32(AT.message + 48, true) & MSG_CTRUNC) !== 0;
+    const number = view.getUint32(AT.number, false);
+    if (length === 0 && fds.length === 0) return { kind: 'empty' };
+    if (truncated && fds.length === 0) return { kind: 'lost', number };
+    const [only] = fds;
+    if (length !== 4 || fds.length !== 1 || only === undefined || truncated) {
+      return { kind: 'refused', fds, why: `${length} bytes with ${fds.length} descriptors` };
+    }
+    if (!this.#isTcp(only)) return { kind: 'refused', fds, why: 'a descriptor that is no TCP connection' };
+    this.disarm(only);
+    return { kind: 'socket', number, fd: only };
+  }
+
+  disarm(fd: number): boolean {
+    this.#set64(AT.value, 0n);
+    this.#view.setInt32(AT.length, 8, true);
+    this.#calls.getsockopt(fd, SOL_SOCKET, SO_LINGER, this.#at(AT.value), this.#at(AT.length));
+    const lingers = this.#view.getInt32(AT.value, true) !== 0 && this.#view.getInt32(AT.value + 4, true) > 0;
+    this.#set64(AT.value, 0n);
+    this.#calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, this.#at(AT.value), 8);
+    return lingers;
+  }
+
+  stopReceiving(fd: number): void {
+    this.#calls.shutdown(fd, SHUT_RD);
+  }
+
+  makeFifo(path: string): number {
+    const bytes = Buffer.from(path);
+    if (bytes.length >= PATH_MAX_BYTES) return 36; // ENAMETOOLONG
+    bytes.forEach((byte, index) => this.#view.setUint8(AT.path + index, byte));
+    this.#view.setUint8(AT.path + bytes.length, 0);
+    return this.#calls.mkfifo(this.#at(AT.path), 0o600) === 0 ? 0 : this.#errno();
+  }
+
+  /** The descriptors of every control message, cmsg(3). */
+  #descriptors(): number[] {
+    const view = this.#view;
+    const fds: number[] = [];
+    const end = AT.control + Number(view.getBigUint64(AT.message + 40, true));
+    for (let at: number = AT.control; at + 16 <= end;) {
+      const length = Number(view.getBigUint64(at, true));
+      if (length < 16) break;
+      if (view.getInt32(at + 8, true) === SOL_SOCKET && view.getInt32(at + 12, true) === SCM_RIGHTS) {
+        for (let place = at + 16; place + 4 <= at + length; place += 4) fds.push(view.getInt32(place, true));
+      }
+      at += (length + 7) & ~7;
+    }
+    return fds;
+  }
+
+  /** Whether it is a TCP socket that does not listen. One without a peer passes: its client is gone. */
+  #isTcp(fd: number): boolean {
+    const [AF_INET, AF_INET6, SOCK_STREAM, IPPROTO_TCP] = [2, 10, 1, 6];
+    const domain = this.#option(fd, SO_DOMAIN);
+    return (
+      (domain === AF_INET || domain === AF_INET6) &&
+      this.#option(fd, SO_TYPE) === SOCK_STREAM &&
+      this.#option(fd, SO_PROTOCOL) === IPPROTO_TCP &&
+      this.#option(fd, SO_ACCEPTCONN) === 0
+    );
+  }
+
+  #option(fd: number, name: number): number {
+    this.#view.setInt32(AT.value, -1, true);
+    this.#view.setInt32(AT.length, 4, true);
+    const status = this.#calls.getsockopt(fd, SOL_SOCKET, name, this.#at(AT.value), this.#at(AT.length));
+    return status === 0 ? this.#view.getInt32(AT.value, true) : -1;
+  }
+
+  #at(offset: number): bigint {
+    return this.#base + BigInt(offset);
+  }
+
+  #set64(offset: number, value: bigint): void {
+    this.#view.setBigUint64(offset, value, true);
+  }
+}
