@@ -24,6 +24,7 @@ import { SiteStateMachine } from './site-state.js';
 import type { SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
+import { UpdateTurns } from './update-turns.js';
 import { WorkerSet } from './worker-set.js';
 
 /** What all sites of a master are built on. */
@@ -49,6 +50,7 @@ export class Site implements WorkerSite {
   readonly #set: WorkerSet;
   readonly #workers: SiteWorkers;
   readonly #publication: Publication;
+  readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
   #logs: SiteLogs;
@@ -286,9 +288,11 @@ export class Site implements WorkerSite {
 
   /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
   #answerWorkers(): void {
-    this.#set.on('spawned', (worker, { peer }) => {
+    this.#set.on('spawned', (worker, { peer, gone }) => {
       peer.handle('updateServerConf', (params) =>
-        this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
+        this.#updates.run(params, gone, () =>
+          this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
+        ),
       );
     });
   }

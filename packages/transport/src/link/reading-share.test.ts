@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReadingShare } from './reading-share.js';
 
-const OPTIONS = { part: 0.2, burstMs: 200, lastingMs: 10_000 };
+const OPTIONS = { part: 0.2, burstMs: 200, lastingMs: 10_000, excess: new Map() };
 
 void test('work within the burst, or within its part of the time, waits for nothing', () => {
   const share = new ReadingShare(OPTIONS);
@@ -16,6 +16,25 @@ void test('more work waits until its part of the time has paid for it', () => {
   assert.equal(share.charge(250, 0), 250);
   assert.equal(share.charge(1, 250), 5);
   assert.equal(share.charge(0, 255), 0);
+});
+
+void test('work that this process has caused by itself costs nothing', () => {
+  const share = new ReadingShare(OPTIONS);
+  share.charge(200, 0);
+  for (let nowMs = 1; nowMs < 1000; nowMs += 1) {
+    share.earn(0.9);
+    assert.equal(share.charge(0.9, nowMs), 0);
+  }
+});
+
+void test('many that want too much have half of the time together, until nothing is heard of them', () => {
+  const excess = new Map<ReadingShare, number>();
+  const shares = Array.from({ length: 10 }, () => new ReadingShare({ ...OPTIONS, excess }));
+  const pauses = shares.map((share) => share.charge(210, 0));
+  assert.deepEqual(pauses.slice(0, 3), [50, 50, 60]);
+  assert.equal(pauses[9], 200);
+  assert.equal(new ReadingShare({ ...OPTIONS, excess }).charge(210, 3000), 50);
+  assert.equal(excess.size, 1);
 });
 
 void test('excess that goes on is lasting, and one that is over for a while is forgotten', () => {

@@ -9,32 +9,44 @@ export interface ReadingShareOptions {
   burstMs: number;
   /** Excess that lasts for so long is no accident, ms. Default 10 000. */
   lastingMs: number;
+  /** Who was overdrawn lately, and when. Default: that of this process. */
+  excess: Map<ReadingShare, number>;
 }
 
 /** The account of one site: its children share it. */
 export class ReadingShare {
+  /** Those of this process that were overdrawn lately, and when. */
+  static readonly #excess = new Map<ReadingShare, number>();
   readonly #options: ReadingShareOptions;
   #balanceMs: number;
   #atMs: number | undefined;
   #excessSinceMs: number | undefined;
 
   constructor(options: Partial<ReadingShareOptions> = {}) {
-    this.#options = { part: 0.2, burstMs: 200, lastingMs: 10_000, ...options };
+    this.#options = { part: 0.2, burstMs: 200, lastingMs: 10_000, excess: ReadingShare.#excess, ...options };
     this.#balanceMs = this.#options.burstMs;
   }
 
   /** Pays for work that has just been done; returns for how long nothing more may be read, ms, or 0. */
   charge(workMs: number, nowMs: number): number {
-    const { part, burstMs } = this.#options;
+    const { burstMs, excess } = this.#options;
     const passedMs = nowMs - (this.#atMs ?? nowMs);
     this.#atMs = nowMs;
-    this.#balanceMs = Math.min(burstMs, this.#balanceMs + passedMs * part) - workMs;
+    this.#balanceMs = Math.min(burstMs, this.#balanceMs + passedMs * this.#part) - workMs;
     if (this.#balanceMs >= 0) {
       if (this.#balanceMs > burstMs / 2) this.#excessSinceMs = undefined;
       return 0;
     }
     this.#excessSinceMs ??= nowMs;
-    return Math.ceil(-this.#balanceMs / part);
+    excess.set(this, nowMs);
+    for (const [share, atMs] of excess) if (nowMs - atMs > EXCESS_MS) excess.delete(share);
+    return Math.ceil(-this.#balanceMs / this.#part);
+  }
+
+  /** Many that want too much have half of the time together. */
+  get #part(): number {
+    const { part, excess } = this.#options;
+    return excess.has(this) ? Math.min(part, TOGETHER_PART / excess.size) : part;
   }
 
   /** Adds time for work that this process itself has caused, such as the answer to what it sends. */
@@ -47,6 +59,11 @@ export class ReadingShare {
     return this.#excessSinceMs !== undefined && nowMs - this.#excessSinceMs >= this.#options.lastingMs;
   }
 }
+
+/** What all together have of the time who want too much. */
+const TOGETHER_PART = 0.5;
+/** How long one counts as overdrawn that is heard of no more, ms. */
+const EXCESS_MS = 2000;
 
 /** Work in one turn of the event loop on behalf of one child, ms: the others and everything else come in between. */
 export const TURN_LIMIT_MS = 1;

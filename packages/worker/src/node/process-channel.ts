@@ -18,7 +18,8 @@ export function replaceProcessChannel(use: ChannelUse): void {
       (value): value is (error: Error | null) => void => typeof value === 'function',
     );
     const handle = rest.find((value) => typeof value === 'object' && value !== null);
-    if (isSendable(handle)) throw new Error('process.send of a site takes no handle; worker.callMaster takes a socket');
+    if (isSendable(handle))
+      throw new Error('process.send of a site takes no handle; worker.callMaster takes a socket');
     // What node:cluster says to the primary, such as that a server of this process listens.
     if (isInternal(message)) {
       if (callback !== undefined) process.nextTick(callback, null);
