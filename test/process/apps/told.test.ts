@@ -103,7 +103,7 @@ void describe('an app', { concurrency: 2 }, () => {
       `${SAYS}
       require('node:http').createServer((q, r) => setTimeout(() => { say('answer'); r.end('here'); }, 1000)).listen(1);
       for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => { say(name); process.exit(); });
-      process.on('message', (message) => { say(String(message)); process.exit(); });`,
+      process.on('message', (message) => { if (message === 'shutdown') { say(message); process.exit(); } });`,
       { stopSignal: 'shutdown', drainTimeout: '60s' },
     );
     const answer = get(await vhostd.port(), HOST);
