@@ -17,6 +17,7 @@ export class MasterSide {
   readonly peer: Peer<WorkerToMaster, MasterToWorker>;
   /** The master does not read Node's channel. */
   readonly oneWay: boolean;
+  readonly #link: Link;
 
   constructor(
     link: Link,
@@ -24,6 +25,7 @@ export class MasterSide {
     { onConnection, onHandBackAnswer, onEnd }: MasterSideOptions,
   ) {
     this.oneWay = link.type === 'pipe';
+    this.#link = link;
     this.peer = new Peer(link, {
       name: 'the master',
       timeoutMs: callTimeoutMs,
@@ -46,6 +48,12 @@ export class MasterSide {
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
     this.peer.start();
+  }
+
+  /** The process may end with the link still open, when it has nothing else to do. */
+  unref(): void {
+    this.#link.unref();
+    process.channel?.unref();
   }
 }
 

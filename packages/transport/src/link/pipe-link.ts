@@ -10,7 +10,7 @@ import { encodeFrame, FrameReader } from './frame.js';
 import type { Frame, FrameKind } from './frame.js';
 import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
-import { TURN_LIMIT_MS } from './reading-share.js';
+import { LastingExcess, TURN_LIMIT_MS } from './reading-share.js';
 import type { ReadingShare } from './reading-share.js';
 
 /** What a link is made of besides the pipe over which frames go out. */
@@ -47,6 +47,7 @@ export class PipeLink implements Link {
   #backlog: Frame[] = [];
   #wait: NodeJS.Immediate | NodeJS.Timeout | undefined;
   #paused = false;
+  readonly #excess = new LastingExcess();
 
   constructor(pipe: NativePipe, limits: Partial<LinkLimits> = {}, parts: PipeLinkParts = {}) {
     this.#pipe = pipe;
@@ -155,6 +156,7 @@ export class PipeLink implements Link {
       this.#take(Buffer.from(chunk, 0, length), handle);
       return this.#deliverBacklog();
     }
+    this.#excess.read(performance.now());
     this.#inShare(() => this.#take(Buffer.from(chunk, 0, length), handle));
   }
 
@@ -191,7 +193,7 @@ export class PipeLink implements Link {
     const nowMs = performance.now();
     const pauseMs = share?.charge(nowMs - startMs, nowMs) ?? 0;
     if (this.#end !== undefined) return;
-    if (pauseMs > 0 && share?.isLasting(nowMs) === true) {
+    if (pauseMs > 0 && this.#excess.waits(nowMs)) {
       return this.#finish({
         reason: 'violation',
         detail: 'more to read, for too long, than its share of time',
@@ -215,6 +217,7 @@ export class PipeLink implements Link {
 
   #resume(): void {
     this.#paused = false;
+    this.#excess.resumed(performance.now());
     this.#source.readStart();
   }
 
@@ -291,7 +294,8 @@ export class PipeLink implements Link {
 
 /** Resolves behind what the promises of this turn have still to do, save for chains that are longer than usual. */
 async function behindMicrotasks(): Promise<void> {
-  for (let hop = 0; hop < HOPS; hop += 1) await null;
+  const nothing = Promise.resolve();
+  for (let hop = 0; hop < HOPS; hop += 1) await nothing;
 }
 
 /** What can be read at this moment; 0: nothing, or the end. */

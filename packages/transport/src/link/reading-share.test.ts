@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReadingShare } from './reading-share.js';
+import { LastingExcess, ReadingShare } from './reading-share.js';
 
-const OPTIONS = { part: 0.2, burstMs: 200, lastingMs: 10_000, excess: new Map() };
+const OPTIONS = { part: 0.2, burstMs: 200, excess: new Map() };
 
 void test('work within the burst, or within its part of the time, waits for nothing', () => {
   const share = new ReadingShare(OPTIONS);
   assert.equal(share.charge(200, 0), 0);
   for (let nowMs = 100; nowMs < 100_000; nowMs += 100) assert.equal(share.charge(20, nowMs), 0);
-  assert.equal(share.isLasting(100_000), false);
 });
 
 void test('more work waits until its part of the time has paid for it', () => {
@@ -37,14 +36,17 @@ void test('many that want too much have half of the time together, until nothing
   assert.equal(excess.size, 1);
 });
 
-void test('excess that goes on is lasting, and one that is over for a while is forgotten', () => {
-  const share = new ReadingShare(OPTIONS);
+void test('a child that has more to say whenever it is heard is in excess, until it has been content for a moment', () => {
+  const excess = new LastingExcess();
   let nowMs = 0;
-  for (; nowMs < 10_000; nowMs += 100) share.charge(300, nowMs);
-  assert.equal(share.isLasting(nowMs), true);
-  const other = new ReadingShare(OPTIONS);
-  other.charge(300, 0);
-  other.charge(0, 9000);
-  other.charge(1000, 9001);
-  assert.equal(other.isLasting(12_000), false);
+  const flood = (): boolean => {
+    excess.read(nowMs);
+    const lasting = excess.waits(nowMs);
+    excess.resumed((nowMs += 100));
+    return lasting;
+  };
+  while (nowMs < 10_000) assert.equal(flood(), false);
+  assert.equal(flood(), true);
+  nowMs += 60;
+  assert.equal(flood(), false);
 });

@@ -7,8 +7,6 @@ export interface ReadingShareOptions {
   part: number;
   /** Work that may be done at once after a pause, ms. Default 200. */
   burstMs: number;
-  /** Excess that lasts for so long is no accident, ms. Default 10 000. */
-  lastingMs: number;
   /** Who was overdrawn lately, and when. Default: that of this process. */
   excess: Map<ReadingShare, number>;
 }
@@ -20,10 +18,9 @@ export class ReadingShare {
   readonly #options: ReadingShareOptions;
   #balanceMs: number;
   #atMs: number | undefined;
-  #excessSinceMs: number | undefined;
 
   constructor(options: Partial<ReadingShareOptions> = {}) {
-    this.#options = { part: 0.2, burstMs: 200, lastingMs: 10_000, excess: ReadingShare.#excess, ...options };
+    this.#options = { part: 0.2, burstMs: 200, excess: ReadingShare.#excess, ...options };
     this.#balanceMs = this.#options.burstMs;
   }
 
@@ -33,11 +30,7 @@ export class ReadingShare {
     const passedMs = nowMs - (this.#atMs ?? nowMs);
     this.#atMs = nowMs;
     this.#balanceMs = Math.min(burstMs, this.#balanceMs + passedMs * this.#part) - workMs;
-    if (this.#balanceMs >= 0) {
-      if (this.#balanceMs > burstMs / 2) this.#excessSinceMs = undefined;
-      return 0;
-    }
-    this.#excessSinceMs ??= nowMs;
+    if (this.#balanceMs >= 0) return 0;
     excess.set(this, nowMs);
     for (const [share, atMs] of excess) if (nowMs - atMs > EXCESS_MS) excess.delete(share);
     return Math.ceil(-this.#balanceMs / this.#part);
@@ -53,12 +46,33 @@ export class ReadingShare {
   earn(workMs: number): void {
     this.#balanceMs = Math.min(this.#options.burstMs, this.#balanceMs + workMs);
   }
+}
 
-  /** Whether the account has been overdrawn, again and again, for too long. */
-  isLasting(nowMs: number): boolean {
-    return this.#excessSinceMs !== undefined && nowMs - this.#excessSinceMs >= this.#options.lastingMs;
+/** Whether one child wants more than its share for so long that it is no accident. */
+export class LastingExcess {
+  #sinceMs: number | undefined;
+  #resumedMs = 0;
+
+  /** It is read from again. */
+  resumed(nowMs: number): void {
+    this.#resumedMs = nowMs;
+  }
+
+  /** There was something to read. */
+  read(nowMs: number): void {
+    if (nowMs - this.#resumedMs > CONTENT_MS) this.#sinceMs = undefined;
+  }
+
+  /** It has to wait, since its share is overdrawn; true: that has gone on for too long. */
+  waits(nowMs: number): boolean {
+    this.#sinceMs ??= nowMs;
+    return nowMs - this.#sinceMs >= LASTING_MS;
   }
 }
+
+/** One that has more to say has said it by then, ms. */
+const CONTENT_MS = 50;
+const LASTING_MS = 10_000;
 
 /** What all together have of the time who want too much. */
 const TOGETHER_PART = 0.5;
