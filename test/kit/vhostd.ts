@@ -197,12 +197,14 @@ export abstract class Vhostd<Status extends AnyStatus> {
   }
 
   #written({ hosts, ...site }: SiteOptions): Record<string, unknown> {
+    // Over that link a site with an allow, or with a user of its own, is refused otherwise.
+    const trust = process.env['VHOSTD_TEST_HANDOFF'] === 'ipc' ? { trusted: true } : {};
     const listen = (hosts ?? [`${site.siteId}.test`]).map((host) => ({
       host,
       port: 0,
       ipaddress: '127.0.0.1',
     }));
-    return { path: this.dir, workerFile: siteFile('echo'), listen, ...SITE_DEFAULTS, ...site };
+    return { path: this.dir, workerFile: siteFile('echo'), listen, ...trust, ...SITE_DEFAULTS, ...site };
   }
 }
 

@@ -84,3 +84,21 @@ test('over the fallback link nothing is lost: bytes, connections that move, thos
   assert.ok(counts.redispatched >= 3);
   assert.deepEqual([counts.refused, counts.violations], [{}, 0]);
 });
+
+test('over the fallback link a site that is kept apart is refused, until the conf trusts it', async (t) => {
+  const fenced = { siteId: 'a', allow: { hosts: ['a.test'] }, trusted: false };
+  const vhostd = await startVhostd(t, {
+    conf: { handoff: 'ipc' },
+    sites: [fenced, { siteId: 'b' }],
+    wait: false,
+  });
+  const { sites } = await vhostd.until('the site is refused', ({ sites: [a, b] }) => {
+    return a?.state === 'errored' && b?.state === 'running';
+  });
+  assert.match(sites[0]?.reason ?? '', /^site a has an allow, so it is not trusted/);
+  assert.deepEqual(sites[0]?.workers, []);
+  assert.equal((await get(await vhostd.port(), 'b.test')).status, 200);
+  vhostd.change('a', { trusted: true });
+  await vhostd.reloaded();
+  assert.equal((await get(await vhostd.port(), HOST)).status, 200);
+});

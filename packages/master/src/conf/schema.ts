@@ -151,6 +151,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   logError: path().optional().describe("File for the workers' standard error, relative to `path`."),
   logAll: path().optional().describe('File for both, relative to `path`.'),
   allow: allow.prefault({}).describe("What the site's workers may ask for in `updateServerConf`."),
+  trusted: flag()
+    .default(false)
+    .describe("Whether the site's code may be run where the master can't be protected from it."),
   balance: choice(['least', 'round-robin', 'ip-hash'])
     .default('least')
     .describe('How a worker is picked for a connection.'),

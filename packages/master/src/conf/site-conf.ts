@@ -85,6 +85,8 @@ export interface SiteConf {
   readonly logError?: string;
   readonly logAll?: string;
   readonly allow: Allowance;
+  /** Its code may be run where the master can't be protected from it. */
+  readonly trusted: boolean;
   readonly balance: BalanceName;
   /** A worker is ready only when its app has said so. */
   readonly waitReady: boolean;

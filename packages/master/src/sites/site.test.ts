@@ -93,6 +93,20 @@ test('a conf that cannot be had blocks a site, until it can', async (t) => {
   assert.deepEqual([await outcome, second.blocked], [undefined, false]);
 });
 
+test('a site that may not be run fails before anything is started for it, until a conf says otherwise', async (t) => {
+  const bench = new SiteBench(t);
+  bench.spawner.refused.add('a');
+  const site = bench.load('a');
+  assert.equal((await site.bringUp())?.code, 'ERR_SITE_UNTRUSTED');
+  assert.equal(site.status().state, 'errored');
+  assert.match(site.status().reason ?? '', /not trusted/);
+  assert.deepEqual([bench.spawner.processes, bench.listeners.list()], [[], []]);
+  bench.spawner.refused.delete('a');
+  const outcome = site.reload();
+  await bench.comeUp(site);
+  assert.equal((await outcome).ok, true);
+});
+
 test('what served under another master is gone on with, unless something has been started by then', async (t) => {
   const bench = new SiteBench(t);
   const [early, late] = [bench.load('early'), bench.load('late')];

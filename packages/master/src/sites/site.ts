@@ -45,6 +45,7 @@ export class Site implements WorkerSite {
   readonly readingShare: ReadingShare = new ReadingShare();
   readonly #events: MasterEvents;
   readonly #directory: SiteDirectory;
+  readonly #spawner: Spawner;
   readonly #state: SiteStateMachine;
   readonly #confs: SiteConfs<Site>;
   readonly #set: WorkerSet;
@@ -63,6 +64,7 @@ export class Site implements WorkerSite {
     this.siteId = conf.siteId;
     this.#events = events;
     this.#directory = directory;
+    this.#spawner = spawner;
     this.#logs = new SiteLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
@@ -151,6 +153,7 @@ export class Site implements WorkerSite {
     this.#prepare(this.#confs.wanted);
     try {
       // Another call of this may have started it by then.
+      this.#spawner.check(this.#confs.wanted);
       await this.#confs.commit(() => (this.#state.starting ? this.#confs.wanted : this.conf));
     } catch (error) {
       if (!this.#state.starting) return await this.#boot.outcome;

@@ -1,7 +1,9 @@
 // Workers without processes: what a test does to them, and what was done to them.
+import { VhostError } from '@vhostd/protocol';
 import type { WireError, WorkerIdentity, WorkerStats } from '@vhostd/protocol';
 import type { ChildHandle } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
+import type { SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
 import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
 import type { Spawner, WorkerOrder } from './worker-spawner.js';
@@ -117,12 +119,19 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
 
 /** Starts {@link FakeProcess}es. */
 export class FakeSpawner implements Spawner {
+  /** Sites that it starts no worker of. */
+  readonly refused: Set<string> = new Set<string>();
   /** All of them, in the order in which they were started. */
   readonly processes: FakeProcess[] = [];
   /** Why the system starts none. */
   failure: Error | undefined;
 
+  check({ siteId }: SiteConf): void {
+    if (this.refused.has(siteId)) throw new VhostError('ERR_SITE_UNTRUSTED', `${siteId} is not trusted`);
+  }
+
   spawn(order: WorkerOrder): FakeProcess {
+    this.check(order.conf);
     if (this.failure !== undefined) throw this.failure;
     const process = new FakeProcess(this.processes.length + 1, order);
     this.processes.push(process);

@@ -5,6 +5,7 @@ import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { Limits, SiteConf } from '../conf/site-conf.js';
+import { checkTrust } from '../conf/trust.js';
 import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
@@ -34,7 +35,9 @@ export interface WorkerOrder {
 
 /** What starts workers: {@link WorkerSpawner}, or that of a test. */
 export interface Spawner {
-  /** @throws {Error} what fork throws. */
+  /** @throws {VhostError} ERR_SITE_UNTRUSTED where no worker of the site may be started. */
+  check(conf: SiteConf): void;
+  /** @throws {Error} what {@link check} and fork throw. */
   spawn(order: WorkerOrder): SpawnedWorker;
 }
 
@@ -59,8 +62,14 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
     this.#headMaxBytes = headMaxBytes;
   }
 
+  check(conf: SiteConf): void {
+    const refused = checkTrust(conf, this.linkType);
+    if (refused !== undefined) throw refused;
+  }
+
   spawn(order: WorkerOrder): WorkerProcess {
     const { conf, site, release } = order;
+    this.check(conf);
     const launch = {
       conf,
       release,
