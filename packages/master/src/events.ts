@@ -9,7 +9,6 @@ import type {
   WireError,
   WorkerStats,
 } from '@vhostd/protocol';
-import type { LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from './conf/release.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
@@ -33,7 +32,11 @@ export interface EventPayloads {
   /** A conf has been put into force for all that is opened or started from now on. */
   'conf.applied': { readonly conf: MasterConf };
   /** How connections travel to workers and back has been chosen; `reason`: why not as wished. */
-  'handoff.chosen': LinkChoice;
+  'handoff.chosen': {
+    readonly type: 'pipe' | 'ipc';
+    readonly handsBack: boolean;
+    readonly reason?: string;
+  };
 
   /** Log files are written to by the names that they have now; `file` is the master's own, null for standard error. */
   'logs.reopened': { readonly file: string | null };
