@@ -5,6 +5,7 @@ import type { ChildHandle } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
+import { BootGate } from './boot-gate.js';
 import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
 import type { Spawner, WorkerOrder } from './worker-spawner.js';
 
@@ -119,6 +120,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
 
 /** Starts {@link FakeProcess}es. */
 export class FakeSpawner implements Spawner {
+  boots: BootGate = new BootGate(Infinity);
   /** Sites that it starts no worker of. */
   readonly refused: Set<string> = new Set<string>();
   /** All of them, in the order in which they were started. */

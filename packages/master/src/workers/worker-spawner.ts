@@ -1,5 +1,6 @@
 // How the workers of all sites are started: what each is told, what becomes of what it prints, by which link it is
 // reached.
+import { availableParallelism } from 'node:os';
 import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -10,6 +11,7 @@ import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
 import type { SiteLogs } from '../logs/site-logs.js';
+import { BootGate } from './boot-gate.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
@@ -35,6 +37,8 @@ export interface WorkerOrder {
 
 /** What starts workers: {@link WorkerSpawner}, or that of a test. */
 export interface Spawner {
+  /** Who may boot when. */
+  readonly boots: BootGate;
   /** @throws {VhostError} ERR_SITE_UNTRUSTED where no worker of the site may be started. */
   check(conf: SiteConf): void;
   /** @throws {Error} what {@link check} and fork throw. */
@@ -44,6 +48,7 @@ export interface Spawner {
 export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProcess] }> implements Spawner {
   /** How workers are reached that are started from now on. */
   linkType: LinkType = 'pipe';
+  readonly boots: BootGate = new BootGate(availableParallelism() * 2);
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
   readonly #preload: string = preloadFile();

@@ -7,6 +7,7 @@ import { MasterEvents } from '../events.js';
 import type { EventName } from '../events.js';
 import type { Connection } from '../ingress/connection.js';
 import { SiteLogs } from '../logs/site-logs.js';
+import { BootGate } from './boot-gate.js';
 import { FakeSpawner } from './fake-spawner.test.kit.js';
 import { WorkerFiles } from './worker-files.js';
 import { Worker } from './worker.js';
@@ -186,4 +187,23 @@ test("a server that is not the site's is told of, with what the conf should say 
     "worker.also-listens if this is the site's server, say so with appPort",
   ]);
   assert.deepEqual(bench.worker.status().alsoListens, ['http on port 9118']);
+});
+
+test('a worker that waits for its turn to boot shows as booting, and rests when it is stopped before', async (t) => {
+  const bench = new Bench(t);
+  const first = {};
+  bench.spawner.boots = new BootGate(1);
+  bench.spawner.boots.enter(first, () => undefined);
+  let rested = 0;
+  bench.worker.on('rested', () => (rested += 1));
+  bench.worker.start();
+  assert.deepEqual(
+    [bench.worker.booting, bench.worker.resting, bench.worker.status().state],
+    [true, false, 'booting'],
+  );
+  await bench.worker.stop();
+  assert.deepEqual([bench.worker.resting, rested], [true, 1]);
+  bench.spawner.boots.leave(first);
+  await new Promise(setImmediate);
+  assert.equal(bench.spawner.processes.length, 0);
 });

@@ -55,6 +55,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   #watch: PeerWatch | undefined;
   /** How it was told to end: within its limits, or by SIGKILL. */
   #asked: 'in time' | 'at once' | undefined;
+  /** It waits for its turn to boot. */
+  #queued = false;
   #handsBack = false;
   #replacementCount = 0;
   #restartsBefore = 0;
@@ -78,6 +80,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
     this.#child.on('errored', (reason) => this.emit('errored', this.#failureOf(reason)));
     this.#child.on('state', ({ from, event, to }) => {
+      if (from === 'booting' && to !== 'booting') this.#spawner.boots.leave(this);
       if (event === 'term-limit') this.#run.overdue = this.leaving;
       if (from !== to && to === 'exited') this.emit('rested');
     });
@@ -111,7 +114,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   }
 
   get booting(): boolean {
-    return this.#child.state === 'booting';
+    return this.#queued || this.#child.state === 'booting';
   }
 
   /** Given up: it is not started again. */
@@ -126,7 +129,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   /** Has no process and gets none. */
   get resting(): boolean {
-    return ['idle', 'exited', 'errored'].includes(this.#child.state);
+    return !this.#queued && ['idle', 'exited', 'errored'].includes(this.#child.state);
   }
 
   /** Whether it has been told to end. */
@@ -159,12 +162,21 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   }
 
   start(): void {
-    this.#child.start();
+    this.#queued = true;
+    this.#spawner.boots.enter(this, () => {
+      this.#queued = false;
+      this.#child.start();
+    });
   }
 
   /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
   async stop(now = false): Promise<void> {
     if (this.#asked !== 'at once') this.#asked = now ? 'at once' : 'in time';
+    if (this.#queued) {
+      this.#queued = false;
+      this.#spawner.boots.leave(this);
+      this.emit('rested');
+    }
     await this.#child.stop({ now });
   }
 
@@ -222,6 +234,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   #status(): WorkerState {
     const { state } = this.#child;
+    if (this.#queued) return 'booting';
     if (state === 'idle') return 'exited';
     if (state === 'killing') return 'stopping';
     return state === 'stopping' && this.leaving ? 'draining' : state;
