@@ -123,6 +123,11 @@ export class Dispatch {
     if (this.#site.unavailable) this.rejectAll();
   }
 
+  /** Takes out, in order, those that wait and that `dealtWith` says have been dealt with. */
+  sift(dealtWith: (connection: Connection) => boolean): void {
+    this.#queue.sift(dealtWith);
+  }
+
   /** Ends a pause, if there is one, and rejects all that waits. */
   close(): void {
     this.#pauseMs = undefined;

@@ -14,7 +14,7 @@ import type {
 } from '@vhostd/protocol';
 import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import type { Frame } from '@vhostd/transport';
+import type { Frame, NativeHandle } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -151,8 +151,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#handoff.givenCount;
   }
 
-  get takesHandedBack(): boolean {
-    return this.#ingress.takesHandedBack;
+  takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
+    const owner = this.#acceptor.ownerOf(listenerKey, host, handle) ?? this.#ingress;
+    return owner.takesHandedBack;
   }
 
   onHandedBack(connection: Connection): void {
