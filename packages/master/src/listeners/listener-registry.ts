@@ -27,7 +27,7 @@ export class ListenerRegistry {
   readonly #source: ListenerSource | undefined;
   readonly #open = new Map<string, Listener>();
   /** With the name that the source gave each. */
-  readonly #sockets = new Map<ListenerSocket, string | undefined>();
+  readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
   /** Addresses that will be asked for, soon. */
   #planned: readonly ListenerAddress[] = [];
   #deliver: Deliver = (handle) => handle.close();
@@ -134,7 +134,7 @@ export class ListenerRegistry {
   }
 
   /** Binds the widest address that is wanted here: once a narrow one is open, the kernel gives no wider one. */
-  async #bindWidest(wanted: ListenerAddress): Promise<ListenerSocket> {
+  async #bindWidest(wanted: ListenerAddress): Promise<ListenerSocket<Listener>> {
     const widest = this.#widest(wanted);
     if (widest !== wanted) {
       try {
@@ -146,7 +146,7 @@ export class ListenerRegistry {
     return await this.#bind(wanted);
   }
 
-  async #bind({ ipaddress, port }: SocketAddress): Promise<ListenerSocket> {
+  async #bind({ ipaddress, port }: SocketAddress): Promise<ListenerSocket<Listener>> {
     const address: SocketAddress = { port, ...(ipaddress === undefined ? {} : { ipaddress }) };
     this.#refuseOverlap(address);
     const acquired = await this.#source?.acquire(address);
@@ -155,7 +155,7 @@ export class ListenerRegistry {
     }
     const daemonKey = acquired?.value.key;
     try {
-      const socket = new ListenerSocket(
+      const socket = new ListenerSocket<Listener>(
         acquired === undefined ? address : addressOf(acquired.value, address),
         acquired?.handle,
         this.#events,

@@ -6,7 +6,6 @@ import { addressCovers, VhostError } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import type { MasterEvents } from '../events.js';
 import { acceptRaw, listeningHandle, localAddressOf } from '../node/raw-accept.js';
-import type { Deliver, Listener } from './listener.js';
 import { mostExact } from './most-exact.js';
 
 /** Where a socket is bound. */
@@ -16,13 +15,21 @@ export interface SocketAddress {
   readonly port: number;
 }
 
-export class ListenerSocket {
+/** Who gets connections of a socket: a listener. */
+export interface SocketUser {
+  readonly key: string;
+  readonly address: { readonly ipaddress?: string };
+  /** Whether it gets connections that another one could have as well. */
+  readonly routed: boolean;
+}
+
+export class ListenerSocket<L extends SocketUser> {
   /** Those that it serves. */
-  readonly listeners: Set<Listener> = new Set();
+  readonly listeners: Set<L> = new Set();
   readonly address: SocketAddress;
   readonly #server: Server = createServer();
   readonly #events: MasterEvents;
-  readonly #deliver: Deliver;
+  readonly #deliver: (connection: NativeHandle, listener: L) => void;
   /** A bound socket to listen on, until it is. */
   #source: NativeHandle | undefined;
   #accepting = false;
@@ -33,7 +40,7 @@ export class ListenerSocket {
     address: SocketAddress,
     source: NativeHandle | undefined,
     events: MasterEvents,
-    deliver: Deliver,
+    deliver: (connection: NativeHandle, listener: L) => void,
   ) {
     this.address = address;
     this.#source = source;
@@ -116,7 +123,7 @@ export class ListenerSocket {
     else this.#deliver(connection, listener);
   }
 
-  #listenerOf(connection: NativeHandle): Listener | undefined {
+  #listenerOf(connection: NativeHandle): L | undefined {
     const { listeners } = this;
     if (listeners.size === 1) {
       const [only] = listeners;

@@ -18,11 +18,11 @@ export type Deliver = (handle: NativeHandle, listener: Listener) => void;
 export class Listener {
   readonly key: string;
   readonly address: ListenerAddress;
-  readonly socket: ListenerSocket;
+  readonly socket: ListenerSocket<Listener>;
   /** Whether a site is reached by it. It gets no connection before, where another one can have it. */
   routed = false;
 
-  constructor(address: ListenerAddress, socket: ListenerSocket) {
+  constructor(address: ListenerAddress, socket: ListenerSocket<Listener>) {
     this.key = listenerKey(address);
     this.address = address;
     this.socket = socket;

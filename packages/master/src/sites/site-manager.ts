@@ -245,7 +245,7 @@ export class SiteManager {
 
   async #giveUp(site: Site, joint: JointChange<Site> | undefined): Promise<void> {
     if (joint !== undefined && (await site.giveUp(joint)) !== undefined) return;
-    void this.#remove(site);
+    void this.#remove(site, joint !== undefined);
   }
 
   /** Why a site can't be changed alone to what it is to have; `confs` is what all are to have. */
@@ -290,13 +290,13 @@ export class SiteManager {
     return outcome;
   }
 
-  /** Another site of its id may be loaded at once, while its workers still drain. */
-  async #remove(site: Site): Promise<void> {
+  /** Another site of its id may be loaded at once, while its workers still drain. With `moved` others have its hosts. */
+  async #remove(site: Site, moved: boolean): Promise<void> {
     const { siteId } = site;
     this.#sites.detach(site);
     this.#events.emit('site.removed', { siteId });
     await this.#router.remove(site, { others: true });
-    await site.leave();
+    await (moved ? site.leave() : site.stop(false));
     await this.#sites.remove(site);
   }
 }
