@@ -55,6 +55,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly connectionCount: number;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
+  /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
+  readonly late: boolean;
   give(connection: Connection): boolean;
   drain(limitMs: number, handBack: boolean): void;
 }
@@ -138,6 +140,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   /** Whether it can be given another connection. */
   get takesConnections(): boolean {
     return this.#handoff.open;
+  }
+
+  get late(): boolean {
+    return this.#handoff.late;
   }
 
   give(connection: Connection): boolean {
