@@ -18,8 +18,8 @@ export interface LoadOptions {
   connections: 'kept' | 'fresh';
   /** Default 2. */
   clientCount?: number;
-  /** The site that must answer, where answers tell. Default: the first label of the host. */
-  siteId?: string;
+  /** The site that must answer, or those that may, where answers tell. Default: the first label of the host. */
+  siteId?: string | readonly string[];
   /** The next request of a client. Default: a GET with a small answer of the echo site. */
   request?: NextRequest;
   /** Most requests that are sent before the first answer is read, on kept connections; random. Default 1. */
@@ -75,7 +75,7 @@ export class Load {
   /** Resolves once every client has had the first of its requests behind it. */
   readonly flowing: Promise<void>;
   readonly #options: LoadOptions;
-  readonly #siteId: string;
+  readonly #siteIds: readonly string[];
   readonly #clients: Promise<void>[];
   #stopping = false;
   /** Clients that have had no answer yet. */
@@ -89,7 +89,7 @@ export class Load {
   /** Begins. */
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#siteId = options.siteId ?? siteOf(options.host);
+    this.#siteIds = [options.siteId ?? siteOf(options.host)].flat();
     this.seed = options.seed ?? Random.seed();
     const { clientCount = 2 } = options;
     this.#silentCount = clientCount;
@@ -230,7 +230,6 @@ export class Load {
     { lane, kept, first, startedMs }: { lane: Lane; kept: boolean; first: string; startedMs: number },
   ): Promise<boolean> {
     const { outcome } = this;
-    const siteId = this.#siteId;
     outcome.counts.sent += requests.length;
     await this.#send(client, requests, lane);
     for (const request of requests) {
@@ -238,7 +237,7 @@ export class Load {
       const attempt = { url: request.url, connection: first, startedMs, told };
       try {
         await checkAnswer(client, request, told);
-        if (told.siteId !== undefined && told.siteId !== siteId)
+        if (told.siteId !== undefined && !this.#siteIds.includes(told.siteId))
           throw new WrongAnswer(`${request.url}: answered by site ${told.siteId}`);
       } catch (error) {
         this.#tell(lane, attempt, codeOf(error));

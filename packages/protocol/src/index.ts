@@ -11,7 +11,14 @@ export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
 export type { Call } from './messages/call.js';
 export type { LinkType } from './messages/link-type.js';
-export { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './messages/listen-address.js';
+export {
+  addressCovers,
+  addressesOverlap,
+  addressOfKey,
+  findCovering,
+  findHeld,
+  toKeyedAddress,
+} from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
 export type { ListeningInfo } from './messages/listening-info.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';

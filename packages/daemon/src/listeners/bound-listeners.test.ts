@@ -165,12 +165,27 @@ void describe('BoundListeners', () => {
     );
     other.close();
 
-    const held = listeners.acquire('master 1', { port: 0 });
+    const held = listeners.acquire('master 1', LOOPBACK);
     assert.throws(
-      () => listeners.acquire('master 1', { ipaddress: '127.0.0.1', port: held.port }),
-      refusal('ERR_LISTEN_ADDRESS_IN_USE', /vhostd itself holds \*:0/u),
+      () => listeners.acquire('master 1', { port: held.port }),
+      refusal('ERR_LISTEN_ADDRESS_IN_USE', /vhostd itself holds 127\.0\.0\.1:0, which it covers/u),
     );
     assert.equal(listeners.list().length, 1);
+    listeners.closeAll();
+  });
+
+  void it('gives the socket that covers an address for that address', () => {
+    const listeners = new BoundListeners();
+    const wide = listeners.acquire('master 1', { port: 0 });
+    for (const ipaddress of ['127.0.0.1', '0.0.0.0', '::1']) {
+      const narrow = listeners.acquire('master 1', { ipaddress, port: wide.port });
+      assert.deepEqual([narrow.key, narrow.handle], [wide.key, wide.handle]);
+    }
+    assert.deepEqual(
+      listeners.list().map(({ claims }) => claims),
+      [{ 'master 1': 4 }],
+    );
+    assert.notEqual(listeners.acquire('master 1', LOOPBACK).handle, wide.handle);
     listeners.closeAll();
   });
 

@@ -1,6 +1,6 @@
 // Holds every listening address of this machine's sites bound, so that no client is refused while a master is
 // replaced. The master gets a duplicate over IPC and listens; this process never does.
-import { addressesOverlap, addressOfKey, findHeld, toKeyedAddress, VhostError } from '@vhostd/protocol';
+import { addressesOverlap, addressOfKey, findCovering, toKeyedAddress, VhostError } from '@vhostd/protocol';
 import type { ErrorCode } from '@vhostd/protocol';
 import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
@@ -44,7 +44,7 @@ export class BoundListeners {
   }
 
   /**
-   * Claims an address: the socket that is held for it already, or a new one.
+   * Claims an address: the socket that is held for it already, or for an address that covers it, or a new one.
    *
    * An address without `ipaddress` is bound to `::` for IPv6 and IPv4, or to `0.0.0.0` where there is no IPv6.
    * That a socket is bound does not yet keep another process from listening on it first; only the claimant's
@@ -55,7 +55,7 @@ export class BoundListeners {
    */
   acquire(claimant: string, request: ListenAddress): BoundAddress {
     const wanted = toKeyedAddress(request);
-    const listener = findHeld(this.#byKey.values(), wanted) ?? this.#add(wanted);
+    const listener = findCovering(this.#byKey.values(), wanted) ?? this.#add(wanted);
     listener.claim(claimant);
     return listener;
   }
@@ -123,7 +123,7 @@ export class BoundListeners {
     if (rival !== undefined) {
       // Merely bound sockets do not conflict in the kernel; the second listen(2) would fail in the master.
       listener.close();
-      throw listenError(wanted, 'EADDRINUSE', `vhostd itself holds ${rival.key}, which covers it`);
+      throw listenError(wanted, 'EADDRINUSE', `vhostd itself holds ${rival.key}, which it covers`);
     }
     this.#byKey.set(listener.key, listener);
     return listener;

@@ -1,5 +1,5 @@
 // Bound sockets that the daemon pushed ahead, for the case that it is dead when the master asks for them.
-import { findHeld, toKeyedAddress } from '@vhostd/protocol';
+import { findCovering, toKeyedAddress } from '@vhostd/protocol';
 import type { AcquiredListener } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 
@@ -18,9 +18,9 @@ export class TransferredListeners {
     this.#expiry = setTimeout(() => this.clear(), KEPT_MS).unref();
   }
 
-  /** The socket that a request means. The caller owns its handle. */
+  /** The socket that a request means, or one that covers it. The caller owns its handle. */
   take(request: { ipaddress?: string; port: number }): BoundSocket | undefined {
-    const found = findHeld(this.#byKey.values(), toKeyedAddress(request));
+    const found = findCovering(this.#byKey.values(), toKeyedAddress(request));
     if (found !== undefined) this.#byKey.delete(found.key);
     return found;
   }

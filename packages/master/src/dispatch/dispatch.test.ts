@@ -10,6 +10,8 @@ class Bench implements DispatchSite {
   readonly log: string[] = [];
   /** How many connections each worker still takes. */
   readonly room: Record<string, number> = {};
+  /** Workers that do not confirm what they were given. */
+  readonly late = new Set<string>();
   unavailable = false;
   readonly answering = false;
   /** Hosts of connections that the site deals with when no worker can take them. */
@@ -26,6 +28,7 @@ class Bench implements DispatchSite {
       slot,
       connectionCount: 0,
       takesConnections: (this.room[id] ?? 0) > 0,
+      late: this.late.has(id),
       give: (connection: Connection) => this.#give(id, connection),
     }));
   }
@@ -69,6 +72,31 @@ test('while paused new connections are held, whether there are workers or not, a
   bench.serve('d');
   assert.deepEqual(bench.log, ['w kept', 'w a', 'w b', 'w c', 'w d']);
   assert.deepEqual([bench.dispatch.parkedCount, bench.dispatch.paused], [0, false]);
+});
+
+test('a worker that does not confirm what it has gets no more while another one does', () => {
+  const bench = new Bench();
+  Object.assign(bench.room, { v: 10, w: 2 });
+  bench.late.add('v');
+  bench.serve('a', 'b', 'c');
+  assert.deepEqual(bench.log, ['w a', 'w b', 'v c']);
+  bench.late.add('w');
+  bench.room['w'] = 1;
+  bench.serve('d', 'e');
+  assert.equal(bench.room['w'] + (bench.room['v'] ?? 0), 8);
+  assert.deepEqual(bench.dispatch.parkedCount, 0);
+});
+
+test('where a client belongs to one worker, it waits for that one', () => {
+  const chosen = (late: string[]): string => {
+    const bench = new Bench({ balance: 'ip-hash' });
+    Object.assign(bench.room, { v: 10, w: 10 });
+    for (const id of late) bench.late.add(id);
+    const handle = { getpeername: (peer: { address?: string }) => (peer.address = '192.0.2.7') };
+    bench.dispatch.serve({ host: 'a', handle } as unknown as Connection);
+    return bench.log.join();
+  };
+  assert.deepEqual([chosen(['v']), chosen(['w'])], [chosen([]), chosen([])]);
 });
 
 test('more than may be held are rejected', () => {

@@ -12,6 +12,8 @@ import type { QueueLimits } from './queue.js';
 export interface CandidateWorker extends Candidate {
   /** Whether it may be given a connection now. */
   readonly takesConnections: boolean;
+  /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
+  readonly late: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
   give(connection: Connection): boolean;
 }
@@ -123,6 +125,11 @@ export class Dispatch {
     if (this.#site.unavailable) this.rejectAll();
   }
 
+  /** Takes out, in order, those that wait and that `dealtWith` says have been dealt with. */
+  sift(dealtWith: (connection: Connection) => boolean): void {
+    this.#queue.sift(dealtWith);
+  }
+
   /** Ends a pause, if there is one, and rejects all that waits. */
   close(): void {
     this.#pauseMs = undefined;
@@ -145,7 +152,11 @@ export class Dispatch {
   }
 
   #candidates(): CandidateWorker[] {
-    return this.#site.candidates().filter((worker) => worker.takesConnections);
+    const workers = this.#site.candidates().filter((worker) => worker.takesConnections);
+    // A client that belongs to one worker waits for that one.
+    if (this.#balanceName === 'ip-hash' || !workers.some(({ late }) => late)) return workers;
+    const prompt = workers.filter(({ late }) => !late);
+    return prompt.length > 0 ? prompt : workers;
   }
 
   #give(connection: Connection, workers: readonly CandidateWorker[]): boolean {

@@ -21,6 +21,10 @@ class Bench implements Routes {
     this.acceptor = new Acceptor(this, limits, events);
   }
 
+  leads(): boolean {
+    return true;
+  }
+
   lookup(_listenerKey: string, host: string | null): { ingress: Ingress } | undefined {
     return host === null ? undefined : { ingress: this.ingress(host) };
   }
@@ -52,18 +56,25 @@ test('a connection that is handed back with a request is for whoever has its hos
   assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
 });
 
-test('what a worker returns is told of, and goes to the site that it was routed to', () => {
+test('what a worker returns is told of, and goes to whoever has its host by now, else to where it was', () => {
   const bench = new Bench();
   const back = { siteId: 'a', workerId: 'a/1', ingress: bench.ingress('the first') };
   for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {
     const head = why === 'handed-back' ? '' : 'hello';
     bench.acceptor.accept(connection('b.test', { head, returned: { ...back, why } }));
+    bench.acceptor.accept(connection(null, { head, returned: { ...back, why } }));
   }
   assert.deepEqual(bench.log, [
     'connection.redispatched a a/1 unconfirmed',
+    'b.test serves hello',
+    'connection.redispatched a a/1 unconfirmed',
     'the first serves hello',
     'connection.redispatched a a/1 lost',
+    'b.test serves hello',
+    'connection.redispatched a a/1 lost',
     'the first serves hello',
+    'connection.handed-back a a/1',
+    'the first serves ',
     'connection.handed-back a a/1',
     'the first serves ',
   ]);

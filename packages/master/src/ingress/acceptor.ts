@@ -11,12 +11,14 @@ import type { RefusalOptions } from '../peek/refusal.js';
 import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
 import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
-import type { Connection, Ingress, Origin } from './connection.js';
+import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Peeking } from './peeking.js';
 import { refuse } from './refuse.js';
 
 /** Who has which host on which listener. */
 export interface Routes {
+  /** Whether a listener leads to anybody. */
+  leads(listenerKey: string): boolean;
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
@@ -49,18 +51,28 @@ export class Acceptor {
 
   /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */
   accept(connection: Connection): void {
-    const { returned, listener, host } = connection;
-    if (returned !== undefined) {
-      const { why, siteId, workerId } = returned;
-      if (why === 'handed-back') this.#events.emit('connection.handed-back', { siteId, workerId });
-      else this.#events.emit('connection.redispatched', { siteId, workerId, why });
-      // One with a request is for whoever has its host.
-      if (why === 'handed-back' && connection.head !== '') return this.#peekAgain(connection);
-      return returned.ingress.serve(connection);
-    }
-    const site = this.#routes.lookup(listener.key, host);
-    if (site === undefined) this.#refuse(connection, 'no-site');
-    else site.ingress.serve(connection);
+    const { returned } = connection;
+    if (returned !== undefined) return this.#acceptAgain(connection, returned);
+    const routed = this.#atPresent(connection);
+    const site = this.#routes.lookup(routed.listener.key, routed.host);
+    if (site === undefined) this.#refuse(routed, 'no-site');
+    else site.ingress.serve(routed);
+  }
+
+  /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
+  reroute(connection: Connection, from: Ingress): boolean {
+    const routed = this.#atPresent(connection);
+    const site = this.#routes.lookup(routed.listener.key, routed.host);
+    if (site === undefined || site.ingress === from) return false;
+    site.ingress.serve(routed);
+    return true;
+  }
+
+  /** Whose an idle connection is, of which a worker says where it came in and for which host. */
+  ownerOf(listenerKey: string, host: string | undefined, handle: NativeHandle): Ingress | undefined {
+    if (host === undefined) return undefined;
+    const listener = this.#routes.listenerOf(listenerKey, localAddressOf(handle));
+    return listener && this.#routes.lookup(listener.key, host)?.ingress;
   }
 
   /** Ends a connection that its site cannot serve; `page`: the site is in maintenance. */
@@ -77,6 +89,28 @@ export class Acceptor {
   /** Ends what is still being peeked. */
   close(): void {
     this.#peeking.close();
+  }
+
+  /** One with a request is for whoever has its host; so is one that no worker has confirmed. */
+  #acceptAgain(connection: Connection, { why, siteId, workerId, ingress }: ReturnedConnection): void {
+    if (why === 'handed-back') {
+      this.#events.emit('connection.handed-back', { siteId, workerId });
+      if (connection.head !== '') return this.#peekAgain(connection);
+      const { listener, host, handle } = connection;
+      return (this.ownerOf(listener.key, host ?? undefined, handle) ?? ingress).serve(connection);
+    }
+    this.#events.emit('connection.redispatched', { siteId, workerId, why });
+    if (!this.reroute(connection, ingress)) ingress.serve(connection);
+  }
+
+  /** A connection with the listener that has its address by now: that may have changed since it was accepted. */
+  #atPresent(connection: Connection): Connection {
+    const { listener, handle } = connection;
+    if (this.#routes.leads(listener.key)) return connection;
+    const present = this.#routes.listenerOf(listener.key, localAddressOf(handle));
+    // What was read in clear is no TLS, and the reverse.
+    if (present === undefined || present.secure !== listener.secure) return connection;
+    return { ...connection, listener: present };
   }
 
   #peekAgain(connection: Connection): void {

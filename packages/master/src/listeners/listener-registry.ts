@@ -1,13 +1,17 @@
-// The master's listening sockets: opened when a site first needs one, closed when the last one leaves.
+// The master's listeners and the sockets under them: opened when a site first needs one, closed when the last one
+// leaves. Where one address covers another on a port, both are served by the socket of the wider one.
 import type { AcquiredListener } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
-import { VhostError } from '@vhostd/protocol';
+import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
 import type { MasterEvents } from '../events.js';
 import { Listener, listenerKey } from './listener.js';
 import type { Deliver, ListenerAddress } from './listener.js';
+import { ListenerSocket } from './listener-socket.js';
+import type { SocketAddress } from './listener-socket.js';
 
 /** Where bound sockets come from. */
 export interface ListenerSource {
+  /** A socket that is bound to this address, or to one that covers it. */
   acquire(request: {
     ipaddress?: string;
     port: number;
@@ -21,7 +25,11 @@ export type OpenSocket = AcquiredListener & { handle: NativeHandle };
 export class ListenerRegistry {
   readonly #events: MasterEvents;
   readonly #source: ListenerSource | undefined;
-  readonly #open = new Map<string, { listener: Listener; daemonKey: string | undefined }>();
+  readonly #open = new Map<string, Listener>();
+  /** With the name that the source gave each. */
+  readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
+  /** Addresses that will be asked for, soon. */
+  #planned: readonly ListenerAddress[] = [];
   #deliver: Deliver = (handle) => handle.close();
   #backlog = 511;
   #held = false;
@@ -42,21 +50,23 @@ export class ListenerRegistry {
     this.#held = true;
   }
 
+  /** Says which addresses are to be opened: the kernel gives a wide one only before those that it covers. */
+  plan(addresses: readonly ListenerAddress[]): void {
+    this.#planned = addresses;
+  }
+
   /** Accepts on every listener, and on those to come. */
   async accept(): Promise<void> {
     this.#held = false;
     await Promise.all(
-      this.list().map(async (listener) => {
-        if (listener.accepting) return;
+      [...this.#sockets.keys()].map(async (socket) => {
+        if (socket.accepting) return;
         try {
-          await listener.accept(this.#backlog);
-          this.#events.emit('listener.opened', listener.info);
-        } catch (error) {
-          const { key } = listener;
-          this.#events.emit('listener.failed', {
-            key,
-            error: error instanceof Error ? error : new Error(String(error)),
-          });
+          await socket.accept(this.#backlog);
+          for (const { info } of socket.listeners) this.#events.emit('listener.opened', info);
+        } catch (thrown) {
+          const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+          for (const { key } of socket.listeners) this.#events.emit('listener.failed', { key, error });
         }
       }),
     );
@@ -67,32 +77,31 @@ export class ListenerRegistry {
   }
 
   get(address: ListenerAddress): Listener | undefined {
-    return this.#open.get(listenerKey(address))?.listener;
+    return this.#open.get(listenerKey(address));
   }
 
   list(): Listener[] {
-    return [...this.#open.values()].map(({ listener }) => listener);
+    return [...this.#open.values()];
   }
 
-  /** Those whose sockets are the source's, with the name that it gave them. */
+  /** Those sockets that are the source's, with the name that it gave them. */
   openSockets(): OpenSocket[] {
-    return [...this.#open.values()].flatMap(({ listener, daemonKey }) => {
-      const { handle } = listener;
-      const { address, port } = listener.info;
-      return daemonKey === undefined || handle === undefined
-        ? []
-        : [{ key: daemonKey, address, port, handle }];
-    });
+    return Array.from(this.#sockets).flatMap(([{ handle, bound }, daemonKey]) =>
+      daemonKey === undefined || handle === undefined ? [] : [{ key: daemonKey, ...bound, handle }],
+    );
   }
 
   /**
    * Opens those of `addresses` that are not open. All or none: on an error those just opened are closed again.
-   * @throws {VhostError} ERR_LISTEN_*; ERR_LISTEN_TYPE where a port is open with the other type.
+   * @throws {VhostError} ERR_LISTEN_*; ERR_LISTEN_TYPE where a port is open with the other type, ERR_LISTEN_OVERLAP
+   * where addresses are open that it would cover.
    */
   async open(addresses: readonly ListenerAddress[]): Promise<Listener[]> {
     const opened: Listener[] = [];
+    // The widest first: the others are served by its socket.
+    const inOrder = [...addresses].toSorted((one, other) => widthOf(other) - widthOf(one));
     try {
-      for (const address of addresses) {
+      for (const address of inOrder) {
         const known = this.get(address);
         if (known === undefined) opened.push(await this.#openOne(address));
         else if (known.address.type !== address.type) throw typeConflict(known, address);
@@ -104,29 +113,59 @@ export class ListenerRegistry {
     return opened;
   }
 
+  /** Says which listeners lead to a site by now. */
+  route(isRouted: (key: string) => boolean): void {
+    for (const listener of this.#open.values()) listener.routed = isRouted(listener.key);
+  }
+
   /** Closes every listener whose key is not in `keys`. */
   closeExcept(keys: ReadonlySet<string>): void {
     for (const listener of this.list()) if (!keys.has(listener.key)) this.#close(listener);
   }
 
   async #openOne(address: ListenerAddress): Promise<Listener> {
-    let acquired: { value: AcquiredListener; handle: NativeHandle | undefined } | undefined;
-    if (this.#source !== undefined) {
-      const { ipaddress, port } = address;
-      acquired = await this.#source.acquire({ port, ...(ipaddress === undefined ? {} : { ipaddress }) });
-      if (acquired.handle === undefined) {
-        throw new VhostError('ERR_LISTEN_HANDLE', `the daemon's socket for port ${port} did not arrive`);
+    const socket =
+      [...this.#sockets.keys()].find((one) => one.covers(address)) ?? (await this.#bindWidest(address));
+    const listener = new Listener(address, socket);
+    socket.listeners.add(listener);
+    this.#open.set(listener.key, listener);
+    if (socket.accepting) this.#events.emit('listener.opened', listener.info);
+    return listener;
+  }
+
+  /** Binds the widest address that is wanted here: once a narrow one is open, the kernel gives no wider one. */
+  async #bindWidest(wanted: ListenerAddress): Promise<ListenerSocket<Listener>> {
+    const widest = this.#widest(wanted);
+    if (widest !== wanted) {
+      try {
+        return await this.#bind(widest);
+      } catch {
+        // Told to the site that wants it; this one may do without.
       }
+    }
+    return await this.#bind(wanted);
+  }
+
+  async #bind({ ipaddress, port }: SocketAddress): Promise<ListenerSocket<Listener>> {
+    const address: SocketAddress = { port, ...(ipaddress === undefined ? {} : { ipaddress }) };
+    this.#refuseOverlap(address);
+    const acquired = await this.#source?.acquire(address);
+    if (acquired !== undefined && acquired.handle === undefined) {
+      throw new VhostError('ERR_LISTEN_HANDLE', `the daemon's socket for port ${port} did not arrive`);
     }
     const daemonKey = acquired?.value.key;
     try {
-      const listener = new Listener(address, acquired?.handle, this.#events, this.#deliver);
+      const socket = new ListenerSocket<Listener>(
+        acquired === undefined ? address : addressOf(acquired.value, address),
+        acquired?.handle,
+        this.#events,
+        this.#deliver,
+      );
       // One of another process's; it is known to be bound.
-      if (this.#held && acquired !== undefined) listener.hold(acquired.value);
-      else await listener.accept(this.#backlog);
-      this.#open.set(listener.key, { listener, daemonKey });
-      if (listener.accepting) this.#events.emit('listener.opened', listener.info);
-      return listener;
+      if (this.#held && acquired !== undefined) socket.hold(acquired.value);
+      else await socket.accept(this.#backlog);
+      this.#sockets.set(socket, daemonKey);
+      return socket;
     } catch (error) {
       acquired?.handle?.close();
       this.#release(daemonKey);
@@ -134,12 +173,49 @@ export class ListenerRegistry {
     }
   }
 
+  #widest(wanted: ListenerAddress): SocketAddress {
+    const { port, ipaddress } = wanted;
+    if (port === 0) return wanted;
+    return this.#planned
+      .filter((planned) => planned.port === port)
+      .filter((planned) => addressCovers(planned.ipaddress ?? '::', ipaddress ?? '::'))
+      .reduce<SocketAddress>((widest, one) => (widthOf(one) > widthOf(widest) ? one : widest), wanted);
+  }
+
+  #refuseOverlap({ ipaddress, port }: SocketAddress): void {
+    if (port === 0) return;
+    const overlapping = [...this.#sockets.keys()].filter(
+      ({ address, bound }) =>
+        bound.port === port && addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),
+    );
+    const [first] = overlapping;
+    if (first === undefined) return;
+    const open = overlapping.map(({ address }) => address.ipaddress ?? '::');
+    throw new VhostError(
+      'ERR_LISTEN_OVERLAP',
+      `port ${port} of ${ipaddress ?? '::'} can't be opened while vhostd itself listens there on ${open.join(', ')}: ` +
+        'the kernel gives no address that covers an open one. Stop vhostd and start it, or name the addresses one by one',
+      {
+        info: {
+          port,
+          ipaddress: ipaddress ?? null,
+          open,
+          keys: overlapping.flatMap(({ listeners }) => Array.from(listeners, ({ key }) => key)),
+        },
+      },
+    );
+  }
+
   #close(listener: Listener): void {
-    const daemonKey = this.#open.get(listener.key)?.daemonKey;
-    const { info, accepting } = listener;
+    const { info, accepting, socket } = listener;
     this.#open.delete(listener.key);
-    listener.close();
-    this.#release(daemonKey);
+    socket.listeners.delete(listener);
+    if (socket.listeners.size === 0) {
+      const daemonKey = this.#sockets.get(socket);
+      this.#sockets.delete(socket);
+      socket.close();
+      this.#release(daemonKey);
+    }
     if (accepting) this.#events.emit('listener.closed', info);
   }
 
@@ -147,6 +223,21 @@ export class ListenerRegistry {
     if (daemonKey === undefined) return;
     this.#source?.release(daemonKey);
   }
+}
+
+/** What a socket of the source's is bound to: what was asked for, or what covers that. */
+function addressOf({ address, key }: AcquiredListener, asked: SocketAddress): SocketAddress {
+  const { port, ipaddress } = asked;
+  if (port === 0 || ipaddress === address) return asked;
+  // Without IPv6 every address of the machine is 0.0.0.0.
+  if (key.startsWith('*:') || address === '::') return { port };
+  return { port, ipaddress: address };
+}
+
+/** How many addresses one covers, in an order. */
+function widthOf({ ipaddress }: { readonly ipaddress?: string }): number {
+  if (ipaddress === undefined) return 2;
+  return ipaddress === '0.0.0.0' ? 1 : 0;
 }
 
 function typeConflict(known: Listener, address: ListenerAddress): VhostError {

@@ -59,12 +59,18 @@ export class ListenerIndex<T extends RouteTarget> {
     return { index };
   }
 
-  /** The index in which one target holds exactly these places; costs a copy of the maps, not a build. */
-  replace(target: T, places: readonly RoutePlace[]): ListenerIndexResult<T> {
+  /**
+   * The index in which these targets hold exactly these places, whatever of them was another one's before; costs a copy
+   * of the maps, not a build.
+   */
+  replace(changes: PlacesByTarget<T>): ListenerIndexResult<T> {
     const index = new ListenerIndex<T>(this);
-    index.#release(target);
-    const conflict = index.#claimAll(target, places);
-    return conflict === undefined ? { index } : { conflict };
+    for (const target of changes.keys()) index.#release(target);
+    for (const [target, places] of changes) {
+      const conflict = index.#claimAll(target, places);
+      if (conflict !== undefined) return { conflict };
+    }
+    return { index };
   }
 
   /** How many distinct targets claim anything. */
@@ -80,6 +86,11 @@ export class ListenerIndex<T extends RouteTarget> {
   /** Every target that claims anything. */
   targets(): T[] {
     return [...this.#places.keys()];
+  }
+
+  /** Every pattern that is claimed; null: the default. */
+  patterns(): (HostPattern | null)[] {
+    return [...this.#places.values()].flatMap((places) => places.map(({ pattern }) => pattern));
   }
 
   /** What leads to a target, and what leads to others although its own patterns match. Patterns in conf spelling. */
@@ -111,6 +122,25 @@ export class ListenerIndex<T extends RouteTarget> {
   lookup(host: string | null): T | undefined {
     if (host === null) return this.#defaultTarget;
     return this.#exact.get(host) ?? this.#lookupSuffix(host) ?? this.#defaultTarget;
+  }
+
+  /** {@link lookup} with the pattern by which the host leads there, in conf spelling; null: it is the default. */
+  find(host: string | null): { target: T; pattern: string | null } | undefined {
+    const target = this.lookup(host);
+    if (target === undefined) return undefined;
+    if (host === null) return { target, pattern: null };
+    if (this.#exact.has(host)) return { target, pattern: host };
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const suffix = host.slice(dot + 1);
+      if (this.#suffix.has(suffix)) return { target, pattern: `*.${suffix}` };
+    }
+    return { target, pattern: null };
+  }
+
+  /** Who has a pattern in conf spelling; null: the default. */
+  holder(pattern: string | null): T | undefined {
+    if (pattern === null) return this.#defaultTarget;
+    return pattern.startsWith('*.') ? this.#suffix.get(pattern.slice(2)) : this.#exact.get(pattern);
   }
 
   #lookupSuffix(host: string): T | undefined {

@@ -1,7 +1,7 @@
 // Who serves which host on which listener, as one immutable value that is swapped whole.
 import type { SiteClaims } from '@vhostd/protocol';
 import { ListenerIndex } from './listener-index.js';
-import type { RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
+import type { PlacesByTarget, RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
 
 export type { RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
 
@@ -36,18 +36,21 @@ export class RouteTable<T extends RouteTarget> {
     return this.#listeners.get(listenerKey)?.lookup(host);
   }
 
-  /**
-   * The table in which one target holds exactly these places (none: it is gone). Only the listeners that the
-   * target was or will be on get a new index; the others are shared with this table.
-   */
+  /** {@link replaceTargets} for one. */
   replaceTarget(target: T, places: readonly RoutePlace[]): RouteTableResult<T> {
-    const next = groupBy(places, (place) => place.listenerKey);
+    return this.replaceTargets(new Map([[target, places]]));
+  }
+
+  /**
+   * The table in which these targets hold exactly these places (none: it is gone), as one change: what one of them gives
+   * up, another one may have. Only the listeners that they were or will be on get a new index; the others are shared
+   * with this table.
+   */
+  replaceTargets(changes: PlacesByTarget<T>): RouteTableResult<T> {
     const listeners = new Map(this.#listeners);
-    for (const listenerKey of this.#touched(target, next)) {
-      const ofListener = next.get(listenerKey) ?? [];
+    for (const [listenerKey, ofListener] of this.#byListener(changes)) {
       const index = this.#listeners.get(listenerKey);
-      const result =
-        index?.replace(target, ofListener) ?? ListenerIndex.build(new Map([[target, ofListener]]));
+      const result = index?.replace(ofListener) ?? ListenerIndex.build(ofListener);
       if ('conflict' in result) return result;
       if (result.index.targetCount === 0) listeners.delete(listenerKey);
       else listeners.set(listenerKey, result.index);
@@ -85,12 +88,25 @@ export class RouteTable<T extends RouteTarget> {
     return this.#listeners.get(listenerKey)?.targetCount ?? 0;
   }
 
-  #touched(target: T, next: ReadonlyMap<string, unknown>): Set<string> {
-    const touched = new Set(next.keys());
-    for (const [listenerKey, index] of this.#listeners) {
-      if (index.has(target)) touched.add(listenerKey);
+  /** The keys of every listener that leads to somebody. */
+  listenerKeys(): string[] {
+    return [...this.#listeners.keys()];
+  }
+
+  /** What the changes come to on each listener that they concern. */
+  #byListener(changes: PlacesByTarget<T>): Map<string, Map<T, readonly RoutePlace[]>> {
+    const byListener = new Map<string, Map<T, readonly RoutePlace[]>>();
+    const set = (listenerKey: string, target: T, places: readonly RoutePlace[]): void => {
+      const ofListener = byListener.get(listenerKey) ?? new Map<T, readonly RoutePlace[]>();
+      byListener.set(listenerKey, ofListener.set(target, places));
+    };
+    for (const [target, places] of changes) {
+      for (const [listenerKey, index] of this.#listeners) if (index.has(target)) set(listenerKey, target, []);
+      for (const [listenerKey, ofListener] of groupBy(places, (place) => place.listenerKey)) {
+        set(listenerKey, target, ofListener);
+      }
     }
-    return touched;
+    return byListener;
   }
 }
 

@@ -4,9 +4,13 @@ import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
 import { losesHosts, sameClaims } from './claim-changes.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
-import type { Listener } from '../listeners/listener.js';
+import { listenerKey as keyOf } from '../listeners/listener.js';
+import type { Listener, ListenerAddress } from '../listeners/listener.js';
+import { mostExact } from '../listeners/most-exact.js';
+import { movesBetween } from './moves.js';
+import type { Move } from './moves.js';
 import { RouteTable } from './route-table.js';
-import type { RouteTableResult } from './route-table.js';
+import type { RoutePlace, RouteTableResult } from './route-table.js';
 import { placesOf } from './site-places.js';
 
 /** What a host leads to. */
@@ -14,16 +18,32 @@ export interface RoutedSite {
   readonly siteId: string;
   /** Tells its workers which hosts lead to it; resolves once they have confirmed it, or have had time to. */
   tellHosts(claims: SiteClaims[]): Promise<void>;
+  /** What leads to it has changed: connections that it holds may be another one's by now. */
+  onRoutesChanged(): void;
+}
+
+/** What a site is to have. */
+export interface SiteChange<T extends RoutedSite> {
+  readonly site: T;
+  /**
+   * Asked for the conf when it is the change's turn; undefined: it gets no places any more.
+   * @throws {VhostError} why nothing is to change.
+   */
+  begin(): ListenConf | undefined;
+  /** Called together with the swap, with what `begin` gave. */
+  commit(): void;
 }
 
 /** The part of a conf that routing is about. */
-type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
+export type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
 export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
   readonly #keys = new Map<T, Set<string>>();
   /** Those that get no places any more. */
   readonly #removed = new WeakSet<T>();
+  /** Listeners that stay open, whether anybody has them or not. */
+  #planned: ReadonlySet<string> = new Set();
   #table: RouteTable<T>;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -34,14 +54,19 @@ export class Router<T extends RoutedSite> {
     this.#table = empty.table;
   }
 
-  /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
+  /**
+   * The listener of a connection that came in at this address under this key: that one while it leads to a site, else
+   * the most exact one that has the address by now.
+   */
   listenerOf(key: string, { address, port }: { address: string; port: number }): Listener | undefined {
-    const listeners = this.#listeners.list().filter((listener) => this.#table.listener(listener.key));
-    const onPort = listeners.filter(({ info }) => info.port === port);
+    const listeners = this.#listeners.list().filter(({ routed }) => routed);
+    const known = listeners.find((listener) => listener.key === key);
     return (
-      listeners.find((listener) => listener.key === key) ??
-      onPort.find(({ info }) => info.address === address) ??
-      onPort.find(({ address: of }) => of.ipaddress === undefined)
+      known ??
+      mostExact(
+        listeners.filter(({ info }) => info.port === port),
+        address,
+      )
     );
   }
 
@@ -50,23 +75,46 @@ export class Router<T extends RoutedSite> {
     return this.#table.lookup(listenerKey, host);
   }
 
+  /** Whether a listener leads to anybody. */
+  leads(listenerKey: string): boolean {
+    return this.#table.listener(listenerKey) !== undefined;
+  }
+
   /**
-   * Gives a site the places of a conf: opens what it needs, swaps the table, closes what nobody needs any more.
-   * One change at a time; where anything can't be had, nothing has changed. `next` is asked for the conf when it is
-   * this change's turn; `onCommit` runs together with the swap.
-   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED (it has been removed).
+   * Gives sites the places of their confs, as one change: opens what they need, swaps the table, closes what nobody
+   * needs any more. One change at a time; where anything can't be had, nothing has changed.
+   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED (one has been removed), what `begin` throws.
    */
-  change<C extends ListenConf>(
-    site: T,
-    next: () => C,
-    onCommit: (conf: C) => void,
-  ): Promise<ListeningInfo[]> {
-    const change = this.#last.then(() => {
-      this.#refuseRemoved(site);
-      return this.#change(site, next(), onCommit);
-    });
-    this.#last = change.catch(() => undefined);
-    return change;
+  async change(changes: readonly SiteChange<T>[]): Promise<void> {
+    for (const { site } of changes) this.#refuseRemoved(site);
+    await this.exclusively(() => this.#change(changes));
+  }
+
+  /** The addresses of a site, as they are open. */
+  listening(conf: ListenConf): ListeningInfo[] {
+    return placesOf(conf).addresses.flatMap((address) => this.#listeners.get(address)?.info ?? []);
+  }
+
+  /**
+   * Says what all sites are to have, soon: until it is said anew, what one of them gives up stays open for another one,
+   * and of addresses on a port the widest is opened first.
+   */
+  plan(confs: readonly ListenConf[]): void {
+    const addresses = confs.flatMap((conf) => placesOf(conf).addresses);
+    this.#planned = new Set(addresses.map((address) => keyOf(address)));
+    this.#listeners.plan(addresses);
+    if (addresses.length === 0) void this.exclusively(async () => this.#closeUnused());
+  }
+
+  /** What would move between sites if these had what is said here. Of two that want the same, the first has it. */
+  moves(wants: ReadonlyMap<T, ListenConf | undefined>): Move<T>[] {
+    let after = this.#table;
+    const none = new Map([...wants.keys()].map((site) => [site, [] as RoutePlace[]]));
+    for (const changes of [none, ...one(wants)]) {
+      const result = after.replaceTargets(changes);
+      if ('table' in result) after = result.table;
+    }
+    return movesBetween(this.#table, after);
   }
 
   /** Runs `work` behind the changes under way, before those to come. */
@@ -77,23 +125,24 @@ export class Router<T extends RoutedSite> {
   }
 
   /**
-   * Checks that a conf can be had at this moment, opening its listeners for a try. `next` is asked for it when it is
-   * this check's turn: without one there is nothing to check and it resolves with false. `onChecked` runs within
-   * that turn.
+   * Checks that a conf can be had at this moment, or together with what `others` are to have, opening its listeners for
+   * a try. `next` is asked for it when it is this check's turn: without one there is nothing to check and it resolves
+   * with false. `onChecked` runs within that turn.
    * @throws {VhostError} as {@link change}.
    */
   check<C extends ListenConf>(
     site: T,
     next: () => C | undefined,
     onChecked: (conf: C) => void,
+    others: ReadonlyMap<T, ListenConf | undefined> = new Map(),
   ): Promise<boolean> {
     return this.exclusively(async () => {
       this.#refuseRemoved(site);
       const conf = next();
       if (conf === undefined) return false;
-      const { addresses, places } = placesOf(conf);
-      tableOf(this.#table.replaceTarget(site, places));
-      await this.#listeners.open(addresses);
+      const wanted = new Map([...others, [site, conf]]);
+      tableOf(this.#table.replaceTargets(placesByTarget(wanted)));
+      await this.#open(placesOf(conf).addresses);
       this.#closeUnused();
       onChecked(conf);
       return true;
@@ -126,24 +175,48 @@ export class Router<T extends RoutedSite> {
     const losing = changes.filter(({ from, to }) => losesHosts(from, to));
     if (losing.length > 0) await Promise.all(losing.map(({ site, from, to }) => site.tellHosts([from, to])));
     this.#table = table;
+    this.#listeners.route((key) => table.listener(key) !== undefined);
     onSwap();
-    for (const { site, to } of changes) void site.tellHosts([to]);
+    for (const { site, to } of changes) {
+      void site.tellHosts([to]);
+      site.onRoutesChanged();
+    }
   }
 
-  async #change<C extends ListenConf>(
-    site: T,
-    conf: C,
-    onCommit: (conf: C) => void,
-  ): Promise<ListeningInfo[]> {
-    const { addresses, places } = placesOf(conf);
-    const table = tableOf(this.#table.replaceTarget(site, places));
-    await this.#listeners.open(addresses);
+  async #change(changes: readonly SiteChange<T>[]): Promise<void> {
+    for (const { site } of changes) this.#refuseRemoved(site);
+    const confs = new Map(changes.map((change) => [change.site, change.begin()] as const));
+    const places = placesByTarget(confs);
+    const table = tableOf(this.#table.replaceTargets(places));
+    await this.#open(
+      [...confs.values()].flatMap((conf) => (conf === undefined ? [] : placesOf(conf).addresses)),
+    );
     await this.#swap(table, () => {
-      this.#keys.set(site, new Set(places.map((place) => place.listenerKey)));
-      onCommit(conf);
+      for (const [site, ofSite] of places) {
+        if (confs.get(site) === undefined) this.#keys.delete(site);
+        else this.#keys.set(site, new Set(ofSite.map((place) => place.listenerKey)));
+      }
+      for (const change of changes) change.commit();
     });
+    for (const [site, conf] of confs) if (conf === undefined) this.#removed.add(site);
     this.#closeUnused();
-    return addresses.flatMap((address) => this.#listeners.get(address)?.info ?? []);
+  }
+
+  /** Says whose address is in the way. */
+  async #open(addresses: readonly ListenerAddress[]): Promise<void> {
+    try {
+      await this.#listeners.open(addresses);
+    } catch (error) {
+      if (!(error instanceof VhostError) || error.code !== 'ERR_LISTEN_OVERLAP') throw error;
+      const { keys, ...info } = error.info;
+      const inTheWay = new Set(Array.isArray(keys) ? keys : []);
+      const holders = [...this.#keys].flatMap(([{ siteId }, ofSite]) =>
+        [...ofSite].some((key) => inTheWay.has(key)) ? [siteId] : [],
+      );
+      throw new VhostError('ERR_LISTEN_OVERLAP', `${error.message} (open for: ${holders.join(', ')})`, {
+        info: { ...info, holders },
+      });
+    }
   }
 
   #refuseRemoved(site: T): void {
@@ -155,10 +228,23 @@ export class Router<T extends RoutedSite> {
   }
 
   #closeUnused(): void {
-    const used = new Set<string>();
+    const used = new Set(this.#planned);
     for (const keys of this.#keys.values()) for (const key of keys) used.add(key);
     this.#listeners.closeExcept(used);
   }
+}
+
+function placesByTarget<T extends RoutedSite>(
+  confs: ReadonlyMap<T, ListenConf | undefined>,
+): Map<T, RoutePlace[]> {
+  return new Map(
+    Array.from(confs, ([site, conf]) => [site, conf === undefined ? [] : placesOf(conf).places] as const),
+  );
+}
+
+/** A map for each entry. */
+function one<T extends RoutedSite>(confs: ReadonlyMap<T, ListenConf | undefined>): Map<T, RoutePlace[]>[] {
+  return Array.from(placesByTarget(confs), (entry) => new Map([entry]));
 }
 
 function tableOf<T extends RoutedSite>(result: RouteTableResult<T>): RouteTable<T> {

@@ -16,7 +16,8 @@ export function placesOf(conf: Pick<SiteConf, 'listen' | 'defaultListen'>): Site
   const addresses = new Map<string, ListenerAddress>();
   const places: RoutePlace[] = [];
   for (const { type, host, port, ipaddress } of conf.listen) {
-    const address: ListenerAddress = { type, port, ...(ipaddress === undefined ? {} : { ipaddress }) };
+    const everywhere = ipaddress === undefined || ipaddress === '::';
+    const address: ListenerAddress = { type, port, ...(everywhere ? {} : { ipaddress }) };
     const key = listenerKey(address);
     addresses.set(`${key}|${type}`, address);
     places.push({ listenerKey: key, pattern: host === undefined ? null : parseHostPattern(host) });

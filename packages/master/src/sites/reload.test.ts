@@ -19,6 +19,7 @@ function at(progress: Partial<ReloadProgress<Notes>>): ReturnType<typeof nextSte
     old,
     publishedCount: 0,
     settled: false,
+    whole: false,
     committed: false,
     failed: false,
   };

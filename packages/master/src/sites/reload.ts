@@ -1,8 +1,8 @@
 // One reload: the next generation boots slot by slot; each new worker is published before the old one of its slot
 // is withdrawn, and the last old one stays until all new ones are there. If one fails, the next generation is
-// discarded and the old one serves on.
+// discarded and the old one serves on. Where hosts move between sites, all new ones are there before anything changes.
 import { availableParallelism } from 'node:os';
-import { toWireError } from '@vhostd/protocol';
+import { fromWireError, toWireError } from '@vhostd/protocol';
 import type { WireError } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -13,6 +13,8 @@ import type { WorkerSet } from './worker-set.js';
 /** What the operator and the workers want of a site, and what is in force. */
 export interface ReloadConfs {
   readonly inForce: SiteConf;
+  /** Set where other sites change together with this one: from the commit on there is no way back. */
+  readonly joint: { fail(error: WireError): void } | undefined;
   commit(next: () => SiteConf): Promise<void>;
   carriedOver(conf: SiteConf): SiteConf;
 }
@@ -28,6 +30,8 @@ export interface ReloadProgress<W extends { readonly slot: number; readonly read
   readonly old: readonly W[];
   /** The first new worker has lived for a while. */
   readonly settled: boolean;
+  /** All of its workers are to be ready before its conf comes into force. */
+  readonly whole: boolean;
   /** The next generation's conf is in force. */
   readonly committed: boolean;
   readonly failed: boolean;
@@ -45,11 +49,14 @@ export function nextStep<W extends { readonly slot: number; readonly ready: bool
 ): ReloadStep<W> {
   const { next, old, publishedCount, failed } = progress;
   if (failed) return { do: 'discard' };
+  const count = Math.max(1, progress.count);
+  if (progress.whole && !progress.committed) {
+    if (next.length < count && next.every(({ ready }) => ready)) return { do: 'boot', slot: next.length };
+    if (!next.every(({ ready }) => ready)) return { do: 'wait' };
+  }
   const worker = next[publishedCount];
   if (worker === undefined) {
-    return publishedCount < Math.max(1, progress.count)
-      ? { do: 'boot', slot: publishedCount }
-      : { do: 'finish' };
+    return publishedCount < count ? { do: 'boot', slot: publishedCount } : { do: 'finish' };
   }
   if (!worker.ready) return { do: 'wait' };
   // The first worker must outlive its first moments before anything changes for it.
@@ -102,6 +109,7 @@ export class Reload {
   /** One ended, or the site stops: nothing is restarted, the next generation is discarded. */
   fail(error: WireError): void {
     this.#failure ??= error;
+    this.#confs.joint?.fail(error);
     if (this.#settling !== undefined) {
       clearTimeout(this.#settling);
       this.#settling = undefined;
@@ -126,6 +134,7 @@ export class Reload {
       old: this.#workers.current.workers,
       publishedCount: this.#publishedCount,
       settled: this.#settled,
+      whole: this.#confs.joint !== undefined,
       committed: this.#committed,
       failed: this.#failure !== undefined,
     };
@@ -167,6 +176,7 @@ export class Reload {
     let before = this.#confs.inForce;
     try {
       await this.#confs.commit(() => {
+        if (this.#failure !== undefined) throw fromWireError(this.#failure);
         before = this.#confs.inForce;
         next.inForce = true;
         return next.staged ?? this.#confs.carriedOver(next.conf);
@@ -190,7 +200,8 @@ export class Reload {
 
   async #discard(): Promise<void> {
     this.#busy = true;
-    const before = this.#before;
+    // Others may have by now what was this site's.
+    const before = this.#confs.joint === undefined ? this.#before : undefined;
     if (before !== undefined) await this.#confs.commit(() => before).catch(() => undefined);
     this.#workers.discardNext();
     this.#end(this.#failure);

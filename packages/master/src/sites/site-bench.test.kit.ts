@@ -5,7 +5,7 @@ import { parseSite } from '../conf/parse-conf.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { MasterEvents } from '../events.js';
 import type { EventName, EventPayloads } from '../events.js';
-import type { Connection, ReturnReason } from '../ingress/connection.js';
+import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
 import { ListenerRegistry } from '../listeners/listener-registry.js';
 import { Router } from '../routing/router.js';
 import { FakeSpawner } from '../workers/fake-spawner.test.kit.js';
@@ -26,7 +26,10 @@ export class SiteBench {
   readonly told: [name: EventName, payload: EventPayloads[EventName]][] = [];
 
   constructor(t: TestContext) {
-    const acceptor = { reject: ({ host }: Connection) => void this.rejected.push(host ?? '') };
+    const acceptor = {
+      reject: ({ host }: Connection) => void this.rejected.push(host ?? ''),
+      reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
+    };
     const { events, router, spawner } = this;
     const emit = events.emit.bind(events);
     events.emit = (name, ...payload) => {
@@ -71,6 +74,13 @@ export class SiteBench {
       const { state, workers } = site.status();
       return state === 'running' && workers.every((worker) => worker.state === 'ready');
     });
+  }
+
+  #reroute(waiting: Connection, from: Ingress): boolean {
+    const site = this.router.lookup(waiting.listener.key, waiting.host);
+    if (site === undefined || site.ingress === from) return false;
+    site.ingress.serve(waiting);
+    return true;
   }
 
   /** Those processes of a site that have not said yet that they are ready. */

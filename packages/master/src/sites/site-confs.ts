@@ -1,21 +1,26 @@
 // The confs of one site: the one in force, the one that the operator wants next, and what workers change of them. A
 // change is checked, allowed, then made whole or not at all.
 import { VhostError } from '@vhostd/protocol';
-import type { ListeningInfo, WorkerToMaster } from '@vhostd/protocol';
+import type { WorkerToMaster } from '@vhostd/protocol';
 import { checkAllowance } from '../conf/allowance.js';
 import { parseServerConfUpdate } from '../conf/parse-conf.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { RoutedSite, Router } from '../routing/router.js';
+import type { RoutedSite, Router, SiteChange } from '../routing/router.js';
 import type { Worker } from '../workers/worker.js';
 import type { Generation } from './generation.js';
+import type { JointChange } from './joint-change.js';
 
 export class SiteConfs<S extends RoutedSite> {
   /** What the operator wants from the next generation on. */
   wanted: SiteConf;
+  /** The change of several sites that the next whole conf is a part of. */
+  joint: JointChange<S> | undefined;
   readonly #site: S;
   readonly #router: Router<S>;
   readonly #onChange: (conf: SiteConf) => void;
   #inForce: SiteConf;
+  /** What workers ask for comes into force with the rest. */
+  #unplaced = false;
 
   /** `onChange` gets the conf in force, together with the swap of the routes. */
   constructor(conf: SiteConf, site: S, router: Router<S>, onChange: (conf: SiteConf) => void) {
@@ -31,12 +36,26 @@ export class SiteConfs<S extends RoutedSite> {
     return this.#inForce;
   }
 
+  /** Takes a conf without giving its places to the site, which gets them by the {@link joint} change. */
+  adopt(conf: SiteConf): void {
+    this.#unplaced = true;
+    this.#inForce = conf;
+    this.#onChange(conf);
+  }
+
   /**
-   * Puts a whole conf into force, which is asked for when it is this change's turn.
-   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED: nothing has changed.
+   * Puts a whole conf into force, which is asked for when it is this change's turn; that of a {@link joint} change comes
+   * when each of its sites is ready.
+   * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_ROUTE_MOVES, ERR_LISTEN_*, ERR_SITE_STOPPED, what `next` throws:
+   * nothing has changed.
    */
   async commit(next: () => SiteConf): Promise<void> {
-    await this.#change(next);
+    const change = this.#changeTo(next);
+    const { joint } = this;
+    if (joint === undefined) return await this.#router.change([change]);
+    await joint.join(change);
+    // What follows is the site's own.
+    if (this.joint === joint) this.joint = undefined;
   }
 
   /**
@@ -45,7 +64,7 @@ export class SiteConfs<S extends RoutedSite> {
    */
   async commitWanted(): Promise<SiteConf> {
     let { wanted } = this;
-    await this.#change(() => {
+    await this.commit(() => {
       ({ wanted } = this);
       return this.carriedOver(wanted);
     });
@@ -77,15 +96,21 @@ export class SiteConfs<S extends RoutedSite> {
     const isStaged = await this.#router.check(
       this.#site,
       () => {
+        if (this.#unplaced) return updated(this.#inForce);
         const generation = staged();
         return generation && updated(generation.staged ?? generation.conf);
       },
       (conf) => {
         const generation = staged();
-        if (generation !== undefined) generation.staged = conf;
+        if (this.#unplaced) this.adopt(conf);
+        else if (generation !== undefined) generation.staged = conf;
       },
+      this.joint?.others(this.#site),
     );
-    return { listening: isStaged ? [] : await this.#change(() => updated(this.#inForce)) };
+    if (isStaged) return { listening: [] };
+    const change = this.#changeTo(() => updated(this.#inForce));
+    await this.#router.change([change]);
+    return { listening: this.#router.listening(this.#inForce) };
   }
 
   /** What workers have changed lives on in a generation whose workers and conf say nothing of their own. */
@@ -96,11 +121,17 @@ export class SiteConfs<S extends RoutedSite> {
     return { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
   }
 
-  #change(next: () => SiteConf): Promise<ListeningInfo[]> {
-    return this.#router.change(this.#site, next, (conf) => {
-      this.#inForce = conf;
-      this.#onChange(conf);
-    });
+  #changeTo(next: () => SiteConf): SiteChange<S> {
+    let conf = this.#inForce;
+    return {
+      site: this.#site,
+      begin: () => (conf = next()),
+      commit: () => {
+        this.#unplaced = false;
+        this.#inForce = conf;
+        this.#onChange(conf);
+      },
+    };
   }
 }
 

@@ -14,9 +14,12 @@ import type { Notice } from './maintenance.js';
 import type { SiteStateMachine } from './site-state.js';
 import type { WorkerSet } from './worker-set.js';
 
-/** Ends connections that no worker will see. */
+/** Where connections go that no worker of the site will see. */
 export interface Rejecter {
+  /** Ends one. */
   reject(connection: Connection, page?: MaintenancePage): void;
+  /** Gives one to the site that has its host by now; false: it is still this one's. */
+  reroute(connection: Connection, from: Ingress): boolean;
 }
 
 export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
@@ -71,6 +74,12 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
       claims,
       this.#workers.all().filter(({ up }) => up),
     );
+  }
+
+  /** What leads to the site has changed: what waits for another one by now goes there. */
+  reroute(): void {
+    this.#dispatch.sift((connection) => this.#acceptor.reroute(connection, this));
+    this.look();
   }
 
   /** Whether the site is idle may have changed. */

@@ -1,12 +1,15 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
-import { VhostError } from '@vhostd/protocol';
+import { fromWireError, VhostError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { inDependencyOrder } from '../conf/site-graph.js';
 import type { MasterEvents, SiteFailure } from '../events.js';
-import type { Router } from '../routing/router.js';
+import { groupsOf } from '../routing/moves.js';
+import type { ListenConf, Router } from '../routing/router.js';
+import { Following } from './following.js';
+import { JointChange } from './joint-change.js';
 import { outcomeOf } from './site.js';
 import type { ReloadOutcome, Site } from './site.js';
 import { SiteRetries } from './site-retries.js';
@@ -26,6 +29,12 @@ export class SiteManager {
   /** Every site has been published, or has failed. */
   #loaded = false;
   #stopping = false;
+  /** Hosts move between sites. */
+  #moving: Promise<unknown> | undefined;
+  #nextConfs: readonly SiteConf[] = [];
+  /** What sites are to have, of each change under way. */
+  readonly #plans = new Set<readonly ListenConf[]>();
+  readonly #nextTakeUp = new Following(() => this.#takeUp(this.#nextConfs));
 
   constructor(sites: Sites, router: Router<Site>, events: MasterEvents) {
     this.#sites = sites;
@@ -59,7 +68,11 @@ export class SiteManager {
   /** Starts every site. Resolves with those that could not be published. */
   async startAll(): Promise<SiteFailure[]> {
     this.#started = true;
-    const results = await Promise.all(this.#sites.list().map((site) => this.#start(site)));
+    const sites = this.#sites.list();
+    const planned = sites.map(({ wantedPlaces }) => wantedPlaces);
+    this.#plan(planned, 'begins');
+    const results = await Promise.all(sites.map((site) => this.#start(site)));
+    this.#plan(planned, 'ends');
     // One that failed at first may have come up while others booted.
     const failures = results.filter((failure) => failure !== undefined);
     const lasting = failures.filter(({ siteId }) => this.#sites.find(siteId)?.running !== true);
@@ -69,14 +82,22 @@ export class SiteManager {
     return lasting;
   }
 
-  /** Reloads these sites, each behind those that it depends on. */
+  /**
+   * Reloads these sites, each behind those that it depends on, or ready for it; those between which hosts move together,
+   * or not at all.
+   */
   async reload(sites: readonly Site[]): Promise<ReloadResult> {
-    return { sites: await inDependencyOrder(sites, (site) => this.#reload(site)) };
+    const [only] = sites;
+    const split =
+      sites.length === 1 && only !== undefined ? this.#splitBy(only, this.#allWants()) : undefined;
+    if (split === undefined || only === undefined) return await this.#change(sites, []);
+    return { sites: [this.#tellReload(outcomeOf(only.siteId, only.generation, split))] };
   }
 
   /** Replaces all workers of a site at once. */
   async restart(site: Site): Promise<ReloadOutcome> {
-    const outcome = await site.restart();
+    const split = this.#splitBy(site, this.#allWants());
+    const outcome = split ? outcomeOf(site.siteId, site.generation, split) : await site.restart();
     const { siteId, generation, error } = outcome;
     if (error === undefined) this.#events.emit('site.restarted', { siteId, generation });
     else this.#events.emit('site.restart.failed', { siteId, generation, error });
@@ -85,7 +106,8 @@ export class SiteManager {
 
   /**
    * {@link load} for one site of a whole conf.
-   * @throws {VhostError} ERR_SITE_UNKNOWN when the conf does not have it, ERR_CONF_DEPENDENCY_CYCLE: nothing has changed.
+   * @throws {VhostError} ERR_SITE_UNKNOWN when the conf does not have it, ERR_CONF_DEPENDENCY_CYCLE, ERR_ROUTE_MOVES when
+   * hosts move between it and others: nothing has changed.
    */
   takeUpOne(siteId: string, confs: readonly SiteConf[]): void {
     const conf = confs.find((other) => other.siteId === siteId);
@@ -94,27 +116,19 @@ export class SiteManager {
       const message = `site '${siteId}' is no longer in the conf: a reload of all sites stops it`;
       throw new VhostError('ERR_SITE_UNKNOWN', message, { info: { siteId } });
     }
+    this.#refuseSplit(siteId, confs);
     this.load(conf);
     this.#sites.arrange(confs);
   }
 
-  /** Makes the sites those of a whole conf: new ones start, those that are gone stop, the others are reloaded. */
+  /**
+   * Makes the sites those of a whole conf: new ones start, those that are gone stop, the others are reloaded. One that is
+   * asked for while hosts move between sites follows; of several, only the last.
+   */
   async takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
-    const known = new Set(this.#sites.list());
-    for (const conf of confs) this.#sites.load(conf);
-    this.#sites.arrange(confs);
-    const named = new Set(confs.map(({ siteId }) => siteId));
-    const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
-    for (const site of known) if (!named.has(site.siteId)) void this.#remove(site);
-    const starts = new Map(
-      kept.filter((site) => !known.has(site)).map((site) => [site, this.#start(site)] as const),
-    );
-    const outcomes = await inDependencyOrder(kept, async (site) => {
-      const start = starts.get(site);
-      if (start === undefined) return await this.#reload(site);
-      return outcomeOf(site.siteId, site.generation, (await start)?.error);
-    });
-    return { sites: outcomes };
+    if (this.#moving === undefined) return await this.#takeUp(confs);
+    this.#nextConfs = confs;
+    return await this.#nextTakeUp.behind(this.#moving);
   }
 
   /** No site is started by itself from now on. */
@@ -153,8 +167,8 @@ export class SiteManager {
     if (before > 0 && this.#failed.size === 0) this.#events.emit('sites.loaded', { failures: [] });
   }
 
-  async #start(site: Site): Promise<SiteFailure | undefined> {
-    const error = await site.bringUp();
+  async #start(site: Site, joint?: JointChange<Site>): Promise<SiteFailure | undefined> {
+    const error = await site.bringUp(joint);
     const again = this.#retries.after(site, error);
     if (error === undefined) return undefined;
     const failure = { siteId: site.siteId, error };
@@ -162,21 +176,127 @@ export class SiteManager {
     return failure;
   }
 
-  async #reload(site: Site): Promise<ReloadOutcome> {
-    const outcome = await site.reload();
+  async #takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
+    const named = new Set(confs.map(({ siteId }) => siteId));
+    const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
+    for (const conf of confs) this.#sites.load(conf);
+    this.#sites.arrange(confs);
+    const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
+    return await this.#change(kept, gone);
+  }
+
+  /** Gives each of `kept` what it is to have, and takes everything from those that are `gone`. */
+  async #change(kept: readonly Site[], gone: readonly Site[]): Promise<ReloadResult> {
+    while (this.#moving !== undefined) await this.#moving;
+    const joints = this.#jointChanges(kept, gone);
+    const planned = kept.map(({ wantedPlaces }) => wantedPlaces);
+    this.#plan(planned, 'begins');
+    const leaving = gone.map((site) => this.#giveUp(site, joints.get(site)));
+    const outcomes = new Map<Site, Promise<ReloadOutcome>>();
+    const renewed = inDependencyOrder(kept, async (site) => {
+      const joint = joints.get(site);
+      const outcome = this.#renew(site, joint);
+      outcomes.set(site, outcome);
+      // Those that depend on it may be what its change waits for.
+      await (joint === undefined ? outcome : Promise.race([outcome, joint.prepared(site)]));
+    });
+    const done = renewed.then(async () => {
+      await Promise.all(leaving);
+      return await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
+    });
+    if (joints.size === 0) {
+      const sites = await done;
+      this.#plan(planned, 'ends');
+      return { sites };
+    }
+    this.#moving = done;
+    const sites = await done;
+    this.#moving = undefined;
+    this.#plan(planned, 'ends');
+    return { sites };
+  }
+
+  /** Sites between which hosts move, and new ones that take something from others, with the change that they share. */
+  #jointChanges(kept: readonly Site[], gone: readonly Site[]): Map<Site, JointChange<Site>> {
+    const wants = new Map<Site, ListenConf | undefined>(kept.map((site) => [site, site.wantedPlaces]));
+    for (const site of gone) wants.set(site, undefined);
+    const joints = new Map<Site, JointChange<Site>>();
+    for (const group of groupsOf(this.#router.moves(wants), ({ placed }) => !placed)) {
+      const joint = new JointChange(this.#router, new Map([...group].map((site) => [site, wants.get(site)])));
+      for (const site of group) joints.set(site, joint);
+    }
+    return joints;
+  }
+
+  #plan(confs: readonly ListenConf[], which: 'begins' | 'ends'): void {
+    if (which === 'begins') this.#plans.add(confs);
+    else this.#plans.delete(confs);
+    this.#router.plan([...this.#plans].flat());
+  }
+
+  /** Starts a site that has never been, or reloads it. */
+  async #renew(site: Site, joint: JointChange<Site> | undefined): Promise<ReloadOutcome> {
+    const outcome = site.fresh
+      ? outcomeOf(site.siteId, site.generation, (await this.#start(site, joint))?.error)
+      : await this.#reload(site, joint);
+    joint?.fail(site, outcome.error);
+    return outcome;
+  }
+
+  async #giveUp(site: Site, joint: JointChange<Site> | undefined): Promise<void> {
+    if (joint !== undefined && (await site.giveUp(joint)) !== undefined) return;
+    void this.#remove(site, joint !== undefined);
+  }
+
+  /** Why a site can't be changed alone to what it is to have; `confs` is what all are to have. */
+  #refuseSplit(siteId: string, confs: readonly SiteConf[]): void {
+    const site = this.#sites.find(siteId);
+    if (site === undefined) return;
+    const wants = new Map<Site, ListenConf | undefined>(
+      this.#sites.list().map((other) => [other, undefined]),
+    );
+    for (const conf of confs) {
+      const other = this.#sites.find(conf.siteId);
+      if (other !== undefined) wants.set(other, other.placesBy(conf));
+    }
+    const split = this.#splitBy(site, wants);
+    if (split !== undefined) throw fromWireError(split);
+  }
+
+  #allWants(): Map<Site, ListenConf | undefined> {
+    return new Map(this.#sites.list().map((site) => [site, site.wantedPlaces]));
+  }
+
+  #splitBy(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {
+    const moves = this.#router.moves(wants).filter(({ joint }) => joint);
+    const move = moves.find(({ from, to }) => from === site || to === site);
+    if (move === undefined) return undefined;
+    const { from, to, host, port } = move;
+    const what = host === null ? 'the default' : `host ${host}`;
+    const message =
+      `site ${site.siteId} can't be changed alone: ${what} on port ${port} moves from ${from.siteId} to ${to.siteId}; ` +
+      'vhostd reload, without a site, changes all at once';
+    return { code: 'ERR_ROUTE_MOVES', message };
+  }
+
+  async #reload(site: Site, joint: JointChange<Site> | undefined): Promise<ReloadOutcome> {
+    return this.#tellReload(await site.reload(joint));
+  }
+
+  #tellReload(outcome: ReloadOutcome): ReloadOutcome {
     const { siteId, generation, error } = outcome;
     if (error === undefined) this.#events.emit('site.reloaded', { siteId, generation });
     else this.#events.emit('site.reload.failed', { siteId, generation, error });
     return outcome;
   }
 
-  /** Another site of its id may be loaded at once, while its workers still drain. */
-  async #remove(site: Site): Promise<void> {
+  /** Another site of its id may be loaded at once, while its workers still drain. With `moved` others have its hosts. */
+  async #remove(site: Site, moved: boolean): Promise<void> {
     const { siteId } = site;
     this.#sites.detach(site);
     this.#events.emit('site.removed', { siteId });
     await this.#router.remove(site, { others: true });
-    await site.stop(false);
+    await (moved ? site.leave() : site.stop(false));
     await this.#sites.remove(site);
   }
 }

@@ -1,22 +1,24 @@
 // One site: its state, and what follows from each step of it for its conf, its workers and its connections.
-import { toWireError } from '@vhostd/protocol';
+import { fromWireError, toWireError } from '@vhostd/protocol';
 import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import { SiteLogs } from '../logs/site-logs.js';
-import type { Router } from '../routing/router.js';
+import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
 import { Boot } from './boot.js';
 import { startsOnDemand, idleStopOf } from './idle-stop.js';
 import type { Generation } from './generation.js';
 import { Following } from './following.js';
+import type { JointChange } from './joint-change.js';
 import { hostsOf, Publication } from './publication.js';
 import { missingOf } from './readiness.js';
 import type { MissingSites, Readiness, SiteDirectory } from './readiness.js';
 import { Reload } from './reload.js';
+import type { ReloadConfs } from './reload.js';
 import { SiteConfs } from './site-confs.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
@@ -124,6 +126,26 @@ export class Site implements WorkerSite {
     return { siteId, published: false, ...(failure === undefined ? {} : { failure }) };
   }
 
+  /** Whether it has never been brought up. */
+  get fresh(): boolean {
+    return this.#state.state === 'loaded';
+  }
+
+  /** Whether it has been given addresses and hosts. */
+  get placed(): boolean {
+    return !['loaded', 'blocked', 'stopped'].includes(this.#state.state);
+  }
+
+  /** What it is to have by the conf that its next reload takes up. */
+  get wantedPlaces(): ListenConf {
+    return this.placesBy(this.#confs.wanted);
+  }
+
+  /** What it would have by a conf. */
+  placesBy(conf: SiteConf): ListenConf {
+    return this.#confs.carriedOver(conf);
+  }
+
   /** Takes what the operator wants from the next generation on. */
   want(conf: SiteConf): void {
     const { logOutput, logError, logAll } = this.#confs.wanted;
@@ -143,14 +165,15 @@ export class Site implements WorkerSite {
 
   /**
    * Puts the site's conf into force and boots it once its dependencies are published; resolves with why it could not
-   * be published, which it may be later on.
+   * be published, which it may be later on. With a joint change it boots first, and gets its places with the others.
    */
-  async bringUp(): Promise<WireError | undefined> {
+  async bringUp(joint?: JointChange<Site>): Promise<WireError | undefined> {
     if (this.#state.state === 'stopped') this.#begin();
     const answer = this.#state.apply('start');
     if (answer === 'being-stopped') return STOPPED;
     if (answer !== 'ok') return await this.#boot.outcome;
     this.#prepare(this.#confs.wanted);
+    if (joint !== undefined) return await this.#jointly(joint, () => this.#bringUpJointly(joint));
     try {
       // Another call of this may have started it by then.
       this.#spawner.check(this.#confs.wanted);
@@ -190,14 +213,28 @@ export class Site implements WorkerSite {
   /**
    * Replaces the workers by new ones of the code that is on disk now, one after the other. One that is asked for
    * before the first worker is spawned is the first boot; while that, or another reload, is at work, one more follows
-   * it, however often it is asked for.
+   * it, however often it is asked for. With a joint change it is done together with that of other sites, or not at all.
    */
-  async reload(): Promise<ReloadOutcome> {
+  async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
     const answer = this.#state.apply('reload');
-    if (answer === 'ok') return await this.#startReload();
-    if (answer === 'at-work') return await this.#nextReload.behind(this.#atWork);
-    if (answer === 'is-idle') return await this.#reloadIdle();
-    return this.#outcome(answer === 'not-started' ? await this.bringUp() : STOPPED);
+    if (answer === 'ok') return await this.#jointly(joint, () => this.#startReload());
+    if (answer === 'is-idle') return await this.#jointly(joint, () => this.#reloadIdle());
+    if (answer === 'not-started') return this.#outcome(await this.bringUp(joint));
+    if (answer !== 'at-work') return this.#outcome(STOPPED);
+    if (joint === undefined) return await this.#nextReload.behind(this.#atWork);
+    await this.#atWork;
+    return await this.reload(joint);
+  }
+
+  /** Takes its part in a change by which it loses its places: it is gone from the conf. Resolves with why it is not. */
+  async giveUp(joint: JointChange<Site>): Promise<WireError | undefined> {
+    try {
+      await joint.join({ site: this, begin: () => undefined, commit: () => undefined });
+      return undefined;
+    } catch (error) {
+      this.#trouble.discarded = toWireError(error);
+      return this.#trouble.discarded;
+    }
   }
 
   /**
@@ -218,9 +255,20 @@ export class Site implements WorkerSite {
     this.#state.apply('workers-gone');
   }
 
+  /** {@link stop} for a site whose hosts are others' by now: they get the connections that are idle. */
+  async leave(): Promise<void> {
+    this.#state.apply('stop');
+    await this.#set.leave();
+    this.#state.apply('workers-gone');
+  }
+
   /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
   tellHosts(claims: SiteClaims[]): Promise<void> {
     return this.ingress.tellHosts(claims);
+  }
+
+  onRoutesChanged(): void {
+    this.ingress.reroute();
   }
 
   status(): SiteStatus {
@@ -277,6 +325,7 @@ export class Site implements WorkerSite {
   }
 
   #onStopping(): void {
+    this.#confs.joint?.fail(this, STOPPED);
     this.#boot.fail(STOPPED);
     this.#workers.reload?.fail({ code: 'ERR_RELOAD_CANCELLED', message: 'the site is being stopped' });
     this.#workers.resetReplacement();
@@ -316,11 +365,58 @@ export class Site implements WorkerSite {
     this.#trouble.clear();
   }
 
+  async #jointly<R>(joint: JointChange<Site> | undefined, act: () => Promise<R>): Promise<R> {
+    this.#confs.joint = joint;
+    try {
+      return await act();
+    } finally {
+      if (this.#confs.joint === joint) this.#confs.joint = undefined;
+    }
+  }
+
+  /** It gets its places when it serves: until then the hosts that move are answered by those who have them. */
+  async #bringUpJointly(joint: JointChange<Site>): Promise<WireError | undefined> {
+    this.#trouble.clear();
+    this.#boot.reopen();
+    this.#confs.adopt(this.#confs.wanted);
+    this.#state.apply('placed');
+    this.look();
+    const failure = await Promise.race([this.#boot.outcome, joint.failureOf(this)]);
+    if (failure !== undefined) {
+      joint.fail(this, failure);
+      await this.#block(failure);
+      return failure;
+    }
+    try {
+      await this.#confs.commit(() => {
+        if (!this.readiness.published) throw fromWireError(this.#trouble.failure ?? STOPPED);
+        return this.conf;
+      });
+    } catch (error) {
+      const wire = toWireError(error);
+      await this.#block(wire);
+      return wire;
+    }
+    return undefined;
+  }
+
+  /** It has no places: its workers, which would serve nobody, leave until it can have them. */
+  async #block(failure: WireError): Promise<void> {
+    if (this.#state.stopping) return;
+    await this.stop(false);
+    if (this.#state.state !== 'stopped') return;
+    this.#begin();
+    this.#state.apply('start');
+    this.#trouble.failure = failure;
+    this.#state.apply('places-failed');
+  }
+
   async #startReload(): Promise<ReloadOutcome> {
     const set = this.#set;
     const next = set.beginNext(this.#confs.wanted);
-    const reload = new Reload(set, next, this.#confs, () => this.#workers.published());
+    const reload = new Reload(set, next, this.#reloadConfs(), () => this.#workers.published());
     this.#workers.reload = reload;
+    void this.#confs.joint?.failureOf(this).then((error) => reload.fail(error));
     reload.run();
     const error = await reload.outcome;
     this.#workers.reload = undefined;
@@ -335,6 +431,19 @@ export class Site implements WorkerSite {
     if (!this.#state.stopping && this.#workers.anyReady) this.#workers.scale();
     this.#workers.published();
     return outcomeOf(this.siteId, next.number, error);
+  }
+
+  #reloadConfs(): ReloadConfs {
+    const confs = this.#confs;
+    const { joint } = confs;
+    return {
+      get inForce() {
+        return confs.inForce;
+      },
+      joint: joint && { fail: (error) => joint.fail(this, error) },
+      commit: (next) => confs.commit(next),
+      carriedOver: (conf) => confs.carriedOver(conf),
+    };
   }
 
   /** Takes the wanted conf and starts nothing, unless the site is to have workers from now on. */

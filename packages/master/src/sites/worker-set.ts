@@ -178,6 +178,11 @@ export class WorkerSet extends EventEmitter<WorkerSetEvents> implements Replaced
     await Promise.all(this.all().map((worker) => worker.stop(now)));
   }
 
+  /** {@link stop}, by which what is idle is handed back. */
+  async leave(): Promise<void> {
+    await Promise.all(this.all().map((worker) => worker.drain()));
+  }
+
   roleOf(worker: Worker): Role {
     if (this.#current.workers.includes(worker)) return 'serving';
     if (this.#next?.workers.includes(worker) === true) return 'next';

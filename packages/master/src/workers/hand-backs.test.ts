@@ -32,12 +32,16 @@ class Scene implements HandBackOwner {
   readonly handBacks: HandBacks;
   open = true;
   queuedBytes = 0;
-  takesHandedBack = true;
+  takes = true;
   readonly givenCount: number;
 
   constructor(givenCount = 100) {
     this.givenCount = givenCount;
     this.handBacks = new HandBacks(this as unknown as Link, this);
+  }
+
+  takesHandedBack(): boolean {
+    return this.takes;
   }
 
   onHandedBack(connection: Connection): void {
@@ -120,7 +124,7 @@ test('of a worker that dies before it has its answer, the connection is given on
 test('a connection that nobody has a use for stays with its worker', () => {
   const scene = new Scene();
   const handle = new FakeHandle();
-  scene.takesHandedBack = false;
+  scene.takes = false;
   assert.equal(scene.receive(1, handle, false, ''), undefined);
   assert.deepEqual(scene.answers, [{ number: 1, taken: false }]);
   assert.equal(handle.closeCount, 1);
@@ -129,7 +133,7 @@ test('a connection that nobody has a use for stays with its worker', () => {
 
 test('one with a request is for whoever has its host, whether or not its site has a use for it', () => {
   const scene = new Scene();
-  scene.takesHandedBack = false;
+  scene.takes = false;
   assert.equal(scene.receive(1, new FakeHandle()), undefined);
   assert.deepEqual(scene.answers, [{ number: 1, taken: true }]);
   assert.equal(scene.given.length, 1);

@@ -9,8 +9,8 @@ import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 export interface HandBackOwner {
   /** Connections that the worker was ever given: it cannot hand back more. */
   readonly givenCount: number;
-  /** Whether there is a use for another idle one. */
-  readonly takesHandedBack: boolean;
+  /** Whether there is a use for another idle one, which came in at a listener and for a host. */
+  takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean;
   /** Gets one that the worker has let go of, and owns its handle. */
   onHandedBack(connection: Connection): void;
 }
@@ -39,7 +39,11 @@ export class HandBacks {
     this.#count += 1;
     const { number, bytes, header } = handBack;
     // An idle one is for another worker of the site; one with a request is for whoever has its host.
-    if (handle === undefined || (bytes.length === 0 && !this.#owner.takesHandedBack)) {
+    const { listener = '', host } = header;
+    if (
+      handle === undefined ||
+      (bytes.length === 0 && !this.#owner.takesHandedBack(listener, host, handle))
+    ) {
       handle?.close();
       this.#answer(number, false);
       return undefined;
@@ -52,10 +56,10 @@ export class HandBacks {
       this.#answered.push({
         handle,
         head,
-        host: null,
+        host: host ?? null,
         secure: false,
         handedBack: true,
-        listener: { key: header.listener ?? '', secure: false },
+        listener: { key: listener, secure: false },
       });
     }
     this.#pass();

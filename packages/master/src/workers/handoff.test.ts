@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { Handoff } from './handoff.js';
@@ -117,4 +117,24 @@ test('a link that takes nothing leaves the connection with its owner', () => {
   wire.full = false;
   wire.open = false;
   assert.equal(handoff.give(refused.connection), false);
+});
+
+test('a worker is late while its oldest connection has waited for a while, and no longer once it confirms', (t) => {
+  let nowMs = 1000;
+  const now = mock.method(performance, 'now', () => nowMs);
+  t.after(() => now.mock.restore());
+  const handoff = new Handoff(new Wire().link);
+  assert.equal(handoff.late, false);
+  handoff.give(connection().connection);
+  nowMs += 50;
+  handoff.give(connection().connection);
+  assert.equal(handoff.late, false);
+  nowMs += 1;
+  assert.equal(handoff.late, true);
+  handoff.onAccepted(confirmation(1, 1));
+  assert.equal(handoff.late, false);
+  nowMs += 50;
+  assert.equal(handoff.late, true);
+  handoff.takeBack();
+  assert.equal(handoff.late, false);
 });

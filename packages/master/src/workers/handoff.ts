@@ -9,7 +9,7 @@ export type Confirmation = { kind: 'ok'; acceptedCount: number } | { kind: 'viol
 
 export class Handoff {
   readonly #link: Link;
-  readonly #pending: { id: number; connection: Connection }[] = [];
+  readonly #pending: { id: number; connection: Connection; givenMs: number }[] = [];
   #lastId = 0;
   #givenCount = 0;
   #reportedCount = 0;
@@ -34,6 +34,12 @@ export class Handoff {
     return this.#givenCount;
   }
 
+  /** Whether a connection has waited for its confirmation for so long that the worker is busy with something else. */
+  get late(): boolean {
+    const [oldest] = this.#pending;
+    return oldest !== undefined && performance.now() - oldest.givenMs > LATE_MS;
+  }
+
   /** Whether another connection may be given. */
   get open(): boolean {
     return this.#link.open && this.#pending.length < PENDING_MAX_COUNT;
@@ -47,7 +53,7 @@ export class Handoff {
     if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
     this.#lastId = id;
     this.#givenCount += 1;
-    this.#pending.push({ id, connection });
+    this.#pending.push({ id, connection, givenMs: performance.now() });
     return true;
   }
 
@@ -122,5 +128,7 @@ function headerOf({ listener, host, secure, head, handedBack }: Connection): Con
   };
 }
 
+/** A worker whose event loop turns confirms within a few ms. */
+const LATE_MS = 50;
 /** Connections that may wait in one worker's pipe; a worker that confirms none of them is stuck. */
 const PENDING_MAX_COUNT = 2000;

@@ -56,6 +56,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly connectionCount: number;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
+  /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
+  readonly late: boolean;
   give(connection: Connection): boolean;
   drain(limitMs: number, handBack: boolean): void;
 }
@@ -153,6 +155,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#handoff.open;
   }
 
+  get late(): boolean {
+    return this.#handoff.late;
+  }
+
   give(connection: Connection): boolean {
     if (!this.#handoff.give(connection)) return false;
     // Its confirmation is no excess, however many there are.
@@ -170,8 +176,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#handoff.givenCount;
   }
 
-  get takesHandedBack(): boolean {
-    return this.#ingress.takesHandedBack;
+  takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
+    const owner = this.#acceptor.ownerOf(listenerKey, host, handle) ?? this.#ingress;
+    return owner.takesHandedBack;
   }
 
   onHandedBack(connection: Connection): void {

@@ -109,6 +109,10 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return !this.leaving && this.ready && this.#process?.takesConnections === true;
   }
 
+  get late(): boolean {
+    return this.#process?.late === true;
+  }
+
   get ready(): boolean {
     return this.#child.state === 'ready';
   }

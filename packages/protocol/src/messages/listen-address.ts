@@ -72,6 +72,25 @@ export function findHeld<T extends { key: string; address: string; port: number 
   return found;
 }
 
+/**
+ * The socket that a request means, or one whose address covers what it asks for: beside it nobody could listen there,
+ * and it gets the connections to that address.
+ */
+export function findCovering<T extends { key: string; address: string; port: number }>(
+  held: Iterable<T>,
+  wanted: KeyedAddress,
+): T | undefined {
+  const all = [...held];
+  const { port, address = '::' } = wanted;
+  const covers = (one: T): boolean => one.port === port && addressCovers(one.address, address);
+  return findHeld(all, wanted) ?? (port === 0 ? undefined : all.find(covers));
+}
+
+/** True if a socket bound to `one` gets every connection that one bound to `other` would get on the same port. */
+export function addressCovers(one: string, other: string): boolean {
+  return one === other || one === '::' || (one === '0.0.0.0' && net.isIPv4(other));
+}
+
 /** True if two sockets of these bound addresses cannot both listen on one port. */
 export function addressesOverlap(one: string, other: string): boolean {
   if (one === other || one === '::' || other === '::') return true;
