@@ -68,7 +68,12 @@ void test('a number out of range is refused by name', () => {
   }
 });
 
-function verdictsAt(times: readonly number[], intensity: number, periodMs: number, wasReady = true): string[] {
+function verdictsAt(
+  times: readonly number[],
+  intensity: number,
+  periodMs: number,
+  wasReady = true,
+): string[] {
   const policy = resolveRestartPolicy({ intensity, periodMs });
   let history = NO_RESTARTS;
   return times.map((nowMs) => {

@@ -92,6 +92,8 @@ export class ManagedSite {
       onEnd: () => {
         this.#drain?.leave();
         this.#handBacks.end();
+        // A master sees to that of a worker that ends before it.
+        process.once('exit', endGroup);
         void this.#leave(this.#identity.drainTimeoutMs);
       },
     });
@@ -385,6 +387,15 @@ export class ManagedSite {
   #watch(socket: Socket): void {
     if (!this.#host.watchesSockets()) return;
     socket.on('error', (error) => this.#host.onSocketError(error));
+  }
+}
+
+/** Ends what this process has started, as far as it is in the group that this process leads. */
+function endGroup(): void {
+  try {
+    process.kill(-process.pid, 'SIGTERM');
+  } catch {
+    // It leads none.
   }
 }
 

@@ -20,6 +20,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   stats: WorkerStats = { residentBytes: 1, requestCount: 0 };
   connectionCount = 0;
   takesConnections = true;
+  lastWords: string | undefined;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
   busy = false;
   ended = false;

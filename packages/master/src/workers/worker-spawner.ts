@@ -8,6 +8,7 @@ import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
 import type { SiteLogs } from '../logs/site-logs.js';
+import { ProcessGroups } from './process-groups.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
@@ -41,6 +42,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
   readonly #preload: string = preloadFile();
+  readonly #groups: ProcessGroups = new ProcessGroups();
   #headMaxBytes: number;
   #spawnedCount = 0;
 
@@ -65,6 +67,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       linkType: this.linkType,
       preload: this.#preload,
       headMaxBytes: this.#headMaxBytes,
+      groups: this.#groups,
     };
     const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
     site.logs.attach(process.process);
