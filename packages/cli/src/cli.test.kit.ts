@@ -56,9 +56,14 @@ export class Workspace {
 
   /** Starts a command; its run directory is this workspace's unless `args` name another. */
   start(...args: string[]): Running {
+    return this.startIn(this.directory, ...args);
+  }
+
+  /** {@link start} in another working directory. */
+  startIn(cwd: string, ...args: string[]): Running {
     const where = args.includes('--run-dir') || args.length === 0 ? [] : ['--run-dir', this.runDir];
     const child = spawn(process.execPath, [COMMAND, ...args, ...where], {
-      cwd: this.directory,
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#started.push(child);

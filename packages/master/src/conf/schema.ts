@@ -1,6 +1,6 @@
 // What a conf may say: every field, its range and its default. Everything else about the conf (resolved types,
 // JSON Schema, messages, the reference in the docs) follows from here or is tested against it.
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import {
   choice,
   duration,
