@@ -21,6 +21,7 @@ export type { Pinged, PeerWatch, PeerWatchOptions } from './watch-peer.js';
 export type { StateChange } from './lifecycle.js';
 export { realOs } from './os.js';
 export type { KillOutcome, Os, OsTimer } from './os.js';
+export { signalGroup } from './process-group.js';
 export {
   isAlive,
   isSame,

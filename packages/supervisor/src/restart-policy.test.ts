@@ -1,8 +1,7 @@
 // The verdict on an end, as Erlang/OTP's supervisor gives it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decideRestart, resolveRestartPolicy } from './restart-policy.js';
-import type { RestartHistory } from './restart-policy.js';
+import { decideRestart, NO_RESTARTS, resolveRestartPolicy } from './restart-policy.js';
 
 void test('as many restarts as the intensity are granted within a period, the next end is giving up', () => {
   assert.deepEqual(verdictsAt([0, 10, 20, 30], 3, 1000), ['respawn', 'respawn', 'respawn', 'give-up']);
@@ -17,22 +16,38 @@ void test('a restart counts up to the end of its period and not after it', () =>
   assert.deepEqual(verdictsAt([0, 1001], 1, 1000), ['respawn', 'respawn']);
 });
 
-void test('a child that fails slowly for ever is restarted for ever, with a history that stays short', () => {
+void test('a child that gets ready and fails slowly for ever is restarted for ever, with a history that stays short', () => {
   const policy = resolveRestartPolicy({ intensity: 3, periodMs: 1000 });
-  let history: RestartHistory = [];
+  let history = NO_RESTARTS;
   for (let nowMs = 0; nowMs < 400_000; nowMs += 400) {
-    const decision = decideRestart(policy, history, nowMs);
+    const decision = decideRestart(policy, history, nowMs, true);
     assert.equal(decision.verdict, 'respawn');
     history = decision.history;
-    assert.ok(history.length <= 3);
+    assert.ok(history.times.length <= 3);
   }
 });
 
 void test('deciding leaves the history that it was given as it was', () => {
-  const history = Object.freeze([1, 2]);
-  const decision = decideRestart(resolveRestartPolicy({}), history, 3);
-  assert.deepEqual(history, [1, 2]);
-  assert.deepEqual(decision.history, [1, 2, 3]);
+  const history = Object.freeze({ times: Object.freeze([1, 2]), unreadyCount: 0 });
+  const decision = decideRestart(resolveRestartPolicy({}), history, 3, true);
+  assert.deepEqual(history, { times: [1, 2], unreadyCount: 0 });
+  assert.deepEqual(decision.history, { times: [1, 2, 3], unreadyCount: 0 });
+});
+
+void test('a child that never gets ready is given up after as many restarts, however long its starts take', () => {
+  const times = [0, 30_000, 60_000, 90_000];
+  assert.deepEqual(verdictsAt(times, 3, 1000, false), ['respawn', 'respawn', 'respawn', 'give-up']);
+});
+
+void test('once it got ready, only the restarts within the period count', () => {
+  const policy = resolveRestartPolicy({ intensity: 2, periodMs: 1000 });
+  let history = NO_RESTARTS;
+  const verdicts = [false, false, true, true, false, false, false].map((wasReady, index) => {
+    const decision = decideRestart(policy, history, index * 30_000, wasReady);
+    history = decision.history;
+    return decision.verdict;
+  });
+  assert.deepEqual(verdicts, ['respawn', 'respawn', 'respawn', 'respawn', 'respawn', 'respawn', 'give-up']);
 });
 
 void test('a number out of range is refused by name', () => {
@@ -53,11 +68,16 @@ void test('a number out of range is refused by name', () => {
   }
 });
 
-function verdictsAt(times: readonly number[], intensity: number, periodMs: number): string[] {
+function verdictsAt(
+  times: readonly number[],
+  intensity: number,
+  periodMs: number,
+  wasReady = true,
+): string[] {
   const policy = resolveRestartPolicy({ intensity, periodMs });
-  let history: RestartHistory = [];
+  let history = NO_RESTARTS;
   return times.map((nowMs) => {
-    const decision = decideRestart(policy, history, nowMs);
+    const decision = decideRestart(policy, history, nowMs, wasReady);
     history = decision.history;
     return decision.verdict;
   });

@@ -12,8 +12,16 @@ export interface RestartPolicy {
   periodMs: number;
 }
 
-/** Monotonic times of the restarts that still count, oldest first; never more than `intensity`. */
-export type RestartHistory = readonly number[];
+/** The restarts that still count, oldest first; never more than `intensity`. */
+export interface RestartHistory {
+  /** When they were, monotonic. */
+  readonly times: readonly number[];
+  /** How many of the last ones were of a child that had not got ready. */
+  readonly unreadyCount: number;
+}
+
+/** That of a child which was not restarted yet. */
+export const NO_RESTARTS: RestartHistory = { times: [], unreadyCount: 0 };
 
 /** The verdict on an end, and the history to decide the next one with. */
 export interface RestartDecision {
@@ -29,13 +37,22 @@ export function resolveRestartPolicy(given: Partial<RestartPolicy> = {}): Restar
   };
 }
 
-/** What follows an end at `nowMs`. A restart counts for `periodMs`, its last millisecond included, as in OTP. */
+/**
+ * What follows an end at `nowMs`. A restart counts for `periodMs`, its last millisecond included, as in OTP. The restarts
+ * of a child that does not get ready count until it does, however long each try takes.
+ */
 export function decideRestart(
   policy: RestartPolicy,
   history: RestartHistory,
   nowMs: number,
+  wasReady: boolean,
 ): RestartDecision {
-  const recent = history.filter((time) => nowMs - time <= policy.periodMs);
-  if (recent.length >= policy.intensity) return { verdict: 'give-up', history: recent };
-  return { verdict: 'respawn', history: [...recent, nowMs] };
+  const unreadyCount = wasReady ? 0 : history.unreadyCount;
+  const { length } = history.times;
+  const times = history.times.filter(
+    (time, index) => index >= length - unreadyCount || nowMs - time <= policy.periodMs,
+  );
+  if (times.length >= policy.intensity) return { verdict: 'give-up', history: { times, unreadyCount } };
+  const restarted = { times: [...times, nowMs], unreadyCount: wasReady ? 0 : unreadyCount + 1 };
+  return { verdict: 'respawn', history: restarted };
 }

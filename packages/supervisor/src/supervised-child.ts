@@ -11,7 +11,7 @@ import { checkMs } from './option-range.js';
 import { Lifecycle } from './lifecycle.js';
 import { realOs } from './os.js';
 import type { Os } from './os.js';
-import { decideRestart, resolveRestartPolicy } from './restart-policy.js';
+import { decideRestart, NO_RESTARTS, resolveRestartPolicy } from './restart-policy.js';
 import type { RestartHistory, RestartPolicy } from './restart-policy.js';
 import { resolveShutdownLimits, SHUTDOWN_LADDER } from './shutdown.js';
 import type { ShutdownLimits, ShutdownRung } from './shutdown.js';
@@ -40,7 +40,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   #attempt: Attempt | undefined;
   /** Its owner wants no other process after this one. */
   #unwanted = false;
-  #history: RestartHistory = [];
+  #history: RestartHistory = NO_RESTARTS;
   #reason: ChildReason | undefined;
   #restartCount = 0;
 
@@ -182,7 +182,8 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
 
   #applyPolicy(attempt: Attempt, reason: ChildReason): void {
     const nowMs = this.#os.now();
-    const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs);
+    const wasReady = attempt.readyAtMs !== undefined;
+    const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs, wasReady);
     this.#history = history;
     if (verdict === 'respawn') {
       this.#restartCount += 1;
@@ -195,7 +196,9 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     }
     this.#life.happen('give-up');
     const { intensity, periodMs } = this.#policy;
-    const message = `${reason.message}; gave up after ${intensity} restarts within ${periodMs} ms`;
+    const slow = nowMs - (history.times[0] ?? nowMs) > periodMs;
+    const restarts = `${intensity} restarts ${slow ? 'without getting ready' : `within ${periodMs} ms`}`;
+    const message = `${reason.message}; gave up after ${restarts}`;
     const last: ChildReason = { ...reason, message };
     this.#reason = last;
     this.#life.tell(() => this.emit('errored', last));
@@ -252,7 +255,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   }
 
   #forgetRestarts(): void {
-    this.#history = [];
+    this.#history = NO_RESTARTS;
     this.#backoff.reset();
   }
 }

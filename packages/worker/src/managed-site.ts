@@ -18,6 +18,7 @@ import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
 import { describeFailure } from './failure.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
+import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
 import type { ListenAddress } from './intake/listening-handle.js';
 import { isHttp, watchListens } from './intake/listens.js';
@@ -64,7 +65,7 @@ export class ManagedSite {
   readonly #servers: SiteServers;
   readonly #requests: RequestCount = new RequestCount();
   readonly #appReady: AppReady;
-  #signals: StopSignals | undefined;
+  readonly #signals: StopSignals;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   readonly #hosts: SiteHosts = new SiteHosts();
@@ -92,6 +93,8 @@ export class ManagedSite {
       onEnd: () => {
         this.#drain?.leave();
         this.#handBacks.end();
+        // A master sees to that of a worker that ends before it.
+        process.once('exit', endGroup);
         void this.#leave(this.#identity.drainTimeoutMs);
       },
     });
@@ -104,14 +107,6 @@ export class ManagedSite {
     this.#appReady = new AppReady();
     this.#intake = new Intake(link, (socket) => this.#watch(socket));
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
-    this.#servers = new SiteServers({
-      appPort: identity.appPort,
-      preferredPort: portOf(process.env['PORT']),
-      address: addressOf(identity.listen),
-      onClose: () => this.#onSiteClose(),
-      onChosen: (adopted, previous) => this.#serve(adopted, previous),
-      onOther: (query, shares) => this.#onListens('http', query, shares),
-    });
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (connection) => {
@@ -119,15 +114,29 @@ export class ManagedSite {
         this.#intake.readopt(connection);
       },
     });
+    this.#answerMaster();
+    this.#master.start();
+    // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
+    this.#signals = new StopSignals((signal) => {
+      if (signal === 'SIGTERM') this.#askToLeave('signal');
+    });
+    this.#servers = new SiteServers({
+      appPort: identity.appPort,
+      preferredPort: portOf(process.env['PORT']),
+      address: addressOf(identity.listen),
+      grace: new Grace(),
+      onClose: () => this.#onSiteClose(),
+      onChosen: (adopted, previous) => this.#serve(adopted, previous),
+      onOther: (query, shares) => this.#onListens('http', query, shares),
+    });
+    this.#watchApp();
   }
 
   /** Opens the link to the master of a worker that was just forked. */
   static open(identity: WorkerIdentity, host: SiteHost): ManagedSite {
     const broken = checkNodeInternals();
     if (broken !== undefined) throw broken;
-    const site = new ManagedSite(identity, host);
-    site.#start();
-    return site;
+    return new ManagedSite(identity, host);
   }
 
   /** The site's code names its server. The site boots then; what fails in it ends the process with exit code 1. */
@@ -169,7 +178,8 @@ export class ManagedSite {
     await this.#master.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options);
   }
 
-  #start(): void {
+  /** Everything that the site's code does and the master does not. */
+  #watchApp(): void {
     watchListens(
       (server, query) => this.#servers.take(server, query),
       (server, query) => {
@@ -182,6 +192,9 @@ export class ManagedSite {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
     });
     void this.#appReady.said.then(() => this.#servers.decide());
+  }
+
+  #answerMaster(): void {
     const { peer } = this.#master;
     peer.handle('ping', () => this.#vitals());
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
@@ -199,11 +212,6 @@ export class ManagedSite {
       const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
       void this.#leave(limitMs, handBack);
       return null;
-    });
-    this.#master.start();
-    // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
-    this.#signals = new StopSignals((signal) => {
-      if (signal === 'SIGTERM') this.#askToLeave('signal');
     });
   }
 
@@ -342,10 +350,8 @@ export class ManagedSite {
    */
   async #endApp(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const signals = this.#signals;
-      if (signals === undefined) return resolve();
-      signals.onAppEnd = resolve;
-      if (!signals.tell(this.#identity.stopSignal)) return resolve();
+      this.#signals.onAppEnd = resolve;
+      if (!this.#signals.tell(this.#identity.stopSignal)) return resolve();
       this.#master.unref();
       process.once('beforeExit', () => resolve());
       setTimeout(resolve, this.#identity.stopTimeoutMs).unref();
@@ -368,7 +374,7 @@ export class ManagedSite {
       gate: this.#gate ?? new MaintenanceGate(server),
       canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
       onEnd: () => intake.refuse(),
-      keepsOpen: () => this.#signals?.canTell(this.#identity.stopSignal) === true,
+      keepsOpen: () => this.#signals.canTell(this.#identity.stopSignal),
     });
   }
 
@@ -389,6 +395,15 @@ export class ManagedSite {
   #watch(socket: Socket): void {
     if (!this.#host.watchesSockets()) return;
     socket.on('error', (error) => this.#host.onSocketError(error));
+  }
+}
+
+/** Ends what this process has started, as far as it is in the group that this process leads. */
+function endGroup(): void {
+  try {
+    process.kill(-process.pid, 'SIGTERM');
+  } catch {
+    // It leads none.
   }
 }
 

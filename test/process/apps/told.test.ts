@@ -8,7 +8,7 @@ import { isAlive } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
-import { Asking, HOST, startApp, writeApp } from './app.js';
+import { Asking, freePorts, HOST, startApp, writeApp } from './app.js';
 
 async function pidOf(vhostd: LoneMaster): Promise<number> {
   const [worker] = await vhostd.workers('a');
@@ -208,5 +208,19 @@ void describe('an app', { concurrency: 2 }, () => {
     const port = await vhostd.port();
     const seen = [await get(port, HOST), await get(port, HOST)].map(({ body }) => body.toString());
     assert.deepEqual(seen.toSorted(), ['0,0', '1,1']);
+  });
+
+  void it('knows its directory, and has its inspector on the port of the conf', async (t) => {
+    const [port = 0] = await freePorts(1);
+    const vhostd = await startApp(
+      t,
+      `const { url } = require('node:inspector');
+      require('node:http').createServer((q, r) => {
+        r.end(JSON.stringify({ here: process.env.PWD === process.cwd(), port: new URL(url()).port }));
+      }).listen(1);`,
+      { workerOptions: { execArgv: [`--inspect=127.0.0.1:${port}`] } },
+    );
+    const { body } = await get(await vhostd.port(), HOST);
+    assert.deepEqual(JSON.parse(body.toString()), { here: true, port: String(port) });
   });
 });

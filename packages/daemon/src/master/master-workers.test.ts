@@ -44,11 +44,25 @@ void test('a worker is known from its fork to its end', onLinux, async (t) => {
   assert.deepEqual(workers.list(), []);
 });
 
-void test('a process that is not of its session is not for the master to name', onLinux, async (t) => {
-  const { workers, say } = workersOf(await leader(t));
-  for (const pid of [process.pid, process.ppid, 1, 2 ** 31]) say('workerForked', { pid, limitMs: 1 });
-  assert.deepEqual(workers.list(), []);
+void test('a worker leads a session of its own', onLinux, async (t) => {
+  const pid = await leader(t);
+  const { workers, say } = workersOf(process.pid);
+  say('workerForked', { pid, limitMs: 4000 });
+  assert.deepEqual(
+    workers.list().map(({ identity }) => identity.pid),
+    [pid],
+  );
 });
+
+void test(
+  'a process that is not of its session, and not its child, is not for the master to name',
+  onLinux,
+  async (t) => {
+    const { workers, say } = workersOf(await leader(t));
+    for (const pid of [process.pid, process.ppid, 1, 2 ** 31]) say('workerForked', { pid, limitMs: 1 });
+    assert.deepEqual(workers.list(), []);
+  },
+);
 
 void test('what is no such message is refused', async (t) => {
   const { workers, say } = workersOf(await leader(t));

@@ -3,7 +3,7 @@
 import type { DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import { decoding, masterToDaemon } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
-import { readIdentity, readSession } from '@vhostd/supervisor';
+import { readIdentity, readProcess, readSession } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 
 /** A worker that a master has told of. */
@@ -20,9 +20,9 @@ export class MasterWorkers {
   constructor(peer: Peer<DaemonToMaster, MasterToDaemon>, masterPid: () => number | undefined) {
     const forked = decoding(masterToDaemon, 'workerForked', ({ pid, limitMs }) => {
       const identity = readIdentity(pid);
-      // Only what runs in the master's session is its own to give away. One that has ended meanwhile is in none.
-      if (identity !== undefined && readSession(pid) === masterPid())
-        this.#workers.set(pid, { identity, limitMs });
+      // Only what the master has started, or what runs in its session, is its own to give away.
+      const ofMaster = [readProcess(pid)?.parentPid, readSession(pid)].includes(masterPid() ?? Number.NaN);
+      if (identity !== undefined && ofMaster) this.#workers.set(pid, { identity, limitMs });
       return null;
     });
     const ended = decoding(masterToDaemon, 'workerEnded', ({ pid }) => {

@@ -1,6 +1,6 @@
 // Workers whose master is gone: they finish and leave by themselves; one that has not within its limit is killed.
 import { setTimeout as delay } from 'node:timers/promises';
-import { isAlive, signalIdentity } from '@vhostd/supervisor';
+import { isAlive, signalGroup, signalIdentity } from '@vhostd/supervisor';
 import type { KnownWorker } from './master-workers.js';
 
 interface OrphanedWorker extends KnownWorker {
@@ -43,7 +43,10 @@ export class OrphanedWorkers {
     orphan.killedAtMs = performance.now();
     const { pid } = orphan.identity;
     try {
-      if (signalIdentity(orphan.identity, 'SIGKILL') === 'sent') this.#onKill(pid, undefined);
+      if (signalIdentity(orphan.identity, 'SIGKILL') !== 'sent') return;
+      // What it has started: it leads a group of its own.
+      signalGroup(pid, 'SIGKILL');
+      this.#onKill(pid, undefined);
     } catch (error) {
       this.#onKill(pid, error);
     }

@@ -38,9 +38,9 @@ export function list<Element extends z.ZodType>(
   return minLength === 0 ? array : array.min(minLength, { error: expected });
 }
 
-/** An integer of `min`..`max`, both included. */
-export function integer(min: number, max: number): z.ZodInt {
-  const error = `an integer from ${min} to ${max}`;
+/** An integer of `min`..`max`, both included; `otherwise` says what else may be done. */
+export function integer(min: number, max: number, otherwise = ''): z.ZodInt {
+  const error = `an integer from ${min} to ${max}${otherwise}`;
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
@@ -60,6 +60,13 @@ export function choice<const Names extends readonly string[]>(
 export function text(): z.ZodString {
   const error = 'a string without null characters';
   return z.string({ error }).regex(/^[^\0]*$/, { error });
+}
+
+/** The value of a variable. The environment holds strings: what is written as a number or a flag becomes one. */
+export function variable(): z.ZodType<string, string | number | boolean> {
+  return z
+    .union([text(), z.number(), z.boolean()], { error: 'a string, a number, true or false' })
+    .transform(String);
 }
 
 /** A file system path as written; `~` and `~/…` stand for the home directory, `~name` for nothing. */

@@ -121,22 +121,27 @@ void test('a file needs at least one site, a program does not', () => {
   }
 });
 
-void test('the directory of a site in a file must exist', () => {
+void test('the directory or file of a site in a file must exist', () => {
   const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
   try {
     mkdirSync(join(baseDir, 'good'));
     writeFileSync(join(baseDir, 'file'), '');
     const source = { file: join(baseDir, 'vhostd.config.json'), baseDir };
-    const sites = [{ path: 'good' }, { path: 'nope' }, { path: 'file' }, { path: 'file/below' }];
+    const sites = [
+      { path: 'good' },
+      { path: 'nope' },
+      { path: 'file' },
+      { path: 'file/below' },
+      { workerFile: 'absent/app.js' },
+    ];
     const error = refusal(() => parseMasterConf({ sites }, source));
     assert.equal(error.code, 'ERR_CONF_PATH');
-    assert.deepEqual(pathsOf(error), ['sites[1].path', 'sites[2].path', 'sites[3].path']);
+    assert.deepEqual(pathsOf(error), ['sites[1].path', 'sites[3].path', 'sites[4].workerFile']);
     assert.ok(
       error.message.includes(
         `sites[1].path: "${join(baseDir, 'nope')}" does not exist; expected an existing directory`,
       ),
     );
-    assert.ok(error.message.includes(`sites[2].path: "${join(baseDir, 'file')}" is not a directory`));
     assert.ok(
       error.message.includes(`sites[3].path: "${join(baseDir, 'file/below')}" can't be looked at (ENOTDIR)`),
     );

@@ -31,7 +31,11 @@ void test('each wrong value of a site is told with its path, the value and what 
     [{ workerArgs: ['a\0'] }, 'workerArgs[0]', /is not a string without null characters/],
     [{ workerOptions: [] }, 'workerOptions', /a list of 0 is not an object/],
     [{ workerOptions: { execArgv: [null] } }, 'workerOptions.execArgv[0]', /null is not a string/],
-    [{ workerOptions: { env: { PORT: 3000 } } }, 'workerOptions.env.PORT', /a number is not a string/],
+    [
+      { workerOptions: { env: { PORT: null } } },
+      'workerOptions.env.PORT',
+      /null is not a string, a number, true or false/,
+    ],
     [
       { workerOptions: { env: { 'A=B': 'x' } } },
       'workerOptions.env["A=B"]',
@@ -45,6 +49,7 @@ void test('each wrong value of a site is told with its path, the value and what 
     [{ cpuLen: -1 }, 'cpuLen', /-1 is not an integer/],
     [{ cpuLen: 1.5 }, 'cpuLen', /1.5 is not an integer/],
     [{ cpuLen: '2' }, 'cpuLen', /"2" is not an integer/],
+    [{ cpuLen: 'max' }, 'cpuLen', /"max" is not an integer .*; leave it out for the number of CPUs/],
     [{ cpuLen: NaN }, 'cpuLen', /NaN is not an integer/],
     [{ cpuLen: null }, 'cpuLen', /null is not an integer/],
     [{ listen: { port: 80 } }, 'listen', /an object is not a list of listen entries/],
@@ -125,7 +130,7 @@ void test('each wrong value of a master is told with its path, the value and wha
   const wrong: [conf: object, path: string, message: RegExp][] = [
     [{ sites: {} }, 'sites', /an object is not a list of sites/],
     [{ sites: ['./a'] }, 'sites[0]', /"\.\/a" is not an object/],
-    [{ sites: [{}] }, 'sites[0].path', /is missing; expected a path/],
+    [{ sites: [{}] }, 'sites[0].path', /is missing, as is workerFile; expected a path/],
     [{ log: 'info' }, 'log', /"info" is not an object/],
     [{ log: { level: 'verbose' } }, 'log.level', /"verbose" is not one of 'trace', 'debug', 'info'/],
     [{ log: { file: '' } }, 'log.file', /"" is not a path/],

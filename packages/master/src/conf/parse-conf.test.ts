@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -284,4 +284,35 @@ void test('a file may list sites whose directories exist', () => {
   } finally {
     rmSync(baseDir, { recursive: true });
   }
+});
+
+void test('a site lies where its path leads, a directory or a file, or where its workerFile does', (t) => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  t.after(() => rmSync(baseDir, { recursive: true }));
+  const shop = join(baseDir, 'shop');
+  mkdirSync(shop);
+  writeFileSync(join(shop, 'app.js'), '');
+  const source = { file: join(baseDir, 'vhostd.config.json'), baseDir };
+  const app = join(shop, 'app.js');
+  for (const [written, workerFile] of [
+    [{ path: 'shop' }, shop],
+    [{ path: 'shop/app.js' }, app],
+    [{ path: 'shop', workerFile: 'app.js' }, app],
+    [{ workerFile: 'shop/app.js' }, app],
+    [{ path: 'shop/app.js', workerFile: 'other.js' }, join(shop, 'other.js')],
+  ] as const) {
+    const site = parseSite({ ...written, logAll: 'all.log' }, source);
+    const { siteId, path, workerOptions, logAll } = site;
+    assert.deepEqual(
+      { siteId, path, cwd: workerOptions.cwd, workerFile: site.workerFile, logAll },
+      { siteId: 'shop', path: shop, cwd: shop, workerFile, logAll: join(shop, 'all.log') },
+      JSON.stringify(written),
+    );
+  }
+});
+
+void test('variables may be written as numbers and flags, and are strings', () => {
+  const env = { PORT: 3000, DEBUG: true, NAME: 'x' };
+  const site = parseSite({ path: 'a', workerOptions: { env } }, { baseDir: '/srv' });
+  assert.deepEqual(site.workerOptions.env, { PORT: '3000', DEBUG: 'true', NAME: 'x' });
 });

@@ -6,7 +6,7 @@ export const DURATION_PATTERN: RegExp =
   /^\d{1,10}(\.\d{1,3})? ?(ms|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)$/;
 
 /** What the text of a size looks like. */
-export const SIZE_PATTERN: RegExp = /^\d{1,10}(\.\d{1,3})? ?([kKmMgG]?[bB])$/;
+export const SIZE_PATTERN: RegExp = /^\d{1,10}(\.\d{1,3})? ?([kKmMgG]?[bB]|[kKmMgG])$/;
 
 /**
  * Milliseconds of `'10s'`, `'1.5 minutes'` or a number of milliseconds, rounded to whole ones; undefined if
@@ -19,13 +19,14 @@ export function parseDuration(written: string | number): number | undefined {
 
 /**
  * Bytes of `'64kb'`, `'1.5mb'` or a number of bytes, rounded to whole ones; undefined if it is no size. The
- * units are powers of 1024: `b`, `kb`, `mb`, `gb`, in either case.
+ * units are powers of 1024: `b`, `kb`, `mb`, `gb`, or `k`, `m`, `g`, in either case.
  */
 export function parseSize(written: string | number): number | undefined {
   if (typeof written === 'number') return wholeNumber(written);
   const unit = SIZE_PATTERN.exec(written)?.[2]?.toLowerCase();
   if (unit === undefined) return undefined;
-  return Math.round(Number.parseFloat(written) * 1024 ** SIZE_UNITS.indexOf(unit));
+  const power = SIZE_UNITS.findIndex((name) => name === unit || name === `${unit}b`);
+  return Math.round(Number.parseFloat(written) * 1024 ** power);
 }
 
 /** What is wrong with the text of a duration that has no unit; undefined where it is something else. */

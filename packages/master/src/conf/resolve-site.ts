@@ -1,7 +1,7 @@
 // Gives a checked site its absolute paths and its siteId, and checks what depends on where the conf lies.
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { path as pathField } from './fields.js';
 import { problemAt } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
@@ -15,15 +15,35 @@ export function resolvePath(written: string, baseDir: string): string {
   return resolve(baseDir, written);
 }
 
+/** Where a site lies: its directory, and what its workers run. */
+interface Place {
+  readonly directory: string;
+  readonly workerFile: string;
+}
+
+/** A site that names neither is refused; its place is the conf's own. */
+function placeOf(
+  { path, workerFile }: Pick<WrittenSite, 'path' | 'workerFile'>,
+  { baseDir }: ConfSource,
+): Place {
+  if (path === undefined) {
+    const file = resolvePath(workerFile ?? '', baseDir);
+    return { directory: dirname(file), workerFile: file };
+  }
+  const named = resolvePath(path, baseDir);
+  const directory = isFile(named) ? dirname(named) : named;
+  return { directory, workerFile: workerFile === undefined ? named : resolvePath(workerFile, directory) };
+}
+
 /** The site with every path absolute: its own relative to the conf, the rest relative to its own. */
 export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
-  const path = resolvePath(site.path, source.baseDir);
+  const { directory: path, workerFile } = placeOf(site, source);
   const within = (written: string): string => resolvePath(written, path);
   return {
     ...site,
     siteId: site.siteId ?? basename(path),
     path,
-    workerFile: site.workerFile === undefined ? path : within(site.workerFile),
+    workerFile,
     workerOptions: {
       ...site.workerOptions,
       cwd: site.workerOptions.cwd === undefined ? path : within(site.workerOptions.cwd),
@@ -41,7 +61,8 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
  */
 export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): ConfProblem[] {
   const { path } = fieldsOf(raw);
-  if (!isPath(path)) return [];
+  const place = rawPlaceOf(raw, source);
+  if (place === undefined) return [];
   const problems: ConfProblem[] = [];
   const siteId = siteIdOf(raw, source) ?? '';
   if (fieldsOf(raw)['siteId'] === undefined && !SITE_ID_PATTERN.test(siteId)) {
@@ -50,10 +71,12 @@ export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): C
       problemAt([...at, 'siteId'], undefined, SITE_ID_EXPECTED, { reason: `is missing, and ${reason}` }),
     );
   }
-  const failure = source.file === undefined ? undefined : directoryFailure(resolvePath(path, source.baseDir));
+  const failure = source.file === undefined ? undefined : directoryFailure(place.directory);
   if (failure !== undefined) {
+    const field = path === undefined ? 'workerFile' : 'path';
+    const expected = 'an existing directory or file';
     problems.push(
-      problemAt([...at, 'path'], path, 'an existing directory', { code: 'ERR_CONF_PATH', reason: failure }),
+      problemAt([...at, field], fieldsOf(raw)[field], expected, { code: 'ERR_CONF_PATH', reason: failure }),
     );
   }
   return problems;
@@ -82,10 +105,18 @@ export function duplicateProblems(rawSites: readonly unknown[], source: ConfSour
 }
 
 function siteIdOf(raw: unknown, source: ConfSource): string | undefined {
-  const { siteId, path } = fieldsOf(raw);
+  const { siteId } = fieldsOf(raw);
   if (typeof siteId === 'string') return siteId;
-  if (siteId !== undefined || !isPath(path)) return undefined;
-  return basename(resolvePath(path, source.baseDir));
+  const place = siteId === undefined ? rawPlaceOf(raw, source) : undefined;
+  return place && basename(place.directory);
+}
+
+/** The place of a site that may be wrong otherwise; undefined where that can't be said. */
+function rawPlaceOf(raw: unknown, source: ConfSource): Place | undefined {
+  const { path, workerFile } = fieldsOf(raw);
+  const named = { ...(isPath(path) && { path }), ...(isPath(workerFile) && { workerFile }) };
+  const known = path === undefined ? 'workerFile' in named : 'path' in named;
+  return known ? placeOf(named, source) : undefined;
 }
 
 const PATH_FIELD = pathField();
@@ -96,6 +127,15 @@ function isPath(value: unknown): value is string {
 
 function fieldsOf(raw: unknown): Readonly<Record<string, unknown>> {
   return typeof raw === 'object' && raw !== null ? { ...raw } : {};
+}
+
+/** Where it can't be looked at, {@link directoryFailure} says why. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function directoryFailure(directory: string): string | undefined {

@@ -17,13 +17,15 @@ import {
   refusal,
   size,
   text,
+  variable,
   withoutUndefined,
 } from './fields.js';
 import type { Allowance, ListenEntry, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
-export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'workerFile' | 'workerOptions'> {
+export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'path' | 'workerFile' | 'workerOptions'> {
   readonly siteId?: string;
+  readonly path?: string;
   readonly workerFile?: string;
   readonly workerOptions: Omit<SiteConf['workerOptions'], 'cwd'> & { readonly cwd?: string };
 }
@@ -48,7 +50,8 @@ const GIGABYTE = 1024 * MEGABYTE;
 // Node's `spawn` takes uid and gid as 32-bit signed integers.
 const MAX_ID = 2_147_483_647;
 
-const cpuLen = integer(0, 1024).optional();
+const MAX_CPU_LEN = 1024;
+const cpuLen = integer(0, MAX_CPU_LEN).optional();
 const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
 const type = choice(['tcp', 'ssl'])
   .default('tcp')
@@ -83,11 +86,11 @@ const listenEntry = object({
 const workerOptions = object({
   execArgv: list(text(), 'strings').default([]).describe("Options of the worker's `node`."),
   env: z
-    .record(z.string().regex(/^[^=\0]+$/), text(), {
+    .record(z.string().regex(/^[^=\0]+$/), variable(), {
       error: (issue) =>
         issue.code === 'invalid_key' ? "a name without '=' and null characters" : 'an object of strings',
     })
-    .default({})
+    .prefault({})
     .describe("Variables added to the worker's environment."),
   cwd: path().optional().describe('Working directory, relative to `path`. Absent: `path`.'),
   uid: integer(0, MAX_ID).optional().describe("User id to run as. Absent: the master's."),
@@ -128,7 +131,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   siteId: siteId
     .optional()
     .describe('Name of the site, unique within the master. Absent: the last part of `path`.'),
-  path: path().describe("Directory of the site, relative to the conf file's directory."),
+  path: path()
+    .optional()
+    .describe(
+      "Directory of the site, or the file that it runs, relative to the conf file's directory. Absent: the directory of `workerFile`.",
+    ),
   workerFile: path()
     .optional()
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
@@ -139,9 +146,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe(
       "Port on which the app listens: the server there is the site's. Absent: the first HTTP server is.",
     ),
-  cpuLen: cpuLen.describe(
-    'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
-  ),
+  cpuLen: integer(0, MAX_CPU_LEN, '; leave it out for the number of CPUs')
+    .optional()
+    .describe(
+      'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
+    ),
   dependencies: list(siteId, 'siteIds')
     .default([])
     .describe('Sites that must be published before a worker of this one is started.'),
@@ -202,6 +211,10 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('Requests after which a worker is replaced. Absent: it is not.'),
 })
   .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
+  .refine(
+    (site: object) => ['path', 'workerFile'].some((name) => Reflect.get(site, name) !== undefined),
+    refusal(['path'], 'a path', 'is missing, as is workerFile'),
+  )
   .transform(
     ({
       bootTimeout: bootTimeoutMs,

@@ -355,3 +355,19 @@ test('it is published when a worker is ready, again when what it serves changes,
   await site.stop(false);
   assert.deepEqual(bench.of('site.withdrawn'), [{ siteId: 'a' }]);
 });
+
+test('a worker that never gets ready is given up after as many restarts, however long each try takes', async (t) => {
+  const bench = new SiteBench(t);
+  // Each try takes longer than the period.
+  const restart = { intensity: 2, period: '1ms', backoffMin: '5ms', backoffMax: '5ms' };
+  const site = bench.load('a', { restart });
+  const outcome = site.bringUp();
+  for (let tries = 1; tries <= 3; tries += 1) {
+    await bench.until(`try ${tries}`, () => bench.spawner.living.length === 1);
+    bench.spawner.last.exit(1);
+  }
+  assert.equal(site.status().state, 'errored');
+  assert.equal((await outcome)?.code, 'ERR_WORKER_EXITED');
+  assert.match(site.status().reason ?? '', /gave up after 2 restarts without getting ready/);
+  assert.equal(bench.spawner.processes.length, 3);
+});

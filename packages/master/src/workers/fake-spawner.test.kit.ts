@@ -24,6 +24,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   connectionCount = 0;
   takesConnections = true;
   late = false;
+  lastWords: string | undefined;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
   busy = false;
   ended = false;

@@ -15,16 +15,19 @@ import type {
 } from '@vhostd/protocol';
 import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import type { Frame, Link, ReadingShare, UntrustedFork } from '@vhostd/transport';
+import type { Frame, Link, NativeHandle, ReadingShare, UntrustedFork } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
+import { forkLeader } from '../node/fork-leader.js';
 import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
+import { LastWords } from './last-words.js';
+import type { ProcessGroups } from './process-groups.js';
 
 /** What a worker's process tells. */
 export interface WorkerProcessEvents {
@@ -54,6 +57,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Aborts when the link has ended. */
   readonly gone: AbortSignal;
   readonly connectionCount: number;
+  /** What it last wrote to its standard error, in one line. */
+  readonly lastWords: string | undefined;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
@@ -74,6 +79,8 @@ export interface WorkerLaunch {
   readonly release: Release;
   /** What reading from the site's workers may cost. */
   readonly readingShare: ReadingShare;
+  /** Ends what a worker has started. */
+  readonly groups: ProcessGroups;
 }
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
@@ -92,7 +99,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
   readonly #gone = new AbortController();
+  readonly #words = new LastWords();
   #ends = 0;
+  #asked = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
 
@@ -115,10 +124,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     );
     child.on('error', () => undefined);
     this.process = child.process;
-    this.handle = fromChildProcess(this.process);
     this.stdout = stdout;
     this.stderr = stderr;
     this.#link = link;
+    this.handle = this.#handleOf(launch.groups);
+    stderr?.on('data', (chunk: Buffer | string) => this.#words.push(chunk));
     this.#handoff = new Handoff(link);
     this.#handBacks = new HandBacks(link, this);
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
@@ -146,6 +156,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#gone.signal;
   }
 
+  get lastWords(): string | undefined {
+    return this.#words.text;
+  }
+
   get connectionCount(): number {
     return this.#handoff.connectionCount;
   }
@@ -168,8 +182,32 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   /** Asks it to finish what it has and leave; with `handBack`, to hand back what is idle for another worker. */
   drain(limitMs: number, handBack: boolean): void {
+    this.#asked = true;
     const params = { limitMs, handBack: handBack && this.#link.receivesHandles };
     this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
+  }
+
+  /** Its end is told when what it wrote has been read, which says why. */
+  #handleOf(groups: ProcessGroups): ChildHandle {
+    const handle = fromChildProcess(this.process);
+    const onExit: ChildHandle['onExit'] = (callback) =>
+      handle.onExit((code, signal) => {
+        if (handle.pid !== undefined) groups.end(handle.pid);
+        this.#afterWords(() => callback(code, signal));
+      });
+    return { ...handle, onExit };
+  }
+
+  #afterWords(callback: () => void): void {
+    const { stderr } = this;
+    if (this.#asked || stderr === null || stderr.closed) return callback();
+    const end = (): void => {
+      clearTimeout(limit);
+      stderr.removeListener('close', end);
+      callback();
+    };
+    const limit = setTimeout(end, WORDS_LIMIT_MS);
+    stderr.once('close', end);
   }
 
   get givenCount(): number {
@@ -268,6 +306,7 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): 
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.uid;
   delete cluster.settings.gid;
+  delete cluster.settings.inspectPort;
   cluster.setupPrimary({
     exec: release.workerFile,
     args: [...conf.workerArgs],
@@ -275,16 +314,26 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): 
     cwd: release.cwd,
     stdio,
     serialization: 'json',
+    ...inspectorOf(execArgv, identity.slot),
     // Said even where they are undefined: node:cluster keeps what an earlier call has set.
     uid,
     gid,
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  own['PWD'] = release.cwd;
   own['VHOSTD_SLOT'] = String(identity.slot);
   own[conf.instanceVar] = String(identity.slot);
   if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
-  return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
+  const variablesOf = { ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  return forkLeader(() => cluster.fork(variablesOf));
+}
+
+/** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
+function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {
+  const port = execArgv.flatMap((option) => INSPECT.exec(option)?.groups?.['port'] ?? []).at(-1);
+  if (port === undefined) return {};
+  return { inspectPort: port === '0' ? 0 : Math.min(Number(port) + slot, MAX_PORT) };
 }
 
 function otherServerOf(params: unknown): OtherServer | undefined {
@@ -320,5 +369,10 @@ function wireErrorOf(params: unknown): WireError {
 /** What it takes to read the confirmation of one connection and to close it here, generously, ms. */
 const CONFIRMATION_MS = 0.05;
 
+/** `--inspect`, `--inspect-brk`, `--inspect-wait`, `--inspect-port` with a port, behind a host or not. */
+const INSPECT = /^--(?:inspect|debug)(?:-brk|-wait|-port)?=(?:.*:)?(?<port>\d{1,5})$/;
+const MAX_PORT = 65_535;
+/** How long the standard error of a process may stay open behind its end: something else has it, ms. */
+const WORDS_LIMIT_MS = 1000;
 /** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
 const LINK_LOST_MS = 1000;

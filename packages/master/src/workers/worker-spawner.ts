@@ -12,6 +12,7 @@ import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
+import { ProcessGroups } from './process-groups.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
@@ -52,6 +53,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
   readonly #preload: string = preloadFile();
+  readonly #groups: ProcessGroups = new ProcessGroups();
   #headMaxBytes: number;
   #spawnedCount = 0;
 
@@ -83,6 +85,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       preload: this.#preload,
       headMaxBytes: this.#headMaxBytes,
       readingShare: site.readingShare,
+      groups: this.#groups,
     };
     const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
     site.logs.attach(process, site.readingShare);

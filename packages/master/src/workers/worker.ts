@@ -216,7 +216,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   status(): WorkerStatus {
     const { pid } = this.#child;
     const run = this.#run;
-    const past = pid === undefined ? this.#child.reason?.message : run.predecessor;
+    const { reason: end } = this.#child;
+    const past = pid === undefined ? end && this.#explain(end) : run.predecessor;
     const reason = run.failure?.message ?? run.remark ?? past;
     return {
       workerId: this.id,
@@ -357,7 +358,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     if (failure !== undefined) return failure;
     if (reason.error instanceof VhostError) return toWireError(reason.error);
     const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
-    return { code, message: `worker ${this.id} ${reason.message}` };
+    return { code, message: `worker ${this.id} ${this.#explain(reason)}` };
   }
 
   /** What became of the last process, in words that name it. */
@@ -365,7 +366,13 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const { reason } = this.#child;
     if (reason === undefined) return undefined;
     if (reason.what === 'spawn-failed') return `another one before it ${reason.message}`;
-    return replaced(this.id, this.#run.failure?.message ?? reason.message);
+    return replaced(this.id, this.#run.failure?.message ?? this.#explain(reason));
+  }
+
+  /** Why a process ended, with its own last lines: they may be all that tells the cause. */
+  #explain(reason: ChildReason): string {
+    const words = reason.what === 'spawn-failed' ? undefined : this.#process?.lastWords;
+    return words === undefined ? reason.message : `${reason.message}; it printed: ${words}`;
   }
 
   #fields(): WorkerFields {

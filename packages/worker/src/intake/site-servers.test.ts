@@ -25,7 +25,7 @@ function setScene(t: TestContext, options: Partial<SiteServersOptions> = {}): Sc
     preferredPort: undefined,
     address: { address: '10.1.2.3', port: 80, family: 'IPv4' },
     // Never in this test, which decides by itself.
-    graceMs: 2 ** 30,
+    grace: { begin: () => undefined, end: () => undefined },
     onChosen: ({ server }) => scene.chosen.push(server),
     onOther: (query, shares) => scene.others.push({ query, shares }),
     ...options,

@@ -6,6 +6,7 @@ import { bindHere, stopListening } from '../node/native-handle.js';
 import type { ListenQuery } from '../node/native-handle.js';
 import { adoptServer } from './adopt-server.js';
 import type { AdoptedServer } from './adopt-server.js';
+import type { Grace } from './grace.js';
 import type { ListenAddress } from './listening-handle.js';
 
 /** What is known of the site before its code runs. */
@@ -16,8 +17,8 @@ export interface SiteServersOptions {
   preferredPort: number | undefined;
   /** What a server that never asked for an address tells of itself, and one that asked for port 0. */
   address: ListenAddress;
-  /** How long a server of second choice waits for another one, ms. Default 2000. */
-  graceMs?: number;
+  /** How long a server of second choice waits for another one. */
+  grace: Pick<Grace, 'begin' | 'end'>;
   /** The site's server; called again where the code names another one later. */
   onChosen(adopted: AdoptedServer, previous: Server | undefined): void;
   /** The app closes the site's server; true: it is not to be closed yet. */
@@ -38,7 +39,6 @@ export class SiteServers {
   #held: Held[] = [];
   /** All that this process let listen without a port, those included that get no connections. */
   readonly #adopted = new WeakMap<Server, Held>();
-  #grace: NodeJS.Timeout | undefined;
 
   constructor(options: SiteServersOptions) {
     this.#options = options;
@@ -77,14 +77,13 @@ export class SiteServers {
       return true;
     }
     this.#held.push(held);
-    this.#grace ??= setTimeout(() => this.decide(), this.#options.graceMs ?? GRACE_MS);
+    this.#options.grace.begin(() => this.decide());
     return true;
   }
 
   /** No more servers will come: of those that wait, one is the site's. */
   decide(): void {
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
+    this.#options.grace.end();
     this.#held = this.#held.filter(({ adopted }) => adopted.isListening());
     const best = this.#held.find(({ query }) => !isCustomary(query)) ?? this.#held[0];
     if (best === undefined) return;
@@ -93,8 +92,7 @@ export class SiteServers {
   }
 
   #choose(held: Held): void {
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
+    this.#options.grace.end();
     const previous = this.#site?.adopted.server;
     this.#site = held;
     held.adopted.onClose = () => this.#site === held && this.#options.onClose?.() === true;
@@ -153,5 +151,3 @@ function isCustomary({ port }: ListenQuery): boolean {
 function queryOf({ address, port }: ListenAddress): ListenQuery {
   return { address, port, addressType: null };
 }
-
-const GRACE_MS = 2000;
