@@ -113,6 +113,25 @@ export function ipAddress(): z.ZodType<string, string> {
     .transform(canonicalIp);
 }
 
+/** An IP address or a range of them, in its canonical form with the length of its prefix. */
+export function ipRange(): z.ZodType<string, string> {
+  const error = "an IP address or range, such as '10.0.0.0/8' or 'fd00::/8'";
+  return z
+    .string({ error })
+    .max(MAX_IP_LENGTH, { error, abort: true })
+    .transform((written, context) => {
+      const [address = '', prefix, ...rest] = written.split('/');
+      const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+      const length = prefix === undefined ? bits : Number(prefix);
+      const isLength = prefix === undefined || /^\d{1,3}$/.test(prefix);
+      if (bits > 0 && !address.includes('%') && isLength && length <= bits && rest.length === 0) {
+        return `${canonicalIp(address)}/${length}`;
+      }
+      context.addIssue({ code: 'custom', message: error });
+      return z.NEVER;
+    });
+}
+
 /** A port as a number, or `'from-to'`, as a range. */
 export function portRange(): z.ZodType<{ from: number; to: number }, string | number> {
   const error = "a port from 0 to 65535, or a range such as '8000-8999'";

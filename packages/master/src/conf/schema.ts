@@ -8,6 +8,7 @@ import {
   hostPattern,
   integer,
   ipAddress,
+  ipRange,
   list,
   MAX_PORT,
   object,
@@ -19,7 +20,14 @@ import {
   text,
   withoutUndefined,
 } from './fields.js';
-import type { Allowance, ListenEntry, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type {
+  Allowance,
+  ListenEntry,
+  ProxySource,
+  MasterConf,
+  ServerConfUpdate,
+  SiteConf,
+} from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
 export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'workerFile' | 'workerOptions'> {
@@ -32,6 +40,9 @@ export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'workerFile' | 'w
 export interface WrittenMaster extends Omit<MasterConf, 'sites'> {
   readonly sites: readonly WrittenSite[];
 }
+
+/** A listen entry of a conf. */
+type WrittenEntry = ListenEntry & { readonly proxyProtocol?: readonly string[] };
 
 /** What a `siteId` looks like. It may become a file name, so it can't be `.` or `..`. */
 export const SITE_ID_PATTERN: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
@@ -69,6 +80,11 @@ const listenEntry = object({
   key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
   cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
   passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
+  proxyProtocol: list(ipRange(), 'IP addresses or ranges')
+    .optional()
+    .describe(
+      'Balancers, by address, whose connections to this address begin with a PROXY protocol header. Absent: none.',
+    ),
 })
   .refine(
     (entry) => entry.type !== 'tcp' || !(entry.key || entry.cert || entry.passphrase),
@@ -78,7 +94,7 @@ const listenEntry = object({
       "key, cert and passphrase have no use with type 'tcp', which is not encrypted",
     ),
   )
-  .transform((entry): ListenEntry => withoutUndefined(entry));
+  .transform((entry): WrittenEntry => withoutUndefined(entry));
 
 const workerOptions = object({
   execArgv: list(text(), 'strings').default([]).describe("Options of the worker's `node`."),
@@ -201,9 +217,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       memoryLimit: memoryLimitBytes,
       maxAge: maxAgeMs,
       allow: allowed,
+      listen,
       ...rest
     }): WrittenSite => ({
       ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      listen: listen.map(({ proxyProtocol: _ranges, ...entry }) => entry),
+      ...proxySourcesOf(listen),
       allow: {
         ...allowed,
         defaultListen: allowed.hosts === undefined || rest.defaultListen,
@@ -218,6 +237,18 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       heartbeatLimitMs,
     }),
   );
+
+/** The `proxyProtocol` of a site's entries. */
+function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {
+  const proxySources = listen.flatMap((entry): ProxySource[] => {
+    const { proxyProtocol: ranges = [], ...address } = entry;
+    if (ranges.length === 0) return [];
+    return [
+      withoutUndefined({ type: address.type, port: address.port, ipaddress: address.ipaddress, ranges }),
+    ];
+  });
+  return proxySources.length === 0 ? {} : { proxySources };
+}
 
 const limits = object({
   headTimeout: duration()

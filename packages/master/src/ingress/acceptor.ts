@@ -13,6 +13,7 @@ import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
 import type { Connection, Ingress, Origin } from './connection.js';
 import { Peeking } from './peeking.js';
+import { ProxySources } from './proxy-sources.js';
 import { refuse } from './refuse.js';
 
 /** Who has which host on which listener. */
@@ -23,6 +24,8 @@ export interface Routes {
 }
 
 export class Acceptor {
+  /** Which peers of which listener speak the PROXY protocol. */
+  readonly proxySources: ProxySources = new ProxySources();
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
@@ -30,7 +33,7 @@ export class Acceptor {
   constructor(routes: Routes, limits: Limits, events: MasterEvents) {
     this.#routes = routes;
     this.#events = events;
-    this.#peeking = new Peeking(limits, {
+    this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
       onRefused: (handle, listener, { reason, head }) => this.#refuse({ handle, listener, head }, reason),
     });
@@ -84,7 +87,7 @@ export class Acceptor {
     const listener = this.#routes.listenerOf(connection.listener.key, localAddressOf(handle));
     if (listener === undefined) this.#refuse(connection, 'no-site');
     else if (listener.secure) handle.close();
-    else this.#peeking.resume(handle, listener, Buffer.from(head, 'latin1'));
+    else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
   }
 
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
@@ -102,7 +105,8 @@ interface Refused extends Pick<Connection, 'handle' | 'listener'> {
 
 /** The last bytes to a client; null where it is left without a word. */
 function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptions): Buffer | null {
-  if (reason === 'silent') return null;
+  // A balancer would take an answer for its server's.
+  if (reason === 'silent' || reason.startsWith('proxy-header-')) return null;
   // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
   if (listener.secure && reason !== 'http-on-tls-port') return tlsAlert(reason);
   return refusal(REFUSAL_STATUSES[reason], options);

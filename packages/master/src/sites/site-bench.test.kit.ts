@@ -6,6 +6,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { MasterEvents } from '../events.js';
 import type { EventName, EventPayloads } from '../events.js';
 import type { Connection, ReturnReason } from '../ingress/connection.js';
+import { ProxySources } from '../ingress/proxy-sources.js';
 import { ListenerRegistry } from '../listeners/listener-registry.js';
 import { Router } from '../routing/router.js';
 import { FakeSpawner } from '../workers/fake-spawner.test.kit.js';
@@ -26,7 +27,10 @@ export class SiteBench {
   readonly told: [name: EventName, payload: EventPayloads[EventName]][] = [];
 
   constructor(t: TestContext) {
-    const acceptor = { reject: ({ host }: Connection) => void this.rejected.push(host ?? '') };
+    const acceptor = {
+      proxySources: new ProxySources(),
+      reject: ({ host }: Connection) => void this.rejected.push(host ?? ''),
+    };
     const { events, router, spawner } = this;
     const emit = events.emit.bind(events);
     events.emit = (name, ...payload) => {

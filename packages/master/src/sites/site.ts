@@ -4,6 +4,7 @@ import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/pr
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
+import type { ProxySources } from '../ingress/proxy-sources.js';
 import { SiteLogs } from '../logs/site-logs.js';
 import type { Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
@@ -28,7 +29,7 @@ import { WorkerSet } from './worker-set.js';
 /** What all sites of a master are built on. */
 export interface SiteFloor {
   readonly router: Router<Site>;
-  readonly acceptor: Rejecter;
+  readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
   readonly events: MasterEvents;
 }
@@ -41,6 +42,7 @@ export class Site implements WorkerSite {
   /** How connections get in: also what an operator holds or answers. */
   readonly ingress: SiteIngress;
   readonly #events: MasterEvents;
+  readonly #proxySources: ProxySources;
   readonly #directory: SiteDirectory;
   readonly #state: SiteStateMachine;
   readonly #confs: SiteConfs<Site>;
@@ -58,6 +60,7 @@ export class Site implements WorkerSite {
   constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
     this.siteId = conf.siteId;
     this.#events = events;
+    this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#logs = new SiteLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
@@ -277,6 +280,7 @@ export class Site implements WorkerSite {
   }
 
   #onConf(conf: SiteConf): void {
+    this.#proxySources.set(this, conf.proxySources ?? []);
     this.ingress.setConf(conf);
     if (this.#state.serving) this.#workers.scale();
     this.#tellPublished();

@@ -89,7 +89,7 @@ export class Handoff {
   }
 }
 
-function headerOf({ listener, host, secure, head, handedBack }: Connection): ConnectionHeader {
+function headerOf({ listener, host, secure, head, handedBack, proxied }: Connection): ConnectionHeader {
   return {
     listener: listener.key,
     secure,
@@ -97,6 +97,7 @@ function headerOf({ listener, host, secure, head, handedBack }: Connection): Con
     peeked: head !== '',
     handedBack,
     host: host ?? undefined,
+    ...proxied,
   };
 }
 
