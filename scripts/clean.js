@@ -4,6 +4,8 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 const root = new URL('../', import.meta.url);
 const projects = readdirSync(new URL('packages/', root)).map((name) => `packages/${name}/`);
 for (const project of [...projects, 'test/', 'benchmarks/']) {
-  const dist = new URL(`${project}dist/`, root);
-  if (existsSync(dist)) rmSync(dist, { recursive: true });
+  for (const name of ['dist', 'bundle']) {
+    const output = new URL(`${project}${name}/`, root);
+    if (existsSync(output)) rmSync(output, { recursive: true });
+  }
 }

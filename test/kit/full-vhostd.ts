@@ -102,7 +102,7 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
     return await this.#orders.give(command, params);
   }
 
-  /** Runs a command of `vhostd` to its end. */
+  /** Runs a command of `vhostd` to its end. Whether it told what it waits for is a matter of the machine's speed. */
   async run(...args: string[]): Promise<CommandOutcome> {
     const child = spawn(process.execPath, [COMMAND, ...args, '--run-dir', this.runDir], {
       cwd: this.dir,
@@ -115,7 +115,8 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
     const closed = once(child, 'close');
     try {
       const [code] = (await within(`vhostd ${args.join(' ')}`, COMMAND_LIMIT_MS, closed)) as unknown[];
-      return { ...outcome, code: typeof code === 'number' ? code : null };
+      const stderr = outcome.stderr.replace(WAITS, '');
+      return { ...outcome, stderr, code: typeof code === 'number' ? code : null };
     } finally {
       child.kill('SIGKILL');
     }
@@ -224,3 +225,6 @@ export const COMMAND: string = fileURLToPath(new URL('../bin/vhostd.js', import.
 
 /** What only a hang exceeds. */
 const COMMAND_LIMIT_MS = 60_000;
+
+/** Lines on stderr that tell what a command waits for. */
+const WAITS = /^vhostd: waits for .*\n/gm;

@@ -8,4 +8,4 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 // With a listener Node opens no inspector on it.
 process.on('SIGUSR1', () => undefined);
-await import('../dist/main.js');
+await import('#main');

@@ -13,6 +13,7 @@ import type {
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
+import { AppReady } from './app-ready.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
 import { describeFailure } from './failure.js';
@@ -34,6 +35,7 @@ import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { RequestCount } from './request-count.js';
 import { SiteKeys } from './site-keys.js';
+import { StopSignals } from './stop-signals.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
@@ -60,15 +62,18 @@ export class ManagedSite {
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
   readonly #requests: RequestCount = new RequestCount();
+  readonly #appReady: AppReady = new AppReady();
+  #signals: StopSignals | undefined;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   readonly #hosts: SiteHosts = new SiteHosts();
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
+  #isLeaving = false;
   #listenCount = 0;
   #published = false;
-  #toldToEnd = false;
+  readonly #askedBy = new Set<'signal' | 'closed'>();
 
   private constructor(identity: WorkerIdentity, host: SiteHost) {
     const link = openParentLink();
@@ -95,6 +100,7 @@ export class ManagedSite {
       appPort: identity.appPort,
       preferredPort: portOf(process.env['PORT']),
       address: addressOf(identity.listen),
+      onClose: () => this.#onSiteClose(),
       onChosen: (adopted, previous) => this.#serve(adopted, previous),
       onOther: (query, shares) => this.#onListens('http', query, shares),
     });
@@ -167,9 +173,7 @@ export class ManagedSite {
     process.on('uncaughtExceptionMonitor', (error) => {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
     });
-    // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
-    process.on('SIGINT', () => undefined);
-    process.on('SIGTERM', () => this.#onTerm());
+    void this.#appReady.said.then(() => this.#servers.decide());
     const { peer } = this.#master;
     peer.handle('ping', () => this.#vitals());
     peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
@@ -189,13 +193,18 @@ export class ManagedSite {
       return null;
     });
     this.#master.start();
+    // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
+    this.#signals = new StopSignals((signal) => {
+      if (signal === 'SIGTERM') this.#askToLeave('signal');
+    });
   }
 
   /** Leaves when another worker serves, which the master sees to; at once when told again, or when it serves nobody. */
-  #onTerm(): void {
-    if (!this.#published || this.#toldToEnd) void this.#leave(this.#identity.drainTimeoutMs);
-    this.#toldToEnd = true;
-    if (this.#leaving === undefined) this.#master.peer.notify('leaving', null);
+  #askToLeave(why: 'signal' | 'closed'): void {
+    const asked = this.#askedBy.has(why);
+    this.#askedBy.add(why);
+    if (!this.#published || (asked && why === 'signal')) void this.#leave(this.#identity.drainTimeoutMs);
+    if (!this.#isLeaving && !asked) this.#master.peer.notify('leaving', { why });
   }
 
   /** Gives the connections to the site's server, and boots with the first one that there is. */
@@ -227,6 +236,17 @@ export class ManagedSite {
     });
   }
 
+  /** The app closes its server. True: it is closed when another worker serves and this one has finished. */
+  #onSiteClose(): boolean {
+    if (this.#isLeaving) return false;
+    if (!this.#published) {
+      const message = 'its app closed its server before the worker was ready';
+      this.#master.peer.notify('failed', { error: { code: 'ERR_WORKER_EXITED', message } });
+    }
+    this.#askToLeave('closed');
+    return this.#published;
+  }
+
   /** A server listens that is not the site's. */
   #onListens(protocol: 'http' | 'tcp', query: ListenQuery, shares: boolean): void {
     if (this.#listenCount >= LISTENS_MAX_COUNT) return;
@@ -251,6 +271,10 @@ export class ManagedSite {
     await this.#host.confsSent();
     // What the site has said while it loaded is in force by now.
     await this.#keys.load();
+    if (this.#identity.waitReady === true) {
+      this.#master.peer.notify('waits', null);
+      await this.#appReady.said;
+    }
     await this.#master.peer.request('ready', null);
     this.#published = true;
   }
@@ -273,12 +297,15 @@ export class ManagedSite {
 
   /** Finishes what is open, runs `stopped`, leaves. The first call decides on the limit. */
   #leave(limitMs: number, handBack = false): Promise<void> {
+    // Said first: a drain with nothing to do closes the server before it returns.
+    this.#isLeaving = true;
     this.#leaving ??= this.#drainAndExit(limitMs, handBack);
     return this.#leaving;
   }
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
-    const limit = delay(limitMs);
+    const answered = new AbortController();
+    const limit = delay(limitMs, undefined, { signal: answered.signal }).catch(() => undefined);
     this.#intake.reportNow();
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
@@ -287,15 +314,34 @@ export class ManagedSite {
     this.#intake.refuse();
     // The call that led to this drain, for one.
     await Promise.race([this.#master.peer.allAnswered(), limit]);
+    // It would keep the process until then, with nothing left to do.
+    answered.abort();
     try {
       await this.#host.lifecycle.stop();
     } catch (error) {
       this.#host.onError(error instanceof Error ? error : new Error(String(error)));
       process.exitCode = 1;
     }
+    await this.#endApp();
     this.#master.peer.close();
     if (process.connected) process.disconnect();
     process.exit();
+  }
+
+  /**
+   * Tells the app that it is to end, if it listens for that; resolves when nothing of it is left to run, or when its time
+   * is over. It may end the process itself.
+   */
+  async #endApp(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const signals = this.#signals;
+      if (signals === undefined) return resolve();
+      signals.onAppEnd = resolve;
+      if (!signals.tell(this.#identity.stopSignal)) return resolve();
+      this.#master.unref();
+      process.once('beforeExit', () => resolve());
+      setTimeout(resolve, this.#identity.stopTimeoutMs).unref();
+    });
   }
 
   #startDrain(limitMs: number, handBack: boolean): Drain | undefined {
@@ -314,6 +360,7 @@ export class ManagedSite {
       gate: this.#gate ?? new MaintenanceGate(server),
       canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
       onEnd: () => intake.refuse(),
+      keepsOpen: () => this.#signals?.canTell(this.#identity.stopSignal) === true,
     });
   }
 

@@ -15,12 +15,14 @@ export interface MasterSideOptions {
 
 export class MasterSide {
   readonly peer: Peer<WorkerToMaster, MasterToWorker>;
+  readonly #link: Link;
 
   constructor(
     link: Link,
     callTimeoutMs: number,
     { onConnection, onHandBackAnswer, onEnd }: MasterSideOptions,
   ) {
+    this.#link = link;
     this.peer = new Peer(link, {
       name: 'the master',
       timeoutMs: callTimeoutMs,
@@ -42,6 +44,12 @@ export class MasterSide {
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
     this.peer.start();
+  }
+
+  /** The process may end with the link still open, when it has nothing else to do. */
+  unref(): void {
+    this.#link.unref();
+    process.channel?.unref();
   }
 }
 

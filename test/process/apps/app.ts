@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
 
 export const HOST = 'a.test';
 
@@ -48,4 +50,42 @@ export async function isOpen(port: number): Promise<boolean> {
     socket.destroy();
     return open === true;
   });
+}
+
+/** Clients that open a connection for each GET, until they are told to stop. */
+export class Asking {
+  readonly failures: string[] = [];
+  okCount = 0;
+  readonly #clients: Promise<void>[];
+  #stopping = false;
+
+  constructor(port: number, clientCount = 4) {
+    this.#clients = Array.from({ length: clientCount }, () => this.#run(port));
+  }
+
+  /** Waits until so many more have been answered. */
+  async progress(count: number): Promise<void> {
+    const wanted = this.okCount + count;
+    await until(`${wanted} answers`, () => ({
+      done: this.okCount >= wanted || this.failures.length > 0,
+      value: this.okCount,
+    }));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#clients);
+  }
+
+  async #run(port: number): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const { status } = await get(port, HOST);
+        if (status === 200) this.okCount += 1;
+        else this.failures.push(`status ${status}`);
+      } catch (error) {
+        this.failures.push(String(error));
+      }
+    }
+  }
 }

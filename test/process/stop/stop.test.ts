@@ -17,8 +17,8 @@ import { WireClient } from '../../kit/wire-client.js';
 const HOST = 'a.test';
 const CLIENT_COUNT = 16;
 const DRAIN_MS = 1500;
-/** What a machine under load may take on top of a limit. */
-const SLACK_MS = 10_000;
+/** What only waiting for a limit of a minute exceeds, not a machine under load. */
+const HANG_MS = 40_000;
 
 function site(fields: Record<string, unknown> = {}): SiteOptions {
   return { siteId: 'a', drainTimeout: DRAIN_MS, ...fields };
@@ -83,7 +83,7 @@ void describe('vhostd stop', { concurrency: 3 }, () => {
     const { code, atMs } = await vhostd.ended;
     t.diagnostic(`cut after ${Math.round(cutMs)} ms, ended after ${Math.round(atMs - askedMs)} ms`);
     assert.equal(code, 0);
-    assert.ok(atMs - askedMs < DRAIN_MS + 1000 + SLACK_MS);
+    assert.ok(atMs - askedMs < DRAIN_MS + HANG_MS, 'it did not end behind the limit');
     await vhostd.gone(pids);
   });
 
@@ -104,7 +104,7 @@ void describe('vhostd stop', { concurrency: 3 }, () => {
     ]);
     assert.equal(told.code, 0);
     assert.ok(rests.every((rest) => rest.length === 0));
-    assert.ok(performance.now() - startedMs < 40_000, 'it waited for idle connections');
+    assert.ok(performance.now() - startedMs < HANG_MS, 'it waited for idle connections');
   });
 
   for (const { how, again } of [
@@ -131,7 +131,7 @@ void describe('vhostd stop', { concurrency: 3 }, () => {
       const { code, atMs } = await vhostd.ended;
       t.diagnostic(`gone ${Math.round(atMs - againMs)} ms after it was asked again`);
       assert.equal(code, 0);
-      assert.ok(atMs - againMs < SLACK_MS);
+      assert.ok(atMs - againMs < HANG_MS, 'it waited for what was in work');
       await vhostd.gone(pids);
     });
   }
@@ -151,7 +151,7 @@ void describe('vhostd stop', { concurrency: 3 }, () => {
     const startedMs = performance.now();
     assert.equal((await vhostd.run('stop')).code, 0);
     assert.equal((await vhostd.ended).code, 0);
-    assert.ok(performance.now() - startedMs < 40_000, 'it waited for the boot');
+    assert.ok(performance.now() - startedMs < HANG_MS, 'it waited for the boot');
     await vhostd.gone(pids);
     assert.equal(vhostd.logged('worker.spawned').length, 1);
   });

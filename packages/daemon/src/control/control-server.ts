@@ -1,6 +1,7 @@
 // The daemon's control API: HTTP/1.1 with JSON on a Unix socket that is its owner's alone.
 import { lstatSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
@@ -66,7 +67,7 @@ export class ControlServer {
     const before = [...this.#servers];
     await this.listen(place.path);
     // Who is connected to these is still answered.
-    for (const server of before) server.close(() => this.#servers.delete(server));
+    for (const server of before) void stopListening(server).then(() => this.#servers.delete(server));
     return true;
   }
 
@@ -104,9 +105,7 @@ export class ControlServer {
 
   async #close(): Promise<void> {
     await this.conceal();
-    const closed = [...this.#servers].map(
-      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
-    );
+    const closed = [...this.#servers].map(stopListening);
     for (const exchange of this.#exchanges) exchange.abort(closedError());
     // Who has connected and not asked yet may have sent its request already.
     const silent = setTimeout(() => this.#endSilent(), SILENT_LIMIT_MS);
@@ -175,6 +174,16 @@ export class ControlServer {
       ? busy('requests are at work', maxRequestCount)
       : undefined;
   }
+}
+
+/**
+ * Resolves when the last connection is closed. By net's own `close`: http's ends connections at once of which no request
+ * was read yet (from Node 26 on), also where one is on its way.
+ */
+async function stopListening(server: http.Server): Promise<void> {
+  await new Promise<void>((resolve) => void net.Server.prototype.close.call(server, () => resolve()));
+  // Ends the server's look after its connections, of which it has none any more.
+  server.close(() => undefined);
 }
 
 function closedError(): VhostError {

@@ -24,7 +24,7 @@ import {
 } from '@vhostd/protocol/schemas';
 import { isAlive, readIdentity, readPidFile } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
 import { requestControl } from './control-client.js';

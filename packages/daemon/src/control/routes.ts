@@ -2,7 +2,7 @@
 import type { DaemonStatus, UpgradeResult } from '@vhostd/protocol';
 import { daemonStatus, findRoute, noRoute, routeOf, upgradeResult } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import type { ControlCall, ControlHandler } from './control-exchange.js';
 import type { SiteOrders } from './site-orders.js';
 

@@ -2,7 +2,7 @@
 // says what would be right ("an integer from 1 to 65535"), and `params` says why if there is more to it.
 import { VhostError } from '@vhostd/protocol';
 import { SocketAddress, isIP } from 'node:net';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import { formatHostPattern, parseHostPattern } from '../hosts/host-pattern.js';
 import {
   DURATION_PATTERN,

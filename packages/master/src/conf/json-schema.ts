@@ -2,7 +2,7 @@
 // with the package: `node packages/master/dist/conf/json-schema.js`, then prettier on the file.
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import { masterFileSchema } from './schema.js';
 
 /** Text of conf.schema.json: JSON Schema draft 7, which is what editors know best, of what a file may say. */
@@ -12,7 +12,7 @@ export function renderJsonSchema(): string {
 }
 
 /** Where the package keeps the file. */
-export const JSON_SCHEMA_URL: URL = new URL('../../conf.schema.json', import.meta.url);
+export const JSON_SCHEMA_URL: URL = new URL(import.meta.resolve('@vhostd/master/conf.schema.json'));
 
 const [, script] = process.argv;
 if (script !== undefined && pathToFileURL(script).href === import.meta.url) {

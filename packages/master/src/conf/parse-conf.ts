@@ -1,5 +1,5 @@
 // The one way from what somebody wrote, be it in a file, a program or a worker, to a conf that can be trusted.
-import type { z } from 'zod';
+import type { z } from '@vhostd/protocol/schemas';
 import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';

@@ -1,7 +1,7 @@
 // Turns what a schema refused into messages that name the place, the value and what would be right.
 import { VhostError } from '@vhostd/protocol';
 import type { ErrorCode } from '@vhostd/protocol';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import { nearestKey } from './nearest-key.js';
 import type { ConfSource } from './site-conf.js';
 

@@ -1,6 +1,6 @@
 // What a conf may say: every field, its range and its default. Everything else about the conf (resolved types,
 // JSON Schema, messages, the reference in the docs) follows from here or is tested against it.
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 import {
   choice,
   duration,
@@ -170,6 +170,18 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   balance: choice(['least', 'round-robin', 'ip-hash'])
     .default('least')
     .describe('How a worker is picked for a connection.'),
+  waitReady: flag()
+    .default(false)
+    .describe("Whether a worker is ready only when its app has called `process.send('ready')`."),
+  stopSignal: choice(['SIGINT', 'SIGTERM', 'shutdown'])
+    .optional()
+    .describe(
+      'What tells an app that it is to end. Absent: the signal that it listens for, `SIGTERM` first.',
+    ),
+  instanceVar: text()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'the name of a variable' })
+    .default('NODE_APP_INSTANCE')
+    .describe("Variable with the number of a worker's slot, from 0 on."),
   bootTimeout: duration().prefault('30s').describe('How long a worker may take until it is ready.'),
   drainTimeout: duration(0).prefault('30s').describe('How long a leaving worker may finish its connections.'),
   stopTimeout: duration(0)

@@ -97,6 +97,12 @@ export interface SiteConf {
   readonly logAll?: string;
   readonly allow: Allowance;
   readonly balance: BalanceName;
+  /** A worker is ready only when its app has said so. */
+  readonly waitReady: boolean;
+  /** What tells the app that it is to end: a signal, or PM2's message. Absent: the signal that it listens for. */
+  readonly stopSignal?: 'SIGINT' | 'SIGTERM' | 'shutdown';
+  /** Variable with the number of a worker's slot. */
+  readonly instanceVar: string;
   readonly bootTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly stopTimeoutMs: number;

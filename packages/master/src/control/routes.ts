@@ -24,7 +24,7 @@ import {
   siteStatus,
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
-import { z } from 'zod';
+import { z } from '@vhostd/protocol/schemas';
 
 /** The master as its routes see it. */
 export interface ControlledMaster {

@@ -18,7 +18,7 @@ class Notes implements ReplaceableWorker {
   readonly conf: ReplaceableWorker['conf'];
   readonly log: string[];
   stats: WorkerStats | undefined = { residentBytes: 100 * MB, requestCount: 0 };
-  wantsToLeave = false;
+  wantsToLeave: string | undefined;
   ageMs = 0;
   remark: string | undefined;
 
@@ -134,7 +134,7 @@ test('a limit that is absent is none', (t) => {
 test('one that was sent SIGTERM is replaced, whatever it tells of itself', (t) => {
   const bench = new Bench(t, {});
   const old = bench.worker('old');
-  Object.assign(old, { wantsToLeave: true, stats: undefined });
+  Object.assign(old, { wantsToLeave: 'it was sent SIGTERM', stats: undefined });
   assert.deepEqual(
     bench.take(() => bench.replacement.onStats(old)),
     ['start new1'],

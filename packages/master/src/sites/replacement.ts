@@ -1,4 +1,4 @@
-// Replaces single workers that are above a limit or were sent SIGTERM, one at a time: the new process is published
+// Replaces single workers that are above a limit or want to leave, one at a time: the new process is published
 // before the old one is withdrawn. Where the new one does not come up it is discarded, and the old one serves on until
 // the next try.
 import type { WireError, WorkerStats } from '@vhostd/protocol';
@@ -12,7 +12,8 @@ export interface ReplaceableWorker {
   readonly slot: number;
   readonly conf: WorkerLimits & Pick<SiteConf, 'settleTimeMs' | 'restart'>;
   readonly stats: WorkerStats | undefined;
-  readonly wantsToLeave: boolean;
+  /** Why it wants to leave. */
+  readonly wantsToLeave: string | undefined;
   readonly ageMs: number;
   remark: string | undefined;
   /** Takes over what is counted of the old worker. */
@@ -65,7 +66,7 @@ export class Replacement<W extends ReplaceableWorker> {
     this.#options = { now: () => performance.now(), random: Math.random, ...options };
   }
 
-  /** A worker that serves has told how it is: begins to replace it where it is above a limit, or was sent SIGTERM. */
+  /** A worker that serves has told how it is: begins to replace it where it is above a limit, or wants to leave. */
   onStats(old: W): void {
     if (this.#underWay !== undefined) return;
     const reason = this.#reasonFor(old);
@@ -145,7 +146,7 @@ export class Replacement<W extends ReplaceableWorker> {
 
   #reasonFor(worker: W): string | undefined {
     const { stats } = worker;
-    if (worker.wantsToLeave) return 'it was sent SIGTERM';
+    if (worker.wantsToLeave !== undefined) return worker.wantsToLeave;
     if (stats === undefined) return undefined;
     return limitExceeded({ ...stats, ageMs: worker.ageMs, ageShare: this.#ageShareOf(worker) }, worker.conf);
   }

@@ -293,7 +293,7 @@ test('a worker that is sent SIGTERM is replaced: the new one serves before the o
   const bench = new SiteBench(t);
   const site = await bench.run('a');
   const old = bench.spawner.last;
-  old.emit('leaving');
+  old.emit('leaving', 'it was sent SIGTERM');
   assert.deepEqual([bench.spawner.names, site.status().state], [['1.0', '1.0'], 'running']);
   bench.spawner.last.ready();
   await bench.until('the old one leaves', () => old.ended);
@@ -308,7 +308,7 @@ test('a worker that is sent SIGTERM is replaced: the new one serves before the o
 test('a reload takes the place of a replacement under way', async (t) => {
   const bench = new SiteBench(t);
   const site = await bench.run('a', { settleTime: '1ms' });
-  bench.spawner.last.emit('leaving');
+  bench.spawner.last.emit('leaving', 'it was sent SIGTERM');
   const replacement = bench.spawner.last;
   const reload = site.reload();
   assert.deepEqual([replacement.ended, bench.spawner.names], [true, ['1.0', '2.0']]);

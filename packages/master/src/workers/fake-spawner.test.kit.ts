@@ -40,6 +40,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
       defaultListen: false,
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
+      stopTimeoutMs: 1000,
       countsRequests: false,
     };
     this.handle = {

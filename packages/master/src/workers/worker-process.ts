@@ -33,8 +33,10 @@ export interface WorkerProcessEvents {
   listens: [server: OtherServer];
   ready: [];
   failed: [error: WireError];
-  /** It was sent SIGTERM. */
-  leaving: [];
+  /** It only waits for its app to say that it is ready. */
+  waits: [];
+  /** It wants to leave, for this reason. */
+  leaving: [why: string];
   /** It has confirmed connections: how many it has may have changed. */
   confirmed: [];
   /** It broke the rules; it must be killed. */
@@ -168,7 +170,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #hear(): void {
     this.peer.handle('starting', () => this.#tell('starting'));
     this.peer.handle('ready', () => this.#tell('ready'));
-    this.peer.handle('leaving', () => this.#tell('leaving'));
+    this.peer.handle('waits', () => this.#tell('waits'));
+    this.peer.handle('leaving', (params) => {
+      this.emit('leaving', leaveReasonOf(params));
+      return null;
+    });
     this.peer.handle('listens', (params) => {
       const server = otherServerOf(params);
       if (server !== undefined) this.emit('listens', server);
@@ -180,7 +186,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     });
   }
 
-  #tell(event: 'starting' | 'ready' | 'leaving'): null {
+  #tell(event: 'starting' | 'ready' | 'waits'): null {
     this.emit(event);
     return null;
   }
@@ -246,6 +252,8 @@ function forkWorker(launch: WorkerLaunch, variables: Record<string, string>): Cl
   });
   // Of the master's own variables, those that speak of the daemon are not the worker's.
   const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
+  own['VHOSTD_SLOT'] = String(identity.slot);
+  own[conf.instanceVar] = String(identity.slot);
   if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
   return cluster.fork({ ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) });
 }
@@ -259,6 +267,11 @@ function otherServerOf(params: unknown): OtherServer | undefined {
     where: where.slice(0, 256),
     shares: shares === true,
   };
+}
+
+function leaveReasonOf(params: unknown): string {
+  const closed = typeof params === 'object' && params !== null && Reflect.get(params, 'why') === 'closed';
+  return closed ? 'its app closed its server' : 'it was sent SIGTERM';
 }
 
 function wireErrorOf(params: unknown): WireError {

@@ -10,10 +10,12 @@ export class WorkerRun {
   stats: WorkerStats | undefined;
   /** What the status says of it. */
   remark: string | undefined;
-  /** It was sent SIGTERM. */
-  wantsToLeave = false;
+  /** Why it wants to leave. */
+  wantsToLeave: string | undefined;
   /** The server of the site is set. */
   starting = false;
+  /** It only waits for its app to say that it is ready. */
+  waits = false;
   /** It has broken the rules of its link. */
   violated = false;
   /** It was told to leave, and has not within its limits. */
@@ -38,6 +40,7 @@ export class WorkerRun {
 
   /** What keeps it from being ready, in words for the author of the site. */
   whyNotReady(appPort: number | undefined): string {
+    if (this.waits) return 'its app has not called process.send("ready"), for which waitReady waits';
     if (this.starting) return 'its server is set, but `started` has not resolved';
     const other = this.#others.find(({ protocol }) => protocol === 'http') ?? this.#others[0];
     if (other === undefined) return 'its code has neither set worker.server nor called listen()';

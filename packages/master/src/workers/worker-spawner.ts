@@ -82,6 +82,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       defaultListen: conf.defaultListen,
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
+      stopTimeoutMs: conf.stopTimeoutMs,
+      waitReady: conf.waitReady,
+      ...(conf.stopSignal === undefined ? {} : { stopSignal: conf.stopSignal }),
       countsRequests: conf.maxRequests !== undefined,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
     };

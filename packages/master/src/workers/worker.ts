@@ -143,8 +143,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#run.stats;
   }
 
-  /** Whether the present process was sent SIGTERM. */
-  get wantsToLeave(): boolean {
+  /** Why the present process wants to leave: it was sent SIGTERM, or its app closed its server. */
+  get wantsToLeave(): string | undefined {
     return this.#run.wantsToLeave;
   }
 
@@ -253,9 +253,12 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     process.on('ready', () => {
       if (this.#process === process) this.#onReady(process, run);
     });
-    process.on('leaving', () => {
+    process.on('waits', () => {
+      run.waits = true;
+    });
+    process.on('leaving', (why) => {
       if (this.#process !== process || this.leaving) return;
-      run.wantsToLeave = true;
+      run.wantsToLeave ??= why;
       this.emit('stats');
     });
     process.on('confirmed', () => this.emit('connections'));

@@ -21,6 +21,12 @@ export interface WorkerIdentity {
   callTimeoutMs: number;
   /** How long the worker may drain, ms. */
   drainTimeoutMs: number;
+  /** How long the app may take to end when it has been told to, ms. */
+  stopTimeoutMs: number;
+  /** What tells the app that it is to end; absent: the signal that it listens for. */
+  stopSignal?: 'SIGINT' | 'SIGTERM' | 'shutdown';
+  /** Whether the worker is ready only when its app has said so. */
+  waitReady?: boolean;
   /** Whether its {@link WorkerStats} tell how many requests it was sent; otherwise they say 0. */
   countsRequests: boolean;
 }
@@ -102,8 +108,13 @@ export type WorkerToMaster = {
   ready: { params: null; result: null };
   /** Boot failed; the worker exits after this. A notice. */
   failed: { params: { error: WireError }; result: null };
-  /** It was sent SIGTERM, and wants another worker to take its place; then it is told to drain. A notice. */
-  leaving: { params: null; result: null };
+  /** The site's code waits for nothing more but that it says itself that it is ready. A notice. */
+  waits: { params: null; result: null };
+  /**
+   * It was sent SIGTERM, or its app closed its server, and wants another worker to take its place; then it is told to
+   * drain. A notice.
+   */
+  leaving: { params: { why: 'signal' | 'closed' }; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };
   /** Answered once all of these sites are published at the same time. */
   waitForSites: { params: SiteWait; result: null };

@@ -61,7 +61,7 @@ async function testPipe({ client, handle }: Accepted): Promise<void> {
   const head = Buffer.alloc(HEAD_BYTES, Buffer.from('every byte once, and in order. '));
   const { child, link } = forkWithLink(
     (variables) =>
-      fork(fileURLToPath(new URL('./self-test-child.js', import.meta.url)), [], {
+      fork(fileURLToPath(import.meta.resolve('#self-test-child')), [], {
         env: { ...process.env, ...variables },
         execArgv: [],
         serialization: 'json',

@@ -29,6 +29,8 @@ export interface DrainOptions {
   canLinger(socket: Socket): boolean;
   /** Called right before the server is closed. */
   onEnd(): void;
+  /** Whether the server is left to its app to close, which is told to end next. */
+  keepsOpen?(): boolean;
 }
 
 /** What a drain came to. */
@@ -146,8 +148,9 @@ export class Drain {
     this.#lingering.cut();
     this.#options.onEnd();
     const resolve = (): void => this.#resolve({ cutCount: left });
-    if (left === 0 && server.listening) return void server.close(resolve);
-    if (server.listening) server.close();
+    const closes = server.listening && this.#options.keepsOpen?.() !== true;
+    if (left === 0 && closes) return void server.close(resolve);
+    if (closes) server.close();
     (server as Partial<HttpServer>).closeAllConnections?.();
     resolve();
   }

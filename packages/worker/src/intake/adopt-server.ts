@@ -47,7 +47,10 @@ export class AdoptedServer {
    * bookkeeping: do little and do not throw.
    */
   onConnectionCountChange: ((count: number) => void) | undefined = undefined;
+  /** Asked when the site's code closes its listening server; true: it is not to be closed yet. */
+  onClose: (() => boolean) | undefined = undefined;
   readonly #address: ListenAddress;
+  readonly #ownClose: PropertyDescriptor | undefined;
   readonly #ownListen: PropertyDescriptor | undefined;
   readonly #unwatch: () => void;
   readonly #takes: (() => boolean) | undefined;
@@ -75,6 +78,18 @@ export class AdoptedServer {
       configurable: true,
       writable: true,
       value: (...args: unknown[]): Server => this.#listen(args, nodeListen),
+    });
+    this.#ownClose = Object.getOwnPropertyDescriptor(server, 'close');
+    const nodeClose: NodeListen = Reflect.get(untyped, 'close');
+    Object.defineProperty(server, 'close', {
+      configurable: true,
+      writable: true,
+      value: (...args: unknown[]): Server => {
+        if (!this.isListening() || this.onClose?.() !== true) return nodeClose.apply(server, args);
+        const [callback] = args;
+        if (typeof callback === 'function') server.once('close', () => Reflect.apply(callback, server, []));
+        return server;
+      },
     });
     this.#unwatch = watchConnectionCount(server, (count) => this.onConnectionCountChange?.(count));
   }
@@ -179,9 +194,15 @@ export class AdoptedServer {
     this.#released = true;
     adopted.delete(this.server);
     this.onConnectionCountChange = undefined;
+    this.onClose = undefined;
     this.#unwatch();
-    if (this.#ownListen === undefined) Reflect.deleteProperty(this.server, 'listen');
-    else Object.defineProperty(this.server, 'listen', this.#ownListen);
+    for (const [name, own] of [
+      ['listen', this.#ownListen],
+      ['close', this.#ownClose],
+    ] as const) {
+      if (own === undefined) Reflect.deleteProperty(this.server, name);
+      else Object.defineProperty(this.server, name, own);
+    }
   }
 
   #startListening(): ListeningHandle {
@@ -235,7 +256,7 @@ function putIntoBuffer(arrival: Arrival, socket: Socket): void {
   if (!socket.destroyed) socket.unshift(arrival.bytes);
 }
 
-type NodeListen = (...args: unknown[]) => Server;
+type NodeListen = (this: unknown, ...args: unknown[]) => Server;
 
 /** The `signal` option of `listen`. */
 function closeOnAbort(server: Server, options: unknown): void {

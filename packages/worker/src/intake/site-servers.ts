@@ -20,6 +20,8 @@ export interface SiteServersOptions {
   graceMs?: number;
   /** The site's server; called again where the code names another one later. */
   onChosen(adopted: AdoptedServer, previous: Server | undefined): void;
+  /** The app closes the site's server; true: it is not to be closed yet. */
+  onClose?(): boolean;
   /** Another HTTP server listens in this process, or `shares` the site's address and gets no connections. */
   onOther(query: ListenQuery, shares: boolean): void;
 }
@@ -95,6 +97,7 @@ export class SiteServers {
     this.#grace = undefined;
     const previous = this.#site?.adopted.server;
     this.#site = held;
+    held.adopted.onClose = () => this.#site === held && this.#options.onClose?.() === true;
     this.#options.onChosen(held.adopted, previous);
     for (const other of this.#held.splice(0)) this.#open(other);
   }
