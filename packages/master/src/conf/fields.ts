@@ -132,6 +132,15 @@ export function ipRange(): z.ZodType<string, string> {
     });
 }
 
+/** The path of a URL, without query. */
+export function urlPath(): z.ZodString {
+  const error = "the path of a URL, such as '/healthz'";
+  return z
+    .string({ error })
+    .max(MAX_URL_PATH_LENGTH, { error })
+    .regex(/^\/[!-"$->@-~]*$/, { error });
+}
+
 /** A port as a number, or `'from-to'`, as a range. */
 export function portRange(): z.ZodType<{ from: number; to: number }, string | number> {
   const error = "a port from 0 to 65535, or a range such as '8000-8999'";
@@ -195,6 +204,8 @@ interface QuantityKind {
 
 /** The largest duration: Node's timers hold 2^31 - 1 ms (24.8 days) and fire at once beyond it. */
 export const MAX_DURATION_MS: number = 24 * 24 * 60 * 60 * 1000;
+
+const MAX_URL_PATH_LENGTH = 1000;
 
 /** The largest TCP port. */
 export const MAX_PORT = 65_535;

@@ -18,6 +18,7 @@ import {
   refusal,
   size,
   text,
+  urlPath,
   withoutUndefined,
 } from './fields.js';
 import type {
@@ -299,6 +300,14 @@ const masterShape = {
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
+  healthPath: urlPath()
+    .optional()
+    .describe(
+      'Path at which every address in clear says whether vhostd serves, for balancers. Absent: none.',
+    ),
+  stopDelay: duration(0)
+    .prefault('0s')
+    .describe('How long new connections are still served once a stop has been asked for.'),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -315,9 +324,15 @@ export const masterSchema: z.ZodType<WrittenMaster> = object({
 
 function withoutSchemaKey({
   $schema: _schema,
+  stopDelay: stopDelayMs,
+  healthPath,
   ...master
-}: WrittenMaster & { $schema?: unknown }): WrittenMaster {
-  return master;
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath'> & {
+  $schema?: unknown;
+  stopDelay: number;
+  healthPath?: string | undefined;
+}): WrittenMaster {
+  return { ...master, stopDelayMs, ...(healthPath === undefined ? {} : { healthPath }) };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */

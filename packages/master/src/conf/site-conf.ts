@@ -156,6 +156,10 @@ export interface MasterConf {
   /** Length of a listener's accept queue that the kernel is asked for. */
   readonly backlog: number;
   readonly handoff: HandoffName;
+  /** The path that clear listeners answer by themselves. Absent: none. */
+  readonly healthPath?: string;
+  /** How long new connections are served after a stop has been asked for. */
+  readonly stopDelayMs: number;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */

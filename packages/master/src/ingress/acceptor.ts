@@ -12,6 +12,7 @@ import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
 import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
 import type { Connection, Ingress, Origin } from './connection.js';
+import { Health } from './health.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
 import { refuse } from './refuse.js';
@@ -24,6 +25,8 @@ export interface Routes {
 }
 
 export class Acceptor {
+  /** What clear listeners answer by themselves. */
+  readonly health: Health = new Health();
   /** Which peers of which listener speak the PROXY protocol. */
   readonly proxySources: ProxySources = new ProxySources();
   readonly #routes: Routes;
@@ -35,7 +38,11 @@ export class Acceptor {
     this.#events = events;
     this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
-      onRefused: (handle, listener, { reason, head }) => this.#refuse({ handle, listener, head }, reason),
+      onRefused: (handle, listener, { reason, head }) => {
+        // Some balancers name no host when they look whether a server lives.
+        if (reason === 'host-missing' && this.health.isAskedBy(head)) this.#answerHealth(handle, head);
+        else this.#refuse({ handle, listener, head }, reason);
+      },
     });
   }
 
@@ -52,13 +59,16 @@ export class Acceptor {
 
   /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */
   accept(connection: Connection): void {
-    const { returned, listener, host } = connection;
+    const { returned, listener, host, head, secure } = connection;
+    if (!secure && head !== '' && this.health.isAskedBy(head)) {
+      return this.#answerHealth(connection.handle, head);
+    }
     if (returned !== undefined) {
       const { why, siteId, workerId } = returned;
       if (why === 'handed-back') this.#events.emit('connection.handed-back', { siteId, workerId });
       else this.#events.emit('connection.redispatched', { siteId, workerId, why });
       // One with a request is for whoever has its host.
-      if (why === 'handed-back' && connection.head !== '') return this.#peekAgain(connection);
+      if (why === 'handed-back' && head !== '') return this.#peekAgain(connection);
       return returned.ingress.serve(connection);
     }
     const site = this.#routes.lookup(listener.key, host);
@@ -88,6 +98,10 @@ export class Acceptor {
     if (listener === undefined) this.#refuse(connection, 'no-site');
     else if (listener.secure) handle.close();
     else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
+  }
+
+  #answerHealth(handle: NativeHandle, head: Buffer | string): void {
+    refuse(handle, this.health.answerTo(head));
   }
 
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
