@@ -1,6 +1,6 @@
 // Answers the questions named as arguments, or all: `pnpm bench [QUESTION …] [--rounds N] [--seconds N]`.
 import { parseArgs } from 'node:util';
-import { chooseGenerator } from './load/load.js';
+import { chooseGenerator } from './load/choose-generator.js';
 import { describeMachine } from './measure/machine.js';
 import { formatRow, isMet } from './measure/report.js';
 import { hostCheck } from './questions/host-check.js';

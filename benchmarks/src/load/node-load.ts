@@ -1,7 +1,7 @@
 // Load by the client in Node, in a process of its own: slower than wrk, so servers look more alike than they are.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Clients } from './clients.js';
-import type { LoadGenerator, LoadPlan, LoadResult } from './load.js';
+import type { LoadGenerator, LoadPlan, LoadResult } from './load-plan.js';
 import { failedCount } from './outcome.js';
 
 export const nodeLoad: LoadGenerator = {

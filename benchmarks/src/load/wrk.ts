@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { LoadPlan, LoadResult } from './load.js';
+import type { LoadPlan, LoadResult } from './load-plan.js';
 
 /** Runs wrk with one thread. Its durations are whole seconds. */
 export async function wrkLoad(plan: LoadPlan): Promise<LoadResult> {

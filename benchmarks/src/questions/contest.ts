@@ -1,5 +1,5 @@
 // Several servers under the same load, in interleaved rounds: rate, latency, and the CPU time of each process.
-import type { LoadPlan, LoadResult } from '../load/load.js';
+import type { LoadPlan, LoadResult } from '../load/load-plan.js';
 import { verifyAnswers } from '../load/verify.js';
 import { cpuMicroseconds } from '../measure/process-usage.js';
 import { interleave } from '../measure/rounds.js';

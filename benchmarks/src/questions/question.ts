@@ -1,5 +1,5 @@
 // A question that the benchmarks answer, and what answering it takes.
-import type { LoadGenerator } from '../load/load.js';
+import type { LoadGenerator } from '../load/load-plan.js';
 import type { Row } from '../measure/report.js';
 
 /** How long and how often is measured. */

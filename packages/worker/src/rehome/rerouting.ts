@@ -9,15 +9,9 @@ import { refuseConnection } from './refused-request.js';
 
 export class Rerouting {
   readonly #handBacks: Pick<HandBacks, 'open' | 'send'>;
-  #waitingCount = 0;
 
   constructor(handBacks: Pick<HandBacks, 'open' | 'send'>) {
     this.#handBacks = handBacks;
-  }
-
-  /** Connections that wait for the answers to their earlier requests. */
-  get waitingCount(): number {
-    return this.#waitingCount;
   }
 
   /** Takes a connection whose parser has let go of it behind the head of `request`. `rest`: what was read behind it. */
@@ -26,8 +20,6 @@ export class Rerouting {
     socket.on('error', () => socket.destroy());
     // Nobody else tells a response any more that its connection takes bytes again.
     socket.on('drain', () => responseOn(socket)?.emit('drain'));
-    this.#waitingCount += 1;
-    socket.once('close', () => (this.#waitingCount -= 1));
     const bytes = headOf(request) + rest.toString('latin1');
     this.#whenAnswered(socket, () => this.#send(socket, header, bytes, performance.now()));
   }

@@ -1,7 +1,4 @@
-// Load on a server: what is asked for, what comes back, and which generator makes it.
-import { programVersion } from '../measure/machine.js';
-import { nodeLoad } from './node-load.js';
-import { wrkLoad } from './wrk.js';
+// Load on a server: what is asked for, what comes back, and what makes it.
 
 /** A closed loop: each connection has one request under way. */
 export interface LoadPlan {
@@ -28,10 +25,4 @@ export interface LoadResult {
 export interface LoadGenerator {
   readonly name: string;
   run(plan: LoadPlan): Promise<LoadResult>;
-}
-
-/** wrk where it is installed, else a client in Node. */
-export async function chooseGenerator(): Promise<LoadGenerator> {
-  const version = await programVersion('wrk', ['-v']);
-  return version === undefined ? nodeLoad : { name: version.replace(/ Copyright.*/, ''), run: wrkLoad };
 }
