@@ -315,16 +315,20 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#daemon?.leave();
     if (!now) await this.#stillServe();
     this.#manager.close();
-    // Others learn from listeners in clear that this one is to stop, for as long as it takes.
-    if (this.#conf.healthPath === undefined || this.#yielding)
-      await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
-    else
-      this.#listeners.closeExcept(
-        new Set(this.#listeners.list().flatMap(({ key, secure }) => (secure ? [] : key))),
-      );
-    this.#acceptor.close();
+    await this.#closeListeners();
     await this.#manager.stopAll(now);
     process.exit();
+  }
+
+  /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */
+  async #closeListeners(): Promise<void> {
+    if (this.#conf.healthPath === undefined || this.#yielding) {
+      await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
+      this.#acceptor.close();
+    } else {
+      const clear = this.#listeners.list().filter(({ secure }) => !secure);
+      this.#listeners.closeExcept(new Set(clear.map(({ key }) => key)));
+    }
   }
 
   /** Balancers are to notice that this one stops before it refuses anybody. */
