@@ -26,6 +26,8 @@ export interface EchoAnswer {
   sha256: string;
   remoteAddress: string;
   remotePort: number;
+  remoteFamily: string;
+  localAddress: string;
   localPort: number;
 }
 
@@ -50,6 +52,8 @@ function listener(request: IncomingMessage, response: ServerResponse): void {
       sha256: hash.digest('hex'),
       remoteAddress: request.socket.remoteAddress ?? '',
       remotePort: request.socket.remotePort ?? 0,
+      remoteFamily: request.socket.remoteFamily ?? '',
+      localAddress: request.socket.localAddress ?? '',
       localPort: request.socket.localPort ?? 0,
     };
     answer(seen, response);

@@ -77,6 +77,10 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Another master serves by now. */
+  #yielding = false;
+  /** Resolves when no time is to be lost any more. */
+  readonly #stopDelay = new Deferred<void>();
 
   constructor() {
     super();
@@ -109,6 +113,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#conf = conf;
     this.#log.logger = createLogger({ name: 'master', ...conf.log });
     this.#acceptor.setLimits(conf.limits);
+    this.#acceptor.health.path = conf.healthPath;
     this.#spawner.setLimits(conf.limits);
     this.#listeners.setBacklog(conf.backlog);
     this.#events.emit('conf.applied', { conf });
@@ -227,7 +232,10 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
+    // Behind an upgrade all goes on, and so it does for clients whose connections are here.
+    if (!this.#yielding) this.#acceptor.health.state = 'stopping';
     this.#stopping ??= this.#stop(now);
+    if (now) this.#stopDelay.resolve();
     if (now) for (const site of this.#sites.all()) void site.stop(true);
     return this.#stopping;
   }
@@ -298,21 +306,41 @@ export class Master extends EventEmitter<PublicEvents> {
     const started = this.#manager.startAll();
     this.#begun.resolve();
     const failures = await started;
+    if (this.#stopping === undefined) this.#acceptor.health.state = 'serving';
     this.#daemon?.settled();
     return { failures };
   }
 
   async #stop(now: boolean): Promise<void> {
     this.#daemon?.leave();
+    if (!now) await this.#stillServe();
     this.#manager.close();
-    await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
-    this.#acceptor.close();
+    await this.#closeListeners();
     await this.#manager.stopAll(now);
     process.exit();
   }
 
+  /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */
+  async #closeListeners(): Promise<void> {
+    if (this.#conf.healthPath === undefined || this.#yielding) {
+      await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
+      this.#acceptor.close();
+    } else {
+      const clear = this.#listeners.list().filter(({ secure }) => !secure);
+      this.#listeners.closeExcept(new Set(clear.map(({ key }) => key)));
+    }
+  }
+
+  /** Balancers are to notice that this one stops before it refuses anybody. */
+  async #stillServe(): Promise<void> {
+    const { stopDelayMs } = this.#conf;
+    if (stopDelayMs === 0 || this.#yielding) return;
+    await Promise.race([delay(stopDelayMs, undefined, { ref: false }), this.#stopDelay.promise]);
+  }
+
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
   async #yield(): Promise<void> {
+    this.#yielding = true;
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());

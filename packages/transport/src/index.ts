@@ -1,5 +1,5 @@
 export { decodeConnection, encodeConnection } from './link/connection-header.js';
-export type { CarriedConnection, ConnectionHeader } from './link/connection-header.js';
+export type { CarriedConnection, ConnectionEnd, ConnectionHeader } from './link/connection-header.js';
 export { FrameKind } from './link/frame.js';
 export type { Frame } from './link/frame.js';
 export { decodeHandBackAnswer, encodeHandBackAnswer } from './link/hand-back-answer.js';

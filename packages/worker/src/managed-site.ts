@@ -235,6 +235,7 @@ export class ManagedSite {
     this.#intake.setHostCheck(
       new HostCheck(server, {
         hosts: this.#hosts,
+        healthPath: this.#identity.healthPath,
         originOf: (connection) => this.#intake.originOf(connection),
         rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
       }),

@@ -120,6 +120,34 @@ export function ipAddress(): z.ZodType<string, string> {
     .transform(canonicalIp);
 }
 
+/** An IP address or a range of them, in its canonical form with the length of its prefix. */
+export function ipRange(): z.ZodType<string, string> {
+  const error = "an IP address or range, such as '10.0.0.0/8' or 'fd00::/8'";
+  return z
+    .string({ error })
+    .max(MAX_IP_LENGTH, { error, abort: true })
+    .transform((written, context) => {
+      const [address = '', prefix, ...rest] = written.split('/');
+      const bits = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+      const length = prefix === undefined ? bits : Number(prefix);
+      const isLength = prefix === undefined || /^\d{1,3}$/.test(prefix);
+      if (bits > 0 && !address.includes('%') && isLength && length <= bits && rest.length === 0) {
+        return `${canonicalIp(address)}/${length}`;
+      }
+      context.addIssue({ code: 'custom', message: error });
+      return z.NEVER;
+    });
+}
+
+/** The path of a URL, without query. */
+export function urlPath(): z.ZodString {
+  const error = "the path of a URL, such as '/healthz'";
+  return z
+    .string({ error })
+    .max(MAX_URL_PATH_LENGTH, { error })
+    .regex(/^\/[!-"$->@-~]*$/, { error });
+}
+
 /** A port as a number, or `'from-to'`, as a range. */
 export function portRange(): z.ZodType<{ from: number; to: number }, string | number> {
   const error = "a port from 0 to 65535, or a range such as '8000-8999'";
@@ -183,6 +211,8 @@ interface QuantityKind {
 
 /** The largest duration: Node's timers hold 2^31 - 1 ms (24.8 days) and fire at once beyond it. */
 export const MAX_DURATION_MS: number = 24 * 24 * 60 * 60 * 1000;
+
+const MAX_URL_PATH_LENGTH = 1000;
 
 /** The largest TCP port. */
 export const MAX_PORT = 65_535;

@@ -142,7 +142,13 @@ void test('each wrong value of a master is told with its path, the value and wha
     [{ backlog: 0 }, 'backlog', /0 is not an integer from 1 to 65535/],
     [{ backlog: 65_536 }, 'backlog', /65536 is not an integer from 1 to 65535/],
     [{ handoff: 'fd' }, 'handoff', /"fd" is not one of 'auto', 'pipe', 'ipc'/],
-    [{ watch: true }, 'watch', /unknown key; expected one of \$schema, log, limits, backlog, handoff, sites/],
+    [
+      { watch: true },
+      'watch',
+      /unknown key; expected one of \$schema, log, limits, backlog, handoff, healthPath, stopDelay, sites/,
+    ],
+    [{ healthPath: 'healthz' }, 'healthPath', /"healthz" is not the path of a URL, such as '\/healthz'/],
+    [{ healthPath: '/a?b' }, 'healthPath', /the path of a URL/],
     [{ $schema: 1 }, '$schema', /1 is not a URL or a path/],
   ];
   for (const [conf, path, message] of wrong) {

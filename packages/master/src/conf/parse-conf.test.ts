@@ -42,6 +42,7 @@ void test('a conf that a program passes needs nothing at all', () => {
     limits: { headTimeoutMs: 10_000, headMaxBytes: 16_384, helloMaxBytes: 131_072, peekMaxCount: 10_000 },
     backlog: 511,
     handoff: 'auto',
+    stopDelayMs: 0,
   });
 });
 
@@ -151,6 +152,35 @@ void test('every field of a site arrives, resolved and in its unit', () => {
   });
 });
 
+void test('the balancers of an entry are kept apart from what workers may change of it', () => {
+  const entry = {
+    port: 80,
+    ipaddress: '127.0.0.1',
+    proxyProtocol: ['10.1.2.3/8', 'FD00:0::/8', '192.0.2.7'],
+  };
+  const site = parseSite({ path: 'a', listen: [entry, { port: 81 }] }, PROGRAM);
+  assert.deepEqual(site.listen, [
+    { type: 'tcp', port: 80, ipaddress: '127.0.0.1' },
+    { type: 'tcp', port: 81 },
+  ]);
+  assert.deepEqual(site.proxySources, [
+    { type: 'tcp', port: 80, ipaddress: '127.0.0.1', ranges: ['10.1.2.3/8', 'fd00::/8', '192.0.2.7/32'] },
+  ]);
+  for (const range of [
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    'a',
+    '::1/129',
+    'fe80::1%lo',
+    '10.0.0.0/8/8',
+    '10.0.0.0/-1',
+  ])
+    assert.throws(
+      () => parseSite({ path: 'a', listen: [{ port: 80, proxyProtocol: [range] }] }, PROGRAM),
+      range,
+    );
+});
+
 void test('every field of a master arrives, resolved and in its unit', () => {
   const written = {
     $schema: 'x',
@@ -159,6 +189,8 @@ void test('every field of a master arrives, resolved and in its unit', () => {
     limits: { headTimeout: '1s', headMaxSize: '1mb', helloMaxSize: 1024, peekMaxCount: 1 },
     backlog: 65_535,
     handoff: 'ipc',
+    healthPath: '/healthz',
+    stopDelay: '15s',
   };
   const { sites, ...rest } = parseMasterConf(written, PROGRAM);
   assert.deepEqual(
@@ -173,6 +205,8 @@ void test('every field of a master arrives, resolved and in its unit', () => {
     limits: { headTimeoutMs: 1000, headMaxBytes: 1_048_576, helloMaxBytes: 1024, peekMaxCount: 1 },
     backlog: 65_535,
     handoff: 'ipc',
+    healthPath: '/healthz',
+    stopDelayMs: 15_000,
   });
 });
 

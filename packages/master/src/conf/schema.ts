@@ -8,6 +8,7 @@ import {
   hostPattern,
   integer,
   ipAddress,
+  ipRange,
   list,
   MAX_PORT,
   object,
@@ -17,10 +18,18 @@ import {
   refusal,
   size,
   text,
+  urlPath,
   variable,
   withoutUndefined,
 } from './fields.js';
-import type { Allowance, ListenEntry, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type {
+  Allowance,
+  ListenEntry,
+  ProxySource,
+  MasterConf,
+  ServerConfUpdate,
+  SiteConf,
+} from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
 export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'path' | 'workerFile' | 'workerOptions'> {
@@ -34,6 +43,9 @@ export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'path' | 'workerF
 export interface WrittenMaster extends Omit<MasterConf, 'sites'> {
   readonly sites: readonly WrittenSite[];
 }
+
+/** A listen entry of a conf. */
+type WrittenEntry = ListenEntry & { readonly proxyProtocol?: readonly string[] };
 
 /** What a `siteId` looks like. It may become a file name, so it can't be `.` or `..`. */
 export const SITE_ID_PATTERN: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
@@ -72,6 +84,11 @@ const listenEntry = object({
   key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
   cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
   passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
+  proxyProtocol: list(ipRange(), 'IP addresses or ranges')
+    .optional()
+    .describe(
+      'Balancers, by address, whose connections to this address begin with a PROXY protocol header. Absent: none.',
+    ),
 })
   .refine(
     (entry) => entry.type !== 'tcp' || !(entry.key || entry.cert || entry.passphrase),
@@ -81,7 +98,7 @@ const listenEntry = object({
       "key, cert and passphrase have no use with type 'tcp', which is not encrypted",
     ),
   )
-  .transform((entry): ListenEntry => withoutUndefined(entry));
+  .transform((entry): WrittenEntry => withoutUndefined(entry));
 
 const workerOptions = object({
   execArgv: list(text(), 'strings').default([]).describe("Options of the worker's `node`."),
@@ -229,9 +246,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       memoryLimit: memoryLimitBytes,
       maxAge: maxAgeMs,
       allow: allowed,
+      listen,
       ...rest
     }): WrittenSite => ({
       ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      listen: listen.map(({ proxyProtocol: _ranges, ...entry }) => entry),
+      ...proxySourcesOf(listen),
       allow: {
         ...allowed,
         defaultListen: allowed.hosts === undefined || rest.defaultListen,
@@ -246,6 +266,18 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       heartbeatLimitMs,
     }),
   );
+
+/** The `proxyProtocol` of a site's entries. */
+function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {
+  const proxySources = listen.flatMap((entry): ProxySource[] => {
+    const { proxyProtocol: ranges = [], ...address } = entry;
+    if (ranges.length === 0) return [];
+    return [
+      withoutUndefined({ type: address.type, port: address.port, ipaddress: address.ipaddress, ranges }),
+    ];
+  });
+  return proxySources.length === 0 ? {} : { proxySources };
+}
 
 const limits = object({
   headTimeout: duration()
@@ -284,6 +316,14 @@ const masterShape = {
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
+  healthPath: urlPath()
+    .optional()
+    .describe(
+      'Path at which every address in clear says whether vhostd serves, for balancers. Absent: none.',
+    ),
+  stopDelay: duration(0)
+    .prefault('0s')
+    .describe('How long new connections are still served once a stop has been asked for.'),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -300,9 +340,15 @@ export const masterSchema: z.ZodType<WrittenMaster> = object({
 
 function withoutSchemaKey({
   $schema: _schema,
+  stopDelay: stopDelayMs,
+  healthPath,
   ...master
-}: WrittenMaster & { $schema?: unknown }): WrittenMaster {
-  return master;
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath'> & {
+  $schema?: unknown;
+  stopDelay: number;
+  healthPath?: string | undefined;
+}): WrittenMaster {
+  return { ...master, stopDelayMs, ...(healthPath === undefined ? {} : { healthPath }) };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */

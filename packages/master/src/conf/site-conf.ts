@@ -19,6 +19,15 @@ export interface ListenEntry {
   readonly passphrase?: string;
 }
 
+/** Peers of an address that speak the PROXY protocol there. */
+export interface ProxySource {
+  readonly type: ListenEntry['type'];
+  readonly port: number;
+  readonly ipaddress?: string;
+  /** Canonical IP literals with the length of a prefix, such as `10.0.0.0/8`. */
+  readonly ranges: readonly string[];
+}
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
@@ -79,6 +88,8 @@ export interface SiteConf {
   /** Sites that must be published before a worker of this one is started. */
   readonly dependencies: readonly string[];
   readonly listen: readonly ListenEntry[];
+  /** The `proxyProtocol` of `listen`: only the operator says it, so what workers change of `listen` leaves it alone. */
+  readonly proxySources?: readonly ProxySource[];
   /** The site is the default on all its addresses. */
   readonly defaultListen: boolean;
   readonly logOutput?: string;
@@ -147,6 +158,10 @@ export interface MasterConf {
   /** Length of a listener's accept queue that the kernel is asked for. */
   readonly backlog: number;
   readonly handoff: HandoffName;
+  /** The path that clear listeners answer by themselves. Absent: none. */
+  readonly healthPath?: string;
+  /** How long new connections are served after a stop has been asked for. */
+  readonly stopDelayMs: number;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */

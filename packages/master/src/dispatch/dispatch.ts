@@ -161,7 +161,7 @@ export class Dispatch {
 
   #give(connection: Connection, workers: readonly CandidateWorker[]): boolean {
     if (workers.length === 0) return false;
-    const remoteAddress = this.#balanceName === 'ip-hash' ? remoteAddressOf(connection.handle) : '';
+    const remoteAddress = this.#balanceName === 'ip-hash' ? clientAddressOf(connection) : '';
     const first = this.#balance.pick(workers, remoteAddress);
     if (first?.give(connection) === true) return true;
     return workers.some((worker) => worker !== first && worker.give(connection));
@@ -179,6 +179,11 @@ export class Dispatch {
       this.flush();
     }, RETRY_MS);
   }
+}
+
+/** Where it comes from; behind a balancer that speaks the PROXY protocol, the balancer's client. */
+function clientAddressOf({ proxied, handle }: Connection): string {
+  return proxied?.client.address ?? remoteAddressOf(handle);
 }
 
 /** How soon a connection is offered again when every worker's pipe was full, ms. */

@@ -12,7 +12,9 @@ import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
 import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
+import { Health } from './health.js';
 import { Peeking } from './peeking.js';
+import { ProxySources } from './proxy-sources.js';
 import { refuse } from './refuse.js';
 
 /** Who has which host on which listener. */
@@ -25,6 +27,10 @@ export interface Routes {
 }
 
 export class Acceptor {
+  /** What clear listeners answer by themselves. */
+  readonly health: Health = new Health();
+  /** Which peers of which listener speak the PROXY protocol. */
+  readonly proxySources: ProxySources = new ProxySources();
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
@@ -32,9 +38,13 @@ export class Acceptor {
   constructor(routes: Routes, limits: Limits, events: MasterEvents) {
     this.#routes = routes;
     this.#events = events;
-    this.#peeking = new Peeking(limits, {
+    this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
-      onRefused: (handle, listener, { reason, head }) => this.#refuse({ handle, listener, head }, reason),
+      onRefused: (handle, listener, { reason, head }) => {
+        // Some balancers name no host when they look whether a server lives.
+        if (reason === 'host-missing' && this.health.isAskedBy(head)) this.#answerHealth(handle, head);
+        else this.#refuse({ handle, listener, head }, reason);
+      },
     });
   }
 
@@ -51,7 +61,8 @@ export class Acceptor {
 
   /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */
   accept(connection: Connection): void {
-    const { returned } = connection;
+    const { returned, head, secure, handle } = connection;
+    if (!secure && head !== '' && this.health.isAskedBy(head)) return this.#answerHealth(handle, head);
     if (returned !== undefined) return this.#acceptAgain(connection, returned);
     const routed = this.#atPresent(connection);
     const site = this.#routes.lookup(routed.listener.key, routed.host);
@@ -118,7 +129,11 @@ export class Acceptor {
     const listener = this.#routes.listenerOf(connection.listener.key, localAddressOf(handle));
     if (listener === undefined) this.#refuse(connection, 'no-site');
     else if (listener.secure) handle.close();
-    else this.#peeking.resume(handle, listener, Buffer.from(head, 'latin1'));
+    else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
+  }
+
+  #answerHealth(handle: NativeHandle, head: Buffer | string): void {
+    refuse(handle, this.health.answerTo(head));
   }
 
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
@@ -136,7 +151,8 @@ interface Refused extends Pick<Connection, 'handle' | 'listener'> {
 
 /** The last bytes to a client; null where it is left without a word. */
 function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptions): Buffer | null {
-  if (reason === 'silent') return null;
+  // A balancer would take an answer for its server's.
+  if (reason === 'silent' || reason.startsWith('proxy-header-')) return null;
   // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
   if (listener.secure && reason !== 'http-on-tls-port') return tlsAlert(reason);
   return refusal(REFUSAL_STATUSES[reason], options);

@@ -1,5 +1,6 @@
 // A connection between being accepted and being taken over by a worker: all that the master ever knows of one.
 import type { NativeHandle } from '@vhostd/transport';
+import type { ProxiedEnds } from './proxied-ends.js';
 
 /** Where a connection came in, as far as it matters once it is accepted. A listener is one. */
 export interface Origin {
@@ -43,6 +44,8 @@ export interface Connection {
   readonly secure: boolean;
   /** A worker has served it before. */
   readonly handedBack: boolean;
+  /** Where a balancer passes it on: whose it is. */
+  readonly proxied?: ProxiedEnds | undefined;
   /** The last worker that had been given it, where it comes back. */
   returned?: ReturnedConnection;
 }

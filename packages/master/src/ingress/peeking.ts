@@ -1,12 +1,16 @@
 // The connections whose first bytes are being read: bounded in bytes, number and time.
 import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
-import { readRaw, stopRaw } from '../node/raw-accept.js';
+import { readRaw, remoteAddressOf, stopRaw } from '../node/raw-accept.js';
 import { ImmediateReader } from '../node/read-now.js';
 import { FirstBytes } from '../peek/first-bytes.js';
-import type { RefusalReason } from '../peek/refusal-reason.js';
+import { ProxiedBytes } from '../peek/proxied-bytes.js';
+import type { CutFault, RefusalReason } from '../peek/refusal-reason.js';
 import type { Route, Verdict } from '../peek/verdict.js';
 import type { Connection } from './connection.js';
+import { sealEnds } from './proxied-ends.js';
+import type { ProxiedEnds } from './proxied-ends.js';
+import type { ProxySources } from './proxy-sources.js';
 import type { Listener } from '../listeners/listener.js';
 
 /** Why a connection is not routed, and the bytes that were read from it. */
@@ -24,14 +28,17 @@ export interface PeekOutcome {
 interface Peeked {
   readonly handle: NativeHandle;
   readonly listener: Listener;
-  readonly reader: FirstBytes;
+  readonly reader: FirstBytes | ProxiedBytes;
   /** A worker has served it before. */
   readonly handedBack: boolean;
+  /** Of one that comes back. */
+  readonly proxied: ProxiedEnds | undefined;
   readonly deadlineMs: number;
   readonly chunks: Buffer[];
 }
 
 export class Peeking {
+  readonly #sources: ProxySources;
   readonly #outcome: PeekOutcome;
   readonly #immediate = new ImmediateReader();
   /** In the order of their deadlines, since all have the same limit. */
@@ -39,8 +46,9 @@ export class Peeking {
   #limits: Limits;
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(limits: Limits, outcome: PeekOutcome) {
+  constructor(limits: Limits, sources: ProxySources, outcome: PeekOutcome) {
     this.#limits = limits;
+    this.#sources = sources;
     this.#outcome = outcome;
   }
 
@@ -56,25 +64,42 @@ export class Peeking {
 
   /** Begins to read a connection. With too many open, the one that has taken longest is given up. */
   add(handle: NativeHandle, listener: Listener): void {
-    const reader = new FirstBytes(listener.address.type, this.#limits);
+    const begun: Begun = {
+      handle,
+      listener,
+      reader: this.#readerFor(handle, listener),
+      handedBack: false,
+      proxied: undefined,
+    };
     const bytes = this.#immediate.read(handle);
     if (bytes === 'end') return handle.close();
-    if (bytes === 'nothing') return this.#wait({ handle, listener, reader, handedBack: false }, []);
-    const verdict = reader.push(bytes);
-    if (verdict.kind !== 'more') return this.#settle({ handle, listener, handedBack: false }, bytes, verdict);
-    this.#wait({ handle, listener, reader, handedBack: false }, [Buffer.from(bytes)]);
+    if (bytes === 'nothing') return this.#wait(begun, []);
+    const verdict = begun.reader.push(bytes);
+    if (verdict.kind !== 'more') return this.#settle(begun, bytes, verdict);
+    this.#wait(begun, [Buffer.from(bytes)]);
   }
 
   /** {@link add} for a connection that a worker has had, with what it has read and not parsed. */
-  resume(handle: NativeHandle, listener: Listener, bytes: Buffer): void {
+  resume(returned: Pick<Connection, 'handle' | 'proxied'>, listener: Listener, bytes: Buffer): void {
     const reader = new FirstBytes(listener.address.type, this.#limits);
+    const { handle, proxied } = returned;
+    const begun: Begun = { handle, listener, reader, handedBack: true, proxied };
     const verdict = reader.push(bytes);
-    if (verdict.kind !== 'more') return this.#settle({ handle, listener, handedBack: true }, bytes, verdict);
-    this.#wait({ handle, listener, reader, handedBack: true }, [bytes]);
+    if (verdict.kind !== 'more') return this.#settle(begun, bytes, verdict);
+    this.#wait(begun, [bytes]);
+  }
+
+  #readerFor(handle: NativeHandle, listener: Listener): FirstBytes | ProxiedBytes {
+    const reader = new FirstBytes(listener.address.type, this.#limits);
+    const { key } = listener;
+    if (!this.#sources.any(key)) return reader;
+    const address = remoteAddressOf(handle);
+    // A balancer that looks whether somebody listens may have reset its connection by now: then it has no address.
+    return address === '' || this.#sources.includes(key, address) ? new ProxiedBytes(reader) : reader;
   }
 
   /** Reads on as bytes come, behind those that are there. */
-  #wait(begun: Omit<Peeked, 'deadlineMs' | 'chunks'>, chunks: Buffer[]): void {
+  #wait(begun: Begun, chunks: Buffer[]): void {
     const limits = this.#limits;
     const deadlineMs = performance.now() + limits.headTimeoutMs;
     const peeked: Peeked = { ...begun, deadlineMs, chunks };
@@ -113,11 +138,9 @@ export class Peeking {
     return false;
   }
 
-  #settle(
-    { handle, listener, handedBack }: Pick<Peeked, 'handle' | 'listener' | 'handedBack'>,
-    bytes: Buffer,
-    verdict: Exclude<Verdict, { kind: 'more' }>,
-  ): void {
+  #settle(begun: Begun, read: Buffer, verdict: Exclude<Verdict, { kind: 'more' }>): void {
+    const { handle, listener, handedBack, reader } = begun;
+    const bytes = ownBytes(reader, read);
     if (verdict.kind === 'reject') {
       return this.#outcome.onRefused(handle, listener, { reason: verdict.reason, head: bytes });
     }
@@ -130,6 +153,7 @@ export class Peeking {
       host,
       secure: protocol === 'tls',
       handedBack,
+      proxied: reader instanceof ProxiedBytes ? endsOf(handle, reader) : begun.proxied,
     };
     this.#outcome.onRouted(connection, verdict);
   }
@@ -137,9 +161,11 @@ export class Peeking {
   /** The client left, or will send no more, before its head was whole. */
   #onEnd(peeked: Peeked): void {
     if (!this.#open.delete(peeked)) return;
-    if (peeked.chunks.length === 0) return peeked.handle.close();
-    const { handle, listener } = peeked;
-    this.#outcome.onRefused(handle, listener, { reason: 'head-cut', head: bytesOf(peeked) });
+    const { handle, listener, reader } = peeked;
+    const head = ownBytes(reader, bytesOf(peeked));
+    // Balancers look in this way whether somebody listens.
+    if (head.length === 0) return handle.close();
+    this.#outcome.onRefused(handle, listener, { reason: cutReason(reader, 'head-cut'), head });
   }
 
   #schedule(): void {
@@ -165,13 +191,28 @@ export class Peeking {
   #giveUp(late: readonly Peeked[], why: 'head-timeout' | 'peek-full'): void {
     for (const peeked of late) {
       this.#open.delete(peeked);
-      const { handle, listener } = peeked;
+      const { handle, listener, reader } = peeked;
       stopRaw(handle);
-      const head = bytesOf(peeked);
-      const reason = head.length === 0 ? 'silent' : why;
+      const head = ownBytes(reader, bytesOf(peeked));
+      const reason = head.length === 0 ? 'silent' : cutReason(reader, why);
       this.#outcome.onRefused(handle, listener, { reason, head });
     }
   }
+}
+
+type Begun = Omit<Peeked, 'deadlineMs' | 'chunks'>;
+
+/** What the client has sent, or the beginning of a header that is not whole. */
+function ownBytes(reader: FirstBytes | ProxiedBytes, bytes: Buffer): Buffer {
+  return reader instanceof ProxiedBytes ? bytes.subarray(reader.header?.length ?? 0) : bytes;
+}
+
+function endsOf(handle: NativeHandle, { header }: ProxiedBytes): ProxiedEnds | undefined {
+  return header?.ends === undefined ? undefined : sealEnds(handle, header.ends);
+}
+
+function cutReason(reader: FirstBytes | ProxiedBytes, why: CutFault): RefusalReason {
+  return reader instanceof ProxiedBytes && reader.header === undefined ? 'proxy-header-cut' : why;
 }
 
 /** How exact the time limit is, ms. */

@@ -92,6 +92,13 @@ export function remoteAddressOf(handle: NativeHandle): string {
   return peer.address ?? '';
 }
 
+/** The client's address and port; an empty address when the connection was reset. */
+export function remoteEndOf(handle: NativeHandle): { address: string; port: number } {
+  const peer: AddressRecord = {};
+  handle.getpeername?.(peer);
+  return { address: peer.address ?? '', port: peer.port ?? 0 };
+}
+
 /** The address at which a connection came in. */
 export function localAddressOf(handle: NativeHandle): { address: string; port: number } {
   const local: AddressRecord = {};

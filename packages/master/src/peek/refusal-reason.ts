@@ -59,18 +59,30 @@ export type HelloFault =
 /** A client that speaks what its listener does not. */
 export type ProtocolFault = 'tls-on-http-port' | 'http-on-tls-port';
 
+/** What is wrong with the header of a balancer that speaks the PROXY protocol. */
+export type ProxyFault =
+  | 'proxy-header-missing'
+  | 'proxy-header-malformed'
+  | 'proxy-header-too-long'
+  | 'proxy-header-checksum'
+  | 'proxy-header-cut';
+
 /** A connection that ended, or had to end, before its head was whole. */
 export type CutFault = 'head-cut' | 'head-timeout' | 'silent' | 'peek-full';
 
 /** A connection that is understood, and that nobody serves. */
 export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance';
 
-export type RefusalReason = LineFault | FieldFault | HelloFault | ProtocolFault | CutFault | UnservedReason;
+export type RefusalReason =
+  LineFault | FieldFault | HelloFault | ProtocolFault | ProxyFault | CutFault | UnservedReason;
 
 /** Statuses that the master itself answers with. */
 export type RefusalStatus = 400 | 408 | 421 | 431 | 503 | 505;
 
-/** The status of each reason. It is what is counted; on a TLS listener the answer is an alert, on `silent` none. */
+/**
+ * The status of each reason. It is what is counted; on a TLS listener the answer is an alert, on `silent` and on a
+ * balancer's fault none.
+ */
 export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = {
   'method-unknown': 400,
   'http2-preface': 400,
@@ -134,6 +146,11 @@ export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = 
   'sni-malformed': 400,
   'sni-length': 400,
   'sni-nul': 400,
+  'proxy-header-missing': 400,
+  'proxy-header-malformed': 400,
+  'proxy-header-too-long': 400,
+  'proxy-header-checksum': 400,
+  'proxy-header-cut': 400,
   'head-cut': 400,
   'head-timeout': 408,
   silent: 408,

@@ -296,6 +296,7 @@ export class SiteManager {
     this.#sites.detach(site);
     this.#events.emit('site.removed', { siteId });
     await this.#router.remove(site, { others: true });
+    this.#sites.unplace(site);
     await (moved ? site.leave() : site.stop(false));
     await this.#sites.remove(site);
   }

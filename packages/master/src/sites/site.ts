@@ -5,6 +5,7 @@ import { ReadingShare } from '@vhostd/transport';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
+import type { ProxySources } from '../ingress/proxy-sources.js';
 import { SiteLogs } from '../logs/site-logs.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
@@ -32,7 +33,7 @@ import { WorkerSet } from './worker-set.js';
 /** What all sites of a master are built on. */
 export interface SiteFloor {
   readonly router: Router<Site>;
-  readonly acceptor: Rejecter;
+  readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
   readonly events: MasterEvents;
 }
@@ -46,6 +47,7 @@ export class Site implements WorkerSite {
   readonly ingress: SiteIngress;
   readonly readingShare: ReadingShare = new ReadingShare();
   readonly #events: MasterEvents;
+  readonly #proxySources: ProxySources;
   readonly #directory: SiteDirectory;
   readonly #spawner: Spawner;
   readonly #state: SiteStateMachine;
@@ -65,6 +67,7 @@ export class Site implements WorkerSite {
   constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
     this.siteId = conf.siteId;
     this.#events = events;
+    this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#spawner = spawner;
     this.#logs = new SiteLogs(conf);
@@ -333,6 +336,7 @@ export class Site implements WorkerSite {
   }
 
   #onConf(conf: SiteConf): void {
+    this.#proxySources.set(this, conf.proxySources ?? []);
     this.ingress.setConf(conf);
     if (this.#state.serving) this.#workers.scale();
     this.#tellPublished();

@@ -78,6 +78,11 @@ export class Sites implements SiteDirectory {
     return undefined;
   }
 
+  /** Nothing leads to a site any more. */
+  unplace(site: Site): void {
+    this.#floor.acceptor.proxySources.delete(site);
+  }
+
   /** A site is about to be removed: its id is free for another one. */
   detach(site: Site): void {
     if (this.#byId.get(site.siteId) !== site) return;

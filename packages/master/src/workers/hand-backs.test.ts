@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeHandBackAnswer, encodeConnection, FrameKind } from '@vhostd/transport';
-import type { AddressRecord, Frame, HandBackAnswer, Link, NativeHandle } from '@vhostd/transport';
+import type {
+  AddressRecord,
+  ConnectionHeader,
+  Frame,
+  HandBackAnswer,
+  Link,
+  NativeHandle,
+} from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
+import { sealEnds } from '../ingress/proxied-ends.js';
 import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 
@@ -61,11 +69,16 @@ class Scene implements HandBackOwner {
     handle: object | undefined,
     handleLost = false,
     head = `head ${number}`,
+    more: Partial<ConnectionHeader> = {},
   ): string | undefined {
     const frame: Frame = {
       kind: FrameKind.handBack,
       payload: Buffer.from(
-        encodeConnection(number, { listener: '*|80', secure: false, peeked: false, handedBack: true }, head),
+        encodeConnection(
+          number,
+          { listener: '*|80', secure: false, peeked: false, handedBack: true, ...more },
+          head,
+        ),
         'latin1',
       ),
       handle: handle as NativeHandle | undefined,
@@ -91,6 +104,20 @@ test('a connection that is handed back is answered and given on, with what was r
     },
   ]);
   assert.equal(handle.closeCount, 0);
+});
+
+test('the client that a balancer has named goes with it, and a worker cannot make one up', () => {
+  const scene = new Scene();
+  const handle = new FakeHandle() as object as NativeHandle;
+  const client = { address: '192.0.2.7', port: 4001 };
+  const proxied = sealEnds(handle, { client, server: { address: '192.0.2.1', port: 443 } });
+  assert.equal(scene.receive(1, handle, false, 'head', proxied), undefined);
+  assert.deepEqual(scene.given[0]?.proxied, proxied);
+  const forged = { ...proxied, client: { ...client, address: '192.0.2.8' } };
+  assert.match(scene.receive(2, new FakeHandle(), false, 'head', forged) ?? '', /did not come with/);
+  assert.equal(scene.given.length, 1);
+  // Of a connection that has been reset nothing can be proved.
+  assert.equal(scene.receive(2, new FakeHandle(false), false, 'head', proxied), undefined);
 });
 
 test('nobody is given it while the kernel does not have the answer', (t) => {

@@ -3,6 +3,7 @@
 import { decodeConnection, encodeHandBackAnswer, FrameKind } from '@vhostd/transport';
 import type { Frame, Link, NativeHandle } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
+import { openEnds } from '../ingress/proxied-ends.js';
 import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 
 /** The process whose connections are handed back. */
@@ -31,8 +32,11 @@ export class HandBacks {
   /** Takes a frame of kind `handBack`; returns what is wrong with it, if anything is. */
   receive({ payload, handle, handleLost }: Frame): string | undefined {
     const handBack = decodeConnection(payload);
-    const detail = this.#violation(handBack?.number, handle, handleLost);
-    if (handBack === undefined || detail !== undefined) {
+    const proxied =
+      handBack === undefined || handle === undefined ? undefined : openEnds(handle, handBack.header);
+    const detail =
+      this.#violation(handBack?.number, handle, handleLost) ?? (proxied === null ? FORGED : undefined);
+    if (handBack === undefined || proxied === null || detail !== undefined) {
       handle?.close();
       return detail;
     }
@@ -59,6 +63,7 @@ export class HandBacks {
         host: host ?? null,
         secure: false,
         handedBack: true,
+        ...(proxied === undefined ? {} : { proxied }),
         listener: { key: listener, secure: false },
       });
     }
@@ -103,6 +108,8 @@ export class HandBacks {
     this.#timer.unref();
   }
 }
+
+const FORGED = 'a connection handed back for a client that it did not come with';
 
 /** How soon it is looked again whether a worker reads its answers, ms. */
 const RETRY_MS = 5;

@@ -117,7 +117,7 @@ export class Handoff {
 /** Far longer than a close takes, and shorter than the watchdog lets one wait, ms. */
 const CLOSE_LIMIT_MS = 60;
 
-function headerOf({ listener, host, secure, head, handedBack }: Connection): ConnectionHeader {
+function headerOf({ listener, host, secure, head, handedBack, proxied }: Connection): ConnectionHeader {
   return {
     listener: listener.key,
     secure,
@@ -125,6 +125,7 @@ function headerOf({ listener, host, secure, head, handedBack }: Connection): Con
     peeked: head !== '',
     handedBack,
     host: host ?? undefined,
+    ...proxied,
   };
 }
 

@@ -106,6 +106,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       stopTimeoutMs: conf.stopTimeoutMs,
       waitReady: conf.waitReady,
       ...(conf.stopSignal === undefined ? {} : { stopSignal: conf.stopSignal }),
+      ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       countsRequests: conf.maxRequests !== undefined,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
     };

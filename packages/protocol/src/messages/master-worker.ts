@@ -27,6 +27,8 @@ export interface WorkerIdentity {
   stopSignal?: 'SIGINT' | 'SIGTERM' | 'shutdown';
   /** Whether the worker is ready only when its app has said so. */
   waitReady?: boolean;
+  /** The path that the master answers by itself, also later on a connection in clear. */
+  healthPath?: string;
   /** Whether its {@link WorkerStats} tell how many requests it was sent; otherwise they say 0. */
   countsRequests: boolean;
 }

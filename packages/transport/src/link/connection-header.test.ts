@@ -7,6 +7,8 @@ const PLAIN: ConnectionHeader = { secure: false, peeked: false, handedBack: fals
 const FULL: ConnectionHeader = {
   listener: '[::]:8080',
   client: { address: '2001:db8::1', port: 65_535 },
+  server: { address: '::1', port: 443 },
+  seal: '\0\u00ff seal',
   host: 'shop.example',
   secure: true,
   peeked: true,

@@ -4,12 +4,22 @@
 // Payload: [number, 4 bytes][length of the records, 2 bytes][records][bytes that were read from the connection].
 // Record: [tag, 1 byte][length, 2 bytes][value]. Numbers are big endian. Absent records have their default.
 
+/** An address and a port of TCP. */
+export interface ConnectionEnd {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What is known of a connection. Never changed: connections share it. */
 export interface ConnectionHeader {
   /** Key of the listener that accepted it. */
   readonly listener?: string | undefined;
   /** The client, where it is another than the socket's peer (PROXY protocol). */
-  readonly client?: { readonly address: string; readonly port: number } | undefined;
+  readonly client?: ConnectionEnd | undefined;
+  /** Where that client connected. */
+  readonly server?: ConnectionEnd | undefined;
+  /** The router's proof that it has read the two. latin1 text. */
+  readonly seal?: string | undefined;
   /** The host of the request that its bytes begin with, as the router read it. */
   readonly host?: string | undefined;
   /** Its client speaks TLS: the bytes are a ClientHello. */
@@ -36,6 +46,8 @@ const TAG_FLAGS = 1;
 const TAG_LISTENER = 2;
 const TAG_CLIENT = 3;
 const TAG_HOST = 4;
+const TAG_SERVER = 5;
+const TAG_SEAL = 6;
 
 /** Bits of the flags. Their number may grow: a reader looks at those that it knows. */
 const SECURE = 1;
@@ -50,14 +62,14 @@ const RECORD_FRONT_BYTES = 3;
  * @throws {RangeError} when the records are longer than 65 535 bytes: they come from conf and parsers, which are stricter.
  */
 export function encodeConnection(number: number, header: ConnectionHeader, bytes: string): string {
-  const { listener, client, host } = header;
+  const { listener, client, server, seal, host } = header;
   const flags =
     (header.secure ? SECURE : 0) | (header.peeked ? PEEKED : 0) | (header.handedBack ? HANDED_BACK : 0);
   let records = flags === 0 ? '' : FLAG_RECORDS[flags];
   if (listener !== undefined) records += record(TAG_LISTENER, listener);
-  if (client !== undefined) {
-    records += record(TAG_CLIENT, String.fromCharCode(client.port >>> 8, client.port & 255) + client.address);
-  }
+  if (client !== undefined) records += record(TAG_CLIENT, endText(client));
+  if (server !== undefined) records += record(TAG_SERVER, endText(server));
+  if (seal !== undefined) records += record(TAG_SEAL, seal);
   if (host !== undefined) records += record(TAG_HOST, host);
   const length = records?.length ?? 0;
   if (length > 0xffff) throw new RangeError(`a connection header of ${length} bytes; the limit is 65535`);
@@ -86,8 +98,11 @@ export function decodeConnection(payload: Buffer): CarriedConnection | undefined
   if (header === undefined) {
     header = decodeHeader(payload, end);
     if (header === undefined) return undefined;
-    if (recent.size >= RECENT_MAX_COUNT) recent.clear();
-    if (records.length <= RECENT_MAX_BYTES) recent.set(records, header);
+    // Each client behind a balancer has one of its own.
+    if (header.client === undefined && records.length <= RECENT_MAX_BYTES) {
+      if (recent.size >= RECENT_MAX_COUNT) recent.clear();
+      recent.set(records, header);
+    }
   }
   return { number: payload.readUInt32BE(0), header, bytes: payload.subarray(end) };
 }
@@ -128,16 +143,28 @@ function read(
   } else if (tag === TAG_LISTENER) {
     header.listener = payload.toString('latin1', start, end);
   } else if (tag === TAG_CLIENT) {
-    if (end - start < 3) return false;
-    header.client = {
-      address: payload.toString('latin1', start + 2, end),
-      port: payload.readUInt16BE(start),
-    };
+    if (end - start < END_MIN_BYTES) return false;
+    header.client = endAt(payload, start, end);
+  } else if (tag === TAG_SERVER) {
+    if (end - start < END_MIN_BYTES) return false;
+    header.server = endAt(payload, start, end);
+  } else if (tag === TAG_SEAL) {
+    header.seal = payload.toString('latin1', start, end);
   } else if (tag === TAG_HOST) {
     header.host = payload.toString('latin1', start, end);
   }
   return true;
 }
+
+function endText({ address, port }: ConnectionEnd): string {
+  return String.fromCharCode(port >>> 8, port & 255) + address;
+}
+
+function endAt(payload: Buffer, start: number, end: number): ConnectionEnd {
+  return { address: payload.toString('latin1', start + 2, end), port: payload.readUInt16BE(start) };
+}
+
+const END_MIN_BYTES = 3;
 
 function record(tag: number, value: string): string {
   return String.fromCharCode(tag, value.length >>> 8, value.length & 255) + value;

@@ -4,6 +4,7 @@ import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transp
 import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { setConnectionEnds } from '../node/connection-ends.js';
 import type { HandedBack } from '../rehome/hand-backs.js';
 import type { HostCheck } from '../rehome/host-check.js';
 import { IdleArrivals } from '../rehome/idle-arrivals.js';
@@ -65,6 +66,7 @@ export class Intake {
     this.#acceptedId = number;
     this.#scheduleReport();
     if (handle === undefined) return;
+    setConnectionEnds(handle, header);
     this.#arrivingCount += 1;
     // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
     if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, bytes, header));

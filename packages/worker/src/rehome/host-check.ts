@@ -27,6 +27,8 @@ export interface HostCheckParts {
   originOf(connection: object): ConnectionHeader | undefined;
   /** Absent: under this Node connections cannot be handed back. */
   rerouting: Rerouting | undefined;
+  /** The path that the master answers by itself. */
+  healthPath?: string | undefined;
 }
 
 export class HostCheck {
@@ -48,7 +50,7 @@ export class HostCheck {
   /** Begins to look at a connection in clear that the server has just been given. */
   watch(socket: Socket, header: ConnectionHeader): void {
     const listener = header.listener ?? '';
-    const { hosts, rerouting } = this.#parts;
+    const { hosts, rerouting, healthPath } = this.#parts;
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
     let ownValue: string | null | undefined;
@@ -57,6 +59,9 @@ export class HostCheck {
       if (isRouted) {
         isRouted = false;
         return proceed();
+      }
+      if (healthPath !== undefined && rerouting !== undefined && asksFor(healthPath, request)) {
+        return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
       const value = plainHost(request);
       if (value !== undefined && value === ownValue && ownVersion === hosts.version) return proceed();
@@ -142,4 +147,11 @@ export class HostCheck {
     if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;
     return this.#parts.hosts.has(header.listener ?? '', host) ? undefined : 421;
   }
+}
+
+/** Whether a request is for this path, whatever its query. */
+function asksFor(path: string, { method, url = '' }: IncomingMessage): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  const asked = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '');
+  return asked === path || asked.startsWith(`${path}?`);
 }
