@@ -1,4 +1,4 @@
-// docs/lifecycle.md against the code: every cell of the state table, and every default.
+// The pages of docs/lifecycle.md against the code: every cell of the state tables, and every default.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -12,11 +12,13 @@ import type { ChildEvent, ChildState } from '@vhostd/supervisor';
 import { anchors, tables } from './markdown.js';
 import { readDoc, ROOT } from './sources.js';
 
-const LIFECYCLE = readDoc('docs/lifecycle.md');
+const LIFECYCLE = ['workers', 'sites', 'restart-policy', 'heartbeat', 'drain']
+  .map((name) => readDoc(`docs/${name}.md`))
+  .join('\n');
 const CONFIGURATION = readDoc('docs/configuration.md');
 const STATES = Object.keys(NEXT) as ChildState[];
 
-void describe('the state table of docs/lifecycle.md', () => {
+void describe('the state table of docs/workers.md', () => {
   void test('describes every state', () => {
     const states = tableWith('State').rows.map(([state = '']) => plain(state));
     assert.deepEqual(states.toSorted(), STATES.toSorted());
@@ -50,7 +52,7 @@ void describe('the state table of docs/lifecycle.md', () => {
   });
 });
 
-void describe('the steps of a site in docs/lifecycle.md', async () => {
+void describe('the steps of a site in docs/sites.md', async () => {
   const { NEXT: steps, SITE_STATES } = (await import(`${ROOT}packages/master/dist/sites/site-state.js`)) as {
     NEXT: Record<string, Record<string, string>>;
     SITE_STATES: Record<string, { status: string }>;
@@ -92,8 +94,8 @@ void describe('the steps of a site in docs/lifecycle.md', async () => {
   });
 });
 
-void describe('the defaults of docs/lifecycle.md', async () => {
-  const { rows } = tableWith('What');
+void describe('the defaults of the pages about processes', async () => {
+  const rows = tables(LIFECYCLE).flatMap((table) => (table.head[0] === 'What' ? table.rows : []));
   const workers = rows.map(([what = '', field = '', value = '']) => ({ what, field, value }));
   const masters = rows.map(([what = '', , , option = '', value = '']) => ({ what, option, value }));
 
