@@ -42,7 +42,8 @@ export class LoneMaster extends Vhostd<MasterStatus> {
     this.#child = fork(file, ['--config', this.confFile], {
       stdio: ['ignore', log, log, 'ipc'],
       cwd: this.dir,
-      execArgv: [],
+      // Some look into the master's classes, which the bundle does not show.
+      execArgv: commands === undefined ? [] : ['--conditions=vhostd-modules'],
       env: {
         ...process.env,
         ...env,
