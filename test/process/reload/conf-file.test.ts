@@ -42,11 +42,11 @@ void describe('a reload and the conf file', { concurrency: 3 }, () => {
       { conf: '{ "sites": [', says: [/vhostd\.config\.json:1:13: /, '(ERR_CONF_SYNTAX)'] },
       {
         conf: JSON.stringify({
-          sites: [site('c'), { ...site('a'), path: '.', lisen: [], bootTimeout: '30' }],
+          sites: [site('c', { cpuLen: -1 }), { ...site('a'), path: '.', lisen: [], bootTimeout: '30' }],
         }),
         says: [
           `${vhostd.confFile}: `,
-          `sites[0].path`,
+          `sites[0].cpuLen`,
           `sites[1].bootTimeout: "30" has no unit: write '30s' or '30ms'; expected a duration`,
           `sites[1].lisen: unknown key, did you mean 'listen'?`,
           '(ERR_CONF_INVALID)',

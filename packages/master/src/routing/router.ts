@@ -106,15 +106,28 @@ export class Router<T extends RoutedSite> {
     if (addresses.length === 0) void this.exclusively(async () => this.#closeUnused());
   }
 
-  /** What would move between sites if these had what is said here. Of two that want the same, the first has it. */
+  /**
+   * What would move between sites if these had what is said here. Of two that want the same, one that asks for nothing
+   * new has it, else the first.
+   */
   moves(wants: ReadonlyMap<T, ListenConf | undefined>): Move<T>[] {
     let after = this.#table;
     const none = new Map([...wants.keys()].map((site) => [site, [] as RoutePlace[]]));
-    for (const changes of [none, ...one(wants)]) {
+    const each = one(wants);
+    const isNew = each.map((changes) => this.#changes(changes));
+    const inTurn = [...each.filter((_, index) => !isNew[index]), ...each.filter((_, index) => isNew[index])];
+    for (const changes of [none, ...inTurn]) {
       const result = after.replaceTargets(changes);
       if ('table' in result) after = result.table;
     }
     return movesBetween(this.#table, after);
+  }
+
+  #changes(places: ReadonlyMap<T, readonly RoutePlace[]>): boolean {
+    const result = this.#table.replaceTargets(places);
+    if ('conflict' in result) return true;
+    const { table } = result;
+    return [...places.keys()].some((site) => !sameClaims(this.#table.claimsOf(site), table.claimsOf(site)));
   }
 
   /** Runs `work` behind the changes under way, before those to come. */

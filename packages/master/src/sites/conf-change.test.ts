@@ -354,3 +354,14 @@ test('a site that is stopped while it waits for the others holds them up no long
   await bench.manager.stopAll(true);
   assert.match((await change)['a'] ?? '', /stopped/u);
 });
+
+void test('of two sites that name one host in a conf, the one that has it keeps it, whichever comes first', async (t) => {
+  const bench = await Bench.of(t, { a: 'x', b: 'y' });
+  const change = bench.takeUp({ a: 'y', b: 'y' });
+  await bench.boots('b');
+  bench.readyAll();
+  assert.deepEqual(await change, {
+    a: `host y.test on port 0 of 127.0.0.1 belongs to site b; a cannot have it`,
+    b: 'ok',
+  });
+});
