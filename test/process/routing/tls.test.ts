@@ -30,7 +30,7 @@ async function start(t: TestContext): Promise<LoneMaster> {
       return { siteId, listen };
     }),
   );
-  return await startVhostd(t, { conf: { limits: { headTimeout: '1s' } }, sites });
+  return await startVhostd(t, { conf: { limits: { headTimeout: '8s' } }, sites });
 }
 
 async function secure(options: ConnectionOptions): Promise<TLSSocket> {
@@ -135,12 +135,13 @@ test('connections to a TLS listener', async (t) => {
       await assert.rejects(stranger, (error: Error) => /unrecognized.name/i.test(error.message));
     }
     // One that says nothing, and one that stops in the middle: closed when their time is over.
-    for (const bytes of ['', '\x16\x03\x01\x02\x00\x01\x00']) {
+    const slow = ['', '\x16\x03\x01\x02\x00\x01\x00'].map(async (bytes) => {
       const client = await WireClient.open(port);
       client.send(bytes);
       assert.equal((await client.rest()).length, 0);
       client.close();
-    }
+    });
+    await Promise.all(slow);
     assert.deepEqual((await vhostd.status()).counts.refused, { 400: 5, 408: 2, 421: 4 });
     await until('their descriptors are closed', () => {
       const value = descriptorCount(vhostd.pid);
