@@ -135,7 +135,7 @@ test('a refused HEAD gets no content, and each refusal is counted by its reason'
 });
 
 test('a thousand slow heads and silent connections are ended in time and a good client does not notice', async (t) => {
-  const vhostd = await startVhostd(t, { conf: { limits: { ...LIMITS, headTimeout: '1s' } }, sites: [SITE] });
+  const vhostd = await startVhostd(t, { conf: { limits: { ...LIMITS, headTimeout: '4s' } }, sites: [SITE] });
   const port = await vhostd.port();
   await askSite(port, 'a.test');
   const before = descriptorCount(vhostd.pid);
