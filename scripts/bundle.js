@@ -29,12 +29,16 @@ async function bundle(folder) {
       throw new Error(`${manifest.name}: ${log.message}`);
     },
   });
-  rmSync(join(folder, 'bundle'), { recursive: true, force: true });
-  await build.write({
+  const { output } = await build.write({
     dir: join(folder, 'bundle'),
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
   });
   await build.close();
+  // Only now: what runs from here may load a file of it at any moment.
+  const written = new Set(output.map(({ fileName }) => fileName));
+  for (const file of readdirSync(join(folder, 'bundle'))) {
+    if (!written.has(file)) rmSync(join(folder, 'bundle', file));
+  }
 }

@@ -50,7 +50,7 @@ export interface PublicEvents {
   error: [error: Error & { siteId?: string }];
 }
 
-/** What became of `serverRun`. */
+/** The outcome of `serverRun`. */
 export interface RunResult {
   /** Sites that could not be published, and why. */
   failures: SiteFailure[];
@@ -399,7 +399,7 @@ export class Master extends EventEmitter<PublicEvents> {
     });
   }
 
-  /** What the code that runs the master is told of what happens in it. */
+  /** Events for the code that runs the master. */
   #publish(events: MasterEvents): void {
     const onFailed = ({ siteId, error }: SiteFailure): void => {
       const ofListener = error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT';

@@ -114,7 +114,7 @@ test("a balancer's own connection keeps its addresses, and says nothing or asks"
   assert.deepEqual((await vhostd.status()).counts.refused, {});
 });
 
-test('a header is required from balancers, taken from nobody else, and what is none is closed and counted', async (t) => {
+test('a header is required from balancers, taken from nobody else, and a malformed one is closed and counted', async (t) => {
   const vhostd = await startVhostd(t, { sites: [site('a')] });
   const port = await vhostd.port();
   const plain = await open(t, port, '', '127.0.0.1');

@@ -23,7 +23,7 @@ const ATTACKS: Record<string, () => unknown> = {
   '300 MB on the pipe': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.alloc(300 << 20, 0x20))),
   'a frame that only a master sends': () => writeAll(PIPE, frame(1, Buffer.alloc(20))),
   'a frame of no kind': () => writeAll(PIPE, frame(77, Buffer.alloc(20))),
-  'a message that is none': () => message('[1,2'),
+  'bytes that are no message': () => message('[1,2'),
   'a confirmation of what it never got': () => writeAll(PIPE, frame(2, Buffer.alloc(8, 0x7f))),
   'a connection handed back that is none': () => writeAll(PIPE, frame(4, Buffer.alloc(10))),
   'a descriptor that never comes': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.from('{}'), 1)),

@@ -17,13 +17,13 @@ const ON_CHANNEL = [
   'a forged handle',
   'an acknowledgement of nothing',
 ];
-const OFFENCES_OVER_IPC = [...ON_CHANNEL, '300 MB on the channel', 'a message that is none'];
+const OFFENCES_OVER_IPC = [...ON_CHANNEL, '300 MB on the channel', 'bytes that are no message'];
 const OFFENCES_OVER_PIPE = [
   'garbage on the pipe',
   '300 MB on the pipe',
   'a frame that only a master sends',
   'a frame of no kind',
-  'a message that is none',
+  'bytes that are no message',
   'a confirmation of what it never got',
   'a connection handed back that is none',
   'a descriptor that never comes',

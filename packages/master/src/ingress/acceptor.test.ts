@@ -56,7 +56,7 @@ test('a connection that is handed back with a request is for whoever has its hos
   assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
 });
 
-test('what a worker returns is told of, and goes to whoever has its host by now, else to where it was', () => {
+test('what a worker returns is reported, and goes to whoever has its host by now, else to where it was', () => {
   const bench = new Bench();
   const back = { siteId: 'a', workerId: 'a/1', ingress: bench.ingress('the first') };
   for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {

@@ -1,4 +1,4 @@
-// What a header of the PROXY protocol says, whole and in pieces, and what is none.
+// What a header of the PROXY protocol says, whole and in pieces, and malformed ones.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FirstBytes } from './first-bytes.js';

@@ -28,7 +28,7 @@ class Bench implements IdleWatched {
   }
 }
 
-test('a site that stays idle is told of once', (t) => {
+test('a site that stays idle is reported once', (t) => {
   const bench = new Bench(t, 10);
   bench.idleStop.look();
   bench.idleStop.look();
@@ -55,7 +55,7 @@ test('it goes on when somebody is connected at the last moment, though nobody to
   assert.equal(bench.after(50), 0);
 });
 
-test('without a limit it is never told of, and a limit that comes later counts from then on', (t) => {
+test('without a limit it is never reported, and a limit that comes later counts from then on', (t) => {
   const bench = new Bench(t, undefined);
   bench.idleStop.look();
   assert.equal(bench.after(1000), 0);

@@ -126,7 +126,7 @@ test('a worker above a limit is replaced once the new one has been ready for a m
 
 const ABOVE = { residentBytes: 1024 * MB, requestCount: 1_000_000, ageMs: 1_000_000 };
 
-test('a limit that is absent is none', (t) => {
+test('an absent limit limits nothing', (t) => {
   const bench = new Bench(t, {});
   assert.deepEqual(bench.tell(bench.worker('old'), ABOVE), []);
 });

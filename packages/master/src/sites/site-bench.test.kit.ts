@@ -23,7 +23,7 @@ export class SiteBench {
   readonly rejected: string[] = [];
   readonly sites: Sites;
   readonly manager: SiteManager;
-  /** What has been emitted, but for what is told of each worker and step. */
+  /** What has been emitted, without the events of each worker and step. */
   readonly told: [name: EventName, payload: EventPayloads[EventName]][] = [];
 
   constructor(t: TestContext) {

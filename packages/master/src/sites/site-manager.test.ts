@@ -106,7 +106,7 @@ test('a conf that is taken up starts what is new, reloads what was there, and st
   );
 });
 
-test('a restart of a site is told of', async (t) => {
+test('a restart of a site is reported', async (t) => {
   const bench = new SiteBench(t);
   const site = await bench.run('a');
   const restart = bench.manager.restart(site);

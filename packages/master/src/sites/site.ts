@@ -511,7 +511,7 @@ export class Site implements WorkerSite {
   }
 }
 
-/** What became of a reload, or of what was done in its stead. */
+/** The outcome of a reload, or of what was done in its stead. */
 export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
   return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
 }

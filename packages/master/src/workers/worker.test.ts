@@ -77,7 +77,7 @@ test('it takes connections when it is ready, and not when it has been told to le
   assert.deepEqual([worker.resting, worker.status().state], [true, 'exited']);
 });
 
-test('each of its processes is told of from its spawn to its end', async (t) => {
+test('each of its processes is reported from its spawn to its end', async (t) => {
   const bench = new Bench(t);
   bench.worker.start();
   bench.spawner.last.ready();
@@ -126,14 +126,14 @@ test('one that ends is started again, and its status says of which process that 
   assert.deepEqual([restarts, reason, workerId], [1, 'replaced a/1: no database', 'a/2']);
 });
 
-test('a process that the system does not start is told of by its place', (t) => {
+test('a process that the system does not start is reported by its place', (t) => {
   const bench = new Bench(t);
   bench.spawner.failure = new Error('EAGAIN');
   bench.worker.start();
   assert.deepEqual(bench.log, ['worker.spawn-failed could not be spawned: EAGAIN']);
 });
 
-test('one that breaks the rules is told of once and killed; an answer to a ping that tells nothing is such', async (t) => {
+test('one that breaks the rules is reported once and killed; an answer to a ping that tells nothing is such', async (t) => {
   for (const bad of [true, false]) {
     const bench = new Bench(t);
     bench.worker.start();
@@ -179,7 +179,7 @@ test('what is counted of a slot goes over to the worker that takes its place', (
   void other.stop(true);
 });
 
-test("a server that is not the site's is told of, with what the conf should say where that is unclear", (t) => {
+test("a server that is not the site's is reported, with what the conf should say where that is unclear", (t) => {
   const bench = new Bench(t);
   bench.worker.start();
   bench.spawner.last.emit('listens', { protocol: 'http', where: 'port 9118', shares: false });

@@ -145,7 +145,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#child.pid === undefined ? 0 : (this.#process?.connectionCount ?? 0);
   }
 
-  /** What the present process last told of itself. */
+  /** The last report of the present process. */
   get stats(): WorkerStats | undefined {
     return this.#run.stats;
   }
@@ -361,7 +361,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return { code, message: `worker ${this.id} ${this.#explain(reason)}` };
   }
 
-  /** What became of the last process, in words that name it. */
+  /** How the last process ended, in words that name it. */
   #story(): string | undefined {
     const { reason } = this.#child;
     if (reason === undefined) return undefined;

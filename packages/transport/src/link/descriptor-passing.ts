@@ -7,7 +7,7 @@ import type { NativeCalls } from '../node/native-calls.js';
 import type { NativeHandle, NativePipe } from '../node/native-handle.js';
 import { isTcp, openTcp, sendHandle } from '../node/pipe-internals.js';
 
-/** What became of the handle of a frame. */
+/** Whether the handle of a frame could be had. */
 export type Arrival =
   { kind: 'handle'; handle: NativeHandle } | { kind: 'lost' } | { kind: 'violation'; detail: string };
 
