@@ -82,7 +82,11 @@ test('over the fallback link nothing is lost: bytes, connections that move, thos
   const { counts } = await vhostd.status();
   t.diagnostic(`counts ${JSON.stringify(counts)}`);
   assert.ok(counts.redispatched >= 1);
-  assert.deepEqual([counts.refused, counts.violations], [{}, 0]);
+  assert.equal(counts.violations, 0);
+  // A head that a reset cuts is refused, though its client sees nothing of that.
+  const { 400: cut = 0, ...refused } = counts.refused;
+  assert.deepEqual(refused, {});
+  assert.ok(cut <= plan.reset, `${cut}`);
 });
 
 test('over the fallback link a site that is kept apart is refused, until the conf trusts it', async (t) => {

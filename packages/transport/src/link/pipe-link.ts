@@ -10,7 +10,7 @@ import { encodeFrame, FrameReader } from './frame.js';
 import type { Frame, FrameKind } from './frame.js';
 import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
-import { LastingExcess, TURN_LIMIT_MS } from './reading-share.js';
+import { LastingExcess, TURN_LIMIT_MS, Work } from './reading-share.js';
 import type { ReadingShare } from './reading-share.js';
 
 /** What a link is made of besides the pipe over which frames go out. */
@@ -173,9 +173,10 @@ export class PipeLink implements Link {
   }
 
   /** Does some work that reading causes, and as many of the frames as this turn has time for. */
-  #inShare(work: () => void): void {
+  #inShare(cause: () => void): void {
     const startMs = performance.now();
-    work();
+    const work = new Work();
+    cause();
     let deliveredCount = 0;
     for (const frame of this.#backlog) {
       if (this.#end !== undefined) return;
@@ -185,13 +186,13 @@ export class PipeLink implements Link {
     }
     this.#backlog = this.#backlog.slice(deliveredCount);
     // The answers to what it says are part of the work; no other work comes in between.
-    void behindMicrotasks().then(() => this.#charge(startMs));
+    void behindMicrotasks().then(() => this.#charge(startMs, work.ms));
   }
 
-  #charge(startMs: number): void {
+  #charge(startMs: number, workMs: number): void {
     const { share } = this.#parts;
     const nowMs = performance.now();
-    const pauseMs = share?.charge(nowMs - startMs, nowMs) ?? 0;
+    const pauseMs = share?.charge(workMs, nowMs) ?? 0;
     if (this.#end !== undefined) return;
     if (pauseMs > 0 && this.#excess.waits(nowMs)) {
       return this.#finish({

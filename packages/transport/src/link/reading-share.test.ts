@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LastingExcess, ReadingShare } from './reading-share.js';
+import { LastingExcess, ReadingShare, Work } from './reading-share.js';
 
 const OPTIONS = { part: 0.2, burstMs: 200, excess: new Map() };
 
@@ -49,4 +49,16 @@ void test('a child that has more to say whenever it is heard is in excess, until
   assert.equal(flood(), true);
   nowMs += 60;
   assert.equal(flood(), false);
+});
+
+void test('time in which this process does not run is no work, time in which it computes is', () => {
+  const work = new Work();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+  assert.ok(work.ms < 500, `${work.ms}`);
+  const startCpu = process.cpuUsage();
+  for (let ms = 0; ms < 100;) {
+    const { user, system } = process.cpuUsage(startCpu);
+    ms = (user + system) / 1000;
+  }
+  assert.ok(work.ms >= 100, `${work.ms}`);
 });

@@ -48,6 +48,21 @@ export class ReadingShare {
   }
 }
 
+/** Work that has begun now. */
+export class Work {
+  readonly #startMs = performance.now();
+  readonly #startCpu = process.cpuUsage();
+
+  /**
+   * What it has taken so far, ms. Time in which this process did not run, because it was stopped or others had the
+   * CPU, is nobody's work: a site whose bytes were just being read would not be heard for five times as long.
+   */
+  get ms(): number {
+    const { user, system } = process.cpuUsage(this.#startCpu);
+    return Math.min(performance.now() - this.#startMs, (user + system) / 1000);
+  }
+}
+
 /** Whether one child wants more than its share for so long that it is no accident. */
 export class LastingExcess {
   #sinceMs: number | undefined;
