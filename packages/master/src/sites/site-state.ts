@@ -118,7 +118,7 @@ export const NEXT: Readonly<Record<SiteState, Row>> = {
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying' }),
   retrying: row('retrying',
     { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-ready': 'running', 'workers-settled': 'running' }),
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
   reloading: row('reloading',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
     { 'reload-published': 'running', 'reload-discarded': 'running' }),
