@@ -13,7 +13,7 @@ export interface ShutdownLimits {
   answerMs: number;
 }
 
-export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = { holdMs: 500, answerMs: 1000 };
+export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = { holdMs: 1000, answerMs: 1000 };
 
 /** Lets a session end when its streams have ended; `open` has those that the site knows. */
 export async function shutDownSession(
