@@ -54,6 +54,8 @@ export interface EventPayloads {
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */
   'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** Its client left while it waited for a worker; it was not served. `host`: what it asked for. */
+  'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */
   'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
   /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */

@@ -23,6 +23,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'listener.accept-failed': { level: 'error' },
   'connection.accepted': undefined,
   'connection.refused': { level: 'debug' },
+  'connection.left': { level: 'debug' },
   'connection.handed-off': undefined,
   'connection.redispatched': { level: 'debug' },
   'connection.handed-back': undefined,
