@@ -158,7 +158,8 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function faultsOf({ siteId, reason, waitsFor, parked, paused, maintenance, workers }: SiteStatus): string[] {
+function faultsOf(site: SiteStatus): string[] {
+  const { siteId, reason, waitsFor, parked, paused, maintenance, workers, logFaults = [] } = site;
   return [
     // A reason names the site that it waits for, too.
     ...(waitsFor === undefined || reason !== undefined
@@ -167,6 +168,10 @@ function faultsOf({ siteId, reason, waitsFor, parked, paused, maintenance, worke
     ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
+    ...logFaults.map(
+      ({ file, code, lostLines }) =>
+        `${siteId}: can't write its log ${file}: ${code}, ${lostLines} lines lost`,
+    ),
     ...workers.flatMap((worker) =>
       worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
     ),

@@ -7,6 +7,8 @@ import type { LogFileOptions, LogFileStats } from './log-file.js';
 export class LogFiles {
   /** The one of this process: what its files hold back is written when the process exits. */
   static readonly shared: LogFiles = new LogFiles();
+  /** Told when a file begins not to be writable. */
+  onFault: (file: string, code: string) => void = () => undefined;
   readonly #users = new Map<string, { file: LogFile; count: number }>();
 
   /** Gives the file of a path, opened with `options` if nobody has it open yet. {@link release} it as often. */
@@ -18,7 +20,7 @@ export class LogFiles {
       return known.file;
     }
     if (this === LogFiles.shared) flushAtExit();
-    const opened = new LogFile(absolute, options);
+    const opened = new LogFile(absolute, { ...options, onFault: (code) => this.onFault(absolute, code) });
     this.#users.set(absolute, { file: opened, count: 1 });
     return opened;
   }

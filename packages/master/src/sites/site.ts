@@ -7,6 +7,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
 import { SiteLogs } from '../logs/site-logs.js';
+import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
@@ -36,6 +37,8 @@ export interface SiteFloor {
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
   readonly events: MasterEvents;
+  /** What gets the output of sites that have no log files. Absent: nothing does. */
+  readonly output?: SiteOutput;
 }
 
 /** What a reload, or what was done in its stead, came to. */
@@ -58,19 +61,22 @@ export class Site implements WorkerSite {
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
+  readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
   #restart: Promise<unknown> | undefined;
   readonly #nextReload = new Following(() => this.reload());
   readonly #nextRestart = new Following(() => this.restart());
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
-  constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
+  constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
+    const { router, acceptor, spawner, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#spawner = spawner;
-    this.#logs = new SiteLogs(conf);
+    this.#output = output;
+    this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
     this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
@@ -156,7 +162,7 @@ export class Site implements WorkerSite {
     if (conf.logOutput === logOutput && conf.logError === logError && conf.logAll === logAll) return;
     // Workers that run keep writing where they did: the old files close with the last of them.
     this.#logs.retire();
-    this.#logs = new SiteLogs(conf);
+    this.#logs = this.#openLogs(conf);
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
@@ -280,6 +286,7 @@ export class Site implements WorkerSite {
     const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
     const trouble = this.#trouble.reason({ siteId: this.siteId, state, serving });
     const reason = trouble ?? (waiting ? this.#boot.failure?.message : undefined);
+    const logFaults = this.#logs.faults;
     return {
       siteId: this.siteId,
       state: meaning.status,
@@ -289,6 +296,8 @@ export class Site implements WorkerSite {
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
+      logs: this.#logs.named,
+      ...(logFaults.length === 0 ? {} : { logFaults }),
     };
   }
 
@@ -355,6 +364,10 @@ export class Site implements WorkerSite {
 
   #generationOf(worker: Worker): Generation | undefined {
     return this.#set.roleOf(worker) === 'next' ? this.#set.next : undefined;
+  }
+
+  #openLogs(conf: SiteConf): SiteLogs {
+    return new SiteLogs(this.#output === undefined ? conf : { ...conf, output: this.#output });
   }
 
   #prepare(conf: SiteConf): void {

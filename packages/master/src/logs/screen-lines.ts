@@ -1,0 +1,23 @@
+// What sites print, as a screen shows it.
+import { prefixed } from './default-log.js';
+import type { LineOrigin } from './default-log.js';
+
+/** Whole lines as `shop | TEXT`; on a terminal {@link withoutControls}. */
+export function screenLines(lines: Buffer, { siteId }: LineOrigin, isTerminal: boolean): Buffer {
+  const shown = isTerminal ? Buffer.from(withoutControls(lines.toString())) : lines;
+  return prefixed(shown, `${siteId} | `);
+}
+
+/** Writes out what would steer a terminal, as `\u{1b}`, but for colours, which end with their line. */
+export function withoutControls(text: string): string {
+  return text
+    .replace(/\r$/gmu, '')
+    .replace(STEERING, (found) =>
+      found.length > 1 ? found : `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`,
+    )
+    .replace(COLOURED_LINE, (line) => `${line}\u{1b}[0m`);
+}
+
+/** SGR sequences (ECMA-48, 8.3.117), which stay; and every control or formatting character but tab and newline. */
+const STEERING = /\u{1b}\[[\d;]*m|(?![\t\n])[\p{Cc}\p{Cf}]/gu;
+const COLOURED_LINE = /^.*\u{1b}\[[\d;]*m.*$/gmu;
