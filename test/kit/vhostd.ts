@@ -43,6 +43,8 @@ export abstract class Vhostd<Status extends AnyStatus> {
   readonly runDir: string = join(this.dir, 'run');
   /** In the environment of every process that it starts, however far down. */
   protected readonly mark: string = `${process.pid}.${randomUUID()}`;
+  /** Since when it has had no process. */
+  #emptySinceMs: number | undefined;
   /** What all of them print. */
   protected readonly outputFile: string = join(this.dir, 'output.log');
 
@@ -192,7 +194,10 @@ export abstract class Vhostd<Status extends AnyStatus> {
 
   /** @throws {Error} when what is waited for has not come, and there is nobody left to do it. */
   #stillMay(done: boolean): boolean {
-    if (!done && this.processes().length === 0) throw new Error(`it has ended:\n${this.output}`);
+    const nowMs = performance.now();
+    if (done || this.processes().length > 0) this.#emptySinceMs = undefined;
+    else this.#emptySinceMs ??= nowMs;
+    if (nowMs - (this.#emptySinceMs ?? nowMs) > EMPTY_MS) throw new Error(`it has ended:\n${this.output}`);
     return done;
   }
 
@@ -207,6 +212,9 @@ export abstract class Vhostd<Status extends AnyStatus> {
     return { path: this.dir, workerFile: siteFile('echo'), listen, ...trust, ...SITE_DEFAULTS, ...site };
   }
 }
+
+/** A process that is just being started has no mark for a moment, ms. */
+const EMPTY_MS = 2000;
 
 /** The times are short where no test is the better for waiting, and cut nobody off on a slow machine. */
 const SITE_DEFAULTS = { cpuLen: 1, drainTimeout: '10s', stopTimeout: '2s', settleTime: '100ms' };

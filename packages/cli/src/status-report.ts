@@ -159,7 +159,7 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
 }
 
 function faultsOf(site: SiteStatus): string[] {
-  const { siteId, reason, waitsFor, parked, paused, maintenance, workers, logFaults = [] } = site;
+  const { siteId, reason, waitsFor, parked, paused, maintenance, workers } = site;
   return [
     // A reason names the site that it waits for, too.
     ...(waitsFor === undefined || reason !== undefined
@@ -168,10 +168,6 @@ function faultsOf(site: SiteStatus): string[] {
     ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
-    ...logFaults.map(
-      ({ file, code, lostLines }) =>
-        `${siteId}: can't write its log ${file}: ${code}, ${lostLines} lines lost`,
-    ),
     ...workers.flatMap((worker) =>
       worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
     ),

@@ -1,9 +1,10 @@
-// How fast a series grows steadily, whatever single steps are in it.
+// How fast a series grows steadily, whatever single steps and peaks are in it.
 
-/** The median growth from one value to the next, measured over half of the series: what comes and goes does not count. */
+/** The median of the slopes between any two values (Theil and Sen): a quarter of the values may be anything. */
 export function growthOf(values: readonly number[]): number {
-  const distance = values.length >> 1;
-  const growths = values.slice(distance).map((value, at) => (value - (values[at] ?? 0)) / distance);
-  growths.sort((a, b) => a - b);
-  return growths[growths.length >> 1] ?? 0;
+  const slopes = values.flatMap((value, at) =>
+    values.slice(0, at).map((before, index) => (value - before) / (at - index)),
+  );
+  slopes.sort((a, b) => a - b);
+  return slopes[slopes.length >> 1] ?? 0;
 }

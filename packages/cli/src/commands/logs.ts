@@ -57,7 +57,7 @@ async function logs(site: string | undefined, options: LogsOptions): Promise<num
   // Whoever reads may be gone.
   const gone = new Promise<void>((resolve) => process.stdout.once('error', () => resolve()));
   for (let looks = 1; ; looks++) {
-    if ((await Promise.race([gone.then(() => true), delay(FOLLOW_MS, false)])) === true) return EXIT_CODES.ok;
+    if (await Promise.race([gone.then(() => true), delay(FOLLOW_MS, false)])) return EXIT_CODES.ok;
     if (looks % SOURCES_EACH === 0) await openNew(open, site, options);
     print(inOrder([...open.values()].map((log) => log.more())), options);
   }

@@ -105,7 +105,7 @@ function* linesBack(fd: number, end: number): Generator<string> {
     const first = start === 0 ? 0 : rest.indexOf(NEWLINE) + 1;
     if (first === 0 && start > 0) continue;
     const lines = rest.toString('utf8', first, rest.length - 1).split('\n');
-    if (rest.length > first) yield* lines.reverse();
+    if (rest.length > first) yield* lines.toReversed();
     rest = rest.subarray(0, first);
   }
 }

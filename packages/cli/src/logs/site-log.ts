@@ -53,7 +53,7 @@ export class SiteLog {
       if (since !== undefined && entry.time !== undefined && entry.time < since) break;
       if (this.#isWanted(entry)) entries.push(entry);
     }
-    return entries.reverse();
+    return entries.toReversed();
   }
 
   /** Those that have come since. */

@@ -40,6 +40,7 @@ void describe('LogFile', () => {
         lostLines: 0,
         queuedBytes: 0,
         fault: null,
+        reason: null,
       });
     }
     const expected = [1, 2].flatMap((run) => Array.from({ length: 1_000 }, (_, line) => `${run} ${line}\n`));
@@ -127,7 +128,7 @@ void describe('LogFile', () => {
     const log = new LogFile(file, { maxQueueBytes: 1_000, onFault: (code) => told.push(code) });
     assert.equal(log.room, undefined);
     log.writePaced(Buffer.from(`${'x'.repeat(5_000)}\n`));
-    await log.room;
+    await roomOf(log);
     await until(() => log.stats.queuedBytes === 0);
     assert.equal(log.stats.lostBytes, 0);
     await log.close();
@@ -137,7 +138,7 @@ void describe('LogFile', () => {
       onFault: (code) => told.push(code),
     });
     full.writePaced(Buffer.from(`${'x'.repeat(899)}\n`));
-    await full.room;
+    await roomOf(full);
     await until(() => full.stats.fault === 'ENOSPC');
     assert.equal(full.room, undefined);
     full.writePaced(Buffer.from(`${'x'.repeat(899)}\n`));
@@ -193,6 +194,7 @@ void describe('LogFile', () => {
       lostLines: 900,
       queuedBytes: 10_000,
       fault: 'ENOSPC',
+      reason: 'ENOSPC: no space left on device, write',
     });
     await log.close(60_000);
     assert.deepEqual(log.stats, {
@@ -201,6 +203,7 @@ void describe('LogFile', () => {
       lostLines: 1_000,
       queuedBytes: 0,
       fault: 'ENOSPC',
+      reason: 'ENOSPC: no space left on device, write',
     });
     assert.equal(log.write('late\n'), false);
     assert.equal(log.stats.lostLines, 1_001);
@@ -267,6 +270,10 @@ void describe('LogFile', () => {
     },
   );
 });
+
+function roomOf(log: LogFile): Promise<void> {
+  return log.room ?? assert.fail('it has room');
+}
 
 function isFile(at: string): boolean {
   return statSync(at, { throwIfNoEntry: false })?.isFile() ?? false;

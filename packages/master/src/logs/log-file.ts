@@ -5,11 +5,12 @@ import { isAbsolute } from 'node:path';
 import { realOs } from '@vhostd/supervisor';
 import type { Os, OsTimer } from '@vhostd/supervisor';
 import { Deferred } from '@vhostd/transport';
+import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
 import { rotate } from './log-rotation.js';
 import type { LogRotation } from './log-rotation.js';
-import { fileSource } from './log-target.js';
+import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
 
 /** Options of {@link LogFile}. */
@@ -26,6 +27,8 @@ export interface LogFileOptions {
   directoryMode?: number;
   /** Default: the file grows without a bound, and others rotate it. */
   rotation?: LogRotation;
+  /** The user of the site whose file it is, where that is another one than this process's. */
+  user?: SiteUser | undefined;
   /** What is written to instead of a file at the path, which is then only a name. */
   source?: LogSource;
   /** The line, with its newline, that tells what was lost. */
@@ -44,6 +47,8 @@ export interface LogFileStats {
   queuedBytes: number;
   /** Why nothing can be written at present, for instance `ENOSPC`; null if all is well. */
   fault: string | null;
+  /** {@link LogFileStats.fault} in words. */
+  reason: string | null;
 }
 
 /**
@@ -56,7 +61,7 @@ export interface LogFileStats {
 export class LogFile {
   readonly path: string;
   readonly #queue: LineQueue;
-  readonly #options: Required<Omit<LogFileOptions, 'rotation'>>;
+  readonly #options: Required<Omit<LogFileOptions, 'rotation' | 'user'>>;
   readonly #rotation: LogRotation | undefined;
   /** Resolves when so little waits that more may come. */
   #room: Deferred<void> | undefined;
@@ -67,6 +72,7 @@ export class LogFile {
   #inFlightSince = 0;
   #fault: string | null = null;
   #faultToldAt = -Infinity;
+  #reason: string | null = null;
   #retryMs: number;
   #checkedAt = 0;
   #reopenWanted = false;
@@ -78,8 +84,9 @@ export class LogFile {
   #endPause: (() => void) | undefined;
 
   /** Begins to open the file. Never throws for what the file system says. */
-  constructor(path: string, { rotation, ...options }: LogFileOptions = {}) {
+  constructor(path: string, { rotation, user, ...options }: LogFileOptions = {}) {
     const { mode = 0o640, directoryMode = 0o777 } = options;
+    const modes = { mode, directoryMode };
     this.path = path;
     this.#rotation = rotation;
     this.#options = {
@@ -88,7 +95,7 @@ export class LogFile {
       deletedCheckMs: 1_000,
       mode,
       directoryMode,
-      source: fileSource(path, { mode, directoryMode }),
+      source: user === undefined ? fileSource(path, modes) : siteFileSource(path, mode, user),
       notice: noticeOf,
       onFault: () => undefined,
       os: realOs,
@@ -111,6 +118,7 @@ export class LogFile {
       lostLines: this.#queue.lost.lines,
       queuedBytes: this.#queue.bytes,
       fault: this.#fault,
+      reason: this.#reason,
     };
   }
 
@@ -229,8 +237,10 @@ export class LogFile {
       try {
         await this.#step();
         this.#fault = null;
+        this.#reason = null;
         this.#retryMs = this.#options.retryMs[0];
       } catch (error) {
+        this.#reason = error instanceof Error ? error.message : String(error);
         this.#onFault(error instanceof Error && 'code' in error ? String(error.code) : String(error));
         if (!this.#closed) await this.#pause();
       }

@@ -18,6 +18,8 @@ export function withoutControls(text: string): string {
     .replace(COLOURED_LINE, (line) => `${line}\u{1b}[0m`);
 }
 
-/** SGR sequences (ECMA-48, 8.3.117), which stay; and every control or formatting character but tab and newline. */
-const STEERING = /\u{1b}\[[\d;]*m|(?![\t\n])[\p{Cc}\p{Cf}]/gu;
-const COLOURED_LINE = /^.*\u{1b}\[[\d;]*m.*$/gmu;
+/** SGR (ECMA-48, 8.3.117): what sets a colour. */
+const SGR = String.raw`\u{1b}\[[\d;]*m`;
+/** That, which stays, and every control or formatting character but tab and newline. */
+const STEERING = new RegExp(String.raw`${SGR}|(?![\t\n])[\p{Cc}\p{Cf}]`, 'gu');
+const COLOURED_LINE = new RegExp(`^.*${SGR}.*$`, 'gmu');

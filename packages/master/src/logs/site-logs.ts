@@ -5,6 +5,9 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import type { SiteStatus } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
 import { Deferred, TURN_LIMIT_MS } from '@vhostd/transport';
+import { foreignUserOf } from '../conf/foreign-user.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { SiteUser } from '../node/site-file.js';
 import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
@@ -15,13 +18,15 @@ import type { LogSink, SiteOutput } from './site-output.js';
 export interface SiteLogsOptions {
   siteId: string;
   /** File for standard output. */
-  logOutput?: string;
+  logOutput?: string | undefined;
   /** File for standard error. */
-  logError?: string;
+  logError?: string | undefined;
   /** File for both. */
-  logAll?: string;
+  logAll?: string | undefined;
+  /** Whom the site's workers run as, where that is another user than this process's. */
+  user?: SiteUser | undefined;
   /** What gets a stream that has no file. Absent: its lines are discarded. */
-  output?: SiteOutput;
+  output?: SiteOutput | undefined;
   /** A longer line is cut into several. Default 65 536. */
   maxLineBytes?: number;
   /** Default: the files of this process, shared with all other sites. */
@@ -55,14 +60,14 @@ export class SiteLogs {
   #unused: Deferred<void> | undefined;
 
   constructor(options: SiteLogsOptions) {
-    const { siteId, logOutput, logError, logAll, output, maxLineBytes = 65_536 } = options;
+    const { siteId, logOutput, logError, logAll, user, output, maxLineBytes = 65_536 } = options;
     const { files = LogFiles.shared } = options;
     this.#siteId = siteId;
     this.#maxLineBytes = maxLineBytes;
     this.#files = files;
     const open = (stream: LogStream, own: string | undefined): LogSink[] => {
       const paths = [own, logAll].filter((path) => path !== undefined);
-      const named = paths.map((path) => ({ file: files.open(path), shape: asIs }));
+      const named = paths.map((path) => ({ file: files.open(path, { user }), shape: asIs }));
       return [...named, ...(output?.open(files, siteId, stream, named.length > 0) ?? [])];
     };
     const sinks = { stdout: open('stdout', logOutput), stderr: open('stderr', logError) };
@@ -84,11 +89,10 @@ export class SiteLogs {
     }));
   }
 
-  /** Its files that can't be written at present. */
-  get faults(): NonNullable<SiteStatus['logFaults']> {
-    return this.stats.flatMap(({ path, fault, lostLines }) =>
-      fault === null ? [] : [{ file: path, code: fault, lostLines }],
-    );
+  /** Why a file cannot be written at present, in words. */
+  get trouble(): string | undefined {
+    const file = this.#opened.find(({ stats }) => stats.reason !== null);
+    return file && `its log can't be written: ${file.stats.reason}`;
   }
 
   /** Reads a worker's streams until they end, no faster than what it prints can be written. */
@@ -184,3 +188,9 @@ function asIs(lines: Buffer): Buffer {
 const STREAMS = ['stdout', 'stderr'] as const;
 /** How long what ended workers have printed is waited for, ms: something else may hold their output open. */
 const LAST_OUTPUT_MS = 1000;
+
+/** What a conf says of a site's logs. */
+export function logFilesOf(conf: SiteConf): SiteLogsOptions {
+  const { siteId, logOutput, logError, logAll } = conf;
+  return { siteId, logOutput, logError, logAll, user: foreignUserOf(conf) };
+}

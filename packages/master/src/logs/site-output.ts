@@ -11,7 +11,7 @@ import { descriptorSource } from './log-target.js';
 /** A file, and how lines are written into it. */
 export interface LogSink {
   readonly file: LogFile;
-  shape(lines: Buffer, origin: LineOrigin): Buffer;
+  readonly shape: (lines: Buffer, origin: LineOrigin) => Buffer;
 }
 
 /** What the daemon has told a master. */

@@ -6,7 +6,7 @@ import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
-import { SiteLogs } from '../logs/site-logs.js';
+import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
 import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
@@ -157,9 +157,9 @@ export class Site implements WorkerSite {
 
   /** Takes what the operator wants from the next generation on. */
   want(conf: SiteConf): void {
-    const { logOutput, logError, logAll } = this.#confs.wanted;
+    const before = logFilesOf(this.#confs.wanted);
     this.#confs.wanted = conf;
-    if (conf.logOutput === logOutput && conf.logError === logError && conf.logAll === logAll) return;
+    if (JSON.stringify(logFilesOf(conf)) === JSON.stringify(before)) return;
     // Workers that run keep writing where they did: the old files close with the last of them.
     this.#logs.retire();
     this.#logs = this.#openLogs(conf);
@@ -285,8 +285,7 @@ export class Site implements WorkerSite {
     const waiting = state === 'waiting' && this.#missing.siteIds.length > 0;
     const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
     const trouble = this.#trouble.reason({ siteId: this.siteId, state, serving });
-    const reason = trouble ?? (waiting ? this.#boot.failure?.message : undefined);
-    const logFaults = this.#logs.faults;
+    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logs.trouble);
     return {
       siteId: this.siteId,
       state: meaning.status,
@@ -297,7 +296,6 @@ export class Site implements WorkerSite {
       ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
       logs: this.#logs.named,
-      ...(logFaults.length === 0 ? {} : { logFaults }),
     };
   }
 
@@ -367,7 +365,7 @@ export class Site implements WorkerSite {
   }
 
   #openLogs(conf: SiteConf): SiteLogs {
-    return new SiteLogs(this.#output === undefined ? conf : { ...conf, output: this.#output });
+    return new SiteLogs({ ...logFilesOf(conf), output: this.#output });
   }
 
   #prepare(conf: SiteConf): void {

@@ -71,8 +71,6 @@ export const siteStatus = z.object({
   logs: z
     .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))
     .exactOptional(),
-  /** Log files of the site that can't be written at present; absent when there are none. */
-  logFaults: z.array(z.object({ file: z.string(), code: z.string(), lostLines: count })).exactOptional(),
 });
 export type SiteStatus = z.infer<typeof siteStatus>;
 
