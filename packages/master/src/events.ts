@@ -40,6 +40,8 @@ export interface EventPayloads {
 
   /** Log files are written to by the names that they have now; `file` is the master's own, null for standard error. */
   'logs.reopened': { readonly file: string | null };
+  /** A log file can't be written at present: it is tried again and again. `code`: the system's. */
+  'log.failed': { readonly file: string; readonly code: string };
 
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;

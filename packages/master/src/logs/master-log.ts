@@ -17,6 +17,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'conf.applied': undefined,
   'handoff.chosen': { levelOf: ({ reason }) => (reason === undefined ? 'debug' : 'warn') },
   'logs.reopened': { level: 'info' },
+  'log.failed': { level: 'error' },
   'listener.opened': { level: 'info' },
   'listener.closed': { level: 'info' },
   'listener.failed': { level: 'error', fields: ({ key, error: { message } }) => ({ key, message }) },
