@@ -150,5 +150,5 @@ export class SiteLogs {
 /** What a conf says of a site's logs. */
 export function logFilesOf(conf: SiteConf): SiteLogsOptions {
   const { logOutput, logError, logAll } = conf;
-  return { logOutput, logError, logAll, user: foreignUserOf(conf) };
+  return { logOutput, logError, logAll, user: foreignUserOf(conf.runAs) };
 }
