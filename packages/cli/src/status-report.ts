@@ -62,7 +62,7 @@ export function isAtFault(site: SiteStatus, fault: Fault): boolean {
   );
 }
 
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle']);
+const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished']);
 const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'HOSTS'];
 const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNECTIONS', 'RESTARTS', 'REPLACED'];
 const NONE = '-';

@@ -60,7 +60,7 @@ export interface EventPayloads {
   'connection.redispatched': {
     readonly siteId: string;
     readonly workerId: string;
-    readonly why: 'unconfirmed' | 'lost';
+    readonly why: 'unconfirmed' | 'retracted' | 'lost';
   };
   /** A draining worker has handed an idle connection back. */
   'connection.handed-back': { readonly siteId: string; readonly workerId: string };
@@ -116,7 +116,13 @@ export interface EventPayloads {
   /** A site that was published has no worker that may be given a connection. */
   'site.withdrawn': { readonly siteId: string };
   /** What a site serves with, or is to serve with at first. */
-  'site.served': { readonly conf: SiteConf; readonly generation: number; readonly release?: Release };
+  'site.served': {
+    readonly conf: SiteConf;
+    readonly generation: number;
+    readonly release?: Release;
+    /** It is a job, which is done. */
+    readonly finished?: true;
+  };
   /** A site could not be published. */
   'site.failed': SiteFailure;
   /** All workers of a site are given up. */

@@ -300,8 +300,8 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#handoff = await chooseLink(this.#conf.handoff);
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
-    for (const [siteId, { conf, generation, release }] of (await this.#served.load())?.sites ?? []) {
-      this.#manager.restore(siteId, conf, generation, release);
+    for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
+      this.#manager.restore(siteId, served);
     }
     const started = this.#manager.startAll();
     this.#begun.resolve();

@@ -2,10 +2,9 @@
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import type { ReloadResult, WireError } from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
-import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { inDependencyOrder } from '../conf/site-graph.js';
-import type { MasterEvents, SiteFailure } from '../events.js';
+import type { EventPayloads, MasterEvents, SiteFailure } from '../events.js';
 import { groupsOf } from '../routing/moves.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import { Following } from './following.js';
@@ -61,8 +60,8 @@ export class SiteManager {
   }
 
   /** Lets a site that has not been started go on with what served under another master. */
-  restore(siteId: string, conf: SiteConf, generation: number, release: Release | undefined): void {
-    this.#sites.find(siteId)?.restore(conf, generation, release);
+  restore(siteId: string, served: EventPayloads['site.served']): void {
+    this.#sites.find(siteId)?.restore(served);
   }
 
   /** Starts every site. Resolves with those that could not be published. */
