@@ -93,7 +93,13 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
-    const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events };
+    const floor = {
+      router: this.#router,
+      acceptor: this.#acceptor,
+      spawner: this.#spawner,
+      listeners: this.#listeners,
+      events,
+    };
     this.#sites = new Sites(floor);
     this.#manager = new SiteManager(this.#sites, this.#router, events);
     this.#calls = new Calls(this.#daemon, this.#sites);

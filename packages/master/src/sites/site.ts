@@ -9,6 +9,8 @@ import { SiteLogs } from '../logs/site-logs.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
+import { AppPorts } from './app-ports.js';
+import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
 import { startsOnDemand, idleStopOf } from './idle-stop.js';
 import type { Generation } from './generation.js';
@@ -34,6 +36,7 @@ export interface SiteFloor {
   readonly router: Router<Site>;
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
+  readonly listeners: AppPortSource;
   readonly events: MasterEvents;
 }
 
@@ -54,6 +57,7 @@ export class Site implements WorkerSite {
   readonly #set: WorkerSet;
   readonly #workers: SiteWorkers;
   readonly #publication: Publication;
+  readonly #ports: AppPorts;
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
@@ -65,7 +69,11 @@ export class Site implements WorkerSite {
   #finished = false;
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
-  constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
+  constructor(
+    conf: SiteConf,
+    { router, acceptor, spawner, listeners, events }: SiteFloor,
+    directory: SiteDirectory,
+  ) {
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
@@ -87,6 +95,8 @@ export class Site implements WorkerSite {
       boot: this.#boot,
       trouble: this.#trouble,
     });
+    this.#ports = new AppPorts(listeners, () => this.#isBooting);
+    this.#set.on('gone', () => this.#ports.look());
     this.#answerWorkers();
   }
 
@@ -314,6 +324,7 @@ export class Site implements WorkerSite {
     }
     this.#tellPublished();
     this.ingress.look();
+    this.#ports.look();
   }
 
   #onBooting(woken: boolean): void {
@@ -350,6 +361,7 @@ export class Site implements WorkerSite {
   /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
   #answerWorkers(): void {
     this.#set.on('spawned', (worker, { peer, gone }) => {
+      peer.handle('openPort', (params) => this.#ports.open(params, { conf: worker.conf, gone }));
       peer.handle('updateServerConf', (params) =>
         this.#updates.run(params, gone, () =>
           this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
@@ -540,6 +552,14 @@ export class Site implements WorkerSite {
     return !this.#state.starting && !this.#state.stopping;
   }
 
+  /** Whether a worker boots, or is to. */
+  get #isBooting(): boolean {
+    if (!BOOTS.has(this.#state.state)) return false;
+    // Of one that has just died, the link may end before its end is known.
+    const isDying = this.#set.current.workers.some(({ ready, process }) => ready && process?.gone.aborted);
+    return isDying || !this.#set.settled;
+  }
+
   get #atWork(): Promise<unknown> {
     return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
   }
@@ -557,6 +577,16 @@ export class Site implements WorkerSite {
 export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
   return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
 }
+
+/** States in which a worker may boot. */
+const BOOTS: ReadonlySet<string> = new Set([
+  'booting',
+  'filling',
+  'running',
+  'retrying',
+  'reloading',
+  'restarting',
+]);
 
 /** What becomes of everything that a stopped site is asked for. */
 const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };
