@@ -60,7 +60,7 @@ export interface EventPayloads {
   'connection.redispatched': {
     readonly siteId: string;
     readonly workerId: string;
-    readonly why: 'unconfirmed' | 'lost';
+    readonly why: 'unconfirmed' | 'retracted' | 'lost';
   };
   /** A draining worker has handed an idle connection back. */
   'connection.handed-back': { readonly siteId: string; readonly workerId: string };

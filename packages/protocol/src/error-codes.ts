@@ -99,6 +99,7 @@ export type ErrorCode =
   | 'ERR_SITE_FILE'
   | 'ERR_SITE_NO_SERVER'
   | 'ERR_SITE_OPTION'
+  | 'ERR_SITE_PATH'
   | 'ERR_SITE_STOPPED'
   | 'ERR_SITE_UNKNOWN'
   | 'ERR_SITE_UNTRUSTED'

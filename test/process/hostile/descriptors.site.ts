@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process';
 import worker from '@vhostd/worker';
 
 /** Where it can be sent: printed, on Node's channel, on the link, with the frames, beside them. */
-const OVER: Record<string, number> = { stdout: 1, channel: 3, link: 4, data: 5, returns: 6 };
+const OVER: Record<string, number> = { stdout: 1, channel: 3, link: 4, data: 5, claims: 6, returns: 7 };
 const KIND_HAND_BACK = 4;
 const KIND_MESSAGE = 5;
 

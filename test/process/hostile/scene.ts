@@ -45,6 +45,8 @@ export class Scene {
         { siteId: 'b' },
       ],
     });
+    // What is counted next must be there.
+    await vhostd.ready('a', cpuLen);
     const [good] = await vhostd.workers('b');
     const scene = new Scene(vhostd, await vhostd.port(), good?.pid ?? 0);
     t.after(() => scene.good.stop());

@@ -30,6 +30,7 @@ class Bench implements DispatchSite {
       takesConnections: (this.room[id] ?? 0) > 0,
       late: this.late.has(id),
       give: (connection: Connection) => this.#give(id, connection),
+      retract: () => void this.log.push(`retract ${id}`),
     }));
   }
 
@@ -85,6 +86,28 @@ test('a worker that does not confirm what it has gets no more while another one 
   bench.serve('d', 'e');
   assert.equal(bench.room['w'] + (bench.room['v'] ?? 0), 8);
   assert.deepEqual(bench.dispatch.parkedCount, 0);
+});
+
+test('what a late worker has not begun with is taken back where another one begins at once', () => {
+  const bench = new Bench();
+  Object.assign(bench.room, { v: 10, w: 1 });
+  const relieve = (): string[] => {
+    for (const worker of bench.candidates()) if (worker.id === 'v') bench.dispatch.relieve(worker);
+    return bench.log.splice(0);
+  };
+  bench.late.add('v');
+  assert.deepEqual(relieve(), ['retract v']);
+  bench.dispatch.pause(60_000);
+  assert.deepEqual(relieve(), []);
+  bench.dispatch.resume();
+  bench.late.add('w');
+  assert.deepEqual(relieve(), []);
+  bench.late.delete('w');
+  bench.room['w'] = 0;
+  assert.deepEqual(relieve(), []);
+  bench.room['w'] = 1;
+  bench.dispatch.setConf(parseSite({ path: '/a', balance: 'ip-hash' }, { baseDir: '/' }));
+  assert.deepEqual(relieve(), []);
 });
 
 test('where a client belongs to one worker, it waits for that one', () => {

@@ -16,6 +16,8 @@ export interface CandidateWorker extends Candidate {
   readonly late: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
   give(connection: Connection): boolean;
+  /** Gives the connections that it has not begun with to whoever takes them now. */
+  retract(): void;
 }
 
 /** The site that connections are given for. */
@@ -115,6 +117,13 @@ export class Dispatch {
     if (workers.length === 0) return;
     this.#queue.release((connection) => this.#give(connection, workers));
     if (this.#queue.count > 0) this.#retryLater();
+  }
+
+  /** A worker does not begin with what it was given: takes that back where another one begins at once. */
+  relieve(late: CandidateWorker): void {
+    // A client that belongs to one worker waits for that one.
+    if (this.#balanceName === 'ip-hash' || this.#holding()) return;
+    if (this.#site.candidates().some((worker) => worker.takesConnections && !worker.late)) late.retract();
   }
 
   /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */

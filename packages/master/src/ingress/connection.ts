@@ -18,11 +18,11 @@ export interface Ingress {
 }
 
 /**
- * Why a worker no longer has a connection: it died before it confirmed it, it had no descriptor left for it, or it
- * hands it back. Then the connection has no head and is between two requests of the site, which the worker leaves; or
+ * Why a worker no longer has a connection: it died before it confirmed it, it did not begin with it in time, it had no
+ * descriptor left for it, or it hands it back. Then the connection has no head and is between two requests of the site, which the worker leaves; or
  * it brings a request for another host.
  */
-export type ReturnReason = 'unconfirmed' | 'lost' | 'handed-back';
+export type ReturnReason = 'unconfirmed' | 'retracted' | 'lost' | 'handed-back';
 
 /** The history of a connection that a worker had been given. */
 export interface ReturnedConnection {

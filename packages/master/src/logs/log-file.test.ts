@@ -40,6 +40,7 @@ void describe('LogFile', () => {
         lostLines: 0,
         queuedBytes: 0,
         fault: null,
+        reason: null,
       });
     }
     const expected = [1, 2].flatMap((run) => Array.from({ length: 1_000 }, (_, line) => `${run} ${line}\n`));
@@ -132,6 +133,7 @@ void describe('LogFile', () => {
       lostLines: 900,
       queuedBytes: 10_000,
       fault: 'ENOSPC',
+      reason: 'ENOSPC: no space left on device, write',
     });
     await log.close(60_000);
     assert.deepEqual(log.stats, {
@@ -140,6 +142,7 @@ void describe('LogFile', () => {
       lostLines: 1_000,
       queuedBytes: 0,
       fault: 'ENOSPC',
+      reason: 'ENOSPC: no space left on device, write',
     });
     assert.equal(log.write('late\n'), false);
     assert.equal(log.stats.lostLines, 1_001);

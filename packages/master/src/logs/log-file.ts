@@ -3,9 +3,10 @@
 import { closeSync, writeSync } from 'node:fs';
 import { realOs } from '@vhostd/supervisor';
 import type { Os, OsTimer } from '@vhostd/supervisor';
+import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
-import { fileSource } from './log-target.js';
+import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
 
 /** Options of {@link LogFile}. */
@@ -18,6 +19,8 @@ export interface LogFileOptions {
   deletedCheckMs?: number;
   /** Mode of a file that is created. Default 0o640, less the umask. */
   mode?: number;
+  /** The user of the site whose file it is, where that is another one than this process's. */
+  user?: SiteUser | undefined;
   /** What is written to instead of a file at the path, which is then only a name. */
   source?: LogSource;
   /** The line, with its newline, that tells what was lost. */
@@ -34,6 +37,8 @@ export interface LogFileStats {
   queuedBytes: number;
   /** Why nothing can be written at present, for instance `ENOSPC`; null if all is well. */
   fault: string | null;
+  /** {@link LogFileStats.fault} in words. */
+  reason: string | null;
 }
 
 /**
@@ -46,12 +51,13 @@ export interface LogFileStats {
 export class LogFile {
   readonly path: string;
   readonly #queue: LineQueue;
-  readonly #options: Required<LogFileOptions>;
+  readonly #options: Required<Omit<LogFileOptions, 'user'>>;
   #target: LogTarget | undefined;
   #writtenBytes = 0;
   #inFlightBytes = 0;
   #inFlightSince = 0;
   #fault: string | null = null;
+  #reason: string | null = null;
   #retryMs: number;
   #checkedAt = 0;
   #reopenWanted = false;
@@ -63,14 +69,15 @@ export class LogFile {
   #endPause: (() => void) | undefined;
 
   /** Begins to open the file. Never throws for what the file system says. */
-  constructor(path: string, options: LogFileOptions = {}) {
+  constructor(path: string, { user, ...options }: LogFileOptions = {}) {
     this.path = path;
+    const mode = options.mode ?? 0o640;
     this.#options = {
       maxQueueBytes: 1_048_576,
       retryMs: [100, 5_000],
       deletedCheckMs: 1_000,
-      mode: 0o640,
-      source: fileSource(path, options.mode ?? 0o640),
+      mode,
+      source: user === undefined ? fileSource(path, mode) : siteFileSource(path, mode, user),
       notice: noticeOf,
       os: realOs,
       ...options,
@@ -87,6 +94,7 @@ export class LogFile {
       lostLines: this.#queue.lost.lines,
       queuedBytes: this.#queue.bytes,
       fault: this.#fault,
+      reason: this.#reason,
     };
   }
 
@@ -158,9 +166,11 @@ export class LogFile {
       try {
         await this.#step();
         this.#fault = null;
+        this.#reason = null;
         this.#retryMs = this.#options.retryMs[0];
       } catch (error) {
         this.#fault = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+        this.#reason = error instanceof Error ? error.message : String(error);
         if (!this.#closed) await this.#pause();
       }
     }

@@ -8,28 +8,36 @@ export class LogFiles {
   /** The one of this process: what its files hold back is written when the process exits. */
   static readonly shared: LogFiles = new LogFiles();
   readonly #users = new Map<string, { file: LogFile; count: number }>();
+  readonly #keys = new WeakMap<LogFile, string>();
 
-  /** Gives the file of a path, opened with `options` if nobody has it open yet. {@link release} it as often. */
+  /**
+   * Gives the file of a path, opened with `options` if nobody has it open yet for the same user. {@link release} it as
+   * often.
+   */
   open(file: string, options?: LogFileOptions): LogFile {
     const absolute = options?.source === undefined ? path.resolve(file) : file;
-    const known = this.#users.get(absolute);
+    const { uid, gid } = options?.user ?? {};
+    const key = [absolute, uid, gid].join('\0');
+    const known = this.#users.get(key);
     if (known !== undefined) {
       known.count++;
       return known.file;
     }
     if (this === LogFiles.shared) flushAtExit();
     const opened = new LogFile(absolute, options);
-    this.#users.set(absolute, { file: opened, count: 1 });
+    this.#users.set(key, { file: opened, count: 1 });
+    this.#keys.set(opened, key);
     return opened;
   }
 
   /** Closes the file with its last user; resolves when it is flushed and closed, for the others at once. */
   async release(file: LogFile): Promise<void> {
-    const known = this.#users.get(file.path);
+    const key = this.#keys.get(file) ?? '';
+    const known = this.#users.get(key);
     if (known?.file !== file) return;
     known.count--;
     if (known.count > 0) return;
-    this.#users.delete(file.path);
+    this.#users.delete(key);
     await file.close();
   }
 

@@ -2,6 +2,8 @@
 import { close, constants, fstat, mkdir, mkdirSync, open, openSync, write } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { openSiteFile } from '../node/site-file.js';
+import type { SiteUser } from '../node/site-file.js';
 
 /** Something open that takes bytes. All of it rejects with the system's error. */
 export interface LogTarget {
@@ -27,6 +29,17 @@ export function fileSource(file: string, mode: number): LogSource {
       return toTarget(await openFile(file, mode));
     },
     openSync: () => openFileSync(file, mode),
+  };
+}
+
+/** The same for a site with a user of its own, who can change what its directories lead to. */
+export function siteFileSource(file: string, mode: number, user: SiteUser): LogSource {
+  return {
+    open: async () => toTarget(await openSiteFile(file, { append: true, mode }, user)),
+    openSync() {
+      // What is written at the end of the process goes to files that are open.
+      throw new Error(`${file} is not open`);
+    },
   };
 }
 

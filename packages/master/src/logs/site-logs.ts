@@ -3,6 +3,9 @@
 import type { Readable } from 'node:stream';
 import type { ReadingShare } from '@vhostd/transport';
 import { TURN_LIMIT_MS } from '@vhostd/transport';
+import { foreignUserOf } from '../conf/foreign-user.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import type { SiteUser } from '../node/site-file.js';
 import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
@@ -13,11 +16,13 @@ export type LogStream = 'stdout' | 'stderr';
 /** Options of {@link SiteLogs}. Paths are relative to the working directory. */
 export interface SiteLogsOptions {
   /** File for standard output. */
-  logOutput?: string;
+  logOutput?: string | undefined;
   /** File for standard error. */
-  logError?: string;
+  logError?: string | undefined;
   /** File for both. */
-  logAll?: string;
+  logAll?: string | undefined;
+  /** Whom the site's workers run as, where that is another user than this process's. */
+  user?: SiteUser | undefined;
   /** Gets each line, without its newline, of a stream that has no file. Default: such lines are discarded. */
   onLine?: (stream: LogStream, line: string) => void;
   /** A longer line is cut into several. Default 65 536. */
@@ -42,11 +47,19 @@ export class SiteLogs {
   #closing: Promise<void> | undefined;
 
   constructor(options: SiteLogsOptions = {}) {
-    const { logOutput, logError, logAll, onLine, maxLineBytes = 65_536, files = LogFiles.shared } = options;
+    const {
+      logOutput,
+      logError,
+      logAll,
+      user,
+      onLine,
+      maxLineBytes = 65_536,
+      files = LogFiles.shared,
+    } = options;
     this.#options = { maxLineBytes, files };
     this.#onLine = onLine;
     const [output, error, all] = [logOutput, logError, logAll].map((path) =>
-      path === undefined ? [] : [files.open(path)],
+      path === undefined ? [] : [files.open(path, { user })],
     );
     this.#opened = [...(output ?? []), ...(error ?? []), ...(all ?? [])];
     // A file that two fields name gets each line once.
@@ -59,6 +72,12 @@ export class SiteLogs {
   /** What became of the lines, a file each. */
   get stats(): (LogFileStats & { path: string })[] {
     return Array.from(new Set(this.#opened), (file) => ({ path: file.path, ...file.stats }));
+  }
+
+  /** Why a file cannot be written at present, in words. */
+  get trouble(): string | undefined {
+    const file = this.#opened.find(({ stats }) => stats.reason !== null);
+    return file && `its log can't be written: ${file.stats.reason}`;
   }
 
   /** Reads a worker's streams until they end, no faster than its share of this process's time allows. */
@@ -126,4 +145,10 @@ export class SiteLogs {
     this.#targets = { stdout: [], stderr: [] };
     await Promise.all(this.#opened.map((file) => this.#options.files.release(file)));
   }
+}
+
+/** What a conf says of a site's logs. */
+export function logFilesOf(conf: SiteConf): SiteLogsOptions {
+  const { logOutput, logError, logAll } = conf;
+  return { logOutput, logError, logAll, user: foreignUserOf(conf) };
 }

@@ -1,25 +1,30 @@
 // The page of a site in maintenance: a file of the site's own, or a plain one with the operator's message.
 import { isUtf8 } from 'node:buffer';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { VhostError } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
+import { foreignUserOf } from '../conf/foreign-user.js';
 import type { SiteConf } from '../conf/site-conf.js';
+import { readSiteFile } from '../node/site-file.js';
+import type { SiteUser } from '../node/site-file.js';
 
 /**
  * The page as it is now.
- * @throws {VhostError} ERR_MAINTENANCE_PAGE: the conf's `maintenancePage` can't be read, is no regular file, is larger
- * than 512 KB or not in UTF-8.
+ * @throws {VhostError} ERR_MAINTENANCE_PAGE: the conf's `maintenancePage` can't be read, is no regular file, is one that
+ * the user of the site could not read, is larger than 512 KB or not in UTF-8.
  */
 export async function readMaintenancePage(
-  { siteId, maintenancePage }: Pick<SiteConf, 'siteId' | 'maintenancePage'>,
+  {
+    siteId,
+    maintenancePage,
+    workerOptions,
+  }: Pick<SiteConf, 'siteId' | 'maintenancePage'> & Parameters<typeof foreignUserOf>[0],
   message: string | undefined,
 ): Promise<MaintenancePage> {
   const retryAfterSeconds = RETRY_AFTER_S;
   if (maintenancePage === undefined)
     return { html: plainPage(message ?? DEFAULT_MESSAGE), retryAfterSeconds };
   try {
-    return { html: await readPage(maintenancePage), retryAfterSeconds };
+    return { html: await readPage(maintenancePage, foreignUserOf({ workerOptions })), retryAfterSeconds };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VhostError(
@@ -30,21 +35,10 @@ export async function readMaintenancePage(
   }
 }
 
-async function readPage(file: string): Promise<string> {
-  // Without it a named pipe would be waited for.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new Error('it is no regular file');
-    if (stats.size > MAX_BYTES) throw new Error(`it has ${stats.size} bytes; ${MAX_BYTES} are the limit`);
-    const bytes = await handle.readFile();
-    // It may have grown meanwhile.
-    if (bytes.length > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`);
-    if (!isUtf8(bytes)) throw new Error('it is not in UTF-8');
-    return bytes.toString();
-  } finally {
-    await handle.close();
-  }
+async function readPage(file: string, user: SiteUser | undefined): Promise<string> {
+  const bytes = await readSiteFile(file, MAX_BYTES, user);
+  if (!isUtf8(bytes)) throw new Error('it is not in UTF-8');
+  return bytes.toString();
 }
 
 function plainPage(message: string): string {

@@ -92,6 +92,11 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#dispatch.flush();
   }
 
+  /** A worker does not begin with what it was given: another one that does may have it. */
+  relieve(worker: Worker): void {
+    this.#dispatch.relieve(worker);
+  }
+
   /** No worker will come soon: rejects what waits, but for what a pause holds. */
   rejectWaiting(): void {
     if (!this.#dispatch.paused) this.#dispatch.rejectAll();

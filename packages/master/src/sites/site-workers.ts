@@ -43,6 +43,7 @@ export class SiteWorkers {
     });
     set.on('stats', (worker) => this.#onStats(worker));
     set.on('connections', () => ingress.look());
+    set.on('late', (worker) => ingress.relieve(worker));
     set.on('gone', () => ingress.look());
   }
 

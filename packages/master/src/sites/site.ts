@@ -5,7 +5,7 @@ import { ReadingShare } from '@vhostd/transport';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
-import { SiteLogs } from '../logs/site-logs.js';
+import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
@@ -79,7 +79,7 @@ export class Site implements WorkerSite {
     this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#spawner = spawner;
-    this.#logs = new SiteLogs(conf);
+    this.#logs = new SiteLogs(logFilesOf(conf));
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
     this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
@@ -162,12 +162,12 @@ export class Site implements WorkerSite {
 
   /** Takes what the operator wants from the next generation on. */
   want(conf: SiteConf): void {
-    const { logOutput, logError, logAll } = this.#confs.wanted;
+    const before = logFilesOf(this.#confs.wanted);
     this.#confs.wanted = conf;
-    if (conf.logOutput === logOutput && conf.logError === logError && conf.logAll === logAll) return;
+    if (JSON.stringify(logFilesOf(conf)) === JSON.stringify(before)) return;
     // Workers that run keep writing where they did: the old files close with the last of them.
     this.#logs.retire();
-    this.#logs = new SiteLogs(conf);
+    this.#logs = new SiteLogs(logFilesOf(conf));
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
@@ -294,7 +294,7 @@ export class Site implements WorkerSite {
     const waiting = state === 'waiting' && this.#missing.siteIds.length > 0;
     const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
     const trouble = this.#trouble.reason({ siteId: this.siteId, state, serving });
-    const reason = trouble ?? (waiting ? this.#boot.failure?.message : undefined);
+    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logs.trouble);
     return {
       siteId: this.siteId,
       state: meaning.status,

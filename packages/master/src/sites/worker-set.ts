@@ -27,6 +27,8 @@ export interface WorkerSetEvents {
   gone: [];
   stats: [worker: Worker];
   connections: [];
+  /** A worker has left a connection unconfirmed for a while. */
+  late: [worker: Worker];
 }
 
 export class WorkerSet extends EventEmitter<WorkerSetEvents> implements ReplacedWorkers<Worker> {
@@ -223,6 +225,7 @@ export class WorkerSet extends EventEmitter<WorkerSetEvents> implements Replaced
     });
     worker.on('stats', () => this.emit('stats', worker));
     worker.on('connections', () => this.emit('connections'));
+    worker.on('late', () => this.emit('late', worker));
     return worker;
   }
 }

@@ -1,15 +1,18 @@
 // Which file of a directory Node runs. `node /sites/shop` looks for files named `/sites/shop.js` and `/sites/shop.json`
 // first, and `require.resolve` remembers for the life of the process what it has found; so it is looked up here, anew
 // each time, as Node's documentation of modules has it under LOAD_AS_DIRECTORY.
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { readRegularFile } from '../node/site-file.js';
+import type { SiteUser } from '../node/site-file.js';
 
 /**
  * The file that stands for a directory: what `main` of its package.json names, else its index. Absolute, symbolic links
- * resolved; undefined where there is none, or where `directory` is no directory.
+ * resolved; undefined where there is none, or where `directory` is no directory. `user`: the site's, where that is not
+ * this process's.
  */
-export function entryOf(directory: string): string | undefined {
-  const main = mainOf(directory);
+export function entryOf(directory: string, user?: SiteUser): string | undefined {
+  const main = mainOf(directory, user);
   const candidates = main === undefined ? [] : [...asFile(main), ...asIndex(main)];
   const found = [...candidates, ...asIndex(directory)].find(isFile);
   return found === undefined ? undefined : realpathSync(found);
@@ -23,33 +26,27 @@ function asIndex(directory: string): string[] {
   return EXTENSIONS.map((extension) => join(directory, `index${extension}`));
 }
 
-function mainOf(directory: string): string | undefined {
-  const conf = readPackage(join(directory, 'package.json'));
+function mainOf(directory: string, user: SiteUser | undefined): string | undefined {
+  const conf = readPackage(join(directory, 'package.json'), user);
   const main: unknown = typeof conf === 'object' && conf !== null && Reflect.get(conf, 'main');
   return typeof main === 'string' && main !== '' ? resolve(directory, main) : undefined;
 }
 
 /** A package.json that can't be read says nothing here; Node refuses it when it loads the site. */
-function readPackage(file: string): unknown {
+function readPackage(file: string, user: SiteUser | undefined): unknown {
   try {
-    // A site's user may have put anything there: nothing may hold the master up.
-    return sizeOf(file) <= PACKAGE_MAX_BYTES ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+    const text = readRegularFile(file, PACKAGE_MAX_BYTES, user);
+    return text === undefined ? undefined : JSON.parse(text);
   } catch {
     return undefined;
   }
 }
 
 function isFile(path: string): boolean {
-  return sizeOf(path) < Infinity;
-}
-
-/** Infinity where there is no file. */
-function sizeOf(path: string): number {
   try {
-    const stats = statSync(path);
-    return stats.isFile() ? stats.size : Infinity;
+    return statSync(path).isFile();
   } catch {
-    return Infinity;
+    return false;
   }
 }
 

@@ -83,6 +83,10 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
     return true;
   }
 
+  retract(): void {
+    this.asked.push('retract');
+  }
+
   drain(_limitMs: number, handBack: boolean): void {
     this.asked.push(handBack ? 'drain and hand back' : 'drain');
     if (!this.busy) this.exit(0);

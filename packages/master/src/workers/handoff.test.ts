@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import type { FrameKind, Link, NativeHandle } from '@vhostd/transport';
+import type { FrameKind, Link, NativeHandle, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { Handoff } from './handoff.js';
 
@@ -117,6 +117,75 @@ test('a link that takes nothing leaves the connection with its owner', () => {
   wire.full = false;
   wire.open = false;
   assert.equal(handoff.give(refused.connection), false);
+});
+
+/** Numbers in no FIFO. */
+class Numbers {
+  offered: number[] = [];
+  full = false;
+  offer(number: number): boolean {
+    if (!this.full) this.offered.push(number);
+    return !this.full;
+  }
+  takeBack(): Set<number> {
+    return new Set(this.offered.splice(0));
+  }
+  get offers(): Offers {
+    return this as unknown as Offers;
+  }
+}
+
+test('what a worker has not claimed is taken back, in order; the rest is still its own', () => {
+  const numbers = new Numbers();
+  const handoff = new Handoff(new Wire().link, numbers.offers);
+  const given = Array.from({ length: 4 }, () => connection());
+  for (const { connection: next } of given) handoff.give(next);
+  assert.deepEqual(numbers.offered.splice(0, 2), [1, 2]);
+  assert.deepEqual(
+    handoff.retract(),
+    given.slice(2).map(({ connection: next }) => next),
+  );
+  assert.equal(handoff.pendingCount, 2);
+  assert.deepEqual(handoff.retract(), []);
+  // It has not claimed that one, so it cannot have it.
+  assert.equal(handoff.onAccepted(confirmation(3, 3)).kind, 'violation');
+  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2 });
+});
+
+test('numbers that were never given, or that came back before, take nothing back', () => {
+  const numbers = new Numbers();
+  const handoff = new Handoff(new Wire().link, numbers.offers);
+  handoff.give(connection().connection);
+  numbers.offered = [7, 0xffff_ffff];
+  assert.deepEqual(handoff.retract(), []);
+  numbers.offered = [1, 1];
+  assert.equal(handoff.retract().length, 1);
+});
+
+test('a connection that cannot be offered, or not be sent, stays with its owner; its number is not used again', () => {
+  const numbers = new Numbers();
+  const wire = new Wire();
+  const handoff = new Handoff(wire.link, numbers.offers);
+  numbers.full = true;
+  assert.equal(handoff.give(connection().connection), false);
+  numbers.full = false;
+  wire.full = true;
+  assert.equal(handoff.give(connection().connection), false);
+  wire.full = false;
+  assert.equal(handoff.give(connection().connection), true);
+  assert.deepEqual(numbers.offered, [1, 2]);
+  assert.equal(handoff.pendingCount, 1);
+});
+
+test('its owner is told of a late worker while it is late', async () => {
+  let toldCount = 0;
+  const handoff: Handoff = new Handoff(new Wire().link, new Numbers().offers, () => {
+    toldCount += 1;
+    assert.equal(handoff.late, true);
+  });
+  handoff.give(connection().connection);
+  while (toldCount < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(handoff.retract().length, 1);
 });
 
 test('a worker is late while its oldest connection has waited for a while, and no longer once it confirms', (t) => {

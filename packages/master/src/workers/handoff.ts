@@ -1,7 +1,7 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
 import { encodeConnection, FrameKind, nativeCalls } from '@vhostd/transport';
-import type { ConnectionHeader, Link } from '@vhostd/transport';
+import type { ConnectionHeader, Link, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
 /** What a confirmation came to. */
@@ -9,14 +9,20 @@ export type Confirmation = { kind: 'ok'; acceptedCount: number } | { kind: 'viol
 
 export class Handoff {
   readonly #link: Link;
-  readonly #pending: { id: number; connection: Connection; givenMs: number }[] = [];
+  readonly #offers: Offers | undefined;
+  readonly #onLate: () => void;
+  #pending: { id: number; connection: Connection; givenMs: number }[] = [];
   #lastId = 0;
   #givenCount = 0;
   #reportedCount = 0;
   #suspect = false;
+  #watch: NodeJS.Timeout | undefined;
 
-  constructor(link: Link) {
+  /** `onLate` is called while a connection is {@link late}, again and again. */
+  constructor(link: Link, offers?: Offers, onLate: () => void = () => undefined) {
     this.#link = link;
+    this.#offers = offers;
+    this.#onLate = onLate;
   }
 
   /** Connections that the worker holds or has been given. */
@@ -50,10 +56,13 @@ export class Handoff {
     if (!this.open) return false;
     const id = (this.#lastId + 1) >>> 0;
     const payload = encodeConnection(id, headerOf(connection), connection.head);
-    if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
+    if (this.#offers?.offer(id) === false) return false;
+    // A number that was offered is never another connection's.
     this.#lastId = id;
+    if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
     this.#givenCount += 1;
     this.#pending.push({ id, connection, givenMs: performance.now() });
+    this.#watchConfirmations(LATE_MS);
     return true;
   }
 
@@ -85,12 +94,39 @@ export class Handoff {
     return lost;
   }
 
+  /** What the worker has not begun with, in order: it will not, from now on. Empty where that cannot be known. */
+  retract(): Connection[] {
+    const numbers = this.#offers?.takeBack();
+    if (numbers === undefined || numbers.size === 0) return [];
+    const isBack = ({ id }: { id: number }): boolean => numbers.has(id);
+    const back = this.#pending.filter(isBack).map(({ connection }) => connection);
+    this.#pending = this.#pending.filter((entry) => !isBack(entry));
+    return back;
+  }
+
   /** The worker is dead: what it never confirmed, in order. */
   takeBack(): Connection[] {
+    clearTimeout(this.#watch);
     const connections = this.#pending.splice(0).map(({ connection }) => connection);
     // The worker may have had them, and have changed how they close.
     for (const { handle } of connections) nativeCalls()?.disarm(handle.fd);
     return connections;
+  }
+
+  #watchConfirmations(delayMs: number): void {
+    if (this.#offers === undefined || this.#watch !== undefined) return;
+    // Behind what can be read in the same turn: the worker is not late because this process was kept from running.
+    this.#watch = setTimeout(() => setImmediate(() => this.#lookForLate()), delayMs);
+    this.#watch.unref();
+  }
+
+  #lookForLate(): void {
+    this.#watch = undefined;
+    if (this.late) this.#onLate();
+    const [oldest] = this.#pending;
+    if (oldest === undefined) return;
+    const restMs = oldest.givenMs + LATE_MS - performance.now();
+    this.#watchConfirmations(restMs > 0 ? restMs + 1 : LATE_MS);
   }
 
   /**

@@ -3,6 +3,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
+import { foreignUserOf } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { entryOf } from './directory-entry.js';
@@ -43,7 +44,10 @@ export class WorkerFiles {
     const { workerFile, workerOptions } = this.#conf;
     const named = this.#resolve(workerFile, 'run');
     // Where a directory has no entry, Node says best what it misses.
-    return { workerFile: entryOf(named) ?? named, cwd: this.#resolve(workerOptions.cwd, 'entered') };
+    return {
+      workerFile: entryOf(named, foreignUserOf(this.#conf)) ?? named,
+      cwd: this.#resolve(workerOptions.cwd, 'entered'),
+    };
   }
 
   #resolve(file: string, what: string): string {

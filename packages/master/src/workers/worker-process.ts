@@ -43,6 +43,8 @@ export interface WorkerProcessEvents {
   leaving: [why: string];
   /** It has confirmed connections: how many it has may have changed. */
   confirmed: [];
+  /** It has left a connection unconfirmed for a while. */
+  late: [];
   /** It broke the rules; it must be killed. */
   violation: [detail: string];
   /** Its link has ended, but the process lives on: it can be told nothing any more. */
@@ -64,6 +66,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
   give(connection: Connection): boolean;
+  /** Gives the connections that it has not begun with to whoever takes them now. */
+  retract(): void;
   drain(limitMs: number, handBack: boolean): void;
 }
 
@@ -117,7 +121,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.#acceptor = acceptor;
     this.#events = events;
     const onViolation = (detail: string): void => void this.emit('violation', detail);
-    const { child, link, stdout, stderr } = forkUntrusted(
+    const { child, link, offers, stdout, stderr } = forkUntrusted(
       (how) => forkWorker(launch, how),
       (worker: ClusterWorker) => worker.process,
       { type: launch.linkType, share: launch.readingShare, onViolation },
@@ -129,7 +133,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.#link = link;
     this.handle = this.#handleOf(launch.groups);
     stderr?.on('data', (chunk: Buffer | string) => this.#words.push(chunk));
-    this.#handoff = new Handoff(link);
+    this.#handoff = new Handoff(link, offers, () => void this.emit('late'));
     this.#handBacks = new HandBacks(link, this);
     this.peer = new Peer<MasterToWorker, WorkerToMaster>(link, {
       name: `worker ${launch.identity.workerId}`,
@@ -178,6 +182,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     // Its confirmation is no excess, however many there are.
     this.#readingShare.earn(CONFIRMATION_MS);
     return true;
+  }
+
+  retract(): void {
+    for (const connection of this.#handoff.retract()) this.#return(connection, 'retracted');
   }
 
   /** Asks it to finish what it has and leave; with `handBack`, to hand back what is idle for another worker. */

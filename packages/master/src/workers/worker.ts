@@ -29,6 +29,8 @@ export interface WorkerEvents {
   rested: [];
   /** How many connections it has may have changed. */
   connections: [];
+  /** It has left a connection unconfirmed for a while. */
+  late: [];
   /** It has told how it is: with an answer to a ping, or because it is to leave. */
   stats: [];
 }
@@ -203,6 +205,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#process?.give(connection) === true;
   }
 
+  /** Gives the connections that it has not begun with to whoever takes them now. */
+  retract(): void {
+    this.#process?.retract();
+  }
+
   /** Takes the place of another worker, and over what is counted of that. */
   replace(old: Worker, reason: string): void {
     this.#replacementCount = old.#replacementCount + 1;
@@ -291,6 +298,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       this.emit('stats');
     });
     process.on('confirmed', () => this.emit('connections'));
+    process.on('late', () => this.emit('late'));
     process.on('violation', (detail) => this.#onViolation(process, run, detail));
     process.on('link-lost', () => {
       if (this.#process === process) this.#child.fail('its link to the master has ended');

@@ -15,6 +15,7 @@ import { DescriptorReceiver } from './descriptor-passing.js';
 import { forkWithLink } from './fork-link.js';
 import type { ForkLinkOptions } from './fork-link.js';
 import type { Link } from './link.js';
+import { Offers } from './offers.js';
 import { LINK_VARIABLE, ONE_WAY, ONE_WAY_WITH_HANDLES } from './parent-link.js';
 import { PipeLink } from './pipe-link.js';
 import type { ReadingShare } from './reading-share.js';
@@ -37,6 +38,8 @@ export interface UntrustedFork {
 export interface Untrusted<T> {
   child: T;
   link: Link;
+  /** What it has not taken of what it was sent; absent: that cannot be known. */
+  offers?: Offers;
   /** What it prints; null where no process could be started. */
   stdout: Readable | null;
   stderr: Readable | null;
@@ -65,12 +68,19 @@ export function forkUntrusted<T>(
   startCloseWatchdog();
   const calls = options.handlesBack === false ? undefined : nativeCalls();
   const made: Fifo[] = [];
+  let offers: Offers | undefined;
   try {
+    offers = new Offers();
     for (let count = 0; count < 3; count += 1) made.push(fifos.take());
     const [out, err, data] = made as [Fifo, Fifo, Fifo];
     const variables = { [LINK_VARIABLE]: calls === undefined ? ONE_WAY : ONE_WAY_WITH_HANDLES };
     const stdio: UntrustedFork['stdio'] = ['ignore', out.writeFd, err.writeFd, 'ipc'];
-    const extras = ['pipe', data.writeFd, ...(calls === undefined ? [] : (['pipe'] as const))] as const;
+    const extras = [
+      'pipe',
+      data.writeFd,
+      offers.childFd,
+      ...(calls === undefined ? [] : (['pipe'] as const)),
+    ] as const;
     const { child, pipes } = forkWithExtras(() => fork({ variables, stdio }), extras);
     const forked = processOf(child);
     const [pipe, returns] = pipes;
@@ -87,6 +97,9 @@ export function forkUntrusted<T>(
     source.open(data.readFd);
     const [stdout, stderr] = [out, err].map(({ readFd }) => new Socket({ fd: readFd, writable: false }));
     made.length = 0;
+    const offered = offers;
+    offers = undefined;
+    closeSync(offered.childFd);
     for (const { writeFd } of [out, err, data]) closeSync(writeFd);
     const link = new PipeLink(pipe, options.limits, {
       source,
@@ -96,14 +109,19 @@ export function forkUntrusted<T>(
     });
     forked.once('exit', () => {
       link.peerExited();
+      offered.close();
       const channel = channelHandle(forked);
       if (channel !== undefined) dispose([{ fd: channel.fd, close: () => endChannel(forked) }]);
       // Another process may go on printing where this one did; nobody waits for it for ever.
       setTimeout(() => [stdout, stderr].forEach((stream) => stream?.destroy()), LAST_OUTPUT_MS).unref();
     });
-    return { child, link, stdout: stdout ?? null, stderr: stderr ?? null };
+    return { child, link, offers: offered, stdout: stdout ?? null, stderr: stderr ?? null };
   } finally {
     for (const { readFd, writeFd } of made) [readFd, writeFd].forEach((fd) => closeSync(fd));
+    if (offers !== undefined) {
+      offers.close();
+      closeSync(offers.childFd);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { LinkType } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 import type { Frame, FrameKind } from './frame.js';
+import type { Claims } from './offers.js';
 
 /** Why a link ended: its peer went away, it was closed here, or the peer sent what it must not. */
 export type LinkEnd = { reason: 'peer-gone' | 'closed-here' } | { reason: 'violation'; detail: string };
@@ -33,6 +34,8 @@ export interface Link {
   readonly sendsHandles: boolean;
   /** Whether the other end can send one. */
   readonly receivesHandles: boolean;
+  /** What comes with a handle may be taken only where this says so; absent: always. */
+  readonly claims?: Claims | undefined;
   /**
    * Sends a frame; `payload` is latin1 text, each character a byte. The caller keeps its handle open until the
    * peer confirms. False: the frame was not sent, because the link is closed, has more than its limit of bytes

@@ -7,6 +7,7 @@ import { createIpcPipe, createPlainPipe } from '../node/pipe-internals.js';
 import { DescriptorSender } from './descriptor-passing.js';
 import { IpcLink } from './ipc-link.js';
 import type { Link, LinkLimits } from './link.js';
+import { Claims } from './offers.js';
 import { PipeLink } from './pipe-link.js';
 
 /** The environment variable that tells a child which link it was given. */
@@ -42,7 +43,7 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
   if (status === 0 && data.open(DATA_FD) === 0) {
     const returns = type === ONE_WAY_WITH_HANDLES ? createIpcPipe(process) : undefined;
     const sender = returns?.open(RETURNS_FD) === 0 ? new DescriptorSender(returns) : null;
-    return new PipeLink(data, limits, { source: pipe, sender });
+    return new PipeLink(data, limits, { source: pipe, sender, claims: new Claims(CLAIMS_FD) });
   }
   data.close();
   pipe.close();
@@ -70,9 +71,10 @@ function cannotOpen(why: string, info: Record<string, unknown>): VhostError {
 export const ONE_WAY = 'one-way';
 /** Likewise, where this process can send handles. */
 export const ONE_WAY_WITH_HANDLES = 'one-way+handles';
-/** Where the child's frames go then, and its handles. */
+/** Where the child's frames go then, where it claims what it is sent, and where its handles go. */
 export const DATA_FD: number = LINK_FD + 1;
-export const RETURNS_FD: number = LINK_FD + 2;
+export const CLAIMS_FD: number = LINK_FD + 2;
+export const RETURNS_FD: number = LINK_FD + 3;
 
 /** libuv's status for ENOTSOCK. */
 const NOT_A_SOCKET: number = -constants.errno.ENOTSOCK;

@@ -10,6 +10,7 @@ import { encodeFrame, FrameReader } from './frame.js';
 import type { Frame, FrameKind } from './frame.js';
 import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
+import type { Claims } from './offers.js';
 import { LastingExcess, TURN_LIMIT_MS, Work } from './reading-share.js';
 import type { ReadingShare } from './reading-share.js';
 
@@ -21,6 +22,8 @@ export interface PipeLinkParts {
   sender?: DescriptorSender | null;
   /** Handles come from here; null: none can. Default: with their frames. */
   receiver?: DescriptorReceiver | null;
+  /** What frames with a handle are claimed with. Default: they need not be. */
+  claims?: Claims;
   /** What reading may cost. Default: any time. */
   share?: ReadingShare;
   /** Closes every pipe but the source. Default: they are closed here. */
@@ -31,6 +34,7 @@ export class PipeLink implements Link {
   readonly type = 'pipe';
   readonly sendsHandles: boolean;
   readonly receivesHandles: boolean;
+  readonly claims: Claims | undefined;
   readonly #pipe: NativePipe;
   readonly #source: NativePipe;
   readonly #parts: PipeLinkParts;
@@ -55,6 +59,7 @@ export class PipeLink implements Link {
     this.#parts = parts;
     this.sendsHandles = parts.sender !== null;
     this.receivesHandles = parts.receiver !== null;
+    this.claims = parts.claims;
     this.#limits = { ...DEFAULT_LINK_LIMITS, ...limits };
     this.#reader = new FrameReader(this.#limits.maxPayloadBytes);
     this.#readBytes = this.#source.bytesRead;

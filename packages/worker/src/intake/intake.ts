@@ -62,6 +62,8 @@ export class Intake {
     const connection = this.#refusing ? undefined : decodeConnection(frame.payload);
     if (connection === undefined) return handle?.close();
     const { number, header, bytes } = connection;
+    // The master did not wait for this process to look at it: another worker has it.
+    if (this.#link.claims?.claim(number) === false) return handle?.close();
     if (handle === undefined) this.#lost.push(number);
     this.#acceptedId = number;
     this.#scheduleReport();
