@@ -94,8 +94,14 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
-    const output = SiteOutput.ofProcess();
-    const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events, output };
+    const floor = {
+      router: this.#router,
+      acceptor: this.#acceptor,
+      spawner: this.#spawner,
+      listeners: this.#listeners,
+      events,
+      output: SiteOutput.ofProcess(),
+    };
     this.#sites = new Sites(floor);
     this.#manager = new SiteManager(this.#sites, this.#router, events);
     this.#calls = new Calls(this.#daemon, this.#sites);

@@ -28,6 +28,7 @@ export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  AppPort,
   OtherServer,
   ServerConfUpdate,
   SiteWait,
