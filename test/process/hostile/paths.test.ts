@@ -102,7 +102,7 @@ test(
 
 /** Lets two names of a directory change places until the test ends. */
 async function exchanging(t: TestContext, names: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, ['-e', EXCHANGE, ...names], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', EXCHANGE, ...names], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(child, 'exit');
   t.after(async () => {
     child.kill('SIGKILL');

@@ -220,7 +220,7 @@ async function exchanging(t: TestContext, link: string, targets: readonly string
       if (count === 0) process.stdout.write('started');
     }`;
   const child = spawn(process.execPath, ['-e', script, link, ...targets], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = once(child, 'exit');
   t.after(async () => {
