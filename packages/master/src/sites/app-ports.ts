@@ -5,6 +5,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { AppPort } from '@vhostd/protocol';
 import { AnswerWithHandle } from '@vhostd/transport';
 import { checkAppPort } from '../conf/allowance.js';
+import { isForeign } from '../conf/foreign-user.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { AppSocket } from '../listeners/app-socket.js';
 import type { SocketAddress } from '../listeners/listener-socket.js';
@@ -100,8 +101,8 @@ function parseAppPort(params: unknown): AppPort {
 }
 
 /** What the user of the worker may not bind, nobody binds for it, unless the operator has named the port. */
-function checkPrivilege({ port }: AppPort, { allow, workerOptions }: SiteConf): VhostError | undefined {
-  const isOwn = process.geteuid?.() === 0 && workerOptions.uid === undefined;
+function checkPrivilege({ port }: AppPort, { allow, runAs }: SiteConf): VhostError | undefined {
+  const isOwn = process.geteuid?.() === 0 && !isForeign(runAs);
   if (port >= UNPRIVILEGED_PORT || allow.ports !== undefined || isOwn) return undefined;
   return new VhostError(
     'ERR_LISTEN_PERMISSION',
