@@ -232,7 +232,7 @@ async function exchanging(link: string, targets: readonly string[]): Promise<() 
       if (count === 0) process.stdout.write('started');
     }`;
   const child = spawn(process.execPath, ['-e', script, link, ...targets], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const ended = once(child, 'exit');
   await once(child.stdout, 'data');
