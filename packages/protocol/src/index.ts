@@ -6,6 +6,7 @@ export {
   readName,
 } from './hosts/host-name.js';
 export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
+export { Http2Code, http2Goaway, speaksHttp2 } from './http2-goaway.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
@@ -36,6 +37,7 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
+export { SCREEN_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';

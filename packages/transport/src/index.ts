@@ -14,6 +14,7 @@ export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
 export { asBound, nativeBind } from './node/native-bind.js';
 export type { BoundHandle, NativeBindResult } from './node/native-bind.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
+export type { PeerStanding } from './node/native-calls.js';
 export { forkDaemon } from './link/fork-daemon.js';
 export { workingDirectory } from './link/working-directory.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';

@@ -29,6 +29,10 @@ class Bench implements Routes {
     return host === null ? undefined : { ingress: this.ingress(host) };
   }
 
+  hostless(): { ingress: Ingress } | undefined {
+    return { ingress: this.ingress('the only one') };
+  }
+
   listenerOf(): undefined {}
 
   ingress(name: string): Ingress {
@@ -47,6 +51,20 @@ test('a connection goes to the site of its host', () => {
   const bench = new Bench();
   bench.acceptor.accept(connection('a.test'));
   assert.deepEqual(bench.log, ['a.test serves hello']);
+});
+
+test('HTTP/2 in clear, which names no host, goes to the one that its listener has for that', () => {
+  const bench = new Bench();
+  const head = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  const clear = { head, secure: false, listener: { key: 'l', secure: false } };
+  bench.acceptor.accept(connection(null, clear));
+  const returned = { why: 'lost', siteId: 'a', workerId: 'a/1', ingress: bench.ingress('a') } as const;
+  bench.acceptor.accept(connection(null, { ...clear, returned }));
+  assert.deepEqual(bench.log, [
+    `the only one serves ${head}`,
+    'connection.redispatched a a/1 lost',
+    `the only one serves ${head}`,
+  ]);
 });
 
 test('a connection that is handed back with a request is for whoever has its host by now', () => {

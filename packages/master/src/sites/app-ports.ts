@@ -100,8 +100,8 @@ function parseAppPort(params: unknown): AppPort {
 }
 
 /** What the user of the worker may not bind, nobody binds for it, unless the operator has named the port. */
-function checkPrivilege({ port }: AppPort, { allow, workerOptions }: SiteConf): VhostError | undefined {
-  const isOwn = process.geteuid?.() === 0 && workerOptions.uid === undefined;
+function checkPrivilege({ port }: AppPort, { allow, runAs }: SiteConf): VhostError | undefined {
+  const isOwn = process.geteuid?.() === 0 && (runAs?.uid ?? 0) === 0;
   if (port >= UNPRIVILEGED_PORT || allow.ports !== undefined || isOwn) return undefined;
   return new VhostError(
     'ERR_LISTEN_PERMISSION',

@@ -6,6 +6,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
 import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
+import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
@@ -38,6 +39,8 @@ export interface SiteFloor {
   readonly spawner: Spawner;
   readonly listeners: AppPortSource;
   readonly events: MasterEvents;
+  /** What gets the output of sites that have no log files. Absent: nothing does. */
+  readonly output?: SiteOutput;
 }
 
 /** What a reload, or what was done in its stead, came to. */
@@ -61,6 +64,7 @@ export class Site implements WorkerSite {
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
+  readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
   #restart: Promise<unknown> | undefined;
   readonly #nextReload = new Following(() => this.reload());
@@ -69,17 +73,15 @@ export class Site implements WorkerSite {
   #finished = false;
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
-  constructor(
-    conf: SiteConf,
-    { router, acceptor, spawner, listeners, events }: SiteFloor,
-    directory: SiteDirectory,
-  ) {
+  constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
+    const { router, acceptor, spawner, listeners, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#spawner = spawner;
-    this.#logs = new SiteLogs(logFilesOf(conf));
+    this.#output = output;
+    this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
     this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
@@ -167,7 +169,7 @@ export class Site implements WorkerSite {
     if (JSON.stringify(logFilesOf(conf)) === JSON.stringify(before)) return;
     // Workers that run keep writing where they did: the old files close with the last of them.
     this.#logs.retire();
-    this.#logs = new SiteLogs(logFilesOf(conf));
+    this.#logs = this.#openLogs(conf);
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
@@ -304,6 +306,7 @@ export class Site implements WorkerSite {
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
+      logs: this.#logs.named,
     };
   }
 
@@ -372,6 +375,10 @@ export class Site implements WorkerSite {
 
   #generationOf(worker: Worker): Generation | undefined {
     return this.#set.roleOf(worker) === 'next' ? this.#set.next : undefined;
+  }
+
+  #openLogs(conf: SiteConf): SiteLogs {
+    return new SiteLogs({ ...logFilesOf(conf), output: this.#output });
   }
 
   #prepare(conf: SiteConf): void {

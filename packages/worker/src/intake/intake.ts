@@ -1,10 +1,12 @@
 // Takes the connections that the master hands over: tells the master at once, then gives each to the site's
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
+import { Http2Code, http2Goaway, speaksHttp2 } from '@vhostd/protocol';
 import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transport';
 import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { setConnectionEnds } from '../node/connection-ends.js';
+import { socketOf } from '../node/socket-handle.js';
 import type { HandedBack } from '../rehome/hand-backs.js';
 import type { HostCheck } from '../rehome/host-check.js';
 import { IdleArrivals } from '../rehome/idle-arrivals.js';
@@ -136,8 +138,10 @@ export class Intake {
       if (!header.secure) this.#onPlain(socket, head.length === 0, header);
       this.#onSocket?.(socket);
     };
-    if (target !== undefined) return target.inject(handle, head, onAccepted);
-    handle.close();
+    const server = this.#server?.server;
+    if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
+    else if (target !== undefined) return target.inject(handle, head, onAccepted);
+    else handle.close();
     onAccepted(undefined);
   }
 
@@ -200,6 +204,20 @@ export class Intake {
     if (this.#link.send(FrameKind.accepted, accepted.toString('latin1'))) this.#reportedCount = count;
   }
 }
+
+/** Node's HTTP/1 server would answer in words that the client can't read. */
+function refuseHttp2(handle: NativeHandle): void {
+  const socket = socketOf(handle);
+  socket.on('error', () => socket.destroy());
+  socket.on('end', () => socket.destroy());
+  // A close with unread bytes resets the connection and may take the answer along (RFC 9112 9.6).
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
+  socket.end(http2Goaway(Http2Code.http11Required, 'HTTP/1.1 only'));
+  socket.resume();
+}
+
+/** Silence after which a refused client has had its time, ms. */
+const LINGER_MS = 1000;
 
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
