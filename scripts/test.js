@@ -1,7 +1,8 @@
 // Runs every compiled test, or those whose path contains one of the arguments, on this Node.
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Files that start processes wait for them for about half of their time. */
@@ -25,6 +26,8 @@ if (files.length === 0) {
   console.error(`no test matches ${filters.join(' ') || 'dist/**/*.test.js'}`);
   process.exit(1);
 }
+// What daemons of tests keep is not the user's.
+const state = mkdtempSync(join(tmpdir(), 'vhostd-test-state-'));
 const runner = spawn(
   process.execPath,
   [
@@ -35,8 +38,9 @@ const runner = spawn(
     ...flags,
     ...files,
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, XDG_STATE_HOME: state } },
 );
 runner.on('exit', (code, signal) => {
+  rmSync(state, { recursive: true, force: true });
   process.exitCode = signal === null ? (code ?? 1) : 1;
 });

@@ -53,7 +53,14 @@ void test('docs/daemon-api.md describes all that @vhostd/daemon exports', () => 
   const exported = Object.keys(daemonPackage).filter(
     (name) => name !== 'default' && name !== 'module.exports',
   );
-  assert.deepEqual(exported.toSorted(), ['Daemon', 'DaemonClient', 'EXIT_CODES', 'LOG_LEVELS', 'exitCodeOf']);
+  assert.deepEqual(exported.toSorted(), [
+    'Daemon',
+    'DaemonClient',
+    'EXIT_CODES',
+    'LOG_LEVELS',
+    'exitCodeOf',
+    'resolveStateDir',
+  ]);
   for (const name of exported) assert.match(text, new RegExp(`\\b${name}\\b`));
   for (const name of membersOf(DaemonClient.prototype, false))
     assert.match(text.slice(text.indexOf('new DaemonClient')), new RegExp(`\`${name}[(\`]`));

@@ -26,6 +26,7 @@ void describe('docs/cli.md', () => {
   for (const command of [
     'run',
     'status',
+    'logs',
     'reload',
     'restart',
     'pause',

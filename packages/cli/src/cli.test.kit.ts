@@ -65,6 +65,7 @@ export class Workspace {
     const child = spawn(process.execPath, [COMMAND, ...args, ...where], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, XDG_STATE_HOME: this.directory },
     });
     this.#started.push(child);
     const output = { stdout: '', stderr: '' };
@@ -116,14 +117,17 @@ export class Workspace {
   }
 }
 
-/** The body of a site's answer to GET /. */
-export function get(port: number, host: string): Promise<string> {
+/** The body of a site's answer to GET. */
+export function get(port: number, host: string, url = '/'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ port, host: '127.0.0.1', headers: { host }, agent: false }, (response) => {
-      let body = '';
-      response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      response.on('end', () => resolve(body));
-    });
+    const request = http.get(
+      { port, path: url, host: '127.0.0.1', headers: { host }, agent: false },
+      (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.on('end', () => resolve(body));
+      },
+    );
     request.on('error', reject);
   });
 }

@@ -11,3 +11,11 @@ export function formatDuration(spanMs: number): string {
   if (minutes > 0) return `${minutes}m ${seconds % 60}s`;
   return `${seconds}s`;
 }
+
+/** A span as people write it, `10m` or `1.5h`, in ms; undefined where it is none. */
+export function parseDuration(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/u.exec(text) ?? [];
+  return number === undefined ? undefined : Number(number) * (UNITS_MS[unit] ?? NaN);
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

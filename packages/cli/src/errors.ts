@@ -48,6 +48,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_CONTROL_LOST: 'vhostd status shows whether it goes on',
   ERR_CONTROL_ROUTE: 'vhostd upgrade replaces a daemon that is older than this command',
   ERR_RUN_DIR_UNSAFE: '--run-dir DIR names another one; it is made where there is none',
+  ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
   ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

@@ -1,6 +1,7 @@
 // The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
+import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
@@ -36,6 +37,7 @@ function createProgram(): Command {
   const commands = [
     addRunCommand,
     addStatusCommand,
+    addLogsCommand,
     addReloadCommand,
     addRestartCommand,
     addPauseCommand,

@@ -158,7 +158,8 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function faultsOf({ siteId, reason, waitsFor, parked, paused, maintenance, workers }: SiteStatus): string[] {
+function faultsOf(site: SiteStatus): string[] {
+  const { siteId, reason, waitsFor, parked, paused, maintenance, workers } = site;
   return [
     // A reason names the site that it waits for, too.
     ...(waitsFor === undefined || reason !== undefined

@@ -7,6 +7,13 @@ import type { LogLevel } from './log.js';
 export interface DaemonOptions {
   /** Default: `$XDG_RUNTIME_DIR/vhostd`, else `/run/vhostd` for root, else `~/.vhostd/run`. */
   runDir?: string;
+  /**
+   * Where the default logs of sites are, in `log`. Default: `$STATE_DIRECTORY` of systemd, else `$XDG_STATE_HOME/vhostd`,
+   * else `/var/lib/vhostd` for root, else `~/.local/state/vhostd`; with a `runDir` of one's own a directory in that.
+   */
+  stateDir?: string;
+  /** Whether the master prints all output of sites on this process's output, too. Default false. */
+  screen?: boolean;
   /** The file that the master runs; `setMasterFile` sets it too. */
   masterFile?: string;
   /** The master's arguments. Default none. */

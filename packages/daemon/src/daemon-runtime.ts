@@ -19,6 +19,8 @@ import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 /** What a daemon needs to run. */
 export interface DaemonRuntimeOptions {
   readonly runDir: string;
+  /** Undefined where there is none. */
+  readonly stateDir: string | undefined;
   readonly launch: MasterLaunch;
   readonly supervision: SupervisionOptions;
   readonly calls: DaemonCalls;
@@ -62,7 +64,7 @@ export class DaemonRuntime {
 
   /** Rejects with ERR_CALL_TIMEOUT, ERR_MESSAGE_INVALID. */
   status(): Promise<DaemonStatus> {
-    return readDaemonStatus(this.slot, this.#startedAtMs);
+    return readDaemonStatus(this.slot, this.#startedAtMs, this.#options.stateDir);
   }
 
   /**

@@ -11,12 +11,17 @@ import { VERSION } from './version.js';
  * on the clock of `performance.now()`.
  * @throws {VhostError} ERR_CALL_TIMEOUT when a living master does not answer, ERR_MESSAGE_INVALID.
  */
-export async function readDaemonStatus(slot: MasterSlot, startedAtMs: number): Promise<DaemonStatus> {
+export async function readDaemonStatus(
+  slot: MasterSlot,
+  startedAtMs: number,
+  stateDir: string | undefined,
+): Promise<DaemonStatus> {
   const daemon: DaemonStatus['daemon'] = {
     pid: process.pid,
     version: VERSION,
     node: process.version,
     uptimeMs: Math.round(performance.now() - startedAtMs),
+    ...(stateDir === undefined ? {} : { stateDir }),
   };
   const told = await askMaster(slot);
   const { pid } = slot;

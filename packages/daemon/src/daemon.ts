@@ -18,6 +18,7 @@ import type { MasterLaunch } from './master/master-process.js';
 import type { MasterSlot } from './master/master-slot.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
+import { createStateDir, resolveStateDir } from './state-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 import { begin } from './takeover/begin.js';
 import { allowRespawn, ownLaunchInfo } from './takeover/launch-info.js';
@@ -71,10 +72,16 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     return resolveRunDir(this.#options.runDir).path;
   }
 
+  /** The directory whose `log` has the default logs of sites; absolute. */
+  get stateDir(): string {
+    return resolveStateDir(this.#options);
+  }
+
   /**
    * Resolves when the daemon runs and its first master was forked; 'loaded' tells when the sites are up.
    * Rejects with ERR_DAEMON_RUNNING (`info.pid`); ERR_DAEMON_STATE (it was run before); ERR_DAEMON_MASTER_FILE;
-   * ERR_SUPERVISOR_OPTION; and those of the run directory, the lock and the control socket: ERR_RUN_DIR_…,
+   * ERR_SUPERVISOR_OPTION; those of a `stateDir` that was named: ERR_STATE_DIR_…; and those of the run directory, the lock
+   * and the control socket: ERR_RUN_DIR_…,
    * ERR_LOCK_FAILED, ERR_CONTROL_…. Nothing is left behind then, and `run` may be called again.
    */
   async run(): Promise<void> {
@@ -189,8 +196,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
 
   /** The daemon's beginning, read aloud. */
   async #open(): Promise<void> {
-    const launch = resolveMasterLaunch(this.#masterFile, this.#options);
-    const runtime = this.#createRuntime(launch);
+    const stateDir = this.#takeStateDir();
+    const launch = resolveMasterLaunch(this.#masterFile, stateDir, this.#options);
+    const runtime = this.#createRuntime(launch, stateDir);
     this.#reportMaster(runtime.slot);
     // As the first daemon, after the death of one, or as the candidate of an upgrade.
     const start = await begin(runtime);
@@ -201,7 +209,20 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     start();
   }
 
-  #createRuntime(launch: MasterLaunch): DaemonRuntime {
+  /** Undefined where there can be none, which is no reason not to serve, unless somebody named it. */
+  #takeStateDir(): string | undefined {
+    const directory = this.stateDir;
+    try {
+      createStateDir(directory);
+      return directory;
+    } catch (error) {
+      if (this.#options.stateDir !== undefined) throw error;
+      this.#log.warn({ event: 'state-dir.failed', ...errorFields(this.#log, error) });
+      return undefined;
+    }
+  }
+
+  #createRuntime(launch: MasterLaunch, stateDir: string | undefined): DaemonRuntime {
     const answer = answerControl({
       orders: this.#orders,
       status: () => this.status(),
@@ -214,6 +235,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     });
     return new DaemonRuntime({
       runDir: this.runDir,
+      stateDir,
       launch,
       supervision: this.#options.supervision ?? {},
       calls: this.#calls,

@@ -8,5 +8,6 @@ export type { UpgradeOptions } from './takeover/upgrade.js';
 export type { UpgradeResult } from '@vhostd/protocol';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
+export { resolveStateDir } from './state-dir.js';
 export { LOG_LEVELS } from './log.js';
 export type { LogLevel } from './log.js';

@@ -40,6 +40,8 @@ export interface EventPayloads {
 
   /** Log files are written to by the names that they have now; `file` is the master's own, null for standard error. */
   'logs.reopened': { readonly file: string | null };
+  /** A log file can't be written at present: it is tried again and again. `code`: the system's. */
+  'log.failed': { readonly file: string; readonly code: string };
 
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;
@@ -54,6 +56,8 @@ export interface EventPayloads {
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */
   'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** Its client left while it waited for a worker; it was not served. `host`: what it asked for. */
+  'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */
   'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
   /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */

@@ -31,6 +31,7 @@ import { ListenerRegistry } from './listeners/listener-registry.js';
 import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
+import { SiteOutput } from './logs/site-output.js';
 import { Router } from './routing/router.js';
 import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
@@ -93,7 +94,14 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
-    const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events };
+    const floor = {
+      router: this.#router,
+      acceptor: this.#acceptor,
+      spawner: this.#spawner,
+      listeners: this.#listeners,
+      events,
+      output: SiteOutput.ofProcess(),
+    };
     this.#sites = new Sites(floor);
     this.#manager = new SiteManager(this.#sites, this.#router, events);
     this.#calls = new Calls(this.#daemon, this.#sites);
@@ -101,6 +109,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [this.#log, this.#counts, this.#served, this.#reports])
       subscriber.subscribe(events);
+    LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     this.#publish(events);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
@@ -184,6 +193,7 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
+    this.reopenLogs();
     // What has served goes on first: sites that a reload brought up could not be restored any more.
     await this.#begun.promise;
     const conf = await this.#confSource();

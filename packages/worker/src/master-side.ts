@@ -4,6 +4,7 @@ import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Frame, Link, LinkEnd } from '@vhostd/transport';
+import { writeWhole } from './node/whole-output.js';
 
 /** Frames that are connections go one way, messages the other. */
 export interface MasterSideOptions {
@@ -45,8 +46,10 @@ export class MasterSide {
       if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
     });
     // Output of a worker goes to pipes that the master reads; a dead master must not kill the worker.
-    process.stdout.on('error', () => undefined);
-    process.stderr.on('error', () => undefined);
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', () => undefined);
+      writeWhole(stream);
+    }
     this.peer.start();
   }
 

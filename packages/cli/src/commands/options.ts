@@ -29,10 +29,20 @@ export function runDirOption(): Option {
   return new Option(
     '--run-dir <dir>',
     'directory of the PID file and the control socket (default: $XDG_RUNTIME_DIR/vhostd, or /run/vhostd for root, or ~/.vhostd/run)',
-  ).argParser((directory: string) => {
-    if (directory === '') throw new InvalidArgumentError('It is empty.');
-    return directory;
-  });
+  ).argParser(notEmpty);
+}
+
+/** `--state-dir`: where the default logs are. */
+export function stateDirOption(): Option {
+  return new Option(
+    '--state-dir <dir>',
+    'directory whose log/ has what sites print (default: $STATE_DIRECTORY, or $XDG_STATE_HOME/vhostd, or /var/lib/vhostd for root, or ~/.local/state/vhostd; with --run-dir one in it)',
+  ).argParser(notEmpty);
+}
+
+function notEmpty(directory: string): string {
+  if (directory === '') throw new InvalidArgumentError('It is empty.');
+  return directory;
 }
 
 /** `--log-level`. */

@@ -8,11 +8,12 @@ import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt, describeError, printError } from '../errors.js';
 import { printable } from '../printable.js';
-import { logLevelOption, runDirOption } from './options.js';
+import { logLevelOption, runDirOption, stateDirOption } from './options.js';
 
 interface RunOptions {
   config: string;
   runDir?: string;
+  stateDir?: string;
   logLevel: LogLevel;
 }
 
@@ -26,6 +27,7 @@ export function addRunCommand(program: Command): void {
     )
     .requiredOption('--config <file>', 'conf file: .json, .js, .mjs, .cjs or .ts')
     .addOption(runDirOption())
+    .addOption(stateDirOption())
     .addOption(logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'))
     .action((options: RunOptions) => attempt(options, () => run(options)));
 }
@@ -40,6 +42,8 @@ async function run(options: RunOptions): Promise<number> {
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
     masterArgs: ['--config', file],
     logLevel: options.logLevel,
+    screen: process.stdout.isTTY,
+    ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.runDir === undefined ? {} : { runDir: options.runDir }),
   });
   let ready = false;

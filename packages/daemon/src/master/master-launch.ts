@@ -1,14 +1,18 @@
 // Resolves how a daemon starts its master out of what its owner said.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { VhostError } from '@vhostd/protocol';
+import { SCREEN_VARIABLE, STATE_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
 import type { DaemonOptions } from '../daemon-options.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import type { MasterLaunch } from './master-process.js';
 
 /** @throws {VhostError} ERR_DAEMON_MASTER_FILE when no file is named, or it is not there. */
-export function resolveMasterLaunch(masterFile: string | undefined, options: DaemonOptions): MasterLaunch {
-  const { masterArgs = [], env = {}, execArgv, linkType = 'pipe', supervision = {} } = options;
+export function resolveMasterLaunch(
+  masterFile: string | undefined,
+  stateDir: string | undefined,
+  options: DaemonOptions,
+): MasterLaunch {
+  const { masterArgs = [], env = {}, execArgv, linkType = 'pipe', supervision = {}, screen } = options;
   if (masterFile === undefined) {
     throw new VhostError('ERR_DAEMON_MASTER_FILE', 'no master file is named: call setMasterFile before run');
   }
@@ -21,7 +25,11 @@ export function resolveMasterLaunch(masterFile: string | undefined, options: Dae
   return {
     file,
     args: masterArgs,
-    env,
+    env: {
+      ...env,
+      ...(stateDir === undefined ? {} : { [STATE_DIR_VARIABLE]: stateDir }),
+      ...(screen === true ? { [SCREEN_VARIABLE]: '1' } : {}),
+    },
     execArgv,
     cwd: process.cwd(),
     linkType,

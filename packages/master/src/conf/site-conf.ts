@@ -35,8 +35,30 @@ export interface WorkerOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute working directory. */
   readonly cwd: string;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** Names of the master's variables that a worker gets, or their beginnings with `*`. */
+  readonly inheritEnv: readonly string[];
+  /** A worker that runs as another user than the master can gain no rights. */
+  readonly noNewPrivileges: boolean;
+  /** Most descriptors. Absent: as the master's, as with those that follow. */
+  readonly nofile?: number;
+  /** Most processes and threads of the user. */
+  readonly nproc?: number;
+  /** Largest core file, bytes. */
+  readonly core?: number;
+  /** Added to the master's niceness. */
+  readonly nice?: number;
+  /** -1000..1000, see proc(5). */
+  readonly oomScoreAdjust?: number;
+}
+
+/** Whom workers run as. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  /** Absent where the machine has no account of that id. */
+  readonly name?: string;
+  readonly home: string;
+  readonly shell?: string;
 }
 
 /** Ports `from`..`to`, both included. */
@@ -89,6 +111,8 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** Absent: as the master. */
+  readonly runAs?: RunAs;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */
   readonly appPort?: number;
   /** Its app has a server, whose connections are the site's. False: a queue worker, a bot, a job. */

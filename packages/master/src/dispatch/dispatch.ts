@@ -13,6 +13,8 @@ import type { QueueLimits } from './queue.js';
 export interface CandidateWorker extends Candidate {
   /** Whether it may be given a connection now. */
   readonly takesConnections: boolean;
+  /** Whether its server has as many connections as it takes. It gets another one only where all others have, too. */
+  readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
   readonly late: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
@@ -33,6 +35,8 @@ export interface DispatchSite {
   serveWithoutWorker(connection: Connection): boolean;
   /** Ends a connection that nobody will serve. */
   reject(connection: Connection): void;
+  /** Closes one whose client has left while it waited. */
+  dismiss(connection: Connection): void;
 }
 
 export class Dispatch {
@@ -50,7 +54,10 @@ export class Dispatch {
     this.#conf = conf;
     this.#rule = conf.balance;
     this.#balance = createBalance(conf.balance);
-    this.#queue = new ConnectionQueue(this.#limits(), (connection) => site.reject(connection));
+    this.#queue = new ConnectionQueue(this.#limits(), {
+      onTimeout: (connection) => site.reject(connection),
+      onLeft: (connection) => site.dismiss(connection),
+    });
   }
 
   /** Connections that wait for a worker. */
@@ -114,9 +121,8 @@ export class Dispatch {
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
     if (this.#queue.count === 0 || this.#holding()) return;
-    const workers = this.#candidates();
-    if (workers.length === 0) return;
-    this.#queue.release((connection) => this.#give(connection, workers));
+    if (this.#candidates().length === 0) return;
+    this.#queue.release((connection) => this.#give(connection, this.#candidates()));
     if (this.#queue.count > 0) this.#retryLater();
   }
 
@@ -124,7 +130,9 @@ export class Dispatch {
   relieve(late: CandidateWorker): void {
     // A client that belongs to one worker waits for that one.
     if (this.#balance.sticky || this.#holding()) return;
-    if (this.#site.candidates().some((worker) => worker.takesConnections && !worker.late)) late.retract();
+    const isFree = (worker: CandidateWorker): boolean =>
+      worker.takesConnections && !worker.late && !worker.full;
+    if (this.#site.candidates().some(isFree)) late.retract();
   }
 
   /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */
@@ -162,12 +170,15 @@ export class Dispatch {
   }
 
   #candidates(): CandidateWorker[] {
-    return this.#site.candidates().filter((worker) => worker.takesConnections);
+    const open = this.#site.candidates().filter((worker) => worker.takesConnections);
+    // Where all are full, the one that is picked drops it, as a server on a port does.
+    return open.some(({ full }) => !full) ? open.filter(({ full }) => !full) : open;
   }
 
   #give(connection: Connection, candidates: readonly CandidateWorker[]): boolean {
     if (candidates.length === 0) return false;
     const client = new ConnectionClient(connection);
+    // A client that belongs to one worker waits for that one.
     const workers = this.#balance.sticks(client) ? candidates : promptOf(candidates);
     const first = this.#balance.pick(workers, client);
     if (first?.give(connection) === true) return true;

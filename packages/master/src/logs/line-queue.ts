@@ -39,8 +39,8 @@ export class LineQueue {
   }
 
   /** Adds whole lines, each ended by a newline. False if there is no room: they are lost and counted. */
-  push(lines: Buffer): boolean {
-    if (this.#bytes + lines.length > this.#maxBytes) {
+  push(lines: Buffer, maxBytes: number = this.#maxBytes): boolean {
+    if (this.#bytes + lines.length > maxBytes) {
       this.lose(lines);
       return false;
     }

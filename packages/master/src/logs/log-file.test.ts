@@ -86,6 +86,67 @@ void describe('LogFile', () => {
     );
   });
 
+  void it('keeps within its bounds: full files are renamed, the oldest ones go, lines stay whole', async () => {
+    const log = new LogFile(file, { rotation: { maxBytes: 10_000, keepCount: 3 } });
+    for (let line = 0; line < 1_000; line++) {
+      log.writePaced(Buffer.from(`${String(line).padStart(98, '.')}|\n`));
+      if (line % 20 === 0) await until(() => log.stats.queuedBytes === 0);
+    }
+    await log.close();
+    const names = readdirSync(path.dirname(file)).toSorted();
+    assert.deepEqual(names, ['app.log', 'app.log.1', 'app.log.2', 'app.log.3']);
+    const texts = names.toReversed().map((name) => readFileSync(path.join(path.dirname(file), name), 'utf8'));
+    for (const text of texts) assert.ok(text.length <= 10_000, String(text.length));
+    const lines = texts.join('').split('\n');
+    assert.equal(lines.pop(), '');
+    assert.deepEqual(
+      lines.map((line) => Number(line.slice(0, -1).replaceAll('.', ''))),
+      Array.from({ length: lines.length }, (_, index) => 1_000 - lines.length + index),
+    );
+    assert.ok(lines.length >= 300, String(lines.length));
+  });
+
+  void it('two that write to one path rotate it in turn, and lose nothing', async () => {
+    const rotation = { maxBytes: 5_000, keepCount: 100 };
+    const logs = ['a', 'b'].map(() => new LogFile(file, { rotation }));
+    for (let line = 0; line < 500; line++) {
+      for (const log of logs) log.write(`${'x'.repeat(99)}\n`);
+      if (line % 10 === 0) await until(() => logs.every((log) => log.stats.queuedBytes === 0));
+    }
+    await Promise.all(logs.map((log) => log.close()));
+    const sizes = readdirSync(path.dirname(file)).map(
+      (name) => statSync(path.join(path.dirname(file), name)).size,
+    );
+    assert.equal(
+      sizes.reduce((sum, size) => sum + size, 0),
+      100_000,
+    );
+  });
+
+  void it('has room while it can be written, and lets nobody wait while it cannot', async () => {
+    const told: string[] = [];
+    const log = new LogFile(file, { maxQueueBytes: 1_000, onFault: (code) => told.push(code) });
+    assert.equal(log.room, undefined);
+    log.writePaced(Buffer.from(`${'x'.repeat(5_000)}\n`));
+    await roomOf(log);
+    await until(() => log.stats.queuedBytes === 0);
+    assert.equal(log.stats.lostBytes, 0);
+    await log.close();
+    const full = new LogFile('/dev/full', {
+      ...quick,
+      maxQueueBytes: 1_000,
+      onFault: (code) => told.push(code),
+    });
+    full.writePaced(Buffer.from(`${'x'.repeat(899)}\n`));
+    await roomOf(full);
+    await until(() => full.stats.fault === 'ENOSPC');
+    assert.equal(full.room, undefined);
+    full.writePaced(Buffer.from(`${'x'.repeat(899)}\n`));
+    assert.equal(full.stats.lostLines, 1);
+    await full.close();
+    assert.deepEqual(told, ['ENOSPC']);
+  });
+
   void it('creates its directory anew when that was removed', async () => {
     const log = new LogFile(file, quick);
     log.write('before\n');
@@ -209,6 +270,10 @@ void describe('LogFile', () => {
     },
   );
 });
+
+function roomOf(log: LogFile): Promise<void> {
+  return log.room ?? assert.fail('it has room');
+}
 
 function isFile(at: string): boolean {
   return statSync(at, { throwIfNoEntry: false })?.isFile() ?? false;

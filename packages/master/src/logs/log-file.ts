@@ -1,11 +1,15 @@
 // One log file that only ever grows. No trouble with the disk stops or fails whoever writes to it: what can't be
 // written waits within bounds, then is lost and counted.
 import { closeSync, writeSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { realOs } from '@vhostd/supervisor';
 import type { Os, OsTimer } from '@vhostd/supervisor';
+import { Deferred } from '@vhostd/transport';
 import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
+import { rotate } from './log-rotation.js';
+import type { LogRotation } from './log-rotation.js';
 import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
 
@@ -19,12 +23,18 @@ export interface LogFileOptions {
   deletedCheckMs?: number;
   /** Mode of a file that is created. Default 0o640, less the umask. */
   mode?: number;
+  /** Mode of directories that are created. Default 0o777, less the umask. */
+  directoryMode?: number;
+  /** Default: the file grows without a bound, and others rotate it. */
+  rotation?: LogRotation;
   /** The user of the site whose file it is, where that is another one than this process's. */
   user?: SiteUser | undefined;
   /** What is written to instead of a file at the path, which is then only a name. */
   source?: LogSource;
   /** The line, with its newline, that tells what was lost. */
   notice?: (loss: Loss) => string;
+  /** Told when writing begins to fail, at most once a minute. */
+  onFault?: (fault: string) => void;
   os?: Pick<Os, 'now' | 'setTimer'>;
 }
 
@@ -51,12 +61,17 @@ export interface LogFileStats {
 export class LogFile {
   readonly path: string;
   readonly #queue: LineQueue;
-  readonly #options: Required<Omit<LogFileOptions, 'user'>>;
+  readonly #options: Required<Omit<LogFileOptions, 'rotation' | 'user'>>;
+  readonly #rotation: LogRotation | undefined;
+  /** Resolves when so little waits that more may come. */
+  #room: Deferred<void> | undefined;
+  #sizeBytes = 0;
   #target: LogTarget | undefined;
   #writtenBytes = 0;
   #inFlightBytes = 0;
   #inFlightSince = 0;
   #fault: string | null = null;
+  #faultToldAt = -Infinity;
   #reason: string | null = null;
   #retryMs: number;
   #checkedAt = 0;
@@ -69,22 +84,31 @@ export class LogFile {
   #endPause: (() => void) | undefined;
 
   /** Begins to open the file. Never throws for what the file system says. */
-  constructor(path: string, { user, ...options }: LogFileOptions = {}) {
+  constructor(path: string, { rotation, user, ...options }: LogFileOptions = {}) {
+    const { mode = 0o640, directoryMode = 0o777 } = options;
+    const modes = { mode, directoryMode };
     this.path = path;
-    const mode = options.mode ?? 0o640;
+    this.#rotation = rotation;
     this.#options = {
       maxQueueBytes: 1_048_576,
       retryMs: [100, 5_000],
       deletedCheckMs: 1_000,
       mode,
-      source: user === undefined ? fileSource(path, mode) : siteFileSource(path, mode, user),
+      directoryMode,
+      source: user === undefined ? fileSource(path, modes) : siteFileSource(path, mode, user),
       notice: noticeOf,
+      onFault: () => undefined,
       os: realOs,
       ...options,
     };
     this.#retryMs = this.#options.retryMs[0];
     this.#queue = new LineQueue(this.#options.maxQueueBytes, this.#options.notice);
     this.#start();
+  }
+
+  /** Whether its path is one. */
+  get isFile(): boolean {
+    return isAbsolute(this.path);
   }
 
   get stats(): LogFileStats {
@@ -110,6 +134,26 @@ export class LogFile {
     return taken;
   }
 
+  /**
+   * {@link write} for one who writes on when {@link room} says so: while the file can be written, nothing is lost,
+   * however much waits.
+   */
+  writePaced(lines: Buffer): void {
+    if (this.#isStuck) return void this.write(lines);
+    this.#queue.push(lines, Infinity);
+    this.#start();
+  }
+
+  /** Undefined while there is room for more; else resolves when there is, or when it is in vain to wait. */
+  get room(): Promise<void> | undefined {
+    if (this.#isStuck || this.#queue.bytes < this.#options.maxQueueBytes / 2) return undefined;
+    if (this.#room === undefined) {
+      this.#room = new Deferred<void>();
+      this.#watchProgress(this.#room);
+    }
+    return this.#room.promise;
+  }
+
   /** Goes on in the file that has the path now, creating it if it was renamed or removed. */
   reopen(): void {
     if (this.#closed) return;
@@ -124,6 +168,7 @@ export class LogFile {
    */
   close(limitMs = 2_000): Promise<void> {
     this.#closed = true;
+    this.#letGo();
     this.#endPause?.();
     this.#closing ??= this.#close(limitMs);
     return this.#closing;
@@ -135,8 +180,7 @@ export class LogFile {
    */
   flushSync(): void {
     // A write that hangs, on a pipe that nobody reads, would hang here as well.
-    const hangs = this.#inFlightBytes > 0 && this.#options.os.now() - this.#inFlightSince > HANGING_MS;
-    if (this.#abandoned || hangs) return;
+    if (this.#abandoned || this.#hangs) return;
     const rest = this.#queue.takeBehind(this.#inFlightBytes);
     let done = 0;
     let opened: number | undefined;
@@ -148,6 +192,33 @@ export class LogFile {
     }
     this.#writtenBytes += done;
     if (opened !== undefined && opened > 2) closeSync(opened);
+  }
+
+  /** Nothing that waits is likely to be written soon. */
+  get #isStuck(): boolean {
+    return this.#closed || this.#fault !== null || this.#hangs;
+  }
+
+  get #hangs(): boolean {
+    return this.#inFlightBytes > 0 && this.#options.os.now() - this.#inFlightSince > HANGING_MS;
+  }
+
+  /** Those who wait are let go where a write hangs, too. */
+  #watchProgress(room: Deferred<void>): void {
+    this.#options.os.setTimer(
+      () => {
+        if (this.#room !== room) return;
+        if (this.#isStuck) this.#letGo();
+        else this.#watchProgress(room);
+      },
+      HANGING_MS,
+      { ref: false },
+    );
+  }
+
+  #letGo(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   #start(): void {
@@ -169,12 +240,22 @@ export class LogFile {
         this.#reason = null;
         this.#retryMs = this.#options.retryMs[0];
       } catch (error) {
-        this.#fault = error instanceof Error && 'code' in error ? String(error.code) : String(error);
         this.#reason = error instanceof Error ? error.message : String(error);
+        this.#onFault(error instanceof Error && 'code' in error ? String(error.code) : String(error));
         if (!this.#closed) await this.#pause();
       }
     }
     this.#running = false;
+  }
+
+  #onFault(fault: string): void {
+    const { os, onFault } = this.#options;
+    const isNew = this.#fault === null && os.now() - this.#faultToldAt > FAULT_EACH_MS;
+    this.#fault = fault;
+    this.#letGo();
+    if (!isNew) return;
+    this.#faultToldAt = os.now();
+    onFault(fault);
   }
 
   #hasWork(): boolean {
@@ -188,10 +269,23 @@ export class LogFile {
     if (this.#target === undefined) {
       // Nothing is written yet: a reopen meanwhile means another file.
       this.#target = await this.#options.source.open();
+      if (this.#rotation !== undefined) this.#sizeBytes = await this.#target.sizeBytes();
       return;
     }
+    if (await this.#isFull(this.#target)) return;
     await this.#writeBatch(this.#target);
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
+  }
+
+  /** Whether the next bytes belong into another file, which is made room for. */
+  async #isFull(target: LogTarget): Promise<boolean> {
+    const next = this.#queue.peek(BATCH_BYTES)?.length ?? 0;
+    if (this.#rotation === undefined || this.#sizeBytes === 0) return false;
+    if (this.#sizeBytes + next <= this.#rotation.maxBytes) return false;
+    // Another master that writes here may have done it.
+    if (await target.isNamed()) await rotate(this.path, this.#rotation);
+    await this.#leaveTarget();
+    return true;
   }
 
   async #writeBatch(target: LogTarget): Promise<void> {
@@ -203,7 +297,9 @@ export class LogFile {
       const bytes = await target.write(batch);
       if (this.#abandoned) return;
       this.#writtenBytes += bytes;
+      this.#sizeBytes += bytes;
       this.#queue.advance(bytes);
+      if (this.#queue.bytes < this.#options.maxQueueBytes / 4) this.#letGo();
     } finally {
       this.#inFlightBytes = 0;
     }
@@ -261,6 +357,8 @@ export class LogFile {
 const BATCH_BYTES = 256 * 1024;
 /** A write that takes longer than this is taken for one that hangs. */
 const HANGING_MS = 1_000;
+/** A disk that is full again and again fills no log. */
+const FAULT_EACH_MS = 60_000;
 
 function noticeOf({ bytes, lines }: Loss): string {
   return `vhostd: ${lines} lines (${bytes} bytes) were lost here, because this log could not be written\n`;

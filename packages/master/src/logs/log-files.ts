@@ -7,6 +7,8 @@ import type { LogFileOptions, LogFileStats } from './log-file.js';
 export class LogFiles {
   /** The one of this process: what its files hold back is written when the process exits. */
   static readonly shared: LogFiles = new LogFiles();
+  /** Told when a file begins not to be writable. */
+  onFault: (file: string, code: string) => void = () => undefined;
   readonly #users = new Map<string, { file: LogFile; count: number }>();
   readonly #keys = new WeakMap<LogFile, string>();
 
@@ -24,7 +26,7 @@ export class LogFiles {
       return known.file;
     }
     if (this === LogFiles.shared) flushAtExit();
-    const opened = new LogFile(absolute, options);
+    const opened = new LogFile(absolute, { ...options, onFault: (code) => this.onFault(absolute, code) });
     this.#users.set(key, { file: opened, count: 1 });
     this.#keys.set(opened, key);
     return opened;

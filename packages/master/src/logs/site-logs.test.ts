@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -10,7 +10,8 @@ import type { Readable, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { LogFiles } from './log-files.js';
 import { SiteLogs } from './site-logs.js';
-import type { LogStream, SiteLogsOptions } from './site-logs.js';
+import { SiteOutput } from './site-output.js';
+import type { PrintingWorker } from './site-logs.js';
 
 let directory: string;
 let files: LogFiles;
@@ -22,7 +23,13 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 void describe('SiteLogs', () => {
   void it('sends standard output and error to their files, and both to the file for all', async () => {
-    const logs = new SiteLogs({ files, logOutput: at('out'), logError: at('err'), logAll: at('all') });
+    const logs = new SiteLogs({
+      siteId: 'shop',
+      files,
+      logOutput: at('out'),
+      logError: at('err'),
+      logAll: at('all'),
+    });
     const worker = run(`console.log('to out'); console.error('to err'); process.stdout.write('no newline')`);
     logs.attach(worker);
     await once(worker, 'close');
@@ -34,14 +41,14 @@ void describe('SiteLogs', () => {
       logs.stats.map(({ path: file, lostLines }) => [path.basename(file), lostLines]),
       [
         ['out', 0],
-        ['err', 0],
         ['all', 0],
+        ['err', 0],
       ],
     );
   });
 
   void it('never mixes lines of several workers, although each writes them in pieces', async () => {
-    const logs = new SiteLogs({ files, logAll: at('all') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logAll: at('all') });
     const workers = ['a', 'b', 'c', 'd'].map((id) => run(pieces(id)));
     for (const worker of workers) logs.attach(worker);
     await Promise.all(workers.map((worker) => once(worker, 'close')));
@@ -61,8 +68,8 @@ void describe('SiteLogs', () => {
 
   void it('writes a line once to a file that several fields or sites name', async () => {
     const same = at('same');
-    const one = new SiteLogs({ files, logOutput: same, logError: same, logAll: same });
-    const other = new SiteLogs({ files, logOutput: path.join(directory, '.', 'same') });
+    const one = new SiteLogs({ siteId: 'shop', files, logOutput: same, logError: same, logAll: same });
+    const other = new SiteLogs({ siteId: 'shop', files, logOutput: path.join(directory, '.', 'same') });
     assert.equal(files.stats().length, 1);
     const first = fakeWorker();
     const second = fakeWorker();
@@ -93,7 +100,7 @@ void describe('SiteLogs', () => {
       { logError: '/dev/full' },
       { logOutput: '/dev/full', logAll: '/proc/none/x' },
     ]) {
-      const logs = new SiteLogs({ files, ...options });
+      const logs = new SiteLogs({ siteId: 'shop', files, ...options });
       const worker = run(`for (let i = 0; i < 2000; i++) process.stdout.write('x'.repeat(1023) + '\\n')`);
       logs.attach(worker);
       const [code]: unknown[] = await once(worker, 'close');
@@ -103,7 +110,7 @@ void describe('SiteLogs', () => {
   });
 
   void it('reads on after it was closed', async () => {
-    const logs = new SiteLogs({ files, logOutput: at('out') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logOutput: at('out') });
     const worker = run(
       `process.stdout.write('first\\n'); process.stdin.once('data', () => process.stdout.write('x'.repeat(2e6)))`,
     );
@@ -115,27 +122,59 @@ void describe('SiteLogs', () => {
     assert.equal(read('out'), 'first\n');
   });
 
-  void it('gives lines without a file to the callback, one by one', async () => {
-    const got: [LogStream, string][] = [];
-    const onLine: SiteLogsOptions['onLine'] = (stream, line) => got.push([stream, line]);
-    const logs = new SiteLogs({ files, logError: at('err'), onLine });
+  void it('writes what has no file of the conf to the default log, with time, stream and worker', async () => {
+    const output = new SiteOutput({ stateDir: directory });
+    const logs = new SiteLogs({ siteId: 'shop', files, logError: at('err'), output });
+    const other = new SiteLogs({ siteId: 'blog', files, output });
     const worker = fakeWorker();
+    const second = fakeWorker('blog/2');
     logs.attach(worker);
+    other.attach(second);
     worker.stdout.write('one\n\ntw');
     worker.stderr.end('to the file\n');
     worker.stdout.end('o');
-    await Promise.all([once(worker.stdout, 'close'), once(worker.stderr, 'close')]);
-    await logs.close();
-    assert.deepEqual(got, [
-      ['stdout', 'one'],
-      ['stdout', ''],
-      ['stdout', 'two'],
-    ]);
+    second.stdout.end();
+    second.stderr.end('trouble\n');
+    await Promise.all([logs.close(), other.close()]);
+    const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /gmu;
+    assert.equal(read('log/shop.log').match(time)?.length, 3);
+    assert.equal(read('log/shop.log').replace(time, ''), 'out shop/1 one\nout shop/1 \nout shop/1 two\n');
+    assert.equal(read('log/blog.log').replace(time, ''), 'err blog/2 trouble\n');
     assert.equal(read('err'), 'to the file\n');
+    assert.equal(statSync(at('log')).mode & 0o777, 0o700);
+    assert.equal(statSync(at('log/shop.log')).mode & 0o777, 0o600);
+  });
+
+  void it('keeps every line of a worker that prints far faster than it can be written', async () => {
+    const logs = new SiteLogs({ siteId: 'shop', files, logAll: at('all') });
+    const workers = ['a', 'b'].map((id) =>
+      run(`for (let i = 0; i < 60000; i++) console.log('${id} ' + i + ' '.repeat(60))`),
+    );
+    for (const worker of workers) logs.attach(worker);
+    await Promise.all(workers.map((worker) => once(worker, 'close')));
+    await logs.close();
+    assert.equal(logs.stats[0]?.lostLines, 0);
+    const lines = read('all').split('\n');
+    for (const id of ['a', 'b']) {
+      const own = lines.filter((line) => line.startsWith(id)).map((line) => Number(line.slice(2)));
+      assert.deepEqual(
+        own,
+        Array.from({ length: 60_000 }, (_, index) => index),
+      );
+    }
+  });
+
+  void it('is closed when all has arrived that a worker wrote before it ended', async () => {
+    const logs = new SiteLogs({ siteId: 'shop', files, logAll: at('all') });
+    const worker = run(`process.stdout.write('x'.repeat(59_999) + '\\n'); process.exitCode = 1;`);
+    logs.attach(worker);
+    await once(worker, 'exit');
+    await logs.close();
+    assert.equal(read('all').length, 60_000);
   });
 
   void it('cuts lines that are too long', async () => {
-    const logs = new SiteLogs({ files, logAll: at('all') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logAll: at('all') });
     const worker = fakeWorker();
     logs.attach(worker);
     worker.stdout.end('x'.repeat(70_000));
@@ -150,10 +189,10 @@ void describe('SiteLogs', () => {
   });
 
   void it('survives a stream that fails', async () => {
-    const logs = new SiteLogs({ files, logAll: at('all') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logAll: at('all') });
     const worker = fakeWorker();
     logs.attach(worker);
-    logs.attach({ stdout: null, stderr: null });
+    logs.attach({ ...worker, stdout: null, stderr: null });
     const arrived = once(worker.stdout, 'data');
     worker.stdout.write('before\nunfinished');
     await arrived;
@@ -165,7 +204,7 @@ void describe('SiteLogs', () => {
   });
 
   void it('goes on in new files after a rotation', async () => {
-    const logs = new SiteLogs({ files, logOutput: at('out') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logOutput: at('out') });
     const worker = fakeWorker();
     logs.attach(worker);
     const [log] = files.stats();
@@ -184,7 +223,7 @@ void describe('SiteLogs', () => {
   });
 
   void it('closes its files with the last worker when it is retired', async () => {
-    const logs = new SiteLogs({ files, logOutput: at('out') });
+    const logs = new SiteLogs({ siteId: 'shop', files, logOutput: at('out') });
     const worker = fakeWorker();
     logs.attach(worker);
     logs.retire();
@@ -195,7 +234,7 @@ void describe('SiteLogs', () => {
     await logs.close();
     assert.deepEqual(files.stats(), []);
     assert.equal(read('out'), 'last words\n');
-    const unused = new SiteLogs({ files, logOutput: at('unused') });
+    const unused = new SiteLogs({ siteId: 'shop', files, logOutput: at('unused') });
     unused.retire();
     assert.deepEqual(files.stats(), []);
     await unused.close();
@@ -224,10 +263,11 @@ function read(name: string): string {
   return readFileSync(at(name), 'utf8');
 }
 
-function run(script: string): ChildProcessByStdio<Writable, Readable, Readable> {
-  return spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'pipe'] });
+function run(script: string): ChildProcessByStdio<Writable, Readable, Readable> & PrintingWorker {
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'pipe'] });
+  return Object.assign(child, { identity: { workerId: 'shop/1' } });
 }
 
-function fakeWorker(): { stdout: PassThrough; stderr: PassThrough } {
-  return { stdout: new PassThrough(), stderr: new PassThrough() };
+function fakeWorker(workerId = 'shop/1'): PrintingWorker & { stdout: PassThrough; stderr: PassThrough } {
+  return { stdout: new PassThrough(), stderr: new PassThrough(), identity: { workerId } };
 }

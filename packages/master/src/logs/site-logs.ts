@@ -1,20 +1,22 @@
-// Where the standard output and error of a site's workers go: to files, line by line, or to nowhere, but never to a
-// full pipe on which a worker would block.
+// Where the standard output and error of a site's workers go: to files, line by line. A worker waits where it prints more
+// than can be written, and never for a file that can't be written.
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { SiteStatus } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
-import { TURN_LIMIT_MS } from '@vhostd/transport';
+import { Deferred, TURN_LIMIT_MS } from '@vhostd/transport';
 import { foreignUserOf } from '../conf/foreign-user.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { SiteUser } from '../node/site-file.js';
 import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
-
-/** Which of a worker's streams. */
-export type LogStream = 'stdout' | 'stderr';
+import type { LineOrigin, LogStream } from './default-log.js';
+import type { LogSink, SiteOutput } from './site-output.js';
 
 /** Options of {@link SiteLogs}. Paths are relative to the working directory. */
 export interface SiteLogsOptions {
+  siteId: string;
   /** File for standard output. */
   logOutput?: string | undefined;
   /** File for standard error. */
@@ -23,55 +25,68 @@ export interface SiteLogsOptions {
   logAll?: string | undefined;
   /** Whom the site's workers run as, where that is another user than this process's. */
   user?: SiteUser | undefined;
-  /** Gets each line, without its newline, of a stream that has no file. Default: such lines are discarded. */
-  onLine?: (stream: LogStream, line: string) => void;
+  /** What gets a stream that has no file. Absent: its lines are discarded. */
+  output?: SiteOutput | undefined;
   /** A longer line is cut into several. Default 65 536. */
   maxLineBytes?: number;
   /** Default: the files of this process, shared with all other sites. */
   files?: LogFiles;
 }
 
+/** What is read from a worker. */
+export interface PrintingWorker {
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  readonly identity: { readonly workerId: string };
+}
+
 /**
  * The logs of one site, for all of its workers, of every generation.
  *
- * Lines of several workers never mix within a line. When a file can't be written, lines are lost and counted, and no
- * worker waits for it; one that prints more than its site's share of this process's time waits for its turn.
+ * Lines of several workers never mix within a line. A worker that prints faster than its lines can be written, or more
+ * than its site's share of this process's time, waits for its turn. When a file can't be written at all, no worker waits
+ * for it: lines are lost and counted.
  */
 export class SiteLogs {
-  readonly #options: Required<Pick<SiteLogsOptions, 'maxLineBytes' | 'files'>>;
-  readonly #onLine: ((stream: LogStream, line: string) => void) | undefined;
+  readonly #siteId: string;
+  readonly #maxLineBytes: number;
+  readonly #files: LogFiles;
   readonly #opened: LogFile[];
-  #targets: Record<LogStream, readonly LogFile[]>;
+  #sinks: Record<LogStream, readonly LogSink[]>;
   #attachedCount = 0;
   #retired = false;
   #closing: Promise<void> | undefined;
+  /** Resolves when no worker is attached any more. */
+  #unused: Deferred<void> | undefined;
 
-  constructor(options: SiteLogsOptions = {}) {
-    const {
-      logOutput,
-      logError,
-      logAll,
-      user,
-      onLine,
-      maxLineBytes = 65_536,
-      files = LogFiles.shared,
-    } = options;
-    this.#options = { maxLineBytes, files };
-    this.#onLine = onLine;
-    const [output, error, all] = [logOutput, logError, logAll].map((path) =>
-      path === undefined ? [] : [files.open(path, { user })],
-    );
-    this.#opened = [...(output ?? []), ...(error ?? []), ...(all ?? [])];
-    // A file that two fields name gets each line once.
-    this.#targets = {
-      stdout: [...new Set([...(output ?? []), ...(all ?? [])])],
-      stderr: [...new Set([...(error ?? []), ...(all ?? [])])],
+  constructor(options: SiteLogsOptions) {
+    const { siteId, logOutput, logError, logAll, user, output, maxLineBytes = 65_536 } = options;
+    const { files = LogFiles.shared } = options;
+    this.#siteId = siteId;
+    this.#maxLineBytes = maxLineBytes;
+    this.#files = files;
+    const open = (stream: LogStream, own: string | undefined): LogSink[] => {
+      const paths = [own, logAll].filter((path) => path !== undefined);
+      const named = paths.map((path) => ({ file: files.open(path, { user }), shape: asIs }));
+      return [...named, ...(output?.open(files, siteId, stream, named.length > 0) ?? [])];
     };
+    const sinks = { stdout: open('stdout', logOutput), stderr: open('stderr', logError) };
+    this.#opened = [...sinks.stdout, ...sinks.stderr].map(({ file }) => file);
+    this.#sinks = { stdout: once(sinks.stdout), stderr: once(sinks.stderr) };
   }
 
   /** What became of the lines, a file each. */
   get stats(): (LogFileStats & { path: string })[] {
     return Array.from(new Set(this.#opened), (file) => ({ path: file.path, ...file.stats }));
+  }
+
+  /** Its files, and what goes there. */
+  get named(): NonNullable<SiteStatus['logs']> {
+    const files = new Set(this.#opened.filter(({ isFile }) => isFile));
+    return Array.from(files, (file) => ({
+      file: file.path,
+      streams: STREAMS.filter((stream) => this.#sinks[stream].some((sink) => sink.file === file)),
+    }));
   }
 
   /** Why a file cannot be written at present, in words. */
@@ -80,10 +95,12 @@ export class SiteLogs {
     return file && `its log can't be written: ${file.stats.reason}`;
   }
 
-  /** Reads a worker's streams until they end, no faster than its share of this process's time allows. */
-  attach(child: { stdout: Readable | null; stderr: Readable | null }, share?: ReadingShare): void {
-    this.#read('stdout', child.stdout, share);
-    this.#read('stderr', child.stderr, share);
+  /** Reads a worker's streams until they end, no faster than what it prints can be written. */
+  attach(worker: PrintingWorker, share?: ReadingShare): void {
+    const { workerId } = worker.identity;
+    for (const stream of STREAMS) {
+      this.#read(worker[stream], { siteId: this.#siteId, workerId, stream }, share);
+    }
   }
 
   /** Reopens the files: after log rotation. */
@@ -92,8 +109,8 @@ export class SiteLogs {
   }
 
   /**
-   * Closes the files that no other site uses, flushed within a limit. Workers that still run are read from on, and
-   * what they write is discarded. May be called more than once.
+   * Closes the files that no other site uses, flushed within a limit, once all is read that workers which have ended had
+   * printed. Workers that still run are read from on, and what they write is discarded. May be called more than once.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -103,52 +120,77 @@ export class SiteLogs {
   /** Closes the files as soon as the last attached worker has ended its streams: another object follows this one. */
   retire(): void {
     this.#retired = true;
-    this.#closeIfUnused();
+    this.#lookIfUnused();
   }
 
-  #read(stream: LogStream, readable: Readable | null, share: ReadingShare | undefined): void {
+  #read(readable: Readable | null, origin: LineOrigin, share: ReadingShare | undefined): void {
     if (readable === null) return;
-    const cutter = new LineCutter(this.#options.maxLineBytes);
+    const cutter = new LineCutter(this.#maxLineBytes);
     this.#attachedCount++;
     readable.on('data', (chunk: Buffer | string) => {
       const startMs = performance.now();
-      this.#take(stream, cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+      this.#take(origin, cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
       const endMs = performance.now();
       const pauseMs = share?.charge(endMs - startMs, endMs) ?? 0;
-      if (pauseMs === 0 && endMs - startMs < TURN_LIMIT_MS) return;
+      const rooms = this.#rooms(origin.stream);
+      if (pauseMs === 0 && rooms.length === 0 && endMs - startMs < TURN_LIMIT_MS) return;
       readable.pause();
-      if (pauseMs === 0) setImmediate(() => readable.resume());
-      else setTimeout(() => readable.resume(), pauseMs);
+      const turn = pauseMs === 0 ? nextTurn() : delay(pauseMs);
+      void Promise.all([turn, ...rooms]).then(() => readable.resume());
     });
     // A stream that fails ends here like one that ends; unheard, the error would end the process.
     readable.on('error', () => {});
     readable.once('close', () => {
-      this.#take(stream, cutter.end());
+      this.#take(origin, cutter.end());
       this.#attachedCount--;
-      this.#closeIfUnused();
+      this.#lookIfUnused();
     });
   }
 
-  #take(stream: LogStream, lines: Buffer | undefined): void {
-    if (lines === undefined) return;
-    const files = this.#targets[stream];
-    for (const file of files) file.write(lines);
-    if (files.length > 0 || this.#onLine === undefined) return;
-    for (const line of lines.toString('utf8', 0, lines.length - 1).split('\n')) this.#onLine(stream, line);
+  /** Of each file that has as much to write as it should. */
+  #rooms(stream: LogStream): Promise<void>[] {
+    return this.#sinks[stream].map(({ file }) => file.room).filter((room) => room !== undefined);
   }
 
-  #closeIfUnused(): void {
-    if (this.#retired && this.#attachedCount === 0) void this.close();
+  #take(origin: LineOrigin, lines: Buffer | undefined): void {
+    if (lines === undefined) return;
+    for (const { file, shape } of this.#sinks[origin.stream]) file.writePaced(shape(lines, origin));
+  }
+
+  #lookIfUnused(): void {
+    if (this.#attachedCount > 0) return;
+    this.#unused?.resolve();
+    if (this.#retired) void this.close();
   }
 
   async #close(): Promise<void> {
-    this.#targets = { stdout: [], stderr: [] };
-    await Promise.all(this.#opened.map((file) => this.#options.files.release(file)));
+    if (this.#attachedCount > 0) {
+      const unused = new Deferred<void>();
+      this.#unused = unused;
+      const limit = setTimeout(() => unused.resolve(), LAST_OUTPUT_MS);
+      await unused.promise;
+      clearTimeout(limit);
+    }
+    this.#sinks = { stdout: [], stderr: [] };
+    await Promise.all(this.#opened.map((file) => this.#files.release(file)));
   }
 }
 
+/** A file that several fields name gets each line once. */
+function once(sinks: readonly LogSink[]): LogSink[] {
+  return sinks.filter(({ file }, index) => sinks.findIndex((other) => other.file === file) === index);
+}
+
+function asIs(lines: Buffer): Buffer {
+  return lines;
+}
+
+const STREAMS = ['stdout', 'stderr'] as const;
+/** How long what ended workers have printed is waited for, ms: something else may hold their output open. */
+const LAST_OUTPUT_MS = 1000;
+
 /** What a conf says of a site's logs. */
 export function logFilesOf(conf: SiteConf): SiteLogsOptions {
-  const { logOutput, logError, logAll } = conf;
-  return { logOutput, logError, logAll, user: foreignUserOf(conf) };
+  const { siteId, logOutput, logError, logAll } = conf;
+  return { siteId, logOutput, logError, logAll, user: foreignUserOf(conf.runAs) };
 }

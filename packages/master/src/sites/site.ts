@@ -6,9 +6,12 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
 import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
+import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
+import { AppPorts } from './app-ports.js';
+import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
 import { startsOnDemand, idleStopOf } from './idle-stop.js';
 import type { Generation } from './generation.js';
@@ -34,7 +37,10 @@ export interface SiteFloor {
   readonly router: Router<Site>;
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
+  readonly listeners: AppPortSource;
   readonly events: MasterEvents;
+  /** What gets the output of sites that have no log files. Absent: nothing does. */
+  readonly output?: SiteOutput;
 }
 
 /** What a reload, or what was done in its stead, came to. */
@@ -54,9 +60,11 @@ export class Site implements WorkerSite {
   readonly #set: WorkerSet;
   readonly #workers: SiteWorkers;
   readonly #publication: Publication;
+  readonly #ports: AppPorts;
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
+  readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
   #restart: Promise<unknown> | undefined;
   readonly #nextReload = new Following(() => this.reload());
@@ -65,13 +73,15 @@ export class Site implements WorkerSite {
   #finished = false;
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
-  constructor(conf: SiteConf, { router, acceptor, spawner, events }: SiteFloor, directory: SiteDirectory) {
+  constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
+    const { router, acceptor, spawner, listeners, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
     this.#directory = directory;
     this.#spawner = spawner;
-    this.#logs = new SiteLogs(logFilesOf(conf));
+    this.#output = output;
+    this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
     this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
@@ -87,6 +97,8 @@ export class Site implements WorkerSite {
       boot: this.#boot,
       trouble: this.#trouble,
     });
+    this.#ports = new AppPorts(listeners, () => this.#isBooting);
+    this.#set.on('gone', () => this.#ports.look());
     this.#answerWorkers();
   }
 
@@ -157,7 +169,7 @@ export class Site implements WorkerSite {
     if (JSON.stringify(logFilesOf(conf)) === JSON.stringify(before)) return;
     // Workers that run keep writing where they did: the old files close with the last of them.
     this.#logs.retire();
-    this.#logs = new SiteLogs(logFilesOf(conf));
+    this.#logs = this.#openLogs(conf);
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
@@ -294,6 +306,7 @@ export class Site implements WorkerSite {
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
+      logs: this.#logs.named,
     };
   }
 
@@ -314,6 +327,7 @@ export class Site implements WorkerSite {
     }
     this.#tellPublished();
     this.ingress.look();
+    this.#ports.look();
   }
 
   #onBooting(woken: boolean): void {
@@ -350,6 +364,7 @@ export class Site implements WorkerSite {
   /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
   #answerWorkers(): void {
     this.#set.on('spawned', (worker, { peer, gone }) => {
+      peer.handle('openPort', (params) => this.#ports.open(params, { conf: worker.conf, gone }));
       peer.handle('updateServerConf', (params) =>
         this.#updates.run(params, gone, () =>
           this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
@@ -360,6 +375,10 @@ export class Site implements WorkerSite {
 
   #generationOf(worker: Worker): Generation | undefined {
     return this.#set.roleOf(worker) === 'next' ? this.#set.next : undefined;
+  }
+
+  #openLogs(conf: SiteConf): SiteLogs {
+    return new SiteLogs({ ...logFilesOf(conf), output: this.#output });
   }
 
   #prepare(conf: SiteConf): void {
@@ -540,6 +559,14 @@ export class Site implements WorkerSite {
     return !this.#state.starting && !this.#state.stopping;
   }
 
+  /** Whether a worker boots, or is to. */
+  get #isBooting(): boolean {
+    if (!BOOTS.has(this.#state.state)) return false;
+    // Of one that has just died, the link may end before its end is known.
+    const isDying = this.#set.current.workers.some(({ ready, process }) => ready && process?.gone.aborted);
+    return isDying || !this.#set.settled;
+  }
+
   get #atWork(): Promise<unknown> {
     return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
   }
@@ -557,6 +584,16 @@ export class Site implements WorkerSite {
 export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
   return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
 }
+
+/** States in which a worker may boot. */
+const BOOTS: ReadonlySet<string> = new Set([
+  'booting',
+  'filling',
+  'running',
+  'retrying',
+  'reloading',
+  'restarting',
+]);
 
 /** What becomes of everything that a stopped site is asked for. */
 const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

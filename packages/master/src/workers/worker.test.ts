@@ -20,7 +20,7 @@ class Bench {
   readonly #events = new MasterEvents();
   readonly #site = {
     siteId: 'a',
-    logs: new SiteLogs(),
+    logs: new SiteLogs({ siteId: 'shop' }),
     readingShare: new ReadingShare(),
     ingress: { serve: () => undefined, takesHandedBack: true },
   };

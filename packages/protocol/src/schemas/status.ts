@@ -69,6 +69,10 @@ export const siteStatus = z.object({
   waitsFor: z.array(z.string()).exactOptional(),
   /** Why the site, or its last reload, failed. */
   reason: z.string().exactOptional(),
+  /** The files that get what its workers print. */
+  logs: z
+    .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))
+    .exactOptional(),
 });
 export type SiteStatus = z.infer<typeof siteStatus>;
 
@@ -106,7 +110,14 @@ export const masterStatus = z.object({
 export type MasterStatus = z.infer<typeof masterStatus>;
 
 export const daemonStatus = z.object({
-  daemon: z.object({ pid, version: z.string(), node: z.string(), uptimeMs: amount }),
+  daemon: z.object({
+    pid,
+    version: z.string(),
+    node: z.string(),
+    uptimeMs: amount,
+    /** Where the default logs of sites are, in `log`; absent where there is no such directory. */
+    stateDir: z.string().exactOptional(),
+  }),
   /** Absent while no master lives. */
   master: z.object({ pid, uptimeMs: amount, restarts: count }).exactOptional(),
   listeners: masterStatus.shape.listeners,

@@ -1,10 +1,10 @@
 // The end of a link that a process has to a child which it forks and does not trust, such as a master a site's worker.
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { startCloseWatchdog } from '../node/close-watchdog.js';
 import { dispose } from '../node/dispose.js';
+import { FifoReader } from '../node/fifo-reader.js';
 import { fifos } from '../node/fifo.js';
 import type { Fifo } from '../node/fifo.js';
 import { forkWithExtras, unknownSpawn } from '../node/fork-with-pipe.js';
@@ -95,7 +95,7 @@ export function forkUntrusted<T>(
     nativeCalls()?.stopReceiving(pipe.fd);
     const source = createPlainPipe();
     source.open(data.readFd);
-    const [stdout, stderr] = [out, err].map(({ readFd }) => new Socket({ fd: readFd, writable: false }));
+    const [stdout, stderr] = [out, err].map(({ readFd }) => new FifoReader(readFd));
     made.length = 0;
     const offered = offers;
     offers = undefined;

@@ -1,0 +1,61 @@
+// Which log files there are: those that a running daemon tells of, else those in the state directory.
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { resolveStateDir } from '@vhostd/daemon';
+import { defaultLogDirectory, siteOfLogFile } from '@vhostd/master/default-log';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonStatus } from '@vhostd/protocol';
+import type { ClientOptions } from '../commands/options.js';
+import { clientOf } from '../commands/options.js';
+import type { LogSource } from './site-log.js';
+
+export interface LogSourceOptions extends ClientOptions {
+  stateDir?: string;
+}
+
+/**
+ * Those of one site, or of all. A site that is gone from the conf still has its default log.
+ * @throws {VhostError} ERR_LOG_NOT_FOUND.
+ */
+export async function logSources(options: LogSourceOptions, site: string | undefined): Promise<LogSource[]> {
+  const status = await statusIfRunning(options);
+  const stateDir = options.stateDir ?? status?.daemon.stateDir ?? resolveStateDir(options);
+  const directory = defaultLogDirectory(path.resolve(stateDir));
+  const told = (status?.sites ?? []).flatMap(({ siteId, logs = [] }) =>
+    logs.map(({ file, streams }) => ({ siteId, file, streams })),
+  );
+  const known = new Set(told.map(({ file }) => file));
+  const all = [...told, ...inDirectory(directory).filter(({ file }) => !known.has(file))];
+  const found = all.filter(({ siteId }) => site === undefined || siteId === site);
+  if (found.length > 0) return found;
+  const ids = [...new Set(all.map(({ siteId }) => siteId))].join(', ') || 'none';
+  const what = site === undefined ? 'there are no logs' : `site '${site}' has no log`;
+  throw new VhostError('ERR_LOG_NOT_FOUND', `${what} in ${directory}; sites with logs: ${ids}`, {
+    info: { directory },
+  });
+}
+
+async function statusIfRunning(options: ClientOptions): Promise<DaemonStatus | undefined> {
+  try {
+    return await clientOf(options).status();
+  } catch {
+    // What was written can be read, whatever is the matter with the daemon.
+    return undefined;
+  }
+}
+
+function inDirectory(directory: string): LogSource[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+  return names.toSorted().flatMap((name) => {
+    const siteId = siteOfLogFile(name);
+    return siteId === undefined
+      ? []
+      : [{ siteId, file: path.join(directory, name), streams: ['stdout', 'stderr'] as const }];
+  });
+}

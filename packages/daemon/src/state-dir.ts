@@ -1,0 +1,69 @@
+// The state directory: what a daemon keeps for longer than it runs. Today, the default logs of its sites.
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { createOwnDirectory } from './run-dir/own-directory.js';
+import { resolveRunDir } from './run-dir/run-dir.js';
+
+/** What {@link resolveStateDir} looks at. */
+export interface StateDirEnvironment {
+  env: Record<string, string | undefined>;
+  uid: number;
+  home: string;
+  /** The owner of a directory, or undefined if there is none. */
+  ownerOf: (directory: string) => number | undefined;
+}
+
+/** What its owner said. */
+export interface StateDirOptions {
+  stateDir?: string | undefined;
+  runDir?: string | undefined;
+}
+
+/**
+ * Names the state directory and creates nothing: the given one, else the first of `$STATE_DIRECTORY` (systemd.exec(5)),
+ * else `$XDG_STATE_HOME/vhostd`, else `/var/lib/vhostd` for root, else `~/.local/state/vhostd`. Where the run directory is
+ * not the default one, it is a directory in that, named after it, so that two daemons do not share it.
+ *
+ * XDG_STATE_HOME counts only if it is absolute and this user's own, as with the run directory.
+ */
+export function resolveStateDir(
+  { stateDir, runDir }: StateDirOptions,
+  environment: StateDirEnvironment = thisProcess(),
+): string {
+  if (stateDir !== undefined) return path.resolve(stateDir);
+  const [own] = (environment.env['STATE_DIRECTORY'] ?? '').split(':');
+  if (own !== undefined && path.isAbsolute(own)) return own;
+  const base = defaultPath(environment);
+  const named = resolveRunDir(runDir, environment).path;
+  return named === resolveRunDir(undefined, environment).path
+    ? base
+    : path.join(base, encodeURIComponent(named));
+}
+
+/**
+ * Creates the state directory with mode 0700. One that exists must belong to this user and be writable by nobody else.
+ * @throws {VhostError} ERR_STATE_DIR_UNSAFE, ERR_STATE_DIR_FAILED.
+ */
+export function createStateDir(directory: string): void {
+  createOwnDirectory(directory, {
+    what: 'state directory',
+    unsafe: 'ERR_STATE_DIR_UNSAFE',
+    failed: 'ERR_STATE_DIR_FAILED',
+  });
+}
+
+function defaultPath({ env, uid, home, ownerOf }: StateDirEnvironment): string {
+  const xdg = env['XDG_STATE_HOME'];
+  if (xdg !== undefined && path.isAbsolute(xdg) && ownerOf(xdg) === uid) return path.join(xdg, 'vhostd');
+  return uid === 0 ? '/var/lib/vhostd' : path.join(home, '.local', 'state', 'vhostd');
+}
+
+function thisProcess(): StateDirEnvironment {
+  return {
+    env: process.env,
+    uid: process.getuid?.() ?? -1,
+    home: homedir(),
+    ownerOf: (directory) => statSync(directory, { throwIfNoEntry: false })?.uid,
+  };
+}

@@ -1,0 +1,64 @@
+// The default log of a site: where it is, and how a line is written and read.
+import path from 'node:path';
+import type { LogRotation } from './log-rotation.js';
+
+/** Of which worker, and which of its streams. */
+export interface LineOrigin {
+  readonly siteId: string;
+  readonly workerId: string;
+  readonly stream: LogStream;
+}
+
+/** Which of a worker's streams. */
+export type LogStream = 'stdout' | 'stderr';
+
+/** What was written of a line. */
+export interface StampedLine {
+  /** ISO 8601, UTC, with milliseconds. */
+  readonly time: string;
+  readonly stream: LogStream;
+  readonly workerId: string;
+  readonly text: string;
+}
+
+/** Up to 40 MiB a site. */
+export const DEFAULT_LOG_ROTATION: LogRotation = { maxBytes: 10 * 1024 * 1024, keepCount: 3 };
+
+/** The directory of the default logs. */
+export function defaultLogDirectory(stateDir: string): string {
+  return path.join(stateDir, 'log');
+}
+
+export function defaultLogFile(stateDir: string, siteId: string): string {
+  return path.join(defaultLogDirectory(stateDir), `${siteId}${EXTENSION}`);
+}
+
+/** The site whose default log has this name; undefined for a file that is none. */
+export function siteOfLogFile(name: string): string | undefined {
+  return name.endsWith(EXTENSION) ? name.slice(0, -EXTENSION.length) : undefined;
+}
+
+/** Whole lines as `2026-11-27T08:15:00.123Z out shop/3 TEXT`; `err` for standard error. */
+export function stampedLines(lines: Buffer, { workerId, stream }: LineOrigin, nowMs: number): Buffer {
+  return prefixed(lines, `${new Date(nowMs).toISOString()} ${NAMES[stream]} ${workerId} `);
+}
+
+/** A line without its newline; undefined where it is none of {@link stampedLines}. */
+export function parseStampedLine(line: string): StampedLine | undefined {
+  const [, time, name, workerId, text] = STAMPED.exec(line) ?? [];
+  if (time === undefined || workerId === undefined || text === undefined) return undefined;
+  return { time, stream: name === NAMES.stderr ? 'stderr' : 'stdout', workerId, text };
+}
+
+/**
+ * Puts a text of ASCII before each line. As latin1, in which each byte is a character and stays what it is: many times
+ * faster than line by line.
+ */
+export function prefixed(lines: Buffer, prefix: string): Buffer {
+  const text = lines.toString('latin1', 0, lines.length - 1);
+  return Buffer.from(`${prefix}${text.replaceAll('\n', `\n${prefix}`)}\n`, 'latin1');
+}
+
+const EXTENSION = '.log';
+const NAMES = { stdout: 'out', stderr: 'err' } as const;
+const STAMPED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (out|err) (\S+) (.*)$/su;

@@ -1,0 +1,65 @@
+// Where the output of sites goes that no field of their confs names a file for, so that nothing is thrown away.
+import { isatty } from 'node:tty';
+import { SCREEN_VARIABLE, STATE_DIR_VARIABLE } from '@vhostd/protocol';
+import type { LogFile } from './log-file.js';
+import type { LogFiles } from './log-files.js';
+import { DEFAULT_LOG_ROTATION, defaultLogFile, stampedLines } from './default-log.js';
+import type { LineOrigin, LogStream } from './default-log.js';
+import { screenLines } from './screen-lines.js';
+import { descriptorSource } from './log-target.js';
+
+/** A file, and how lines are written into it. */
+export interface LogSink {
+  readonly file: LogFile;
+  readonly shape: (lines: Buffer, origin: LineOrigin) => Buffer;
+}
+
+/** What the daemon has told a master. */
+export interface SiteOutputOptions {
+  /** The state directory. Absent: the screen gets what has no file of the conf. */
+  readonly stateDir?: string | undefined;
+  /** The screen gets all output. */
+  readonly screen?: boolean;
+}
+
+export class SiteOutput {
+  readonly #options: SiteOutputOptions;
+
+  constructor(options: SiteOutputOptions) {
+    this.#options = options;
+  }
+
+  /** That of this process; its variables are gone afterwards, since they are not for workers. */
+  static ofProcess(): SiteOutput {
+    const { [STATE_DIR_VARIABLE]: stateDir, [SCREEN_VARIABLE]: screen } = process.env;
+    delete process.env[STATE_DIR_VARIABLE];
+    delete process.env[SCREEN_VARIABLE];
+    return new SiteOutput({ stateDir, screen: screen === '1' });
+  }
+
+  /** Opens what gets one stream of a site; `named`: the conf names a file for it. */
+  open(files: LogFiles, siteId: string, stream: LogStream, named: boolean): LogSink[] {
+    const { stateDir, screen } = this.#options;
+    const sinks: LogSink[] = [];
+    if (!named && stateDir !== undefined) sinks.push(defaultSink(files, stateDir, siteId));
+    if (screen === true || (!named && stateDir === undefined)) sinks.push(screenSink(files, stream));
+    return sinks;
+  }
+}
+
+function defaultSink(files: LogFiles, stateDir: string, siteId: string): LogSink {
+  const file = files.open(defaultLogFile(stateDir, siteId), {
+    mode: 0o600,
+    directoryMode: 0o700,
+    rotation: DEFAULT_LOG_ROTATION,
+  });
+  return { file, shape: (lines, origin) => stampedLines(lines, origin, Date.now()) };
+}
+
+/** Beside the process's own log, which must have room however much sites print. */
+function screenSink(files: LogFiles, stream: LogStream): LogSink {
+  const fd = stream === 'stdout' ? 1 : 2;
+  const file = files.open(`${stream} of sites`, { source: descriptorSource(fd) });
+  const isTerminal = isatty(fd);
+  return { file, shape: (lines, origin) => screenLines(lines, origin, isTerminal) };
+}

@@ -1,0 +1,6 @@
+// How a daemon tells its master where the output of sites goes.
+
+/** The environment variable with the path of the state directory; removed when read. */
+export const STATE_DIR_VARIABLE = 'VHOSTD_STATE_DIR';
+/** The environment variable that is `1` when all output goes to the screen, too; removed when read. */
+export const SCREEN_VARIABLE = 'VHOSTD_SCREEN';
