@@ -56,6 +56,15 @@ export function choice<const Names extends readonly string[]>(
   return z.enum(names, { error: `one of ${names.map((name) => `'${name}'`).join(', ')}` });
 }
 
+/** The name of a cookie (RFC 6265 4.1.1). */
+export function cookieName(): z.ZodString {
+  const error = 'the name of a cookie';
+  return z
+    .string({ error })
+    .max(MAX_COOKIE_NAME_LENGTH, { error })
+    .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error });
+}
+
 /** Any text that the operating system takes as an argument: it has no null character. */
 export function text(): z.ZodString {
   const error = 'a string without null characters';
@@ -235,6 +244,7 @@ const ACCOUNT_PATTERN = /^[^-:/\s\0][^:/\n\0]{0,255}$/;
 export const MAX_PORT = 65_535;
 
 const PORT_RANGE_PATTERN = /^\d{1,5}-\d{1,5}$/;
+const MAX_COOKIE_NAME_LENGTH = 256;
 // A host name has at most 253 characters (RFC 1035, section 2.3.4); the rest is room for a wildcard and a dot.
 const MAX_HOST_LENGTH = 256;
 // 45 characters of an address and a zone, which is an interface's name of at most 15 (IFNAMSIZ of Linux).

@@ -4,6 +4,7 @@ import { z } from '@vhostd/protocol/schemas';
 import {
   account,
   choice,
+  cookieName,
   duration,
   flag,
   hostPattern,
@@ -75,6 +76,7 @@ const GIGABYTE = 1024 * MEGABYTE;
 const MAX_CPU_LEN = 1024;
 const cpuLen = integer(0, MAX_CPU_LEN).optional();
 const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
+const balanceName = choice(['least', 'round-robin', 'ip-hash']);
 const type = choice(['tcp', 'ssl'])
   .default('tcp')
   .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
@@ -221,7 +223,19 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   trusted: flag()
     .default(false)
     .describe("Whether the site's code may be run where the master can't be protected from it."),
-  balance: choice(['least', 'round-robin', 'ip-hash'])
+  balance: z
+    .union(
+      [
+        balanceName,
+        object({
+          cookie: cookieName().describe('Name of the cookie whose value decides.'),
+          otherwise: balanceName.default('least').describe('How it is for connections without it.'),
+        }),
+      ],
+      {
+        error: "one of 'least', 'round-robin', 'ip-hash', or { cookie: 'NAME' }, a cookie's name",
+      },
+    )
     .default('least')
     .describe('How a worker is picked for a connection.'),
   waitReady: flag()

@@ -94,6 +94,14 @@ export interface RestartConf {
 /** How a worker is picked for a connection. */
 export type BalanceName = 'least' | 'round-robin' | 'ip-hash';
 
+/** Sticky by a cookie of this name; `otherwise` is for connections without it. */
+export interface CookieRule {
+  readonly cookie: string;
+  readonly otherwise: BalanceName;
+}
+
+export type BalanceRule = BalanceName | CookieRule;
+
 /** Everything that the master knows of a site before its workers speak. */
 export interface SiteConf {
   readonly siteId: string;
@@ -129,7 +137,7 @@ export interface SiteConf {
   readonly allow: Allowance;
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
-  readonly balance: BalanceName;
+  readonly balance: BalanceRule;
   /** A worker is ready only when its app has said so. */
   readonly waitReady: boolean;
   /** What tells the app that it is to end: a signal, or PM2's message. Absent: the signal that it listens for. */

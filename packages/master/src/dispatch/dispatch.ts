@@ -1,10 +1,11 @@
 // Gives a site's connections to its workers: picks one, parks what nobody can take just now or what a pause holds,
 // rejects what waits too long.
-import type { SiteConf } from '../conf/site-conf.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { BalanceRule, SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
 import { remoteAddressOf } from '../node/raw-accept.js';
 import { createBalance } from './balance/balance.js';
-import type { Balance, BalanceName, Candidate } from './balance/balance.js';
+import type { Balance, Candidate, Client } from './balance/balance.js';
 import { ConnectionQueue } from './queue.js';
 import type { QueueLimits } from './queue.js';
 
@@ -41,7 +42,7 @@ export interface DispatchSite {
 export class Dispatch {
   readonly #site: DispatchSite;
   readonly #queue: ConnectionQueue;
-  #balanceName: BalanceName;
+  #rule: BalanceRule;
   #balance: Balance;
   #retry: NodeJS.Timeout | undefined;
   #conf: SiteConf;
@@ -51,7 +52,7 @@ export class Dispatch {
   constructor(conf: SiteConf, site: DispatchSite) {
     this.#site = site;
     this.#conf = conf;
-    this.#balanceName = conf.balance;
+    this.#rule = conf.balance;
     this.#balance = createBalance(conf.balance);
     this.#queue = new ConnectionQueue(this.#limits(), {
       onTimeout: (connection) => site.reject(connection),
@@ -80,8 +81,8 @@ export class Dispatch {
   }
 
   setConf(conf: SiteConf): void {
-    if (conf.balance !== this.#balanceName) {
-      this.#balanceName = conf.balance;
+    if (!isDeepStrictEqual(conf.balance, this.#rule)) {
+      this.#rule = conf.balance;
       this.#balance = createBalance(conf.balance);
     }
     this.#conf = conf;
@@ -128,7 +129,7 @@ export class Dispatch {
   /** A worker does not begin with what it was given: takes that back where another one begins at once. */
   relieve(late: CandidateWorker): void {
     // A client that belongs to one worker waits for that one.
-    if (this.#balanceName === 'ip-hash' || this.#holding()) return;
+    if (this.#balance.sticky || this.#holding()) return;
     const isFree = (worker: CandidateWorker): boolean =>
       worker.takesConnections && !worker.late && !worker.full;
     if (this.#site.candidates().some(isFree)) late.retract();
@@ -171,17 +172,15 @@ export class Dispatch {
   #candidates(): CandidateWorker[] {
     const open = this.#site.candidates().filter((worker) => worker.takesConnections);
     // Where all are full, the one that is picked drops it, as a server on a port does.
-    const workers = open.some(({ full }) => !full) ? open.filter(({ full }) => !full) : open;
-    // A client that belongs to one worker waits for that one.
-    if (this.#balanceName === 'ip-hash' || !workers.some(({ late }) => late)) return workers;
-    const prompt = workers.filter(({ late }) => !late);
-    return prompt.length > 0 ? prompt : workers;
+    return open.some(({ full }) => !full) ? open.filter(({ full }) => !full) : open;
   }
 
-  #give(connection: Connection, workers: readonly CandidateWorker[]): boolean {
-    if (workers.length === 0) return false;
-    const remoteAddress = this.#balanceName === 'ip-hash' ? clientAddressOf(connection) : '';
-    const first = this.#balance.pick(workers, remoteAddress);
+  #give(connection: Connection, candidates: readonly CandidateWorker[]): boolean {
+    if (candidates.length === 0) return false;
+    const client = new ConnectionClient(connection);
+    // A client that belongs to one worker waits for that one.
+    const workers = this.#balance.sticks(client) ? candidates : promptOf(candidates);
+    const first = this.#balance.pick(workers, client);
     if (first?.give(connection) === true) return true;
     return workers.some((worker) => worker !== first && worker.give(connection));
   }
@@ -200,9 +199,35 @@ export class Dispatch {
   }
 }
 
-/** Where it comes from; behind a balancer that speaks the PROXY protocol, the balancer's client. */
-function clientAddressOf({ proxied, handle }: Connection): string {
-  return proxied?.client.address ?? remoteAddressOf(handle);
+/** Those that are not late; all where all are. */
+function promptOf(workers: readonly CandidateWorker[]): readonly CandidateWorker[] {
+  const prompt = workers.filter(({ late }) => !late);
+  return prompt.length > 0 ? prompt : workers;
+}
+
+/** Asks the kernel only where a balance wants to know. */
+class ConnectionClient implements Client {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Behind a balancer that speaks the PROXY protocol, the balancer's client. */
+  get address(): string {
+    const { proxied, handle } = this.#connection;
+    return proxied?.client.address ?? remoteAddressOf(handle);
+  }
+
+  /** What is TLS cannot be read. */
+  get head(): string {
+    const { head, secure } = this.#connection;
+    return secure ? '' : head;
+  }
+
+  get slot(): number | undefined {
+    return this.#connection.returned?.slot;
+  }
 }
 
 /** How soon a connection is offered again when every worker's pipe was full, ms. */

@@ -58,7 +58,13 @@ test('HTTP/2 in clear, which names no host, goes to the one that its listener ha
   const head = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
   const clear = { head, secure: false, listener: { key: 'l', secure: false } };
   bench.acceptor.accept(connection(null, clear));
-  const returned = { why: 'lost', siteId: 'a', workerId: 'a/1', ingress: bench.ingress('a') } as const;
+  const returned = {
+    why: 'lost',
+    siteId: 'a',
+    workerId: 'a/1',
+    slot: 0,
+    ingress: bench.ingress('a'),
+  } as const;
   bench.acceptor.accept(connection(null, { ...clear, returned }));
   assert.deepEqual(bench.log, [
     `the only one serves ${head}`,
@@ -69,14 +75,20 @@ test('HTTP/2 in clear, which names no host, goes to the one that its listener ha
 
 test('a connection that is handed back with a request is for whoever has its host by now', () => {
   const bench = new Bench();
-  const returned = { why: 'handed-back', siteId: 'a', workerId: 'a/1', ingress: bench.ingress('a') } as const;
+  const returned = {
+    why: 'handed-back',
+    siteId: 'a',
+    workerId: 'a/1',
+    slot: 0,
+    ingress: bench.ingress('a'),
+  } as const;
   bench.acceptor.accept(connection(null, { returned }));
   assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
 });
 
 test('what a worker returns is reported, and goes to whoever has its host by now, else to where it was', () => {
   const bench = new Bench();
-  const back = { siteId: 'a', workerId: 'a/1', ingress: bench.ingress('the first') };
+  const back = { siteId: 'a', workerId: 'a/1', slot: 0, ingress: bench.ingress('the first') };
   for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {
     const head = why === 'handed-back' ? '' : 'hello';
     bench.acceptor.accept(connection('b.test', { head, returned: { ...back, why } }));

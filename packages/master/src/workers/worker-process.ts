@@ -241,8 +241,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   #return(connection: Connection, why: ReturnReason): void {
-    const { siteId, workerId } = this.identity;
-    connection.returned = { why, siteId, workerId, ingress: this.#ingress };
+    const { siteId, workerId, slot } = this.identity;
+    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress };
     this.#acceptor.accept(connection);
   }
 
