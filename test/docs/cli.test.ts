@@ -34,6 +34,7 @@ void describe('docs/cli.md', () => {
     'maintenance',
     'upgrade',
     'stop',
+    'check',
     'watch',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {

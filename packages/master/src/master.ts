@@ -12,12 +12,14 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  SiteDetail,
   WireError,
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
+import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
 import { Counts } from './counts.js';
@@ -37,6 +39,7 @@ import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
+import { WorkerEnds } from './worker-ends.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
 
 /** The events of a master, for the code that runs it. */
@@ -61,6 +64,7 @@ export interface RunResult {
 export class Master extends EventEmitter<PublicEvents> {
   readonly #events = new MasterEvents();
   readonly #counts = new Counts();
+  readonly #ends = new WorkerEnds();
   readonly #log: MasterLog;
   readonly #daemon: DaemonSide | undefined;
   readonly #reports: DaemonReports;
@@ -101,7 +105,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#calls = new Calls(this.#daemon, this.#sites);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
-    for (const subscriber of [this.#log, this.#counts, this.#served, this.#reports])
+    for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     this.#publish(events);
@@ -259,6 +263,12 @@ export class Master extends EventEmitter<PublicEvents> {
       handoff: this.#handoff,
       counts: this.#counts.current,
     };
+  }
+
+  /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
+  siteDetail(siteId: string): SiteDetail {
+    const site = this.#sites.get(siteId);
+    return { ...site.status(), conf: shownConf(site.conf), ends: this.#ends.of(siteId) };
   }
 
   /** Calls a handler that a worker's code set with `onMasterCall`. */

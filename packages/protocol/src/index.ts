@@ -61,6 +61,7 @@ export type {
   MasterCounts,
   MasterStatus,
   SiteState,
+  SiteDetail,
   SiteStatus,
   WorkerState,
   WorkerStatus,

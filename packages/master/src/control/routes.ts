@@ -8,9 +8,8 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
-  SiteStatus,
+  SiteDetail,
 } from '@vhostd/protocol';
-import { VhostError } from '@vhostd/protocol';
 import {
   maintenanceOptions,
   maintenanceResult,
@@ -21,6 +20,7 @@ import {
   restartResult,
   resumeResult,
   routeOf,
+  siteDetail,
   siteStatus,
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
@@ -29,6 +29,7 @@ import { z } from '@vhostd/protocol/schemas';
 /** The master as its routes see it. */
 export interface ControlledMaster {
   status(): MasterStatus;
+  siteDetail(siteId: string): SiteDetail;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
   reopenLogs(): void;
@@ -61,10 +62,10 @@ export const routes: readonly Route<ControlledMaster>[] = [
   route({
     method: 'GET',
     path: '/sites/:siteId',
-    summary: 'one site and its workers',
+    summary: 'one site, its workers, its conf and how workers ended',
     request: nothing,
-    response: siteStatus,
-    run: (master, { params }) => siteOf(master, params['siteId']),
+    response: siteDetail,
+    run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
   }),
   route({
     method: 'POST',
@@ -134,9 +135,3 @@ export const routes: readonly Route<ControlledMaster>[] = [
     },
   }),
 ];
-
-function siteOf(master: ControlledMaster, siteId = ''): SiteStatus {
-  const site = master.status().sites.find((one) => one.siteId === siteId);
-  if (site !== undefined) return site;
-  throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'`, { info: { siteId } });
-}
