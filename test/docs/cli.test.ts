@@ -29,6 +29,8 @@ void describe('docs/cli.md', () => {
     'logs',
     'reload',
     'restart',
+    'start',
+    'scale',
     'pause',
     'resume',
     'maintenance',

@@ -5,6 +5,7 @@
 //   /any?events=MS                    an event stream: `data: 1`, `data: 2` …, one each MS, without end
 // Upgrades echo. The master's code can call `scale` (worker count). Its environment:
 //   TLS=https or http2 (with HTTP/1.1)  the server ends TLS itself      CLOSE_ON_DRAIN=1  it closes its server then
+//   HTTP2=1    it speaks HTTP/2 in clear
 //   BLOCK_MS   blocks its event loop for up to so long, again and again  ALLOW_HALF_OPEN=1  as the server's option
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -31,7 +32,7 @@ export interface EchoAnswer {
   localPort: number;
 }
 
-const { ALLOW_HALF_OPEN, BLOCK_MS, CLOSE_ON_DRAIN, TLS } = process.env;
+const { ALLOW_HALF_OPEN, BLOCK_MS, CLOSE_ON_DRAIN, HTTP2, TLS } = process.env;
 
 function listener(request: IncomingMessage, response: ServerResponse): void {
   const hash = createHash('sha256');
@@ -112,6 +113,10 @@ function sendEvents(response: ServerResponse, intervalMs: number): void {
 }
 
 async function createSite(): Promise<ReturnType<typeof createServer>> {
+  if (HTTP2 === '1') {
+    const server: unknown = (await import('node:http2')).createServer(listener as never);
+    return server as ReturnType<typeof createServer>;
+  }
   if (TLS === undefined) return createServer(listener);
   // Only what it needs: with what makes certificates it takes three times as long to come up.
   const { selfSigned } = await import('./certificate.js');

@@ -174,11 +174,11 @@ void describe('a running daemon', () => {
     assert.equal(table.code, 0);
     assert.match(table.stdout, new RegExp(`^daemon +pid ${daemon.process.pid}, `));
     assert.match(table.stdout, /\nSITE +STATE +WORKERS +CONNS +RESTARTS +MEM +UP +HOSTS\n/);
-    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +a\.test\n/);
+    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +\S+ +\d+s +a\.test\n/);
     const site = await workspace.run('status', 'a');
     assert.match(
       site.stdout,
-      /^site +a, running, generation 1\nhosts +a\.test\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0\n$/,
+      /^site +a, running, generation 1\nhosts +a\.test\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0 +\S+ +\d+s\n\nconf in force:\n/,
     );
     assert.equal((await workspace.run('status', 'nobody')).code, 1);
     const json = await workspace.run('status', '--json');

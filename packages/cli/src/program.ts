@@ -9,6 +9,8 @@ import { addReloadCommand } from './commands/reload.js';
 import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
+import { addScaleCommand } from './commands/scale.js';
+import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
@@ -48,6 +50,8 @@ function createProgram(): Command {
     addLogsCommand,
     addReloadCommand,
     addRestartCommand,
+    addStartCommand,
+    addScaleCommand,
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,

@@ -84,7 +84,7 @@ export function isAtFault(site: SiteStatus, fault: Fault): boolean {
   );
 }
 
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle']);
+const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished', 'stopped']);
 const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
 const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNS', 'RESTARTS', 'REPLACED', 'MEM', 'UP'];
 const NONE = '-';
@@ -223,7 +223,10 @@ function faultsOf(site: SiteStatus): string[] {
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
     ...workers.flatMap((worker) =>
-      worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
+      // Of a site that has stopped it is no complaint.
+      worker.reason === undefined || worker.state === 'exited'
+        ? []
+        : [`${worker.workerId}: ${worker.reason}`],
     ),
   ];
 }

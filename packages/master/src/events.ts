@@ -56,6 +56,8 @@ export interface EventPayloads {
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */
   'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** Its client left while it waited for a worker; it was not served. `host`: what it asked for. */
+  'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */
   'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
   /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */
@@ -118,7 +120,13 @@ export interface EventPayloads {
   /** A site that was published has no worker that may be given a connection. */
   'site.withdrawn': { readonly siteId: string };
   /** What a site serves with, or is to serve with at first. */
-  'site.served': { readonly conf: SiteConf; readonly generation: number; readonly release?: Release };
+  'site.served': {
+    readonly conf: SiteConf;
+    readonly generation: number;
+    readonly release?: Release;
+    /** It is a job, which is done. */
+    readonly finished?: true;
+  };
   /** A site could not be published. */
   'site.failed': SiteFailure;
   /** All workers of a site are given up. */
@@ -135,6 +143,14 @@ export interface EventPayloads {
   'site.idle': { readonly siteId: string };
   /** An idle site is started. */
   'site.woken': { readonly siteId: string };
+  /** An operator stops a site: nothing leads to it, its workers leave. */
+  'site.stopped': { readonly siteId: string };
+  /** An operator has started one that was stopped. */
+  'site.started': { readonly siteId: string };
+  /** An operator wants another number of workers. */
+  'site.scaled': { readonly siteId: string; readonly before: number; readonly workers: number };
+  /** What operators had ordered before can't be read: confs alone say what runs. */
+  'sites.desired-unreadable': { readonly message: string };
   /** New connections of a site are held. */
   'site.paused': PauseResult;
   /** They are not held any more. */

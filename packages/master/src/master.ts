@@ -12,6 +12,10 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
   SiteDetail,
   WireError,
 } from '@vhostd/protocol';
@@ -35,6 +39,7 @@ import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
 import { SiteOutput } from './logs/site-output.js';
 import { Router } from './routing/router.js';
+import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
@@ -101,13 +106,15 @@ export class Master extends EventEmitter<PublicEvents> {
     const output = SiteOutput.ofProcess();
     const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events, output };
     this.#sites = new Sites(floor);
-    this.#manager = new SiteManager(this.#sites, this.#router, events);
+    const desired = new DesiredSites(output.stateDir);
+    this.#manager = new SiteManager(this.#sites, this.#router, events, desired);
     this.#calls = new Calls(this.#daemon, this.#sites);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
+    if (desired.trouble !== undefined) events.emit('sites.desired-unreadable', { message: desired.trouble });
     this.#publish(events);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
@@ -182,6 +189,34 @@ export class Master extends EventEmitter<PublicEvents> {
     const { error } = await this.#manager.restart(site);
     if (error !== undefined) throw fromWireError(error);
     return { siteId, workers };
+  }
+
+  /**
+   * Takes a site down: its addresses and hosts are nobody's, its workers finish what they have, or not if `now`. It stays
+   * so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
+   */
+  async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
+    await this.#whenBegun();
+    return await this.#manager.stopSite(this.#sites.get(siteId), now);
+  }
+
+  /**
+   * Starts a site that was stopped.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING, or why it does not start.
+   */
+  async startSite(siteId: string): Promise<SwitchResult> {
+    await this.#whenBegun();
+    return await this.#manager.startSite(this.#sites.get(siteId));
+  }
+
+  /**
+   * Gives a site another number of workers, in place of its conf's `cpuLen`, under the next master as well.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION, ERR_MASTER_NOT_RUNNING.
+   */
+  async scaleSite(siteId: string, { workers }: ScaleOptions): Promise<ScaleResult> {
+    await this.#whenBegun();
+    return await this.#manager.scaleSite(this.#sites.get(siteId), workers);
   }
 
   /**
@@ -314,8 +349,8 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#handoff = await chooseLink(this.#conf.handoff);
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
-    for (const [siteId, { conf, generation, release }] of (await this.#served.load())?.sites ?? []) {
-      this.#manager.restore(siteId, conf, generation, release);
+    for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
+      this.#manager.restore(siteId, served);
     }
     const started = this.#manager.startAll();
     this.#begun.resolve();

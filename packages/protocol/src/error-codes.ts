@@ -98,6 +98,7 @@ export type ErrorCode =
   | 'ERR_SERVER_MISSING'
   | 'ERR_SERVER_SET'
   | 'ERR_SITE_FILE'
+  | 'ERR_SITE_NO_SERVER'
   | 'ERR_SITE_OPTION'
   | 'ERR_SITE_PATH'
   | 'ERR_SITE_STOPPED'

@@ -55,6 +55,10 @@ export type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
 } from './schemas/site-orders.js';
 export type {
   DaemonStatus,

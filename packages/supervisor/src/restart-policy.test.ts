@@ -20,7 +20,7 @@ void test('a child that gets ready and fails slowly for ever is restarted for ev
   const policy = resolveRestartPolicy({ intensity: 3, periodMs: 1000 });
   let history = NO_RESTARTS;
   for (let nowMs = 0; nowMs < 400_000; nowMs += 400) {
-    const decision = decideRestart(policy, history, nowMs, true);
+    const decision = decideRestart(policy, history, nowMs, { wasReady: true, isNormal: true });
     assert.equal(decision.verdict, 'respawn');
     history = decision.history;
     assert.ok(history.times.length <= 3);
@@ -29,7 +29,7 @@ void test('a child that gets ready and fails slowly for ever is restarted for ev
 
 void test('deciding leaves the history that it was given as it was', () => {
   const history = Object.freeze({ times: Object.freeze([1, 2]), unreadyCount: 0 });
-  const decision = decideRestart(resolveRestartPolicy({}), history, 3, true);
+  const decision = decideRestart(resolveRestartPolicy({}), history, 3, { wasReady: true, isNormal: true });
   assert.deepEqual(history, { times: [1, 2], unreadyCount: 0 });
   assert.deepEqual(decision.history, { times: [1, 2, 3], unreadyCount: 0 });
 });
@@ -43,11 +43,19 @@ void test('once it got ready, only the restarts within the period count', () => 
   const policy = resolveRestartPolicy({ intensity: 2, periodMs: 1000 });
   let history = NO_RESTARTS;
   const verdicts = [false, false, true, true, false, false, false].map((wasReady, index) => {
-    const decision = decideRestart(policy, history, index * 30_000, wasReady);
+    const decision = decideRestart(policy, history, index * 30_000, { wasReady, isNormal: false });
     history = decision.history;
     return decision.verdict;
   });
   assert.deepEqual(verdicts, ['respawn', 'respawn', 'respawn', 'respawn', 'respawn', 'respawn', 'give-up']);
+});
+
+void test('a temporary child rests behind a normal end, and is given up behind any other, never restarted', () => {
+  const policy = resolveRestartPolicy({ type: 'temporary', intensity: 1000 });
+  const verdictOf = (isNormal: boolean, wasReady: boolean): string =>
+    decideRestart(policy, NO_RESTARTS, 0, { isNormal, wasReady }).verdict;
+  assert.deepEqual([verdictOf(true, true), verdictOf(true, false)], ['rest', 'rest']);
+  assert.deepEqual([verdictOf(false, true), verdictOf(false, false)], ['give-up', 'give-up']);
 });
 
 void test('a number out of range is refused by name', () => {
@@ -77,7 +85,7 @@ function verdictsAt(
   const policy = resolveRestartPolicy({ intensity, periodMs });
   let history = NO_RESTARTS;
   return times.map((nowMs) => {
-    const decision = decideRestart(policy, history, nowMs, wasReady);
+    const decision = decideRestart(policy, history, nowMs, { wasReady, isNormal: false });
     history = decision.history;
     return decision.verdict;
   });

@@ -1,8 +1,10 @@
 // Decides what follows when a child has ended: another one, or giving up. Pure; terms of Erlang/OTP.
 import { checkCount, checkMs } from './option-range.js';
 
-/** How often a child may be restarted. Every end that nobody asked for calls for another process (`permanent`). */
+/** What follows an end that nobody asked for, and how often. */
 export interface RestartPolicy {
+  /** `permanent`, the default: another process, whatever the end. `temporary`: none. */
+  type: 'permanent' | 'temporary';
   /** Restarts allowed within `periodMs`; one more is giving up. 0 to 1000, default 10. */
   intensity: number;
   /**
@@ -25,28 +27,38 @@ export const NO_RESTARTS: RestartHistory = { times: [], unreadyCount: 0 };
 
 /** The verdict on an end, and the history to decide the next one with. */
 export interface RestartDecision {
-  verdict: 'respawn' | 'give-up';
+  verdict: 'respawn' | 'rest' | 'give-up';
   history: RestartHistory;
 }
 
 /** Fills in the defaults. Throws `ERR_SUPERVISOR_OPTION` on a number out of range. */
 export function resolveRestartPolicy(given: Partial<RestartPolicy> = {}): RestartPolicy {
   return {
+    type: given.type ?? 'permanent',
     intensity: checkCount('restart.intensity', given.intensity ?? 10, 0, 1000),
     periodMs: checkMs('restart.periodMs', given.periodMs ?? 60_000, 1),
   };
 }
 
+/** What matters of an end. */
+export interface ChildEnd {
+  readonly wasReady: boolean;
+  /** It left by itself with exit code 0. */
+  readonly isNormal: boolean;
+}
+
 /**
  * What follows an end at `nowMs`. A restart counts for `periodMs`, its last millisecond included, as in OTP. The restarts
  * of a child that does not get ready count until it does, however long each try takes.
+ * A temporary child rests behind a normal end, and is given up behind any other.
  */
 export function decideRestart(
   policy: RestartPolicy,
   history: RestartHistory,
   nowMs: number,
-  wasReady: boolean,
+  { wasReady, isNormal }: ChildEnd,
 ): RestartDecision {
+  if (policy.type === 'temporary') return { verdict: isNormal ? 'rest' : 'give-up', history };
   const unreadyCount = wasReady ? 0 : history.unreadyCount;
   const { length } = history.times;
   const times = history.times.filter(

@@ -4,7 +4,7 @@ import { Attempt } from './attempt.js';
 import type { StopOutcome } from './attempt.js';
 import { Backoff, resolveBackoff } from './backoff.js';
 import type { ChildHandle } from './child-handle.js';
-import { exitReason, notReady, spawnFailure, toError } from './child-reason.js';
+import { exitReason, isNormalEnd, notReady, spawnFailure, toError } from './child-reason.js';
 import type { ChildFault, ChildReason } from './child-reason.js';
 import type { Answer, ChildState } from './child-state.js';
 import { checkMs } from './option-range.js';
@@ -182,8 +182,8 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
 
   #applyPolicy(attempt: Attempt, reason: ChildReason): void {
     const nowMs = this.#os.now();
-    const wasReady = attempt.readyAtMs !== undefined;
-    const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs, wasReady);
+    const end = { wasReady: attempt.readyAtMs !== undefined, isNormal: isNormalEnd(reason) };
+    const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs, end);
     this.#history = history;
     if (verdict === 'respawn') {
       this.#restartCount += 1;
@@ -194,14 +194,18 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
       });
       return;
     }
-    this.#life.happen('give-up');
-    const { intensity, periodMs } = this.#policy;
-    const slow = nowMs - (history.times[0] ?? nowMs) > periodMs;
-    const restarts = `${intensity} restarts ${slow ? 'without getting ready' : `within ${periodMs} ms`}`;
-    const message = `${reason.message}; gave up after ${restarts}`;
-    const last: ChildReason = { ...reason, message };
+    this.#life.happen(verdict);
+    if (verdict === 'rest') return;
+    const last: ChildReason = { ...reason, message: `${reason.message}${this.#whyGivenUp(nowMs)}` };
     this.#reason = last;
     this.#life.tell(() => this.emit('errored', last));
+  }
+
+  #whyGivenUp(nowMs: number): string {
+    const { type, intensity, periodMs } = this.#policy;
+    if (type === 'temporary') return '';
+    const slow = nowMs - (this.#history.times[0] ?? nowMs) > periodMs;
+    return `; gave up after ${intensity} restarts ${slow ? 'without getting ready' : `within ${periodMs} ms`}`;
   }
 
   #blame(fault: ChildFault): void {

@@ -12,6 +12,7 @@ export { Claims, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
+export type { PeerStanding } from './node/native-calls.js';
 export { forkDaemon } from './link/fork-daemon.js';
 export { workingDirectory } from './link/working-directory.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';

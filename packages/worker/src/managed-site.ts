@@ -13,6 +13,7 @@ import type {
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
+import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
@@ -116,6 +117,8 @@ export class ManagedSite {
     });
     this.#answerMaster();
     this.#master.start();
+    // An app without a server lives for as long as it has something to do, as by itself.
+    if (!this.#serves) this.#master.unref();
     // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
     this.#signals = new StopSignals((signal) => {
       if (signal === 'SIGTERM') this.#askToLeave('signal');
@@ -139,8 +142,15 @@ export class ManagedSite {
     return new ManagedSite(identity, host);
   }
 
-  /** The site's code names its server. The site boots then; what fails in it ends the process with exit code 1. */
+  /**
+   * The site's code names its server. The site boots then; what fails in it ends the process with exit code 1.
+   * @throws {VhostError} ERR_SITE_NO_SERVER.
+   */
   setServer(server: Server): void {
+    if (!this.#serves) {
+      const message = 'worker.server has no use: the site\'s conf has "server": false';
+      throw new VhostError('ERR_SITE_NO_SERVER', message, { info: { siteId: this.#identity.siteId } });
+    }
     this.#servers.name(server);
   }
 
@@ -181,10 +191,10 @@ export class ManagedSite {
   /** Everything that the site's code does and the master does not. */
   #watchApp(): void {
     watchListens(
-      (server, query) => this.#servers.take(server, query),
+      (server, query) => this.#serves && this.#servers.take(server, query),
       (server, query) => {
         if (!isHttp(server)) this.#onListens('tcp', query, false);
-        else if (query.port === -1) this.#onListens('http', query, false);
+        else if (query.port === -1 || !this.#serves) this.#onListens('http', query, false);
       },
     );
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
@@ -192,6 +202,12 @@ export class ManagedSite {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
     });
     void this.#appReady.said.then(() => this.#servers.decide());
+    if (!this.#serves) whenLoaded(() => this.#startBoot());
+  }
+
+  /** Whether one of the app's servers is the site's. */
+  get #serves(): boolean {
+    return this.#identity.server !== false;
   }
 
   #answerMaster(): void {
@@ -246,6 +262,10 @@ export class ManagedSite {
       this.#keys.load().catch((error: unknown) => this.#fail(error));
       return;
     }
+    this.#startBoot();
+  }
+
+  #startBoot(): void {
     this.#master.peer.notify('starting', null);
     // Behind the rest of the site's synchronous loading.
     setImmediate(() => {

@@ -102,7 +102,8 @@ export class Worker extends EventEmitter<WorkerEvents> {
    * is published after that. It wins over one that listened before. Of a site that sets none it is the HTTP server that
    * listens on the site's `appPort`; without `appPort` the first one that listens, see docs/apps.md. `setConfig(conf)`
    * is added to it, which sets the timeouts and limits that `conf` names.
-   * @throws {VhostError} ERR_SERVER_MISSING when it is read before it was set, ERR_SERVER_SET when it is set twice.
+   * @throws {VhostError} ERR_SERVER_MISSING when it is read before it was set, ERR_SERVER_SET when it is set twice,
+   * ERR_SITE_NO_SERVER where the site's conf says that it has none.
    */
   get server(): ConfigurableServer {
     if (this.#server === undefined) {

@@ -90,25 +90,29 @@ test(
     execFileSync('mkfifo', [names[1] ?? '']);
     writeFileSync(join(theirs, 'index.js'), 'process.exit(1)');
     for (const name of names) give(name);
-    await exchanging(t, names);
-    const vhostd = await start(t, theirs, { workerFile: '.', bootTimeout: '500ms' });
-    await vhostd.until(
-      'the site is started again and again',
-      ({ sites: [a] }) => (a?.workers[0]?.restarts ?? 0) >= 30,
-    );
-    await unharmed(vhostd);
+    const stop = await exchanging(names);
+    try {
+      const vhostd = await start(t, theirs, { workerFile: '.', bootTimeout: '500ms' });
+      await vhostd.until(
+        'the site is started again and again',
+        ({ sites: [a] }) => (a?.workers[0]?.restarts ?? 0) >= 30,
+      );
+      await unharmed(vhostd);
+    } finally {
+      await stop();
+    }
   },
 );
 
-/** Lets two names of a directory change places until the test ends. */
-async function exchanging(t: TestContext, names: readonly string[]): Promise<void> {
+/** Lets two names of a directory change places until the function is called that this resolves with. */
+async function exchanging(names: readonly string[]): Promise<() => Promise<void>> {
   const child = spawn(process.execPath, ['-e', EXCHANGE, ...names], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
-  t.after(async () => {
+  await once(child.stdout, 'data');
+  return async () => {
     child.kill('SIGKILL');
     await ended;
-  });
-  await once(child.stdout, 'data');
+  };
 }
 
 const EXCHANGE = `

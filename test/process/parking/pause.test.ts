@@ -1,6 +1,7 @@
 // A pause holds new connections, bounded in number and time; what workers have goes on; a resume loses none.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { askSite } from '../../kit/ask-site.js';
 import { Load, MIXED } from '../../kit/load.js';
 import { Random } from '../../kit/random.js';
@@ -114,6 +115,40 @@ void describe('a pause', () => {
     const answers = await readAll(clients);
     assert.deepEqual([new Set(answers.map(({ pid }) => pid)).size, ledgerCounts(vhostd).boots], [1, 1]);
     assert.deepEqual((await vhostd.status()).counts.refused, {});
+  });
+
+  void it('has room again when a client leaves, whose request is not run', async (t) => {
+    const vhostd = await startSites(t, [ledgerSite({ parkMaxCount: 3 })]);
+    const port = await vhostd.port();
+    await vhostd.pause('a');
+    const leaving = await openAll(port, 3);
+    await untilSite(vhostd, 'three are held', ({ parked }) => parked === 3);
+    leaving[0]?.reset();
+    await untilSite(vhostd, 'a place is free', ({ parked }) => parked === 2);
+    // Time in which it is seen that they have not sent their last byte: one who had would wait for an answer.
+    await delay(3000);
+    for (const client of leaving.slice(1)) client.close();
+    await untilSite(vhostd, 'each place is free', ({ parked }) => parked === 0);
+    const clients = await openAll(port, 3);
+    await untilSite(vhostd, 'three are held', ({ parked }) => parked === 3);
+    await vhostd.resume('a');
+    assert.deepEqual(
+      (await readAll(clients)).map(({ number }) => number),
+      [1, 2, 3],
+    );
+    assert.deepEqual((await vhostd.status()).counts.refused, {});
+  });
+
+  void it('keeps a client that said with its request that it sends no more', async (t) => {
+    const vhostd = await startSites(t, [ledgerSite()]);
+    const port = await vhostd.port();
+    await vhostd.pause('a');
+    const client = await openPatiently(port);
+    client.socket.end(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`);
+    await untilSite(vhostd, 'it is held', ({ parked }) => parked === 1);
+    await delay(500);
+    await vhostd.resume('a');
+    assert.equal((await readAll([client]))[0]?.number, 1);
   });
 
   void it('is refused for a site that is not there, and for a time that is none', async (t) => {

@@ -90,5 +90,5 @@ function restlessSites({ sites }: DaemonStatus): { siteId: string; state: string
   });
 }
 
-const AT_REST: ReadonlySet<string> = new Set(['running', 'idle', 'stopped', 'errored']);
+const AT_REST: ReadonlySet<string> = new Set(['running', 'idle', 'finished', 'stopped', 'errored']);
 const WAITS_MS = 5_000;

@@ -124,4 +124,4 @@ function failure(error: unknown): VhostError {
 }
 
 /** States of sites that have workers which serve. */
-const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'idle']);
+const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished']);

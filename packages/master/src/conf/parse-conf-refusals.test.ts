@@ -151,3 +151,33 @@ void test('the directory or file of a site in a file must exist', () => {
     rmSync(baseDir, { recursive: true });
   }
 });
+
+void test('a site without a server is refused what only one with a server has, and jobs are sites without one', () => {
+  const site = {
+    path: 'a',
+    server: false,
+    listen: [{ port: 80 }],
+    defaultListen: true,
+    appPort: 3000,
+    idleStop: '1m',
+    maintenancePage: 'page.html',
+    maxRequests: 7,
+    cpuLen: 0,
+  };
+  const error = refusal(() => parseSite(site, PROGRAM));
+  const names = [
+    'listen',
+    'defaultListen',
+    'appPort',
+    'idleStop',
+    'maintenancePage',
+    'maxRequests',
+    'cpuLen',
+  ];
+  assert.deepEqual(new Set(pathsOf(error)), new Set(names));
+  assert.match(error.message, /appPort: has no use with 'server': false; expected to be left out/);
+  const job = { path: 'a', autorestart: false, memoryLimit: '1gb', maxAge: '1h' };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), ['autorestart', 'memoryLimit', 'maxAge']);
+  const plain = { path: 'a', server: false, autorestart: false, listen: [], defaultListen: false, cpuLen: 2 };
+  assert.equal(parseSite(plain, PROGRAM).server, false);
+});

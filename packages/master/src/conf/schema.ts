@@ -163,10 +163,18 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe(
       "Port on which the app listens: the server there is the site's. Absent: the first HTTP server is.",
     ),
+  server: flag()
+    .default(true)
+    .describe('Whether the app has a server. `false`: queue workers, bots and jobs, which serve nobody.'),
+  autorestart: flag()
+    .default(true)
+    .describe(
+      'Whether a worker that has ended is started again. `false`: jobs; only with `"server": false`.',
+    ),
   cpuLen: integer(0, MAX_CPU_LEN, '; leave it out for the number of CPUs')
     .optional()
     .describe(
-      'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs.',
+      'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs, or 1 with `"server": false`.',
     ),
   dependencies: list(siteId, 'siteIds')
     .default([])
@@ -228,6 +236,26 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('Requests after which a worker is replaced. Absent: it is not.'),
 })
   .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
+  .refine(...ofServer('listen'))
+  .refine(...ofServer('defaultListen'))
+  .refine(...ofServer('appPort'))
+  .refine(...ofServer('idleStop'))
+  .refine(...ofServer('maintenancePage'))
+  .refine(...ofServer('maxRequests'))
+  .refine(
+    (site: object) => !isOff(site, 'server') || Reflect.get(site, 'cpuLen') !== 0,
+    refusal(['cpuLen'], '1 or more', "no connection would start a worker with 'server': false"),
+  )
+  .refine(
+    (site: object) => !isOff(site, 'autorestart') || isOff(site, 'server'),
+    refusal(
+      ['autorestart'],
+      'true',
+      "a site that serves starts its workers again; jobs have 'server': false",
+    ),
+  )
+  .refine(...ofService('memoryLimit'))
+  .refine(...ofService('maxAge'))
   .refine(
     (site: object) => ['path', 'workerFile'].some((name) => Reflect.get(site, name) !== undefined),
     refusal(['path'], 'a path', 'is missing, as is workerFile'),
@@ -266,6 +294,31 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       heartbeatLimitMs,
     }),
   );
+
+type Refinement = [check: (site: object) => boolean, params: z.core.$ZodCustomParams];
+
+/** Refuses a field that only a site with a server has. */
+function ofServer(name: string): Refinement {
+  return without(name, 'server', "has no use with 'server': false");
+}
+
+/** Refuses a field that only a site has whose workers are started again. */
+function ofService(name: string): Refinement {
+  return without(name, 'autorestart', "has no use with 'autorestart': false: a job is not replaced");
+}
+
+function without(name: string, flagName: string, reason: string): Refinement {
+  const check = (site: object): boolean => {
+    const value: unknown = Reflect.get(site, name);
+    const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
+    return !isOff(site, flagName) || !isSet;
+  };
+  return [check, refusal([name], 'to be left out', reason)];
+}
+
+function isOff(site: object, flagName: string): boolean {
+  return Reflect.get(site, flagName) === false;
+}
 
 /** The `proxyProtocol` of a site's entries. */
 function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {

@@ -83,7 +83,14 @@ export interface SiteConf {
   readonly workerOptions: WorkerOptions;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */
   readonly appPort?: number;
-  /** Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else the number of CPUs. */
+  /** Its app has a server, whose connections are the site's. False: a queue worker, a bot, a job. */
+  readonly server: boolean;
+  /** A worker that ends is started again. False: a job, which is done when it ends with exit code 0. */
+  readonly autorestart: boolean;
+  /**
+   * Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else
+   * the number of CPUs, or 1 without a server.
+   */
   readonly cpuLen?: number;
   /** Sites that must be published before a worker of this one is started. */
   readonly dependencies: readonly string[];

@@ -22,6 +22,9 @@ void describe('the routes of a master', () => {
     await ask('POST', '/reload');
     await ask('POST', '/sites/a%20b/reload');
     await ask('POST', '/sites/a/restart');
+    await ask('POST', '/sites/a/stop');
+    await ask('POST', '/sites/a/start');
+    await ask('POST', '/sites/a/scale', { workers: '+1' });
     await ask('POST', '/logs/reopen');
     await ask('POST', '/sites/a/pause', { timeout: '2m' });
     await ask('POST', '/sites/a/resume');
@@ -31,6 +34,9 @@ void describe('the routes of a master', () => {
       ['reloadConf'],
       ['reloadConf', 'a b'],
       ['restartSite', 'a'],
+      ['stopSite', 'a', { now: false }],
+      ['startSite', 'a'],
+      ['scaleSite', 'a', { workers: '+1' }],
       ['reopenLogs'],
       ['pauseSite', 'a', { timeout: '2m' }],
       ['resumeSite', 'a'],
@@ -74,6 +80,9 @@ function bench(): {
     siteDetail: () => SITE,
     reloadConf: method('reloadConf'),
     restartSite: method('restartSite'),
+    stopSite: method('stopSite'),
+    startSite: method('startSite'),
+    scaleSite: method('scaleSite'),
     reopenLogs: method('reopenLogs'),
     pauseSite: method('pauseSite'),
     resumeSite: method('resumeSite'),

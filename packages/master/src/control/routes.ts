@@ -8,6 +8,10 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
   SiteDetail,
 } from '@vhostd/protocol';
 import {
@@ -21,7 +25,11 @@ import {
   resumeResult,
   routeOf,
   siteDetail,
+  scaleOptions,
+  scaleResult,
   siteStatus,
+  stopSiteOptions,
+  switchResult,
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
@@ -32,6 +40,9 @@ export interface ControlledMaster {
   siteDetail(siteId: string): SiteDetail;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
+  stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
+  startSite(siteId: string): Promise<SwitchResult>;
+  scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   reopenLogs(): void;
   pauseSite(siteId: string, options: PauseOptions): PauseResult;
   resumeSite(siteId: string): ResumeResult;
@@ -90,6 +101,30 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: restartResult,
     run: (master, { params }) => master.restartSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/stop',
+    summary: 'takes a site down until it is started',
+    request: stopSiteOptions,
+    response: switchResult,
+    run: (master, { params, body }) => master.stopSite(params['siteId'] ?? '', body),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/start',
+    summary: 'starts a site that was stopped',
+    request: nothing,
+    response: switchResult,
+    run: (master, { params }) => master.startSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/scale',
+    summary: 'gives a site another number of workers',
+    request: scaleOptions,
+    response: scaleResult,
+    run: (master, { params, body }) => master.scaleSite(params['siteId'] ?? '', body),
   }),
   route({
     method: 'POST',

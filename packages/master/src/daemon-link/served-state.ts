@@ -12,6 +12,8 @@ export interface ServedSite {
   readonly generation: number;
   /** Absent until a worker was ready. */
   readonly release?: Release;
+  /** It is a job that is done, and is not to be done again. */
+  readonly finished?: true;
 }
 
 /** What the last master has saved. */

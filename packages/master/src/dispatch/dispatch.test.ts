@@ -43,6 +43,10 @@ class Bench implements DispatchSite {
     this.log.push(`reject ${host}`);
   }
 
+  dismiss({ host }: Connection): void {
+    this.log.push(`dismiss ${host}`);
+  }
+
   serve(...hosts: string[]): void {
     for (const host of hosts) this.dispatch.serve(from(host));
   }
@@ -57,7 +61,11 @@ class Bench implements DispatchSite {
 }
 
 function from(host: string, why?: ReturnReason): Connection {
-  return { host, ...(why === undefined ? {} : { returned: { why } }) } as unknown as Connection;
+  return {
+    host,
+    handle: { fd: -1 },
+    ...(why === undefined ? {} : { returned: { why } }),
+  } as unknown as Connection;
 }
 
 test('while paused new connections are held, whether there are workers or not, and then handed over in order', () => {
@@ -115,7 +123,7 @@ test('where a client belongs to one worker, it waits for that one', () => {
     const bench = new Bench({ balance: 'ip-hash' });
     Object.assign(bench.room, { v: 10, w: 10 });
     for (const id of late) bench.late.add(id);
-    const handle = { getpeername: (peer: { address?: string }) => (peer.address = '192.0.2.7') };
+    const handle = { fd: -1, getpeername: (peer: { address?: string }) => (peer.address = '192.0.2.7') };
     bench.dispatch.serve({ host: 'a', handle } as unknown as Connection);
     return bench.log.join();
   };

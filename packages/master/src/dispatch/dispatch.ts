@@ -32,6 +32,8 @@ export interface DispatchSite {
   serveWithoutWorker(connection: Connection): boolean;
   /** Ends a connection that nobody will serve. */
   reject(connection: Connection): void;
+  /** Closes one whose client has left while it waited. */
+  dismiss(connection: Connection): void;
 }
 
 export class Dispatch {
@@ -49,7 +51,10 @@ export class Dispatch {
     this.#conf = conf;
     this.#balanceName = conf.balance;
     this.#balance = createBalance(conf.balance);
-    this.#queue = new ConnectionQueue(this.#limits(), (connection) => site.reject(connection));
+    this.#queue = new ConnectionQueue(this.#limits(), {
+      onTimeout: (connection) => site.reject(connection),
+      onLeft: (connection) => site.dismiss(connection),
+    });
   }
 
   /** Connections that wait for a worker. */

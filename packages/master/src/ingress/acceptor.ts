@@ -92,6 +92,12 @@ export class Acceptor {
     this.#refuse(connection, reason, page ?? { retryAfterSeconds: RETRY_AFTER_S });
   }
 
+  /** Closes a connection whose client has left while it waited for a worker. */
+  dismiss({ handle, listener, host }: Connection): void {
+    this.#events.emit('connection.left', { key: listener.key, host });
+    handle.close();
+  }
+
   /** Connections whose first bytes are waited for. */
   get peekingCount(): number {
     return this.#peeking.count;

@@ -5,7 +5,8 @@
 import { Socket } from 'node:net';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
-import type { AddressRecord, NativeHandle } from '@vhostd/transport';
+import { nativeCalls } from '@vhostd/transport';
+import type { AddressRecord, NativeHandle, PeerStanding } from '@vhostd/transport';
 
 /** The handle under a listening server. */
 interface ListeningHandle {
@@ -104,6 +105,12 @@ export function localAddressOf(handle: NativeHandle): { address: string; port: n
   const local: AddressRecord = {};
   handle.getsockname?.(local);
   return { address: local.address ?? '', port: local.port ?? 0 };
+}
+
+/** How the clients of connections stand; where this process has no way to know, they are there. */
+export function clientsOf(handles: readonly NativeHandle[]): PeerStanding[] {
+  const calls = nativeCalls();
+  return calls === undefined ? handles.map(() => 'there') : calls.peersOf(handles.map(({ fd }) => fd));
 }
 
 /** A socket that owns the handle from here on. */

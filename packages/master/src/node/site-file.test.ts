@@ -162,12 +162,16 @@ void describe('openSiteFile', asRoot, () => {
     mkdirSync(locked, { mode: 0o700 });
     mkdirSync(real);
     give(real);
-    await exchanging(t, join(theirs, 'log'), [real, locked]);
     const counts = { written: 0, refused: 0 };
-    while (counts.written < 100 || counts.refused < 100) {
-      const outcome = await append(join(theirs, 'log', 'out.log')).then(() => 'written', codeOf);
-      if (outcome === 'written') counts.written += 1;
-      else if (outcome === 'ERR_SITE_PATH') counts.refused += 1;
+    const stop = await exchanging(join(theirs, 'log'), [real, locked]);
+    try {
+      while (counts.written < 100 || counts.refused < 100) {
+        const outcome = await append(join(theirs, 'log', 'out.log')).then(() => 'written', codeOf);
+        if (outcome === 'written') counts.written += 1;
+        else if (outcome === 'ERR_SITE_PATH') counts.refused += 1;
+      }
+    } finally {
+      await stop();
     }
     assert.ok(!existsSync(join(locked, 'out.log')));
     assert.equal(readFileSync(join(real, 'out.log'), 'utf8'), 'line\n'.repeat(counts.written));
@@ -209,8 +213,8 @@ void it('reads no more of a file than is wanted, and no pipe', async (t) => {
   assert.throws(() => readRegularFile(join(directory, 'missing'), 4, undefined), { code: 'ENOENT' });
 });
 
-/** Resolves when a process lets a link lead to one place and the other, in turn, until the test ends. */
-async function exchanging(t: TestContext, link: string, targets: readonly string[]): Promise<void> {
+/** Lets a link lead to one place and the other, in turn, until the function is called that this resolves with. */
+async function exchanging(link: string, targets: readonly string[]): Promise<() => Promise<void>> {
   const script = `
     const { renameSync, symlinkSync } = require('node:fs');
     const [link, ...targets] = process.argv.slice(1);
@@ -223,11 +227,11 @@ async function exchanging(t: TestContext, link: string, targets: readonly string
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit');
-  t.after(async () => {
+  await once(child.stdout, 'data');
+  return async () => {
     child.kill('SIGKILL');
     await ended;
-  });
-  await once(child.stdout, 'data');
+  };
 }
 
 function codeOf(error: unknown): string {

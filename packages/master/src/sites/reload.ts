@@ -129,7 +129,7 @@ export class Reload {
   #progress(): ReloadProgress<Worker> {
     const { conf, staged, workers } = this.next;
     return {
-      count: workerCount(staged ?? { cpuLen: conf.cpuLen ?? this.#confs.inForce.cpuLen }),
+      count: workerCount(staged ?? { ...conf, cpuLen: conf.cpuLen ?? this.#confs.inForce.cpuLen }),
       next: workers,
       old: this.#workers.current.workers,
       publishedCount: this.#publishedCount,
@@ -213,7 +213,10 @@ export class Reload {
   }
 }
 
-/** How many workers a conf asks for. */
-export function workerCount(conf: { readonly cpuLen?: number | undefined }): number {
-  return conf.cpuLen ?? availableParallelism();
+/** How many workers a conf asks for. Two of a queue worker or a bot do everything twice where nobody expects it. */
+export function workerCount(conf: {
+  readonly cpuLen?: number | undefined;
+  readonly server: boolean;
+}): number {
+  return conf.cpuLen ?? (conf.server ? availableParallelism() : 1);
 }

@@ -29,6 +29,7 @@ export class SiteBench {
   constructor(t: TestContext) {
     const acceptor = {
       proxySources: new ProxySources(),
+      dismiss: ({ host }: Connection) => void this.rejected.push(`${host} left`),
       reject: ({ host }: Connection) => void this.rejected.push(host ?? ''),
       reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
     };
@@ -111,7 +112,7 @@ export class SiteBench {
 /** A connection that asks for a host. */
 export function connection(host: string, why?: ReturnReason): Connection {
   const listener = { key: 'l', secure: false };
-  const handle = { close: () => undefined };
+  const handle = { fd: -1, close: () => undefined };
   const returned = why === undefined ? {} : { returned: { why } };
   return { host, head: 'GET', secure: false, listener, handle, handedBack: false, ...returned } as never;
 }

@@ -4,7 +4,8 @@ import { VhostError } from '@vhostd/protocol';
 import type { WorkerToMaster } from '@vhostd/protocol';
 import { checkAllowance } from '../conf/allowance.js';
 import { parseServerConfUpdate } from '../conf/parse-conf.js';
-import type { SiteConf } from '../conf/site-conf.js';
+import { noServerError } from '../conf/no-server.js';
+import type { ServerConfUpdate, SiteConf } from '../conf/site-conf.js';
 import type { RoutedSite, Router, SiteChange } from '../routing/router.js';
 import type { Worker } from '../workers/worker.js';
 import type { Generation } from './generation.js';
@@ -85,7 +86,7 @@ export class SiteConfs<S extends RoutedSite> {
     const update = parseServerConfUpdate(params);
     const updated = (conf: SiteConf): SiteConf => {
       if (worker.leaving) throw leavingError(worker);
-      const refused = checkAllowance(update, conf.allow);
+      const refused = checkServer(update, conf) ?? checkAllowance(update, conf.allow);
       if (refused !== undefined) throw refused;
       return { ...conf, ...update };
     };
@@ -118,7 +119,8 @@ export class SiteConfs<S extends RoutedSite> {
     if (conf.listen.length > 0) return conf;
     const { listen, defaultListen, cpuLen: present } = this.#inForce;
     const cpuLen = conf.cpuLen ?? present;
-    return { ...conf, listen, defaultListen, ...(cpuLen === undefined ? {} : { cpuLen }) };
+    const places = conf.server ? { listen, defaultListen } : {};
+    return { ...conf, ...places, ...(cpuLen === undefined ? {} : { cpuLen }) };
   }
 
   #changeTo(next: () => SiteConf): SiteChange<S> {
@@ -133,6 +135,15 @@ export class SiteConfs<S extends RoutedSite> {
       },
     };
   }
+}
+
+function checkServer(
+  { listen = [], defaultListen }: ServerConfUpdate,
+  { siteId, server }: SiteConf,
+): VhostError | undefined {
+  return server || (listen.length === 0 && defaultListen !== true)
+    ? undefined
+    : noServerError(siteId, 'hosts');
 }
 
 function leavingError({ id }: Worker): VhostError {

@@ -18,6 +18,8 @@ import type { WorkerSet } from './worker-set.js';
 export interface Rejecter {
   /** Ends one. */
   reject(connection: Connection, page?: MaintenancePage): void;
+  /** Closes one whose client has left. */
+  dismiss(connection: Connection): void;
   /** Gives one to the site that has its host by now; false: it is still this one's. */
   reroute(connection: Connection, from: Ingress): boolean;
 }
@@ -154,6 +156,11 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
 
   reject(connection: Connection): void {
     this.#acceptor.reject(connection, this.#maintenance.page);
+  }
+
+  dismiss(connection: Connection): void {
+    this.#acceptor.dismiss(connection);
+    this.look();
   }
 
   /** It gets the page of a maintenance, or starts an idle site. */

@@ -1,14 +1,16 @@
 // What operators order of a site, checked: pause, resume, maintenance.
 import { VhostError } from '@vhostd/protocol';
 import type { MaintenanceResult, PauseResult, ResumeResult } from '@vhostd/protocol';
+import { noServerError } from '../conf/no-server.js';
 import { MAX_DURATION_MS } from '../conf/fields.js';
 import { durationWithoutUnit, formatDuration, parseDuration } from '../conf/quantity.js';
 import { readMaintenancePage } from './maintenance-page.js';
 import type { Site } from './site.js';
 
-/** @throws {VhostError} ERR_SITE_OPTION. */
+/** @throws {VhostError} ERR_SITE_OPTION, ERR_SITE_NO_SERVER. */
 export function pauseSite(site: Site, options: unknown): PauseResult {
   const { siteId, conf } = site;
+  if (!conf.server) throw noServerError(siteId, 'connections to hold');
   const { timeout } = fieldsOf(options, ['timeout']);
   const timeoutMs = timeout === undefined ? Math.max(PAUSE_MS, conf.parkTimeoutMs) : durationOf(timeout);
   site.ingress.pause(timeoutMs);
@@ -21,11 +23,13 @@ export function resumeSite(site: Site): ResumeResult {
 
 /**
  * Begins a maintenance, or ends it with null. Resolves once every worker that answers has it in force.
- * @throws {VhostError} ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER: nothing has changed.
+ * @throws {VhostError} ERR_SITE_OPTION, ERR_MAINTENANCE_PAGE, ERR_MAINTENANCE_SERVER, ERR_SITE_NO_SERVER: nothing has
+ * changed.
  */
 export async function maintainSite(site: Site, options: unknown): Promise<MaintenanceResult> {
   const { siteId, conf } = site;
   if (options === null) return { siteId, on: false, silentCount: await site.ingress.maintain(undefined) };
+  if (!conf.server) throw noServerError(siteId, 'requests to answer');
   const { message } = fieldsOf(options, ['message']);
   if (message !== undefined && (typeof message !== 'string' || message.length > MESSAGE_MAX_CHARS)) {
     throw wrong('message', message, `a text of at most ${MESSAGE_MAX_CHARS} characters`);

@@ -37,6 +37,7 @@ test('a state in which a worker is waited for is entered only where one is start
   );
   assert.deepEqual(entries.toSorted(), [
     'filling workers-none',
+    'finished wake',
     'idle wake',
     'restarting workers-gone',
     'waiting dependencies-ready',
@@ -77,11 +78,11 @@ test('the end of a reload is followed by what the workers have come to', () => {
 });
 
 test('an idle site is started by a connection alone, and only one that runs becomes idle', () => {
-  assert.deepEqual(leads('wake'), { idle: 'booting' });
+  assert.deepEqual(leads('wake'), { idle: 'booting', finished: 'booting' });
   assert.deepEqual(leads('rest'), { filling: 'idle', running: 'idle' });
 });
 
 test('each status is that of some state, and a connection waits in vain just where no worker will come', () => {
   const vain = STATES.filter((state) => SITE_STATES[state].serves === 'never');
-  assert.deepEqual(vain, ['blocked', 'errored', 'stopping', 'stopped']);
+  assert.deepEqual(vain, ['blocked', 'finished', 'errored', 'stopping', 'stopped']);
 });

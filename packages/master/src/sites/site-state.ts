@@ -24,6 +24,8 @@ export type SiteState =
   | 'restarting'
   /** It has no workers; a connection starts one. */
   | 'idle'
+  /** It is a job, and each of its workers has ended with exit code 0. */
+  | 'finished'
   /** All its workers are given up. */
   | 'errored'
   /** Its workers leave, and none follows. */
@@ -54,8 +56,12 @@ export type SiteFact =
   | 'dependencies-ready'
   /** They are there, and its conf wants no worker until somebody connects. */
   | 'none-wanted'
-  /** What its workers are after one of them has changed: all given up, none ready, one ready, each ready or given up. */
+  /**
+   * What its workers are after one of them has changed: none left and one given up, each finished, none ready, one ready,
+   * each ready, finished or given up.
+   */
   | 'workers-failed'
+  | 'workers-finished'
   | 'workers-none'
   | 'workers-ready'
   | 'workers-settled'
@@ -77,6 +83,7 @@ export type SiteRefusal =
   | 'at-work'
   /** There is nothing to replace. */
   | 'is-idle'
+  | 'is-finished'
   | 'not-idle'
   /** It does not serve in peace. */
   | 'not-running'
@@ -99,19 +106,19 @@ export const NEXT: Readonly<Record<SiteState, Row>> = {
     { placed: 'waiting' }),
   waiting: row('waiting',
     { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'dependencies-ready': 'booting', 'none-wanted': 'idle' }),
+    { 'dependencies-ready': 'booting', 'none-wanted': 'idle', 'workers-finished': 'finished' }),
   booting: row('booting',
     { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
   filling: row('filling',
     { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-none': 'booting', 'workers-settled': 'running' }),
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'booting', 'workers-settled': 'running' }),
   running: row('running',
     { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-none': 'retrying' }),
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying' }),
   retrying: row('retrying',
     { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-ready': 'running', 'workers-settled': 'running' }),
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
   reloading: row('reloading',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
     { 'reload-published': 'running', 'reload-discarded': 'running' }),
@@ -120,6 +127,9 @@ export const NEXT: Readonly<Record<SiteState, Row>> = {
     { 'restart-discarded': 'running', 'workers-gone': 'booting' }),
   idle: row('idle',
     { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', stop: 'stopping' },
+    {}),
+  finished: row('finished',
+    { start: 'already-started', reload: 'is-finished', restart: 'restarting', wake: 'booting', rest: 'not-running', stop: 'stopping' },
     {}),
   errored: row('errored',
     { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
@@ -144,6 +154,7 @@ export const SITE_STATES: Readonly<Record<SiteState, SiteStateMeaning>> = {
   reloading: { status: 'reloading', serves: 'now' },
   restarting: { status: 'restarting', serves: 'later' },
   idle: { status: 'idle', serves: 'now' },
+  finished: { status: 'finished', serves: 'never' },
   errored: { status: 'errored', serves: 'never' },
   stopping: { status: 'stopping', serves: 'never' },
   stopped: { status: 'stopped', serves: 'never' },
@@ -231,6 +242,7 @@ function row(
     'dependencies-ready': self,
     'none-wanted': self,
     'workers-failed': self,
+    'workers-finished': self,
     'workers-none': self,
     'workers-ready': self,
     'workers-settled': self,

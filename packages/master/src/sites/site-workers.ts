@@ -75,14 +75,20 @@ export class SiteWorkers {
     const { set, state, boot } = this.#parts;
     const fact = workersFact(set.current.workers);
     if (fact === undefined) return;
-    if (fact === 'workers-settled' && !state.stopping) boot.succeed();
+    if (UP.has(fact) && !state.stopping) boot.succeed();
     state.apply(fact);
   }
 
   /** Tells what the site serves with, for the master after this one. */
   tellServed(): void {
     const { conf, number: generation, release } = this.#parts.set.current;
-    const served = { conf, generation, ...(release === undefined ? {} : { release }) };
+    const finished = this.#parts.state.state === 'finished';
+    const served = {
+      conf,
+      generation,
+      ...(release === undefined ? {} : { release }),
+      ...(finished ? { finished: true as const } : {}),
+    };
     this.#parts.events.emit('site.served', served);
   }
 
@@ -92,7 +98,8 @@ export class SiteWorkers {
     if (role === 'next') this.reload?.onReady();
     else if (role === 'replacement') this.#replacement.onReady(worker);
     else if (role === 'serving') {
-      trouble.failure = undefined;
+      // Of a job it is what one of its workers came to.
+      if (worker.conf.autorestart) trouble.failure = undefined;
       boot.workerReady();
       if (this.reload === undefined) this.scale();
       this.tellServed();
@@ -102,6 +109,7 @@ export class SiteWorkers {
 
   #onExit(worker: Worker, role: Role, failure: WireError, slow: boolean): void {
     const { state, trouble, boot, ingress } = this.#parts;
+    if (worker.finished && role === 'serving') return this.#onFinished();
     if (role === 'next') this.reload?.fail(failure);
     else if (role === 'replacement') this.#replacement.onExit(worker, failure);
     else if (role === 'serving' && !state.stopping && !this.anyReady) {
@@ -113,11 +121,24 @@ export class SiteWorkers {
     if (!worker.errored) this.tell();
   }
 
-  #onErrored(failure: WireError): void {
-    const { siteId, set, trouble, boot, events } = this.#parts;
-    trouble.failure = failure;
+  /** A job is done; where it has another worker that has not been started yet, that follows. */
+  #onFinished(): void {
+    if (this.reload === undefined) this.scale();
     this.tell();
-    if (workersFact(set.current.workers) !== 'workers-failed') return;
+    this.#tellGivenUp();
+    this.tellServed();
+  }
+
+  #onErrored(failure: WireError): void {
+    this.#parts.trouble.failure = failure;
+    this.tell();
+    this.#tellGivenUp();
+  }
+
+  #tellGivenUp(): void {
+    const { siteId, set, trouble, boot, events } = this.#parts;
+    const { failure } = trouble;
+    if (failure === undefined || workersFact(set.current.workers) !== 'workers-failed') return;
     boot.fail(failure);
     events.emit('site.given-up', { siteId, error: failure });
   }
@@ -127,3 +148,6 @@ export class SiteWorkers {
     if (state.serving && worker.ready && set.roleOf(worker) === 'serving') this.#replacement.onStats(worker);
   }
 }
+
+/** What those who wait for the first boot call up. */
+const UP: ReadonlySet<string> = new Set(['workers-settled', 'workers-finished']);

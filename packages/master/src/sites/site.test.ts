@@ -110,11 +110,11 @@ test('a site that may not be run fails before anything is started for it, until 
 test('what served under another master is gone on with, unless something has been started by then', async (t) => {
   const bench = new SiteBench(t);
   const [early, late] = [bench.load('early'), bench.load('late')];
-  early.restore(bench.conf('early'), 7, undefined);
+  early.restore({ conf: bench.conf('early'), generation: 7 });
   const outcome = late.bringUp();
   await bench.until('it boots', () => bench.spawner.processes.length === 1);
   // It must not take the place of a generation whose worker boots: nobody would start another one.
-  late.restore(bench.conf('late'), 7, undefined);
+  late.restore({ conf: bench.conf('late'), generation: 7 });
   await bench.comeUp(late);
   assert.equal(await outcome, undefined);
   await Promise.all([early.bringUp(), bench.comeUp(early)]);

@@ -2,9 +2,8 @@
 import { fromWireError, toWireError } from '@vhostd/protocol';
 import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
-import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { MasterEvents } from '../events.js';
+import type { EventPayloads, MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
 import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
 import type { SiteOutput } from '../logs/site-output.js';
@@ -25,7 +24,7 @@ import { SiteConfs } from './site-confs.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
 import { SiteStateMachine } from './site-state.js';
-import type { SiteStateChange } from './site-state.js';
+import type { SiteState, SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
 import { UpdateTurns } from './update-turns.js';
@@ -66,6 +65,8 @@ export class Site implements WorkerSite {
   #restart: Promise<unknown> | undefined;
   readonly #nextReload = new Following(() => this.reload());
   readonly #nextRestart = new Following(() => this.restart());
+  /** It is a job that was done under another master. */
+  #finished = false;
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
   constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
@@ -118,18 +119,18 @@ export class Site implements WorkerSite {
     return this.#state.state === 'blocked';
   }
 
-  /** Whether a worker serves, or is started as soon as there is something to serve. */
+  /** Whether a worker serves, or is started as soon as there is something to serve; of a job also that it is done. */
   get running(): boolean {
-    return ['running', 'idle'].includes(this.#state.meaning.status);
+    return ['running', 'idle', 'finished'].includes(this.#state.meaning.status);
   }
 
-  /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. */
+  /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. A job is when it is done. */
   get readiness(): Readiness {
     const { siteId } = this;
+    const { state } = this.#state;
     if (this.#state.stopping) return { siteId, published: false, failure: STOPPED };
-    if (this.#state.state === 'idle' || this.ingress.candidates().some(({ ready }) => ready)) {
-      return { siteId, published: true };
-    }
+    const serves = this.conf.autorestart && this.ingress.candidates().some(({ ready }) => ready);
+    if (serves || state === 'idle' || state === 'finished') return { siteId, published: true };
     const failure =
       this.#boot.failure ?? (this.#state.meaning.serves === 'never' ? this.#trouble.failure : undefined);
     return { siteId, published: false, ...(failure === undefined ? {} : { failure }) };
@@ -166,10 +167,11 @@ export class Site implements WorkerSite {
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
-  restore(conf: SiteConf, number: number, release: Release | undefined): void {
+  restore({ conf, generation: number, release, finished }: EventPayloads['site.served']): void {
     const { wanted } = this.#confs;
     if (this.#state.state !== 'loaded' || JSON.stringify(conf) !== JSON.stringify(wanted)) return;
     this.#set.prepare(wanted, { number, release });
+    this.#finished = finished === true;
   }
 
   /**
@@ -216,16 +218,19 @@ export class Site implements WorkerSite {
       return;
     }
     this.#boot.reopen();
-    this.#state.apply(startsOnDemand(this.conf) ? 'none-wanted' : 'dependencies-ready');
+    if (!this.#finished) this.#state.apply(startsOnDemand(this.conf) ? 'none-wanted' : 'dependencies-ready');
+    else if (this.#state.apply('workers-finished') === 'ok') this.#boot.succeed();
   }
 
   /**
    * Replaces the workers by new ones of the code that is on disk now, one after the other. One that is asked for
    * before the first worker is spawned is the first boot; while that, or another reload, is at work, one more follows
-   * it, however often it is asked for. With a joint change it is done together with that of other sites, or not at all.
+   * it, however often it is asked for. A job takes up the conf alone: it is done once, unless it has failed. With a joint change it is done together with that of other sites, or not at all.
    */
   async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
+    if (this.#isJob && this.#begun) return await this.#reloadJob();
     const answer = this.#state.apply('reload');
+    if (answer === 'is-finished') return await this.#jointly(joint, () => this.#reloadFinished());
     if (answer === 'ok') return await this.#jointly(joint, () => this.#startReload());
     if (answer === 'is-idle') return await this.#jointly(joint, () => this.#reloadIdle());
     if (answer === 'not-started') return this.#outcome(await this.bringUp(joint));
@@ -262,6 +267,22 @@ export class Site implements WorkerSite {
     this.#state.apply('stop');
     await this.#set.stop(now);
     this.#state.apply('workers-gone');
+  }
+
+  /** {@link stop} for a site that an operator wants no more: nothing leads to it until {@link bringUp}. */
+  async takeDown(now: boolean): Promise<void> {
+    if (this.placed && !this.#state.stopping) {
+      await this.#confs.commit(() => ({ ...this.conf, listen: [], defaultListen: false }));
+    }
+    await this.stop(now);
+  }
+
+  /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
+  async scale(cpuLen: number): Promise<void> {
+    while (CHANGING.has(this.#state.state)) await this.#atWork;
+    this.#confs.wanted = { ...this.#confs.wanted, cpuLen };
+    if (!this.placed || this.#state.stopping) return;
+    await this.#confs.commit(() => ({ ...this.conf, cpuLen }));
   }
 
   /** {@link stop} for a site whose hosts are others' by now: they get the connections that are idle. */
@@ -375,6 +396,7 @@ export class Site implements WorkerSite {
 
   /** Nothing of its life before counts. */
   #begin(): void {
+    this.#finished = false;
     this.#set.renew(this.#confs.wanted);
     this.#boot.restart({ onDemand: false });
     this.#trouble.clear();
@@ -480,6 +502,32 @@ export class Site implements WorkerSite {
     return this.#outcome(await this.#boot.outcome);
   }
 
+  /** A job that has begun is not begun a second time, nor cut short. */
+  async #reloadJob(): Promise<ReloadOutcome> {
+    if (this.#state.state === 'errored') return await this.restart();
+    try {
+      await this.#confs.commitWanted();
+      this.#trouble.discarded = undefined;
+    } catch (error) {
+      this.#trouble.discarded = toWireError(error);
+    }
+    return this.#outcome(this.#trouble.discarded);
+  }
+
+  /** It was a job, and is to be none. */
+  async #reloadFinished(): Promise<ReloadOutcome> {
+    try {
+      this.#set.renew(await this.#confs.commitWanted());
+    } catch (error) {
+      this.#trouble.discarded = toWireError(error);
+      return this.#outcome(this.#trouble.discarded);
+    }
+    this.#trouble.clear();
+    this.#boot.restart({ onDemand: false });
+    this.#state.apply('wake');
+    return this.#outcome(await this.#boot.outcome);
+  }
+
   async #startRestart(): Promise<ReloadOutcome> {
     const restart = this.#replaceAll();
     this.#restart = restart;
@@ -509,6 +557,16 @@ export class Site implements WorkerSite {
     return undefined;
   }
 
+  /** Whether it is done once, now and by the conf that is wanted. */
+  get #isJob(): boolean {
+    return !this.conf.autorestart && !this.#confs.wanted.autorestart;
+  }
+
+  /** A worker has been started. */
+  get #begun(): boolean {
+    return !this.#state.starting && !this.#state.stopping;
+  }
+
   get #atWork(): Promise<unknown> {
     return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
   }
@@ -526,6 +584,8 @@ export class Site implements WorkerSite {
 export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
   return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
 }
+
+const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);
 
 /** What becomes of everything that a stopped site is asked for. */
 const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

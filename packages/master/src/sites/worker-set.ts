@@ -235,16 +235,20 @@ export interface WorkerRecord {
   readonly slot: number;
   readonly ready: boolean;
   readonly errored: boolean;
+  readonly finished: boolean;
 }
 
 /** What the workers of a generation come to, as facts of the site's state; undefined without any. */
 export function workersFact(
   workers: readonly WorkerRecord[],
-): 'workers-failed' | 'workers-none' | 'workers-ready' | 'workers-settled' | undefined {
+): 'workers-failed' | 'workers-finished' | 'workers-none' | 'workers-ready' | 'workers-settled' | undefined {
   if (workers.length === 0) return undefined;
-  if (workers.every(({ errored }) => errored)) return 'workers-failed';
+  const hasEnded = ({ errored, finished }: WorkerRecord): boolean => errored || finished;
+  if (workers.every(hasEnded)) {
+    return workers.some(({ errored }) => errored) ? 'workers-failed' : 'workers-finished';
+  }
   if (!workers.some(({ ready }) => ready)) return 'workers-none';
-  return workers.every(({ ready, errored }) => ready || errored) ? 'workers-settled' : 'workers-ready';
+  return workers.every((worker) => worker.ready || hasEnded(worker)) ? 'workers-settled' : 'workers-ready';
 }
 
 /** Which slots are to be started, and which workers are to leave, for a generation to be as large as this. */

@@ -1,5 +1,6 @@
 // What is known of one process of a worker, from its spawn to the spawn of the next one.
 import type { OtherServer, WireError, WorkerStats } from '@vhostd/protocol';
+import type { SiteConf } from '../conf/site-conf.js';
 
 export class WorkerRun {
   /** What became of the process before it, in words that name that one. */
@@ -44,11 +45,13 @@ export class WorkerRun {
   }
 
   /** What keeps it from being ready, in words for the author of the site. */
-  whyNotReady(appPort: number | undefined): string {
+  whyNotReady({ appPort, server }: Pick<SiteConf, 'appPort' | 'server'>): string {
     if (this.waits) return 'its app has not called process.send("ready"), for which waitReady waits';
+    if (!server) return this.starting ? '`started` has not resolved' : 'its code has not loaded';
     if (this.starting) return 'its server is set, but `started` has not resolved';
     const other = this.#others.find(({ protocol }) => protocol === 'http') ?? this.#others[0];
-    if (other === undefined) return 'its code has neither set worker.server nor called listen()';
+    if (other === undefined)
+      return `its code has neither set worker.server nor called listen(); ${NO_SERVER_HINT}`;
     const { protocol, where } = other;
     if (protocol === 'tcp') {
       return `its server on ${where} is one of node:net, and speaks no HTTP that vhostd knows of; set worker.server to it`;
@@ -60,4 +63,6 @@ export class WorkerRun {
   }
 }
 
+/** For the author of a queue worker, a bot or a job. */
+const NO_SERVER_HINT = 'a site that is to have no server says so with "server": false';
 const OTHERS_MAX_COUNT = 20;

@@ -107,6 +107,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       waitReady: conf.waitReady,
       ...(conf.stopSignal === undefined ? {} : { stopSignal: conf.stopSignal }),
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
+      ...(conf.server ? {} : { server: false as const }),
       countsRequests: conf.maxRequests !== undefined,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
     };

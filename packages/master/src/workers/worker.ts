@@ -72,10 +72,14 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     this.#child = new SupervisedChild({
       name: `${conf.siteId}/${slot}`,
       spawn: () => this.#spawn(),
-      restart: { intensity: conf.restart.intensity, periodMs: conf.restart.periodMs },
+      restart: {
+        type: conf.autorestart ? 'permanent' : 'temporary',
+        intensity: conf.restart.intensity,
+        periodMs: conf.restart.periodMs,
+      },
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
-      whyNotReady: () => this.#run.whyNotReady(conf.appPort),
+      whyNotReady: () => this.#run.whyNotReady(conf),
       shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
@@ -126,6 +130,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   /** Given up: it is not started again. */
   get errored(): boolean {
     return this.#child.state === 'errored';
+  }
+
+  /** It was a job, and has ended with exit code 0. */
+  get finished(): boolean {
+    return this.#child.state === 'exited' && !this.leaving;
   }
 
   /** Whether it may have connections: it is ready, or was and leaves. */
@@ -285,6 +294,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     process.on('leaving', (why) => {
       if (this.#process !== process || this.leaving) return;
       run.wantsToLeave ??= why;
+      // Nobody takes the place of a job: how it ends says what it came to.
+      if (!this.conf.autorestart) process.drain(this.conf.drainTimeoutMs, false);
       this.emit('stats');
     });
     process.on('confirmed', () => this.emit('connections'));
@@ -324,7 +335,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   #onListens(run: WorkerRun, server: OtherServer): void {
     if (this.#run !== run || !run.addOther(server)) return;
-    const unclear = server.protocol === 'http' && !server.shares && this.conf.appPort === undefined;
+    const unclear =
+      this.conf.server && server.protocol === 'http' && !server.shares && this.conf.appPort === undefined;
     const hint = unclear ? { hint: "if this is the site's server, say so with appPort" } : {};
     this.#events.emit('worker.also-listens', { ...this.#fields(), ...server, ...hint });
   }
@@ -353,7 +365,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       this.#events.emit('worker.exited', {
         ...this.#fields(),
         asked: this.leaving,
-        expected: this.#asked === 'at once' || (this.#asked === 'in time' && isNormalEnd(reason)),
+        expected:
+          this.finished || this.#asked === 'at once' || (this.#asked === 'in time' && isNormalEnd(reason)),
         reason: overdue ? `it did not leave in time; ${reason.message}` : reason.message,
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });

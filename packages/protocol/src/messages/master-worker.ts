@@ -17,6 +17,8 @@ export interface WorkerIdentity {
   defaultListen: boolean;
   /** Port on which the site's server is the one that listens; absent: see docs/apps.md. */
   appPort?: number;
+  /** False: the app has no server that would be the site's. Absent: it has. */
+  server?: false;
   /** Default limit of a call, ms. */
   callTimeoutMs: number;
   /** How long the worker may drain, ms. */

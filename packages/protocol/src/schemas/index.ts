@@ -13,6 +13,10 @@ export {
   reloadResult,
   restartResult,
   resumeResult,
+  scaleOptions,
+  scaleResult,
+  stopSiteOptions,
+  switchResult,
 } from './site-orders.js';
 export { daemonStatus, masterStatus, siteDetail, siteStatus } from './status.js';
 export { candidateReport, takeoverInfo, upgradeResult } from './takeover.js';

@@ -16,7 +16,8 @@ export type WorkerState = z.infer<typeof workerState>;
 
 /**
  * A state of a site. `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is
- * published yet. `restarting`: its workers leave, others boot when they have gone. `idle`: it has no workers, its next connection starts one. `errored`: given up, see `reason`.
+ * published yet. `restarting`: its workers leave, others boot when they have gone. `idle`: it has no workers, its next connection starts one.
+ * `finished`: a job, which is done. `errored`: given up, see `reason`.
  */
 export const siteState = z.enum([
   'waiting',
@@ -27,6 +28,7 @@ export const siteState = z.enum([
   'idle',
   'stopping',
   'stopped',
+  'finished',
   'errored',
 ]);
 export type SiteState = z.infer<typeof siteState>;

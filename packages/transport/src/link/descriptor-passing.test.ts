@@ -15,6 +15,7 @@ function receiverOf(...queue: Received[]): DescriptorReceiver {
     disarm: () => false,
     stopReceiving: () => undefined,
     makeFifo: () => 0,
+    peersOf: () => [],
   };
   return new DescriptorReceiver(new FakePipe(), calls);
 }

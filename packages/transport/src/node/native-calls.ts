@@ -1,5 +1,5 @@
 // System calls that Node has no function for, through node:ffi (from Node 26.1 on) or the optional package koffi:
-// receiving one descriptor without libuv, which aborts on kinds that it does not know; SO_LINGER; mkfifo.
+// receiving one descriptor without libuv, which aborts on kinds that it does not know; SO_LINGER; mkfifo; poll.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10 with koffi 3.3; link/self-test.test.ts fails where it changes.
 import { createRequire } from 'node:module';
 import { arch, endianness } from 'node:os';
@@ -27,7 +27,12 @@ export interface NativeCalls {
   stopReceiving(fd: number): void;
   /** Creates a FIFO with mode 0600; returns 0 or an errno. */
   makeFifo(path: string): number;
+  /** How the peers of TCP connections stand, in the order of their descriptors. Nothing is read. */
+  peersOf(fds: readonly number[]): PeerStanding[];
 }
+
+/** `finished`: it will send no more, be it that it waits for an answer or has closed; `gone`: reset. */
+export type PeerStanding = 'there' | 'finished' | 'gone';
 
 /** With the value `off` no library is loaded. */
 export const FFI_VARIABLE = 'VHOSTD_FFI';
@@ -57,6 +62,7 @@ interface SystemCalls {
   setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
   shutdown(fd: number, how: number): number;
   mkfifo(path: bigint, mode: number): number;
+  poll(entries: bigint, count: bigint, timeoutMs: number): number;
 }
 
 interface Library extends Memory {
@@ -92,6 +98,9 @@ const MSG_DONTWAIT_CMSG_CLOEXEC = 0x4000_0040;
 const EINTR = 4;
 const EAGAIN = 11;
 const SHUT_RD = 0;
+const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
+/** Entries of 8 bytes for which there is room. */
+const POLL_MAX_COUNT: number = PATH_MAX_BYTES / 8;
 
 function load(): NativeCalls | undefined {
   if (process.env[FFI_VARIABLE] === 'off' || process.platform !== 'linux') return undefined;
@@ -128,6 +137,7 @@ function fromNode(require: NodeJS.Require): Library {
     setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
     shutdown: { arguments: [int, int], return: int },
     mkfifo: { arguments: [pointer, unsigned], return: int },
+    poll: { arguments: [pointer, 'u64', int], return: int },
     __errno_location: { arguments: [], return: pointer },
   });
   const view = new DataView(memory);
@@ -158,6 +168,7 @@ function fromKoffi(require: NodeJS.Require): Library {
     setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
     shutdown: library.func('int shutdown(int, int)'),
     mkfifo: library.func('int mkfifo(size_t, uint)'),
+    poll: library.func('int poll(size_t, uint64, int)'),
   };
   return {
     name: 'koffi',
@@ -245,6 +256,29 @@ class Calls implements NativeCalls {
     bytes.forEach((byte, index) => this.#view.setUint8(AT.path + index, byte));
     this.#view.setUint8(AT.path + bytes.length, 0);
     return this.#calls.mkfifo(this.#at(AT.path), 0o600) === 0 ? 0 : this.#errno();
+  }
+
+  peersOf(fds: readonly number[]): PeerStanding[] {
+    const standings: PeerStanding[] = [];
+    for (let from = 0; from < fds.length; from += POLL_MAX_COUNT) {
+      standings.push(...this.#peersOf(fds.slice(from, from + POLL_MAX_COUNT)));
+    }
+    return standings;
+  }
+
+  #peersOf(fds: readonly number[]): PeerStanding[] {
+    const view = this.#view;
+    fds.forEach((fd, index) => {
+      view.setInt32(AT.path + index * 8, fd, true);
+      view.setInt16(AT.path + index * 8 + 4, POLLRDHUP, true);
+      view.setInt16(AT.path + index * 8 + 6, 0, true);
+    });
+    this.#calls.poll(this.#at(AT.path), BigInt(fds.length), 0);
+    return fds.map((_, index) => {
+      const events = view.getInt16(AT.path + index * 8 + 6, true);
+      if ((events & (POLLERR | POLLHUP)) !== 0) return 'gone';
+      return (events & POLLRDHUP) === 0 ? 'there' : 'finished';
+    });
   }
 
   /** The descriptors of every control message, cmsg(3). */
