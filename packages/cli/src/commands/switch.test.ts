@@ -8,10 +8,10 @@ import { get, Workspace } from '../cli.test.kit.js';
 let workspace: Workspace;
 beforeEach(() => {
   workspace = new Workspace();
-  for (const site of ['a', 'b']) {
+  for (const name of ['a', 'b']) {
     workspace.write(
-      `${site}/server.cjs`,
-      `require('node:http').createServer((_, response) => response.end('${site}')).listen(80)`,
+      `${name}/server.cjs`,
+      `require('node:http').createServer((_, response) => response.end('${name}')).listen(80)`,
     );
   }
   workspace.conf(['a', 'b'].map((siteId) => ({ siteId, port: 0 })));
