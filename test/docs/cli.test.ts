@@ -29,11 +29,14 @@ void describe('docs/cli.md', () => {
     'logs',
     'reload',
     'restart',
+    'start',
+    'scale',
     'pause',
     'resume',
     'maintenance',
     'upgrade',
     'stop',
+    'check',
     'watch',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {

@@ -1,5 +1,5 @@
 // What Linux tells about a process: its descriptors, its memory, whether it lives, and by which mark it is found.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** The variable that holds the mark of a process; whatever the process starts inherits it. */
 export const MARK_VARIABLE = 'VHOSTD_TEST_MARK';
@@ -11,6 +11,21 @@ export function descriptorCount(pid: number): number {
   } catch {
     return 0;
   }
+}
+
+/** How many descriptors of each kind a process has. */
+export function descriptorKinds(pid: number): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    let kind = 'gone';
+    try {
+      kind = readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/:\[\d+\]$/, '');
+    } catch {
+      // It has just been closed.
+    }
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
 }
 
 /** Resident memory, bytes; 0 when the process is gone. */

@@ -43,11 +43,14 @@ void describe('vhostd', () => {
         /^vhostd: option '--run-dir <dir>' argument '' is invalid\. It is empty\./,
       ],
       [['status', '--jsno'], /^vhostd: unknown option '--jsno'\n\(Did you mean --json\?\)/],
-      [['run'], /^vhostd: required option '--config <file>' not specified/],
       [['stop', '--log-level', 'loud'], /^vhostd: option '--log-level <level>' argument 'loud' is invalid/],
       [['pause'], /^vhostd: missing required argument 'site'/],
       [['maintenance', 'a', '--off', '--message', 'x'], /^vhostd: option '--off' cannot be used with/],
       [[], /^Usage: vhostd/],
+      [['list'], /^vhostd: there is no command 'list'; what PM2 calls so is here: vhostd status\n/],
+      [['describe', 'a'], /: vhostd status SITE\n/],
+      [['delete', 'a'], /: to take the site out of the conf, then vhostd reload\n/],
+      [['toString'], /^vhostd: unknown command 'toString'/],
     ];
     for (const [args, message] of wrong) {
       const { code, stdout, stderr } = await workspace.run(...args);
@@ -170,12 +173,12 @@ void describe('a running daemon', () => {
     const table = await workspace.run('status');
     assert.equal(table.code, 0);
     assert.match(table.stdout, new RegExp(`^daemon +pid ${daemon.process.pid}, `));
-    assert.match(table.stdout, /\nSITE +STATE +WORKERS +CONNS +RESTARTS +HOSTS\n/);
-    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +a\.test\n/);
+    assert.match(table.stdout, /\nSITE +STATE +WORKERS +CONNS +RESTARTS +MEM +UP +HOSTS\n/);
+    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +\S+ +\d+s +a\.test\n/);
     const site = await workspace.run('status', 'a');
     assert.match(
       site.stdout,
-      /^site +a, running, generation 1\nhosts +a\.test\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0\n$/,
+      /^site +a, running, generation 1\nhosts +a\.test\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0 +\S+ +\d+s\n\nconf in force:\n/,
     );
     assert.equal((await workspace.run('status', 'nobody')).code, 1);
     const json = await workspace.run('status', '--json');

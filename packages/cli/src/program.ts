@@ -1,6 +1,7 @@
 // The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
+import { addCheckCommand } from './commands/check.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
@@ -8,14 +9,23 @@ import { addReloadCommand } from './commands/reload.js';
 import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
+import { addScaleCommand } from './commands/scale.js';
+import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
 import { addWatchCommand } from './commands/watch.js';
+import { pm2Suggestion } from './pm2-words.js';
 import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
+  const suggestion = pm2Suggestion(args[0]);
+  if (suggestion !== undefined) {
+    process.stderr.write(`${suggestion}\n(vhostd --help tells what there is)\n`);
+    process.exitCode = EXIT_CODES.usage;
+    return;
+  }
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -40,11 +50,14 @@ function createProgram(): Command {
     addLogsCommand,
     addReloadCommand,
     addRestartCommand,
+    addStartCommand,
+    addScaleCommand,
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,
     addUpgradeCommand,
     addStopCommand,
+    addCheckCommand,
     addWatchCommand,
   ];
   for (const add of commands) add(program);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
+import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
+import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printable, printableLine } from './printable.js';
 import { isAtFault, siteReport, statusReport } from './status-report.js';
@@ -12,6 +13,8 @@ const worker = {
   connections: 12,
   restarts: 0,
   replacements: 0,
+  memoryBytes: 90_000_000,
+  uptimeMs: 3_720_000,
 } as const;
 const daemon = { pid: 10, version: '1.2.3', node: 'v20.20.2', uptimeMs: 61_000 };
 
@@ -73,11 +76,11 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     'master   pid 11, up 5s, 1 restart, handoff by ipc',
     'listens  0.0.0.0:80 tcp, [::]:443 ssl',
     '',
-    'SITE  STATE                      WORKERS  CONNS  RESTARTS  HOSTS',
-    'b     errored                    0/0      0      0         -',
-    'shop  reloading                  1/1      24     0         shop.test +1',
-    'd     waiting                    0/0      0      0         -',
-    'c     idle, paused, maintenance  0/0      0      0         c.test',
+    'SITE  STATE                      WORKERS  CONNS  RESTARTS  MEM   UP     HOSTS',
+    'b     errored                    0/0      0      0         -     -      -',
+    'shop  reloading                  1/1      24     0         172M  1h 2m  shop… +1',
+    'd     waiting                    0/0      0      0         -     -      -',
+    'c     idle, paused, maintenance  0/0      0      0         -     -      c.test',
     '',
     'shop: 2 connections wait for a worker',
     'shop/2: exited with code 1',
@@ -91,10 +94,22 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     report.filter((line) => line.length > 80),
     [],
   );
-  assert.equal(statusReport(status, 100)[6]?.endsWith('shop.test, *.shop.test'), true);
+  assert.equal(statusReport(status, 120)[6]?.endsWith('shop.test, *.shop.test'), true);
+  // Who has no room for all of it sees the beginning.
+  const narrow = statusReport(status, 40).slice(4, 9);
+  assert.deepEqual(
+    narrow.map((line) => line.length),
+    [40, 40, 40, 40, 40],
+  );
+  assert.match(narrow[1] ?? '', /^b +errored.*…$/u);
+  const coloured = statusReport(status, 120, true).slice(5, 9);
+  assert.deepEqual(
+    coloured.map((line) => (line.endsWith('\u{1b}[39m') ? line.split(/[[m]/u)[1] : undefined)),
+    ['31', '33', '33', undefined],
+  );
 });
 
-void it('a site is shown with a line a worker, and what went wrong', () => {
+void it('a site is shown with a line a worker, what went wrong, where its logs are and by what conf it runs', () => {
   const site = {
     siteId: 'shop',
     state: 'running',
@@ -112,16 +127,35 @@ void it('a site is shown with a line a worker, and what went wrong', () => {
       },
     ],
     parked: 0,
+    conf: { path: '/srv/shop', cpuLen: 2, restart: { intensity: 5 }, workerOptions: { env: ['PORT'] } },
+    ends: [{ time: '2026-11-27T08:15:00.000Z', workerId: 'shop/1', reason: 'exited with code 1' }],
   } as const;
-  assert.deepEqual(siteReport({ ...site, hosts: [...site.hosts], workers: [...site.workers] }), [
+  const detail: SiteDetail = {
+    ...site,
+    hosts: [...site.hosts],
+    workers: [...site.workers],
+    ends: [...site.ends],
+    logs: [{ file: '/var/lib/vhostd/log/shop.log', streams: ['stdout', 'stderr'] }],
+  };
+  assert.deepEqual(siteReport(detail), [
     'site   shop, running, generation 3',
     'hosts  shop.test',
+    'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
     '',
-    'WORKER  PID   STATE                   CONNECTIONS  RESTARTS  REPLACED',
-    'shop/1  4000  ready                   12           0         0',
-    'shop/2  -     backoff (generation 4)  12           2         0',
+    'WORKER  PID   STATE                   CONNS  RESTARTS  REPLACED  MEM    UP',
+    'shop/1  4000  ready                   12     0         0         85.8M  1h 2m',
+    'shop/2  -     backoff (generation 4)  12     2         0         85.8M  1h 2m',
     '',
     'shop/2: exited with code 1',
+    '',
+    'ends that nobody asked for:',
+    '  2026-11-27T08:15:00.000Z  shop/1  exited with code 1',
+    '',
+    'conf in force:',
+    '  path               /srv/shop',
+    '  cpuLen             2',
+    '  restart.intensity  5',
+    '  workerOptions.env  ["PORT"]',
   ]);
 });
 
@@ -155,7 +189,7 @@ void it('a thousand hosts and workers are shown without delay', () => {
   const sites = Array.from({ length: 200 }, (_, index) => ({ ...site, siteId: `site-${index}` }));
   const report = statusReport({ daemon, listeners: [], sites }, 80);
   assert.equal(report.length, 205);
-  assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +0 +host-0\.example\.test \+999$/);
+  assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +0 +- +- +host-0\.exa\S* \+999$/);
   assert.equal(printableLine('x'.repeat(10) + ' '.repeat(200_000)).length, 200_010);
 });
 
@@ -182,7 +216,18 @@ void it('what a site says of itself cannot steer the terminal', () => {
     },
     80,
   );
-  assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +0 +x; y$/);
+  assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +0 +- +- +x; y$/);
+});
+
+void it('a size is told in three digits of its unit', () => {
+  const sizes: [number, string][] = [
+    [0, '0K'],
+    [831_488, '812K'],
+    [66_584_576, '63.5M'],
+    [1_342_177_280, '1.25G'],
+    [1_072_693_248, '0.999G'],
+  ];
+  for (const [bytes, expected] of sizes) assert.equal(formatBytes(bytes), expected);
 });
 
 void it('a time span is told in its two largest units', () => {

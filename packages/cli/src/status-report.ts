@@ -1,11 +1,13 @@
 // What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
-import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
+import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
+import { colour } from './colours.js';
 import { columns } from './columns.js';
+import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
 
-/** The lines of the report, each site's within so many characters. */
-export function statusReport(status: DaemonStatus, width: number): string[] {
+/** The lines of the report, each site's within so many characters; with colours, those at fault have one. */
+export function statusReport(status: DaemonStatus, width: number, colours = false): string[] {
   const { daemon, sites } = status;
   return [
     ...columns([
@@ -16,15 +18,15 @@ export function statusReport(status: DaemonStatus, width: number): string[] {
       ['master', describeMaster(status)],
       ['listens', describeListeners(status)],
       ...describeRefusals(status),
-    ]),
+    ]).map(printableLine),
     '',
-    ...(sites.length === 0 ? ['no sites'] : siteTable(sites, width)),
-    ...complaints(status),
-  ].map(printableLine);
+    ...(sites.length === 0 ? ['no sites'] : siteTable(sites, width, colours)),
+    ...complaints(status).map(printableLine),
+  ];
 }
 
-/** The lines about one site: a line a worker, and what went wrong. */
-export function siteReport(site: SiteStatus): string[] {
+/** The lines about one site: a line a worker, what went wrong, where all is, and the conf in force. */
+export function siteReport(site: SiteDetail): string[] {
   const rows = site.workers.map((worker) => [
     worker.workerId,
     worker.pid === undefined ? NONE : String(worker.pid),
@@ -35,17 +37,37 @@ export function siteReport(site: SiteStatus): string[] {
     String(worker.connections),
     String(worker.restarts),
     String(worker.replacements),
+    ...vitals([worker]),
   ]);
   const faults = faultsOf(site);
   return [
     ...columns([
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', site.hosts.join(', ') || NONE],
+      ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
     '',
     ...(rows.length === 0 ? ['no workers'] : columns([WORKER_HEADINGS, ...rows])),
     ...(faults.length === 0 ? [] : ['', ...faults]),
+    ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...columns(endRows(site))]),
+    '',
+    'conf in force:',
+    ...columns(confRows(site.conf)),
   ].map(printableLine);
+}
+
+function endRows({ ends }: SiteDetail): string[][] {
+  return ends.map(({ time, workerId, reason }) => [`  ${time}`, workerId, reason]);
+}
+
+/** A field a line; an object's fields as `restart.intensity`. */
+function confRows(conf: Readonly<Record<string, unknown>>, before = '  '): string[][] {
+  return Object.entries(conf).flatMap(([name, value]) => {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return confRows({ ...value }, `${before}${name}.`);
+    }
+    return [[`${before}${name}`, typeof value === 'string' ? value : JSON.stringify(value)]];
+  });
 }
 
 /** What a site may be at fault with. */
@@ -62,13 +84,13 @@ export function isAtFault(site: SiteStatus, fault: Fault): boolean {
   );
 }
 
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished']);
-const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'HOSTS'];
-const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNECTIONS', 'RESTARTS', 'REPLACED'];
+const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished', 'stopped']);
+const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
+const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNS', 'RESTARTS', 'REPLACED', 'MEM', 'UP'];
 const NONE = '-';
 
 /** A line a site, those at fault first. */
-function siteTable(sites: readonly SiteStatus[], width: number): string[] {
+function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean): string[] {
   const sorted = sites.toSorted((one, other) => rankOf(one) - rankOf(other));
   const rows = sorted.map((site) => [...siteCells(site), '']);
   const before = columns([HEADINGS, ...rows.map((row) => row.map(printableLine))]);
@@ -77,7 +99,33 @@ function siteTable(sites: readonly SiteStatus[], width: number): string[] {
     ...(rows[index]?.slice(0, -1) ?? []),
     hostsWithin(site.hosts, room),
   ]);
-  return columns([HEADINGS, ...cells].map((row) => row.map(printableLine)));
+  const [heading = '', ...lines] = columns([HEADINGS, ...cells].map((row) => row.map(printableLine)));
+  const coloured = lines.map((line, index) => {
+    const site = sorted[index];
+    const name = site === undefined ? undefined : RANK_COLOURS[rankOf(site)];
+    const fitting = within(line, width);
+    return name === undefined ? fitting : colour(name, fitting, colours);
+  });
+  return [within(heading, width), ...coloured];
+}
+
+/** What does not fit is cut off. */
+function within(line: string, width: number): string {
+  const characters = Array.from(line);
+  return characters.length <= width ? line : `${characters.slice(0, width - 1).join('')}…`;
+}
+
+/** Of errored, degraded and other sites. */
+const RANK_COLOURS = ['red', 'yellow', undefined] as const;
+
+/** Memory of all of these workers, and how long the oldest one has lived. */
+function vitals(workers: readonly SiteStatus['workers'][number][]): string[] {
+  const memories = workers.flatMap(({ memoryBytes }) => memoryBytes ?? []);
+  const uptimes = workers.flatMap(({ uptimeMs }) => uptimeMs ?? []);
+  return [
+    memories.length === 0 ? NONE : formatBytes(memories.reduce((sum, bytes) => sum + bytes, 0)),
+    uptimes.length === 0 ? NONE : formatDuration(Math.max(...uptimes)),
+  ];
 }
 
 function rankOf(site: SiteStatus): number {
@@ -97,12 +145,18 @@ function siteCells(site: SiteStatus): string[] {
     `${ready.length}/${present.length}`,
     sum(({ connections }) => connections),
     sum(({ restarts }) => restarts),
+    ...vitals(workers),
   ];
 }
 
 /** As many hosts as there is room for, and how many more there are. */
 function hostsWithin(hosts: readonly string[], room: number): string {
-  let text = hosts[0] ?? NONE;
+  const [first = NONE, ...others] = hosts;
+  const allOthers = others.length === 0 ? '' : ` +${others.length}`;
+  if (first.length + allOthers.length > room) {
+    return `${first.slice(0, Math.max(1, room - allOthers.length - 1))}…${allOthers}`;
+  }
+  let text = first;
   for (const [index, host] of hosts.entries()) {
     if (index === 0) continue;
     const rest = hosts.length - index;
@@ -115,7 +169,7 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 }
 
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
-const MIN_HOSTS_WIDTH = 10;
+const MIN_HOSTS_WIDTH = 6;
 
 function describeMaster({ master, handoff }: DaemonStatus): string {
   if (master === undefined) return 'none right now';
@@ -169,7 +223,10 @@ function faultsOf(site: SiteStatus): string[] {
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
     ...workers.flatMap((worker) =>
-      worker.reason === undefined ? [] : [`${worker.workerId}: ${worker.reason}`],
+      // Of a site that has stopped it is no complaint.
+      worker.reason === undefined || worker.state === 'exited'
+        ? []
+        : [`${worker.workerId}: ${worker.reason}`],
     ),
   ];
 }

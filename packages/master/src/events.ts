@@ -143,6 +143,14 @@ export interface EventPayloads {
   'site.idle': { readonly siteId: string };
   /** An idle site is started. */
   'site.woken': { readonly siteId: string };
+  /** An operator stops a site: nothing leads to it, its workers leave. */
+  'site.stopped': { readonly siteId: string };
+  /** An operator has started one that was stopped. */
+  'site.started': { readonly siteId: string };
+  /** An operator wants another number of workers. */
+  'site.scaled': { readonly siteId: string; readonly before: number; readonly workers: number };
+  /** What operators had ordered before can't be read: confs alone say what runs. */
+  'sites.desired-unreadable': { readonly message: string };
   /** New connections of a site are held. */
   'site.paused': PauseResult;
   /** They are not held any more. */

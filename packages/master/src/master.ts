@@ -12,12 +12,18 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
+  SiteDetail,
   WireError,
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
+import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
 import { Counts } from './counts.js';
@@ -33,10 +39,12 @@ import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
 import { SiteOutput } from './logs/site-output.js';
 import { Router } from './routing/router.js';
+import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
+import { WorkerEnds } from './worker-ends.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
 
 /** The events of a master, for the code that runs it. */
@@ -61,6 +69,7 @@ export interface RunResult {
 export class Master extends EventEmitter<PublicEvents> {
   readonly #events = new MasterEvents();
   readonly #counts = new Counts();
+  readonly #ends = new WorkerEnds();
   readonly #log: MasterLog;
   readonly #daemon: DaemonSide | undefined;
   readonly #reports: DaemonReports;
@@ -103,13 +112,15 @@ export class Master extends EventEmitter<PublicEvents> {
       output: SiteOutput.ofProcess(),
     };
     this.#sites = new Sites(floor);
-    this.#manager = new SiteManager(this.#sites, this.#router, events);
+    const desired = new DesiredSites(output.stateDir);
+    this.#manager = new SiteManager(this.#sites, this.#router, events, desired);
     this.#calls = new Calls(this.#daemon, this.#sites);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
-    for (const subscriber of [this.#log, this.#counts, this.#served, this.#reports])
+    for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
+    if (desired.trouble !== undefined) events.emit('sites.desired-unreadable', { message: desired.trouble });
     this.#publish(events);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
@@ -184,6 +195,34 @@ export class Master extends EventEmitter<PublicEvents> {
     const { error } = await this.#manager.restart(site);
     if (error !== undefined) throw fromWireError(error);
     return { siteId, workers };
+  }
+
+  /**
+   * Takes a site down: its addresses and hosts are nobody's, its workers finish what they have, or not if `now`. It stays
+   * so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
+   */
+  async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
+    await this.#whenBegun();
+    return await this.#manager.stopSite(this.#sites.get(siteId), now);
+  }
+
+  /**
+   * Starts a site that was stopped.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING, or why it does not start.
+   */
+  async startSite(siteId: string): Promise<SwitchResult> {
+    await this.#whenBegun();
+    return await this.#manager.startSite(this.#sites.get(siteId));
+  }
+
+  /**
+   * Gives a site another number of workers, in place of its conf's `cpuLen`, under the next master as well.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION, ERR_MASTER_NOT_RUNNING.
+   */
+  async scaleSite(siteId: string, { workers }: ScaleOptions): Promise<ScaleResult> {
+    await this.#whenBegun();
+    return await this.#manager.scaleSite(this.#sites.get(siteId), workers);
   }
 
   /**
@@ -265,6 +304,12 @@ export class Master extends EventEmitter<PublicEvents> {
       handoff: this.#handoff,
       counts: this.#counts.current,
     };
+  }
+
+  /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
+  siteDetail(siteId: string): SiteDetail {
+    const site = this.#sites.get(siteId);
+    return { ...site.status(), conf: shownConf(site.conf), ends: this.#ends.of(siteId) };
   }
 
   /** Calls a handler that a worker's code set with `onMasterCall`. */

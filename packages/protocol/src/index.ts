@@ -57,12 +57,17 @@ export type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
 } from './schemas/site-orders.js';
 export type {
   DaemonStatus,
   MasterCounts,
   MasterStatus,
   SiteState,
+  SiteDetail,
   SiteStatus,
   WorkerState,
   WorkerStatus,

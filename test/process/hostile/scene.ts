@@ -4,9 +4,10 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { get } from '../../kit/ask-site.js';
 import { Load } from '../../kit/load.js';
-import { descriptorCount, residentBytes } from '../../kit/processes.js';
+import { descriptorCount, descriptorKinds, residentBytes } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
 
 /** How the hostile site is started. */
 export interface SceneOptions {
@@ -85,9 +86,10 @@ export class Scene {
     assert.equal((await vhostd.status()).pid, vhostd.pid);
     good.outcome.assertNothingLost('the other site');
     assert.equal((await vhostd.workers('b'))[0]?.pid, this.#goodPid);
-    await vhostd.until('descriptors are what they were', () => {
-      return descriptorCount(vhostd.pid) <= this.#descriptors + DESCRIPTORS_MORE;
-    });
+    await until('descriptors are what they were', () => ({
+      done: descriptorCount(vhostd.pid) <= this.#descriptors + DESCRIPTORS_MORE,
+      value: { before: this.#descriptors, kinds: descriptorKinds(vhostd.pid) },
+    }));
     if (gapMs !== undefined) assert.ok(longestMs < gapMs, `a gap of ${longestMs} ms`);
   }
 

@@ -78,6 +78,11 @@ export function printOutcome({ json }: ClientOptions, outcome: object, words: ()
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** What is to be said of an order that the next master does not know of. */
+export function untilWhen({ lasts }: { lasts: boolean }): string {
+  return lasts ? '' : ', until vhostd ends: there is no state directory to keep it in';
+}
+
 /** Says on stderr for which sites a daemon waits, as it tells every few seconds. */
 export function printWaits(value: unknown): void {
   const sites: unknown = typeof value === 'object' && value !== null && Reflect.get(value, 'waitsFor');

@@ -1,17 +1,15 @@
 // `vhostd run`: a daemon in the foreground with the sites of a conf file.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Daemon, EXIT_CODES } from '@vhostd/daemon';
 import type { LoadFailure, LogLevel } from '@vhostd/daemon';
-import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
+import { confFile } from '../conf-file.js';
 import { attempt, describeError, printError } from '../errors.js';
 import { printable } from '../printable.js';
 import { logLevelOption, runDirOption, stateDirOption } from './options.js';
 
 interface RunOptions {
-  config: string;
+  config?: string;
   runDir?: string;
   stateDir?: string;
   logLevel: LogLevel;
@@ -25,7 +23,10 @@ export function addRunCommand(program: Command): void {
       'Runs the sites of a conf file in the foreground. Prints "vhostd ready" once every site is published; ' +
         'a site that fails is told of on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
     )
-    .requiredOption('--config <file>', 'conf file: .json, .js, .mjs, .cjs or .ts')
+    .option(
+      '--config <file>',
+      'conf file: .json, .js, .mjs, .cjs or .ts (default: the vhostd.config.* of the working directory)',
+    )
     .addOption(runDirOption())
     .addOption(stateDirOption())
     .addOption(logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'))
@@ -34,10 +35,7 @@ export function addRunCommand(program: Command): void {
 
 /** Resolves when the daemon runs; it then ends the process by itself, with its own exit code. */
 async function run(options: RunOptions): Promise<number> {
-  const file = path.resolve(options.config);
-  if (!existsSync(file)) {
-    throw new VhostError('ERR_CONF_NOT_FOUND', `${file}: there is no such conf file`, { info: { file } });
-  }
+  const file = confFile(options.config);
   const daemon = new Daemon({
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
     masterArgs: ['--config', file],

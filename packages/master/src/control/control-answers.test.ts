@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { MasterStatus, SiteStatus } from '@vhostd/protocol';
+import type { MasterStatus, SiteDetail } from '@vhostd/protocol';
 import { ControlAnswers } from './control-answers.js';
 import type { ControlledMaster } from './routes.js';
 
-const SITE: SiteStatus = { siteId: 'a', state: 'running', generation: 1, hosts: [], workers: [], parked: 0 };
+const SITE: SiteDetail = {
+  siteId: 'a',
+  state: 'running',
+  generation: 1,
+  hosts: [],
+  workers: [],
+  parked: 0,
+  conf: {},
+  ends: [],
+};
 const STATUS = { pid: 1, sites: [SITE] } as unknown as MasterStatus;
 
 void describe('the routes of a master', () => {
@@ -13,6 +22,9 @@ void describe('the routes of a master', () => {
     await ask('POST', '/reload');
     await ask('POST', '/sites/a%20b/reload');
     await ask('POST', '/sites/a/restart');
+    await ask('POST', '/sites/a/stop');
+    await ask('POST', '/sites/a/start');
+    await ask('POST', '/sites/a/scale', { workers: '+1' });
     await ask('POST', '/logs/reopen');
     await ask('POST', '/sites/a/pause', { timeout: '2m' });
     await ask('POST', '/sites/a/resume');
@@ -22,6 +34,9 @@ void describe('the routes of a master', () => {
       ['reloadConf'],
       ['reloadConf', 'a b'],
       ['restartSite', 'a'],
+      ['stopSite', 'a', { now: false }],
+      ['startSite', 'a'],
+      ['scaleSite', 'a', { workers: '+1' }],
       ['reopenLogs'],
       ['pauseSite', 'a', { timeout: '2m' }],
       ['resumeSite', 'a'],
@@ -34,8 +49,7 @@ void describe('the routes of a master', () => {
     const { ask } = bench();
     assert.equal(await ask('GET', '/status'), STATUS);
     assert.deepEqual(await ask('GET', '/sites'), { sites: [SITE] });
-    assert.equal(await ask('GET', '/sites/a'), SITE);
-    await assert.rejects(ask('GET', '/sites/b'), { code: 'ERR_SITE_UNKNOWN' });
+    assert.deepEqual(await ask('GET', '/sites/a'), SITE);
   });
 
   void it('refuse what there is not, and options that are none', async () => {
@@ -63,8 +77,12 @@ function bench(): {
     };
   const master: ControlledMaster = {
     status: () => STATUS,
+    siteDetail: () => SITE,
     reloadConf: method('reloadConf'),
     restartSite: method('restartSite'),
+    stopSite: method('stopSite'),
+    startSite: method('startSite'),
+    scaleSite: method('scaleSite'),
     reopenLogs: method('reopenLogs'),
     pauseSite: method('pauseSite'),
     resumeSite: method('resumeSite'),

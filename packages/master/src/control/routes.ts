@@ -8,9 +8,12 @@ import type {
   ReloadResult,
   RestartResult,
   ResumeResult,
-  SiteStatus,
+  ScaleOptions,
+  ScaleResult,
+  StopSiteOptions,
+  SwitchResult,
+  SiteDetail,
 } from '@vhostd/protocol';
-import { VhostError } from '@vhostd/protocol';
 import {
   maintenanceOptions,
   maintenanceResult,
@@ -21,7 +24,12 @@ import {
   restartResult,
   resumeResult,
   routeOf,
+  siteDetail,
+  scaleOptions,
+  scaleResult,
   siteStatus,
+  stopSiteOptions,
+  switchResult,
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
@@ -29,8 +37,12 @@ import { z } from '@vhostd/protocol/schemas';
 /** The master as its routes see it. */
 export interface ControlledMaster {
   status(): MasterStatus;
+  siteDetail(siteId: string): SiteDetail;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
+  stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
+  startSite(siteId: string): Promise<SwitchResult>;
+  scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   reopenLogs(): void;
   pauseSite(siteId: string, options: PauseOptions): PauseResult;
   resumeSite(siteId: string): ResumeResult;
@@ -61,10 +73,10 @@ export const routes: readonly Route<ControlledMaster>[] = [
   route({
     method: 'GET',
     path: '/sites/:siteId',
-    summary: 'one site and its workers',
+    summary: 'one site, its workers, its conf and how workers ended',
     request: nothing,
-    response: siteStatus,
-    run: (master, { params }) => siteOf(master, params['siteId']),
+    response: siteDetail,
+    run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
   }),
   route({
     method: 'POST',
@@ -89,6 +101,30 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: restartResult,
     run: (master, { params }) => master.restartSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/stop',
+    summary: 'takes a site down until it is started',
+    request: stopSiteOptions,
+    response: switchResult,
+    run: (master, { params, body }) => master.stopSite(params['siteId'] ?? '', body),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/start',
+    summary: 'starts a site that was stopped',
+    request: nothing,
+    response: switchResult,
+    run: (master, { params }) => master.startSite(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/scale',
+    summary: 'gives a site another number of workers',
+    request: scaleOptions,
+    response: scaleResult,
+    run: (master, { params, body }) => master.scaleSite(params['siteId'] ?? '', body),
   }),
   route({
     method: 'POST',
@@ -134,9 +170,3 @@ export const routes: readonly Route<ControlledMaster>[] = [
     },
   }),
 ];
-
-function siteOf(master: ControlledMaster, siteId = ''): SiteStatus {
-  const site = master.status().sites.find((one) => one.siteId === siteId);
-  if (site !== undefined) return site;
-  throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'`, { info: { siteId } });
-}

@@ -37,6 +37,11 @@ export class SiteOutput {
     return new SiteOutput({ stateDir, screen: screen === '1' });
   }
 
+  /** The state directory, if there is one. */
+  get stateDir(): string | undefined {
+    return this.#options.stateDir;
+  }
+
   /** Opens what gets one stream of a site; `named`: the conf names a file for it. */
   open(files: LogFiles, siteId: string, stream: LogStream, named: boolean): LogSink[] {
     const { stateDir, screen } = this.#options;

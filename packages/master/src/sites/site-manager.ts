@@ -1,14 +1,17 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
+import { availableParallelism } from 'node:os';
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import type { ReloadResult, WireError } from '@vhostd/protocol';
+import type { ReloadResult, ScaleOptions, ScaleResult, SwitchResult, WireError } from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { inDependencyOrder } from '../conf/site-graph.js';
 import type { EventPayloads, MasterEvents, SiteFailure } from '../events.js';
 import { groupsOf } from '../routing/moves.js';
 import type { ListenConf, Router } from '../routing/router.js';
+import { DesiredSites } from './desired-sites.js';
 import { Following } from './following.js';
 import { JointChange } from './joint-change.js';
+import { workerCount } from './reload.js';
 import { outcomeOf } from './site.js';
 import type { ReloadOutcome, Site } from './site.js';
 import { SiteRetries } from './site-retries.js';
@@ -19,6 +22,9 @@ export class SiteManager {
   readonly #sites: Sites;
   readonly #router: Router<Site>;
   readonly #events: MasterEvents;
+  readonly #desired: DesiredSites;
+  /** Sites that an operator stops. */
+  readonly #leaving = new Map<Site, Promise<void>>();
   readonly #waits: SiteWaits;
   /** Sites that could not be published when all were started, and have not been since, and why. */
   readonly #failed = new Map<string, WireError>();
@@ -35,7 +41,13 @@ export class SiteManager {
   readonly #plans = new Set<readonly ListenConf[]>();
   readonly #nextTakeUp = new Following(() => this.#takeUp(this.#nextConfs));
 
-  constructor(sites: Sites, router: Router<Site>, events: MasterEvents) {
+  constructor(
+    sites: Sites,
+    router: Router<Site>,
+    events: MasterEvents,
+    desired: DesiredSites = new DesiredSites(),
+  ) {
+    this.#desired = desired;
     this.#sites = sites;
     this.#router = router;
     this.#events = events;
@@ -55,20 +67,20 @@ export class SiteManager {
   load(conf: SiteConf): void {
     const others = this.#sites.list().filter(({ siteId }) => siteId !== conf.siteId);
     refuseCycle([...others, conf]);
-    const added = this.#sites.load(conf);
+    const added = this.#sites.load(this.#desired.applied(conf));
     if (added !== undefined && this.#started && !this.#stopping) void this.#start(added);
   }
 
   /** Lets a site that has not been started go on with what served under another master. */
   restore(siteId: string, served: EventPayloads['site.served']): void {
-    this.#sites.find(siteId)?.restore(served);
+    this.#sites.find(siteId)?.restore({ ...served, conf: this.#desired.applied(served.conf) });
   }
 
   /** Starts every site. Resolves with those that could not be published. */
   async startAll(): Promise<SiteFailure[]> {
     this.#started = true;
     const sites = this.#sites.list();
-    const planned = sites.map(({ wantedPlaces }) => wantedPlaces);
+    const planned = this.#wanted().map(({ wantedPlaces }) => wantedPlaces);
     this.#plan(planned, 'begins');
     const results = await Promise.all(sites.map((site) => this.#start(site)));
     this.#plan(planned, 'ends');
@@ -130,6 +142,43 @@ export class SiteManager {
     return await this.#nextTakeUp.behind(this.#moving);
   }
 
+  /** Takes a site down until it is started by an order, also under the next master. Resolves when its workers have gone. */
+  async stopSite(site: Site, now: boolean): Promise<SwitchResult> {
+    const { siteId } = site;
+    const lasts = this.#desired.stop(siteId, true);
+    this.#events.emit('site.stopped', { siteId });
+    this.#failed.delete(siteId);
+    const gone = site.takeDown(now);
+    this.#leaving.set(site, gone);
+    await gone;
+    this.#leaving.delete(site);
+    return { siteId, lasts };
+  }
+
+  /** Undoes {@link stopSite}. Rejects with why the site does not start; it is wanted all the same. */
+  async startSite(site: Site): Promise<SwitchResult> {
+    const { siteId } = site;
+    const lasts = this.#desired.stop(siteId, false);
+    await this.#leaving.get(site);
+    const failure = await this.#start(site);
+    if (failure !== undefined) throw fromWireError(failure.error);
+    this.#events.emit('site.started', { siteId });
+    return { siteId, lasts };
+  }
+
+  /** @throws {VhostError} ERR_SITE_OPTION. */
+  async scaleSite(site: Site, wanted: ScaleOptions['workers']): Promise<ScaleResult> {
+    const { siteId } = site;
+    const before = workerCount(site.conf);
+    const workers = wantedCount(wanted, before);
+    const lasts = this.#desired.scale(siteId, wanted === 'conf' ? undefined : workers);
+    if (workers !== before) {
+      await site.scale(workers);
+      this.#events.emit('site.scaled', { siteId, before, workers });
+    }
+    return { siteId, before, workers, lasts };
+  }
+
   /** No site is started by itself from now on. */
   close(): void {
     this.#stopping = true;
@@ -167,6 +216,10 @@ export class SiteManager {
   }
 
   async #start(site: Site, joint?: JointChange<Site>): Promise<SiteFailure | undefined> {
+    if (this.#desired.isStopped(site.siteId)) {
+      await site.stop(false);
+      return undefined;
+    }
     const error = await site.bringUp(joint);
     const again = this.#retries.after(site, error);
     if (error === undefined) return undefined;
@@ -178,9 +231,9 @@ export class SiteManager {
   async #takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
     const named = new Set(confs.map(({ siteId }) => siteId));
     const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
-    for (const conf of confs) this.#sites.load(conf);
+    for (const conf of confs) this.#sites.load(this.#desired.applied(conf));
     this.#sites.arrange(confs);
-    const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
+    const kept = this.#wanted().filter(({ siteId }) => named.has(siteId));
     return await this.#change(kept, gone);
   }
 
@@ -256,14 +309,20 @@ export class SiteManager {
     );
     for (const conf of confs) {
       const other = this.#sites.find(conf.siteId);
-      if (other !== undefined) wants.set(other, other.placesBy(conf));
+      if (other !== undefined && !this.#desired.isStopped(conf.siteId))
+        wants.set(other, other.placesBy(conf));
     }
     const split = this.#splitBy(site, wants);
     if (split !== undefined) throw fromWireError(split);
   }
 
+  /** Without those that an operator has stopped: they have nothing, and want nothing. */
+  #wanted(): Site[] {
+    return this.#sites.list().filter(({ siteId }) => !this.#desired.isStopped(siteId));
+  }
+
   #allWants(): Map<Site, ListenConf | undefined> {
-    return new Map(this.#sites.list().map((site) => [site, site.wantedPlaces]));
+    return new Map(this.#wanted().map((site) => [site, site.wantedPlaces]));
   }
 
   #splitBy(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {
@@ -300,3 +359,15 @@ export class SiteManager {
     await this.#sites.remove(site);
   }
 }
+
+/** @throws {VhostError} ERR_SITE_OPTION. */
+function wantedCount(wanted: ScaleOptions['workers'], before: number): number {
+  if (wanted === 'conf') return before;
+  const count =
+    typeof wanted === 'number' ? wanted : wanted === 'max' ? availableParallelism() : before + Number(wanted);
+  if (count >= 1 && count <= WORKERS_MAX_COUNT) return count;
+  const message = `workers: ${count} is not a number from 1 to ${WORKERS_MAX_COUNT}; vhostd stop SITE stops a site`;
+  throw new VhostError('ERR_SITE_OPTION', message, { info: { option: 'workers' } });
+}
+
+const WORKERS_MAX_COUNT = 1024;

@@ -26,7 +26,7 @@ import { SiteConfs } from './site-confs.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
 import { SiteStateMachine } from './site-state.js';
-import type { SiteStateChange } from './site-state.js';
+import type { SiteState, SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
 import { UpdateTurns } from './update-turns.js';
@@ -273,6 +273,22 @@ export class Site implements WorkerSite {
     this.#state.apply('stop');
     await this.#set.stop(now);
     this.#state.apply('workers-gone');
+  }
+
+  /** {@link stop} for a site that an operator wants no more: nothing leads to it until {@link bringUp}. */
+  async takeDown(now: boolean): Promise<void> {
+    if (this.placed && !this.#state.stopping) {
+      await this.#confs.commit(() => ({ ...this.conf, listen: [], defaultListen: false }));
+    }
+    await this.stop(now);
+  }
+
+  /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
+  async scale(cpuLen: number): Promise<void> {
+    while (CHANGING.has(this.#state.state)) await this.#atWork;
+    this.#confs.wanted = { ...this.#confs.wanted, cpuLen };
+    if (!this.placed || this.#state.stopping) return;
+    await this.#confs.commit(() => ({ ...this.conf, cpuLen }));
   }
 
   /** {@link stop} for a site whose hosts are others' by now: they get the connections that are idle. */
@@ -594,6 +610,8 @@ const BOOTS: ReadonlySet<string> = new Set([
   'reloading',
   'restarting',
 ]);
+
+const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);
 
 /** What becomes of everything that a stopped site is asked for. */
 const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

@@ -5,6 +5,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 export class WorkerRun {
   /** What became of the process before it, in words that name that one. */
   readonly predecessor: string | undefined;
+  readonly #startedAtMs: number = performance.now();
   /** What the worker itself said of its failed boot, or of what it dies of. */
   failure: WireError | undefined;
   /** What it last told of itself. */
@@ -25,6 +26,10 @@ export class WorkerRun {
 
   constructor(predecessor?: string) {
     this.predecessor = predecessor;
+  }
+
+  get uptimeMs(): number {
+    return Math.round(performance.now() - this.#startedAtMs);
   }
 
   /** Takes note of a server that is not the site's. False: there are more of them than anybody wants to know. */

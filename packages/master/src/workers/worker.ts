@@ -241,7 +241,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const reason = run.failure?.message ?? run.remark ?? past;
     return {
       workerId: this.id,
-      ...(pid === undefined ? {} : { pid }),
+      ...(pid === undefined ? {} : { pid, uptimeMs: run.uptimeMs }),
+      ...(pid === undefined || run.stats === undefined ? {} : { memoryBytes: run.stats.residentBytes }),
       slot: this.slot,
       generation: this.place.generation,
       state: this.#status(),

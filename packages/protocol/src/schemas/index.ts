@@ -13,8 +13,12 @@ export {
   reloadResult,
   restartResult,
   resumeResult,
+  scaleOptions,
+  scaleResult,
+  stopSiteOptions,
+  switchResult,
 } from './site-orders.js';
-export { daemonStatus, masterStatus, siteStatus } from './status.js';
+export { daemonStatus, masterStatus, siteDetail, siteStatus } from './status.js';
 export { candidateReport, takeoverInfo, upgradeResult } from './takeover.js';
 export { wireError } from './values.js';
 // One copy of the library for all of them: bundled here, it loads in a sixth of the time.

@@ -24,6 +24,40 @@ export const restartResult = z.object({
 });
 export type RestartResult = z.infer<typeof restartResult>;
 
+/** How a site is stopped. */
+export const stopSiteOptions = z.object({
+  /** Without letting its connections finish. Default false. */
+  now: z.boolean().default(false),
+});
+export type StopSiteOptions = z.infer<typeof stopSiteOptions>;
+
+/** What came of a stop or a start. */
+export const switchResult = z.object({
+  siteId: z.string(),
+  /** Whether the next master knows of it. */
+  lasts: z.boolean(),
+});
+export type SwitchResult = z.infer<typeof switchResult>;
+
+/** How many workers a site is to have. */
+export const scaleOptions = z.object({
+  /** 1 to 1024; so many more or less, such as `+1`; `max`: one a CPU; `conf`: what its conf says. */
+  workers: z.union([z.int().min(1).max(1024), z.string().regex(/^(?:[+-]\d{1,4}|max|conf)$/u)], {
+    error: 'a number from 1 to 1024, +N, -N, max or conf',
+  }),
+});
+export type ScaleOptions = z.infer<typeof scaleOptions>;
+
+export const scaleResult = z.object({
+  siteId: z.string(),
+  /** How many it was to have before. */
+  before: count,
+  workers: count,
+  /** Whether the next master knows of it. */
+  lasts: z.boolean(),
+});
+export type ScaleResult = z.infer<typeof scaleResult>;
+
 /** How a site is paused. */
 export const pauseOptions = z.object({
   /**

@@ -45,6 +45,10 @@ export const workerStatus = z.object({
   restarts: count,
   /** How often a process of this slot was replaced for a limit of its site: the new one before the old one left. */
   replacements: count,
+  /** How long its process has lived, ms; absent without one. */
+  uptimeMs: amount.exactOptional(),
+  /** Resident memory, as the worker last said; absent until it has. */
+  memoryBytes: count.exactOptional(),
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason: z.string().exactOptional(),
   /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */
@@ -75,6 +79,15 @@ export const siteStatus = z.object({
     .exactOptional(),
 });
 export type SiteStatus = z.infer<typeof siteStatus>;
+
+/** All that there is to know of one site. */
+export const siteDetail = siteStatus.extend({
+  /** The conf in force, without secrets: `workerOptions.env` has the names of the variables. */
+  conf: z.record(z.string(), z.unknown()),
+  /** How its workers ended lately that nobody had asked to, the latest one first; at most 20. */
+  ends: z.array(z.object({ time: z.string(), workerId: z.string(), reason: z.string() })),
+});
+export type SiteDetail = z.infer<typeof siteDetail>;
 
 /** Counts since the master started. */
 export const masterCounts = z.object({

@@ -1,0 +1,142 @@
+// Whether what a conf names is there, and may be read or written by this user.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import path from 'node:path';
+import type { SiteConf } from '@vhostd/master';
+import type { Finding } from './finding.js';
+
+/** Directory, code, certificates, page, logs and user of one site. */
+export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
+  const { siteId, workerFile, maintenancePage, logOutput, logError, logAll } = site;
+  const found = (level: Finding['level'], message: string, todo: string): Finding => ({
+    level,
+    subject: siteId,
+    message,
+    todo,
+  });
+  const unreadable = [workerFile, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap(
+    (file) => {
+      const why = whyNot(file, constants.R_OK, 'file');
+      return why === undefined
+        ? []
+        : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
+    },
+  );
+  const logs = [logOutput, logError, logAll].flatMap((file) => {
+    if (file === undefined) return [];
+    const why = whyUnwritable(file);
+    return why === undefined
+      ? []
+      : [found('error', `log ${file}: ${why}`, 'correct the path, or its permissions')];
+  });
+  const cwd = whyNot(site.workerOptions.cwd, constants.X_OK, 'directory');
+  return [
+    ...(cwd === undefined
+      ? []
+      : [found('error', `${site.workerOptions.cwd}: ${cwd}`, 'make it, or correct cwd')]),
+    ...unreadable,
+    ...logs,
+    ...checkUser(site).map(([message, todo]) => found('error', message, todo)),
+    ...site.listen.flatMap((entry) => checkKeys(site, entry, now)).map((args) => found(...args)),
+  ];
+}
+
+type Complaint = [level: Finding['level'], message: string, todo: string];
+
+function checkUser({ workerOptions: { uid, gid } }: SiteConf): [message: string, todo: string][] {
+  const own = [process.getuid?.(), process.getgid?.()];
+  const isOther = (uid !== undefined && uid !== own[0]) || (gid !== undefined && gid !== own[1]);
+  if (!isOther || own[0] === 0) return [];
+  return [
+    [
+      `its workers are to run as uid ${uid ?? '-'}, gid ${gid ?? '-'}`,
+      'only root may do that: run vhostd as root',
+    ],
+  ];
+}
+
+function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: number): Complaint[] {
+  const { key, cert, passphrase, host = 'the default' } = entry;
+  if (key === undefined || cert === undefined) return [];
+  try {
+    const certificate = new X509Certificate(readText(site, cert));
+    const privateKey = createPrivateKey({
+      key: readText(site, key),
+      ...(passphrase === undefined ? {} : { passphrase }),
+    });
+    if (!certificate.checkPrivateKey(privateKey)) {
+      return [
+        [
+          'error',
+          `key and cert of ${host} do not belong together`,
+          'name the key that the certificate was made for',
+        ],
+      ];
+    }
+    const leftMs = Date.parse(certificate.validTo) - now;
+    if (leftMs > SOON_MS) return [];
+    const when = leftMs < 0 ? 'has expired' : 'expires';
+    return [
+      [
+        leftMs < 0 ? 'error' : 'warning',
+        `the certificate of ${host} ${when} ${certificate.validTo}`,
+        'renew it',
+      ],
+    ];
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return [['error', `key or cert of ${host}: ${why}`, 'correct the path, the file or the passphrase']];
+  }
+}
+
+/** A field holds the text itself, or a path relative to the site's. */
+function readText(site: SiteConf, field: string): string {
+  return field.includes('-----BEGIN') ? field : readFileSync(path.resolve(site.path, field), 'utf8');
+}
+
+function whyNot(file: string, mode: number, kind: 'file' | 'directory'): string | undefined {
+  try {
+    const status = statSync(file);
+    if (kind === 'directory' ? !status.isDirectory() : status.isDirectory()) return `is no ${kind}`;
+    accessSync(file, mode);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** A log is made with the directories above it. */
+function whyUnwritable(file: string): string | undefined {
+  for (let at = file; ; at = path.dirname(at)) {
+    const status = statOf(at);
+    if (status === undefined) continue;
+    if (at === file && status.isDirectory()) return 'is a directory';
+    if (at !== file && !status.isDirectory()) return `${at} is no directory`;
+    try {
+      accessSync(at, constants.W_OK);
+      return undefined;
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+}
+
+/** Also undefined below what is no directory. */
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'there is no such file or directory';
+  if (code === 'EACCES') return 'this user may not';
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Time to notice, and to renew, ms. */
+const SOON_MS = 14 * 24 * 3_600_000;

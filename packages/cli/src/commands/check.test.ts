@@ -1,0 +1,81 @@
+// `vhostd check` as a shell runs it.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { Workspace } from '../cli.test.kit.js';
+
+let workspace: Workspace;
+beforeEach(() => {
+  workspace = new Workspace();
+});
+afterEach(() => workspace.clear());
+
+void describe('vhostd check', () => {
+  void it('finds nothing in a conf that runs, by its default name, and leaves nothing behind', async () => {
+    workspace.write('a/server.cjs', 'throw new Error("it is not run")');
+    const file = workspace.conf([{ siteId: 'a', port: 0 }]);
+    const before = readdirSync(workspace.directory);
+    const { code, stdout, stderr } = await workspace.run('check');
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${file}: ok\n`, stderr: '' });
+    assert.deepEqual(readdirSync(workspace.directory), before);
+    assert.equal(existsSync(workspace.runDir), false);
+    assert.equal(JSON.parse((await workspace.run('check', '--json', file)).stdout).ok, true);
+  });
+
+  void it('tells each fault of the machine with what to do, and who holds a port', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    const site = {
+      path: '.',
+      workerFile: 'gone.js',
+      listen: [{ host: 'a.test', port, ipaddress: '127.0.0.1' }],
+    };
+    const other = { ...site, logAll: 'vhostd.config.json/x.log' };
+    const sites = [
+      { siteId: 'a', ...site },
+      { siteId: 'b', ...other },
+    ];
+    const file = workspace.write('vhostd.config.json', JSON.stringify({ sites }));
+    const { code, stdout } = await workspace.run('check', file);
+    taken.close();
+    assert.equal(code, 1);
+    for (const line of [
+      `error: a, b: both claim host a.test of 127.0.0.1:${port}\n  give each host to one site`,
+      `error: address 127.0.0.1:${port}: is held by node, pid ${process.pid}\n  stop that, or use another port`,
+      `error: a: ${path.join(workspace.directory, 'gone.js')}: there is no such file or directory\n  correct the path`,
+      `error: b: log ${file}/x.log: ${file} is no directory\n`,
+    ])
+      assert.ok(stdout.includes(line), `${line}\nin\n${stdout}`);
+    assert.ok(stdout.endsWith(`${file}: would not run as it is\n`));
+  });
+
+  void it('tells what is wrong with a conf, with exit code 100', async () => {
+    const file = workspace.write('vhostd.config.json', '{"sites":[{"siteId":"a","path":".","prot":1}]}');
+    const { code, stdout } = await workspace.run('check', '--json');
+    assert.equal(code, 100);
+    const told = JSON.parse(stdout) as { file: string; ok: boolean; findings: { message: string }[] };
+    assert.deepEqual([told.file, told.ok, told.findings.length], [file, false, 1]);
+    assert.match(told.findings[0]?.message ?? '', /sites\[0\]\.prot: unknown key/);
+    workspace.write('vhostd.config.cjs', 'module.exports = {}');
+    const several = await workspace.run('check');
+    assert.match(
+      several.stderr,
+      /there are several conf files in .*: vhostd\.config\.json, vhostd\.config\.cjs;/,
+    );
+  });
+
+  void it('does not complain of what the running daemon itself holds', async () => {
+    workspace.write('a/server.cjs', `require('node:http').createServer((_, r) => r.end()).listen(80)`);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    await workspace.daemon('--log-level', 'silent');
+    const status = JSON.parse((await workspace.run('status', '--json')).stdout) as {
+      listeners: { port: number }[];
+    };
+    workspace.conf([{ siteId: 'a', port: status.listeners[0]?.port ?? 0 }]);
+    assert.equal((await workspace.run('check')).code, 0);
+  });
+});

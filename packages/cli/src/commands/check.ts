@@ -1,0 +1,100 @@
+// `vhostd check`: whether a conf would run here. Nothing is changed, opened or started.
+import path from 'node:path';
+import { EXIT_CODES, exitCodeOf } from '@vhostd/daemon';
+import { loadConf } from '@vhostd/master/load-conf';
+import type { MasterConf } from '@vhostd/master';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonStatus } from '@vhostd/protocol';
+import type { Command } from 'commander';
+import { checkFiles } from '../check/check-files.js';
+import { checkHosts } from '../check/check-hosts.js';
+import { checkPorts } from '../check/check-ports.js';
+import type { Finding } from '../check/finding.js';
+import { colour } from '../colours.js';
+import { confFile } from '../conf-file.js';
+import { attempt } from '../errors.js';
+import { printable, printableLine } from '../printable.js';
+import { addClientOptions, clientOf } from './options.js';
+import type { ClientOptions } from './options.js';
+
+export function addCheckCommand(program: Command): void {
+  const command = program
+    .command('check')
+    .summary('tell what is wrong with a conf, and on this machine')
+    .description(
+      'Checks a conf: its fields, hosts that two sites claim, ports and who holds them, files and permissions, ' +
+        'certificates, Node. Nothing is changed or started; a conf that is a script is run, as it is for vhostd run.',
+    )
+    .argument('[file]', 'conf file (default: ./vhostd.config.json, .js, .mjs, .cjs or .ts)');
+  addClientOptions(command).action((file: string | undefined, options: ClientOptions) =>
+    attempt(options, () => check(file, options)),
+  );
+}
+
+async function check(given: string | undefined, options: ClientOptions): Promise<number> {
+  const file = path.resolve(confFile(given));
+  let conf: MasterConf;
+  try {
+    conf = await loadConf(file);
+  } catch (error) {
+    if (!(error instanceof VhostError)) throw error;
+    report(options, file, problemsOf(error));
+    return exitCodeOf(error);
+  }
+  const findings = [
+    ...checkNode(process.versions.node),
+    ...checkHosts(conf),
+    ...checkPorts(conf, await runningDaemon(options)),
+    ...conf.sites.flatMap((site) => checkFiles(site)),
+  ];
+  report(options, file, findings);
+  return findings.some(({ level }) => level === 'error') ? EXIT_CODES.failed : EXIT_CODES.ok;
+}
+
+function report({ json }: ClientOptions, file: string, findings: readonly Finding[]): void {
+  const ok = findings.every(({ level }) => level !== 'error');
+  if (json === true) {
+    process.stdout.write(`${JSON.stringify({ file, ok, findings }, null, 2)}\n`);
+    return;
+  }
+  const lines = findings.flatMap(({ level, subject, message, todo }) => [
+    `${colour(level === 'error' ? 'red' : 'yellow', level)}: ${printableLine(`${subject}: ${message}`)}`,
+    `  ${printableLine(todo)}`,
+  ]);
+  const end = ok ? 'ok' : 'would not run as it is';
+  process.stdout.write([...lines, `${printable(file)}: ${end}`, ''].join('\n'));
+}
+
+/** Each problem of a conf that is refused. */
+function problemsOf({ message, code }: VhostError): Finding[] {
+  const lines = message.split('\n');
+  const problems = lines.length > 1 ? lines.slice(1).map((line) => line.trim()) : lines;
+  return problems.map((problem) => ({
+    level: 'error',
+    subject: 'conf',
+    message: problem,
+    todo: `correct it; docs/configuration.md has every field (${code})`,
+  }));
+}
+
+async function runningDaemon(options: ClientOptions): Promise<DaemonStatus | undefined> {
+  try {
+    return await clientOf(options).status();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Too old a Node has been refused before this was loaded. */
+function checkNode(version: string): Finding[] {
+  const major = Number(version.split('.')[0]);
+  if (major % 2 === 0) return [];
+  return [
+    {
+      level: 'warning',
+      subject: `Node ${version}`,
+      message: 'is of a line that vhostd is not tested with',
+      todo: 'use Node 20.19 or later, 22, 24 or 26',
+    },
+  ];
+}

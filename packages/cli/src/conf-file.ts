@@ -1,0 +1,30 @@
+// Which conf file is meant.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { CONF_EXTENSIONS } from '@vhostd/master/load-conf';
+import { VhostError } from '@vhostd/protocol';
+
+/**
+ * The given one, else the `vhostd.config.*` of the working directory, as an absolute path.
+ * @throws {VhostError} ERR_CONF_NOT_FOUND: it is not there, or there are several and none is given.
+ */
+export function confFile(given: string | undefined, directory: string = process.cwd()): string {
+  if (given !== undefined) {
+    const file = path.resolve(directory, given);
+    if (existsSync(file)) return file;
+    throw new VhostError('ERR_CONF_NOT_FOUND', `${file}: there is no such conf file`, { info: { file } });
+  }
+  const found = CONF_EXTENSIONS.map((extension) => path.join(directory, `${NAME}${extension}`)).filter(
+    (file) => existsSync(file),
+  );
+  const [only, other] = found;
+  if (only !== undefined && other === undefined) return only;
+  const names = found.map((file) => path.basename(file)).join(', ');
+  const message =
+    only === undefined
+      ? `there is no ${NAME}.json, .js, .mjs, .cjs or .ts in ${directory}`
+      : `there are several conf files in ${directory}: ${names}; name one with --config`;
+  throw new VhostError('ERR_CONF_NOT_FOUND', message, { info: { directory } });
+}
+
+const NAME = 'vhostd.config';

@@ -1,0 +1,38 @@
+// What those who come from PM2 type first, and what it is called here.
+
+/** A command of PM2 → what to type. */
+const WORDS: Readonly<Record<string, string>> = {
+  list: 'vhostd status',
+  ls: 'vhostd status',
+  l: 'vhostd status',
+  ps: 'vhostd status',
+  jlist: 'vhostd status --json',
+  prettylist: 'vhostd status --json',
+  monit: 'watch vhostd status, or vhostd logs -f',
+  describe: 'vhostd status SITE',
+  desc: 'vhostd status SITE',
+  show: 'vhostd status SITE',
+  info: 'vhostd status SITE',
+  env: 'vhostd status SITE',
+  log: 'vhostd logs -f',
+  flush: 'no command: default logs are bounded by themselves',
+  reloadLogs: 'kill -USR1 of the daemon',
+  delete: 'to take the site out of the conf, then vhostd reload',
+  del: 'to take the site out of the conf, then vhostd reload',
+  gracefulReload: 'vhostd reload SITE',
+  kill: 'vhostd stop',
+  ping: 'vhostd status',
+  update: 'vhostd upgrade',
+  startup: 'a systemd unit: examples/vhostd.service',
+  unstartup: 'a systemd unit: examples/vhostd.service',
+  save: 'no command: the conf file says what runs',
+  dump: 'no command: the conf file says what runs',
+  resurrect: 'vhostd run: the conf file says what runs',
+  ecosystem: 'a conf file: docs/configuration.md',
+};
+
+/** The line for a command that only PM2 has; undefined for any other. */
+export function pm2Suggestion(command: string | undefined): string | undefined {
+  if (command === undefined || !Object.hasOwn(WORDS, command)) return undefined;
+  return `vhostd: there is no command '${command}'; what PM2 calls so is here: ${WORDS[command]}`;
+}
