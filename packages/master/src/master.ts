@@ -103,13 +103,14 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
+    const output = SiteOutput.ofProcess();
     const floor = {
       router: this.#router,
       acceptor: this.#acceptor,
       spawner: this.#spawner,
       listeners: this.#listeners,
       events,
-      output: SiteOutput.ofProcess(),
+      output,
     };
     this.#sites = new Sites(floor);
     const desired = new DesiredSites(output.stateDir);

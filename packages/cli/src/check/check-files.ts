@@ -44,13 +44,12 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
 
 type Complaint = [level: Finding['level'], message: string, todo: string];
 
-function checkUser({ workerOptions: { uid, gid } }: SiteConf): [message: string, todo: string][] {
-  const own = [process.getuid?.(), process.getgid?.()];
-  const isOther = (uid !== undefined && uid !== own[0]) || (gid !== undefined && gid !== own[1]);
-  if (!isOther || own[0] === 0) return [];
+function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
+  const own = process.getuid?.();
+  if (runAs === undefined || own === 0 || (runAs.uid === own && runAs.gid === process.getgid?.())) return [];
   return [
     [
-      `its workers are to run as uid ${uid ?? '-'}, gid ${gid ?? '-'}`,
+      `its workers are to run as uid ${runAs.uid}, gid ${runAs.gid}`,
       'only root may do that: run vhostd as root',
     ],
   ];
