@@ -110,7 +110,10 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
-    this.#intake = new Intake(link, (socket) => this.#watch(socket));
+    this.#intake = new Intake(link, {
+      onSocket: (socket) => this.#watch(socket),
+      onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
+    });
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
@@ -321,6 +324,7 @@ export class ManagedSite {
       this.#master.peer.notify('waits', null);
       await this.#appReady.said;
     }
+    this.#intake.lookAtLimit();
     await this.#master.peer.request('ready', null);
     this.#published = true;
   }

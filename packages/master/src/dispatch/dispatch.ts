@@ -12,6 +12,8 @@ import type { QueueLimits } from './queue.js';
 export interface CandidateWorker extends Candidate {
   /** Whether it may be given a connection now. */
   readonly takesConnections: boolean;
+  /** Whether its server has as many connections as it takes. It gets another one only where all others have, too. */
+  readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
   readonly late: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
@@ -118,9 +120,8 @@ export class Dispatch {
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
     if (this.#queue.count === 0 || this.#holding()) return;
-    const workers = this.#candidates();
-    if (workers.length === 0) return;
-    this.#queue.release((connection) => this.#give(connection, workers));
+    if (this.#candidates().length === 0) return;
+    this.#queue.release((connection) => this.#give(connection, this.#candidates()));
     if (this.#queue.count > 0) this.#retryLater();
   }
 
@@ -128,7 +129,9 @@ export class Dispatch {
   relieve(late: CandidateWorker): void {
     // A client that belongs to one worker waits for that one.
     if (this.#balanceName === 'ip-hash' || this.#holding()) return;
-    if (this.#site.candidates().some((worker) => worker.takesConnections && !worker.late)) late.retract();
+    const isFree = (worker: CandidateWorker): boolean =>
+      worker.takesConnections && !worker.late && !worker.full;
+    if (this.#site.candidates().some(isFree)) late.retract();
   }
 
   /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */
@@ -166,7 +169,9 @@ export class Dispatch {
   }
 
   #candidates(): CandidateWorker[] {
-    const workers = this.#site.candidates().filter((worker) => worker.takesConnections);
+    const open = this.#site.candidates().filter((worker) => worker.takesConnections);
+    // Where all are full, the one that is picked drops it, as a server on a port does.
+    const workers = open.some(({ full }) => !full) ? open.filter(({ full }) => !full) : open;
     // A client that belongs to one worker waits for that one.
     if (this.#balanceName === 'ip-hash' || !workers.some(({ late }) => late)) return workers;
     const prompt = workers.filter(({ late }) => !late);

@@ -65,6 +65,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly lastWords: string | undefined;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
+  /** Whether its server has as many connections as it takes at a time. */
+  readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
   give(connection: Connection): boolean;
@@ -106,6 +108,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #events: MasterEvents;
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
+  #maxConnections: number | undefined;
   #ends = 0;
   #asked = false;
   #exited = false;
@@ -173,6 +176,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   /** Whether it can be given another connection. */
   get takesConnections(): boolean {
     return this.#handoff.open;
+  }
+
+  get full(): boolean {
+    return this.#maxConnections !== undefined && this.connectionCount >= this.#maxConnections;
   }
 
   get late(): boolean {
@@ -250,6 +257,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.handle('listens', (params) => {
       const server = otherServerOf(params);
       if (server !== undefined) this.emit('listens', server);
+      return null;
+    });
+    this.peer.handle('maxConnections', (params) => {
+      const count: unknown = Reflect.get(Object(params), 'count');
+      this.#maxConnections = typeof count === 'number' ? count : undefined;
       return null;
     });
     this.peer.handle('failed', (params) => {

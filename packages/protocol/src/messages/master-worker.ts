@@ -127,6 +127,8 @@ export type WorkerToMaster = {
    * drain. A notice.
    */
   leaving: { params: { why: 'signal' | 'closed' }; result: null };
+  /** How many connections the site's server takes at a time; null: any number. A notice. */
+  maxConnections: { params: { count: number | null }; result: null };
   /** What the site's code sent with `process.send`. A notice. */
   message: { params: unknown; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };

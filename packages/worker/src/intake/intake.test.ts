@@ -28,7 +28,7 @@ interface Scene {
 async function setScene(t: TestContext): Promise<Scene> {
   const link = new FakeLink();
   const sockets: Socket[] = [];
-  const intake = new Intake(link, (socket) => sockets.push(socket));
+  const intake = new Intake(link, { onSocket: (socket) => sockets.push(socket) });
   const { adopted } = await serve(
     t,
     'adopted',

@@ -13,13 +13,21 @@ import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
+export interface IntakeEvents {
+  /** Sees each connection that a server took. */
+  onSocket?: (socket: Socket) => void;
+  /** How many connections the server takes at a time has changed; undefined: any number. */
+  onLimit?: (limit: number | undefined) => void;
+}
+
 export class Intake {
   /** Connections that came between two requests. */
   readonly arrivals: IdleArrivals = new IdleArrivals((handle, idleMs, socket) => {
     this.#readopt(handle, this.headerOf(socket) ?? UNKNOWN, idleMs);
   });
   readonly #link: Link;
-  readonly #onSocket: ((socket: Socket) => void) | undefined;
+  readonly #onSocket: IntakeEvents['onSocket'];
+  readonly #onLimit: IntakeEvents['onLimit'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
   #hostCheck: HostCheck | undefined;
@@ -35,11 +43,12 @@ export class Intake {
   #reportScheduled = false;
   #reportedCount = 0;
   #countTimer: NodeJS.Timeout | undefined;
+  #limit: number | undefined;
 
-  /** `onSocket` sees each connection that a server took. */
-  constructor(link: Link, onSocket?: (socket: Socket) => void) {
+  constructor(link: Link, { onSocket, onLimit }: IntakeEvents = {}) {
     this.#link = link;
     this.#onSocket = onSocket;
+    this.#onLimit = onLimit;
   }
 
   /** Sets the server that plain connections go to; those that came before it follow now. */
@@ -98,6 +107,15 @@ export class Intake {
   refuse(): void {
     this.#refusing = true;
     this.reportNow();
+  }
+
+  /** Tells of the server's `maxConnections`, where it is another one than was told last; the app may set it at any time. */
+  lookAtLimit(): void {
+    const { maxConnections } = this.#server?.server ?? {};
+    const limit = typeof maxConnections === 'number' ? maxConnections : undefined;
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    this.#onLimit?.(limit);
   }
 
   /** Tells the master at once what it would be told soon. */
@@ -166,7 +184,9 @@ export class Intake {
   /** Confirms what has arrived. */
   #report(): void {
     this.#reportScheduled = false;
-    if (this.#link.open) this.#confirm();
+    if (!this.#link.open) return;
+    this.lookAtLimit();
+    this.#confirm();
   }
 
   #confirm(): void {
