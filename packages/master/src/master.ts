@@ -44,7 +44,9 @@ import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
-import { WorkerEnds } from './worker-ends.js';
+    this.#suspects = new Suspects(this.#daemon);
+    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
+    const output = SiteOutput.ofProcess();
 import { WorkerSpawner } from './workers/worker-spawner.js';
 
 /** The events of a master, for the code that runs it. */
@@ -77,6 +79,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #listeners: ListenerRegistry;
   readonly #acceptor: Acceptor;
   readonly #router: Router<Site>;
+  readonly #suspects: Suspects;
   readonly #spawner: WorkerSpawner;
   readonly #sites: Sites;
   readonly #manager: SiteManager;
@@ -102,7 +105,8 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#router = new Router(this.#listeners);
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
-    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
+    this.#suspects = new Suspects(this.#daemon);
+    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
     const output = SiteOutput.ofProcess();
     const floor = {
       router: this.#router,
@@ -181,6 +185,7 @@ export class Master extends EventEmitter<PublicEvents> {
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
     await this.#whenBegun();
     const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
+    this.#suspects.forgive(sites.map((site) => site.siteId));
     return await this.#manager.reload(sites);
   }
 
@@ -243,6 +248,7 @@ export class Master extends EventEmitter<PublicEvents> {
       return await this.reLoadSite(siteId);
     }
     this.configure(conf);
+    this.#suspects.forgive(conf.sites.map((site) => site.siteId));
     return await this.#manager.takeUp(conf.sites);
   }
 
@@ -356,6 +362,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#handoff = await chooseLink(this.#conf.handoff);
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
+    await this.#suspects.begin();
     for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
       this.#manager.restore(siteId, served);
     }

@@ -129,7 +129,9 @@ export class SiteLogs {
     this.#attachedCount++;
     readable.on('data', (chunk: Buffer | string) => {
       const startMs = performance.now();
+      share?.watch?.begin();
       this.#take(origin, cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
+      share?.watch?.end();
       const endMs = performance.now();
       const pauseMs = share?.charge(endMs - startMs, endMs) ?? 0;
       const rooms = this.#rooms(origin.stream);

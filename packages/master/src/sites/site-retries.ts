@@ -56,4 +56,8 @@ export class SiteRetries<T extends Startable> {
 }
 
 /** What may be otherwise at the next try. */
-const RETRIED: ReadonlySet<string> = new Set(['ERR_LISTEN_ADDRESS_IN_USE', 'ERR_CALL_LOST']);
+const RETRIED: ReadonlySet<string> = new Set([
+  'ERR_LISTEN_ADDRESS_IN_USE',
+  'ERR_CALL_LOST',
+  'ERR_SITE_SUSPECT',
+]);

@@ -14,6 +14,7 @@ import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
 import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
+import type { Suspects } from './suspects.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
@@ -53,13 +54,15 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   readonly boots: BootGate = new BootGate(availableParallelism() * 2);
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
+  readonly #suspects: Suspects;
   readonly #preload: string = preloadFile();
   readonly #groups: ProcessGroups = new ProcessGroups();
   #headMaxBytes: number;
   #spawnedCount = 0;
 
-  constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents) {
+  constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents, suspects: Suspects) {
     super();
+    this.#suspects = suspects;
     this.#acceptor = acceptor;
     this.#events = events;
     this.#headMaxBytes = limits.headMaxBytes;
@@ -71,7 +74,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   }
 
   check(conf: SiteConf): void {
-    const refused = checkTrust(conf, this.linkType) ?? checkPrograms(conf);
+    const refused =
+      checkTrust(conf, this.linkType) ?? checkPrograms(conf) ?? this.#suspects.refusal(conf.siteId);
     if (refused !== undefined) throw refused;
   }
 
@@ -88,6 +92,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       readingShare: site.readingShare,
       groups: this.#groups,
     };
+    site.readingShare.watch ??= this.#suspects.watch(site.siteId);
     const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);

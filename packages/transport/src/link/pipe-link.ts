@@ -104,6 +104,8 @@ export class PipeLink implements Link {
   peerExited(): void {
     if (this.#parts.source === undefined || this.#end !== undefined) return;
     this.#source.readStop();
+    const { watch } = this.#parts.share ?? {};
+    watch?.begin();
     this.#deliverBacklog();
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (let readBytes = 0; readBytes < LAST_READ_MAX_BYTES && this.#end === undefined;) {
@@ -114,6 +116,7 @@ export class PipeLink implements Link {
       this.#take(Buffer.from(buffer.subarray(0, length)), undefined);
       this.#deliverBacklog();
     }
+    watch?.end();
     this.#finish({ reason: 'peer-gone' });
   }
 
@@ -181,17 +184,22 @@ export class PipeLink implements Link {
   #inShare(cause: () => void): void {
     const startMs = performance.now();
     const work = new Work();
+    const watch = this.#parts.share?.watch;
+    watch?.begin();
     cause();
     let deliveredCount = 0;
     for (const frame of this.#backlog) {
-      if (this.#end !== undefined) return;
+      if (this.#end !== undefined) return watch?.end();
       this.#deliver(frame);
       deliveredCount += 1;
       if (deliveredCount % LOOK_EACH_FRAMES === 0 && performance.now() - startMs >= TURN_LIMIT_MS) break;
     }
     this.#backlog = this.#backlog.slice(deliveredCount);
     // The answers to what it says are part of the work; no other work comes in between.
-    void behindMicrotasks().then(() => this.#charge(startMs, work.ms));
+    void behindMicrotasks().then(() => {
+      watch?.end();
+      this.#charge(startMs, work.ms);
+    });
   }
 
   #charge(startMs: number, workMs: number): void {

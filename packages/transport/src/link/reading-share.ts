@@ -11,10 +11,18 @@ export interface ReadingShareOptions {
   excess: Map<ReadingShare, number>;
 }
 
+/** Hears when reading from the children of a share begins, and when what it causes is done. */
+export interface ReadingWatch {
+  begin(): void;
+  end(): void;
+}
+
 /** The account of one site: its children share it. */
 export class ReadingShare {
   /** Those of this process that were overdrawn lately, and when. */
   static readonly #excess = new Map<ReadingShare, number>();
+  /** Default: nobody. */
+  watch: ReadingWatch | undefined;
   readonly #options: ReadingShareOptions;
   #balanceMs: number;
   #atMs: number | undefined;
