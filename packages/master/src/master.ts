@@ -44,9 +44,8 @@ import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
-    this.#suspects = new Suspects(this.#daemon);
-    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
-    const output = SiteOutput.ofProcess();
+import { WorkerEnds } from './worker-ends.js';
+import { Suspects } from './workers/suspects.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
 
 /** The events of a master, for the code that runs it. */
