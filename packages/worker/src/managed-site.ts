@@ -17,6 +17,7 @@ import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
+import { WebSockets } from './drain/web-sockets.js';
 import { describeFailure } from './failure.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
 import { Grace } from './intake/grace.js';
@@ -73,6 +74,7 @@ export class ManagedSite {
   readonly #signals: StopSignals;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
+  #webSockets: WebSockets | undefined;
   readonly #hosts: SiteHosts = new SiteHosts();
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
@@ -258,6 +260,7 @@ export class ManagedSite {
     this.#server = server;
     this.#keys.setServer(server);
     this.#sessions = new Http2Sessions(server);
+    this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
     if (this.#identity.countsRequests) this.#requests.watch(server);
     this.#intake.setHostCheck(
@@ -406,6 +409,7 @@ export class ManagedSite {
       migration: handBack ? this.#migrationOf(server) : undefined,
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
+      webSockets: this.#webSockets,
       gate: this.#gate ?? new MaintenanceGate(server),
       canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
       onEnd: () => intake.refuse(),

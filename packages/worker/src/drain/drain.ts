@@ -8,6 +8,7 @@ import type { Migration } from '../rehome/migration.js';
 import { ClosingNotice } from './closing-notice.js';
 import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
+import type { WebSockets } from './web-sockets.js';
 import type { Http2Sessions } from './http2-sessions.js';
 
 /** What is drained, and how. */
@@ -23,6 +24,8 @@ export interface DrainOptions {
   migration: Migration | undefined;
   arrivals: IdleArrivals;
   sessions: Http2Sessions;
+  /** Absent: nobody follows them. */
+  webSockets?: WebSockets | undefined;
   /** What may answer requests in place of the site. */
   gate: MaintenanceGate;
   /** Whether a connection can linger behind its last response. */
@@ -76,6 +79,7 @@ export class Drain {
     });
     this.#notice.markAll(this.#connections?.all() ?? []);
     options.sessions.closeAll();
+    options.webSockets?.closeAll(options.limitMs);
     this.#sweep = setInterval(() => this.#tick(), SWEEP_MS);
     if (!this.#moving) this.#closeSoon();
     this.#tick();
