@@ -18,7 +18,7 @@ interface Scene {
 }
 
 /** Limits that no test reaches. */
-const LONG = { holdMs: 60_000, answerMs: 60_000 };
+const LONG = { holdMs: 60_000, stallMs: 60_000, answerMs: 60_000 };
 
 /** A site that answers at once, but for /slow. */
 async function setScene(
@@ -76,7 +76,7 @@ void describe('the end of an HTTP/2 session in clear', () => {
   });
 
   void it('is told at once to a client that answers no PING in time', async (t) => {
-    const { client, answerAll } = await setBusyScene(t, { limits: { ...LONG, holdMs: 1 } });
+    const { client, answerAll } = await setBusyScene(t, { limits: { ...LONG, stallMs: 1 } });
     await client.next(FrameType.ping);
     assert.equal(await client.goaway(), 1);
     answerAll();

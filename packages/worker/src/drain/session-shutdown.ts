@@ -7,13 +7,15 @@ import { interceptEmit } from '../node/request-heads.js';
 import { sendShutdownNotice } from '../node/shutdown-notice.js';
 
 export interface ShutdownLimits {
-  /** How long streams are held, ms. */
+  /** How long streams are held where the client answers and never comes to rest, ms. */
   holdMs: number;
+  /** How long they are held where its answers take longer than that, ms. */
+  stallMs: number;
   /** How long a client that was told may take to answer, ms. */
   answerMs: number;
 }
 
-export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = { holdMs: 1000, answerMs: 1000 };
+export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = { holdMs: 1000, stallMs: 4000, answerMs: 4000 };
 
 /** Lets a session end when its streams have ended; `open` has those that the site knows. */
 export async function shutDownSession(
@@ -23,7 +25,7 @@ export async function shutDownSession(
 ): Promise<void> {
   const held = new HeldStreams(session);
   const streams = (): string => `${held.count} ${openCount(open) + held.openCount}`;
-  const answers = await whenQuiet(session, streams, limits.holdMs);
+  const answers = await whenQuiet(session, streams, limits);
   if (answers && sendShutdownNotice(session)) {
     held.release();
     await ping(session, limits.answerMs);
@@ -36,19 +38,24 @@ export async function shutDownSession(
 async function whenQuiet(
   session: ServerHttp2Session,
   streams: () => string,
-  limitMs: number,
+  { holdMs, stallMs }: Readonly<ShutdownLimits>,
 ): Promise<boolean> {
   const startMs = performance.now();
-  let answers = false;
+  let answerCount = 0;
   for (let quietCount = 0; quietCount < 2;) {
-    const leftMs = limitMs - (performance.now() - startMs);
+    const passedMs = performance.now() - startMs;
+    // Time in which nothing comes from it holds nothing up.
+    if (passedMs >= holdMs && answerCount >= ANSWERS_MIN_COUNT) return true;
     const before = streams();
-    if (leftMs <= 0 || !(await ping(session, leftMs))) return answers;
-    answers = true;
+    if (passedMs >= stallMs || !(await ping(session, stallMs - passedMs))) return answerCount > 0;
+    answerCount += 1;
     quietCount = streams() === before ? quietCount + 1 : 0;
   }
   return true;
 }
+
+/** Round trips in which a client that waits for answers comes to rest, with some to spare. */
+const ANSWERS_MIN_COUNT = 4;
 
 /** Whether the client answers a PING within a limit. */
 function ping(session: ServerHttp2Session, limitMs: number): Promise<boolean> {
