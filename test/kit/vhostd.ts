@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { MasterCounts, MasterStatus, ReloadResult, SiteStatus, WorkerStatus } from '@vhostd/protocol';
-import { commandOf, isAlive, killMarked, markedProcesses } from './processes.js';
+import { commandOf, isAlive, killMarked, MARK_VARIABLE, markedProcesses } from './processes.js';
 import { until } from './until.js';
 
 /** A site as in a conf file; what is absent is as in {@link SITE_DEFAULTS}. */
@@ -201,7 +201,8 @@ export abstract class Vhostd<Status extends AnyStatus> {
     return done;
   }
 
-  #written({ hosts, ...site }: SiteOptions): Record<string, unknown> {
+  #written({ hosts, ...options }: SiteOptions): Record<string, unknown> {
+    const site = { ...options, ...this.#marked(options) };
     // Over that link a site with an allow, or with a user of its own, is refused otherwise.
     const trust = process.env['VHOSTD_TEST_HANDOFF'] === 'ipc' ? { trusted: true } : {};
     const listen = (hosts ?? [`${site.siteId}.test`]).map((host) => ({
@@ -210,6 +211,15 @@ export abstract class Vhostd<Status extends AnyStatus> {
       ipaddress: '127.0.0.1',
     }));
     return { path: this.dir, workerFile: siteFile('echo'), listen, ...trust, ...SITE_DEFAULTS, ...site };
+  }
+
+  /** A site with a user of its own inherits no mark. */
+  #marked({ user, workerOptions }: SiteOptions): Record<string, unknown> {
+    const { env, ...rest } = { ...(workerOptions as Record<string, unknown> | undefined) };
+    if (user === undefined && rest['uid'] === undefined) return {};
+    return {
+      workerOptions: { ...rest, env: { [MARK_VARIABLE]: this.mark, ...(env as object | undefined) } },
+    };
   }
 }
 

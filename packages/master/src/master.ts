@@ -104,7 +104,14 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events);
     const output = SiteOutput.ofProcess();
-    const floor = { router: this.#router, acceptor: this.#acceptor, spawner: this.#spawner, events, output };
+    const floor = {
+      router: this.#router,
+      acceptor: this.#acceptor,
+      spawner: this.#spawner,
+      listeners: this.#listeners,
+      events,
+      output,
+    };
     this.#sites = new Sites(floor);
     const desired = new DesiredSites(output.stateDir);
     this.#manager = new SiteManager(this.#sites, this.#router, events, desired);

@@ -6,6 +6,7 @@ export {
   readName,
 } from './hosts/host-name.js';
 export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
+export { Http2Code, http2Goaway, speaksHttp2 } from './http2-goaway.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
@@ -28,6 +29,7 @@ export type {
   ListenRequest,
   MaintenancePage,
   MasterToWorker,
+  AppPort,
   OtherServer,
   ServerConfUpdate,
   SiteWait,

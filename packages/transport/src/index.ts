@@ -11,6 +11,8 @@ export type { UntrustedFork } from './link/fork-untrusted.js';
 export { Claims, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
+export { asBound, nativeBind } from './node/native-bind.js';
+export type { BoundHandle, NativeBindResult } from './node/native-bind.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
 export type { PeerStanding } from './node/native-calls.js';
 export { forkDaemon } from './link/fork-daemon.js';

@@ -23,6 +23,7 @@ import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
 import type { ListenAddress } from './intake/listening-handle.js';
 import { isHttp, watchListens } from './intake/listens.js';
+import { refuseTaken, SharedPorts } from './shared-ports.js';
 import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
@@ -64,6 +65,9 @@ export class ManagedSite {
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
+  readonly #ports = new SharedPorts(async (place) => {
+    return (await this.#master.peer.requestWithHandle('openPort', place)).handle;
+  });
   readonly #requests: RequestCount = new RequestCount();
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
@@ -106,7 +110,10 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
-    this.#intake = new Intake(link, (socket) => this.#watch(socket));
+    this.#intake = new Intake(link, {
+      onSocket: (socket) => this.#watch(socket),
+      onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
+    });
     this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
@@ -129,6 +136,7 @@ export class ManagedSite {
       address: addressOf(identity.listen),
       grace: new Grace(),
       onClose: () => this.#onSiteClose(),
+      share: (server, query) => this.#ports.listen(server, query),
       onChosen: (adopted, previous) => this.#serve(adopted, previous),
       onOther: (query, shares) => this.#onListens('http', query, shares),
     });
@@ -190,13 +198,17 @@ export class ManagedSite {
 
   /** Everything that the site's code does and the master does not. */
   #watchApp(): void {
-    watchListens(
-      (server, query) => this.#serves && this.#servers.take(server, query),
-      (server, query) => {
+    watchListens({
+      take: (server, query) => this.#serves && this.#servers.take(server, query),
+      onOther: (server, query) => {
         if (!isHttp(server)) this.#onListens('tcp', query, false);
         else if (query.port === -1 || !this.#serves) this.#onListens('http', query, false);
       },
-    );
+      share: (server, query) => {
+        const isSites = this.#serves && this.#servers.has(query.port);
+        return isSites ? refuseTaken(server, query) : this.#ports.listen(server, query);
+      },
+    });
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
       this.#master.peer.notify('failed', { error: describeFailure(error) });
@@ -312,6 +324,7 @@ export class ManagedSite {
       this.#master.peer.notify('waits', null);
       await this.#appReady.said;
     }
+    this.#intake.lookAtLimit();
     await this.#master.peer.request('ready', null);
     this.#published = true;
   }
@@ -346,8 +359,9 @@ export class ManagedSite {
     this.#intake.reportNow();
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
+    const others = this.#ports.drain(limitMs);
     this.#host.onDrain();
-    await this.#drain?.ended;
+    await Promise.all([this.#drain?.ended, others]);
     this.#intake.refuse();
     // The call that led to this drain, for one.
     await Promise.race([this.#master.peer.allAnswered(), limit]);

@@ -12,6 +12,7 @@ interface Handoff {
     this: Handoff,
     payload: Buffer,
   ) => { kind: 'ok'; acceptedCount: number } | { kind: 'violation' };
+  retract: (this: Handoff) => { head: string }[];
 }
 interface Given {
   url: string;
@@ -33,7 +34,7 @@ workers.give = function give(connection) {
 const giveOver = handoffs.give;
 handoffs.give = function give(connection) {
   const done = giveOver.call(this, connection);
-  if (done) listOf(this).push({ url: connection.head.split(' ')[1] ?? '', pid: receiver });
+  if (done) listOf(this).push({ url: urlOf(connection), pid: receiver });
   return done;
 };
 const { onAccepted } = handoffs;
@@ -42,11 +43,25 @@ handoffs.onAccepted = function confirm(payload) {
   if (confirmation.kind === 'ok') accepted.push(...listOf(this).splice(0, confirmation.acceptedCount));
   return confirmation;
 };
+const { retract } = handoffs;
+handoffs.retract = function takeBack() {
+  const back = retract.call(this);
+  const urls = new Set(back.map(urlOf));
+  given.set(
+    this,
+    listOf(this).filter(({ url }) => !urls.has(url)),
+  );
+  return back;
+};
 
 export const commands: Commands = {
   /** Each connection that was accepted so far, by the path of its first request, and the process that has it. */
   accepted: () => accepted,
 };
+
+function urlOf({ head }: { head: string }): string {
+  return head.split(' ')[1] ?? '';
+}
 
 function listOf(handoff: Handoff): Given[] {
   const list = given.get(handoff) ?? [];

@@ -42,7 +42,6 @@ export function badHeads(headMaxBytes: number): Record<400 | 421 | 431 | 505, Ba
       { what: 'an unknown method', bytes: head('FETCH / HTTP/1.1', HOST) },
       { what: 'no HTTP', bytes: 'SSH-2.0-OpenSSH_9.7\r\n' },
       { what: 'TLS on a port for clear text', bytes: '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' },
-      { what: 'half a preface of HTTP/2', bytes: 'PRI * HTTP/2.0\r\n\r\nXX' },
     ],
     421: [
       { what: 'an unknown host', bytes: get('Host: nobody.test') },

@@ -66,3 +66,42 @@ test('a server that its site closes answers what it has, and another worker take
     ({ sites: [a] }) => a?.workers.every(({ pid }) => pid !== worker?.pid) === true,
   );
 });
+
+test('a worker whose server has maxConnections gets no more while another one has room', async (t) => {
+  const vhostd = await startVhostd(t, {
+    sites: [
+      {
+        siteId: 'a',
+        workerFile: siteFile('crowded', import.meta.url),
+        cpuLen: 2,
+        balance: 'round-robin',
+      },
+    ],
+  });
+  await vhostd.ready('a', 2);
+  const port = await vhostd.port();
+  const kept = [await opened(port), await opened(port), await opened(port)];
+  for (let round = 0; round < 6; round += 1) {
+    const fourth = await opened(port);
+    fourth.close();
+    // Its end is told to the master a moment later.
+    await vhostd.until('three are left', ({ sites: [a] }) => {
+      const counts = a?.workers.map(({ connections }) => connections) ?? [];
+      return counts.reduce((sum, count) => sum + count, 0) === 3;
+    });
+  }
+  kept.push(await opened(port));
+  // As a server on a port does: 'drop'.
+  const fifth = await WireClient.open(port);
+  fifth.send(REQUEST);
+  assert.equal((await fifth.rest()).length, 0);
+  for (const client of [...kept, fifth]) client.close();
+});
+
+/** A connection that has been answered, and is kept open. */
+async function opened(port: number): Promise<WireClient> {
+  const client = await WireClient.open(port);
+  client.send(REQUEST);
+  assert.equal((await client.answer()).body.toString(), 'here');
+  return client;
+}

@@ -44,16 +44,11 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
 
 type Complaint = [level: Finding['level'], message: string, todo: string];
 
-function checkUser({ workerOptions: { uid, gid } }: SiteConf): [message: string, todo: string][] {
-  const own = [process.getuid?.(), process.getgid?.()];
-  const isOther = (uid !== undefined && uid !== own[0]) || (gid !== undefined && gid !== own[1]);
-  if (!isOther || own[0] === 0) return [];
-  return [
-    [
-      `its workers are to run as uid ${uid ?? '-'}, gid ${gid ?? '-'}`,
-      'only root may do that: run vhostd as root',
-    ],
-  ];
+function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+  if (runAs === undefined || uid === 0 || (runAs.uid === uid && runAs.gid === gid)) return [];
+  const who = `uid ${runAs.uid}, gid ${runAs.gid}`;
+  return [[`its workers are to run as ${who}`, 'only root may do that: run vhostd as root']];
 }
 
 function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: number): Complaint[] {

@@ -25,7 +25,13 @@ void describe('DaemonClient', () => {
     const status = await new DaemonClient(daemon.runDir).status();
     assert.deepEqual(
       { ...status.daemon, uptimeMs: 0 },
-      { pid: process.pid, version: VERSION, node: process.version, uptimeMs: 0 },
+      {
+        pid: process.pid,
+        version: VERSION,
+        node: process.version,
+        uptimeMs: 0,
+        stateDir: daemon.stateDir,
+      },
     );
     assert.equal(status.master?.pid, pid);
     assert.deepEqual(status.listeners, [{ address: '127.0.0.1', port, type: 'tcp' }]);

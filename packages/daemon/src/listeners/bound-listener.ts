@@ -1,6 +1,6 @@
 // One listening address that the daemon holds bound, and who has a claim on it. Pure bookkeeping over one handle.
 import type { OsTimer } from '@vhostd/supervisor';
-import type { NativeHandle } from './native-bind.js';
+import type { BoundHandle } from '@vhostd/transport';
 
 /** What a claimant gets: enough to listen on the socket and to name it again. */
 export interface BoundAddress {
@@ -11,7 +11,7 @@ export interface BoundAddress {
   /** The port that it is bound to: never 0. */
   port: number;
   /** To be sent over the claimant's IPC channel. Stays open here; never close it, {@link BoundListener} owns it. */
-  handle: NativeHandle;
+  handle: BoundHandle;
 }
 
 /** A line of a status report. */
@@ -30,12 +30,12 @@ export class BoundListener implements BoundAddress {
   readonly key: string;
   readonly address: string;
   readonly port: number;
-  readonly handle: NativeHandle;
+  readonly handle: BoundHandle;
   readonly #claims = new Map<string, number>();
   #grace: OsTimer | undefined;
   #closed = false;
 
-  constructor(key: string, bound: { address: string; port: number; handle: NativeHandle }) {
+  constructor(key: string, bound: { address: string; port: number; handle: BoundHandle }) {
     this.key = key;
     this.address = bound.address;
     this.port = bound.port;

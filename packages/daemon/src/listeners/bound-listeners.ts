@@ -5,10 +5,10 @@ import type { ErrorCode } from '@vhostd/protocol';
 import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
+import { asBound, nativeBind } from '@vhostd/transport';
+import type { NativeBindResult } from '@vhostd/transport';
 import { BoundListener } from './bound-listener.js';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
-import { asBound, nativeBind } from './native-bind.js';
-import type { NativeBindResult } from './native-bind.js';
 
 /** Options of {@link BoundListeners}. */
 export interface BoundListenersOptions {

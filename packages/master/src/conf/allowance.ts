@@ -1,6 +1,6 @@
 // Says whether a worker may have what it asks for: the operator's `allow` against an `updateServerConf`.
 import { VhostError } from '@vhostd/protocol';
-import type { ErrorCode } from '@vhostd/protocol';
+import type { AppPort, ErrorCode } from '@vhostd/protocol';
 import { isIPv4 } from 'node:net';
 import type { Allowance, ListenEntry, ServerConfUpdate } from './site-conf.js';
 
@@ -15,10 +15,22 @@ import type { Allowance, ListenEntry, ServerConfUpdate } from './site-conf.js';
  */
 export function checkAllowance(update: ServerConfUpdate, allow: Allowance): VhostError | undefined {
   if (update.cpuLen !== undefined && allow.cpuLen !== undefined && update.cpuLen > allow.cpuLen) {
-    return refusal('ERR_ALLOW_CPU_LEN', 'cpuLen', update.cpuLen, allow.cpuLen, 'workers are more than');
+    return refusal(
+      'ERR_ALLOW_CPU_LEN',
+      'updateServerConf: cpuLen',
+      update.cpuLen,
+      allow.cpuLen,
+      'workers are more than',
+    );
   }
   if (update.defaultListen === true && !allow.defaultListen) {
-    return refusal('ERR_ALLOW_HOST', 'defaultListen', true, allow.hosts, `claims every host, ${OUTSIDE}`);
+    return refusal(
+      'ERR_ALLOW_HOST',
+      'updateServerConf: defaultListen',
+      true,
+      allow.hosts,
+      `claims every host, ${OUTSIDE}`,
+    );
   }
   // Both lists may be long and the update is a worker's, so no entry may cost a walk through the hosts.
   const hosts = allow.hosts === undefined ? undefined : new Set(allow.hosts);
@@ -29,6 +41,11 @@ export function checkAllowance(update: ServerConfUpdate, allow: Allowance): Vhos
   return undefined;
 }
 
+/** Why a server of an app may not listen there, or undefined: ERR_ALLOW_PORT, ERR_ALLOW_IPADDRESS. */
+export function checkAppPort(place: AppPort, allow: Allowance): VhostError | undefined {
+  return checkPlace(place, allow, 'listen: ');
+}
+
 const OUTSIDE = 'which is outside of';
 
 function checkEntry(
@@ -37,23 +54,28 @@ function checkEntry(
   hosts: ReadonlySet<string> | undefined,
   at: string,
 ): VhostError | undefined {
-  const { host, port, ipaddress } = entry;
+  const { host } = entry;
   if (host === undefined && !allow.defaultListen) {
     const claim = `has no host, so it claims every host, ${OUTSIDE}`;
-    return refusal('ERR_ALLOW_HOST', `${at}.host`, undefined, allow.hosts, claim);
+    return refusal('ERR_ALLOW_HOST', `updateServerConf: ${at}.host`, undefined, allow.hosts, claim);
   }
   if (host !== undefined && hosts !== undefined && !coverHost(hosts, host)) {
-    return refusal('ERR_ALLOW_HOST', `${at}.host`, host, allow.hosts, 'is outside of');
+    return refusal('ERR_ALLOW_HOST', `updateServerConf: ${at}.host`, host, allow.hosts, 'is outside of');
   }
+  return checkPlace(entry, allow, `updateServerConf: ${at}.`);
+}
+
+/** The first of the two that a place to listen is outside of; `at` begins the message. */
+function checkPlace({ port, ipaddress }: AppPort, allow: Allowance, at: string): VhostError | undefined {
   if (!(allow.ports?.some(({ from, to }) => from <= port && port <= to) ?? true)) {
     const ranges = allow.ports?.map(({ from, to }) => (from === to ? String(from) : `${from}-${to}`));
     const claim = port === 0 ? `is any port, ${OUTSIDE}` : 'is outside of';
-    return refusal('ERR_ALLOW_PORT', `${at}.port`, port, ranges, claim);
+    return refusal('ERR_ALLOW_PORT', `${at}port`, port, ranges, claim);
   }
   if (!(allow.ipaddresses?.some((allowed) => coversAddress(allowed, ipaddress)) ?? true)) {
     const claim =
       ipaddress === undefined ? `is absent and so means all addresses, ${OUTSIDE}` : 'is outside of';
-    return refusal('ERR_ALLOW_IPADDRESS', `${at}.ipaddress`, ipaddress, allow.ipaddresses, claim);
+    return refusal('ERR_ALLOW_IPADDRESS', `${at}ipaddress`, ipaddress, allow.ipaddresses, claim);
   }
   return undefined;
 }
@@ -75,7 +97,7 @@ function coversAddress(allowed: string, asked: string | undefined): boolean {
 
 function refusal(
   code: ErrorCode,
-  path: string,
+  at: string,
   value: string | number | boolean | undefined,
   allowed: number | readonly string[] | undefined,
   claim: string,
@@ -83,7 +105,8 @@ function refusal(
   const field = ALLOW_FIELDS[code] ?? '';
   const limit = typeof allowed === 'object' ? listOf(allowed) : String(allowed);
   const asked = value === undefined ? '' : ` ${JSON.stringify(value)}`;
-  const message = `updateServerConf: ${path}:${asked} ${claim} the site's allow.${field} (${limit})`;
+  const message = `${at}:${asked} ${claim} the site's allow.${field} (${limit})`;
+  const path = at.replace(/^.*: /, '');
   return new VhostError(code, message, {
     info: { path, ...(value === undefined ? {} : { value }), allowed: allowed ?? null },
   });

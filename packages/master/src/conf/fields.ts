@@ -56,6 +56,15 @@ export function choice<const Names extends readonly string[]>(
   return z.enum(names, { error: `one of ${names.map((name) => `'${name}'`).join(', ')}` });
 }
 
+/** The name of a cookie (RFC 6265 4.1.1). */
+export function cookieName(): z.ZodString {
+  const error = 'the name of a cookie';
+  return z
+    .string({ error })
+    .max(MAX_COOKIE_NAME_LENGTH, { error })
+    .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error });
+}
+
 /** Any text that the operating system takes as an argument: it has no null character. */
 export function text(): z.ZodString {
   const error = 'a string without null characters';
@@ -139,6 +148,18 @@ export function ipRange(): z.ZodType<string, string> {
     });
 }
 
+/** A user or a group of the machine: its name, or its id, which need not have a name. */
+export function account(kind: 'user' | 'group'): z.ZodType<string | number, string | number> {
+  const error = `the name or the id of a ${kind}`;
+  return z.union(
+    [
+      z.string({ error }).regex(ACCOUNT_PATTERN, { error }),
+      z.int({ error }).min(0, { error }).max(MAX_ID, { error }),
+    ],
+    { error },
+  );
+}
+
 /** The path of a URL, without query. */
 export function urlPath(): z.ZodString {
   const error = "the path of a URL, such as '/healthz'";
@@ -212,12 +233,18 @@ interface QuantityKind {
 /** The largest duration: Node's timers hold 2^31 - 1 ms (24.8 days) and fire at once beyond it. */
 export const MAX_DURATION_MS: number = 24 * 24 * 60 * 60 * 1000;
 
+/** The largest id of a user or a group: -1 means something else, and Node takes 32 bits with a sign. */
+export const MAX_ID = 2_147_483_647;
+
 const MAX_URL_PATH_LENGTH = 1000;
+// Whatever could be one, but neither an option of getent nor more than one field of its files.
+const ACCOUNT_PATTERN = /^[^-:/\s\0][^:/\n\0]{0,255}$/;
 
 /** The largest TCP port. */
 export const MAX_PORT = 65_535;
 
 const PORT_RANGE_PATTERN = /^\d{1,5}-\d{1,5}$/;
+const MAX_COOKIE_NAME_LENGTH = 256;
 // A host name has at most 253 characters (RFC 1035, section 2.3.4); the rest is room for a wildcard and a dot.
 const MAX_HOST_LENGTH = 256;
 // 45 characters of an address and a zone, which is an interface's name of at most 15 (IFNAMSIZ of Linux).

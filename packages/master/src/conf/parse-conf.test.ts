@@ -13,7 +13,7 @@ void test('a site needs nothing but its path; the rest has defaults', () => {
     path: '/srv/shop',
     workerFile: '/srv/shop',
     workerArgs: [],
-    workerOptions: { execArgv: [], env: {}, cwd: '/srv/shop' },
+    workerOptions: { execArgv: [], env: {}, cwd: '/srv/shop', inheritEnv: ['*'], noNewPrivileges: true },
     dependencies: [],
     instanceVar: 'NODE_APP_INSTANCE',
     listen: [],
@@ -48,13 +48,29 @@ void test('a conf that a program passes needs nothing at all', () => {
   });
 });
 
+/** An id that no account has. */
+const NO_ACCOUNT = 2_000_111_222;
+
 void test('every field of a site arrives, resolved and in its unit', () => {
   const written = {
     siteId: 'a.b_c-1',
     path: '/www/shop',
     workerFile: 'lib/main.js',
     workerArgs: ['--x', ''],
-    workerOptions: { execArgv: ['--no-warnings'], env: { A: 'b' }, cwd: 'public', uid: 1, gid: 2 },
+    workerOptions: {
+      execArgv: ['--no-warnings'],
+      env: { A: 'b' },
+      cwd: 'public',
+      inheritEnv: ['A', 'B_*'],
+      noNewPrivileges: false,
+      nofile: 1024,
+      nproc: 50,
+      core: '1mb',
+      nice: 5,
+      oomScoreAdjust: 100,
+    },
+    user: NO_ACCOUNT,
+    group: NO_ACCOUNT + 1,
     cpuLen: 0,
     dependencies: ['db', 'mail'],
     listen: [
@@ -101,7 +117,19 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     path: '/www/shop',
     workerFile: '/www/shop/lib/main.js',
     workerArgs: ['--x', ''],
-    workerOptions: { execArgv: ['--no-warnings'], env: { A: 'b' }, cwd: '/www/shop/public', uid: 1, gid: 2 },
+    workerOptions: {
+      execArgv: ['--no-warnings'],
+      env: { A: 'b' },
+      cwd: '/www/shop/public',
+      inheritEnv: ['A', 'B_*'],
+      noNewPrivileges: false,
+      nofile: 1024,
+      nproc: 50,
+      core: 1_048_576,
+      nice: 5,
+      oomScoreAdjust: 100,
+    },
+    runAs: { uid: NO_ACCOUNT, gid: NO_ACCOUNT + 1, home: '/' },
     cpuLen: 0,
     dependencies: ['db', 'mail'],
     listen: [

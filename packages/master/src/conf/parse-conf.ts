@@ -3,6 +3,7 @@ import type { z } from '@vhostd/protocol/schemas';
 import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
+import { accountProblems } from './run-as.js';
 import { duplicateProblems, placeProblems, resolvePath, resolveSite } from './resolve-site.js';
 import {
   MAX_UPDATE_LISTEN_COUNT,
@@ -16,7 +17,7 @@ import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-
 /**
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
  * once each is right by itself.
- * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH, ERR_CONF_DUPLICATE_SITE,
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH, ERR_CONF_USER, ERR_CONF_DUPLICATE_SITE,
  * ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
  * each as `{ code, path, value, message, expected }`.
  */
@@ -27,6 +28,7 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
   const problems = [
     ...problemsIn(parsed, raw, schema),
     ...rawSites.flatMap((site, index) => placeProblems(site, source, ['sites', index])),
+    ...rawSites.flatMap((site, index) => accountProblems(site, ['sites', index])),
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
@@ -43,12 +45,16 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
 
 /**
  * The conf of one site, as `loadSite` takes it. Its directory need not exist yet unless `source.file` is given.
- * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST or ERR_CONF_PATH if all problems are of that kind;
+ * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH or ERR_CONF_USER if all problems are of that kind;
  * `info.problems` as for {@link parseMasterConf}.
  */
 export function parseSite(raw: unknown, source: ConfSource): SiteConf {
   const parsed = siteSchema.safeParse(raw);
-  const problems = [...problemsIn(parsed, raw, siteSchema), ...placeProblems(raw, source, [])];
+  const problems = [
+    ...problemsIn(parsed, raw, siteSchema),
+    ...placeProblems(raw, source, []),
+    ...accountProblems(raw, []),
+  ];
   if (!parsed.success || problems.length > 0)
     throw confError(problems, source.file === undefined ? 'site' : source);
   return resolveSite(parsed.data, source);

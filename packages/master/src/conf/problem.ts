@@ -157,6 +157,9 @@ function knownKeysAt(schema: z.ZodType, path: ConfPath): string[] {
   if (node === undefined) jsonSchemas.set(schema, (node = z.toJSONSchema(schema, { io: 'input' })));
   for (const key of path)
     node = typeof key === 'number' ? field(node, 'items') : field(field(node, 'properties'), key);
+  // Of what may be an object or something else, the object.
+  const choices = field(node, 'anyOf');
+  if (Array.isArray(choices)) node = choices.find((choice) => field(choice, 'properties') !== undefined);
   const properties = field(node, 'properties');
   return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
 }

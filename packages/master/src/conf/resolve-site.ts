@@ -2,9 +2,11 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isForeign } from './foreign-user.js';
 import { path as pathField } from './fields.js';
 import { problemAt } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
+import { runAsOf } from './run-as.js';
 import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
 import type { WrittenSite } from './schema.js';
 import type { ConfSource, SiteConf } from './site-conf.js';
@@ -38,16 +40,21 @@ function placeOf(
 /** The site with every path absolute: its own relative to the conf, the rest relative to its own. */
 export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
   const { directory: path, workerFile } = placeOf(site, source);
+  const { user, group, workerOptions, ...rest } = site;
+  const { uid, gid, inheritEnv, cwd, ...options } = workerOptions;
+  const runAs = runAsOf({ user: user ?? uid, group: group ?? gid });
   const within = (written: string): string => resolvePath(written, path);
   return {
-    ...site,
+    ...rest,
     siteId: site.siteId ?? basename(path),
     path,
     workerFile,
     workerOptions: {
-      ...site.workerOptions,
-      cwd: site.workerOptions.cwd === undefined ? path : within(site.workerOptions.cwd),
+      ...options,
+      cwd: cwd === undefined ? path : within(cwd),
+      inheritEnv: inheritEnv ?? (isForeign(runAs) ? NOBODYS_SECRETS : ['*']),
     },
+    ...(runAs === undefined ? {} : { runAs }),
     ...(site.logOutput === undefined ? {} : { logOutput: within(site.logOutput) }),
     ...(site.logError === undefined ? {} : { logError: within(site.logError) }),
     ...(site.logAll === undefined ? {} : { logAll: within(site.logAll) }),
@@ -81,6 +88,22 @@ export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): C
   }
   return problems;
 }
+
+/** Variables that a worker with a user of its own gets where the conf does not say which. */
+const NOBODYS_SECRETS: readonly string[] = [
+  'PATH',
+  'LANG',
+  'LANGUAGE',
+  'LC_*',
+  'TZ',
+  'TERM',
+  'NO_COLOR',
+  'FORCE_COLOR',
+  'NODE_ENV',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+];
 
 /** Sites that bear the siteId of an earlier one (ERR_CONF_DUPLICATE_SITE). */
 export function duplicateProblems(rawSites: readonly unknown[], source: ConfSource): ConfProblem[] {

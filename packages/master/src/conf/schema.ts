@@ -2,7 +2,9 @@
 // JSON Schema, messages, the reference in the docs) follows from here or is tested against it.
 import { z } from '@vhostd/protocol/schemas';
 import {
+  account,
   choice,
+  cookieName,
   duration,
   flag,
   hostPattern,
@@ -10,6 +12,7 @@ import {
   ipAddress,
   ipRange,
   list,
+  MAX_ID,
   MAX_PORT,
   object,
   ordered,
@@ -32,11 +35,21 @@ import type {
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
-export interface WrittenSite extends Omit<SiteConf, 'siteId' | 'path' | 'workerFile' | 'workerOptions'> {
+export interface WrittenSite extends Omit<
+  SiteConf,
+  'siteId' | 'path' | 'workerFile' | 'workerOptions' | 'runAs'
+> {
   readonly siteId?: string;
   readonly path?: string;
   readonly workerFile?: string;
-  readonly workerOptions: Omit<SiteConf['workerOptions'], 'cwd'> & { readonly cwd?: string };
+  readonly user?: string | number;
+  readonly group?: string | number;
+  readonly workerOptions: Omit<SiteConf['workerOptions'], 'cwd' | 'inheritEnv'> & {
+    readonly cwd?: string;
+    readonly inheritEnv?: readonly string[];
+    readonly uid?: number;
+    readonly gid?: number;
+  };
 }
 
 /** A master's conf as it was written: checked and converted, but its paths are not resolved yet. */
@@ -59,12 +72,11 @@ export const MAX_UPDATE_LISTEN_COUNT = 10_000;
 
 const MEGABYTE = 1024 * 1024;
 const GIGABYTE = 1024 * MEGABYTE;
-// Node's `spawn` takes uid and gid as 32-bit signed integers.
-const MAX_ID = 2_147_483_647;
 
 const MAX_CPU_LEN = 1024;
 const cpuLen = integer(0, MAX_CPU_LEN).optional();
 const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
+const balanceName = choice(['least', 'round-robin', 'ip-hash']);
 const type = choice(['tcp', 'ssl'])
   .default('tcp')
   .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
@@ -110,8 +122,29 @@ const workerOptions = object({
     .prefault({})
     .describe("Variables added to the worker's environment."),
   cwd: path().optional().describe('Working directory, relative to `path`. Absent: `path`.'),
-  uid: integer(0, MAX_ID).optional().describe("User id to run as. Absent: the master's."),
-  gid: integer(0, MAX_ID).optional().describe("Group id to run as. Absent: the master's."),
+  uid: integer(0, MAX_ID).optional().describe('The same as `user`, by id.'),
+  gid: integer(0, MAX_ID).optional().describe('The same as `group`, by id.'),
+  inheritEnv: list(text(), "names of variables, or beginnings of names with '*'")
+    .optional()
+    .describe(
+      "Variables of vhostd's own environment that workers get. Absent: those that are nobody's secret, or all where the site has no user of its own.",
+    ),
+  noNewPrivileges: flag()
+    .default(true)
+    .describe('Whether a worker with a user of its own can gain no rights, not by `sudo` either.'),
+  nofile: integer(16, 1_048_576)
+    .optional()
+    .describe("Most open descriptors of a worker. Absent: as the master's."),
+  nproc: integer(1, 4_194_304)
+    .optional()
+    .describe("Most processes and threads of the worker's user. Absent: as the master's."),
+  core: size(0, 1024 * GIGABYTE)
+    .optional()
+    .describe("Largest core file of a worker. Absent: as the master's."),
+  nice: integer(-20, 19).optional().describe("What is added to the master's niceness. Absent: nothing."),
+  oomScoreAdjust: integer(-1000, 1000)
+    .optional()
+    .describe('How soon the system kills a worker when memory runs out. Absent: as the master.'),
 }).transform((options) => withoutUndefined(options));
 
 const allow = object({
@@ -158,6 +191,8 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
+  user: account('user').optional().describe("User that the workers run as. Absent: the master's."),
+  group: account('group').optional().describe("Group that the workers run as. Absent: the user's own."),
   appPort: integer(1, MAX_PORT)
     .optional()
     .describe(
@@ -188,7 +223,19 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   trusted: flag()
     .default(false)
     .describe("Whether the site's code may be run where the master can't be protected from it."),
-  balance: choice(['least', 'round-robin', 'ip-hash'])
+  balance: z
+    .union(
+      [
+        balanceName,
+        object({
+          cookie: cookieName().describe('Name of the cookie whose value decides.'),
+          otherwise: balanceName.default('least').describe('How it is for connections without it.'),
+        }),
+      ],
+      {
+        error: "one of 'least', 'round-robin', 'ip-hash', or { cookie: 'NAME' }, a cookie's name",
+      },
+    )
     .default('least')
     .describe('How a worker is picked for a connection.'),
   waitReady: flag()
@@ -259,6 +306,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(
     (site: object) => ['path', 'workerFile'].some((name) => Reflect.get(site, name) !== undefined),
     refusal(['path'], 'a path', 'is missing, as is workerFile'),
+  )
+  .refine(
+    (site) => site.user === undefined || site.workerOptions?.uid === undefined,
+    refusal(['user'], 'the only user', 'says the same as workerOptions.uid; leave one of them out'),
+  )
+  .refine(
+    (site) => site.group === undefined || site.workerOptions?.gid === undefined,
+    refusal(['group'], 'the only group', 'says the same as workerOptions.gid; leave one of them out'),
   )
   .transform(
     ({

@@ -35,8 +35,30 @@ export interface WorkerOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute working directory. */
   readonly cwd: string;
-  readonly uid?: number;
-  readonly gid?: number;
+  /** Names of the master's variables that a worker gets, or their beginnings with `*`. */
+  readonly inheritEnv: readonly string[];
+  /** A worker that runs as another user than the master can gain no rights. */
+  readonly noNewPrivileges: boolean;
+  /** Most descriptors. Absent: as the master's, as with those that follow. */
+  readonly nofile?: number;
+  /** Most processes and threads of the user. */
+  readonly nproc?: number;
+  /** Largest core file, bytes. */
+  readonly core?: number;
+  /** Added to the master's niceness. */
+  readonly nice?: number;
+  /** -1000..1000, see proc(5). */
+  readonly oomScoreAdjust?: number;
+}
+
+/** Whom workers run as. */
+export interface RunAs {
+  readonly uid: number;
+  readonly gid: number;
+  /** Absent where the machine has no account of that id. */
+  readonly name?: string;
+  readonly home: string;
+  readonly shell?: string;
 }
 
 /** Ports `from`..`to`, both included. */
@@ -72,6 +94,14 @@ export interface RestartConf {
 /** How a worker is picked for a connection. */
 export type BalanceName = 'least' | 'round-robin' | 'ip-hash';
 
+/** Sticky by a cookie of this name; `otherwise` is for connections without it. */
+export interface CookieRule {
+  readonly cookie: string;
+  readonly otherwise: BalanceName;
+}
+
+export type BalanceRule = BalanceName | CookieRule;
+
 /** Everything that the master knows of a site before its workers speak. */
 export interface SiteConf {
   readonly siteId: string;
@@ -81,6 +111,8 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** Absent: as the master. */
+  readonly runAs?: RunAs;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */
   readonly appPort?: number;
   /** Its app has a server, whose connections are the site's. False: a queue worker, a bot, a job. */
@@ -105,7 +137,7 @@ export interface SiteConf {
   readonly allow: Allowance;
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
-  readonly balance: BalanceName;
+  readonly balance: BalanceRule;
   /** A worker is ready only when its app has said so. */
   readonly waitReady: boolean;
   /** What tells the app that it is to end: a signal, or PM2's message. Absent: the signal that it listens for. */

@@ -16,8 +16,8 @@ export function checkTrust(conf: SiteConf, linkType: LinkType): VhostError | und
 }
 
 /** By what the conf keeps the site apart, in words. */
-function fenceOf({ workerOptions: { uid, gid }, allow }: SiteConf): string | undefined {
-  if (uid !== undefined || gid !== undefined) return 'a user of its own';
+function fenceOf({ runAs, allow }: SiteConf): string | undefined {
+  if (runAs !== undefined) return 'a user of its own';
   const { hosts, ports, ipaddresses, cpuLen } = allow;
   return [hosts, ports, ipaddresses, cpuLen].some((limit) => limit !== undefined) ? 'an allow' : undefined;
 }

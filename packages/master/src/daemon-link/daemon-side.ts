@@ -3,7 +3,7 @@ import { VhostError } from '@vhostd/protocol';
 import { openParentLink, Peer } from '@vhostd/transport';
 import type { AcquiredListener, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
 import type { Link, NativeHandle } from '@vhostd/transport';
-import type { ListenerSource, OpenSocket } from '../listeners/listener-registry.js';
+import type { ListenerSource, OpenSocket } from '../listeners/listener-source.js';
 import { answerDaemon } from './daemon-requests.js';
 import type { DaemonRequests } from './daemon-requests.js';
 import { DaemonRespawner } from './daemon-respawner.js';

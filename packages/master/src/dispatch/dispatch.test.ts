@@ -12,6 +12,8 @@ class Bench implements DispatchSite {
   readonly room: Record<string, number> = {};
   /** Workers that do not confirm what they were given. */
   readonly late = new Set<string>();
+  /** Workers whose server has as many connections as it takes. */
+  readonly full = new Set<string>();
   unavailable = false;
   readonly answering = false;
   /** Hosts of connections that the site deals with when no worker can take them. */
@@ -28,6 +30,7 @@ class Bench implements DispatchSite {
       slot,
       connectionCount: 0,
       takesConnections: (this.room[id] ?? 0) > 0,
+      full: this.full.has(id),
       late: this.late.has(id),
       give: (connection: Connection) => this.#give(id, connection),
       retract: () => void this.log.push(`retract ${id}`),
@@ -81,6 +84,23 @@ test('while paused new connections are held, whether there are workers or not, a
   bench.serve('d');
   assert.deepEqual(bench.log, ['w kept', 'w a', 'w b', 'w c', 'w d']);
   assert.deepEqual([bench.dispatch.parkedCount, bench.dispatch.paused], [0, false]);
+});
+
+test('a worker whose server is full gets no more while another one has room; where all are full, any may drop it', () => {
+  for (const balance of ['least', 'round-robin', 'ip-hash']) {
+    const bench = new Bench({ balance });
+    Object.assign(bench.room, { v: 10, w: 10 });
+    bench.full.add('v');
+    bench.serve('a', 'b', 'c');
+    assert.deepEqual(bench.log, ['w a', 'w b', 'w c'], balance);
+    // One that does not confirm, and has room, goes before one that has none.
+    bench.late.add('w');
+    bench.serve('d');
+    assert.equal(bench.log.at(-1), 'w d', balance);
+    bench.full.add('w');
+    bench.serve('e', 'f');
+    assert.equal(bench.log.length, 6, balance);
+  }
 });
 
 test('a worker that does not confirm what it has gets no more while another one does', () => {

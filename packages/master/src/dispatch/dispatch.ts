@@ -1,10 +1,11 @@
 // Gives a site's connections to its workers: picks one, parks what nobody can take just now or what a pause holds,
 // rejects what waits too long.
-import type { SiteConf } from '../conf/site-conf.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { BalanceRule, SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
 import { remoteAddressOf } from '../node/raw-accept.js';
 import { createBalance } from './balance/balance.js';
-import type { Balance, BalanceName, Candidate } from './balance/balance.js';
+import type { Balance, Candidate, Client } from './balance/balance.js';
 import { ConnectionQueue } from './queue.js';
 import type { QueueLimits } from './queue.js';
 
@@ -12,6 +13,8 @@ import type { QueueLimits } from './queue.js';
 export interface CandidateWorker extends Candidate {
   /** Whether it may be given a connection now. */
   readonly takesConnections: boolean;
+  /** Whether its server has as many connections as it takes. It gets another one only where all others have, too. */
+  readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
   readonly late: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
@@ -39,7 +42,7 @@ export interface DispatchSite {
 export class Dispatch {
   readonly #site: DispatchSite;
   readonly #queue: ConnectionQueue;
-  #balanceName: BalanceName;
+  #rule: BalanceRule;
   #balance: Balance;
   #retry: NodeJS.Timeout | undefined;
   #conf: SiteConf;
@@ -49,7 +52,7 @@ export class Dispatch {
   constructor(conf: SiteConf, site: DispatchSite) {
     this.#site = site;
     this.#conf = conf;
-    this.#balanceName = conf.balance;
+    this.#rule = conf.balance;
     this.#balance = createBalance(conf.balance);
     this.#queue = new ConnectionQueue(this.#limits(), {
       onTimeout: (connection) => site.reject(connection),
@@ -78,8 +81,8 @@ export class Dispatch {
   }
 
   setConf(conf: SiteConf): void {
-    if (conf.balance !== this.#balanceName) {
-      this.#balanceName = conf.balance;
+    if (!isDeepStrictEqual(conf.balance, this.#rule)) {
+      this.#rule = conf.balance;
       this.#balance = createBalance(conf.balance);
     }
     this.#conf = conf;
@@ -118,17 +121,18 @@ export class Dispatch {
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
     if (this.#queue.count === 0 || this.#holding()) return;
-    const workers = this.#candidates();
-    if (workers.length === 0) return;
-    this.#queue.release((connection) => this.#give(connection, workers));
+    if (this.#candidates().length === 0) return;
+    this.#queue.release((connection) => this.#give(connection, this.#candidates()));
     if (this.#queue.count > 0) this.#retryLater();
   }
 
   /** A worker does not begin with what it was given: takes that back where another one begins at once. */
   relieve(late: CandidateWorker): void {
     // A client that belongs to one worker waits for that one.
-    if (this.#balanceName === 'ip-hash' || this.#holding()) return;
-    if (this.#site.candidates().some((worker) => worker.takesConnections && !worker.late)) late.retract();
+    if (this.#balance.sticky || this.#holding()) return;
+    const isFree = (worker: CandidateWorker): boolean =>
+      worker.takesConnections && !worker.late && !worker.full;
+    if (this.#site.candidates().some(isFree)) late.retract();
   }
 
   /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */
@@ -166,17 +170,17 @@ export class Dispatch {
   }
 
   #candidates(): CandidateWorker[] {
-    const workers = this.#site.candidates().filter((worker) => worker.takesConnections);
-    // A client that belongs to one worker waits for that one.
-    if (this.#balanceName === 'ip-hash' || !workers.some(({ late }) => late)) return workers;
-    const prompt = workers.filter(({ late }) => !late);
-    return prompt.length > 0 ? prompt : workers;
+    const open = this.#site.candidates().filter((worker) => worker.takesConnections);
+    // Where all are full, the one that is picked drops it, as a server on a port does.
+    return open.some(({ full }) => !full) ? open.filter(({ full }) => !full) : open;
   }
 
-  #give(connection: Connection, workers: readonly CandidateWorker[]): boolean {
-    if (workers.length === 0) return false;
-    const remoteAddress = this.#balanceName === 'ip-hash' ? clientAddressOf(connection) : '';
-    const first = this.#balance.pick(workers, remoteAddress);
+  #give(connection: Connection, candidates: readonly CandidateWorker[]): boolean {
+    if (candidates.length === 0) return false;
+    const client = new ConnectionClient(connection);
+    // A client that belongs to one worker waits for that one.
+    const workers = this.#balance.sticks(client) ? candidates : promptOf(candidates);
+    const first = this.#balance.pick(workers, client);
     if (first?.give(connection) === true) return true;
     return workers.some((worker) => worker !== first && worker.give(connection));
   }
@@ -195,9 +199,35 @@ export class Dispatch {
   }
 }
 
-/** Where it comes from; behind a balancer that speaks the PROXY protocol, the balancer's client. */
-function clientAddressOf({ proxied, handle }: Connection): string {
-  return proxied?.client.address ?? remoteAddressOf(handle);
+/** Those that are not late; all where all are. */
+function promptOf(workers: readonly CandidateWorker[]): readonly CandidateWorker[] {
+  const prompt = workers.filter(({ late }) => !late);
+  return prompt.length > 0 ? prompt : workers;
+}
+
+/** Asks the kernel only where a balance wants to know. */
+class ConnectionClient implements Client {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Behind a balancer that speaks the PROXY protocol, the balancer's client. */
+  get address(): string {
+    const { proxied, handle } = this.#connection;
+    return proxied?.client.address ?? remoteAddressOf(handle);
+  }
+
+  /** What is TLS cannot be read. */
+  get head(): string {
+    const { head, secure } = this.#connection;
+    return secure ? '' : head;
+  }
+
+  get slot(): number | undefined {
+    return this.#connection.returned?.slot;
+  }
 }
 
 /** How soon a connection is offered again when every worker's pipe was full, ms. */

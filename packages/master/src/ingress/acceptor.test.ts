@@ -29,6 +29,10 @@ class Bench implements Routes {
     return host === null ? undefined : { ingress: this.ingress(host) };
   }
 
+  hostless(): { ingress: Ingress } | undefined {
+    return { ingress: this.ingress('the only one') };
+  }
+
   listenerOf(): undefined {}
 
   ingress(name: string): Ingress {
@@ -49,16 +53,42 @@ test('a connection goes to the site of its host', () => {
   assert.deepEqual(bench.log, ['a.test serves hello']);
 });
 
+test('HTTP/2 in clear, which names no host, goes to the one that its listener has for that', () => {
+  const bench = new Bench();
+  const head = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+  const clear = { head, secure: false, listener: { key: 'l', secure: false } };
+  bench.acceptor.accept(connection(null, clear));
+  const returned = {
+    why: 'lost',
+    siteId: 'a',
+    workerId: 'a/1',
+    slot: 0,
+    ingress: bench.ingress('a'),
+  } as const;
+  bench.acceptor.accept(connection(null, { ...clear, returned }));
+  assert.deepEqual(bench.log, [
+    `the only one serves ${head}`,
+    'connection.redispatched a a/1 lost',
+    `the only one serves ${head}`,
+  ]);
+});
+
 test('a connection that is handed back with a request is for whoever has its host by now', () => {
   const bench = new Bench();
-  const returned = { why: 'handed-back', siteId: 'a', workerId: 'a/1', ingress: bench.ingress('a') } as const;
+  const returned = {
+    why: 'handed-back',
+    siteId: 'a',
+    workerId: 'a/1',
+    slot: 0,
+    ingress: bench.ingress('a'),
+  } as const;
   bench.acceptor.accept(connection(null, { returned }));
   assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
 });
 
 test('what a worker returns is reported, and goes to whoever has its host by now, else to where it was', () => {
   const bench = new Bench();
-  const back = { siteId: 'a', workerId: 'a/1', ingress: bench.ingress('the first') };
+  const back = { siteId: 'a', workerId: 'a/1', slot: 0, ingress: bench.ingress('the first') };
   for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {
     const head = why === 'handed-back' ? '' : 'hello';
     bench.acceptor.accept(connection('b.test', { head, returned: { ...back, why } }));

@@ -1,11 +1,13 @@
 // Where connections enter the master: those that a listener has accepted are peeked, then routed; those that a worker
 // returns bring bytes and a history, and go on from there.
+import { speaksHttp2 } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Listener } from '../listeners/listener.js';
 import { localAddressOf } from '../node/raw-accept.js';
+import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';
 import type { RefusalOptions } from '../peek/refusal.js';
 import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
@@ -22,6 +24,8 @@ export interface Routes {
   /** Whether a listener leads to anybody. */
   leads(listenerKey: string): boolean;
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
+  /** Who has a connection that names no host before it belongs to a worker. */
+  hostless(listenerKey: string): { readonly ingress: Ingress } | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
 }
@@ -65,7 +69,7 @@ export class Acceptor {
     if (!secure && head !== '' && this.health.isAskedBy(head)) return this.#answerHealth(handle, head);
     if (returned !== undefined) return this.#acceptAgain(connection, returned);
     const routed = this.#atPresent(connection);
-    const site = this.#routes.lookup(routed.listener.key, routed.host);
+    const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
     else site.ingress.serve(routed);
   }
@@ -73,7 +77,7 @@ export class Acceptor {
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
   reroute(connection: Connection, from: Ingress): boolean {
     const routed = this.#atPresent(connection);
-    const site = this.#routes.lookup(routed.listener.key, routed.host);
+    const site = this.#siteOf(routed);
     if (site === undefined || site.ingress === from) return false;
     site.ingress.serve(routed);
     return true;
@@ -106,6 +110,12 @@ export class Acceptor {
   /** Ends what is still being peeked. */
   close(): void {
     this.#peeking.close();
+  }
+
+  /** HTTP/2 in clear names its hosts stream by stream, to the worker. */
+  #siteOf({ listener, host, head, secure }: Connection): { readonly ingress: Ingress } | undefined {
+    if (!secure && speaksHttp2(head)) return this.#routes.hostless(listener.key);
+    return this.#routes.lookup(listener.key, host);
   }
 
   /** One with a request is for whoever has its host; so is one that no worker has confirmed. */
@@ -161,6 +171,7 @@ function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptio
   if (reason === 'silent' || reason.startsWith('proxy-header-')) return null;
   // Of a TLS client that speaks no TLS, only one that speaks HTTP can read an answer.
   if (listener.secure && reason !== 'http-on-tls-port') return tlsAlert(reason);
+  if (!listener.secure && speaksHttp2(options.request ?? '')) return http2Refusal(reason);
   return refusal(REFUSAL_STATUSES[reason], options);
 }
 

@@ -29,6 +29,8 @@ export interface ReturnedConnection {
   readonly why: ReturnReason;
   readonly siteId: string;
   readonly workerId: string;
+  /** The slot of that worker. */
+  readonly slot: number;
   /** The site that it was routed to. */
   readonly ingress: Ingress;
 }

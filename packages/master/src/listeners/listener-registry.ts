@@ -1,26 +1,14 @@
 // The master's listeners and the sockets under them: opened when a site first needs one, closed when the last one
 // leaves. Where one address covers another on a port, both are served by the socket of the wider one.
 import type { AcquiredListener } from '@vhostd/protocol';
-import type { NativeHandle } from '@vhostd/transport';
 import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
 import type { MasterEvents } from '../events.js';
+import { AppSocket, inUse } from './app-socket.js';
 import { Listener, listenerKey } from './listener.js';
 import type { Deliver, ListenerAddress } from './listener.js';
+import type { ListenerSource, OpenSocket } from './listener-source.js';
 import { ListenerSocket } from './listener-socket.js';
 import type { SocketAddress } from './listener-socket.js';
-
-/** Where bound sockets come from. */
-export interface ListenerSource {
-  /** A socket that is bound to this address, or to one that covers it. */
-  acquire(request: {
-    ipaddress?: string;
-    port: number;
-  }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }>;
-  release(key: string): void;
-}
-
-/** A listener on a socket of the source's. */
-export type OpenSocket = AcquiredListener & { handle: NativeHandle };
 
 export class ListenerRegistry {
   readonly #events: MasterEvents;
@@ -28,6 +16,8 @@ export class ListenerRegistry {
   readonly #open = new Map<string, Listener>();
   /** With the name that the source gave each. */
   readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
+  /** Where apps listen by themselves. */
+  readonly #apps = new Set<AppSocket>();
   /** Addresses that will be asked for, soon. */
   #planned: readonly ListenerAddress[] = [];
   #deliver: Deliver = (handle) => handle.close();
@@ -86,9 +76,29 @@ export class ListenerRegistry {
 
   /** Those sockets that are the source's, with the name that it gave them. */
   openSockets(): OpenSocket[] {
-    return Array.from(this.#sockets).flatMap(([{ handle, bound }, daemonKey]) =>
+    const own = Array.from(this.#sockets).flatMap(([{ handle, bound }, daemonKey]) =>
       daemonKey === undefined || handle === undefined ? [] : [{ key: daemonKey, ...bound, handle }],
     );
+    return [...own, ...Array.from(this.#apps).flatMap((app) => app.ofSource() ?? [])];
+  }
+
+  /**
+   * A bound socket for the workers of one site to listen on by themselves: nothing is accepted on it here. It is the
+   * caller's to close.
+   * @throws {VhostError} ERR_LISTEN_*.
+   */
+  async bindForApp(address: SocketAddress): Promise<AppSocket> {
+    this.#refuseOverlap(address);
+    const app = new AppSocket(address, this.#source, () => this.#apps.delete(app));
+    // Taken from here on: nobody else is to get the same one.
+    this.#apps.add(app);
+    try {
+      await app.bind();
+    } catch (error) {
+      this.#apps.delete(app);
+      throw error;
+    }
+    return app;
   }
 
   /**
@@ -184,6 +194,11 @@ export class ListenerRegistry {
 
   #refuseOverlap({ ipaddress, port }: SocketAddress): void {
     if (port === 0) return;
+    const taken = [...this.#apps].find(
+      ({ address }) =>
+        address.port === port && addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),
+    );
+    if (taken !== undefined) throw inUse(port, 'an app of a site listens there by itself');
     const overlapping = [...this.#sockets.keys()].filter(
       ({ address, bound }) =>
         bound.port === port && addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),

@@ -192,5 +192,5 @@ const LAST_OUTPUT_MS = 1000;
 /** What a conf says of a site's logs. */
 export function logFilesOf(conf: SiteConf): SiteLogsOptions {
   const { siteId, logOutput, logError, logAll } = conf;
-  return { siteId, logOutput, logError, logAll, user: foreignUserOf(conf) };
+  return { siteId, logOutput, logError, logAll, user: foreignUserOf(conf.runAs) };
 }

@@ -124,6 +124,12 @@ export class ListenerIndex<T extends RouteTarget> {
     return this.#exact.get(host) ?? this.#lookupSuffix(host) ?? this.#defaultTarget;
   }
 
+  /** Who gets what names no host at all, and can be for one site only: the only one that there is, else the default. */
+  hostless(): T | undefined {
+    const [only, another] = this.#places.keys();
+    return another === undefined ? only : this.#defaultTarget;
+  }
+
   /** {@link lookup} with the pattern by which the host leads there, in conf spelling; null: it is the default. */
   find(host: string | null): { target: T; pattern: string | null } | undefined {
     const target = this.lookup(host);

@@ -32,6 +32,16 @@ void test('an exact host wins over a suffix, a longer suffix over a shorter, the
   for (const [host, target] of expected) assert.equal(table.lookup('tcp:80', host), target, String(host));
 });
 
+void test('what names no host goes to the only target of its listener, else to the default', () => {
+  const one = [claim('one', 'a.com'), claim('one', 'b.com')];
+  assert.equal(tableOf(one).hostless('tcp:80'), 'one');
+  assert.equal(tableOf([...one, claim('one', null)]).hostless('tcp:80'), 'one');
+  const two = [...one, claim('two', 'c.com')];
+  assert.equal(tableOf(two).hostless('tcp:80'), undefined);
+  assert.equal(tableOf([...two, claim('two', null)]).hostless('tcp:80'), 'two');
+  assert.equal(tableOf(one).hostless('tcp:81'), undefined);
+});
+
 void test('a suffix does not match the name itself', () => {
   const table = tableOf([claim('under', '*.a.com')]);
   assert.equal(table.lookup('tcp:80', 'a.com'), undefined);

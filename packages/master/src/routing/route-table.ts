@@ -36,6 +36,11 @@ export class RouteTable<T extends RouteTarget> {
     return this.#listeners.get(listenerKey)?.lookup(host);
   }
 
+  /** Who gets a connection of this listener before it names a host: its only target, else its default. */
+  hostless(listenerKey: string): T | undefined {
+    return this.#listeners.get(listenerKey)?.hostless();
+  }
+
   /** {@link replaceTargets} for one. */
   replaceTarget(target: T, places: readonly RoutePlace[]): RouteTableResult<T> {
     return this.replaceTargets(new Map([[target, places]]));

@@ -75,6 +75,11 @@ export class Router<T extends RoutedSite> {
     return this.#table.lookup(listenerKey, host);
   }
 
+  /** The site of a connection that names no host before it belongs to a worker. */
+  hostless(listenerKey: string): T | undefined {
+    return this.#table.hostless(listenerKey);
+  }
+
   /** Whether a listener leads to anybody. */
   leads(listenerKey: string): boolean {
     return this.#table.listener(listenerKey) !== undefined;

@@ -13,18 +13,14 @@ import type { SiteUser } from '../node/site-file.js';
  * the user of the site could not read, is larger than 512 KB or not in UTF-8.
  */
 export async function readMaintenancePage(
-  {
-    siteId,
-    maintenancePage,
-    workerOptions,
-  }: Pick<SiteConf, 'siteId' | 'maintenancePage'> & Parameters<typeof foreignUserOf>[0],
+  { siteId, maintenancePage, runAs }: Pick<SiteConf, 'siteId' | 'maintenancePage' | 'runAs'>,
   message: string | undefined,
 ): Promise<MaintenancePage> {
   const retryAfterSeconds = RETRY_AFTER_S;
   if (maintenancePage === undefined)
     return { html: plainPage(message ?? DEFAULT_MESSAGE), retryAfterSeconds };
   try {
-    return { html: await readPage(maintenancePage, foreignUserOf({ workerOptions })), retryAfterSeconds };
+    return { html: await readPage(maintenancePage, foreignUserOf(runAs)), retryAfterSeconds };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VhostError(

@@ -39,7 +39,7 @@ export class SiteBench {
       this.told.push([name, ...payload] as never);
       return emit(name, ...payload);
     };
-    this.sites = new Sites({ router, acceptor, spawner, events });
+    this.sites = new Sites({ router, acceptor, spawner, listeners: this.listeners, events });
     this.manager = new SiteManager(this.sites, router, events);
     // Timers of the parts keep no process alive.
     const alive = setInterval(() => undefined, 1000);

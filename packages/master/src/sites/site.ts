@@ -10,6 +10,8 @@ import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
+import { AppPorts } from './app-ports.js';
+import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
 import { startsOnDemand, idleStopOf } from './idle-stop.js';
 import type { Generation } from './generation.js';
@@ -35,6 +37,7 @@ export interface SiteFloor {
   readonly router: Router<Site>;
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
+  readonly listeners: AppPortSource;
   readonly events: MasterEvents;
   /** What gets the output of sites that have no log files. Absent: nothing does. */
   readonly output?: SiteOutput;
@@ -57,6 +60,7 @@ export class Site implements WorkerSite {
   readonly #set: WorkerSet;
   readonly #workers: SiteWorkers;
   readonly #publication: Publication;
+  readonly #ports: AppPorts;
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
@@ -70,7 +74,7 @@ export class Site implements WorkerSite {
   #missing: MissingSites = { siteIds: [], failure: undefined };
 
   constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
-    const { router, acceptor, spawner, events, output } = floor;
+    const { router, acceptor, spawner, listeners, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
@@ -93,6 +97,8 @@ export class Site implements WorkerSite {
       boot: this.#boot,
       trouble: this.#trouble,
     });
+    this.#ports = new AppPorts(listeners, () => this.#isBooting);
+    this.#set.on('gone', () => this.#ports.look());
     this.#answerWorkers();
   }
 
@@ -337,6 +343,7 @@ export class Site implements WorkerSite {
     }
     this.#tellPublished();
     this.ingress.look();
+    this.#ports.look();
   }
 
   #onBooting(woken: boolean): void {
@@ -373,6 +380,7 @@ export class Site implements WorkerSite {
   /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
   #answerWorkers(): void {
     this.#set.on('spawned', (worker, { peer, gone }) => {
+      peer.handle('openPort', (params) => this.#ports.open(params, { conf: worker.conf, gone }));
       peer.handle('updateServerConf', (params) =>
         this.#updates.run(params, gone, () =>
           this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
@@ -567,6 +575,14 @@ export class Site implements WorkerSite {
     return !this.#state.starting && !this.#state.stopping;
   }
 
+  /** Whether a worker boots, or is to. */
+  get #isBooting(): boolean {
+    if (!BOOTS.has(this.#state.state)) return false;
+    // Of one that has just died, the link may end before its end is known.
+    const isDying = this.#set.current.workers.some(({ ready, process }) => ready && process?.gone.aborted);
+    return isDying || !this.#set.settled;
+  }
+
   get #atWork(): Promise<unknown> {
     return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
   }
@@ -586,6 +602,15 @@ export function outcomeOf(siteId: string, generation: number, error: WireError |
 }
 
 const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);
+/** States in which a worker may boot. */
+const BOOTS: ReadonlySet<string> = new Set([
+  'booting',
+  'filling',
+  'running',
+  'retrying',
+  'reloading',
+  'restarting',
+]);
 
 /** What becomes of everything that a stopped site is asked for. */
 const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

@@ -23,6 +23,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   stats: WorkerStats = { residentBytes: 1, requestCount: 0 };
   connectionCount = 0;
   takesConnections = true;
+  full = false;
   late = false;
   lastWords: string | undefined;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */

@@ -45,7 +45,7 @@ export class WorkerFiles {
     const named = this.#resolve(workerFile, 'run');
     // Where a directory has no entry, Node says best what it misses.
     return {
-      workerFile: entryOf(named, foreignUserOf(this.#conf)) ?? named,
+      workerFile: entryOf(named, foreignUserOf(this.#conf.runAs)) ?? named,
       cwd: this.#resolve(workerOptions.cwd, 'entered'),
     };
   }

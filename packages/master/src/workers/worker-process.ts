@@ -27,7 +27,9 @@ import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
 import { LastWords } from './last-words.js';
+import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
+import { workerVariables } from './worker-environment.js';
 
 /** What a worker's process tells. */
 export interface WorkerProcessEvents {
@@ -63,6 +65,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly lastWords: string | undefined;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
+  /** Whether its server has as many connections as it takes at a time. */
+  readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
   give(connection: Connection): boolean;
@@ -104,6 +108,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #events: MasterEvents;
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
+  #maxConnections: number | undefined;
   #ends = 0;
   #asked = false;
   #exited = false;
@@ -173,6 +178,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#handoff.open;
   }
 
+  get full(): boolean {
+    return this.#maxConnections !== undefined && this.connectionCount >= this.#maxConnections;
+  }
+
   get late(): boolean {
     return this.#handoff.late;
   }
@@ -232,8 +241,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   #return(connection: Connection, why: ReturnReason): void {
-    const { siteId, workerId } = this.identity;
-    connection.returned = { why, siteId, workerId, ingress: this.#ingress };
+    const { siteId, workerId, slot } = this.identity;
+    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress };
     this.#acceptor.accept(connection);
   }
 
@@ -248,6 +257,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.handle('listens', (params) => {
       const server = otherServerOf(params);
       if (server !== undefined) this.emit('listens', server);
+      return null;
+    });
+    this.peer.handle('maxConnections', (params) => {
+      const count: unknown = Reflect.get(Object(params), 'count');
+      this.#maxConnections = typeof count === 'number' ? count : undefined;
       return null;
     });
     this.peer.handle('failed', (params) => {
@@ -310,31 +324,22 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
 function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): ClusterWorker {
   const { conf, identity, release } = launch;
-  const { execArgv, env, uid, gid } = conf.workerOptions;
+  const { execArgv } = conf.workerOptions;
+  const link = { ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  const own = workerVariables(conf, { cwd: release.cwd, slot: identity.slot, link }, process.env);
+  const prepared = prepare(conf, release.cwd, own);
   // What is not named stays as it was for the last worker, of whatever site.
-  delete cluster.settings.uid;
-  delete cluster.settings.gid;
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({
     exec: release.workerFile,
     args: [...conf.workerArgs],
     execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
-    cwd: release.cwd,
+    cwd: prepared.cwd,
     stdio,
     serialization: 'json',
     ...inspectorOf(execArgv, identity.slot),
-    // Said even where they are undefined: node:cluster keeps what an earlier call has set.
-    uid,
-    gid,
   });
-  // Of the master's own variables, those that speak of the daemon are not the worker's.
-  const own: Record<string, string | undefined> = { VHOSTD_MASTER: undefined, NODE_CHANNEL_FD: undefined };
-  own['PWD'] = release.cwd;
-  own['VHOSTD_SLOT'] = String(identity.slot);
-  own[conf.instanceVar] = String(identity.slot);
-  if (conf.appPort !== undefined) own['PORT'] = String(conf.appPort);
-  const variablesOf = { ...own, ...env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
-  return forkLeader(() => cluster.fork(variablesOf));
+  return forkLeader(() => cluster.fork(prepared.variables), prepared.through);
 }
 
 /** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */

@@ -12,6 +12,7 @@ import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
+import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
 import { preloadFile } from './worker-files.js';
 import { WorkerProcess } from './worker-process.js';
@@ -70,7 +71,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   }
 
   check(conf: SiteConf): void {
-    const refused = checkTrust(conf, this.linkType);
+    const refused = checkTrust(conf, this.linkType) ?? checkPrograms(conf);
     if (refused !== undefined) throw refused;
   }
 

@@ -115,6 +115,10 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return !this.leaving && this.ready && this.#process?.takesConnections === true;
   }
 
+  get full(): boolean {
+    return this.#process?.full === true;
+  }
+
   get late(): boolean {
     return this.#process?.late === true;
   }

@@ -52,6 +52,14 @@ export interface OtherServer {
   shares: boolean;
 }
 
+/** Where a server of an app listens that is not the site's. */
+export interface AppPort {
+  /** 1 to 65535. */
+  port: number;
+  /** An IP address. Absent: all addresses. */
+  ipaddress?: string;
+}
+
 /** Which sites a worker waits for. */
 export interface SiteWait {
   siteIds: string[];
@@ -119,9 +127,13 @@ export type WorkerToMaster = {
    * drain. A notice.
    */
   leaving: { params: { why: 'signal' | 'closed' }; result: null };
+  /** How many connections the site's server takes at a time; null: any number. A notice. */
+  maxConnections: { params: { count: number | null }; result: null };
   /** What the site's code sent with `process.send`. A notice. */
   message: { params: unknown; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };
+  /** A socket on which a server of the app listens beside the site's own: with the answer comes the bound socket. */
+  openPort: { params: AppPort; result: null };
   /** Answered once all of these sites are published at the same time. */
   waitForSites: { params: SiteWait; result: null };
   /** To `master`, `daemon` or a worker's id. A socket may travel along. */

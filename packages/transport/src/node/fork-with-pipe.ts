@@ -3,8 +3,10 @@
 // process handle is told to spawn.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; link/pipe-link.test.ts fails where it changes.
 import { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { VhostError } from '@vhostd/protocol';
 import type { NativePipe } from './native-handle.js';
+import { inheritedDescriptors } from './inherited-descriptors.js';
 import { createIpcPipe } from './pipe-internals.js';
 
 /** The descriptor of the first extra entry in the child: behind stdin, stdout, stderr and Node's channel. */
@@ -38,6 +40,8 @@ export function forkWithExtras<T>(
   };
   const spawn = prototype.spawn;
   const pipes: NativePipe[] = [];
+  const unknown = inheritedDescriptors();
+  const nothing = unknown.length === 0 ? undefined : openSync('/dev/null', 'r');
   prototype.spawn = function addExtras(options) {
     const handle = Reflect.get(this, '_handle') as ProcessHandle | undefined;
     if (typeof handle?.spawn === 'function') {
@@ -49,6 +53,7 @@ export function forkWithExtras<T>(
           if (stdio === undefined || channel === undefined || stdio.length !== LINK_FD) return argument;
           const constructor = channel.constructor as new (type: number) => NativePipe;
           const longer = [...stdio, ...extras.map((extra) => entryOf(extra, constructor, pipes))];
+          if (nothing !== undefined) hide(unknown, nothing, longer);
           return stdio === argument ? longer : { ...(argument as object), stdio: longer };
         });
         return spawnNative.apply(handle, added);
@@ -64,8 +69,18 @@ export function forkWithExtras<T>(
     throw error;
   } finally {
     prototype.spawn = spawn;
+    if (nothing !== undefined) closeSync(nothing);
   }
   return { child, pipes };
+}
+
+/** Puts what reads as nothing in the place of descriptors that the child would get beside those that it is given. */
+function hide(unknown: readonly number[], nothing: number, stdio: StdioEntry[]): void {
+  for (const fd of unknown) {
+    if (fd < stdio.length) continue;
+    while (stdio.length < fd) stdio.push({ type: 'ignore' });
+    stdio.push({ type: 'fd', fd: nothing });
+  }
 }
 
 function entryOf(

@@ -22,13 +22,13 @@ interface Scene {
   intake: Intake;
   sockets: Socket[];
   /** Opens a connection, which arrives with what it has sent, or before it has sent anything. */
-  arrive(id: number, peek: Peek, secure?: boolean): Promise<RawClient>;
+  arrive(id: number, peek: Peek, secure?: boolean, head?: string): Promise<RawClient>;
 }
 
 async function setScene(t: TestContext): Promise<Scene> {
   const link = new FakeLink();
   const sockets: Socket[] = [];
-  const intake = new Intake(link, (socket) => sockets.push(socket));
+  const intake = new Intake(link, { onSocket: (socket) => sockets.push(socket) });
   const { adopted } = await serve(
     t,
     'adopted',
@@ -36,17 +36,17 @@ async function setScene(t: TestContext): Promise<Scene> {
   );
   assert.ok(adopted);
   intake.setServer(adopted);
-  const arrive: Scene['arrive'] = async (id, peek, secure = false) => {
+  const arrive: Scene['arrive'] = async (id, peek, secure = false, head = GET) => {
     let arrived: () => void = () => undefined;
     const arrival = new Promise<void>((resolve) => {
       arrived = resolve;
     });
-    const port = await acceptFor((handle, head) => {
-      intake.receive(frameOf(id, secure, handle as NativeHandle, head ?? Buffer.alloc(0)));
+    const port = await acceptFor((handle, read) => {
+      intake.receive(frameOf(id, secure, handle as NativeHandle, read ?? Buffer.alloc(0)));
       setImmediate(arrived);
     }, peek);
     const client = await connectRaw(t, port);
-    if (peek === 'head') client.send(GET);
+    if (peek === 'head') client.send(head);
     await arrival;
     return client;
   };
@@ -82,6 +82,16 @@ void describe('a connection from the master', () => {
     const client = await scene.arrive(1, 'head');
     assert.deepEqual(scene.intake.arrivals.unread(), []);
     await client.until(/answer$/);
+  });
+
+  void it('gets GOAWAY where it speaks HTTP/2 and the server only HTTP/1', async (t) => {
+    const scene = await setScene(t);
+    const client = await scene.arrive(1, 'head', false, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    client.socket.on('end', () => client.socket.end());
+    await client.closed;
+    const answer = Buffer.from(client.text, 'latin1');
+    assert.deepEqual([answer[3], answer[9 + 3], answer.readUInt32BE(9 + 9 + 4)], [4, 7, 0xd]);
+    assert.deepEqual([scene.sockets, scene.intake.connectionCount()], [[], 0]);
   });
 
   void it('keeps what it came with, unless it is TLS', async (t) => {

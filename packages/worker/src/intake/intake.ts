@@ -1,15 +1,24 @@
 // Takes the connections that the master hands over: tells the master at once, then gives each to the site's
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
+import { Http2Code, http2Goaway, speaksHttp2 } from '@vhostd/protocol';
 import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transport';
 import { decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { setConnectionEnds } from '../node/connection-ends.js';
+import { socketOf } from '../node/socket-handle.js';
 import type { HandedBack } from '../rehome/hand-backs.js';
 import type { HostCheck } from '../rehome/host-check.js';
 import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { AdoptedServer } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
+
+export interface IntakeEvents {
+  /** Sees each connection that a server took. */
+  onSocket?: (socket: Socket) => void;
+  /** How many connections the server takes at a time has changed; undefined: any number. */
+  onLimit?: (limit: number | undefined) => void;
+}
 
 export class Intake {
   /** Connections that came between two requests. */
@@ -17,7 +26,8 @@ export class Intake {
     this.#readopt(handle, this.headerOf(socket) ?? UNKNOWN, idleMs);
   });
   readonly #link: Link;
-  readonly #onSocket: ((socket: Socket) => void) | undefined;
+  readonly #onSocket: IntakeEvents['onSocket'];
+  readonly #onLimit: IntakeEvents['onLimit'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
   #hostCheck: HostCheck | undefined;
@@ -33,11 +43,12 @@ export class Intake {
   #reportScheduled = false;
   #reportedCount = 0;
   #countTimer: NodeJS.Timeout | undefined;
+  #limit: number | undefined;
 
-  /** `onSocket` sees each connection that a server took. */
-  constructor(link: Link, onSocket?: (socket: Socket) => void) {
+  constructor(link: Link, { onSocket, onLimit }: IntakeEvents = {}) {
     this.#link = link;
     this.#onSocket = onSocket;
+    this.#onLimit = onLimit;
   }
 
   /** Sets the server that plain connections go to; those that came before it follow now. */
@@ -98,6 +109,15 @@ export class Intake {
     this.reportNow();
   }
 
+  /** Tells of the server's `maxConnections`, where it is another one than was told last; the app may set it at any time. */
+  lookAtLimit(): void {
+    const { maxConnections } = this.#server?.server ?? {};
+    const limit = typeof maxConnections === 'number' ? maxConnections : undefined;
+    if (limit === this.#limit) return;
+    this.#limit = limit;
+    this.#onLimit?.(limit);
+  }
+
   /** Tells the master at once what it would be told soon. */
   reportNow(): void {
     if (this.#reportScheduled || this.#lost.length > 0) this.#report();
@@ -118,8 +138,10 @@ export class Intake {
       if (!header.secure) this.#onPlain(socket, head.length === 0, header);
       this.#onSocket?.(socket);
     };
-    if (target !== undefined) return target.inject(handle, head, onAccepted);
-    handle.close();
+    const server = this.#server?.server;
+    if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
+    else if (target !== undefined) return target.inject(handle, head, onAccepted);
+    else handle.close();
     onAccepted(undefined);
   }
 
@@ -162,7 +184,9 @@ export class Intake {
   /** Confirms what has arrived. */
   #report(): void {
     this.#reportScheduled = false;
-    if (this.#link.open) this.#confirm();
+    if (!this.#link.open) return;
+    this.lookAtLimit();
+    this.#confirm();
   }
 
   #confirm(): void {
@@ -180,6 +204,20 @@ export class Intake {
     if (this.#link.send(FrameKind.accepted, accepted.toString('latin1'))) this.#reportedCount = count;
   }
 }
+
+/** Node's HTTP/1 server would answer in words that the client can't read. */
+function refuseHttp2(handle: NativeHandle): void {
+  const socket = socketOf(handle);
+  socket.on('error', () => socket.destroy());
+  socket.on('end', () => socket.destroy());
+  // A close with unread bytes resets the connection and may take the answer along (RFC 9112 9.6).
+  socket.setTimeout(LINGER_MS, () => socket.destroy());
+  socket.end(http2Goaway(Http2Code.http11Required, 'HTTP/1.1 only'));
+  socket.resume();
+}
+
+/** Silence after which a refused client has had its time, ms. */
+const LINGER_MS = 1000;
 
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };

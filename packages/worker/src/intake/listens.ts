@@ -9,18 +9,28 @@ import type { ListenQuery } from '../node/native-handle.js';
 /** What is told of a `listen`. */
 export type OnListen = (server: Server, query: ListenQuery) => void;
 
+/** Says true where it has seen to a server that listens on a TCP port. */
+export type TakeListen = (server: Server, query: ListenQuery) => boolean;
+
+/** Who sees to what an app lets listen. */
+export interface ListenWatch {
+  /** Gets HTTP servers first. */
+  take: TakeListen;
+  /** Is told of the rest, datagrams apart. */
+  onOther: OnListen;
+  /** Gets the rest then. Default: it is bound in this process. */
+  share?: TakeListen;
+}
+
 /**
- * From here on every `listen` and `bind` of this process binds as it would in a process of its own; a port that is
- * taken gives EADDRINUSE. `take` gets HTTP servers that listen on a TCP port first, and binds nothing where it says
- * true. `onOther` is told of the rest, datagrams apart. Returns the undo.
+ * From here on every `listen` and `bind` of this process binds as it would in a process of its own, but for what `take`
+ * and `share` see to; a port that is taken gives EADDRINUSE. Returns the undo.
  */
-export function watchListens(
-  take: (server: Server, query: ListenQuery) => boolean,
-  onOther: OnListen,
-): () => void {
+export function watchListens({ take, onOther, share }: ListenWatch): () => void {
   const unhook = hookListen((server, query) => {
     if (onPort(query) && isHttp(server) && take(server, query)) return;
     onOther(server, query);
+    if (onPort(query) && share?.(server, query) === true) return;
     listenNow(server, query);
   });
   const unbind = bindExclusively();

@@ -30,10 +30,10 @@ function setScene(t: TestContext, options: Partial<SiteServersOptions> = {}): Sc
     onOther: (query, shares) => scene.others.push({ query, shares }),
     ...options,
   });
-  const unwatch = watchListens(
-    (server, query) => servers.take(server, query),
-    () => undefined,
-  );
+  const unwatch = watchListens({
+    take: (server, query) => servers.take(server, query),
+    onOther: () => undefined,
+  });
   t.after(() => {
     unwatch();
     servers.decide();

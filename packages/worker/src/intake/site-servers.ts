@@ -23,6 +23,8 @@ export interface SiteServersOptions {
   onChosen(adopted: AdoptedServer, previous: Server | undefined): void;
   /** The app closes the site's server; true: it is not to be closed yet. */
   onClose?(): boolean;
+  /** Lets another one listen on a port that all workers share. False: it is to be bound in this process. */
+  share?(server: Server, query: ListenQuery): boolean;
   /** Another HTTP server listens in this process, or `shares` the site's address and gets no connections. */
   onOther(query: ListenQuery, shares: boolean): void;
 }
@@ -58,9 +60,7 @@ export class SiteServers {
   /** Takes an HTTP server that begins to listen on a port; false: it is to listen by itself. */
   take(server: Server, query: ListenQuery): boolean {
     this.#held = this.#held.filter(({ adopted }) => adopted.isListening());
-    const taken = [...(this.#site === undefined ? [] : [this.#site]), ...this.#held];
-    const port = query.port ?? 0;
-    if (taken.some(({ adopted }) => port !== 0 && adopted.port === port)) {
+    if (this.has(query.port)) {
       // Another address of a server that listens on several, or a port that is the site's own anyway.
       this.#adopt(server, query);
       this.#options.onOther(query, true);
@@ -79,6 +79,12 @@ export class SiteServers {
     this.#held.push(held);
     this.#options.grace.begin(() => this.decide());
     return true;
+  }
+
+  /** Whether a port is one that a server without a port tells of itself: nobody may bind it for another one. */
+  has(port: number | null): boolean {
+    const taken = [...(this.#site === undefined ? [] : [this.#site]), ...this.#held];
+    return port !== null && port !== 0 && taken.some(({ adopted }) => adopted.port === port);
   }
 
   /** No more servers will come: of those that wait, one is the site's. */
@@ -108,6 +114,7 @@ export class SiteServers {
     // It was named by the code and never told to listen, or was closed.
     if (!listened || query.addressType === null) return;
     this.#options.onOther(query, false);
+    if (this.#options.share?.(server, query) === true) return;
     bindHere(server, query, (error) => {
       stopListening(server);
       server.emit('error', error);

@@ -37,6 +37,8 @@ export interface ListenQuery {
   backlog?: number;
   fd?: number | null;
   flags?: number;
+  /** Its app has not asked for an address of its own, by `exclusive` or `reusePort`: node:cluster would share it. */
+  shared?: true;
 }
 
 /** Decides what becomes of a `listen`; not called for datagram sockets. */
@@ -184,7 +186,12 @@ export function hookListen(hook: ListenHook): () => void {
       return;
     }
     const asked = { address, port, addressType, ...(backlog === undefined ? {} : { backlog }) };
-    hook(this, { ...asked, fd: fd ?? null, ...(flags === undefined ? {} : { flags }) });
+    hook(this, {
+      ...asked,
+      fd: fd ?? null,
+      ...(flags === undefined ? {} : { flags }),
+      ...(inCluster ? { shared: true } : {}),
+    });
   };
   Reflect.set(prototype, '_listen2', hooked);
   unhookedListen = original;
@@ -207,12 +214,20 @@ function hookCluster(): () => void {
       return;
     }
     const { address, port, addressType, backlog, fd, flags } = query;
-    internalsOf(socket)._listen2(address, port, addressType, backlog, fd, flags);
+    inCluster = true;
+    try {
+      internalsOf(socket)._listen2(address, port, addressType, backlog, fd, flags);
+    } finally {
+      inCluster = false;
+    }
   };
   return () => {
     own._getServer = original;
   };
 }
+
+/** A `listen` goes on that node:cluster would have shared. */
+let inCluster = false;
 
 /** Node's own `_listen2` while it is hooked. */
 let unhookedListen: NodeListen | undefined;
@@ -230,19 +245,35 @@ export function listenHere(server: Server, query: ListenQuery): void {
 }
 
 /**
- * Binds in this process, at once. A server that does not listen yet emits 'listening' on the next tick; one that does
- * moves there. Where it can't be bound, `onFailed` is called on the next tick with Node's error, and nothing has
- * changed.
+ * Binds in this process, at once, or listens on a bound handle. A server that does not listen yet emits 'listening' on
+ * the next tick; one that does moves there. Where it can't, `onFailed` is called on the next tick with Node's error, and
+ * nothing has changed.
  */
-export function bindHere(server: Server, query: ListenQuery, onFailed: (error: Error) => void): void {
+export function bindHere(
+  server: Server,
+  query: ListenQuery,
+  onFailed: (error: Error) => void,
+  bound?: ServerHandle,
+): void {
   const trial = new Server();
   trial.once('error', onFailed);
-  listenHere(trial, query);
+  if (bound === undefined) listenHere(trial, query);
+  else listenOn(trial, bound, query);
   const own = internalsOf(trial);
   const handle = own._handle;
   if (handle === null) return;
   own._handle = null;
   listenOn(server, handle, query);
+}
+
+/** Lets a server that does not listen have an address, until {@link giveUpPlace} or {@link stopListening}. */
+export function takePlace(server: Server, handle: ServerHandle): void {
+  internalsOf(server)._handle = handle;
+}
+
+/** Undoes {@link takePlace}. */
+export function giveUpPlace(server: Server): void {
+  internalsOf(server)._handle = null;
 }
 
 /** Lets a server that listens on nothing real say that it does not listen. */

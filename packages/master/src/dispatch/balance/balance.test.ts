@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBalance } from './balance.js';
-import type { Balance, BalanceName, Candidate } from './balance.js';
+import type { BalanceName } from '../../conf/site-conf.js';
+import type { Balance, Candidate, Client } from './balance.js';
+import { cookieOf } from './cookie.js';
 
 const NAMES: readonly BalanceName[] = ['least', 'round-robin', 'ip-hash'];
 const ADDRESSES = Array.from({ length: 12_000 }, (_, i) => `10.${i % 7}.${(i >> 8) & 255}.${i & 255}`);
@@ -10,10 +12,10 @@ const ADDRESSES = Array.from({ length: 12_000 }, (_, i) => `10.${i % 7}.${(i >> 
 void test('none of no candidates, the one of one, and the candidate itself', () => {
   for (const name of NAMES) {
     const balance = createBalance(name);
-    assert.equal(balance.pick([], '192.0.2.1'), undefined, name);
+    assert.equal(balance.pick([], client('192.0.2.1')), undefined, name);
     const only = { ...worker(3, 9), extra: name };
-    assert.equal(balance.pick([only], '192.0.2.1'), only);
-    assert.equal(balance.pick([only], ''), only);
+    assert.equal(balance.pick([only], client('192.0.2.1')), only);
+    assert.equal(balance.pick([only], client('')), only);
   }
 });
 
@@ -48,7 +50,7 @@ void test('two generations of a slot both get their turns', () => {
   for (const name of ['least', 'round-robin'] as const) {
     const balance = createBalance(name);
     const candidates = [worker(0), { ...worker(0), id: 'z' }, worker(1)];
-    const ids = Array.from({ length: 6 }, () => balance.pick(candidates, '')?.id);
+    const ids = Array.from({ length: 6 }, () => balance.pick(candidates, client(''))?.id);
     assert.deepEqual(ids, ['w0', 'z', 'w1', 'w0', 'z', 'w1'], name);
   }
 });
@@ -60,12 +62,12 @@ void test('ip-hash picks the same slot for an address, in any order, by any inst
     .toReversed();
   const [one, two] = [createBalance('ip-hash'), createBalance('ip-hash')];
   for (const address of ADDRESSES.slice(0, 500)) {
-    const slot = one.pick(candidates, address)?.slot;
-    assert.equal(two.pick(busier, address)?.slot, slot);
+    const slot = one.pick(candidates, client(address))?.slot;
+    assert.equal(two.pick(busier, client(address))?.slot, slot);
     assert.equal(
       two.pick(
         candidates.map((each) => ({ ...each, id: `new ${each.id}` })),
-        address,
+        client(address),
       )?.slot,
       slot,
     );
@@ -83,7 +85,7 @@ void test('ip-hash stays the same across releases: a sticky client must survive 
     '2001:db8:0:1::1',
   ];
   assert.deepEqual(
-    addresses.map((address) => balance.pick(workers(8), address)?.slot),
+    addresses.map((address) => balance.pick(workers(8), client(address))?.slot),
     [0, 6, 0, 0, 5, 3],
   );
 });
@@ -93,7 +95,7 @@ void test('ip-hash spreads addresses evenly over the slots', () => {
     const loads = Array.from({ length: count }, () => 0);
     const balance = createBalance('ip-hash');
     for (const address of ADDRESSES) {
-      const slot = balance.pick(workers(count), address)?.slot ?? 0;
+      const slot = balance.pick(workers(count), client(address))?.slot ?? 0;
       loads[slot] = (loads[slot] ?? 0) + 1;
     }
     const even = ADDRESSES.length / count;
@@ -108,8 +110,8 @@ void test('ip-hash moves only the clients of a slot that leaves, and back when i
   const rest = all.filter((candidate) => candidate.slot !== 2);
   const takenOver = new Set<number>();
   for (const address of ADDRESSES.slice(0, 3000)) {
-    const before = balance.pick(all, address)?.slot ?? -1;
-    const without = balance.pick(rest, address)?.slot ?? -1;
+    const before = balance.pick(all, client(address))?.slot ?? -1;
+    const without = balance.pick(rest, client(address))?.slot ?? -1;
     if (before === 2) takenOver.add(without);
     else assert.equal(without, before);
   }
@@ -118,16 +120,89 @@ void test('ip-hash moves only the clients of a slot that leaves, and back when i
 
 void test('ip-hash keeps addresses of one IPv6 /64 together and tells networks apart', () => {
   const balance = createBalance('ip-hash');
-  const slot = balance.pick(workers(16), '2001:db8:0:5::1')?.slot;
+  const slot = balance.pick(workers(16), client('2001:db8:0:5::1'))?.slot;
   for (let i = 0; i < 200; i++) {
-    assert.equal(balance.pick(workers(16), `2001:db8:0:5:${i.toString(16)}::${i}`)?.slot, slot);
+    assert.equal(balance.pick(workers(16), client(`2001:db8:0:5:${i.toString(16)}::${i}`))?.slot, slot);
   }
   const networks = Array.from(
     { length: 200 },
-    (_, i) => balance.pick(workers(16), `2001:db8:0:${i}::1`)?.slot,
+    (_, i) => balance.pick(workers(16), client(`2001:db8:0:${i}::1`))?.slot,
   );
   assert.equal(new Set(networks).size, 16);
 });
+
+const COOKIE = { cookie: 'io', otherwise: 'round-robin' } as const;
+
+void test('cookie: a value always leads to the same slot, by any instance, and values are spread', () => {
+  const [one, two] = [createBalance(COOKIE), createBalance(COOKIE)];
+  const loads = [0, 0, 0];
+  for (let i = 0; i < 3000; i++) {
+    const slot = one.pick(workers(3), asking(`io=user-${i}`))?.slot ?? -1;
+    assert.equal(two.pick(workers(3).toReversed(), asking(`a=1; io=user-${i}; b=2`))?.slot, slot);
+    loads[slot] = (loads[slot] ?? 0) + 1;
+  }
+  for (const load of loads) assert.ok(load > 850 && load < 1150, loads.join(' '));
+});
+
+void test('cookie: the number of a slot leads there, else to another slot while that one is away', () => {
+  const balance = createBalance(COOKIE);
+  for (let slot = 0; slot < 5; slot++)
+    assert.equal(balance.pick(workers(5), asking(`io=${slot}`))?.slot, slot);
+  const rest = workers(5).filter(({ slot }) => slot !== 3);
+  const instead = balance.pick(rest, asking('io=3'))?.slot;
+  assert.notEqual(instead, 3);
+  assert.equal(balance.pick(rest, asking('io=3'))?.slot, instead);
+});
+
+void test('cookie: what has none is for the other rule, and only what has one waits for its worker', () => {
+  const balance = createBalance(COOKIE);
+  const none = asking('other=1');
+  assert.deepEqual(
+    [0, 1, 2].map(() => balance.pick(workers(3), none)?.slot),
+    [0, 1, 2],
+  );
+  assert.deepEqual([balance.sticks(none), balance.sticks(asking('io=x'))], [false, true]);
+  assert.equal(createBalance({ cookie: 'io', otherwise: 'ip-hash' }).sticks(none), true);
+});
+
+void test('cookie: a connection between two requests stays with its slot, one with a request goes by that', () => {
+  const balance = createBalance(COOKIE);
+  for (const slot of [2, 0, 2]) {
+    assert.equal(balance.pick(workers(3), { address: '', head: '', slot })?.slot, slot);
+    assert.equal(balance.pick(workers(3), { ...asking('io=1'), slot })?.slot, 1);
+  }
+});
+
+void test('a cookie is read from every Cookie field of the head, and from nothing else', () => {
+  const cases: [fields: string, value: string | undefined][] = [
+    ['Cookie: io=1', '1'],
+    ['cookie:io=1', '1'],
+    ['COOKIE: a=b;io=x=y ; c=d', 'x=y'],
+    ['Cookie: a=b\r\nX: y\r\nCookie: io=2', '2'],
+    ['Cookie: io=; io=3', '3'],
+    ['Cookie: io="q"', '"q"'],
+    ['Cookie: io', undefined],
+    ['Cookie: IO=1', undefined],
+    ['Cookie: xio=1', undefined],
+    ['X-Cookie: io=1', undefined],
+    ['X: y', undefined],
+  ];
+  for (const [fields, value] of cases) {
+    assert.equal(cookieOf(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\nCookie: io=body\r\n`, 'io'), value);
+  }
+  assert.equal(cookieOf('Cookie: io=1\r\n\r\n', 'io'), undefined, 'a request line');
+  assert.equal(cookieOf('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'io'), undefined);
+});
+
+/** A connection of which nothing but the address is known. */
+function client(address: string): Client {
+  return { address, head: '' };
+}
+
+/** A connection with a request that has this Cookie field. */
+function asking(cookie: string): Client {
+  return { address: '192.0.2.1', head: `GET / HTTP/1.1\r\nHost: a.test\r\nCookie: ${cookie}\r\n\r\n` };
+}
 
 function worker(slot: number, connectionCount = 0): Candidate {
   return { id: `w${slot}`, slot, connectionCount };
@@ -138,7 +213,7 @@ function workers(count: number): Candidate[] {
 }
 
 function slotOf(balance: Balance, candidates: readonly Candidate[]): number | undefined {
-  return balance.pick(candidates, '192.0.2.1')?.slot;
+  return balance.pick(candidates, client('192.0.2.1'))?.slot;
 }
 
 function slots(balance: Balance, candidates: readonly Candidate[], count: number): (number | undefined)[] {

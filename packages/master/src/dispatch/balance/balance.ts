@@ -1,13 +1,12 @@
-// The ways to choose a worker, by the names that a conf uses.
+// The ways to choose a worker, as a conf says them.
+import type { BalanceName, BalanceRule } from '../../conf/site-conf.js';
+import { Cookie } from './cookie.js';
 import { IpHash } from './ip-hash.js';
 import { Least } from './least.js';
 import { RoundRobin } from './round-robin.js';
 import type { Balance } from './candidate.js';
 
-export type { Balance, Candidate } from './candidate.js';
-
-/** `least`: fewest connections. `round-robin`: in turn. `ip-hash`: sticky by client address. */
-export type BalanceName = 'least' | 'round-robin' | 'ip-hash';
+export type { Balance, Candidate, Client } from './candidate.js';
 
 const BALANCES: Record<BalanceName, () => Balance> = {
   least: () => new Least(),
@@ -16,6 +15,7 @@ const BALANCES: Record<BalanceName, () => Balance> = {
 };
 
 /** A balance of its own for one site. */
-export function createBalance(name: BalanceName): Balance {
-  return BALANCES[name]();
+export function createBalance(rule: BalanceRule): Balance {
+  if (typeof rule === 'string') return BALANCES[rule]();
+  return new Cookie(rule.cookie, BALANCES[rule.otherwise]());
 }

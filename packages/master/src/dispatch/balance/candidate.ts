@@ -10,13 +10,24 @@ export interface Candidate {
   readonly connectionCount: number;
 }
 
+/** What is known of a connection, as far as choosing is concerned. */
+export interface Client {
+  /** Its IP address as net.Socket gives it; empty when it is unknown. */
+  readonly address: string;
+  /** What was read from it, as latin1 text; empty between two requests. */
+  readonly head: string;
+  /** The slot of the worker that had it before, if one had. */
+  readonly slot?: number | undefined;
+}
+
 /** Chooses the worker for a connection. One instance serves one site; it may keep state between picks. */
 export interface Balance {
-  /**
-   * One of the candidates, undefined only when there are none. The order of the candidates does not matter.
-   * `remoteAddress` is the client's IP address as net.Socket gives it; empty when it is unknown.
-   */
-  pick<C extends Candidate>(candidates: readonly C[], remoteAddress: string): C | undefined;
+  /** Whether connections may belong to one worker. */
+  readonly sticky: boolean;
+  /** Whether this connection does, and waits for that one. */
+  sticks(client: Client): boolean;
+  /** One of the candidates, undefined only when there are none. The order of the candidates does not matter. */
+  pick<C extends Candidate>(candidates: readonly C[], client: Client): C | undefined;
 }
 
 /**

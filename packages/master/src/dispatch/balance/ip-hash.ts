@@ -1,43 +1,15 @@
-// Sticky choice: the same client address gets the same slot, without a table of clients.
+// Sticky by client address: the same client gets the same slot, without a table of clients.
 import { addressKey } from './address-key.js';
-import { compareCandidates } from './candidate.js';
-import type { Balance, Candidate } from './candidate.js';
+import type { Balance, Candidate, Client } from './candidate.js';
+import { rendezvous } from './rendezvous.js';
 
-/**
- * Rendezvous hashing by slot: every slot gets a score from the client's address, the highest wins. A slot
- * that leaves moves only its own clients; one that joins takes 1/n of the others', and nobody else moves. It
- * depends on nothing but the address and the slots, so it is the same in the next master.
- */
 export class IpHash implements Balance {
-  pick<C extends Candidate>(candidates: readonly C[], remoteAddress: string): C | undefined {
-    const key = fnv1a(addressKey(remoteAddress));
-    let best: C | undefined;
-    let bestScore = -1;
-    for (const candidate of candidates) {
-      const score = mix(key ^ mix(candidate.slot + 1));
-      const isTie = score === bestScore && best !== undefined && compareCandidates(candidate, best) < 0;
-      if (score > bestScore || isTie) {
-        best = candidate;
-        bestScore = score;
-      }
-    }
-    return best;
+  readonly sticky = true;
+  sticks(): boolean {
+    return true;
   }
-}
 
-/** FNV-1a, 32 bits, over ASCII text. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  pick<C extends Candidate>(candidates: readonly C[], client: Client): C | undefined {
+    return rendezvous(candidates, addressKey(client.address));
   }
-  return hash;
-}
-
-/** Spreads 32 bits over 32 bits, one to one: the constants of MurmurHash3's finalizer. Unsigned. */
-function mix(value: number): number {
-  let bits = value;
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-  return (bits ^ (bits >>> 16)) >>> 0;
 }

@@ -4,7 +4,12 @@ import type { Balance, Candidate } from './candidate.js';
 
 /** Fewest connections; those that are equal take turns. */
 export class Least implements Balance {
+  readonly sticky = false;
   readonly #rotation = new Rotation();
+
+  sticks(): boolean {
+    return false;
+  }
 
   pick<C extends Candidate>(candidates: readonly C[]): C | undefined {
     let fewest = Infinity;

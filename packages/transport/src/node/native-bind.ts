@@ -7,7 +7,7 @@ import { getSystemErrorName } from 'node:util';
 import { VhostError } from '@vhostd/protocol';
 
 /** A bound TCP socket as libuv holds it. It can be sent over a child's IPC channel as it is. */
-export interface NativeHandle {
+export interface BoundHandle {
   /** The descriptor in this process. Never open a second owner on it. */
   readonly fd: number;
   getsockname(out: object): number;
@@ -16,7 +16,7 @@ export interface NativeHandle {
 
 /** What {@link nativeBind} gives: a bound socket with the address that the kernel gave it, or an errno name. */
 export type NativeBindResult =
-  { handle: NativeHandle; address: string; port: number } | { errno: string; handle?: undefined };
+  { handle: BoundHandle; address: string; port: number } | { errno: string; handle?: undefined };
 
 /**
  * Binds a TCP socket and does not listen: nothing can be accepted on it in this process.
@@ -35,7 +35,7 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
   if (typeof create !== 'function') throw internalsChanged('net._createServerHandle is missing');
   const created: unknown = Reflect.apply(create, net, [address, port, family]);
   if (typeof created === 'number') return { errno: getSystemErrorName(created) };
-  if (!isNativeHandle(created)) throw internalsChanged('net._createServerHandle gave no TCP handle');
+  if (!isBoundHandle(created)) throw internalsChanged('net._createServerHandle gave no TCP handle');
 
   const name: { address?: unknown; port?: unknown } = {};
   const failure = created.getsockname(name);
@@ -53,8 +53,8 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
 /** A TCP socket that another process bound, with its address; undefined for what is none. */
 export function asBound(
   received: object,
-): { handle: NativeHandle; address: string; port: number } | undefined {
-  if (!isNativeHandle(received)) return undefined;
+): { handle: BoundHandle; address: string; port: number } | undefined {
+  if (!isBoundHandle(received)) return undefined;
   const name: { address?: unknown; port?: unknown } = {};
   if (received.getsockname(name) !== 0) return undefined;
   const { address, port } = name;
@@ -62,7 +62,7 @@ export function asBound(
   return { handle: received, address, port };
 }
 
-function isNativeHandle(value: unknown): value is NativeHandle {
+function isBoundHandle(value: unknown): value is BoundHandle {
   if (typeof value !== 'object' || value === null) return false;
   return (
     typeof Reflect.get(value, 'fd') === 'number' &&

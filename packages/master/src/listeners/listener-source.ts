@@ -1,0 +1,16 @@
+// Where the master has its sockets from: its daemon.
+import type { AcquiredListener } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
+
+/** Where bound sockets come from. */
+export interface ListenerSource {
+  /** A socket that is bound to this address, or to one that covers it. */
+  acquire(request: {
+    ipaddress?: string;
+    port: number;
+  }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }>;
+  release(key: string): void;
+}
+
+/** A listener on a socket of the source's. */
+export type OpenSocket = AcquiredListener & { handle: NativeHandle };

@@ -1,0 +1,234 @@
+// What becomes of a request for another site's host: handed back where a connection can move, 421 where it cannot.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Server, Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { next } from '../intake/fixtures/next-event.test.kit.js';
+import { connectRaw, RawClient } from '../intake/fixtures/raw-client.test.kit.js';
+import { selfSigned } from '../intake/fixtures/self-signed.test.kit.js';
+import { serve } from '../intake/fixtures/serving.test.kit.js';
+import type { HandedBack } from './hand-backs.js';
+import { SiteHosts } from './host-claims.js';
+import { HostCheck } from './host-check.js';
+import { Rerouting } from './rerouting.js';
+
+const HEADER = { listener: '*|80', host: 'a.test', secure: false, peeked: false, handedBack: false };
+const OWN = 'GET /own HTTP/1.1\r\nHost: a.test\r\n\r\n';
+const FOREIGN = 'GET /foreign HTTP/1.1\r\nHost: b.test\r\n\r\n';
+
+interface Scene {
+  port: number;
+  /** The targets of the requests that the site has seen. */
+  seen: string[];
+  handedBack: HandedBack[];
+}
+
+interface How {
+  /** What the master has read already begins each connection. */
+  peeked?: boolean;
+  /** Connections can be handed back. */
+  rerouting?: boolean;
+  healthPath?: string;
+}
+
+/** A server for a.test, as a worker has it. */
+async function setScene(t: TestContext, server: Server, how: How = {}): Promise<Scene> {
+  const { peeked = false, rerouting = false, healthPath } = how;
+  const seen: string[] = [];
+  const handedBack: HandedBack[] = [];
+  for (const event of ['request', 'upgrade', 'connect'])
+    server.on(event, ({ url = '' }: { url?: string }) => seen.push(url));
+  const hosts = new SiteHosts();
+  hosts.set([{ '*|80': { isDefault: false, own: ['a.test'], others: [] } }]);
+  const header = { ...HEADER, peeked };
+  const send = (connection: HandedBack): boolean => handedBack.push(connection) > 0;
+  const check = new HostCheck(server, {
+    hosts,
+    healthPath,
+    originOf: () => header,
+    rerouting: rerouting ? new Rerouting({ open: true, send }) : undefined,
+  });
+  const secure = 'setSecureContext' in server;
+  if (!secure) server.on('connection', (socket: Socket) => check.watch(socket, header));
+  t.after(() => handedBack.forEach(({ handle }) => handle.close()));
+  const { port } = await serve(t, 'listening', server);
+  return { port, seen, handedBack };
+}
+
+function site(): HttpServer {
+  return createServer((_request, response) => response.end('answer'));
+}
+
+void describe('HTTP/1 in clear where nothing can be handed back', () => {
+  void it('is answered 421, and the connection lives on for its own host', async (t) => {
+    const { port, seen } = await setScene(t, site());
+    const client = await connectRaw(t, port);
+    client.send(OWN);
+    await client.until(/answer$/);
+    client.text = '';
+    client.send(FOREIGN);
+    const refused = await client.until(/421 Misdirected Request\n$/);
+    assert.match(refused, /^HTTP\/1.1 421 /);
+    assert.doesNotMatch(refused, /Connection: close/);
+    client.text = '';
+    client.send(OWN);
+    await client.until(/answer$/);
+    assert.deepEqual(seen, ['/own', '/own']);
+  });
+
+  void it('has pipelined requests answered in order', async (t) => {
+    const { port, seen } = await setScene(t, site());
+    const client = await connectRaw(t, port);
+    client.send(OWN + FOREIGN + OWN);
+    const text = await client.until(/answer[^]*answer$/);
+    assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 421', 'HTTP/1.1 200']);
+    assert.deepEqual(seen, ['/own', '/own']);
+  });
+
+  void it('answers HEAD without content', async (t) => {
+    const { port } = await setScene(t, site());
+    const client = await connectRaw(t, port);
+    client.send(FOREIGN.replace('GET', 'HEAD') + OWN);
+    assert.match(await client.until(/answer$/), /^HTTP\/1.1 421 [^]*\r\n\r\nHTTP\/1.1 200 /);
+  });
+
+  for (const [what, bytes] of [
+    ['an upgrade', FOREIGN.replace('\r\n\r\n', '\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')],
+    ['CONNECT', 'CONNECT c.test:443 HTTP/1.1\r\nHost: b.test\r\n\r\n'],
+  ] as const) {
+    void it(`ends behind ${what}, which the site does not see`, async (t) => {
+      const { port, seen } = await setScene(t, site());
+      const client = await connectRaw(t, port);
+      client.send(bytes);
+      await client.closed;
+      assert.match(client.text, /^HTTP\/1.1 421 [^]*Connection: close/);
+      assert.deepEqual(seen, []);
+    });
+  }
+
+  void it('does not look at the request that the master has routed', async (t) => {
+    const { port, seen } = await setScene(t, site(), { peeked: true });
+    const client = await connectRaw(t, port);
+    client.send(FOREIGN + FOREIGN);
+    assert.deepEqual((await client.until(/answer[^]*421 M[^]*\n$/)).match(/HTTP\/1.1 \d+/g), [
+      'HTTP/1.1 200',
+      'HTTP/1.1 421',
+    ]);
+    assert.deepEqual(seen, ['/foreign']);
+  });
+});
+
+void describe('HTTP/1 in clear', () => {
+  void it('is handed back with what was read, behind the answers before it', async (t) => {
+    const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true });
+    const client = await connectRaw(t, port);
+    client.send(`${OWN}${FOREIGN}${OWN}`);
+    await client.until(/answer$/);
+    while (handedBack.length === 0) await new Promise(setImmediate);
+    assert.deepEqual(
+      handedBack.map(({ bytes, header }) => ({ bytes, header })),
+      [{ bytes: FOREIGN + OWN, header: HEADER }],
+    );
+    assert.deepEqual([seen, client.socket.destroyed], [['/own'], false]);
+  });
+
+  void it('is handed back for the path that the master answers, also for its own host', async (t) => {
+    const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true, healthPath: '/health' });
+    const client = await connectRaw(t, port);
+    const bytes = OWN.replace('/own', '/health?full');
+    client.send(bytes);
+    while (handedBack.length === 0) await new Promise(setImmediate);
+    assert.deepEqual([handedBack[0]?.bytes, seen], [bytes, []]);
+  });
+});
+
+void describe('a connection with a request for another host, while too many are on their way', () => {
+  void it('is answered 421 when none could be handed back for 2 s', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let nowMs = 0;
+    t.mock.method(performance, 'now', () => nowMs);
+    const send = (): boolean => assert.fail('nothing may be sent');
+    const server = site();
+    const { port } = await serve(t, 'listening', server);
+    const rerouting = new Rerouting({ open: false, send });
+    const connected = next<[Socket]>(server, 'connection');
+    const client = await connectRaw(t, port);
+    const [socket] = await connected;
+    const request = {
+      method: 'GET',
+      url: '/foreign',
+      httpVersion: '1.1',
+      rawHeaders: ['Host', 'b.test'],
+    } as unknown as Parameters<Rerouting['take']>[2];
+    rerouting.take(socket, HEADER, request, Buffer.alloc(0));
+    for (nowMs = 5; nowMs <= 2000; nowMs += 5) t.mock.timers.tick(5);
+    assert.equal(client.text, '');
+    t.mock.timers.tick(5);
+    await client.closed;
+    assert.match(client.text, /^HTTP\/1.1 421 [^]*connection: close[^]*421 Misdirected Request\n$/);
+  });
+});
+
+void describe('HTTP/2', () => {
+  async function openSession(t: TestContext): Promise<Scene & { session: ClientHttp2Session }> {
+    const server: Server = createHttp2Server((_request, response) => response.end('answer'));
+    const scene = await setScene(t, server);
+    const session = connectHttp2(`http://127.0.0.1:${scene.port}`);
+    t.after(() => session.destroy());
+    return { ...scene, session };
+  }
+
+  async function ask(session: ClientHttp2Session, headers: Record<string, string>): Promise<number> {
+    const stream = session.request({ ':path': '/x', ...headers });
+    stream.resume();
+    let status = 0;
+    stream.on('response', (answer) => (status = answer[':status'] ?? 0));
+    // Newer versions of Node reset what others leave to us.
+    stream.on('error', () => (status = 400));
+    await new Promise((resolve) => stream.once('close', resolve));
+    return status;
+  }
+
+  void it('has each stream for another authority answered 421 before the site sees it', async (t) => {
+    const { session, seen } = await openSession(t);
+    const statuses: number[] = [];
+    for (const authority of ['a.test', 'b.test', 'A.Test:8080', '10.0.0.1', 'a.test.', 'sub.a.test'])
+      statuses.push(await ask(session, { ':authority': authority }));
+    assert.deepEqual(statuses, [200, 421, 200, 421, 200, 421]);
+    assert.deepEqual([seen.length, session.closed], [3, false]);
+  });
+
+  void it('refuses a Host that differs, and an authority that is none', async (t) => {
+    const { session, seen } = await openSession(t);
+    assert.equal(await ask(session, { ':authority': 'a.test', host: 'b.test' }), 400);
+    assert.equal(await ask(session, { ':authority': 'u@a.test' }), 400);
+    assert.equal(await ask(session, { ':authority': 'b.test', ':method': 'HEAD' }), 421);
+    assert.equal(await ask(session, { ':authority': 'a.test', host: 'a.test' }), 200);
+    assert.equal(seen.length, 1);
+  });
+});
+
+void describe('HTTP/1 over TLS', () => {
+  void it('is answered 421 for another host and 400 where it is ambiguous, and lives on behind 421', async (t) => {
+    const server = createHttpsServer(await selfSigned('a.test'), (_request, response) =>
+      response.end('answer'),
+    );
+    const { port, seen } = await setScene(t, server, { rerouting: true });
+    const client = new RawClient(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }));
+    t.after(() => client.socket.destroy());
+    client.send(FOREIGN);
+    await client.until(/421 Misdirected Request\n$/);
+    client.send(OWN);
+    await client.until(/answer$/);
+    client.send(OWN.replace('\r\n\r\n', '\r\nHost: b.test\r\n\r\n'));
+    await client.closed;
+    assert.match(client.text, /HTTP\/1.1 400 [^]*Connection: close/);
+    assert.deepEqual(seen, ['/own']);
+  });
+});
