@@ -45,14 +45,10 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
 type Complaint = [level: Finding['level'], message: string, todo: string];
 
 function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
-  const own = process.getuid?.();
-  if (runAs === undefined || own === 0 || (runAs.uid === own && runAs.gid === process.getgid?.())) return [];
-  return [
-    [
-      `its workers are to run as uid ${runAs.uid}, gid ${runAs.gid}`,
-      'only root may do that: run vhostd as root',
-    ],
-  ];
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+  if (runAs === undefined || uid === 0 || (runAs.uid === uid && runAs.gid === gid)) return [];
+  const who = `uid ${runAs.uid}, gid ${runAs.gid}`;
+  return [[`its workers are to run as ${who}`, 'only root may do that: run vhostd as root']];
 }
 
 function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: number): Complaint[] {

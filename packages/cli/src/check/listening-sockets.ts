@@ -1,5 +1,6 @@
 // Who listens on which port, as Linux tells in /proc: nothing is opened for it.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import path from 'node:path';
 
 /** A listening TCP socket of this machine. */
 export interface ListeningSocket {
@@ -35,12 +36,18 @@ export function ownerOf({ inode }: ListeningSocket): { pid: number; name: string
       const has = readdirSync(`/proc/${pid}/fd`).some(
         (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === `socket:[${inode}]`,
       );
-      if (has) return { pid: Number(pid), name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() };
+      if (has) return { pid: Number(pid), name: nameOf(pid) };
     } catch {
       // It has ended, or is another user's.
     }
   }
   return undefined;
+}
+
+/** Of its program: a thread, as Node's first one, may have given the process another name. */
+function nameOf(pid: string): string {
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return path.basename(program) || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
 }
 
 /** Groups of four bytes, each in the order of the machine: little-endian wherever Node runs on Linux today. */
