@@ -76,7 +76,10 @@ export class Scene {
   }
 
   /** The master lives, holds what it held, and the other site has noticed nothing. */
-  async unharmed(t: TestContext, { gapMs }: { gapMs?: number } = {}): Promise<void> {
+  async unharmed(
+    t: TestContext,
+    { gapMs, workersMore = 0 }: { gapMs?: number; workersMore?: number } = {},
+  ): Promise<void> {
     await this.good.stop();
     const { vhostd, good } = this;
     const longestMs = Number(await vhostd.ask('longestGapMs'));
@@ -86,8 +89,9 @@ export class Scene {
     assert.equal((await vhostd.status()).pid, vhostd.pid);
     good.outcome.assertNothingLost('the other site');
     assert.equal((await vhostd.workers('b'))[0]?.pid, this.#goodPid);
+    const most = this.#descriptors + DESCRIPTORS_MORE + workersMore * DESCRIPTORS_OF_WORKER;
     await until('descriptors are what they were', () => ({
-      done: descriptorCount(vhostd.pid) <= this.#descriptors + DESCRIPTORS_MORE,
+      done: descriptorCount(vhostd.pid) <= most,
       value: { before: this.#descriptors, kinds: descriptorKinds(vhostd.pid) },
     }));
     if (gapMs !== undefined) assert.ok(longestMs < gapMs, `a gap of ${longestMs} ms`);
@@ -105,5 +109,7 @@ export class Scene {
   }
 }
 
+/** What the master has for a worker: its link, its output, its numbers, what comes back from it, Node's channel. */
+const DESCRIPTORS_OF_WORKER = 8;
 /** What FIFOs that are made ahead of need, and connections of the load, may take. */
 const DESCRIPTORS_MORE = 30;
