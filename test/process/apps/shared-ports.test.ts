@@ -94,7 +94,10 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
   void it('is closed when no worker wants it any more', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port));
-    assert.equal(await isOpen(port), true);
+    await until('it is open', async () => {
+      const value = await isOpen(port);
+      return { done: value, value };
+    });
     vhostd.change('a', { workerFile: writeApp(t, `require('node:http').createServer().listen(1);`) });
     await vhostd.reloaded();
     await until('it is closed', async () => {
