@@ -22,6 +22,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
   void it('is open through reloads, and nobody who asks there is refused', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port));
+    await opened(port);
     const asking = new Asking(port);
     for (let round = 0; round < 5; round += 1) {
       await asking.progress(20);
@@ -40,6 +41,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port), { cpuLen: 2 });
     const [first, second] = (await vhostd.ready('a', 2)).sites[0]?.workers ?? [];
+    await opened(port);
     const seen = new Set<number>();
     await until('both answer', async () => {
       seen.add(await metricsPid(port));
@@ -61,6 +63,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
   void it('keeps who connects while its only worker is started again', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port), { restart: { backoffMin: '1s', backoffMax: '1s' } });
+    await opened(port);
     const [worker] = await vhostd.workers('a');
     process.kill(worker?.pid ?? 0, 'SIGKILL');
     await vhostd.gone([worker?.pid ?? 0]);
@@ -75,6 +78,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
       require('node:http').createServer((q, r) => r.end('app')).listen(1);`,
       { drainTimeout: '10m' },
     );
+    await opened(port);
     const client = connect(port, '127.0.0.1');
     let text = '';
     client.on('data', (chunk) => (text += chunk.toString()));
@@ -94,10 +98,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
   void it('is closed when no worker wants it any more', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port));
-    await until('it is open', async () => {
-      const value = await isOpen(port);
-      return { done: value, value };
-    });
+    await opened(port);
     vhostd.change('a', { workerFile: writeApp(t, `require('node:http').createServer().listen(1);`) });
     await vhostd.reloaded();
     await until('it is closed', async () => {
@@ -109,6 +110,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
   void it('that another process has gives the usual error', async (t) => {
     const [port = 0] = await freePorts(1);
     const other = await startApp(t, withMetrics(port));
+    await opened(port);
     const vhostd = await startApp(
       t,
       `const http = require('node:http');
@@ -118,8 +120,11 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
       }).listen(${port}, '127.0.0.1');
       http.createServer((q, r) => r.end(text)).listen(1);`,
     );
-    const { body } = await get(await vhostd.port(), HOST);
-    assert.equal(body.toString(), `EADDRINUSE,listen,${port}`);
+    const http = await vhostd.port();
+    await until('it has been told', async () => {
+      const value = (await get(http, HOST)).body.toString();
+      return { done: value === `EADDRINUSE,listen,${port}`, value };
+    });
     assert.equal((await other.site('a')).state, 'running');
   });
 
@@ -154,6 +159,7 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
       daemon: true,
       sites: [{ siteId: 'a', workerFile: writeApp(t, withMetrics(port)) }],
     });
+    await opened(port);
     const asking = new Asking(port);
     await asking.progress(20);
     const { master } = await vhostd.status();
@@ -169,6 +175,14 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
     assert.deepEqual(asking.failures, []);
   });
 });
+
+/** A port of an app opens a moment behind its site. */
+async function opened(port: number): Promise<void> {
+  await until('it is open', async () => {
+    const value = await isOpen(port);
+    return { done: value, value };
+  });
+}
 
 async function firstNumber(port: number): Promise<number> {
   const socket = connect(port, '127.0.0.1');
