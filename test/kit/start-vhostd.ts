@@ -8,7 +8,7 @@ import type { LoneMasterOptions } from './lone-master.js';
 export type { EmbeddedDaemon } from './embedded-daemon.js';
 export type { FullVhostd } from './full-vhostd.js';
 export type { LoneMaster } from './lone-master.js';
-export { portOf, serves, siteFile, workerPids } from './vhostd.js';
+export { portOf, serves, settled, siteFile, workerPids } from './vhostd.js';
 export type { LogLine, SiteOptions } from './vhostd.js';
 
 /** `false`: does not wait until the sites are served. Default: true. */

@@ -253,6 +253,14 @@ export function portOf({ listeners }: AnyStatus, type: 'tcp' | 'ssl' = 'tcp'): n
   return found.port;
 }
 
+/** A status, or a part of one, without what changes by itself: age and memory. */
+export function settled<T>(status: T): T {
+  const changing = ['uptimeMs', 'memoryBytes'];
+  return JSON.parse(
+    JSON.stringify(status, (key, value: unknown) => (changing.includes(key) ? undefined : value)),
+  ) as T;
+}
+
 /** The pids of all workers, in order. */
 export function workerPids({ sites }: AnyStatus): number[] {
   return sites.flatMap(({ workers }) => workers.flatMap(({ pid }) => pid ?? [])).toSorted((a, b) => a - b);
