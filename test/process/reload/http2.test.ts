@@ -64,13 +64,13 @@ for (const { way, name, options } of WAYS) {
       const vhostd = await startSite(t, options);
       const port = await vhostd.port(way);
       const clients = Array.from({ length: CLIENT_COUNT }, () => new Client(way, port));
-      t.after(() => clients.forEach((client) => client.stop()));
+      t.after(() => Promise.all(clients.map((client) => client.stop())));
       for (let count = 0; count < RELOAD_COUNT; count += 1) {
         await Promise.all(clients.map((client) => client.progress(STREAM_COUNT * 3)));
         await vhostd.reloaded('a');
       }
       await Promise.all(clients.map((client) => client.progress(STREAM_COUNT * 3)));
-      for (const client of clients) client.stop();
+      await Promise.all(clients.map((client) => client.stop()));
       await vhostd.drained();
       const failures = clients.flatMap((client) => client.failures);
       t.diagnostic(clients.map(({ okCount, sessionCount }) => `${okCount} on ${sessionCount}`).join(', '));
@@ -86,6 +86,7 @@ class Client {
   okCount = 0;
   sessionCount = 0;
   readonly #open: () => ClientHttp2Session;
+  readonly #askers: Promise<void>[];
   #session: ClientHttp2Session | undefined;
   #stopped = false;
   #onAnswer: (() => void)[] = [];
@@ -93,7 +94,7 @@ class Client {
   constructor(way: 'tcp' | 'ssl', port: number) {
     const url = `${way === 'ssl' ? 'https' : 'http'}://127.0.0.1:${port}`;
     this.#open = () => connect(url, { servername: HOST, rejectUnauthorized: false });
-    for (let index = 0; index < STREAM_COUNT; index += 1) void this.#ask();
+    this.#askers = Array.from({ length: STREAM_COUNT }, () => this.#ask());
   }
 
   /** Resolves after so many answers more. */
@@ -105,8 +106,10 @@ class Client {
     }
   }
 
-  stop(): void {
+  /** Ends its session once all that was asked is answered: a server refuses what is on its way by then. */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    await Promise.all(this.#askers);
     this.#session?.close();
   }
 

@@ -3,10 +3,16 @@
 // streams that come are held for two round trips, in which a client that waits for answers begins no more. Where the
 // client can be told first, it is, and what it begins until it has heard is served.
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { setTimeout as delay } from 'node:timers/promises';
 import { interceptEmit } from '../node/request-heads.js';
 import { sendShutdownNotice } from '../node/shutdown-notice.js';
 
 export interface ShutdownLimits {
+  /**
+   * For how long no stream may have begun or ended, ms. A client takes some turns of its event loop from an answer to
+   * the request that follows, and answers PINGs meanwhile.
+   */
+  quietMs: number;
   /** How long streams are held where the client answers and never comes to rest, ms. */
   holdMs: number;
   /** How long they are held where its answers take longer than that, ms. */
@@ -15,7 +21,12 @@ export interface ShutdownLimits {
   answerMs: number;
 }
 
-export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = { holdMs: 1000, stallMs: 4000, answerMs: 4000 };
+export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = {
+  quietMs: 50,
+  holdMs: 1000,
+  stallMs: 4000,
+  answerMs: 4000,
+};
 
 /** Lets a session end when its streams have ended; `open` has those that the site knows. */
 export async function shutDownSession(
@@ -38,22 +49,29 @@ export async function shutDownSession(
 async function whenQuiet(
   session: ServerHttp2Session,
   streams: () => string,
-  { holdMs, stallMs }: Readonly<ShutdownLimits>,
+  { quietMs, holdMs, stallMs }: Readonly<ShutdownLimits>,
 ): Promise<boolean> {
   const startMs = performance.now();
-  let answerCount = 0;
-  for (let quietCount = 0; quietCount < 2;) {
+  let [seen, quietSinceMs, quietCount] = [streams(), startMs, 0];
+  for (let answerCount = 0; ; answerCount += 1) {
     const passedMs = performance.now() - startMs;
     // Time in which nothing comes from it holds nothing up.
     if (passedMs >= holdMs && answerCount >= ANSWERS_MIN_COUNT) return true;
-    const before = streams();
     if (passedMs >= stallMs || !(await ping(session, stallMs - passedMs))) return answerCount > 0;
-    answerCount += 1;
-    quietCount = streams() === before ? quietCount + 1 : 0;
+    const now = streams();
+    if (now === seen) quietCount += 1;
+    else [seen, quietSinceMs, quietCount] = [now, performance.now(), 0];
+    if (quietCount < QUIET_COUNT) continue;
+    // Nothing may come in between: whose answer has just been sent begins another one.
+    if (performance.now() - quietSinceMs >= quietMs) return true;
+    await delay(PAUSE_MS, undefined, { ref: false });
   }
-  return true;
 }
 
+/** Round trips: a stream may have been on its way in the first one. */
+const QUIET_COUNT = 2;
+/** Between PINGs to a client that is quiet, ms. */
+const PAUSE_MS = 10;
 /** Round trips in which a client that waits for answers comes to rest, with some to spare. */
 const ANSWERS_MIN_COUNT = 4;
 
