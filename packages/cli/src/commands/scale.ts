@@ -34,6 +34,10 @@ async function scale(site: string, workers: number | string, options: ClientOpti
 
 function parseWorkers(text: string): number | string {
   if (/^[+-]\d+$/u.test(text) || text === 'max' || text === 'conf') return text;
-  if (/^\d+$/u.test(text)) return Number(text);
+  if (/^\d+$/u.test(text)) {
+    const count = Number(text);
+    if (count >= 1 && count <= 1024) return count;
+    throw new InvalidArgumentError('A site has 1 to 1024 workers; vhostd stop SITE takes it down.');
+  }
   throw new InvalidArgumentError('It is no number, +N, -N, max or conf.');
 }

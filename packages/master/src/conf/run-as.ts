@@ -43,7 +43,7 @@ export function accountProblems(raw: unknown, at: ConfPath, source: Accounts = a
   ];
 }
 
-/** A name as the schema takes it: what it does not is told of elsewhere, and nobody is asked for it. */
+/** A name as the schema takes it: the rest is refused elsewhere, and nobody is asked for it. */
 function nameIn(raw: unknown, kind: 'user' | 'group'): string | undefined {
   const written: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, kind) : undefined;
   const { data } = account(kind).safeParse(written);

@@ -231,7 +231,8 @@ export class Site implements WorkerSite {
   /**
    * Replaces the workers by new ones of the code that is on disk now, one after the other. One that is asked for
    * before the first worker is spawned is the first boot; while that, or another reload, is at work, one more follows
-   * it, however often it is asked for. A job takes up the conf alone: it is done once, unless it has failed. With a joint change it is done together with that of other sites, or not at all.
+   * it, however often it is asked for. A job takes up the conf alone: it is done once, unless it has failed. With a
+   * joint change it is done together with that of other sites, or not at all.
    */
   async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
     if (this.#isJob && this.#begun) return await this.#reloadJob();

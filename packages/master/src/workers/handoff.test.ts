@@ -177,7 +177,7 @@ test('a connection that cannot be offered, or not be sent, stays with its owner;
   assert.equal(handoff.pendingCount, 1);
 });
 
-test('its owner is told of a late worker while it is late', async () => {
+test('a late worker is announced to its owner while it is late', async () => {
   let toldCount = 0;
   const handoff: Handoff = new Handoff(new Wire().link, new Numbers().offers, () => {
     toldCount += 1;
