@@ -47,4 +47,6 @@ function listenersOf(owner: string, emitter: EventEmitter): Record<string, numbe
 }
 
 setFlagsFromString('--expose-gc');
+// Bytecode that has not run for some collections is dropped: steps of 100 kB at any time.
+setFlagsFromString('--no-flush-bytecode');
 const collectGarbage = runInNewContext('gc') as () => void;
