@@ -35,12 +35,17 @@ function copyDocument(file) {
   const target = join(folder, file);
   mkdirSync(dirname(target), { recursive: true });
   const text = readFileSync(join(root, file), 'utf8');
-  writeFileSync(target, file.endsWith('.md') ? text.replaceAll(LINK, (whole, link) => linkOf(file, whole, link)) : text);
+  writeFileSync(
+    target,
+    file.endsWith('.md') ? text.replaceAll(LINK, (whole, link) => linkOf(file, whole, link)) : text,
+  );
 }
 
 function linkOf(file, whole, link) {
   const [path, anchor] = link.split('#');
   if (path === '' || /^[a-z]+:/.test(path)) return whole;
   const wanted = relative('', posix.join(posix.dirname(file), path));
-  return DOCUMENTS.includes(wanted) ? whole : `](${source}${wanted}${anchor === undefined ? '' : `#${anchor}`})`;
+  return DOCUMENTS.includes(wanted)
+    ? whole
+    : `](${source}${wanted}${anchor === undefined ? '' : `#${anchor}`})`;
 }

@@ -16,11 +16,7 @@ void describe('a site that has not installed @vhostd/worker', () => {
   for (const [how, name, code] of [
     ['requires', 'a.cjs', `const worker = require('@vhostd/worker'); ${SAME}`],
     ['imports', 'a.mjs', `import worker from '@vhostd/worker'; ${SAME}`],
-    [
-      'imports by name',
-      'b.mjs',
-      `import { worker } from '@vhostd/worker'; import '@vhostd/worker'; ${SAME}`,
-    ],
+    ['imports by name', 'b.mjs', `import { worker } from '@vhostd/worker'; import '@vhostd/worker'; ${SAME}`],
     [
       'imports in CommonJS',
       'c.cjs',
