@@ -37,6 +37,10 @@ export class Workspace {
     return file;
   }
 
+  remove(name: string): void {
+    rmSync(path.join(this.directory, name));
+  }
+
   /** Writes a conf of these sites, whose code is in directories of their names. */
   conf(sites: { siteId: string; port: number }[]): string {
     return this.write(

@@ -25,7 +25,7 @@ export function addRunCommand(program: Command): void {
     )
     .option(
       '--config <file>',
-      'conf file: .json, .js, .mjs, .cjs or .ts (default: the vhostd.config.* of the working directory)',
+      'conf file: .json, .js, .mjs, .cjs, .ts, .yaml or .toml (default: the vhostd.config.* of the working directory)',
     )
     .addOption(runDirOption(RUN_DIR_DEFAULT))
     .addOption(stateDirOption())
