@@ -1,6 +1,5 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
-import type { CronRule } from './cron.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -107,6 +106,14 @@ export interface CookieRule {
 }
 
 export type BalanceRule = BalanceName | CookieRule;
+
+/** A time that comes again and again. */
+export interface CronRule {
+  /** Five fields, or six with seconds in front, or a name such as `@daily`. */
+  readonly pattern: string;
+  /** Of the IANA database. Absent: the machine's. */
+  readonly timeZone?: string;
+}
 
 /** Everything that the master knows of a site before its workers speak. */
 export interface SiteConf {
