@@ -8,7 +8,7 @@ import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
 export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
-  const { siteId, workerFile, maintenancePage, logOutput, logError, logAll } = site;
+  const { siteId, interpreter, workerFile, maintenancePage, logOutput, logError, logAll } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: siteId,
@@ -17,7 +17,8 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
   });
   const unreadable = [workerFile, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap(
     (file) => {
-      const why = whyNot(file, constants.R_OK, 'file');
+      const runsItself = file === workerFile && interpreter === 'none';
+      const why = whyNot(file, runsItself ? constants.X_OK : constants.R_OK, 'file');
       return why === undefined
         ? []
         : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
