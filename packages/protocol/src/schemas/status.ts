@@ -1,5 +1,5 @@
 // What `vhostd status --json` prints; names are part of the public interface.
-import { z } from 'zod';
+import * as z from './zod.js';
 import { amount, count, pid } from './values.js';
 
 /** A state of a worker. */
