@@ -28,7 +28,7 @@ void test('a worker that outlives its limit is killed, one that leaves is not', 
   assert.deepEqual(killed, [stuck.identity.pid]);
 });
 
-void test('one that does not notice by itself is told to end, with its process group', onLinux, async (t) => {
+void test('one that does not notice by itself is told to end, with its process group', onLinux, async () => {
   const told: number[] = [];
   const leftovers = new OrphanedWorkers((pid) => told.push(pid));
   const child = spawn('sh', ['-c', 'sleep 600 & wait'], {

@@ -67,7 +67,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
           this.#afterWords(() => callback(code, signal));
         }),
     };
-    this.peer = { handle: () => undefined, request: (method) => answer(method, pid) as never };
+    this.peer = { handle: () => undefined, request: async (method) => await answer(method, pid) };
     const settled = setTimeout(() => this.emit('ready'), SETTLED_MS);
     child.once('exit', () => {
       clearTimeout(settled);

@@ -28,9 +28,10 @@ if (process.argv[2] === 'forked') {
   );
   const list = 'for fd in /proc/self/fd/*; do readlink "$fd"; done; exit 0';
   const { stdout } = spawnUntrusted('sh', ['-c', list], { cwd: '/', env: process.env });
-  child.once('message', async (forked) => {
+  const tell = async (forked: unknown): Promise<void> => {
     const spawned = (await text(stdout)).trim().split('\n');
     console.log(JSON.stringify({ inherited: inheritedDescriptors().map(leadsTo), forked, spawned }));
     for (const pipe of pipes) pipe.close();
-  });
+  };
+  child.once('message', (forked) => void tell(forked));
 }

@@ -34,11 +34,8 @@ test(
     assert.equal(held?.length, 2, output);
     assert.ok(forked !== undefined && forked.length > 0, output);
     assert.equal(forked.includes(join(directory, 'lock')), false, output);
-    // A descriptor can't travel through a pipe as it can through a socket.
-    assert.deepEqual(
-      [...new Set(spawned?.map((path) => path.replace(/:.*/, '')))],
-      ['/dev/null', 'pipe'],
-      output,
-    );
+    // A descriptor can't travel through a FIFO as it can through a socket.
+    const kinds = spawned?.map((path) => (path.includes('vhostd-fifo-') ? 'fifo' : path));
+    assert.deepEqual(new Set(kinds), new Set(['/dev/null', 'fifo']), output);
   },
 );
