@@ -122,6 +122,8 @@ export interface SiteConf {
   readonly path: string;
   /** Absolute path of what a worker runs. */
   readonly workerFile: string;
+  /** What runs it: a name, an absolute path, or `none` for nothing. Absent: Node. */
+  readonly interpreter?: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
   /** Absolute path of a file with variables, which is read at each generation. Absent: none. */
