@@ -1,26 +1,35 @@
-// Packs every published package as `pnpm publish` would, then lets publint look at the manifest and attw at the
-// types. Anything that either finds wrong fails the check.
+// Packs every published package as `npm publish` would, then lets publint look at the manifest and attw at the types.
+// Anything that either finds wrong fails the check; so does a package that names another one of ours by another
+// version than its own, which npm could not install.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'vhostd-pack-'));
+const folders = readdirSync(`${root}packages`)
+  .toSorted()
+  .map((name) => `${root}packages/${name}`);
+const manifests = folders.map((folder) => JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')));
+const versions = new Map(manifests.map(({ name, version }) => [name, version]));
 let failed = false;
 
 try {
-  for (const directory of readdirSync(`${root}packages`).toSorted()) {
-    const folder = `${root}packages/${directory}`;
-    const manifest = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-    if (manifest.private === true) continue;
-    const tarball = join(scratch, `${directory}.tgz`);
-    pnpm(['pack', '--out', tarball], folder);
-    const complaints = [...(await lintManifest(tarball)), ...lintTypes(tarball)];
-    console.log(`${complaints.length === 0 ? 'ok    ' : 'FAILED'}  ${manifest.name}`);
+  const packed = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--silent', '--pack-destination', scratch, ...folders], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
+  for (const { name, filename } of Object.values(packed)) {
+    const tarball = join(scratch, filename);
+    const complaints = [...lintVersions(name), ...(await lintManifest(tarball)), ...lintTypes(tarball)];
+    console.log(`${complaints.length === 0 ? 'ok    ' : 'FAILED'}  ${name}`);
     for (const complaint of complaints) console.log(complaint);
     failed ||= complaints.length > 0;
   }
@@ -29,16 +38,11 @@ try {
 }
 process.exitCode = failed ? 1 : 0;
 
-/** The pnpm that runs this script; where none does, npx finds one. */
-function pnpm(args, cwd) {
-  const running = process.env.npm_execpath ?? '';
-  const script = /pnpm\.[cm]?js$/.test(running);
-  const [command, ...first] = script
-    ? [process.execPath, running]
-    : basename(running) === 'pnpm'
-      ? [running]
-      : ['npx', '--yes', 'pnpm'];
-  execFileSync(command, [...first, ...args], { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+function lintVersions(name) {
+  const { dependencies = {} } = manifests.find((manifest) => manifest.name === name);
+  return Object.entries(dependencies)
+    .filter(([other, wanted]) => versions.has(other) && versions.get(other) !== wanted)
+    .map(([other, wanted]) => `  ${other}: ${wanted} is not its version, ${versions.get(other)}`);
 }
 
 async function lintManifest(tarball) {
@@ -48,14 +52,13 @@ async function lintManifest(tarball) {
     .map((message) => `  publint: ${formatMessage(message, pkg)}`);
 }
 
+/** That `require` gives a module is as it is meant: Node loads it so. */
 function lintTypes(tarball) {
   const attw = `${root}node_modules/.bin/attw`;
   const { status, stdout, stderr } = spawnSync(
     attw,
-    [tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'],
-    {
-      encoding: 'utf8',
-    },
+    [tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--no-emoji', '--no-color'],
+    { encoding: 'utf8' },
   );
   return status === 0 ? [] : [`  attw:\n${stdout}${stderr}`];
 }

@@ -6,7 +6,12 @@ import { test } from 'node:test';
 import { anchors, localLinks } from './markdown.js';
 import { readDoc, ROOT } from './sources.js';
 
-const DOCUMENTS = ['README.md', 'SECURITY.md', ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`)];
+const DOCUMENTS = [
+  'README.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`),
+];
 
 for (const document of DOCUMENTS) {
   void test(`each link of ${document} leads to a file, and to a heading of it`, () => {

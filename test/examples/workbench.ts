@@ -20,9 +20,12 @@ export class Workbench {
   readonly #marker: string = randomUUID();
   readonly #programs: Program[] = [];
 
-  constructor(t: TestContext) {
+  /** @param modules `empty`: a directory without the packages of the examples. */
+  constructor(t: TestContext, modules: 'examples' | 'empty' = 'examples') {
     this.dir = mkdtempSync(join(tmpdir(), 'vhostd-example-'));
-    symlinkSync(join(EXAMPLES, 'node_modules'), join(this.dir, 'node_modules'));
+    if (modules === 'examples') {
+      symlinkSync(join(EXAMPLES, 'node_modules'), join(this.dir, 'node_modules'));
+    }
     t.after(async () => {
       for (const program of this.#programs) await program.stop();
       const left = this.processes();

@@ -16,8 +16,34 @@ export function startNginx(t: TestContext, conf: BalancerConf): Promise<number |
   return start(t, 'nginx', conf, (file, dir) => ['-c', file, '-p', dir, '-e', 'stderr', '-g', 'daemon off;']);
 }
 
-/** {@link startNginx} for HAProxy. */
-export function startHaproxy(t: TestContext, conf: BalancerConf): Promise<number | undefined> {
+/** What a conf of HAProxy has beyond the least: lines of a section, or words behind its server. */
+export interface HaproxyConf {
+  defaults?: string;
+  frontend?: string;
+  server?: string;
+}
+
+/** Starts HAProxy in front of a port of 127.0.0.1; as {@link startNginx}. */
+export function startHaproxy(
+  t: TestContext,
+  upstream: number,
+  { defaults = '', frontend = '', server = '' }: HaproxyConf = {},
+): Promise<number | undefined> {
+  const conf = (port: number): string => `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 60s
+  ${defaults}
+frontend in
+  bind 127.0.0.1:${port}
+  ${frontend}
+  default_backend vhostd
+backend vhostd
+  server one 127.0.0.1:${upstream} ${server}
+`;
   return start(t, 'haproxy', conf, (file) => ['-db', '-f', file]);
 }
 

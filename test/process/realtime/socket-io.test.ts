@@ -95,23 +95,10 @@ for (const balance of [COOKIE, 'ip-hash'] as const) {
     const proxied = balance === 'ip-hash';
     const vhostd = await start(t, balance, proxied ? { proxyProtocol: ['127.0.0.1/32'] } : {});
     const upstream = await vhostd.port();
-    const port = await startHaproxy(
-      t,
-      (own) => `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 60s
-  ${proxied ? '' : 'http-reuse never\n  option http-server-close'}
-frontend in
-  bind 127.0.0.1:${own}
-  default_backend vhostd
-backend vhostd
-  server one 127.0.0.1:${upstream}${proxied ? ' send-proxy-v2' : ''}
-`,
-    );
+    const conf = proxied
+      ? { server: 'send-proxy-v2' }
+      : { defaults: 'http-reuse never\n  option http-server-close' };
+    const port = await startHaproxy(t, upstream, conf);
     if (port === undefined) return;
     for (const transports of TRANSPORTS) {
       const sockets: Socket[] = await Promise.all(

@@ -228,23 +228,10 @@ for (const [send, more] of [
   test(`behind HAProxy with ${send} each site sees HAProxy's clients`, async (t) => {
     const entry = { proxyProtocol: ['127.0.0.1'] };
     const vhostd = await startVhostd(t, { sites: [site('a', {}, entry), site('b', {}, entry)] });
-    const upstream = await vhostd.port();
-    const port = await startHaproxy(
-      t,
-      (own) => `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-frontend in
-  bind 127.0.0.1:${own}
-  unique-id-format %{+X}o%ci
-  default_backend vhostd
-backend vhostd
-  server one 127.0.0.1:${upstream} ${send} ${more}
-`,
-    );
+    const port = await startHaproxy(t, await vhostd.port(), {
+      frontend: 'unique-id-format %{+X}o%ci',
+      server: `${send} ${more}`,
+    });
     if (port !== undefined) await expectClients(vhostd, port);
   });
 }

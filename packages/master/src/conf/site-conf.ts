@@ -1,5 +1,6 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
+import type { CronRule } from './cron.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -28,11 +29,16 @@ export interface ProxySource {
   readonly ranges: readonly string[];
 }
 
+/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
+export type VariableSource = { readonly file: string } | { readonly credential: string };
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
   /** Variables added to the worker's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values are read at each generation. Absent: none. */
+  readonly envFrom?: Readonly<Record<string, VariableSource>>;
   /** Absolute working directory. */
   readonly cwd: string;
   /** Names of the master's variables that a worker gets, or their beginnings with `*`. */
@@ -111,6 +117,8 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** Absolute path of a file with variables, which is read at each generation. Absent: none. */
+  readonly envFile?: string;
   /** Absent: as the master. */
   readonly runAs?: RunAs;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */
@@ -119,6 +127,8 @@ export interface SiteConf {
   readonly server: boolean;
   /** A worker that ends is started again. False: a job, which is done when it ends with exit code 0. */
   readonly autorestart: boolean;
+  /** When the job is run, or the workers are replaced. Absent: at no certain time. */
+  readonly cron?: CronRule;
   /**
    * Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else
    * the number of CPUs, or 1 without a server.

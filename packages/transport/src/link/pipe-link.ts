@@ -182,6 +182,10 @@ export class PipeLink implements Link {
 
   /** Does some work that reading causes, and as many of the frames as this turn has time for. */
   #inShare(cause: () => void): void {
+    if (this.#parts.share === undefined) {
+      cause();
+      return this.#deliverBacklog();
+    }
     const startMs = performance.now();
     const work = new Work();
     const watch = this.#parts.share?.watch;

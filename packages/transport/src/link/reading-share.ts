@@ -59,15 +59,37 @@ export class ReadingShare {
 /** Work that has begun now. */
 export class Work {
   readonly #startMs = performance.now();
-  readonly #startCpu = process.cpuUsage();
+
+  constructor() {
+    cpu.lookAt(this.#startMs);
+  }
 
   /**
    * What it has taken so far, ms. Time in which this process did not run, because it was stopped or others had the
    * CPU, is nobody's work: a site whose bytes were just being read would not be heard for five times as long.
    */
   get ms(): number {
-    const { user, system } = process.cpuUsage(this.#startCpu);
-    return Math.min(performance.now() - this.#startMs, (user + system) / 1000);
+    const wallMs = performance.now() - this.#startMs;
+    return wallMs < SHORT_MS ? wallMs : Math.min(wallMs, cpu.sinceLookMs());
+  }
+}
+
+/** The CPU time of this process, which costs as much to ask for as a frame to read: asked for now and then. */
+class CpuTime {
+  #atMs = -Infinity;
+  #used: NodeJS.CpuUsage = { user: 0, system: 0 };
+
+  /** Asks for it, unless that was a moment ago. */
+  lookAt(nowMs: number): void {
+    if (nowMs - this.#atMs < LOOK_MS) return;
+    this.#atMs = nowMs;
+    this.#used = process.cpuUsage();
+  }
+
+  /** What has been used since it was asked for last, ms. */
+  sinceLookMs(): number {
+    const { user, system } = process.cpuUsage(this.#used);
+    return (user + system) / 1000;
   }
 }
 
@@ -92,6 +114,12 @@ export class LastingExcess {
     return nowMs - this.#sinceMs >= LASTING_MS;
   }
 }
+
+/** Work that is taken for what a clock says, whether this process ran or not, ms. */
+const SHORT_MS = 1;
+/** How old a look at the CPU time may be: so much of other work a long one may be charged with, ms. */
+const LOOK_MS = 5;
+const cpu = new CpuTime();
 
 /** One that has more to say has said it by then, ms. */
 const CONTENT_MS = 50;

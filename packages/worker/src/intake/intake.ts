@@ -37,8 +37,7 @@ export class Intake {
   #secureFront: SecureFront | undefined;
   #secureTerms: SecureTerms | undefined;
   #hostCheck: HostCheck | undefined;
-  /** What the plain ones came with. */
-  readonly #headers = new WeakMap<Socket, ConnectionHeader>();
+  /** What connections came with, by their sockets; by their handles where sockets are wrapped. */
   readonly #origins = new WeakMap<object, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
@@ -106,7 +105,8 @@ export class Intake {
 
   /** What a connection came with from the master; undefined unless it came so, in clear. */
   headerOf(socket: Socket): ConnectionHeader | undefined {
-    return this.#headers.get(socket);
+    const header = this.#origins.get(socket);
+    return header?.secure === false ? header : undefined;
   }
 
   /** What a connection came with from the master, by its socket or its handle. */
@@ -144,10 +144,7 @@ export class Intake {
     const onAccepted = (socket: Socket | undefined): void => {
       this.#arrivingCount -= 1;
       if (socket === undefined) return;
-      this.#origins.set(socket, header);
-      this.#origins.set(handle, header);
-      if (!header.secure) this.#onPlain(socket, head.length === 0, header);
-      this.#onSocket?.(socket);
+      this.#onTaken(socket, handle, header, head.length === 0);
     };
     const server = this.#server?.server;
     if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
@@ -165,17 +162,26 @@ export class Intake {
   #readopt(handle: NativeHandle, header: ConnectionHeader, idleMs = 0): void {
     const socket = this.#server?.accept(handle);
     if (socket === undefined) return;
-    this.#origins.set(socket, header);
-    this.#origins.set(handle, header);
-    if (!header.secure) this.#onPlain(socket, true, header, idleMs);
-    this.#onSocket?.(socket);
+    this.#onTaken(socket, handle, header, true, idleMs);
   }
 
-  #onPlain(socket: Socket, isIdle: boolean, header: ConnectionHeader, idleMs = 0): void {
+  #onTaken(
+    socket: Socket,
+    handle: NativeHandle,
+    header: ConnectionHeader,
+    isIdle: boolean,
+    idleMs = 0,
+  ): void {
     const server = this.#server?.server;
-    this.#headers.set(socket, header);
-    this.#hostCheck?.watch(socket, header);
-    if (isIdle && server instanceof HttpServer) this.arrivals.add(server, socket, idleMs);
+    const isHttp1 = server instanceof HttpServer;
+    this.#origins.set(socket, header);
+    // A session of HTTP/2 and a socket of TLS show what is under them.
+    if (header.secure || !isHttp1) this.#origins.set(handle, header);
+    if (!header.secure) {
+      this.#hostCheck?.watch(socket, header);
+      if (isIdle && isHttp1) this.arrivals.add(server, socket, idleMs);
+    }
+    this.#onSocket?.(socket);
   }
 
   #onCountChange(): void {
