@@ -62,7 +62,11 @@ export class Workspace {
   /** {@link start} in another working directory. */
   startIn(cwd: string, ...args: string[]): Running {
     const where = args.includes('--run-dir') || args.length === 0 ? [] : ['--run-dir', this.runDir];
-    const child = spawn(process.execPath, [COMMAND, ...args, ...where], {
+    return this.#start(cwd, [...args, ...where]);
+  }
+
+  #start(cwd: string, args: readonly string[]): Running {
+    const child = spawn(process.execPath, [COMMAND, ...args], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, XDG_STATE_HOME: this.directory },
@@ -90,6 +94,11 @@ export class Workspace {
         );
       });
     return { process: child, says, ended };
+  }
+
+  /** Runs `vhostd import`, which has no run directory. */
+  import(...args: string[]): Promise<Outcome> {
+    return this.#start(this.directory, ['import', ...args]).ended;
   }
 
   /** Runs a command to its end. */
