@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { chooseGenerator } from './load/choose-generator.js';
 import { describeMachine } from './measure/machine.js';
 import { formatRow, isMet } from './measure/report.js';
+import { handBack } from './questions/hand-back.js';
 import { hostCheck } from './questions/host-check.js';
 import { idleConnections } from './questions/idle-connections.js';
 import { keepAlive } from './questions/keep-alive.js';
@@ -15,6 +16,7 @@ import { endAllWhenInterrupted } from './servers/endings.js';
 const QUESTIONS: Readonly<Record<string, Question>> = {
   'keep-alive': keepAlive,
   'host-check': hostCheck,
+  'hand-back': handBack,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
   'route-look-up': routeLookUp,

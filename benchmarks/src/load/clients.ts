@@ -13,7 +13,8 @@ export interface GroupPlan {
 
 export interface ClientsPlan {
   port: number;
-  host: string;
+  /** Asked for in turn, over all clients together. */
+  hosts: readonly string[];
   groups: readonly GroupPlan[];
   /** `get`: what every server under test answers. `post`: 16 KB, which a hashing server answers. */
   request: 'get' | 'post';

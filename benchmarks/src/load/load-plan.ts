@@ -1,13 +1,18 @@
 // Load on a server: what is asked for, what comes back, and what makes it.
 
 /** A closed loop: each connection has one request under way. */
-export interface LoadPlan {
-  port: number;
-  host: string;
+export interface Load {
+  /** Asked for in turn, over all connections together. */
+  hosts: readonly string[];
   connections: number;
-  durationMs: number;
   /** `close`: a connection of its own for each request. */
   mode: 'keep-alive' | 'close';
+}
+
+/** On one server, for some time. */
+export interface LoadPlan extends Load {
+  port: number;
+  durationMs: number;
 }
 
 /** What came of it. */

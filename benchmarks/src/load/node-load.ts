@@ -9,11 +9,11 @@ export const nodeLoad: LoadGenerator = {
   run,
 };
 
-async function run({ port, host, connections, durationMs, mode }: LoadPlan): Promise<LoadResult> {
+async function run({ port, hosts, connections, durationMs, mode }: LoadPlan): Promise<LoadResult> {
   const groups = [{ clients: connections, keepAlive: mode === 'keep-alive' }];
   const clients = await Clients.start({
     port,
-    host,
+    hosts,
     groups,
     request: 'get',
     pauseMaxMs: 0,

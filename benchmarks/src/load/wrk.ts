@@ -11,10 +11,9 @@ export async function wrkLoad(plan: LoadPlan): Promise<LoadResult> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-wrk-'));
   try {
     const script = join(directory, 'done.lua');
-    await writeFile(script, DONE_SCRIPT);
+    await writeFile(script, requestScript(plan) + DONE_SCRIPT);
     const seconds = Math.max(1, Math.round(plan.durationMs / 1000));
-    const args = ['-t1', `-c${plan.connections}`, `-d${seconds}s`, '-s', script, '-H', `Host: ${plan.host}`];
-    if (plan.mode === 'close') args.push('-H', 'Connection: close');
+    const args = ['-t1', `-c${plan.connections}`, `-d${seconds}s`, '-s', script];
     const { stdout } = await promisify(execFile)('wrk', [...args, `http://127.0.0.1:${plan.port}/`]);
     const line = stdout.split('\n').find((text) => text.startsWith(MARK));
     if (line === undefined) throw new Error(`wrk printed no result:\n${stdout}`);
@@ -22,6 +21,19 @@ export async function wrkLoad(plan: LoadPlan): Promise<LoadResult> {
   } finally {
     await rm(directory, { recursive: true });
   }
+}
+
+/** Called by wrk for each request, whatever its connection. */
+function requestScript({ hosts, mode }: LoadPlan): string {
+  const headers = mode === 'close' ? ', Connection = "close"' : '';
+  const requests = hosts.map((host) => `wrk.format("GET", "/", { Host = "${host}"${headers} })`);
+  return `local requests, count = {}, 0
+init = function() requests = { ${requests.join(', ')} } end
+request = function()
+  count = count % ${hosts.length} + 1
+  return requests[count]
+end
+`;
 }
 
 const MARK = 'RESULT ';

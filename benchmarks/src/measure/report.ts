@@ -8,7 +8,7 @@ export interface Row {
   unit: string;
   /** Figures of the rounds that are farthest apart. */
   spread?: { low: number; high: number };
-  target?: { atLeast: number } | { atMost: number };
+  target?: { atLeast: number } | { atMost: number } | undefined;
   note?: string;
 }
 

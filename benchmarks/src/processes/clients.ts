@@ -14,7 +14,7 @@ const BODIES = Array.from({ length: 16 }, () => {
 });
 
 const plan = JSON.parse(process.argv[2] ?? '') as ClientsPlan;
-const { port, host, pauseMaxMs, limitMs } = plan;
+const { port, hosts, pauseMaxMs, limitMs } = plan;
 
 let lastNumber = 0;
 
@@ -30,14 +30,24 @@ function exchange(url: string, bytes: Buffer, expected: string): Exchange {
   };
 }
 
-/** Made once: this client's own work must not be what is measured. */
-const GETS = [false, true].map((closes) => {
+/** Of each host; made once: this client's own work must not be what is measured. */
+const GETS = [false, true].map((closes) => hosts.map((host) => get(host, closes)));
+
+function get(host: string, closes: boolean): Exchange {
   const close = closes ? 'Connection: close\r\n' : '';
   return exchange('/', Buffer.from(`GET / HTTP/1.1\r\nHost: ${host}\r\n${close}\r\n`), answerOf(host));
-}) as [Exchange, Exchange];
+}
+
+function nextGet(closes: boolean): Exchange {
+  lastNumber += 1;
+  const next = GETS[closes ? 1 : 0]?.[lastNumber % hosts.length];
+  if (next === undefined) throw new Error('there is no host to ask for');
+  return next;
+}
 
 function post(closes: boolean): Exchange {
   const url = `/${(lastNumber += 1)}`;
+  const host = hosts[lastNumber % hosts.length] ?? '';
   const { bytes, sha256 } = BODIES[lastNumber % BODIES.length] ?? { bytes: Buffer.alloc(0), sha256: '' };
   const close = closes ? 'Connection: close\r\n' : '';
   const head = `POST ${url} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${bytes.length}\r\n${close}\r\n`;
@@ -49,13 +59,13 @@ const loads = plan.groups.map(
   ({ clients, keepAlive }) =>
     new Load({
       port,
-      host,
+      host: hosts[0] ?? '',
       pauseMaxMs,
       limitMs,
       connections: keepAlive ? 'kept' : 'fresh',
       clientCount: clients,
       lostMaxCount: Infinity,
-      request: (_random, _host, closes) => (plan.request === 'post' ? post(closes) : GETS[closes ? 1 : 0]),
+      request: (_random, _host, closes) => (plan.request === 'post' ? post(closes) : nextGet(closes)),
     }),
 );
 process.on('disconnect', () => process.exit());

@@ -9,7 +9,7 @@ export interface Comparison {
   of: string;
   to: string;
   figure: (round: Round) => number;
-  target: NonNullable<Row['target']>;
+  target?: Row['target'];
 }
 
 /** One row a comparison. */
@@ -32,13 +32,15 @@ export function compare({ rounds, unavailable }: Contest, comparisons: readonly 
 
 /** The figures behind the ratios, as lines of text. */
 export function table({ rounds }: Contest): string[] {
-  const lines = ['                     per s   p50 ms   p99 ms   accepting µs   workers µs   errors'];
+  const lines = [
+    `${' '.repeat(NAME_WIDTH)}     per s   p50 ms   p99 ms   accepting µs   workers µs   errors`,
+  ];
   for (const [name, of] of rounds) {
     const middle = (figure: (round: Round) => number): number => median(of.map(figure));
     const errors = of.reduce((sum, round) => sum + round.errors, 0);
     lines.push(
       [
-        name.padEnd(16),
+        name.padEnd(NAME_WIDTH),
         middle((round) => round.perSecond)
           .toFixed(0)
           .padStart(10),
@@ -60,6 +62,8 @@ export function table({ rounds }: Contest): string[] {
   }
   return lines;
 }
+
+const NAME_WIDTH = 24;
 
 /** That no answer was wrong and no connection broke, in any round of vhostd. */
 export function errorRow({ rounds }: Contest): Row {

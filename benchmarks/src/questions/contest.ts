@@ -1,5 +1,5 @@
 // Several servers under the same load, in interleaved rounds: rate, latency, and the CPU time of each process.
-import type { LoadPlan, LoadResult } from '../load/load-plan.js';
+import type { Load, LoadResult } from '../load/load-plan.js';
 import { verifyAnswers } from '../load/verify.js';
 import { cpuMicroseconds } from '../measure/process-usage.js';
 import { interleave } from '../measure/rounds.js';
@@ -23,7 +23,7 @@ export interface Contest {
 /** Starts the contenders, warms each up, measures them in turn; answers are checked before and after. */
 export async function contest(
   contenders: readonly Contender[],
-  plan: Pick<LoadPlan, 'connections' | 'mode'>,
+  plan: Omit<Load, 'hosts'>,
   { generator, rounds, durationMs }: Effort,
 ): Promise<Contest> {
   const running = new Map<string, Running>();
@@ -34,17 +34,18 @@ export async function contest(
       if ('unavailable' in started) unavailable.set(contender.name, started.unavailable);
       else running.set(contender.name, started);
     }
-    const load = (server: Running, forMs: number): Promise<LoadResult> =>
-      generator.run({ ...plan, port: server.port, host: 'a.test', durationMs: forMs });
-    for (const server of running.values()) {
+    const own = new Map(contenders.map(({ name, load }) => [name, load]));
+    const load = (name: string, { port }: Running, forMs: number): Promise<LoadResult> =>
+      generator.run({ hosts: ['a.test'], ...plan, ...own.get(name), port, durationMs: forMs });
+    for (const [name, server] of running) {
       await verifyAnswers(server);
-      await load(server, WARM_UP_MS);
+      await load(name, server, WARM_UP_MS);
     }
     const figures = await interleave([...running.keys()], rounds, async (name) => {
       const server = running.get(name);
       if (server === undefined) throw new Error(`${name} does not run`);
       const before = usage(server);
-      const result = await load(server, durationMs);
+      const result = await load(name, server, durationMs);
       const after = usage(server);
       return {
         ...result,

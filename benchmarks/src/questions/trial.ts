@@ -20,7 +20,7 @@ export async function trial(system: System, { fault, groups, watchMs }: TrialPla
   try {
     const clients = await Clients.start({
       port: running.port,
-      host: HOST,
+      hosts: [HOST],
       groups,
       request: 'post',
       pauseMaxMs: PAUSE_MAX_MS,

@@ -2,11 +2,14 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Load } from '../load/load-plan.js';
 import type { Ready } from '../processes/ready.js';
 
 /** One of the servers that a question compares. */
 export interface Contender {
   readonly name: string;
+  /** What it is asked in another way than the others. */
+  readonly load?: Partial<Load>;
   /** Resolves when it serves with all its workers; why not, when it can't be run on this machine. */
   start(): Promise<Running | { unavailable: string }>;
 }

@@ -159,6 +159,24 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   ]);
 });
 
+void it('a site with a cron is shown with its next time, and why the last one was left out', () => {
+  const site = {
+    siteId: 'backup',
+    state: 'running',
+    generation: 1,
+    hosts: [],
+    workers: [],
+    parked: 0,
+  } as const;
+  const next = '2026-11-28T03:00:00.000Z';
+  const skipped = { time: '2026-11-27T03:00:00.000Z', reason: 'the last run is still at work' };
+  const lines = siteReport({ ...site, hosts: [], workers: [], conf: {}, ends: [], cron: { next, skipped } });
+  assert.deepEqual(lines.slice(2, 4), [
+    'next run  2026-11-28T03:00:00.000Z',
+    'skipped   2026-11-27T03:00:00.000Z: the last run is still at work',
+  ]);
+});
+
 void it('a site is at fault when it was given up, and degraded when not all is well', () => {
   const site: SiteStatus = {
     siteId: 'a',

@@ -44,6 +44,7 @@ export function siteReport(site: SiteDetail): string[] {
     ...columns([
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', site.hosts.join(', ') || NONE],
+      ...cronRows(site),
       ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
     '',
@@ -54,6 +55,15 @@ export function siteReport(site: SiteDetail): string[] {
     'conf in force:',
     ...columns(confRows(site.conf)),
   ].map(printableLine);
+}
+
+function cronRows({ cron }: SiteDetail): string[][] {
+  if (cron === undefined) return [];
+  const { next, skipped } = cron;
+  return [
+    ['next run', next],
+    ...(skipped === undefined ? [] : [['skipped', `${skipped.time}: ${skipped.reason}`]]),
+  ];
 }
 
 function endRows({ ends }: SiteDetail): string[][] {

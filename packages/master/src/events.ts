@@ -143,6 +143,12 @@ export interface EventPayloads {
   'site.idle': { readonly siteId: string };
   /** An idle site is started. */
   'site.woken': { readonly siteId: string };
+  /** The time of its `cron` has come. */
+  'site.due': { readonly siteId: string };
+  /** At that time its job is run, or its workers are replaced. */
+  'site.cron': { readonly siteId: string; readonly does: 'run' | 'reload' };
+  /** At that time nothing is done, for this reason. */
+  'site.cron.skipped': { readonly siteId: string; readonly reason: string };
   /** An operator stops a site: nothing leads to it, its workers leave. */
   'site.stopped': { readonly siteId: string };
   /** An operator has started one that was stopped. */

@@ -100,7 +100,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
   const { type, minimum, maximum, minItems, pattern } = node;
   if (Array.isArray(node['anyOf'])) {
     const [written, count] = node['anyOf'].map(object);
-    if (Array.isArray(written?.['enum'])) return `${valueOf(written)}, or an object`;
+    if (written !== undefined && count?.['type'] === 'object') return `${valueOf(written)}, or an object`;
     if (String(written?.['pattern']).startsWith('^[^-:'))
       return `name, or integer, \`${String(count?.['minimum'])}\` to \`${String(count?.['maximum'])}\``;
     const isDuration = String(written?.['pattern']).includes('seconds');

@@ -1,6 +1,7 @@
 // What a conf may say: every field, its range and its default. Everything else about the conf (resolved types,
 // JSON Schema, messages, the reference in the docs) follows from here or is tested against it.
 import { z } from '@vhostd/protocol/schemas';
+import { cron } from './cron.js';
 import {
   account,
   choice,
@@ -205,6 +206,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .default(true)
     .describe(
       'Whether a worker that has ended is started again. `false`: jobs; only with `"server": false`.',
+    ),
+  cron: cron()
+    .optional()
+    .describe(
+      'When a job is run, or the workers of any other site are replaced. Absent: at no certain time.',
     ),
   cpuLen: integer(0, MAX_CPU_LEN, '; leave it out for the number of CPUs')
     .optional()

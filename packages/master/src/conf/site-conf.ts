@@ -1,5 +1,6 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
+import type { CronRule } from './cron.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -119,6 +120,8 @@ export interface SiteConf {
   readonly server: boolean;
   /** A worker that ends is started again. False: a job, which is done when it ends with exit code 0. */
   readonly autorestart: boolean;
+  /** When the job is run, or the workers are replaced. Absent: at no certain time. */
+  readonly cron?: CronRule;
   /**
    * Number of workers, 0..1024; 0: one, while anybody is connected. Absent: the worker's `updateServerConf` decides, else
    * the number of CPUs, or 1 without a server.

@@ -53,6 +53,7 @@ export class SiteManager {
     this.#events = events;
     this.#waits = new SiteWaits({ readiness: (siteId) => sites.find(siteId)?.readiness });
     events.on('site.state', () => this.#look());
+    events.on('site.due', ({ siteId }) => void this.#onTime(siteId));
   }
 
   /** The sites that have failed since all were started; undefined until each has, or is published. */
@@ -213,6 +214,13 @@ export class SiteManager {
       if (this.#sites.find(siteId)?.running === true) this.#failed.delete(siteId);
     }
     if (before > 0 && this.#failed.size === 0) this.#events.emit('sites.loaded', { failures: [] });
+  }
+
+  async #onTime(siteId: string): Promise<void> {
+    const site = this.#sites.find(siteId);
+    // Another master keeps to the times by now.
+    if (site === undefined || this.#stopping) return;
+    await site.onTime(() => this.reload([site]));
   }
 
   async #start(site: Site, joint?: JointChange<Site>): Promise<SiteFailure | undefined> {

@@ -6,6 +6,8 @@ import type { SiteState } from './site-state.js';
 export interface TroubledSite {
   readonly siteId: string;
   readonly state: SiteState;
+  /** It is a job of certain times, which a reload does not run. */
+  readonly scheduled: boolean;
   /** The number of the generation that serves; undefined: none does. */
   readonly serving: number | undefined;
 }
@@ -22,10 +24,12 @@ export class SiteTrouble {
   }
 
   /** Why the site, or its last reload, failed. */
-  reason({ siteId, state, serving }: TroubledSite): string | undefined {
+  reason({ siteId, state, scheduled, serving }: TroubledSite): string | undefined {
     if (this.failure !== undefined) {
       const { message } = this.failure;
-      return state === 'errored' ? `${message}; vhostd reload ${siteId} starts it anew` : message;
+      if (state !== 'errored') return message;
+      const how = scheduled ? `vhostd restart ${siteId} runs` : `vhostd reload ${siteId} starts`;
+      return `${message}; ${how} it anew`;
     }
     if (this.discarded === undefined) return undefined;
     const present = serving === undefined ? '' : `, generation ${serving} serves on`;

@@ -2,6 +2,7 @@
 import { fromWireError, toWireError } from '@vhostd/protocol';
 import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
+import { isScheduledJob } from '../conf/cron.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { ProxySources } from '../ingress/proxy-sources.js';
@@ -23,6 +24,7 @@ import type { MissingSites, Readiness, SiteDirectory } from './readiness.js';
 import { Reload } from './reload.js';
 import type { ReloadConfs } from './reload.js';
 import { SiteConfs } from './site-confs.js';
+import { SiteCron } from './site-cron.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
 import { SiteStateMachine } from './site-state.js';
@@ -64,6 +66,7 @@ export class Site implements WorkerSite {
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
+  readonly #cron = new SiteCron(() => void this.#events.emit('site.due', { siteId: this.siteId }));
   readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
   #restart: Promise<unknown> | undefined;
@@ -135,6 +138,8 @@ export class Site implements WorkerSite {
     const { siteId } = this;
     const { state } = this.#state;
     if (this.#state.stopping) return { siteId, published: false, failure: STOPPED };
+    // Nobody waits for what comes again and again.
+    if (isScheduledJob(this.conf) && this.#begun) return { siteId, published: true };
     const serves = this.conf.autorestart && this.ingress.candidates().some(({ ready }) => ready);
     if (serves || state === 'idle' || state === 'finished') return { siteId, published: true };
     const failure =
@@ -224,7 +229,8 @@ export class Site implements WorkerSite {
       return;
     }
     this.#boot.reopen();
-    if (!this.#finished) this.#state.apply(startsOnDemand(this.conf) ? 'none-wanted' : 'dependencies-ready');
+    const isLater = startsOnDemand(this.conf) || isScheduledJob(this.conf);
+    if (!this.#finished) this.#state.apply(isLater ? 'none-wanted' : 'dependencies-ready');
     else if (this.#state.apply('workers-finished') === 'ok') this.#boot.succeed();
   }
 
@@ -237,7 +243,7 @@ export class Site implements WorkerSite {
   async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
     if (this.#isJob && this.#begun) return await this.#reloadJob();
     const answer = this.#state.apply('reload');
-    if (answer === 'is-finished') return await this.#jointly(joint, () => this.#reloadFinished());
+    if (answer === 'is-finished') return await this.#jointly(joint, () => this.#beginAnew());
     if (answer === 'ok') return await this.#jointly(joint, () => this.#startReload());
     if (answer === 'is-idle') return await this.#jointly(joint, () => this.#reloadIdle());
     if (answer === 'not-started') return this.#outcome(await this.bringUp(joint));
@@ -266,7 +272,18 @@ export class Site implements WorkerSite {
     const answer = this.#state.apply('restart');
     if (answer === 'ok') return await this.#startRestart();
     if (answer === 'at-work') return await this.#nextRestart.behind(this.#atWork);
+    if (answer === 'is-idle' && this.#isJob) return await this.#beginAnew();
     return await this.reload();
+  }
+
+  /** Does what it has to do at the times of its `cron`: a job is run, the workers of any other site are replaced. */
+  async onTime(reload: () => Promise<unknown>): Promise<void> {
+    const { siteId } = this;
+    const reason = this.#whyNotNow;
+    this.#cron.done(reason);
+    if (reason !== undefined) return void this.#events.emit('site.cron.skipped', { siteId, reason });
+    this.#events.emit('site.cron', { siteId, does: this.#isJob ? 'run' : 'reload' });
+    await (this.#isJob ? this.restart() : reload());
   }
 
   /** Drains every worker; `now` kills them. Its addresses and hosts stay its own, and are answered 503. */
@@ -312,7 +329,12 @@ export class Site implements WorkerSite {
     const { state, meaning } = this.#state;
     const waiting = state === 'waiting' && this.#missing.siteIds.length > 0;
     const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
-    const trouble = this.#trouble.reason({ siteId: this.siteId, state, serving });
+    const trouble = this.#trouble.reason({
+      siteId: this.siteId,
+      state,
+      scheduled: isScheduledJob(this.conf),
+      serving,
+    });
     const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logs.trouble);
     return {
       siteId: this.siteId,
@@ -323,6 +345,7 @@ export class Site implements WorkerSite {
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
       ...(reason === undefined ? {} : { reason }),
+      ...this.#cron.status(),
       logs: this.#logs.named,
     };
   }
@@ -342,6 +365,7 @@ export class Site implements WorkerSite {
       else if (to === 'errored') this.ingress.rejectWaiting();
       else if (to === 'stopping') this.#onStopping();
     }
+    this.#keepTime();
     this.#tellPublished();
     this.ingress.look();
     this.#ports.look();
@@ -374,6 +398,7 @@ export class Site implements WorkerSite {
   #onConf(conf: SiteConf): void {
     this.#proxySources.set(this, conf.proxySources ?? []);
     this.ingress.setConf(conf);
+    this.#keepTime();
     if (this.#state.serving) this.#workers.scale();
     this.#tellPublished();
   }
@@ -513,24 +538,30 @@ export class Site implements WorkerSite {
 
   /** A job that has begun is not begun a second time, nor cut short. */
   async #reloadJob(): Promise<ReloadOutcome> {
-    if (this.#state.state === 'errored') return await this.restart();
+    if (this.#state.state === 'errored' && !isScheduledJob(this.#confs.wanted)) return await this.restart();
     try {
       await this.#confs.commitWanted();
       this.#trouble.discarded = undefined;
     } catch (error) {
       this.#trouble.discarded = toWireError(error);
     }
+    // It has no times any more, and was never done.
+    if (this.#state.state === 'idle' && !isScheduledJob(this.conf)) return await this.#beginAnew();
     return this.#outcome(this.#trouble.discarded);
   }
 
-  /** It was a job, and is to be none. */
-  async #reloadFinished(): Promise<ReloadOutcome> {
+  /** A job that waits for its time is done now, or one that is finished is to be no job any more. */
+  async #beginAnew(): Promise<ReloadOutcome> {
+    let wanted: SiteConf;
     try {
-      this.#set.renew(await this.#confs.commitWanted());
+      wanted = await this.#confs.commitWanted();
     } catch (error) {
       this.#trouble.discarded = toWireError(error);
       return this.#outcome(this.#trouble.discarded);
     }
+    // Another call of this may have begun it by then.
+    if (!['idle', 'finished'].includes(this.#state.state)) return this.#outcome(await this.#boot.outcome);
+    this.#set.renew(wanted);
     this.#trouble.clear();
     this.#boot.restart({ onDemand: false });
     this.#state.apply('wake');
@@ -569,6 +600,20 @@ export class Site implements WorkerSite {
   /** Whether it is done once, now and by the conf that is wanted. */
   get #isJob(): boolean {
     return !this.conf.autorestart && !this.#confs.wanted.autorestart;
+  }
+
+  /** Why what its `cron` is for has to wait for the next time. */
+  get #whyNotNow(): string | undefined {
+    const { state, meaning } = this.#state;
+    const [rests, why] = this.#isJob
+      ? [JOB_RESTS, 'the last run is still at work']
+      : [REPLACEABLE, `it is ${meaning.status}`];
+    if (rests.has(state)) return undefined;
+    return state === 'waiting' ? `it waits for ${this.#missing.siteIds.join(', ')}` : why;
+  }
+
+  #keepTime(): void {
+    this.#cron.set(this.placed && !this.#state.stopping ? this.conf.cron : undefined);
   }
 
   /** A worker has been started. */
@@ -611,6 +656,10 @@ const BOOTS: ReadonlySet<string> = new Set([
   'reloading',
   'restarting',
 ]);
+
+/** States in which a job may be begun at its time, and the workers of another site be replaced. */
+const JOB_RESTS: ReadonlySet<SiteState> = new Set(['idle', 'finished', 'errored']);
+const REPLACEABLE: ReadonlySet<SiteState> = new Set(['filling', 'running', 'retrying', 'idle', 'errored']);
 
 const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);
 

@@ -1,5 +1,5 @@
 // What a daemon and the one that is to replace it say to each other.
-import { z } from 'zod';
+import * as z from './zod.js';
 import type { MessageTypes } from './message-table.js';
 import { candidateReport, transferredListener } from './takeover.js';
 

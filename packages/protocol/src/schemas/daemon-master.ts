@@ -1,6 +1,6 @@
 // What daemon and master say to each other: of each message its params and its result. Without a result it is a
 // notification.
-import { z } from 'zod';
+import * as z from './zod.js';
 import type { Call } from '../messages/call.js';
 import type { MessageTypes } from './message-table.js';
 import { launchInfo, transferredListener } from './takeover.js';

@@ -1,5 +1,5 @@
 // Checks what another process sent against its schema.
-import type { z } from 'zod';
+import type * as z from './zod.js';
 import { VhostError } from '../errors.js';
 import type { ErrorCode } from '../error-codes.js';
 

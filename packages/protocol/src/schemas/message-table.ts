@@ -1,5 +1,5 @@
 // The messages of one direction as a table of schemas, and the types and handlers that follow from it.
-import type { z } from 'zod';
+import type * as z from './zod.js';
 import { decode } from './decode.js';
 
 /** Of each message its params and its result. */

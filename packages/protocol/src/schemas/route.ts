@@ -1,5 +1,5 @@
 // A route of the control API: what it is called, what it takes and gives, what carries it out.
-import type { z } from 'zod';
+import type * as z from './zod.js';
 import { VhostError } from '../errors.js';
 import { decode } from './decode.js';
 

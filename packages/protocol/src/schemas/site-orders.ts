@@ -1,5 +1,5 @@
 // What an operator may order of one site, or of all, and what came of it.
-import { z } from 'zod';
+import * as z from './zod.js';
 import { count, wireError } from './values.js';
 
 /** What came of a reload, site by site. */

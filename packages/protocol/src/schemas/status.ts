@@ -1,5 +1,5 @@
 // What `vhostd status --json` prints; names are part of the public interface.
-import { z } from 'zod';
+import * as z from './zod.js';
 import { amount, count, pid } from './values.js';
 
 /** A state of a worker. */
@@ -73,6 +73,13 @@ export const siteStatus = z.object({
   waitsFor: z.array(z.string()).exactOptional(),
   /** Why the site, or its last reload, failed. */
   reason: z.string().exactOptional(),
+  /** Its next time by its `cron`, and why the last one was left out; absent without. ISO 8601, UTC. */
+  cron: z
+    .object({
+      next: z.string(),
+      skipped: z.object({ time: z.string(), reason: z.string() }).exactOptional(),
+    })
+    .exactOptional(),
   /** The files that get what its workers print. */
   logs: z
     .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))

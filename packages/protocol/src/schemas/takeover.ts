@@ -1,5 +1,5 @@
 // What a daemon needs to take the place of another one: how it is started, what it is told, which listeners it gets.
-import { z } from 'zod';
+import * as z from './zod.js';
 import { amount, count, pid } from './values.js';
 
 /** How the program of a daemon is started once more. */

@@ -1,5 +1,5 @@
 // The kinds of value that messages are made of.
-import { z } from 'zod';
+import * as z from './zod.js';
 
 /** A whole number that is not negative. */
 export const count = z.int().min(0);
