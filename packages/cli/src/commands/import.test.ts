@@ -24,7 +24,7 @@ void describe('vhostd import', () => {
   void it('makes a conf of PM2 and nginx that is checked and runs', async () => {
     workspace.write(
       'ecosystem.config.js',
-      `module.exports = { apps: [{ name: 'shop', cwd: __dirname + '/shop', script: 'server.js', env: { PORT: 39211 }, cron_restart: '0 0 * * *' }] };`,
+      `module.exports = { apps: [{ name: 'shop', cwd: __dirname + '/shop', script: 'server.js', env: { PORT: 39211 }, listen_timeout: 3000 }] };`,
     );
     workspace.write('nginx.conf', 'http { include sites/*.conf; }');
     workspace.write(
@@ -40,7 +40,7 @@ void describe('vhostd import', () => {
     assert.equal(made.code, 0, made.stderr);
     assert.equal(made.stdout, '');
     assert.match(made.stderr, /^shop, of ecosystem\.config\.js\n {2}taken {2}script: path, workerFile\n/);
-    assert.match(made.stderr, /\n {2}left {3}cron_restart\n {11}maxAge, or a timer .*\n/);
+    assert.match(made.stderr, /\n {2}left {3}listen_timeout\n {11}bootTimeout .*\n/);
     assert.match(made.stderr, /\n {2}server shop\.test, line 1 of nginx\.conf\n/);
     assert.match(made.stderr, /\n1 site, 1 to look at\nnext: vhostd check vhostd\.config\.json\n$/);
     const file = path.join(workspace.directory, 'vhostd.config.json');

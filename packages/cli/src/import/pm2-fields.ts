@@ -92,7 +92,9 @@ export const PM2_FIELDS: readonly Pm2Field[] = [
   field('shutdown_with_message', (value, site) =>
     value === true ? put(site, 'stopSignal', 'shutdown') : NOTHING_TO_DO,
   ),
-  field('cron_restart cron', leave('maxAge, or a timer of the system that runs vhostd reload SITE')),
+  field('cron_restart cron', (value, site) =>
+    value === 0 || value === false ? NOTHING_TO_DO : put(site, 'cron', textOf(value)),
+  ),
   field('watch', (value) =>
     value === false ? NOTHING_TO_DO : { todo: 'for development: vhostd watch FILE (docs/watch.md)' },
   ),

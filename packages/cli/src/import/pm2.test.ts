@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -49,6 +49,7 @@ void describe('an ecosystem file of PM2', () => {
       kill_timeout: 1600,
       restart_delay: 500,
       max_restarts: 5,
+      cron_restart: '0 3 * * *',
       wait_ready: true,
       shutdown_with_message: true,
       uid: 'www',
@@ -68,6 +69,7 @@ void describe('an ecosystem file of PM2', () => {
       memoryLimit: '300mb',
       stopTimeout: '1600ms',
       restart: { backoffMin: '500ms', backoffMax: '500ms', intensity: 5 },
+      cron: '0 3 * * *',
       waitReady: true,
       stopSignal: 'shutdown',
       user: 'www',
@@ -112,19 +114,28 @@ void describe('an ecosystem file of PM2', () => {
   void it('has what is left named: what is no value of PM2, another interpreter, an env that was not asked for', () => {
     assert.deepEqual(
       left({
-        cron_restart: '0 0 * * *',
+        stop_exit_codes: [0],
         watch: true,
         kill_timeout: 'soon',
         interpreter: 'python3',
         env_x: {},
       }),
-      ['interpreter python3', 'env_x', 'cron_restart', 'watch', 'kill_timeout'],
+      ['interpreter python3', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
     );
     assert.deepEqual(left({ max_memory_restart: '10M', instances: 'many', max_restarts: -1 }), [
       'max_memory_restart',
       'instances',
       'max_restarts',
     ]);
+  });
+
+  void it('has each field in docs/moving.md', () => {
+    const document = readFileSync(new URL('../../../../docs/moving.md', import.meta.url), 'utf8');
+    const table = document.slice(
+      document.indexOf('## Fields of an ecosystem file'),
+      document.indexOf('## Directives'),
+    );
+    for (const name of SCHEMA) assert.ok(table.includes(`\`${name}\``), name);
   });
 
   void it('that runs npm start is taken as the file that npm starts', () => {
