@@ -28,7 +28,7 @@ const WORDS: Readonly<Record<string, string>> = {
   save: 'no command: the conf file says what runs',
   dump: 'no command: the conf file says what runs',
   resurrect: 'vhostd run: the conf file says what runs',
-  ecosystem: 'a conf file: docs/configuration.md',
+  ecosystem: 'vhostd import ecosystem.config.js makes a conf file',
 };
 
 /** The line for a command that only PM2 has; undefined for any other. */

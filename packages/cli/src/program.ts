@@ -2,6 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
+import { addImportCommand } from './commands/import.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
@@ -58,6 +59,7 @@ function createProgram(): Command {
     addUpgradeCommand,
     addStopCommand,
     addCheckCommand,
+    addImportCommand,
     addWatchCommand,
   ];
   for (const add of commands) add(program);
