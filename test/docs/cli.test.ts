@@ -38,6 +38,8 @@ void describe('docs/cli.md', () => {
     'stop',
     'check',
     'watch',
+    'add',
+    'remove',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);
