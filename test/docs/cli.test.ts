@@ -39,6 +39,8 @@ void describe('docs/cli.md', () => {
     'check',
     'import',
     'watch',
+    'add',
+    'remove',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

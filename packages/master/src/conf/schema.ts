@@ -26,6 +26,7 @@ import {
   variable,
   withoutUndefined,
 } from './fields.js';
+import type { VariableSource } from './fields.js';
 import type {
   Allowance,
   ListenEntry,
@@ -33,7 +34,6 @@ import type {
   MasterConf,
   ServerConfUpdate,
   SiteConf,
-  VariableSource,
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */

@@ -1,5 +1,6 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
+import type { VariableSource } from './fields.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -27,9 +28,6 @@ export interface ProxySource {
   /** Canonical IP literals with the length of a prefix, such as `10.0.0.0/8`. */
   readonly ranges: readonly string[];
 }
-
-/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
-export type VariableSource = { readonly file: string } | { readonly credential: string };
 
 /** How a worker process is started. */
 export interface WorkerOptions {
