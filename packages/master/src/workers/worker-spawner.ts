@@ -16,6 +16,7 @@ import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
 import type { Suspects } from './suspects.js';
 import { preloadFile } from './worker-files.js';
+import { ProgramProcess } from './program-process.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
 
@@ -36,6 +37,8 @@ export interface WorkerOrder {
   readonly slot: number;
   readonly generation: number;
   readonly release: Release;
+  /** The variables that the conf names, those of its files included. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** What starts workers: {@link WorkerSpawner}, or that of a test. */
@@ -48,7 +51,7 @@ export interface Spawner {
   spawn(order: WorkerOrder): SpawnedWorker;
 }
 
-export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProcess] }> implements Spawner {
+export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWorker] }> implements Spawner {
   /** How workers are reached that are started from now on. */
   linkType: LinkType = 'pipe';
   readonly boots: BootGate = new BootGate(availableParallelism() * 2);
@@ -79,12 +82,13 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
     if (refused !== undefined) throw refused;
   }
 
-  spawn(order: WorkerOrder): WorkerProcess {
-    const { conf, site, release } = order;
+  spawn(order: WorkerOrder): SpawnedWorker {
+    const { conf, site, release, variables } = order;
     this.check(conf);
     const launch = {
       conf,
       release,
+      variables,
       identity: this.#identityOf(order),
       linkType: this.linkType,
       preload: this.#preload,
@@ -93,7 +97,10 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       groups: this.#groups,
     };
     site.readingShare.watch ??= this.#suspects.watch(site.siteId);
-    const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
+    const process =
+      conf.interpreter === undefined
+        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
+        : new ProgramProcess(launch);
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
