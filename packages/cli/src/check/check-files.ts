@@ -15,15 +15,16 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
     message,
     todo,
   });
-  const unreadable = [workerFile, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap(
-    (file) => {
-      const runsItself = file === workerFile && interpreter === 'none';
-      const why = whyNot(file, runsItself ? constants.X_OK : constants.R_OK, 'file');
-      return why === undefined
-        ? []
-        : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
-    },
-  );
+  // What a package manager stands for is known when it is run.
+  const isScript = /[/](?:npm|pnpm|yarn)$/.test(workerFile) && interpreter === undefined;
+  const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : workerFile;
+  const unreadable = [run, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap((file) => {
+    const runsItself = file === workerFile && interpreter === 'none';
+    const why = whyNot(file, runsItself ? constants.X_OK : constants.R_OK, 'file');
+    return why === undefined
+      ? []
+      : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
+  });
   const logs = [logOutput, logError, logAll].flatMap((file) => {
     if (file === undefined) return [];
     const why = whyUnwritable(file);

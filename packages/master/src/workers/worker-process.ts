@@ -324,15 +324,15 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
 function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): ClusterWorker {
   const { conf, identity, release } = launch;
-  const { execArgv } = conf.workerOptions;
-  const link = { ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
+  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
   const own = workerVariables(conf, { cwd: release.cwd, slot: identity.slot, link }, process.env);
   const prepared = prepare(conf, release.cwd, own);
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({
     exec: release.workerFile,
-    args: [...conf.workerArgs],
+    args: [...(release.workerArgs ?? conf.workerArgs)],
     execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
     cwd: prepared.cwd,
     stdio,
