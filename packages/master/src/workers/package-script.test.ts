@@ -84,6 +84,7 @@ test('what needs a shell, or is no command of Node that runs a file, is none', (
     '(node a.js)',
     'A=1',
   );
+  none.push(`node ${'a'.repeat(5000)}`);
   for (const text of none) assert.equal(parseCommand(text), undefined, text);
 });
 

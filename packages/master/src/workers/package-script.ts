@@ -89,6 +89,7 @@ export function parseCommand(text: string): NodeCommand | undefined {
 
 /** Words as a shell has them; undefined where only a shell knows what they mean. */
 function wordsOf(text: string): string[] | undefined {
+  if (text.length > TEXT_MAX_CHARS) return undefined;
   const words = text.trim().match(WORD) ?? [];
   if (words.join('').length !== text.trim().length) return undefined;
   return words.map((word) => word.trim().replaceAll(QUOTED, '$1$2'));
@@ -162,6 +163,8 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
 const WITHOUT_FILE =
   /^(?:-e|-p|-pe|-i|-c|-h|-v|--eval|--print|--interactive|--check|--test|--watch(?:-path)?|--run|--help|--version)$/;
 /** Plain letters, and quotes within which nothing is special. */
-const WORD = /(?:"[^"$`\\]*"|'[^']*'|[^\s"'$`\\&|;<>(){}*?#~!\[\]])+(?:\s+|$)/g;
+const WORD = /(?:"[^"$`\\]*"|'[^']*'|[^\s"'$`\\&|;<>(){}*?#~![\]])+(?:\s+|$)/g;
 const QUOTED = /"([^"]*)"|'([^']*)'/g;
 const PACKAGE_MAX_BYTES = 1024 ** 2;
+/** Of a script: who may write it may not be trusted, and reading it takes its length squared at worst. */
+const TEXT_MAX_CHARS = 4096;
