@@ -117,6 +117,7 @@ export type ErrorCode =
   | 'ERR_SITE_PATH'
   | 'ERR_SITE_PROGRAM'
   | 'ERR_SITE_RIGHTS'
+  | 'ERR_SITE_SCRIPT'
   | 'ERR_SITE_STOPPED'
   | 'ERR_SITE_SUSPECT'
   | 'ERR_SITE_UNKNOWN'
