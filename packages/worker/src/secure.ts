@@ -41,13 +41,13 @@ export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
  * @throws {VhostError} ERR_TLS_SERVER.
  */
 export function refuseClear(listen: readonly ListenRequest[]): void {
-  const clear = listen.find(({ type = 'tcp' }) => type === 'tcp');
+  const clear = listen.find(({ type = 'tcp', redirect }) => type === 'tcp' && redirect === undefined);
   if (clear === undefined) return;
   const { host = 'every host', port } = clear;
   throw new VhostError(
     'ERR_TLS_SERVER',
     `the entry for ${host} on port ${port} is in clear (type 'tcp'), but the app's server speaks TLS only: ` +
-      `write "type": "ssl", or let the app use http.createServer()`,
+      `write "type": "ssl" or "redirect": "https", or let the app use http.createServer()`,
     { info: { host, port } },
   );
 }

@@ -98,6 +98,10 @@ const requestCert = flag()
   .optional()
   .describe('Whether a client must show a certificate that `ca` has signed. Absent: no.');
 
+const redirect = choice(['https'])
+  .optional()
+  .describe('Where requests in clear are sent on to, with status 308. Absent: they are served.');
+
 const listenEntry = object({
   type,
   host,
@@ -111,6 +115,7 @@ const listenEntry = object({
   ca: text()
     .optional()
     .describe('Whose client certificates are good: a path or PEM text. Only the worker reads it.'),
+  redirect,
   proxyProtocol: list(ipRange(), 'IP addresses or ranges')
     .optional()
     .describe(
@@ -124,6 +129,10 @@ const listenEntry = object({
       "'ssl'",
       "key, cert, passphrase, minVersion, requestCert and ca have no use with type 'tcp', which is not encrypted",
     ),
+  )
+  .refine(
+    (entry) => entry.type === 'tcp' || entry.redirect === undefined,
+    refusal(['redirect'], 'to be left out', "has no use with type 'ssl': it is what requests are sent on to"),
   )
   .refine(
     (entry) => entry.requestCert !== true || Boolean(entry.ca),
@@ -544,6 +553,7 @@ export const updateSchema: z.ZodType<ServerConfUpdate> = object({
       ca: z.unknown().optional(),
       minVersion,
       requestCert,
+      redirect,
     }).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry =>
       withoutUndefined(entry),
     ),

@@ -24,6 +24,8 @@ export interface ListenEntry {
   readonly requestCert?: boolean;
   /** Path or PEM text, as it was written: only the worker reads it. */
   readonly ca?: string;
+  /** Requests in clear are sent on to HTTPS. */
+  readonly redirect?: 'https';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */

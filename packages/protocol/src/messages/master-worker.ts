@@ -84,6 +84,8 @@ export interface ListenRequest {
   /** Whether clients must show a certificate that `ca` has signed. */
   requestCert?: boolean;
   ca?: string;
+  /** Requests are sent on to HTTPS by the master. */
+  redirect?: 'https';
 }
 
 /** What a worker may change of its site; a field that is absent stays as it is. */

@@ -127,12 +127,12 @@ void describe('faults of certificates', () => {
     put('c.pem', 'garbage');
     put('k.pem', fresh.key);
     put('o.pem', fresh.cert);
-    const after = new SecureContexts(entries, { kept: before });
+    const next = new SecureContexts(entries, { kept: before });
     assert.deepEqual(
-      after.faults.map(({ code, info }) => [code, info['entry']]),
+      next.faults.map(({ code, info }) => [code, info['entry']]),
       [['ERR_TLS_KEY', 0]],
     );
-    const [first, second] = entries.map((entry) => after.pairOf(entry));
+    const [first, second] = entries.map((entry) => next.pairOf(entry));
     assert.deepEqual(first, identity);
     assert.deepEqual(second, fresh);
   });
