@@ -47,9 +47,12 @@ export type {
   DaemonToMaster,
   ListenAddress,
   MasterToDaemon,
+  ForkedWorker,
   StopMode,
 } from './schemas/daemon-master.js';
 export type {
+  AddSiteOptions,
+  AddSiteResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,

@@ -7,6 +7,8 @@ export type { HandBackAnswer } from './link/hand-back-answer.js';
 export { forkWithLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
 export { forkUntrusted } from './link/fork-untrusted.js';
+export { spawnUntrusted } from './link/spawn-untrusted.js';
+export type { PrintingChild, SpawnUntrustedOptions } from './link/spawn-untrusted.js';
 export type { Untrusted, UntrustedFork } from './link/fork-untrusted.js';
 export { Claims, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';

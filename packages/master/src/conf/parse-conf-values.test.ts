@@ -204,7 +204,7 @@ void test('an unknown key names the nearest known key of its object, or all of t
     [
       { allow: { defaultListen: true } },
       'allow.defaultListen',
-      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen$/,
+      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen, listenerMaxCount, hostMaxCount$/,
     ],
     [{ restart: { backofMin: 1 } }, 'restart.backofMin', /did you mean 'backoffMin'\?/],
     [{ 'my key': 1 }, '["my key"]', /unknown key; expected one of siteId, path,/],
@@ -239,4 +239,11 @@ void test('a wrong host pattern is told with the reason of the pattern, under th
   const codes = problemsOf(mixed).map(({ code }) => code);
   assert.equal(codes.length, 4);
   assert.equal(codes.filter((code) => code === 'ERR_CONF_HOST').length, 3);
+});
+
+void test('an interpreter is a name, or a path relative to the site, and its site has no server', () => {
+  const { interpreter, server } = parseSite({ path: 'a', interpreter: 'python3' }, { baseDir: '/srv' });
+  assert.deepEqual([interpreter, server], ['python3', false]);
+  const venv = parseSite({ path: 'a', interpreter: './venv/bin/python' }, { baseDir: '/srv' });
+  assert.equal(venv.interpreter, '/srv/a/venv/bin/python');
 });

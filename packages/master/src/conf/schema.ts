@@ -26,6 +26,7 @@ import {
   variable,
   withoutUndefined,
 } from './fields.js';
+import type { VariableSource } from './fields.js';
 import type {
   Allowance,
   ListenEntry,
@@ -33,7 +34,6 @@ import type {
   MasterConf,
   ServerConfUpdate,
   SiteConf,
-  VariableSource,
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
@@ -207,6 +207,12 @@ const allow = object({
     .optional()
     .describe('Addresses that workers may listen on; `::` covers all. Absent: any.'),
   cpuLen: cpuLen.describe('Most workers that a worker may ask for. Absent: any number.'),
+  listenerMaxCount: integer(1, MAX_PORT)
+    .optional()
+    .describe('Most addresses that workers may listen on. Absent: 64.'),
+  hostMaxCount: integer(0, MAX_UPDATE_LISTEN_COUNT)
+    .optional()
+    .describe('Most hosts that workers may claim. Absent: 10 000.'),
 }).transform((allowed) => withoutUndefined(allowed));
 
 const restart = object({
@@ -238,6 +244,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   workerFile: path()
     .optional()
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
+  interpreter: text()
+    .regex(/^(?!node$)./, { error: 'a program; leave it out where that is Node' })
+    .optional()
+    .describe(
+      'Program that runs `workerFile` where that is not JavaScript, such as `python3`; `none` where it runs by itself. Absent: Node.',
+    ),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
   envFile: path()
@@ -348,6 +360,28 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       "has 'ssl' entries that ask different things of clients, which could use any of them; make them sites of their own",
     ),
   )
+  .refine(...ofExtension('.py', 'python3'))
+  .refine(...ofExtension('.sh', 'sh'))
+  .refine(...ofExtension('.rb', 'ruby'))
+  .refine(...ofExtension('.php', 'php'))
+  .refine(...ofExtension('.pl', 'perl'))
+  .refine(...ofNode('waitReady'))
+  .refine(
+    (site: object) => !isProgram(site) || Reflect.get(site, 'stopSignal') !== 'shutdown',
+    refusal(
+      ['stopSignal'],
+      "'SIGINT' or 'SIGTERM'",
+      'only a program of Node takes messages, not one of an interpreter',
+    ),
+  )
+  .refine(
+    (site) => site.interpreter !== 'none' || (site.workerOptions?.execArgv ?? []).length === 0,
+    refusal(
+      ['workerOptions', 'execArgv'],
+      'to be left out',
+      "has no use with 'interpreter': 'none'; arguments are workerArgs",
+    ),
+  )
   .refine(...ofServer('listen'))
   .refine(...ofServer('defaultListen'))
   .refine(...ofServer('appPort'))
@@ -355,11 +389,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofServer('maintenancePage'))
   .refine(...ofServer('maxRequests'))
   .refine(
-    (site: object) => !isOff(site, 'server') || Reflect.get(site, 'cpuLen') !== 0,
+    (site: object) => !isServerless(site) || Reflect.get(site, 'cpuLen') !== 0,
     refusal(['cpuLen'], '1 or more', "no connection would start a worker with 'server': false"),
   )
   .refine(
-    (site: object) => !isOff(site, 'autorestart') || isOff(site, 'server'),
+    (site: object) => !isOff(site, 'autorestart') || isServerless(site),
     refusal(
       ['autorestart'],
       'true',
@@ -398,6 +432,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       ...rest
     }): WrittenSite => ({
       ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      server: rest.server && rest.interpreter === undefined,
       listen: listen.map(({ proxyProtocol: _ranges, ...entry }) => entry),
       ...proxySourcesOf(listen),
       allow: {
@@ -433,21 +468,51 @@ type Refinement = [check: (site: object) => boolean, params: z.core.$ZodCustomPa
 
 /** Refuses a field that only a site with a server has. */
 function ofServer(name: string): Refinement {
-  return without(name, 'server', "has no use with 'server': false");
+  return without(name, isServerless, "has no use with 'server': false or an interpreter");
 }
 
 /** Refuses a field that only a site has whose workers are started again. */
 function ofService(name: string): Refinement {
-  return without(name, 'autorestart', "has no use with 'autorestart': false: a job is not replaced");
+  const isJob = (site: object): boolean => isOff(site, 'autorestart');
+  return without(name, isJob, "has no use with 'autorestart': false: a job is not replaced");
 }
 
-function without(name: string, flagName: string, reason: string): Refinement {
+/** Refuses a file that Node does not run, with what does. */
+function ofExtension(extension: string, interpreter: string): Refinement {
+  const check = (site: object): boolean => {
+    const file: unknown = Reflect.get(site, 'workerFile');
+    return isProgram(site) || typeof file !== 'string' || !file.endsWith(extension);
+  };
+  return [
+    check,
+    refusal(['workerFile'], 'JavaScript', `Node does not run it: add "interpreter": "${interpreter}"`),
+  ];
+}
+
+/** Refuses a field that only a program of Node has. */
+function ofNode(name: string): Refinement {
+  return without(
+    name,
+    isProgram,
+    'has no use with an interpreter: only a program of Node says that it is ready',
+  );
+}
+
+function without(name: string, isWithout: (site: object) => boolean, reason: string): Refinement {
   const check = (site: object): boolean => {
     const value: unknown = Reflect.get(site, name);
     const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
-    return !isOff(site, flagName) || !isSet;
+    return !isWithout(site) || !isSet;
   };
   return [check, refusal([name], 'to be left out', reason)];
+}
+
+function isServerless(site: object): boolean {
+  return isOff(site, 'server') || isProgram(site);
+}
+
+function isProgram(site: object): boolean {
+  return Reflect.get(site, 'interpreter') !== undefined;
 }
 
 function isOff(site: object, flagName: string): boolean {
@@ -473,15 +538,19 @@ const limits = object({
   headMaxSize: size(1024, MEGABYTE)
     .prefault('16kb')
     .describe('Bytes of target, field names and values at which a request is refused, as Node counts them.'),
-  helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
+  helloMaxSize: size(1024, MEGABYTE).prefault('16kb').describe('Longest TLS hello.'),
   peekMaxCount: integer(1, 1_000_000)
     .default(10_000)
     .describe('Connections whose first bytes are awaited at the same time.'),
-}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount }) => ({
+  peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
+    .prefault('64mb')
+    .describe('Bytes that may have come of all these connections together.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
   helloMaxBytes: helloMaxSize,
   peekMaxCount,
+  peekMaxBytes: peekMaxSize,
 }));
 
 const log = object({
