@@ -13,10 +13,8 @@ const WORDS: Readonly<Record<string, string>> = {
   desc: 'vhostd status SITE',
   show: 'vhostd status SITE',
   info: 'vhostd status SITE',
-  env: 'vhostd status SITE',
   log: 'vhostd logs -f',
-  flush: 'no command: default logs are bounded by themselves',
-  reloadLogs: 'kill -USR1 of the daemon',
+  reloadLogs: 'vhostd reopen',
   delete: 'vhostd remove SITE',
   del: 'vhostd remove SITE',
   gracefulReload: 'vhostd reload SITE',
@@ -28,7 +26,8 @@ const WORDS: Readonly<Record<string, string>> = {
   save: 'no command: what vhostd add and start have added is kept',
   dump: 'no command: what vhostd add and start have added is kept',
   resurrect: 'vhostd run: what was added is there again',
-  ecosystem: 'a conf file: docs/configuration.md',
+  ecosystem: 'vhostd init, and docs/configuration.md',
+  sendSignal: 'vhostd signal SITE SIGNAL',
 };
 
 /** The line for a command that only PM2 has; undefined for any other. */
