@@ -37,6 +37,7 @@ void describe('docs/cli.md', () => {
     'upgrade',
     'stop',
     'check',
+    'import',
     'watch',
     'add',
     'remove',

@@ -26,7 +26,7 @@ const WORDS: Readonly<Record<string, string>> = {
   save: 'no command: what vhostd add and start have added is kept',
   dump: 'no command: what vhostd add and start have added is kept',
   resurrect: 'vhostd run: what was added is there again',
-  ecosystem: 'vhostd init, and docs/configuration.md',
+  ecosystem: 'vhostd import ecosystem.config.js makes a conf file',
   sendSignal: 'vhostd signal SITE SIGNAL',
 };
 

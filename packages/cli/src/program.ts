@@ -5,6 +5,7 @@ import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
 import { addEnvCommand } from './commands/env.js';
 import { addFlushCommand } from './commands/flush.js';
+import { addImportCommand } from './commands/import.js';
 import { addInitCommand } from './commands/init.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
@@ -72,6 +73,7 @@ function createProgram(): Command {
     addUpgradeCommand,
     addStopCommand,
     addCheckCommand,
+    addImportCommand,
     addWatchCommand,
   ];
   for (const add of commands) add(program);

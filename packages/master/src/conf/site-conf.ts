@@ -78,6 +78,10 @@ export interface Allowance {
   /** Canonical IP literals; `::` covers every address, `0.0.0.0` every IPv4 address. */
   readonly ipaddresses?: readonly string[];
   readonly cpuLen?: number;
+  /** Most addresses, each a type, an IP address and a port. Absent: 64. */
+  readonly listenerMaxCount?: number;
+  /** Most hosts, each counted once. Absent: 10 000. */
+  readonly hostMaxCount?: number;
   /**
    * Whether workers may make their site a default, be it by `defaultListen` or by a listen entry without a
    * host. Derived: true unless `hosts` restricts the site and its own conf does not set `defaultListen`.
@@ -190,6 +194,8 @@ export interface Limits {
   readonly headMaxBytes: number;
   readonly helloMaxBytes: number;
   readonly peekMaxCount: number;
+  /** Of all of them together. */
+  readonly peekMaxBytes: number;
 }
 
 /** The levels of pino, from the most to the least talkative. */
