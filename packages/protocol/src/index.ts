@@ -53,6 +53,8 @@ export type {
 export type {
   AddSiteOptions,
   AddSiteResult,
+  FlushOptions,
+  FlushResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,
@@ -62,8 +64,12 @@ export type {
   ResumeResult,
   ScaleOptions,
   ScaleResult,
+  SignalOptions,
+  SignalResult,
+  SiteVariable,
   StopSiteOptions,
   SwitchResult,
+  VariablesResult,
 } from './schemas/site-orders.js';
 export type {
   DaemonStatus,
