@@ -8,7 +8,7 @@ import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
 export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
-  const { siteId, interpreter, workerFile, maintenancePage, logOutput, logError, logAll } = site;
+  const { siteId, interpreter, workerFile, maintenancePage, envFile, logOutput, logError, logAll } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: siteId,
@@ -18,9 +18,13 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
   // What a package manager stands for is known when it is run.
   const isScript = /[/](?:npm|pnpm|yarn)$/.test(workerFile) && interpreter === undefined;
   const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : workerFile;
-  const unreadable = [run, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap((file) => {
+  const secrets = Object.values(site.workerOptions.envFrom ?? {}).map((source) =>
+    'file' in source ? source.file : undefined,
+  );
+  const unreadable = [run, maintenancePage, envFile, ...secrets].flatMap((file) => {
     const runsItself = file === workerFile && interpreter === 'none';
-    const why = whyNot(file, runsItself ? constants.X_OK : constants.R_OK, 'file');
+    const mode = runsItself ? constants.X_OK : constants.R_OK;
+    const why = file === undefined ? undefined : whyNot(file, mode, 'file');
     return why === undefined
       ? []
       : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];

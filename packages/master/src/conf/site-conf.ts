@@ -1,6 +1,5 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
-import type { CronRule } from './cron.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -29,11 +28,16 @@ export interface ProxySource {
   readonly ranges: readonly string[];
 }
 
+/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
+export type VariableSource = { readonly file: string } | { readonly credential: string };
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
   /** Variables added to the worker's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values are read at each generation. Absent: none. */
+  readonly envFrom?: Readonly<Record<string, VariableSource>>;
   /** Absolute working directory. */
   readonly cwd: string;
   /** Names of the master's variables that a worker gets, or their beginnings with `*`. */
@@ -103,6 +107,14 @@ export interface CookieRule {
 
 export type BalanceRule = BalanceName | CookieRule;
 
+/** A time that comes again and again. */
+export interface CronRule {
+  /** Five fields, or six with seconds in front, or a name such as `@daily`. */
+  readonly pattern: string;
+  /** Of the IANA database. Absent: the machine's. */
+  readonly timeZone?: string;
+}
+
 /** Everything that the master knows of a site before its workers speak. */
 export interface SiteConf {
   readonly siteId: string;
@@ -114,6 +126,8 @@ export interface SiteConf {
   readonly interpreter?: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** Absolute path of a file with variables, which is read at each generation. Absent: none. */
+  readonly envFile?: string;
   /** Absent: as the master. */
   readonly runAs?: RunAs;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */

@@ -22,6 +22,8 @@ export interface ProgramLaunch {
   readonly conf: SiteConf;
   readonly identity: WorkerIdentity;
   readonly release: Release;
+  /** What the conf names: {@link SiteConf} and the files that it reads. */
+  readonly variables: Readonly<Record<string, string>>;
   /** Ends what it has started. */
   readonly groups: ProcessGroups;
 }
@@ -41,10 +43,11 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   #asked = false;
 
   /** @throws {Error} ERR_FIFO, or the system's. */
-  constructor({ conf, identity, release, groups }: ProgramLaunch) {
+  constructor({ conf, identity, release, variables: named, groups }: ProgramLaunch) {
     super();
     this.identity = identity;
-    const own = workerVariables(conf, { cwd: release.cwd, slot: identity.slot, link: {} }, process.env);
+    const told = { cwd: release.cwd, slot: identity.slot, named, link: {} };
+    const own = workerVariables(conf, told, process.env);
     const { through, variables, cwd } = prepare(conf, release.cwd, own);
     const [file = '', ...args] = [...through, ...commandOf(conf, release)];
     const { child, stdout, stderr } = spawnUntrusted(file, args, {
