@@ -71,8 +71,10 @@ function watchBinds(share: ListenWatch['shareDatagrams']): () => void {
   return hookBind((socket, args, bind) => {
     const [first, second] = args;
     // A handle, which Node takes as it is.
-    if (typeof first === 'object' && first !== null && 'recvStart' in first)
-      return void bind.apply(socket, [...args]);
+    if (typeof first === 'object' && first !== null && 'recvStart' in first) {
+      bind.apply(socket, [...args]);
+      return;
+    }
     const [callback] = args.filter((value) => typeof value === 'function').slice(-1);
     const query: BindQuery =
       typeof first === 'object' && first !== null
