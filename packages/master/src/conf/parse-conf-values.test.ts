@@ -204,7 +204,7 @@ void test('an unknown key names the nearest known key of its object, or all of t
     [
       { allow: { defaultListen: true } },
       'allow.defaultListen',
-      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen$/,
+      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen, listenerMaxCount, hostMaxCount$/,
     ],
     [{ restart: { backofMin: 1 } }, 'restart.backofMin', /did you mean 'backoffMin'\?/],
     [{ 'my key': 1 }, '["my key"]', /unknown key; expected one of siteId, path,/],

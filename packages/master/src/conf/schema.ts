@@ -26,6 +26,7 @@ import {
   variable,
   withoutUndefined,
 } from './fields.js';
+import type { VariableSource } from './fields.js';
 import type {
   Allowance,
   ListenEntry,
@@ -33,7 +34,6 @@ import type {
   MasterConf,
   ServerConfUpdate,
   SiteConf,
-  VariableSource,
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
@@ -173,6 +173,12 @@ const allow = object({
     .optional()
     .describe('Addresses that workers may listen on; `::` covers all. Absent: any.'),
   cpuLen: cpuLen.describe('Most workers that a worker may ask for. Absent: any number.'),
+  listenerMaxCount: integer(1, MAX_PORT)
+    .optional()
+    .describe('Most addresses that workers may listen on. Absent: 64.'),
+  hostMaxCount: integer(0, MAX_UPDATE_LISTEN_COUNT)
+    .optional()
+    .describe('Most hosts that workers may claim. Absent: 10 000.'),
 }).transform((allowed) => withoutUndefined(allowed));
 
 const restart = object({
@@ -476,15 +482,19 @@ const limits = object({
   headMaxSize: size(1024, MEGABYTE)
     .prefault('16kb')
     .describe('Bytes of target, field names and values at which a request is refused, as Node counts them.'),
-  helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
+  helloMaxSize: size(1024, MEGABYTE).prefault('16kb').describe('Longest TLS hello.'),
   peekMaxCount: integer(1, 1_000_000)
     .default(10_000)
     .describe('Connections whose first bytes are awaited at the same time.'),
-}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount }) => ({
+  peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
+    .prefault('64mb')
+    .describe('Bytes that may have come of all these connections together.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
   helloMaxBytes: helloMaxSize,
   peekMaxCount,
+  peekMaxBytes: peekMaxSize,
 }));
 
 const log = object({

@@ -6,6 +6,7 @@ import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Listener } from '../listeners/listener.js';
+import { DescriptorRoom } from '../node/descriptor-room.js';
 import { localAddressOf } from '../node/raw-accept.js';
 import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';
@@ -17,7 +18,7 @@ import type { Connection, Ingress, Origin, ReturnedConnection } from './connecti
 import { Health } from './health.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
-import { refuse } from './refuse.js';
+import { Refusals, refuseAtOnce } from './refuse.js';
 
 /** Who has which host on which listener. */
 export interface Routes {
@@ -38,12 +39,15 @@ export class Acceptor {
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
+  readonly #refusals = new Refusals();
+  readonly #room = new DescriptorRoom();
 
   constructor(routes: Routes, limits: Limits, events: MasterEvents) {
     this.#routes = routes;
     this.#events = events;
     this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
+      onSweep: () => this.#makeRoom(this.#room.missingNow()),
       onRefused: (handle, listener, { reason, head }) => {
         // Some balancers name no host when they look whether a server lives.
         if (reason === 'host-missing' && this.health.isAskedBy(head)) this.#answerHealth(handle, head);
@@ -60,6 +64,7 @@ export class Acceptor {
   /** Takes a connection that a listener has just accepted, and that nobody has read from. */
   peek(handle: NativeHandle, listener: Listener): void {
     this.#events.emit('connection.accepted', listener);
+    this.#makeRoom(this.#room.missing(handle.fd));
     this.#peeking.add(handle, listener);
   }
 
@@ -148,15 +153,22 @@ export class Acceptor {
     else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
   }
 
+  /** Who has been refused, or has said nothing for longest, leaves first: who has just come may be good. */
+  #makeRoom(count: number): void {
+    for (let left = count; left > 0; left -= 1)
+      if (!this.#refusals.cutOldest() && !this.#peeking.evictOldest()) return;
+  }
+
   #answerHealth(handle: NativeHandle, head: Buffer | string): void {
-    refuse(handle, this.health.answerTo(head));
+    this.#refusals.refuse(handle, this.health.answerTo(head));
   }
 
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
     this.#events.emit('connection.refused', { key: listener.key, status: REFUSAL_STATUSES[reason], reason });
     const answer = answerOf(listener, reason, { ...options, request: head });
     if (answer === null) handle.close();
-    else refuse(handle, answer);
+    else if (reason === 'peek-full') refuseAtOnce(handle, answer);
+    else this.#refusals.refuse(handle, answer);
   }
 }
 

@@ -2,6 +2,7 @@
 import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
 import { losesHosts, sameClaims } from './claim-changes.js';
+import { ConfClaims } from './conf-claims.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import { listenerKey as keyOf } from '../listeners/listener.js';
@@ -39,6 +40,8 @@ export type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
 export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
+  /** What workers take from no other site. */
+  readonly confs: ConfClaims<T> = new ConfClaims();
   readonly #keys = new Map<T, Set<string>>();
   /** Those that get no places any more. */
   readonly #removed = new WeakSet<T>();
@@ -173,6 +176,7 @@ export class Router<T extends RoutedSite> {
    */
   remove(site: T, { others }: { others: boolean }): Promise<void> {
     this.#removed.add(site);
+    this.confs.delete(site);
     return this.exclusively(async () => {
       const table = tableOf(this.#table.replaceTarget(site, []));
       await this.#swap(table, () => this.#keys.delete(site), others ? undefined : site);
@@ -216,7 +220,11 @@ export class Router<T extends RoutedSite> {
       }
       for (const change of changes) change.commit();
     });
-    for (const [site, conf] of confs) if (conf === undefined) this.#removed.add(site);
+    for (const [site, conf] of confs) {
+      if (conf !== undefined) continue;
+      this.#removed.add(site);
+      this.confs.delete(site);
+    }
     this.#closeUnused();
   }
 

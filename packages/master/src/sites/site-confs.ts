@@ -12,24 +12,34 @@ import type { Generation } from './generation.js';
 import type { JointChange } from './joint-change.js';
 
 export class SiteConfs<S extends RoutedSite> {
-  /** What the operator wants from the next generation on. */
-  wanted: SiteConf;
   /** The change of several sites that the next whole conf is a part of. */
   joint: JointChange<S> | undefined;
   readonly #site: S;
   readonly #router: Router<S>;
   readonly #onChange: (conf: SiteConf) => void;
+  #wanted: SiteConf;
   #inForce: SiteConf;
   /** What workers ask for comes into force with the rest. */
   #unplaced = false;
 
   /** `onChange` gets the conf in force, together with the swap of the routes. */
   constructor(conf: SiteConf, site: S, router: Router<S>, onChange: (conf: SiteConf) => void) {
-    this.wanted = conf;
     this.#site = site;
     this.#router = router;
+    this.#wanted = conf;
+    router.confs.set(site, conf);
     this.#onChange = onChange;
     this.#inForce = conf;
+  }
+
+  /** What the operator wants from the next generation on. */
+  get wanted(): SiteConf {
+    return this.#wanted;
+  }
+
+  set wanted(conf: SiteConf) {
+    this.#wanted = conf;
+    this.#router.confs.set(this.#site, conf);
   }
 
   /** What the operator gave, changed by what workers asked for. */
@@ -86,9 +96,13 @@ export class SiteConfs<S extends RoutedSite> {
     const update = parseServerConfUpdate(params);
     const updated = (conf: SiteConf): SiteConf => {
       if (worker.leaving) throw leavingError(worker);
-      const refused = checkServer(update, conf) ?? checkAllowance(update, conf.allow);
+      const next = { ...conf, ...update };
+      const refused =
+        checkServer(update, conf) ??
+        checkAllowance(update, conf.allow) ??
+        this.#checkPlaces(update, conf, next);
       if (refused !== undefined) throw refused;
-      return { ...conf, ...update };
+      return next;
     };
     const staged = (): Generation | undefined => {
       const generation = generationOf(worker);
@@ -121,6 +135,15 @@ export class SiteConfs<S extends RoutedSite> {
     const cpuLen = conf.cpuLen ?? present;
     const places = conf.server ? { listen, defaultListen } : {};
     return { ...conf, ...places, ...(cpuLen === undefined ? {} : { cpuLen }) };
+  }
+
+  #checkPlaces(
+    { listen, defaultListen }: ServerConfUpdate,
+    present: SiteConf,
+    next: SiteConf,
+  ): VhostError | undefined {
+    if (listen === undefined && defaultListen === undefined) return undefined;
+    return this.#router.confs.refusal(this.#site, next, next.allow, present);
   }
 
   #changeTo(next: () => SiteConf): SiteChange<S> {

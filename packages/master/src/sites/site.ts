@@ -157,6 +157,11 @@ export class Site implements WorkerSite {
     return !['loaded', 'blocked', 'stopped'].includes(this.#state.state);
   }
 
+  /** What the operator wants from its next generation on. */
+  get wanted(): SiteConf {
+    return this.#confs.wanted;
+  }
+
   /** What it is to have by the conf that its next reload takes up. */
   get wantedPlaces(): ListenConf {
     return this.placesBy(this.#confs.wanted);

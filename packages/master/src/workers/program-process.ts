@@ -22,7 +22,7 @@ export interface ProgramLaunch {
   readonly conf: SiteConf;
   readonly identity: WorkerIdentity;
   readonly release: Release;
-  /** What the conf names: {@link SiteConf} and the files that it reads. */
+  /** The variables that the conf names. */
   readonly variables: Readonly<Record<string, string>>;
   /** Ends what it has started. */
   readonly groups: ProcessGroups;
