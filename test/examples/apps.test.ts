@@ -40,7 +40,8 @@ function sites(): SiteOptions[] {
       const { siteId, workerFile } = site;
       const entry = { host: `${siteId}.localhost`, port: 0, ipaddress: '127.0.0.1' };
       const listen = site['server'] === false ? [] : [entry];
-      return { ...site, workerFile: join(APPS, String(workerFile)), listen };
+      // Clients of WebSockets are told towards the end of it.
+      return { ...site, workerFile: join(APPS, String(workerFile)), listen, drainTimeout: '3s' };
     });
 }
 
@@ -153,7 +154,8 @@ test('apps as their documents write them lose nothing in a reload of all', async
   const port = await vhostd.port();
   const names = Object.keys(BODIES).filter((siteId) => siteId !== 'typescript' || runsTypeScript);
   const loads = names.flatMap((siteId) => loadsOf(siteId, port));
-  const talks = [new WebSocketTalk(port), new SocketTalk(t, port)];
+  const webSocket = new WebSocketTalk(port);
+  const talks = [webSocket, new SocketTalk(t, port)];
   for (let n = 0; n < JOB_COUNT; n += 1) writeFileSync(join(jobs, `${n}.job`), '');
   const progress = async (): Promise<void> => {
     const counts = talks.map(({ count }) => count);
@@ -165,6 +167,10 @@ test('apps as their documents write them lose nothing in a reload of all', async
   };
   await progress();
   await vhostd.reloaded();
+  await until('the WebSocket was told to come again', () => {
+    const value = webSocket.closeCodes;
+    return { done: value.length > 0, value };
+  });
   await progress();
   await Promise.all([...loads, ...talks].map((client) => client.stop()));
   const done = await until('every job is done', () => {
@@ -173,7 +179,6 @@ test('apps as their documents write them lose nothing in a reload of all', async
   });
   for (const load of loads) load.outcome.assertNothingLost('a client');
   assert.equal(done, JOB_COUNT, 'each once');
-  const [webSocket] = talks as [WebSocketTalk, SocketTalk];
-  assert.deepEqual(new Set(webSocket.closeCodes), new Set([1001, 1000]));
+  assert.deepEqual(new Set(webSocket.closeCodes), new Set([1001, 1000]), 'nobody was cut');
   assert.equal(vhostd.output.includes('"level":50'), false, vhostd.output);
 });
