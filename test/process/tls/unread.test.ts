@@ -18,7 +18,7 @@ function secretsOf({ key }: SelfSigned): [name: string, bytes: Buffer][] {
   return [
     ['key file', Buffer.from(key.split('\n')[1] ?? '', 'latin1')],
     // OpenSSL's numbers begin with their lowest byte.
-    ['key', Buffer.from(d, 'base64url').reverse()],
+    ['key', Buffer.from(Buffer.from(d, 'base64url').toReversed())],
   ];
 }
 
