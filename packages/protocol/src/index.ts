@@ -18,6 +18,7 @@ export {
   addressOfKey,
   findCovering,
   findHeld,
+  isUdpKey,
   toKeyedAddress,
 } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
@@ -53,6 +54,8 @@ export type {
 export type {
   AddSiteOptions,
   AddSiteResult,
+  FlushOptions,
+  FlushResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,
@@ -62,8 +65,12 @@ export type {
   ResumeResult,
   ScaleOptions,
   ScaleResult,
+  SignalOptions,
+  SignalResult,
+  SiteVariable,
   StopSiteOptions,
   SwitchResult,
+  VariablesResult,
 } from './schemas/site-orders.js';
 export type {
   DaemonStatus,

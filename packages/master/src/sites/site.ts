@@ -361,6 +361,13 @@ export class Site implements WorkerSite {
     };
   }
 
+  /** What the conf and its files name in the environment of the generation in force. @throws {VhostError} ERR_SITE_ENV. */
+  async namedVariables(): Promise<Readonly<Record<string, string>>> {
+    const { files } = this.#set.current;
+    await files.readVariables();
+    return files.variables();
+  }
+
   /** Every worker, draining ones included. */
   workers(): Worker[] {
     return this.#set.all();

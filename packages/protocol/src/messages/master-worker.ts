@@ -60,6 +60,8 @@ export interface AppPort {
   port: number;
   /** An IP address. Absent: all addresses. */
   ipaddress?: string;
+  /** It is a UDP port. */
+  udp?: true;
 }
 
 /** Which sites a worker waits for. */
