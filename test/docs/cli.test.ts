@@ -38,6 +38,7 @@ void describe('docs/cli.md', () => {
     'stop',
     'check',
     'import',
+    'completion',
     'watch',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {

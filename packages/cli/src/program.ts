@@ -2,6 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
+import { addCompletionCommand } from './commands/completion.js';
 import { addImportCommand } from './commands/import.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
@@ -61,6 +62,7 @@ function createProgram(): Command {
     addCheckCommand,
     addImportCommand,
     addWatchCommand,
+    addCompletionCommand,
   ];
   for (const add of commands) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);
