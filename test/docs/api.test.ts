@@ -59,6 +59,7 @@ void test('docs/daemon-api.md describes all that @vhostd/daemon exports', () => 
     'EXIT_CODES',
     'LOG_LEVELS',
     'exitCodeOf',
+    'findRunDir',
     'resolveStateDir',
   ]);
   for (const name of exported) assert.match(text, new RegExp(`\\b${name}\\b`));

@@ -37,6 +37,10 @@ export class Workspace {
     return file;
   }
 
+  remove(name: string): void {
+    rmSync(path.join(this.directory, name));
+  }
+
   /** Writes a conf of these sites, whose code is in directories of their names. */
   conf(sites: { siteId: string; port: number }[]): string {
     return this.write(
@@ -62,14 +66,19 @@ export class Workspace {
   /** {@link start} in another working directory. */
   startIn(cwd: string, ...args: string[]): Running {
     const where = args.includes('--run-dir') || args.length === 0 ? [] : ['--run-dir', this.runDir];
-    return this.#start(cwd, [...args, ...where]);
+    return this.#spawn(cwd, [...args, ...where]);
   }
 
-  #start(cwd: string, args: readonly string[]): Running {
+  /** Runs a command that is not told its run directory; the default one is in this workspace. */
+  runAnywhere(...args: string[]): Promise<Outcome> {
+    return this.#spawn(this.directory, args).ended;
+  }
+
+  #spawn(cwd: string, args: readonly string[]): Running {
     const child = spawn(process.execPath, [COMMAND, ...args], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, XDG_STATE_HOME: this.directory },
+      env: { ...process.env, XDG_STATE_HOME: this.directory, XDG_RUNTIME_DIR: this.directory },
     });
     this.#started.push(child);
     const output = { stdout: '', stderr: '' };
@@ -94,11 +103,6 @@ export class Workspace {
         );
       });
     return { process: child, says, ended };
-  }
-
-  /** Runs `vhostd import`, which has no run directory. */
-  import(...args: string[]): Promise<Outcome> {
-    return this.#start(this.directory, ['import', ...args]).ended;
   }
 
   /** Runs a command to its end. */

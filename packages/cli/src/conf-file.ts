@@ -22,7 +22,7 @@ export function confFile(given: string | undefined, directory: string = process.
   const names = found.map((file) => path.basename(file)).join(', ');
   const message =
     only === undefined
-      ? `there is no ${NAME}.json, .js, .mjs, .cjs or .ts in ${directory}`
+      ? `there is no ${NAME}${CONF_EXTENSIONS.slice(0, -1).join(', ')} or ${CONF_EXTENSIONS.at(-1)} in ${directory}`
       : `there are several conf files in ${directory}: ${names}; name one with --config`;
   throw new VhostError('ERR_CONF_NOT_FOUND', message, { info: { directory } });
 }

@@ -44,6 +44,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_DAEMON_NOT_RUNNING:
     'vhostd run --config FILE starts one; --run-dir DIR names that of another run directory',
   ERR_DAEMON_RUNNING: 'vhostd status shows it, vhostd stop ends it; --run-dir DIR for a second one',
+  ERR_DAEMON_SEVERAL: '--run-dir DIR names the one that is meant',
   ERR_DAEMON_LOST: 'vhostd status shows whether another one follows',
   ERR_CONTROL_LOST: 'vhostd status shows whether it goes on',
   ERR_CONTROL_ROUTE: 'vhostd upgrade replaces a daemon that is older than this command',

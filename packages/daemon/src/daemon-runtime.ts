@@ -7,6 +7,7 @@ import type { ControlHandler } from './control/control-exchange.js';
 import { ControlServer } from './control/control-server.js';
 import type { SupervisionOptions } from './daemon-options.js';
 import { readDaemonStatus } from './daemon-status.js';
+import { forgetRunDir, rememberRunDir } from './known-run-dirs.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
 import type { DaemonCalls } from './master/daemon-calls.js';
 import type { MasterLaunch } from './master/master-process.js';
@@ -28,6 +29,8 @@ export interface DaemonRuntimeOptions {
   readonly control: ControlHandler;
   /** The address of this key is closed: no master asked for it in time. */
   onListenerExpired(key: string): void;
+  /** Commands do not find this daemon by themselves. */
+  onUnlisted(error: unknown): void;
   /** What was taken away of the run directory could not be put back; told once until it could. */
   onLost(error: Error): void;
   /** A file of the run directory was taken away, and is there again. */
@@ -44,6 +47,7 @@ export class DaemonRuntime {
   #control: ControlServer | undefined;
   #watch: NodeJS.Timeout | undefined;
   #isLost = false;
+  #isUnlisted = false;
   #isRestoring = false;
 
   /** Nothing is taken yet. @throws {VhostError} ERR_SUPERVISOR_OPTION. */
@@ -80,6 +84,7 @@ export class DaemonRuntime {
       throw error;
     }
     this.#lease = lease;
+    this.#remember();
     this.#beginWatch();
   }
 
@@ -105,7 +110,18 @@ export class DaemonRuntime {
   async close(): Promise<void> {
     clearInterval(this.#watch);
     this.#lease?.release();
+    forgetRunDir(this.runDir);
     await this.#control?.close();
+  }
+
+  #remember(): void {
+    try {
+      rememberRunDir(this.runDir);
+      this.#isUnlisted = false;
+    } catch (error) {
+      if (!this.#isUnlisted) this.#options.onUnlisted(error);
+      this.#isUnlisted = true;
+    }
   }
 
   async #openControl(): Promise<void> {
@@ -126,6 +142,7 @@ export class DaemonRuntime {
       if ((await this.#lease?.restore()) === true) options.onRestored(this.#runDir.pidFile);
       if ((await this.#control?.restore()) === true) options.onRestored(this.#runDir.controlSocket);
       this.#isLost = false;
+      this.#remember();
     } catch (error) {
       if (this.#isLost) return;
       this.#isLost = true;

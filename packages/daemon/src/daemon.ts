@@ -245,6 +245,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         return await answer(call);
       },
       onListenerExpired: (key) => this.#log.warn({ event: 'listener.expired', key }),
+      onUnlisted: (error) => this.#log.warn({ event: 'run-dir.unlisted', ...errorFields(this.#log, error) }),
       onLost: (error) => this.#fail(error),
       onRestored: (file) => this.#log.warn({ event: 'run-dir.restored', file }),
     });

@@ -35,6 +35,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 const BY_ERROR: Record<string, ExitCode> = {
   ERR_DAEMON_NOT_RUNNING: EXIT_CODES.notRunning,
   ERR_DAEMON_RUNNING: EXIT_CODES.alreadyRunning,
+  ERR_DAEMON_SEVERAL: EXIT_CODES.usage,
   ERR_SITE_OPTION: EXIT_CODES.usage,
   ERR_MASTER_ERRORED: EXIT_CODES.masterErrored,
 };

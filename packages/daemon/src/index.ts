@@ -8,6 +8,7 @@ export type { UpgradeOptions } from './takeover/upgrade.js';
 export type { UpgradeResult } from '@vhostd/protocol';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
+export { findRunDir } from './known-run-dirs.js';
 export { resolveStateDir } from './state-dir.js';
 export { LOG_LEVELS } from './log.js';
 export type { LogLevel } from './log.js';

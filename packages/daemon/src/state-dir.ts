@@ -1,4 +1,4 @@
-// The state directory: what a daemon keeps for longer than it runs. Today, the default logs of its sites.
+// The state directory: what a daemon keeps for longer than it runs.
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -34,7 +34,7 @@ export function resolveStateDir(
   if (stateDir !== undefined) return path.resolve(stateDir);
   const [own] = (environment.env['STATE_DIRECTORY'] ?? '').split(':');
   if (own !== undefined && path.isAbsolute(own)) return own;
-  const base = defaultPath(environment);
+  const base = userStateDir(environment);
   const named = resolveRunDir(runDir, environment).path;
   return named === resolveRunDir(undefined, environment).path
     ? base
@@ -53,7 +53,8 @@ export function createStateDir(directory: string): void {
   });
 }
 
-function defaultPath({ env, uid, home, ownerOf }: StateDirEnvironment): string {
+/** What all daemons of a user have in common: `$XDG_STATE_HOME/vhostd`, `/var/lib/vhostd` or `~/.local/state/vhostd`. */
+export function userStateDir({ env, uid, home, ownerOf }: StateDirEnvironment = thisProcess()): string {
   const xdg = env['XDG_STATE_HOME'];
   if (xdg !== undefined && path.isAbsolute(xdg) && ownerOf(xdg) === uid) return path.join(xdg, 'vhostd');
   return uid === 0 ? '/var/lib/vhostd' : path.join(home, '.local', 'state', 'vhostd');

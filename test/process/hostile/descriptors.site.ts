@@ -116,7 +116,7 @@ function attack(path: string, connection: Socket): void {
     connection.destroy();
   } else if (what === 'hold') {
     // Another process that goes on holding all that this one was given.
-    const stdio = ['ignore', 'ignore', 'ignore', 'ignore', 4, 5] as const;
+    const stdio = ['ignore', 'ignore', 'ignore', 3, 4, 5, 6, 7] as const;
     spawn('sleep', ['30'], { detached: true, stdio: [...stdio] }).unref();
   }
 }

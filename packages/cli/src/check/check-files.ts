@@ -8,21 +8,22 @@ import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
 export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
-  const { siteId, workerFile, maintenancePage, logOutput, logError, logAll } = site;
+  const { siteId, workerFile, maintenancePage, envFile, logOutput, logError, logAll } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: siteId,
     message,
     todo,
   });
-  const unreadable = [workerFile, ...(maintenancePage === undefined ? [] : [maintenancePage])].flatMap(
-    (file) => {
-      const why = whyNot(file, constants.R_OK, 'file');
-      return why === undefined
-        ? []
-        : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
-    },
+  const secrets = Object.values(site.workerOptions.envFrom ?? {}).map((source) =>
+    'file' in source ? source.file : undefined,
   );
+  const unreadable = [workerFile, maintenancePage, envFile, ...secrets].flatMap((file) => {
+    const why = file === undefined ? undefined : whyNot(file, constants.R_OK, 'file');
+    return why === undefined
+      ? []
+      : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
+  });
   const logs = [logOutput, logError, logAll].flatMap((file) => {
     if (file === undefined) return [];
     const why = whyUnwritable(file);

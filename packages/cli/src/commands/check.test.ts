@@ -34,7 +34,13 @@ void describe('vhostd check', () => {
       workerFile: 'gone.js',
       listen: [{ host: 'a.test', port, ipaddress: '127.0.0.1' }],
     };
-    const other = { ...site, logAll: 'vhostd.config.json/x.log' };
+    const other = {
+      ...site,
+      listen: [],
+      envFile: '.env',
+      workerOptions: { env: { TOKEN: { file: 'token' } } },
+      logAll: 'vhostd.config.json/x.log',
+    };
     const sites = [
       { siteId: 'a', ...site },
       { siteId: 'b', ...other },
@@ -44,7 +50,8 @@ void describe('vhostd check', () => {
     taken.close();
     assert.equal(code, 1);
     for (const line of [
-      `error: a, b: both claim host a.test of 127.0.0.1:${port}\n  give each host to one site`,
+      `error: b: ${path.join(workspace.directory, '.env')}: there is no such file or directory\n`,
+      `error: b: ${path.join(workspace.directory, 'token')}: there is no such file or directory\n`,
       `error: address 127.0.0.1:${port}: is held by node, pid ${process.pid}\n  stop that, or use another port`,
       `error: a: ${path.join(workspace.directory, 'gone.js')}: there is no such file or directory\n  correct the path`,
       `error: b: log ${file}/x.log: ${file} is no directory\n`,

@@ -7,7 +7,6 @@ import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
-import { checkHosts } from '../check/check-hosts.js';
 import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
 import { colour } from '../colours.js';
@@ -22,10 +21,10 @@ export function addCheckCommand(program: Command): void {
     .command('check')
     .summary('tell what is wrong with a conf, and on this machine')
     .description(
-      'Checks a conf: its fields, hosts that two sites claim, ports and who holds them, files and permissions, ' +
+      'Checks a conf: its fields, ports and who holds them, files and permissions, ' +
         'certificates, Node. Nothing is changed or started; a conf that is a script is run, as it is for vhostd run.',
     )
-    .argument('[file]', 'conf file (default: ./vhostd.config.json, .js, .mjs, .cjs or .ts)');
+    .argument('[file]', 'conf file (default: the vhostd.config.* of the working directory)');
   addClientOptions(command).action((file: string | undefined, options: ClientOptions) =>
     attempt(options, () => check(file, options)),
   );
@@ -43,7 +42,6 @@ async function check(given: string | undefined, options: ClientOptions): Promise
   }
   const findings = [
     ...checkNode(process.versions.node),
-    ...checkHosts(conf),
     ...checkPorts(conf, await runningDaemon(options)),
     ...conf.sites.flatMap((site) => checkFiles(site)),
   ];

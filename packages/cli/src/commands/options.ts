@@ -1,5 +1,5 @@
 // What the commands share that ask a running daemon: their options, and how they print what came of it.
-import { DaemonClient, LOG_LEVELS } from '@vhostd/daemon';
+import { DaemonClient, findRunDir, LOG_LEVELS } from '@vhostd/daemon';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommonOptions } from '../errors.js';
@@ -15,7 +15,7 @@ export interface ClientOptions extends CommonOptions {
 export function addClientOptions(command: Command): Command {
   return command
     .option('--json', 'print the outcome as JSON, for programs')
-    .addOption(runDirOption())
+    .addOption(runDirOption('default: that of the only daemon of this user'))
     .addOption(logLevelOption('debug shows the stack of an error'));
 }
 
@@ -25,12 +25,15 @@ export function addSiteOptions(command: Command): Command {
 }
 
 /** `--run-dir`: which daemon is meant. */
-export function runDirOption(): Option {
+export function runDirOption(byDefault: string): Option {
   return new Option(
     '--run-dir <dir>',
-    'directory of the PID file and the control socket (default: $XDG_RUNTIME_DIR/vhostd, or /run/vhostd for root, or ~/.vhostd/run)',
+    `directory of the PID file and the control socket (${byDefault})`,
   ).argParser(notEmpty);
 }
+
+/** Where a daemon runs that nobody has told where. */
+export const RUN_DIR_DEFAULT = 'default: $XDG_RUNTIME_DIR/vhostd, or /run/vhostd for root, or ~/.vhostd/run';
 
 /** `--state-dir`: where the default logs are. */
 export function stateDirOption(): Option {
@@ -50,9 +53,9 @@ export function logLevelOption(description: string): Option {
   return new Option('--log-level <level>', description).choices(LOG_LEVELS);
 }
 
-/** The daemon that is meant. */
+/** The daemon that is meant. @throws {VhostError} ERR_DAEMON_SEVERAL. */
 export function clientOf({ runDir }: ClientOptions): DaemonClient {
-  return new DaemonClient(runDir);
+  return new DaemonClient(runDir ?? findRunDir());
 }
 
 /** Asks for something to be done to a site, and gives what the daemon answered. */

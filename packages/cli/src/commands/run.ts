@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { confFile } from '../conf-file.js';
 import { attempt, describeError, printError } from '../errors.js';
 import { printable } from '../printable.js';
-import { logLevelOption, runDirOption, stateDirOption } from './options.js';
+import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
 
 interface RunOptions {
   config?: string;
@@ -25,9 +25,9 @@ export function addRunCommand(program: Command): void {
     )
     .option(
       '--config <file>',
-      'conf file: .json, .js, .mjs, .cjs or .ts (default: the vhostd.config.* of the working directory)',
+      'conf file: .json, .js, .mjs, .cjs, .ts, .yaml or .toml (default: the vhostd.config.* of the working directory)',
     )
-    .addOption(runDirOption())
+    .addOption(runDirOption(RUN_DIR_DEFAULT))
     .addOption(stateDirOption())
     .addOption(logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'))
     .action((options: RunOptions) => attempt(options, () => run(options)));

@@ -38,8 +38,9 @@ export async function logSources(options: LogSourceOptions, site: string | undef
 async function statusIfRunning(options: ClientOptions): Promise<DaemonStatus | undefined> {
   try {
     return await clientOf(options).status();
-  } catch {
-    // What was written can be read, whatever is the matter with the daemon.
+  } catch (error) {
+    // Otherwise what was written can be read, whatever is the matter with the daemon.
+    if (error instanceof VhostError && error.code === 'ERR_DAEMON_SEVERAL') throw error;
     return undefined;
   }
 }

@@ -31,7 +31,7 @@ function forkLinked(
       (variables) => {
         forked = fork(launch.file, [...launch.args], {
           env: { ...environment(), ...launch.env, [MASTER_VARIABLE]: '1', ...variables },
-          ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
+          execArgv: [...(launch.execArgv ?? process.execArgv), ...NO_INSPECTOR],
           cwd: workingDirectory(launch.cwd),
           stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
           // A session of its own: Ctrl-C in a terminal reaches the daemon alone, which then stops the rest in order.
@@ -61,6 +61,11 @@ function forkLinked(
 function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !INIT_VARIABLES.has(name)));
 }
+
+/** A master that still boots opens none on SIGUSR1 either, where Node can be told so (from 22.14 on). */
+const NO_INSPECTOR = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')
+  ? ['--disable-sigusr1']
+  : [];
 
 /** sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3). */
 const INIT_VARIABLES: ReadonlySet<string> = new Set([

@@ -14,6 +14,7 @@ import {
   parseSize,
   sizeWithoutUnit,
 } from './quantity.js';
+import type { VariableSource } from './site-conf.js';
 
 /** What `params` of a custom issue may hold: a code of its own, the whole reason, or what made it wrong. */
 export interface IssueParams {
@@ -71,11 +72,24 @@ export function text(): z.ZodString {
   return z.string({ error }).regex(/^[^\0]*$/, { error });
 }
 
-/** The value of a variable. The environment holds strings: what is written as a number or a flag becomes one. */
-export function variable(): z.ZodType<string, string | number | boolean> {
+/** The value of a variable: itself (the environment holds strings, so a number or a flag becomes one), or where it is. */
+export function variable(): z.ZodType<string | VariableSource, string | number | boolean | VariableSource> {
+  const error =
+    "a string, a number, true or false, { file: 'PATH' } or { credential: 'NAME' }, a credential of systemd";
   return z
-    .union([text(), z.number(), z.boolean()], { error: 'a string, a number, true or false' })
-    .transform(String);
+    .union(
+      [
+        text(),
+        z.number(),
+        z.boolean(),
+        object({ file: path().describe('File that holds the value, relative to `path` of the site.') }),
+        object({
+          credential: z.string().regex(CREDENTIAL_PATTERN).describe('Name of a credential of systemd.'),
+        }),
+      ],
+      { error },
+    )
+    .transform((written) => (typeof written === 'object' ? written : String(written)));
 }
 
 /** A file system path as written; `~` and `~/…` stand for the home directory, `~name` for nothing. */
@@ -239,6 +253,9 @@ export const MAX_ID = 2_147_483_647;
 const MAX_URL_PATH_LENGTH = 1000;
 // Whatever could be one, but neither an option of getent nor more than one field of its files.
 const ACCOUNT_PATTERN = /^[^-:/\s\0][^:/\n\0]{0,255}$/;
+
+// One part of a path, as systemd.exec(5) has it of LoadCredential=.
+const CREDENTIAL_PATTERN = /^(?!\.{1,2}$)[^/\0]{1,255}$/;
 
 /** The largest TCP port. */
 export const MAX_PORT = 65_535;

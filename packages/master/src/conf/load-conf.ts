@@ -4,17 +4,18 @@ import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { findJsonFault } from './json-syntax.js';
+import { parseConfText } from './conf-text.js';
+import type { TextFormat } from './conf-text.js';
 import { parseMasterConf } from './parse-conf.js';
 import type { MasterConf } from './site-conf.js';
 
 /**
- * The conf in `file` (`.json`, `.js`, `.mjs`, `.cjs`, and `.ts` where Node can import it), read afresh at each
- * call. What a script imports in its turn is not: Node keeps that, and each version of the script itself, for
+ * The conf in `file` (`.json` with comments, `.js`, `.mjs`, `.cjs`, `.ts` where Node can import it, `.yaml`, `.yml` and
+ * `.toml` where their parser is installed), read afresh at each call. What a script imports in its turn is not: Node keeps that, and each version of the script itself, for
  * as long as the process lives.
  * @throws {VhostError} ERR_CONF_NOT_FOUND: no such file. ERR_CONF_UNREADABLE: it is a directory, or may not be
- * read. ERR_CONF_FORMAT: its extension is not supported, by vhostd or by the running Node. ERR_CONF_SYNTAX: it
- * is no JSON, with `info.line` and `info.column`, or no JavaScript. ERR_CONF_THREW: the script failed while it
+ * read. ERR_CONF_FORMAT: its extension is not supported, by vhostd, by the running Node or for want of a parser.
+ * ERR_CONF_SYNTAX: it is no JSON, YAML or TOML, with `info.line` and `info.column`, or no JavaScript. ERR_CONF_THREW: the script failed while it
  * ran. And the codes of `parseMasterConf`.
  */
 export async function loadConf(file: string): Promise<MasterConf> {
@@ -22,15 +23,30 @@ export async function loadConf(file: string): Promise<MasterConf> {
   const format = FORMATS.get(extname(path).toLowerCase());
   if (format === undefined) throw formatError(path);
   const text = await readText(path);
-  const raw = format === 'json' ? parseJson(path, text) : await importAfresh(path);
+  const raw = format === 'module' ? await importAfresh(path) : await parseConfText(format, path, text);
   return parseMasterConf(raw, { file: path, baseDir: dirname(path) });
 }
 
 /** The extensions that {@link loadConf} takes. */
-export const CONF_EXTENSIONS: readonly string[] = ['.json', '.js', '.mjs', '.cjs', '.ts'];
+export const CONF_EXTENSIONS: readonly string[] = [
+  '.json',
+  '.js',
+  '.mjs',
+  '.cjs',
+  '.ts',
+  '.yaml',
+  '.yml',
+  '.toml',
+];
 
-const FORMATS: ReadonlyMap<string, 'json' | 'module'> = new Map(
-  CONF_EXTENSIONS.map((extension) => [extension, extension === '.json' ? 'json' : 'module']),
+const TEXT_FORMATS: ReadonlyMap<string, TextFormat> = new Map([
+  ['.json', 'json'],
+  ['.yaml', 'yaml'],
+  ['.yml', 'yaml'],
+  ['.toml', 'toml'],
+]);
+const FORMATS: ReadonlyMap<string, TextFormat | 'module'> = new Map(
+  CONF_EXTENSIONS.map((extension) => [extension, TEXT_FORMATS.get(extension) ?? 'module']),
 );
 const require = createRequire(import.meta.url);
 let importCount = 0;
@@ -51,19 +67,6 @@ async function readText(path: string): Promise<string> {
     const why =
       code === 'EISDIR' ? 'is a directory, not a conf file' : `can't be read (${code ?? String(cause)})`;
     throw new VhostError('ERR_CONF_UNREADABLE', `${path}: ${why}`, { info: { file: path }, cause });
-  }
-}
-
-function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // The thrown error is not kept as a cause: its message quotes the text, which may hold a passphrase.
-    const fault = findJsonFault(text) ?? { line: 1, column: 1, reason: 'it is no JSON' };
-    const { line, column, reason } = fault;
-    throw new VhostError('ERR_CONF_SYNTAX', `${path}:${line}:${column}: ${reason}`, {
-      info: { file: path, line, column, reason },
-    });
   }
 }
 
@@ -117,10 +120,9 @@ function lineOf(error: SyntaxError, path: string): number | undefined {
 function formatError(path: string): VhostError {
   const extension = extname(path);
   const named = extension === '' ? 'a conf file without an extension' : `conf files of type '${extension}'`;
-  const hint = /^\.ya?ml$/i.test(extension) ? ' (there is no YAML parser in vhostd)' : '';
   return new VhostError(
     'ERR_CONF_FORMAT',
-    `${path}: ${named} can't be read${hint}; supported: ${CONF_EXTENSIONS.join(', ')}`,
+    `${path}: ${named} can't be read; supported: ${CONF_EXTENSIONS.join(', ')}`,
     { info: { file: path, extension, supported: CONF_EXTENSIONS } },
   );
 }

@@ -12,13 +12,14 @@ import {
   siteSchema,
   updateSchema,
 } from './schema.js';
+import { sharedHostProblems } from './shared-hosts.js';
 import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 
 /**
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
  * once each is right by itself.
  * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH, ERR_CONF_USER, ERR_CONF_DUPLICATE_SITE,
- * ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
+ * ERR_CONF_DUPLICATE_HOST, ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
  * each as `{ code, path, value, message, expected }`.
  */
 export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
@@ -34,7 +35,10 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
   const { log, sites: written, ...rest } = parsed.data;
   const sites = written.map((site) => resolveSite(site, source));
-  const unmet = dependencyProblems(sites, { complete: source.file !== undefined });
+  const unmet = [
+    ...dependencyProblems(sites, { complete: source.file !== undefined }),
+    ...sharedHostProblems(sites),
+  ];
   if (unmet.length > 0) throw confError(unmet, source);
   return {
     ...rest,

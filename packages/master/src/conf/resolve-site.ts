@@ -9,7 +9,7 @@ import type { ConfPath, ConfProblem } from './problem.js';
 import { runAsOf } from './run-as.js';
 import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
 import type { WrittenSite } from './schema.js';
-import type { ConfSource, SiteConf } from './site-conf.js';
+import type { ConfSource, SiteConf, VariableSource } from './site-conf.js';
 
 /** An absolute path: `~` and `~/…` in the home directory of the current user, the rest relative to `baseDir`. */
 export function resolvePath(written: string, baseDir: string): string {
@@ -41,7 +41,7 @@ function placeOf(
 export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
   const { directory: path, workerFile } = placeOf(site, source);
   const { user, group, workerOptions, ...rest } = site;
-  const { uid, gid, inheritEnv, cwd, ...options } = workerOptions;
+  const { uid, gid, inheritEnv, cwd, envFrom, ...options } = workerOptions;
   const runAs = runAsOf({ user: user ?? uid, group: group ?? gid });
   const within = (written: string): string => resolvePath(written, path);
   return {
@@ -52,14 +52,28 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
     workerOptions: {
       ...options,
       cwd: cwd === undefined ? path : within(cwd),
+      ...(envFrom === undefined ? {} : { envFrom: resolveSources(envFrom, within) }),
       inheritEnv: inheritEnv ?? (isForeign(runAs) ? NOBODYS_SECRETS : ['*']),
     },
     ...(runAs === undefined ? {} : { runAs }),
+    ...(site.envFile === undefined ? {} : { envFile: within(site.envFile) }),
     ...(site.logOutput === undefined ? {} : { logOutput: within(site.logOutput) }),
     ...(site.logError === undefined ? {} : { logError: within(site.logError) }),
     ...(site.logAll === undefined ? {} : { logAll: within(site.logAll) }),
     ...(site.maintenancePage === undefined ? {} : { maintenancePage: within(site.maintenancePage) }),
   };
+}
+
+function resolveSources(
+  sources: Readonly<Record<string, VariableSource>>,
+  within: (written: string) => string,
+): Record<string, VariableSource> {
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) => [
+      name,
+      'file' in source ? { file: within(source.file) } : source,
+    ]),
+  );
 }
 
 /**

@@ -33,6 +33,7 @@ import type {
   MasterConf,
   ServerConfUpdate,
   SiteConf,
+  VariableSource,
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
@@ -146,7 +147,20 @@ const workerOptions = object({
   oomScoreAdjust: integer(-1000, 1000)
     .optional()
     .describe('How soon the system kills a worker when memory runs out. Absent: as the master.'),
-}).transform((options) => withoutUndefined(options));
+}).transform(({ env, ...options }) => ({ ...withoutUndefined(options), ...variablesOf(env) }));
+
+/** What is written, and where the rest is to be read. */
+function variablesOf(
+  variables: Readonly<Record<string, string | VariableSource>>,
+): Pick<SiteConf['workerOptions'], 'env' | 'envFrom'> {
+  const env: Record<string, string> = {};
+  const envFrom: Record<string, VariableSource> = {};
+  for (const [name, value] of Object.entries(variables)) {
+    if (typeof value === 'string') env[name] = value;
+    else envFrom[name] = value;
+  }
+  return { env, ...(Object.keys(envFrom).length === 0 ? {} : { envFrom }) };
+}
 
 const allow = object({
   hosts: list(hostPattern(), 'host patterns')
@@ -192,6 +206,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
+  envFile: path()
+    .optional()
+    .describe("File with variables for the worker's environment, such as `.env`, relative to `path`."),
   user: account('user').optional().describe("User that the workers run as. Absent: the master's."),
   group: account('group').optional().describe("Group that the workers run as. Absent: the user's own."),
   appPort: integer(1, MAX_PORT)

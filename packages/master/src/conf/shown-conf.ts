@@ -1,7 +1,7 @@
 // A site's conf as an operator may show it to anybody: without what is secret.
 import type { SiteConf } from './site-conf.js';
 
-/** Of variables only the names; of keys and certificates the paths; no passphrase. */
+/** Of variables only the names and the files; of keys and certificates the paths; no passphrase. */
 export function shownConf(conf: SiteConf): Record<string, unknown> {
   const { env, ...workerOptions } = conf.workerOptions;
   return {

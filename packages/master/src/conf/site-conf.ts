@@ -29,11 +29,16 @@ export interface ProxySource {
   readonly ranges: readonly string[];
 }
 
+/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
+export type VariableSource = { readonly file: string } | { readonly credential: string };
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
   /** Variables added to the worker's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables whose values are read at each generation. Absent: none. */
+  readonly envFrom?: Readonly<Record<string, VariableSource>>;
   /** Absolute working directory. */
   readonly cwd: string;
   /** Names of the master's variables that a worker gets, or their beginnings with `*`. */
@@ -112,6 +117,8 @@ export interface SiteConf {
   readonly workerFile: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
+  /** Absolute path of a file with variables, which is read at each generation. Absent: none. */
+  readonly envFile?: string;
   /** Absent: as the master. */
   readonly runAs?: RunAs;
   /** The port of the server that is the site's. Absent: the first HTTP server that listens is. */

@@ -273,6 +273,8 @@ export class LogFile {
       return;
     }
     if (await this.#isFull(this.#target)) return;
+    // What was written behind a reopen belongs into the other file.
+    if (this.#reopenWanted) return;
     await this.#writeBatch(this.#target);
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
   }
@@ -283,7 +285,7 @@ export class LogFile {
     if (this.#rotation === undefined || this.#sizeBytes === 0) return false;
     if (this.#sizeBytes + next <= this.#rotation.maxBytes) return false;
     // Another master that writes here may have done it.
-    if (await target.isNamed()) await rotate(this.path, this.#rotation);
+    if (await target.isNamed()) await rotate(this.path, this.#rotation, () => target.isNamed());
     await this.#leaveTarget();
     return true;
   }

@@ -15,7 +15,11 @@ const PRESENT = {
 /** What a worker finds: what node:cluster makes of the variables of the master. */
 function found(fields: object): Record<string, string> {
   const conf = parseSite({ siteId: 'shop', path: '/srv/shop', ...fields }, { baseDir: '/' });
-  const own = workerVariables(conf, { cwd: '/srv/shop', slot: 2, link: { LINK: 'pipe' } }, PRESENT);
+  const own = workerVariables(
+    conf,
+    { cwd: '/srv/shop', slot: 2, named: conf.workerOptions.env, link: { LINK: 'pipe' } },
+    PRESENT,
+  );
   return Object.fromEntries(
     Object.entries({ ...PRESENT, ...own }).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value]],

@@ -6,6 +6,8 @@ import type { SiteConf } from '../conf/site-conf.js';
 export interface OwnVariables {
   readonly cwd: string;
   readonly slot: number;
+  /** Those that the conf names, those of its files included. */
+  readonly named: Readonly<Record<string, string>>;
   /** Those by which it finds its master, and its identity. */
   readonly link: Readonly<Record<string, string>>;
 }
@@ -16,10 +18,10 @@ export interface OwnVariables {
  */
 export function workerVariables(
   conf: SiteConf,
-  { cwd, slot, link }: OwnVariables,
+  { cwd, slot, named, link }: OwnVariables,
   present: NodeJS.ProcessEnv,
 ): Record<string, string | undefined> {
-  const { inheritEnv, env } = conf.workerOptions;
+  const { inheritEnv } = conf.workerOptions;
   const withheld = Object.keys(present).filter(
     (name) => OF_MASTER.has(name) || !inheritEnv.some((pattern) => covers(pattern, name)),
   );
@@ -30,7 +32,7 @@ export function workerVariables(
     VHOSTD_SLOT: String(slot),
     [conf.instanceVar]: String(slot),
     ...(conf.appPort === undefined ? {} : { PORT: String(conf.appPort) }),
-    ...env,
+    ...named,
     ...link,
   };
 }

@@ -1,5 +1,6 @@
 // Which files the workers of a generation run: looked up until one of them is ready, so that a reload finds a release
-// behind a symbolic link anew, while a worker that is restarted runs the release of its generation.
+// behind a symbolic link anew, while a worker that is restarted runs the release of its generation. The files with their
+// variables are read once.
 import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
@@ -7,17 +8,22 @@ import { foreignUserOf } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { entryOf } from './directory-entry.js';
+import { readsVariables, readVariables } from './site-variables.js';
 
 export class WorkerFiles {
   readonly #conf: SiteConf;
   #found: Release | undefined;
   #kept = false;
+  #variables: Readonly<Record<string, string>> | undefined;
+  #reading: Promise<void> | undefined;
+  #unreadable: unknown;
 
   /** `release`: one that is kept from the start. */
   constructor(conf: SiteConf, release?: Release) {
     this.#conf = conf;
     this.#found = release;
     this.#kept = release !== undefined;
+    if (!readsVariables(conf)) this.#variables = conf.workerOptions.env;
   }
 
   /** The release of the generation, once there is one. */
@@ -38,6 +44,29 @@ export class WorkerFiles {
   /** A worker is ready: what it runs is the release of the generation. */
   keep(): void {
     this.#kept = true;
+  }
+
+  /** Reads what {@link variables} needs; undefined where it has all. Never rejects. */
+  readVariables(): Promise<void> | undefined {
+    if (this.#variables !== undefined) return undefined;
+    this.#reading ??= this.#readVariables();
+    return this.#reading;
+  }
+
+  /** The variables that the conf names. @throws {VhostError} ERR_SITE_ENV: by the next call they are read anew. */
+  variables(): Readonly<Record<string, string>> {
+    if (this.#variables !== undefined) return this.#variables;
+    void this.readVariables();
+    throw this.#unreadable;
+  }
+
+  async #readVariables(): Promise<void> {
+    try {
+      this.#variables = await readVariables(this.#conf);
+    } catch (error) {
+      this.#unreadable = error;
+    }
+    this.#reading = undefined;
   }
 
   #lookUp(): Release {

@@ -85,6 +85,8 @@ export interface WorkerLaunch {
   /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
   readonly headMaxBytes: number;
   readonly release: Release;
+  /** The variables that the conf names. */
+  readonly variables: Readonly<Record<string, string>>;
   /** What reading from the site's workers may cost. */
   readonly readingShare: ReadingShare;
   /** Ends what a worker has started. */
@@ -326,7 +328,8 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): 
   const { conf, identity, release } = launch;
   const { execArgv } = conf.workerOptions;
   const link = { ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
-  const own = workerVariables(conf, { cwd: release.cwd, slot: identity.slot, link }, process.env);
+  const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
+  const own = workerVariables(conf, told, process.env);
   const prepared = prepare(conf, release.cwd, own);
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.inspectPort;

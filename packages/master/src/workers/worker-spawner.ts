@@ -36,6 +36,8 @@ export interface WorkerOrder {
   readonly slot: number;
   readonly generation: number;
   readonly release: Release;
+  /** The variables that the conf names, those of its files included. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** What starts workers: {@link WorkerSpawner}, or that of a test. */
@@ -80,11 +82,12 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
   }
 
   spawn(order: WorkerOrder): WorkerProcess {
-    const { conf, site, release } = order;
+    const { conf, site, release, variables } = order;
     this.check(conf);
     const launch = {
       conf,
       release,
+      variables,
       identity: this.#identityOf(order),
       linkType: this.linkType,
       preload: this.#preload,

@@ -182,10 +182,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   start(): void {
     this.#queued = true;
-    this.#spawner.boots.enter(this, () => {
-      this.#queued = false;
-      this.#child.start();
-    });
+    this.#spawner.boots.enter(this, () => void this.#begin());
   }
 
   /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
@@ -258,6 +255,14 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#restartsBefore + this.#child.restartCount;
   }
 
+  async #begin(): Promise<void> {
+    const reading = this.place.files.readVariables();
+    if (reading !== undefined) await reading;
+    if (!this.#queued) return;
+    this.#queued = false;
+    this.#child.start();
+  }
+
   #status(): WorkerState {
     const { state } = this.#child;
     if (this.#queued) return 'booting';
@@ -269,7 +274,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   #spawn(): ChildHandle {
     this.#run = new WorkerRun(this.#story());
     const { files, ...place } = this.place;
-    const process = this.#spawner.spawn({ ...place, release: files.release() });
+    const process = this.#spawner.spawn({
+      ...place,
+      release: files.release(),
+      variables: files.variables(),
+    });
     this.#process = process;
     this.#hear(process, this.#run);
     if (process.handle.pid !== undefined) {

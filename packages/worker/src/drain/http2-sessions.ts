@@ -3,6 +3,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server } from 'node:net';
 import { SHUTDOWN_LIMITS, shutDownSession } from './session-shutdown.js';
 import type { ShutdownLimits } from './session-shutdown.js';
+import { endWhenStalled } from './stalled-session.js';
 
 export class Http2Sessions {
   /** With the open streams of each. */
@@ -26,6 +27,7 @@ export class Http2Sessions {
     const streams = new Set<ServerHttp2Stream>();
     this.#open.set(session, streams);
     session.once('close', () => this.#open.delete(session));
+    endWhenStalled(session);
     session.on('stream', (stream) => {
       streams.add(stream);
       stream.once('close', () => streams.delete(stream));
