@@ -37,6 +37,7 @@ void describe('docs/cli.md', () => {
     'upgrade',
     'stop',
     'check',
+    'doctor',
     'import',
     'completion',
     'watch',

@@ -3,6 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addImportCommand } from './commands/import.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
@@ -60,6 +61,7 @@ function createProgram(): Command {
     addUpgradeCommand,
     addStopCommand,
     addCheckCommand,
+    addDoctorCommand,
     addImportCommand,
     addWatchCommand,
     addCompletionCommand,

@@ -22,7 +22,7 @@ export function addCompletionCommand(program: Command): void {
         'in ~/.config/fish/config.fish: vhostd completion fish | source. sites prints the siteIds, for these scripts.',
     )
     .addArgument(new Argument('<shell>', 'for which it is').choices([...Object.keys(SCRIPTS), 'sites']))
-    .addOption(runDirOption())
+    .addOption(runDirOption('default: that of the only daemon of this user'))
     .addOption(logLevelOption('debug shows the stack of an error'))
     .action((shell: keyof typeof SCRIPTS | 'sites', options: ClientOptions) =>
       attempt(options, async () => {
