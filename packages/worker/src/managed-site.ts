@@ -13,6 +13,7 @@ import type {
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
+import { AccessLog } from './access-log.js';
 import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
 import { Drain } from './drain/drain.js';
@@ -70,6 +71,7 @@ export class ManagedSite {
     return (await this.#master.peer.requestWithHandle('openPort', place)).handle;
   });
   readonly #requests: RequestCount = new RequestCount();
+  readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
   #server: Server | undefined;
@@ -112,6 +114,8 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
+    const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
+    this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
@@ -263,6 +267,7 @@ export class ManagedSite {
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
     if (this.#identity.countsRequests) this.#requests.watch(server);
+    this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {
         hosts: this.#hosts,

@@ -54,16 +54,10 @@ export function inspectRunDir(given?: string): RunDirState {
 
 function pidFileState(file: string): Pick<RunDirState, 'holder' | 'pidFileFault'> {
   const content = inspectPidFile(file);
-  switch (content.kind) {
-    case 'none':
-      return {};
-    case 'identity':
-      return { holder: { pid: content.identity.pid, lives: isAlive(content.identity) } };
-    case 'garbage':
-      return { pidFileFault: 'it is not what vhostd writes' };
-    case 'unsafe':
-      return { pidFileFault: content.reason };
-  }
+  if (content.kind === 'none') return {};
+  if (content.kind === 'unsafe') return { pidFileFault: content.reason };
+  if (content.kind === 'garbage') return { pidFileFault: 'it is not what vhostd writes' };
+  return { holder: { pid: content.identity.pid, lives: isAlive(content.identity) } };
 }
 
 /** A PID file, or a control socket, before it has its name; the number is its maker's pid. */
