@@ -69,8 +69,14 @@ export interface EventPayloads {
   /** A draining worker has handed an idle connection back. */
   'connection.handed-back': { readonly siteId: string; readonly workerId: string };
 
-  /** There is a process. `leaveLimitMs`: how long it may take to leave once it is told to. */
-  'worker.spawned': WorkerFields & { readonly leaveLimitMs: number };
+  /**
+   * There is a process. `leaveLimitMs`: how long it may take to leave once it is told to. `stopSignal`: what tells it
+   * where it has no link.
+   */
+  'worker.spawned': WorkerFields & {
+    readonly leaveLimitMs: number;
+    readonly stopSignal?: 'SIGINT' | 'SIGTERM';
+  };
   /** The system starts no process. */
   'worker.spawn-failed': {
     readonly siteId: string;

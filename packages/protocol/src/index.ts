@@ -47,6 +47,7 @@ export type {
   DaemonToMaster,
   ListenAddress,
   MasterToDaemon,
+  ForkedWorker,
   StopMode,
 } from './schemas/daemon-master.js';
 export type {

@@ -8,6 +8,8 @@ export { forkWithLink } from './link/fork-link.js';
 export type { ForkLinkOptions } from './link/fork-link.js';
 export { forkUntrusted } from './link/fork-untrusted.js';
 export type { UntrustedFork } from './link/fork-untrusted.js';
+export { spawnUntrusted } from './link/spawn-untrusted.js';
+export type { PrintingChild, SpawnUntrustedOptions } from './link/spawn-untrusted.js';
 export { Claims, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';

@@ -8,7 +8,17 @@ import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
 export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
-  const { siteId, workerFile, maintenancePage, envFile, logOutput, logError, logAll, accessLog } = site;
+  const {
+    siteId,
+    interpreter,
+    workerFile,
+    maintenancePage,
+    envFile,
+    logOutput,
+    logError,
+    logAll,
+    accessLog,
+  } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: siteId,
@@ -19,7 +29,8 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
     'file' in source ? source.file : undefined,
   );
   const unreadable = [workerFile, maintenancePage, envFile, ...secrets].flatMap((file) => {
-    const why = file === undefined ? undefined : whyNot(file, constants.R_OK, 'file');
+    const mode = file === workerFile && interpreter === 'none' ? constants.X_OK : constants.R_OK;
+    const why = file === undefined ? undefined : whyNot(file, mode, 'file');
     return why === undefined
       ? []
       : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];

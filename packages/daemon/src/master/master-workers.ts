@@ -11,6 +11,8 @@ export interface KnownWorker {
   identity: ProcessIdentity;
   /** How long it may live without its master, ms. */
   limitMs: number;
+  /** What tells its process group that it is to end, since it does not notice. */
+  stopSignal?: 'SIGINT' | 'SIGTERM';
 }
 
 export class MasterWorkers {
@@ -18,11 +20,11 @@ export class MasterWorkers {
 
   /** Hears what one master says of its workers. `masterPid`: of a master that leads a session of its own. */
   constructor(peer: Peer<DaemonToMaster, MasterToDaemon>, masterPid: () => number | undefined) {
-    const forked = decoding(masterToDaemon, 'workerForked', ({ pid, limitMs }) => {
+    const forked = decoding(masterToDaemon, 'workerForked', ({ pid, ...rest }) => {
       const identity = readIdentity(pid);
       // Only what the master has started, or what runs in its session, is its own to give away.
       const ofMaster = [readProcess(pid)?.parentPid, readSession(pid)].includes(masterPid() ?? Number.NaN);
-      if (identity !== undefined && ofMaster) this.#workers.set(pid, { identity, limitMs });
+      if (identity !== undefined && ofMaster) this.#workers.set(pid, { identity, ...rest });
       return null;
     });
     const ended = decoding(masterToDaemon, 'workerEnded', ({ pid }) => {

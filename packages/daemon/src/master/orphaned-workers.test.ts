@@ -28,6 +28,24 @@ void test('a worker that outlives its limit is killed, one that leaves is not', 
   assert.deepEqual(killed, [stuck.identity.pid]);
 });
 
+void test('one that does not notice by itself is told to end, with its process group', onLinux, async () => {
+  const told: number[] = [];
+  const leftovers = new OrphanedWorkers((pid) => told.push(pid));
+  const child = spawn('sh', ['-c', 'sleep 600 & wait'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  await once(child, 'spawn');
+  const identity = readIdentity(child.pid ?? 0);
+  assert.ok(identity !== undefined);
+  leftovers.add([{ identity, limitMs: 600_000, stopSignal: 'SIGTERM' }]);
+  // What it has started holds its standard output open.
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  assert.equal(signal, 'SIGTERM');
+  await leftovers.end(false);
+  assert.deepEqual(told, []);
+});
+
 void test('told to be done now, all are killed, for who waits already as well', onLinux, async (t) => {
   const killed: number[] = [];
   const leftovers = new OrphanedWorkers((pid) => killed.push(pid));

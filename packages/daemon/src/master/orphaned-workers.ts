@@ -1,4 +1,5 @@
-// Workers whose master is gone: they finish and leave by themselves; one that has not within its limit is killed.
+// Workers whose master is gone: they finish and leave by themselves, or are told to; one that has not within its limit is
+// killed.
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, signalGroup, signalIdentity } from '@vhostd/supervisor';
 import type { KnownWorker } from './master-workers.js';
@@ -23,6 +24,7 @@ export class OrphanedWorkers {
     this.#forgetGone();
     for (const worker of workers) {
       if (!isAlive(worker.identity)) continue;
+      if (worker.stopSignal !== undefined) signalGroup(worker.identity.pid, worker.stopSignal);
       const limitMs = Math.min(worker.limitMs, TIMER_MAX_MS);
       const timer = setTimeout(() => this.#kill(orphan), limitMs);
       timer.unref();

@@ -3,14 +3,7 @@ import { Cron } from 'croner';
 import { z } from '@vhostd/protocol/schemas';
 import { object, text, withoutUndefined } from './fields.js';
 import type { IssueParams } from './fields.js';
-
-/** A time that comes again and again. */
-export interface CronRule {
-  /** Five fields, or six with seconds in front, or a name such as `@daily`. */
-  readonly pattern: string;
-  /** Of the IANA database. Absent: the machine's. */
-  readonly timeZone?: string;
-}
+import type { CronRule } from './site-conf.js';
 
 /** A cron pattern, alone or with its time zone. One that never comes is refused. */
 export function cron(): z.ZodType<CronRule> {

@@ -161,6 +161,7 @@ void test('a site without a server is refused what only one with a server has, a
     appPort: 3000,
     idleStop: '1m',
     maintenancePage: 'page.html',
+    accessLog: 'a.log',
     maxRequests: 7,
     cpuLen: 0,
   };
@@ -171,13 +172,46 @@ void test('a site without a server is refused what only one with a server has, a
     'appPort',
     'idleStop',
     'maintenancePage',
+    'accessLog',
     'maxRequests',
     'cpuLen',
   ];
   assert.deepEqual(new Set(pathsOf(error)), new Set(names));
-  assert.match(error.message, /appPort: has no use with 'server': false; expected to be left out/);
+  assert.match(
+    error.message,
+    /appPort: has no use with 'server': false or an interpreter; expected to be left out/,
+  );
   const job = { path: 'a', autorestart: false, memoryLimit: '1gb', maxAge: '1h' };
   assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), ['autorestart', 'memoryLimit', 'maxAge']);
   const plain = { path: 'a', server: false, autorestart: false, listen: [], defaultListen: false, cpuLen: 2 };
   assert.equal(parseSite(plain, PROGRAM).server, false);
+});
+
+void test('what is run by an interpreter has no server, and nothing that only a program of Node has', () => {
+  const site = {
+    path: 'a',
+    interpreter: 'sh',
+    listen: [{ port: 80 }],
+    waitReady: true,
+    stopSignal: 'shutdown',
+  };
+  const error = refusal(() => parseSite(site, PROGRAM));
+  assert.deepEqual(new Set(pathsOf(error)), new Set(['waitReady', 'stopSignal', 'listen']));
+  const options = { path: 'a', interpreter: 'none', workerOptions: { execArgv: ['-u'] } };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(options, PROGRAM))), ['workerOptions.execArgv']);
+  assert.match(refusal(() => parseSite({ path: 'a', interpreter: 'node' }, PROGRAM)).message, /leave it out/);
+});
+
+void test('a file that Node does not run is refused with what to write', () => {
+  for (const [workerFile, interpreter] of [
+    ['job.py', 'python3'],
+    ['bin/start.sh', 'sh'],
+  ]) {
+    const { message } = refusal(() => parseSite({ path: 'a', workerFile }, PROGRAM));
+    assert.match(
+      message,
+      new RegExp(`workerFile: Node does not run it: add "interpreter": "${interpreter}"`),
+    );
+    assert.doesNotThrow(() => parseSite({ path: 'a', workerFile, interpreter }, PROGRAM));
+  }
 });

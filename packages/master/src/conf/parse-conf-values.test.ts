@@ -240,3 +240,10 @@ void test('a wrong host pattern is told with the reason of the pattern, under th
   assert.equal(codes.length, 4);
   assert.equal(codes.filter((code) => code === 'ERR_CONF_HOST').length, 3);
 });
+
+void test('an interpreter is a name, or a path relative to the site, and its site has no server', () => {
+  const { interpreter, server } = parseSite({ path: 'a', interpreter: 'python3' }, { baseDir: '/srv' });
+  assert.deepEqual([interpreter, server], ['python3', false]);
+  const venv = parseSite({ path: 'a', interpreter: './venv/bin/python' }, { baseDir: '/srv' });
+  assert.equal(venv.interpreter, '/srv/a/venv/bin/python');
+});

@@ -42,6 +42,7 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
   const { directory: path, workerFile } = placeOf(site, source);
   const { user, group, workerOptions, ...rest } = site;
   const { uid, gid, inheritEnv, cwd, envFrom, ...options } = workerOptions;
+  const { interpreter } = site;
   const runAs = runAsOf({ user: user ?? uid, group: group ?? gid });
   const within = (written: string): string => resolvePath(written, path);
   return {
@@ -49,6 +50,7 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
     siteId: site.siteId ?? basename(path),
     path,
     workerFile,
+    ...(interpreter?.includes('/') === true ? { interpreter: within(interpreter) } : {}),
     workerOptions: {
       ...options,
       cwd: cwd === undefined ? path : within(cwd),

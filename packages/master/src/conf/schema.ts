@@ -204,6 +204,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   workerFile: path()
     .optional()
     .describe('File or directory that a worker runs, relative to `path`. Absent: `path` itself.'),
+  interpreter: text()
+    .regex(/^(?!node$)./, { error: 'a program; leave it out where that is Node' })
+    .optional()
+    .describe(
+      'Program that runs `workerFile` where that is not JavaScript, such as `python3`; `none` where it runs by itself. Absent: Node.',
+    ),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),
   envFile: path()
@@ -312,6 +318,28 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('Requests after which a worker is replaced. Absent: it is not.'),
 })
   .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
+  .refine(...ofExtension('.py', 'python3'))
+  .refine(...ofExtension('.sh', 'sh'))
+  .refine(...ofExtension('.rb', 'ruby'))
+  .refine(...ofExtension('.php', 'php'))
+  .refine(...ofExtension('.pl', 'perl'))
+  .refine(...ofNode('waitReady'))
+  .refine(
+    (site: object) => !isProgram(site) || Reflect.get(site, 'stopSignal') !== 'shutdown',
+    refusal(
+      ['stopSignal'],
+      "'SIGINT' or 'SIGTERM'",
+      'only a program of Node takes messages, not one of an interpreter',
+    ),
+  )
+  .refine(
+    (site) => site.interpreter !== 'none' || (site.workerOptions?.execArgv ?? []).length === 0,
+    refusal(
+      ['workerOptions', 'execArgv'],
+      'to be left out',
+      "has no use with 'interpreter': 'none'; arguments are workerArgs",
+    ),
+  )
   .refine(...ofServer('listen'))
   .refine(...ofServer('defaultListen'))
   .refine(...ofServer('appPort'))
@@ -320,11 +348,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofServer('accessLog'))
   .refine(...ofServer('maxRequests'))
   .refine(
-    (site: object) => !isOff(site, 'server') || Reflect.get(site, 'cpuLen') !== 0,
+    (site: object) => !isServerless(site) || Reflect.get(site, 'cpuLen') !== 0,
     refusal(['cpuLen'], '1 or more', "no connection would start a worker with 'server': false"),
   )
   .refine(
-    (site: object) => !isOff(site, 'autorestart') || isOff(site, 'server'),
+    (site: object) => !isOff(site, 'autorestart') || isServerless(site),
     refusal(
       ['autorestart'],
       'true',
@@ -363,6 +391,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       ...rest
     }): WrittenSite => ({
       ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      server: rest.server && rest.interpreter === undefined,
       listen: listen.map(({ proxyProtocol: _ranges, ...entry }) => entry),
       ...proxySourcesOf(listen),
       allow: {
@@ -384,21 +413,51 @@ type Refinement = [check: (site: object) => boolean, params: z.core.$ZodCustomPa
 
 /** Refuses a field that only a site with a server has. */
 function ofServer(name: string): Refinement {
-  return without(name, 'server', "has no use with 'server': false");
+  return without(name, isServerless, "has no use with 'server': false or an interpreter");
 }
 
 /** Refuses a field that only a site has whose workers are started again. */
 function ofService(name: string): Refinement {
-  return without(name, 'autorestart', "has no use with 'autorestart': false: a job is not replaced");
+  const isJob = (site: object): boolean => isOff(site, 'autorestart');
+  return without(name, isJob, "has no use with 'autorestart': false: a job is not replaced");
 }
 
-function without(name: string, flagName: string, reason: string): Refinement {
+/** Refuses a file that Node does not run, with what does. */
+function ofExtension(extension: string, interpreter: string): Refinement {
+  const check = (site: object): boolean => {
+    const file: unknown = Reflect.get(site, 'workerFile');
+    return isProgram(site) || typeof file !== 'string' || !file.endsWith(extension);
+  };
+  return [
+    check,
+    refusal(['workerFile'], 'JavaScript', `Node does not run it: add "interpreter": "${interpreter}"`),
+  ];
+}
+
+/** Refuses a field that only a program of Node has. */
+function ofNode(name: string): Refinement {
+  return without(
+    name,
+    isProgram,
+    'has no use with an interpreter: only a program of Node says that it is ready',
+  );
+}
+
+function without(name: string, isWithout: (site: object) => boolean, reason: string): Refinement {
   const check = (site: object): boolean => {
     const value: unknown = Reflect.get(site, name);
     const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
-    return !isOff(site, flagName) || !isSet;
+    return !isWithout(site) || !isSet;
   };
   return [check, refusal([name], 'to be left out', reason)];
+}
+
+function isServerless(site: object): boolean {
+  return isOff(site, 'server') || isProgram(site);
+}
+
+function isProgram(site: object): boolean {
+  return Reflect.get(site, 'interpreter') !== undefined;
 }
 
 function isOff(site: object, flagName: string): boolean {

@@ -1,6 +1,5 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
-import type { CronRule } from './cron.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -108,6 +107,14 @@ export interface CookieRule {
 
 export type BalanceRule = BalanceName | CookieRule;
 
+/** A time that comes again and again. */
+export interface CronRule {
+  /** Five fields, or six with seconds in front, or a name such as `@daily`. */
+  readonly pattern: string;
+  /** Of the IANA database. Absent: the machine's. */
+  readonly timeZone?: string;
+}
+
 /** Everything that the master knows of a site before its workers speak. */
 export interface SiteConf {
   readonly siteId: string;
@@ -115,6 +122,8 @@ export interface SiteConf {
   readonly path: string;
   /** Absolute path of what a worker runs. */
   readonly workerFile: string;
+  /** What runs it: a name, an absolute path, or `none` for nothing. Absent: Node. */
+  readonly interpreter?: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;
   /** Absolute path of a file with variables, which is read at each generation. Absent: none. */

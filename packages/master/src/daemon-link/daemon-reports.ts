@@ -1,11 +1,12 @@
 // What a master tells its daemon by itself: its workers, in case they outlive it, and that its sites are loaded.
+import type { ForkedWorker } from '@vhostd/protocol';
 import type { MasterEvents, SiteFailure } from '../events.js';
 import type { DaemonSide } from './daemon-side.js';
 
 export class DaemonReports {
   readonly #daemon: DaemonSide | undefined;
-  /** Processes that have not ended, and how long each may take to leave, ms. */
-  readonly #workers = new Map<number, number>();
+  /** Processes that have not ended, by their pid. */
+  readonly #workers = new Map<number, ForkedWorker>();
 
   /** Without a daemon there is nobody to tell. */
   constructor(daemon: DaemonSide | undefined) {
@@ -13,10 +14,11 @@ export class DaemonReports {
   }
 
   subscribe(events: MasterEvents): void {
-    events.on('worker.spawned', ({ workerPid: pid, leaveLimitMs: limitMs }) => {
+    events.on('worker.spawned', ({ workerPid: pid, leaveLimitMs: limitMs, stopSignal }) => {
       if (pid === undefined) return;
-      this.#workers.set(pid, limitMs);
-      this.#daemon?.peer?.notify('workerForked', { pid, limitMs });
+      const worker = { pid, limitMs, ...(stopSignal === undefined ? {} : { stopSignal }) };
+      this.#workers.set(pid, worker);
+      this.#daemon?.peer?.notify('workerForked', worker);
     });
     events.on('worker.exited', ({ workerPid: pid }) => {
       if (pid === undefined || !this.#workers.delete(pid)) return;
@@ -31,7 +33,7 @@ export class DaemonReports {
   }
 
   /** Every process that has not ended. */
-  workers(): { pid: number; limitMs: number }[] {
-    return Array.from(this.#workers, ([pid, limitMs]) => ({ pid, limitMs }));
+  workers(): ForkedWorker[] {
+    return [...this.#workers.values()];
   }
 }

@@ -1,7 +1,13 @@
 // A master's side of its daemon: the link to it, the sockets it gives, and another daemon when it dies.
 import { VhostError } from '@vhostd/protocol';
 import { openParentLink, Peer } from '@vhostd/transport';
-import type { AcquiredListener, LaunchInfo, DaemonToMaster, MasterToDaemon } from '@vhostd/protocol';
+import type {
+  AcquiredListener,
+  ForkedWorker,
+  LaunchInfo,
+  DaemonToMaster,
+  MasterToDaemon,
+} from '@vhostd/protocol';
 import type { Link, NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from '../listeners/listener-source.js';
 import { answerDaemon } from './daemon-requests.js';
@@ -16,8 +22,8 @@ export type DaemonPeer = Peer<MasterToDaemon, DaemonToMaster>;
 export interface DaemonHost extends DaemonRequests {
   /** The daemon's sockets that the master listens on. */
   openSockets(): OpenSocket[];
-  /** The workers that have not ended, and how long each may outlive the master, ms. */
-  workers(): { pid: number; limitMs: number }[];
+  /** The workers that have not ended. */
+  workers(): ForkedWorker[];
   /** The daemon is gone and none follows. */
   onOrphaned(): void;
   /** Another daemon has taken the place of the dead one. */

@@ -28,7 +28,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'connection.handed-off': undefined,
   'connection.redispatched': { level: 'debug' },
   'connection.handed-back': undefined,
-  'worker.spawned': { level: 'info', fields: (worker) => without(worker, 'leaveLimitMs') },
+  'worker.spawned': { level: 'info', fields: (worker) => without(worker, 'leaveLimitMs', 'stopSignal') },
   'worker.spawn-failed': { level: 'warn' },
   'worker.ready': { level: 'info' },
   'worker.stats': undefined,
@@ -91,8 +91,8 @@ export class MasterLog {
   }
 }
 
-function without(payload: object, name: string): object {
-  return Object.fromEntries(Object.entries(payload).filter(([field]) => field !== name));
+function without(payload: object, ...names: string[]): object {
+  return Object.fromEntries(Object.entries(payload).filter(([field]) => !names.includes(field)));
 }
 
 function outcomeFields({ error, ...outcome }: EventPayloads['site.reload.failed']): object {

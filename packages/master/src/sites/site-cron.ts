@@ -2,7 +2,7 @@
 import type { SiteStatus } from '@vhostd/protocol';
 import type { Cron } from 'croner';
 import { cronTimer } from '../conf/cron.js';
-import type { CronRule } from '../conf/cron.js';
+import type { CronRule } from '../conf/site-conf.js';
 
 export class SiteCron {
   readonly #onTime: () => void;

@@ -31,9 +31,14 @@ export function limitExceeded(
   return undefined;
 }
 
-/** From being asked to leave until it is sent SIGTERM, ms. */
+/** From being asked to leave until it is sent SIGTERM, ms. A program that is not Node's is asked by nothing else. */
 export function softLimitMs(conf: SiteConf): number {
-  return conf.drainTimeoutMs + STOPPED_HOOK_MS;
+  return conf.interpreter === undefined ? conf.drainTimeoutMs + STOPPED_HOOK_MS : 0;
+}
+
+/** What tells a program that is not Node's that it is to end. */
+export function stopSignalOf({ stopSignal }: SiteConf): 'SIGINT' | 'SIGTERM' {
+  return stopSignal === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
 }
 
 /** How long a worker that is to leave may take before it is killed, ms; as much where its master is gone. */

@@ -16,6 +16,7 @@ import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
 import type { Suspects } from './suspects.js';
 import { preloadFile } from './worker-files.js';
+import { ProgramProcess } from './program-process.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
 
@@ -50,7 +51,7 @@ export interface Spawner {
   spawn(order: WorkerOrder): SpawnedWorker;
 }
 
-export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProcess] }> implements Spawner {
+export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWorker] }> implements Spawner {
   /** How workers are reached that are started from now on. */
   linkType: LinkType = 'pipe';
   readonly boots: BootGate = new BootGate(availableParallelism() * 2);
@@ -81,7 +82,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
     if (refused !== undefined) throw refused;
   }
 
-  spawn(order: WorkerOrder): WorkerProcess {
+  spawn(order: WorkerOrder): SpawnedWorker {
     const { conf, site, release, variables } = order;
     this.check(conf);
     const launch = {
@@ -96,7 +97,10 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: WorkerProce
       groups: this.#groups,
     };
     site.readingShare.watch ??= this.#suspects.watch(site.siteId);
-    const process = new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events);
+    const process =
+      conf.interpreter === undefined
+        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
+        : new ProgramProcess(launch);
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;

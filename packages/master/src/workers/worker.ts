@@ -1,5 +1,6 @@
 // One worker of a generation: keeps a process alive in its slot, knows whether that may be given connections, and asks
 // it at intervals how it is.
+import { constants } from 'node:os';
 import { toWireError, VhostError } from '@vhostd/protocol';
 import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } from '@vhostd/protocol';
 import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
@@ -10,7 +11,7 @@ import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
 import type { Connection } from '../ingress/connection.js';
 import type { WorkerFiles } from './worker-files.js';
-import { leaveLimitMs, softLimitMs } from './worker-limits.js';
+import { leaveLimitMs, softLimitMs, stopSignalOf } from './worker-limits.js';
 import type { SpawnedWorker } from './worker-process.js';
 import { WorkerRun } from './worker-run.js';
 import type { Spawner, WorkerSite } from './worker-spawner.js';
@@ -282,7 +283,12 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     this.#process = process;
     this.#hear(process, this.#run);
     if (process.handle.pid !== undefined) {
-      this.#events.emit('worker.spawned', { ...this.#fields(), leaveLimitMs: leaveLimitMs(this.conf) });
+      const { interpreter } = this.conf;
+      this.#events.emit('worker.spawned', {
+        ...this.#fields(),
+        leaveLimitMs: leaveLimitMs(this.conf),
+        ...(interpreter === undefined ? {} : { stopSignal: stopSignalOf(this.conf) }),
+      });
     }
     this.emit('spawned', process);
     const softStop = (): void => process.drain(this.conf.drainTimeoutMs, this.#handsBack);
@@ -379,12 +385,21 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
         ...this.#fields(),
         asked: this.leaving,
         expected:
-          this.finished || this.#asked === 'at once' || (this.#asked === 'in time' && isNormalEnd(reason)),
+          this.finished ||
+          this.#asked === 'at once' ||
+          (this.#asked === 'in time' && (isNormalEnd(reason) || this.#obeys(reason))),
         reason: overdue ? `it did not leave in time; ${reason.message}` : reason.message,
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });
     }
     this.emit('exit', this.#failureOf(reason), reason.what === 'boot-limit');
+  }
+
+  /** A program that is not Node's, ended by the signal that it was sent; a shell says so with 128 and its number. */
+  #obeys({ code, signal }: ChildReason): boolean {
+    if (this.conf.interpreter === undefined || this.#run.overdue) return false;
+    const sent = stopSignalOf(this.conf);
+    return signal === sent || code === 128 + constants.signals[sent];
   }
 
   /** Why it could not be had, in its own words where it had any. */

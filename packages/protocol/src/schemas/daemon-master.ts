@@ -32,6 +32,17 @@ export const controlRequest = z.object({
 });
 export type ControlRequest = z.infer<typeof controlRequest>;
 
+/**
+ * A worker that was forked. Should it outlive its master by more than `limitMs`, the daemon kills it. One with a
+ * `stopSignal` does not notice that its master is gone: the daemon sends it to its process group.
+ */
+export const forkedWorker = z.object({
+  pid,
+  limitMs: amount,
+  stopSignal: z.enum(['SIGINT', 'SIGTERM']).exactOptional(),
+});
+export type ForkedWorker = z.infer<typeof forkedWorker>;
+
 /** A call between the code of the processes' users; `parseCall` of the transport decodes it. */
 const call = z.custom<Call>();
 
@@ -51,8 +62,7 @@ export const masterToDaemon = {
     params: z.object({ failures: z.array(z.object({ siteId: z.string(), error: wireError })) }),
     result: z.null(),
   },
-  /** A worker was forked. Should it outlive this master by more than `limitMs`, the daemon kills it. */
-  workerForked: { params: z.object({ pid, limitMs: amount }), result: z.null() },
+  workerForked: { params: forkedWorker, result: z.null() },
   /** A worker has ended. */
   workerEnded: { params: z.object({ pid }), result: z.null() },
   /** A call of the master's or a worker's own code to handlers of the daemon's own code. */

@@ -1,7 +1,9 @@
-// Forks itself, and tells which of its descriptors above those that were meant lead anywhere.
+// Forks itself, and starts a program, and tells where their descriptors lead.
 import { fork } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { spawnUntrusted } from '../link/spawn-untrusted.js';
 import { forkWithExtras } from './fork-with-pipe.js';
 import { inheritedDescriptors } from './inherited-descriptors.js';
 
@@ -24,8 +26,12 @@ if (process.argv[2] === 'forked') {
       }),
     ['pipe'],
   );
-  child.once('message', (forked) => {
-    console.log(JSON.stringify({ inherited: inheritedDescriptors().map(leadsTo), forked }));
+  const list = 'for fd in /proc/self/fd/*; do readlink "$fd"; done; exit 0';
+  const { stdout } = spawnUntrusted('sh', ['-c', list], { cwd: '/', env: process.env });
+  const tell = async (forked: unknown): Promise<void> => {
+    const spawned = (await text(stdout)).trim().split('\n');
+    console.log(JSON.stringify({ inherited: inheritedDescriptors().map(leadsTo), forked, spawned }));
     for (const pipe of pipes) pipe.close();
-  });
+  };
+  child.once('message', (forked) => void tell(forked));
 }

@@ -29,9 +29,13 @@ test(
       text(child.stdout as NonNullable<typeof child.stdout>),
       once(child, 'close'),
     ]);
-    const { inherited, forked } = JSON.parse(output) as { inherited: string[]; forked: string[] };
-    const held = inherited.filter((path) => path === join(directory, 'lock'));
-    assert.equal(held.length, 2, output);
-    assert.ok(forked.length > 0 && !forked.includes(join(directory, 'lock')), output);
+    const { inherited, forked, spawned } = JSON.parse(output) as Record<string, string[]>;
+    const held = inherited?.filter((path) => path === join(directory, 'lock'));
+    assert.equal(held?.length, 2, output);
+    assert.ok(forked !== undefined && forked.length > 0, output);
+    assert.equal(forked.includes(join(directory, 'lock')), false, output);
+    // A descriptor can't travel through a FIFO as it can through a socket.
+    const kinds = spawned?.map((path) => (path.includes('vhostd-fifo-') ? 'fifo' : path));
+    assert.deepEqual(new Set(kinds), new Set(['/dev/null', 'fifo']), output);
   },
 );

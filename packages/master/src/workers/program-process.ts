@@ -1,0 +1,143 @@
+// One process of a site that is not Node's: a shell script, a program of another language. It has no link to the master:
+// it is started, watched and told to end as any program is.
+import { readFile } from 'node:fs/promises';
+import { VhostError } from '@vhostd/protocol';
+import type { WorkerIdentity } from '@vhostd/protocol';
+import { fromChildProcess, signalGroup } from '@vhostd/supervisor';
+import type { ChildHandle } from '@vhostd/supervisor';
+import { spawnUntrusted } from '@vhostd/transport';
+import { EventEmitter } from 'eventemitter3';
+import type { Readable } from 'node:stream';
+import type { Release } from '../conf/release.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { prepare } from './exec-chain.js';
+import { LastWords } from './last-words.js';
+import type { ProcessGroups } from './process-groups.js';
+import { workerVariables } from './worker-environment.js';
+import { stopSignalOf } from './worker-limits.js';
+import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
+
+/** How to start one. */
+export interface ProgramLaunch {
+  readonly conf: SiteConf;
+  readonly identity: WorkerIdentity;
+  readonly release: Release;
+  /** The variables that the conf names. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Ends what it has started. */
+  readonly groups: ProcessGroups;
+}
+
+export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker {
+  readonly identity: WorkerIdentity;
+  readonly handle: ChildHandle;
+  readonly peer: SpawnedWorker['peer'];
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly connectionCount = 0;
+  readonly takesConnections = false;
+  readonly full = false;
+  readonly late = false;
+  readonly #gone = new AbortController();
+  readonly #words = new LastWords();
+  #asked = false;
+
+  /** @throws {Error} ERR_FIFO, or the system's. */
+  constructor({ conf, identity, release, variables: named, groups }: ProgramLaunch) {
+    super();
+    this.identity = identity;
+    const told = { cwd: release.cwd, slot: identity.slot, named, link: {} };
+    const own = workerVariables(conf, told, process.env);
+    const { through, variables, cwd } = prepare(conf, release.cwd, own);
+    const [file = '', ...args] = [...through, ...commandOf(conf, release)];
+    const { child, stdout, stderr } = spawnUntrusted(file, args, {
+      cwd,
+      env: { ...process.env, ...variables },
+    });
+    this.stdout = stdout;
+    this.stderr = stderr;
+    stderr.on('data', (chunk: Buffer) => this.#words.push(chunk));
+    const { pid } = child;
+    const handle = fromChildProcess(child);
+    this.handle = {
+      ...handle,
+      // As a terminal's Ctrl-C does: a shell alone would tell nobody.
+      kill: (signal) =>
+        pid !== undefined && signalGroup(pid, signal === 'SIGTERM' ? stopSignalOf(conf) : signal),
+      onExit: (callback) =>
+        handle.onExit((code, signal) => {
+          if (pid !== undefined) groups.end(pid);
+          this.#afterWords(() => callback(code, signal));
+        }),
+    };
+    this.peer = { handle: () => undefined, request: async (method) => await answer(method, pid) };
+    const settled = setTimeout(() => this.emit('ready'), SETTLED_MS);
+    child.once('exit', () => {
+      clearTimeout(settled);
+      this.#gone.abort();
+    });
+    child.once('error', () => clearTimeout(settled));
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  get lastWords(): string | undefined {
+    return this.#words.text;
+  }
+
+  give(): boolean {
+    return false;
+  }
+
+  retract(): void {
+    // It has no connections.
+  }
+
+  /** There is nothing to wait for: the signal follows. */
+  drain(): void {
+    this.#asked = true;
+  }
+
+  /** Its end is told when what it wrote has been read, which says why. */
+  #afterWords(callback: () => void): void {
+    const { stderr } = this;
+    if (this.#asked || stderr.closed) return callback();
+    const end = (): void => {
+      clearTimeout(limit);
+      stderr.removeListener('close', end);
+      callback();
+    };
+    const limit = setTimeout(end, WORDS_LIMIT_MS);
+    stderr.once('close', end);
+  }
+}
+
+function commandOf(
+  { interpreter = 'none', workerOptions, workerArgs }: SiteConf,
+  release: Release,
+): string[] {
+  const before = interpreter === 'none' ? [] : [interpreter, ...workerOptions.execArgv];
+  return [...before, release.workerFile, ...workerArgs];
+}
+
+/** For it, since it answers nothing itself: how much memory it has, as the system says. */
+async function answer(method: string, pid: number | undefined): Promise<unknown> {
+  if (method === 'call') {
+    throw new VhostError('ERR_CALL_NO_TARGET', 'this worker is no program of Node, and takes no calls');
+  }
+  if (method !== 'ping') return null;
+  return { residentBytes: await residentBytes(pid), requestCount: 0 };
+}
+
+/** Of the process alone, without those that it has started; 0 where the system does not tell. */
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** How long it must live to count as started, ms: one that can't run mostly ends at once. */
+const SETTLED_MS = 300;
+/** How long the standard error of a process may stay open behind its end: something else has it, ms. */
+const WORDS_LIMIT_MS = 1000;
