@@ -23,9 +23,10 @@ export function accessLine(answered: Answered, format: AccessFormat, nowMs: numb
   const address = withoutPrefix(answered.address);
   const url = answered.url.slice(0, URL_MAX_CHARS);
   if (format === 'json') {
-    const time = new Date(nowMs).toISOString();
-    const duration = Math.round(durationMs * 1000) / 1000;
-    return `${JSON.stringify({ time, address, method, url, version, host, status, bytes, durationMs: duration, referer, userAgent })}\n`;
+    const optional = (name: string, text: string | undefined): string =>
+      text === undefined ? '' : `,"${name}":${quoted(text)}`;
+    // By hand: JSON.stringify of the whole takes five times as long.
+    return `{"time":"${isoTime(nowMs)}"${optional('address', address)},"method":${quoted(method)},"url":${quoted(url)},"version":"${version}"${optional('host', host)},"status":${status},"bytes":${bytes},"durationMs":${Math.round(durationMs * 1000) / 1000}${optional('referer', referer)}${optional('userAgent', userAgent)}}\n`;
   }
   const request = `${method} ${url} HTTP/${version}`;
   return `${address ?? '-'} - - [${commonTime(nowMs)}] "${escaped(request)}" ${status} ${bytes} "${escaped(referer ?? '-')}" "${escaped(userAgent ?? '-')}"\n`;
@@ -46,17 +47,31 @@ function escaped(text: string): string {
   ).join('');
 }
 
-/** `27/Nov/2026:12:00:00 +0000`, made once a second. */
-function commonTime(nowMs: number): string {
-  const second = Math.floor(nowMs / 1000);
-  if (second === known.second) return known.text;
-  const [day = '', month = '', year = '', time = ''] =
-    new Date(nowMs).toUTCString().split(', ')[1]?.split(' ') ?? [];
-  known = { second, text: `${day}/${month}/${year}:${time} +0000` };
-  return known.text;
+function quoted(text: string): string {
+  return SPECIAL.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-let known = { second: 0, text: '' };
+/** `27/Nov/2026:12:00:00 +0000` */
+function commonTime(nowMs: number): string {
+  return knownAt(nowMs).common;
+}
+
+/** `2026-11-27T12:00:00.000Z` */
+function isoTime(nowMs: number): string {
+  return `${knownAt(nowMs).iso}.${String(nowMs % 1000).padStart(3, '0')}Z`;
+}
+
+/** Made once a second. */
+function knownAt(nowMs: number): typeof known {
+  const second = Math.floor(nowMs / 1000);
+  if (second === known.second) return known;
+  const date = new Date(nowMs);
+  const [, day = '', month = '', year = '', time = ''] = date.toUTCString().split(' ');
+  known = { second, common: `${day}/${month}/${year}:${time} +0000`, iso: date.toISOString().slice(0, 19) };
+  return known;
+}
+
+let known = { second: -1, common: '', iso: '' };
 const SPECIAL = /[^ !#-[\]-~]/;
 /** A head has its own limit; this is that of a line. */
 const URL_MAX_CHARS = 16_384;

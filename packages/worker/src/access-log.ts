@@ -67,8 +67,8 @@ export class AccessLog {
       const status = Number(stream.sentHeaders?.[':status'] ?? 499);
       this.#note({
         address,
-        method: String(headers[':method'] ?? ''),
-        url: String(headers[':path'] ?? ''),
+        method: headers[':method'] ?? '',
+        url: headers[':path'] ?? '',
         version: '2.0',
         headers,
         host: headers[':authority'] ?? headers.host,
