@@ -105,6 +105,7 @@ export type ErrorCode =
   | 'ERR_SERVER_ADOPTED'
   | 'ERR_SERVER_MISSING'
   | 'ERR_SERVER_SET'
+  | 'ERR_SITE_DIR'
   | 'ERR_SITE_ENV'
   | 'ERR_SITE_FILE'
   | 'ERR_SITE_NO_SERVER'

@@ -120,7 +120,14 @@ export class ManagedSite {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
     });
-    this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
+    this.#keys = new SiteKeys(
+      identity.listen,
+      {
+        onFront: (front) => this.#intake.setSecureFront(front),
+        onTerms: (terms) => this.#intake.setSecureTerms(terms),
+      },
+      identity.siteDir === undefined ? undefined : { siteId: identity.siteId, directory: identity.siteDir },
+    );
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (connection) => {
@@ -279,6 +286,7 @@ export class ManagedSite {
     this.#intake.setServer(adopted);
     if (previous !== undefined) {
       this.#intake.setSecureFront(undefined);
+      this.#intake.setSecureTerms(undefined);
       this.#keys.load().catch((error: unknown) => this.#fail(error));
       return;
     }

@@ -6,6 +6,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { SecureEntry } from './intake/secure-contexts.js';
 import { endsTls, hasOwnKeys } from './node/secure-server.js';
 import type { Server as TlsServer } from 'node:tls';
+import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
 
 /**
@@ -24,6 +25,12 @@ export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
   });
 }
 
+/** The site under its master, and the directory that only its workers use. */
+export interface SecureHome {
+  readonly siteId: string;
+  readonly directory: string;
+}
+
 /** Where the keys of the conf go; all but `onFront` of {@link SiteKeys} asks no more of it. */
 export type KeyHolder = Pick<SecureFront, 'stage' | 'commit' | 'discard'>;
 
@@ -36,9 +43,35 @@ export function wantsKeys(server: Server): boolean {
  * The TLS side of a plain HTTP server, with these entries on trial.
  * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
  */
-export async function createFront(server: HttpServer, entries: readonly SecureEntry[]): Promise<SecureFront> {
-  const { createSecureFront } = await import('./intake/secure-front.js');
-  return createSecureFront(server, entries);
+export async function createFront(
+  server: HttpServer,
+  entries: readonly SecureEntry[],
+  home: SecureHome | undefined,
+): Promise<SecureFront> {
+  const [{ createSecureFront }, { sessionIdContextOf }] = await Promise.all([
+    import('./intake/secure-front.js'),
+    import('./tls/session-tickets.js'),
+  ]);
+  return createSecureFront(
+    server,
+    entries,
+    home === undefined ? {} : { sessionIdContext: sessionIdContextOf(home.siteId) },
+  );
+}
+
+/** What lets sessions of this server go on in other workers of the site. */
+export async function createTickets(
+  server: TlsServer,
+  { siteId, directory }: SecureHome,
+): Promise<SecureTerms> {
+  const [{ SessionTickets }, { TicketKeys }] = await Promise.all([
+    import('./tls/session-tickets.js'),
+    import('./tls/ticket-keys.js'),
+  ]);
+  const onFailure = (error: unknown): void => {
+    console.error(`TLS sessions are resumed by this worker only: ${String(error)}`);
+  };
+  return new SessionTickets(server, new TicketKeys(directory, { onFailure }), siteId);
 }
 
 /** The keys of a server that ends TLS itself and has none, with these entries on trial; as {@link createFront}. */

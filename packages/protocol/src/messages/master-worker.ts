@@ -12,6 +12,8 @@ export interface WorkerIdentity {
   siteId: string;
   slot: number;
   generation: number;
+  /** A directory that only the site's workers use, of their user and with mode 0700. Absent: they can't reach it. */
+  siteDir?: string;
   /** Ways of listening that the conf gives the site; keys and certificates as paths. */
   listen: ListenRequest[];
   defaultListen: boolean;
