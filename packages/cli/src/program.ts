@@ -38,7 +38,8 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-function createProgram(): Command {
+/** All commands. */
+export function createProgram(): Command {
   const program = new Command('vhostd')
     .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
     .version(VERSION)

@@ -117,7 +117,7 @@ void describe('an ecosystem file of PM2', () => {
         stop_exit_codes: [0],
         watch: true,
         kill_timeout: 'soon',
-        interpreter: 'python3',
+        interpreter: 'ts-node',
         env_x: {},
       }),
       ['interpreter ts-node', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
