@@ -3,6 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
+import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
 import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
@@ -74,6 +75,7 @@ function createProgram(): Command {
     addStopCommand,
     addCheckCommand,
     addImportCommand,
+    addDevCommand,
     addWatchCommand,
   ];
   for (const add of commands) add(program);
