@@ -18,6 +18,7 @@ export {
   addressOfKey,
   findCovering,
   findHeld,
+  isUdpKey,
   toKeyedAddress,
 } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';

@@ -24,7 +24,9 @@ import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
 import type { ListenAddress } from './intake/listening-handle.js';
 import { isHttp, watchListens } from './intake/listens.js';
+import { SharedDatagrams } from './shared-datagrams.js';
 import { refuseTaken, SharedPorts } from './shared-ports.js';
+import type { AskForPort } from './shared-ports.js';
 import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
@@ -66,9 +68,10 @@ export class ManagedSite {
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
-  readonly #ports = new SharedPorts(async (place) => {
-    return (await this.#master.peer.requestWithHandle('openPort', place)).handle;
-  });
+  readonly #askForPort: AskForPort = async (place) =>
+    (await this.#master.peer.requestWithHandle('openPort', place)).handle;
+  readonly #ports = new SharedPorts(this.#askForPort);
+  readonly #datagrams = new SharedDatagrams(this.#askForPort);
   readonly #requests: RequestCount = new RequestCount();
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
@@ -217,6 +220,7 @@ export class ManagedSite {
         const isSites = this.#serves && this.#servers.has(query.port);
         return isSites ? refuseTaken(server, query) : this.#ports.listen(server, query);
       },
+      shareDatagrams: (socket, query, bind) => this.#datagrams.bind(socket, query, bind),
     });
     // What the site dies of is worth more to its operator than the exit code. The end itself stays Node's.
     process.on('uncaughtExceptionMonitor', (error) => {
@@ -370,6 +374,7 @@ export class ManagedSite {
     this.#intake.reportNow();
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);
+    this.#datagrams.stop();
     const others = this.#ports.drain(limitMs);
     this.#host.onDrain();
     await Promise.all([this.#drain?.ended, others]);
@@ -477,6 +482,6 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
-  const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;
+  const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = entry;
   return rest;
 }

@@ -139,24 +139,35 @@ function addressOf({ address }: ListenQuery, port: number): ListenAddress {
   return { address: shown, port, family: shown.includes(':') ? 'IPv6' : 'IPv4' };
 }
 
-function isForbidden(error: unknown): error is VhostError {
+/** The operator's conf forbids it. */
+export function isForbidden(error: unknown): error is VhostError {
   return error instanceof VhostError && error.code.startsWith('ERR_ALLOW_');
 }
 
 /** Fails a server as the kernel would where another one listens, which has no socket that the kernel knows of. True. */
 export function refuseTaken(server: Server, query: ListenQuery): true {
   const { address, port } = addressOf(query, query.port ?? 0);
-  const error = systemError('EADDRINUSE', `address already in use ${address}:${port}`, { address, port });
+  const error = systemError('EADDRINUSE', 'listen', `address already in use ${address}:${port}`, {
+    address,
+    port,
+  });
   process.nextTick(() => server.emit('error', error));
   return true;
 }
 
 /** As Node words what the kernel forbids, with what the operator allows behind it. */
 function forbidden({ address, port }: ListenAddress, cause: VhostError): Error {
-  return systemError('EACCES', `permission denied ${address}:${port} (${cause.message})`, { address, port });
+  const message = `permission denied ${address}:${port} (${cause.message})`;
+  return systemError('EACCES', 'listen', message, { address, port });
 }
 
-function systemError(code: 'EACCES' | 'EADDRINUSE', message: string, place: object): Error {
-  const fields = { code, errno: -constants.errno[code], syscall: 'listen', ...place };
-  return Object.assign(new Error(`listen ${code}: ${message}`), fields);
+/** An error as Node makes it of one of the system's. */
+export function systemError(
+  code: 'EACCES' | 'EADDRINUSE',
+  syscall: 'listen' | 'bind',
+  message: string,
+  place: object,
+): Error {
+  const fields = { code, errno: -constants.errno[code], syscall, ...place };
+  return Object.assign(new Error(`${syscall} ${code}: ${message}`), fields);
 }

@@ -1,11 +1,18 @@
 // Holds every listening address of this machine's sites bound, so that no client is refused while a master is
 // replaced. The master gets a duplicate over IPC and listens; this process never does.
-import { addressesOverlap, addressOfKey, findCovering, toKeyedAddress, VhostError } from '@vhostd/protocol';
+import {
+  addressesOverlap,
+  addressOfKey,
+  findCovering,
+  isUdpKey,
+  toKeyedAddress,
+  VhostError,
+} from '@vhostd/protocol';
 import type { ErrorCode } from '@vhostd/protocol';
 import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
-import { asBound, nativeBind } from '@vhostd/transport';
+import { asBound, nativeBind, udpBind } from '@vhostd/transport';
 import type { NativeBindResult } from '@vhostd/transport';
 import { BoundListener } from './bound-listener.js';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
@@ -82,7 +89,7 @@ export class BoundListeners {
    * Takes a socket over that another daemon bound, with so many claims of a claimant; without a claim its grace time
    * begins. The handle is this object's from then on, whatever becomes of it.
    *
-   * @throws VhostError ERR_LISTEN_TRANSFER (no bound TCP socket, or a key that it can't have).
+   * @throws VhostError ERR_LISTEN_TRANSFER (no bound socket, or a key that it can't have).
    */
   adopt(claimant: string, { key, claims }: { key: string; claims: number }, handle: { close(): void }): void {
     let listener = this.#byKey.get(key);
@@ -119,7 +126,8 @@ export class BoundListeners {
   #add(wanted: KeyedAddress): BoundListener {
     const bound = this.#bindAny(wanted);
     const listener = new BoundListener(wanted.key, bound);
-    const rival = this.#findRival(bound.address, bound.port);
+    // Two UDP sockets do conflict in the kernel.
+    const rival = isUdpKey(wanted.key) ? undefined : this.#findRival(bound.address, bound.port);
     if (rival !== undefined) {
       // Merely bound sockets do not conflict in the kernel; the second listen(2) would fail in the master.
       listener.close();
@@ -130,13 +138,13 @@ export class BoundListeners {
   }
 
   #bindAny(wanted: KeyedAddress): Extract<NativeBindResult, { address: string }> {
+    const bind = isUdpKey(wanted.key) ? udpBind : this.#bind;
     let result: NativeBindResult;
     if (wanted.address === undefined) {
-      result = this.#bind('::', wanted.port, 6);
-      if (result.handle === undefined && NO_IPV6.has(result.errno))
-        result = this.#bind('0.0.0.0', wanted.port, 4);
+      result = bind('::', wanted.port, 6);
+      if (result.handle === undefined && NO_IPV6.has(result.errno)) result = bind('0.0.0.0', wanted.port, 4);
     } else {
-      result = this.#bind(wanted.address, wanted.port, wanted.address.includes(':') ? 6 : 4);
+      result = bind(wanted.address, wanted.port, wanted.address.includes(':') ? 6 : 4);
     }
     if (result.handle === undefined) throw listenError(wanted, result.errno);
     return result;
@@ -144,6 +152,7 @@ export class BoundListeners {
 
   #findRival(address: string, port: number): BoundListener | undefined {
     for (const held of this.#byKey.values()) {
+      if (isUdpKey(held.key)) continue;
       if (held.port === port && addressesOverlap(held.address, address)) return held;
     }
     return undefined;

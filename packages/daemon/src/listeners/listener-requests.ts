@@ -37,5 +37,5 @@ export function sendable(handle: object): NativeHandle {
 }
 
 function isNativeHandle(handle: object): handle is NativeHandle {
-  return 'fd' in handle && 'close' in handle && 'readStop' in handle;
+  return 'fd' in handle && 'close' in handle && ('readStop' in handle || 'recvStop' in handle);
 }

@@ -90,6 +90,7 @@ export class DaemonSide implements ListenerSource, StateStore {
   async acquire(request: {
     ipaddress?: string;
     port: number;
+    udp?: true;
   }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }> {
     for (const deadlineMs = performance.now() + ACQUIRE_LIMIT_MS; ;) {
       const peer = this.#peer;

@@ -19,7 +19,7 @@ export class TransferredListeners {
   }
 
   /** The socket that a request means, or one that covers it. The caller owns its handle. */
-  take(request: { ipaddress?: string; port: number }): BoundSocket | undefined {
+  take(request: { ipaddress?: string; port: number; udp?: true }): BoundSocket | undefined {
     const found = findCovering(this.#byKey.values(), toKeyedAddress(request));
     if (found !== undefined) this.#byKey.delete(found.key);
     return found;

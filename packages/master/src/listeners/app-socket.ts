@@ -2,20 +2,26 @@
 // them.
 import type { AcquiredListener } from '@vhostd/protocol';
 import { toKeyedAddress, VhostError } from '@vhostd/protocol';
-import { nativeBind } from '@vhostd/transport';
+import { nativeBind, udpBind } from '@vhostd/transport';
 import type { NativeHandle } from '@vhostd/transport';
 import type { ListenerSource, OpenSocket } from './listener-source.js';
 import type { SocketAddress } from './listener-socket.js';
 
+/** Where an app listens. */
+export interface AppAddress extends SocketAddress {
+  /** By UDP, and not by TCP. */
+  readonly udp?: true;
+}
+
 export class AppSocket {
-  readonly address: SocketAddress;
+  readonly address: AppAddress;
   readonly #source: ListenerSource | undefined;
   readonly #onClose: () => void;
   #acquired: AcquiredListener | undefined;
   #handle: NativeHandle | undefined;
 
   /** Without a source it is bound here. */
-  constructor(address: SocketAddress, source: ListenerSource | undefined, onClose: () => void) {
+  constructor(address: AppAddress, source: ListenerSource | undefined, onClose: () => void) {
     this.address = address;
     this.#source = source;
     this.#onClose = onClose;
@@ -62,17 +68,15 @@ export function inUse(port: number, why: string): VhostError {
   return new VhostError('ERR_LISTEN_ADDRESS_IN_USE', `port ${port} is in use: ${why}`, { info: { port } });
 }
 
-function bindHere({ ipaddress, port }: SocketAddress): NativeHandle {
-  const bound = nativeBind(
-    ipaddress ?? '::',
-    port,
-    ipaddress === undefined || ipaddress.includes(':') ? 6 : 4,
-  );
+function bindHere({ ipaddress, port, udp }: AppAddress): NativeHandle {
+  const bind = udp === true ? udpBind : nativeBind;
+  const bound = bind(ipaddress ?? '::', port, ipaddress === undefined || ipaddress.includes(':') ? 6 : 4);
   if (bound.handle === undefined) {
+    if (bound.errno === 'EADDRINUSE') throw inUse(port, 'another process has it');
     throw new VhostError('ERR_LISTEN_ADDRESS', `cannot bind port ${port}: ${bound.errno}`, {
       info: { port },
     });
   }
-  // What binds is a TCP handle, of which the type tells less.
+  // What binds is a handle that links take, of which the type tells less.
   return bound.handle as NativeHandle;
 }

@@ -4,6 +4,7 @@ import type { AcquiredListener } from '@vhostd/protocol';
 import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
 import type { MasterEvents } from '../events.js';
 import { AppSocket, inUse } from './app-socket.js';
+import type { AppAddress } from './app-socket.js';
 import { Listener, listenerKey } from './listener.js';
 import type { Deliver, ListenerAddress } from './listener.js';
 import type { ListenerSource, OpenSocket } from './listener-source.js';
@@ -87,7 +88,7 @@ export class ListenerRegistry {
    * caller's to close.
    * @throws {VhostError} ERR_LISTEN_*.
    */
-  async bindForApp(address: SocketAddress): Promise<AppSocket> {
+  async bindForApp(address: AppAddress): Promise<AppSocket> {
     this.#refuseOverlap(address);
     const app = new AppSocket(address, this.#source, () => this.#apps.delete(app));
     // Taken from here on: nobody else is to get the same one.
@@ -192,13 +193,16 @@ export class ListenerRegistry {
       .reduce<SocketAddress>((widest, one) => (widthOf(one) > widthOf(widest) ? one : widest), wanted);
   }
 
-  #refuseOverlap({ ipaddress, port }: SocketAddress): void {
+  #refuseOverlap({ ipaddress, port, udp }: AppAddress): void {
     if (port === 0) return;
     const taken = [...this.#apps].find(
       ({ address }) =>
-        address.port === port && addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),
+        address.port === port &&
+        address.udp === udp &&
+        addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),
     );
     if (taken !== undefined) throw inUse(port, 'an app of a site listens there by itself');
+    if (udp === true) return;
     const overlapping = [...this.#sockets.keys()].filter(
       ({ address, bound }) =>
         bound.port === port && addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),

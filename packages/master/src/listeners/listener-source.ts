@@ -8,6 +8,7 @@ export interface ListenerSource {
   acquire(request: {
     ipaddress?: string;
     port: number;
+    udp?: true;
   }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }>;
   release(key: string): void;
 }

@@ -7,13 +7,12 @@ import { AnswerWithHandle } from '@vhostd/transport';
 import { checkAppPort } from '../conf/allowance.js';
 import { isForeign } from '../conf/foreign-user.js';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { AppSocket } from '../listeners/app-socket.js';
-import type { SocketAddress } from '../listeners/listener-socket.js';
+import type { AppAddress, AppSocket } from '../listeners/app-socket.js';
 
 /** Where sockets come from. */
 export interface AppPortSource {
   /** @throws {VhostError} ERR_LISTEN_*. */
-  bindForApp(address: SocketAddress): Promise<AppSocket>;
+  bindForApp(address: AppAddress): Promise<AppSocket>;
 }
 
 /** Who asks: a process of a worker. */
@@ -49,7 +48,7 @@ export class AppPorts {
     const address = parseAppPort(params);
     const refused = checkAppPort(address, conf.allow) ?? checkPrivilege(address, conf);
     if (refused !== undefined) throw refused;
-    const key = `${address.ipaddress ?? '*'} ${address.port}`;
+    const key = `${address.udp === true ? 'udp' : 'tcp'} ${address.ipaddress ?? '*'} ${address.port}`;
     const port = this.#open.get(key) ?? this.#add(key, address);
     port.holders.add(gone);
     this.#watch(gone);
@@ -92,12 +91,13 @@ export class AppPorts {
 }
 
 function parseAppPort(params: unknown): AppPort {
-  const { port, ipaddress }: Record<string, unknown> =
+  const { port, ipaddress, udp }: Record<string, unknown> =
     typeof params === 'object' && params !== null ? { ...params } : {};
   const isPort = typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535;
   const isAddress = ipaddress === undefined || (typeof ipaddress === 'string' && isIP(ipaddress) !== 0);
   if (!isPort || !isAddress) throw new VhostError('ERR_CALL_INVALID', 'this is no port to listen on');
-  return ipaddress === undefined ? { port } : { port, ipaddress };
+  const address = ipaddress === undefined ? { port } : { port, ipaddress };
+  return udp === true ? { ...address, udp } : address;
 }
 
 /** What the user of the worker may not bind, nobody binds for it, unless the operator has named the port. */

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { addressesOverlap, addressOfKey, findHeld, toKeyedAddress } from './listen-address.js';
+import {
+  addressesOverlap,
+  addressOfKey,
+  findCovering,
+  findHeld,
+  isUdpKey,
+  toKeyedAddress,
+} from './listen-address.js';
 
 void describe('toKeyedAddress', () => {
   void it('gives one key to all spellings of an address', () => {
@@ -93,4 +100,17 @@ void describe('addressesOverlap', () => {
       assert.equal(addressesOverlap(one, other), false, `${one} ${other}`);
     }
   });
+});
+
+void it('an address of UDP has a key of its own, and nothing to do with one of TCP', () => {
+  const udp = toKeyedAddress({ ipaddress: '::1', port: 53, udp: true });
+  assert.deepEqual([udp.key, isUdpKey(udp.key)], ['udp [::1]:53', true]);
+  assert.deepEqual(addressOfKey('udp [::1]:53'), udp);
+  const every = toKeyedAddress({ port: 53, udp: true });
+  assert.deepEqual([every.key, addressOfKey(every.key)], ['udp *:53', every]);
+  const tcp = { key: '*:53', address: '::', port: 53 };
+  const held = { key: 'udp *:53', address: '::', port: 53 };
+  assert.equal(findCovering([tcp], udp), undefined);
+  assert.equal(findCovering([tcp, held], udp), held);
+  assert.equal(findHeld([tcp, held], toKeyedAddress({ port: 53 })), tcp);
 });

@@ -4,7 +4,7 @@ import { VhostError } from '../errors.js';
 
 /** A request in its one spelling. */
 export interface KeyedAddress {
-  /** Such as `*:80`, `10.0.0.1:80`, `[::1]:80`. */
+  /** Such as `*:80`, `10.0.0.1:80`, `[::1]:80`; of UDP `udp *:53`. */
   key: string;
   /** `undefined`: every address, IPv6 and IPv4. */
   address: string | undefined;
@@ -16,22 +16,27 @@ export interface KeyedAddress {
  * every address, IPv6 and IPv4. Port 0 lets the kernel choose.
  * @throws VhostError ERR_LISTEN_ADDRESS for a port out of range or what is no IP address.
  */
-export function toKeyedAddress(request: { ipaddress?: string | undefined; port: number }): KeyedAddress {
+export function toKeyedAddress(request: {
+  ipaddress?: string | undefined;
+  port: number;
+  udp?: true;
+}): KeyedAddress {
   const { ipaddress, port } = request;
+  const kind = request.udp === true ? UDP : '';
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new VhostError('ERR_LISTEN_ADDRESS', `port ${String(port)} is not a whole number from 0 to 65535`, {
       info: { address: ipaddress ?? null, port },
     });
   }
   if (ipaddress === undefined || ipaddress === '' || ipaddress === '*')
-    return { key: `*:${port}`, address: undefined, port };
+    return { key: `${kind}*:${port}`, address: undefined, port };
   const family = net.isIP(ipaddress);
-  if (family === 4) return { key: `${ipaddress}:${port}`, address: ipaddress, port };
+  if (family === 4) return { key: `${kind}${ipaddress}:${port}`, address: ipaddress, port };
   if (family === 6) {
     const address = canonicalIPv6(ipaddress);
     return address === '::'
-      ? { key: `*:${port}`, address: undefined, port }
-      : { key: `[${address}]:${port}`, address, port };
+      ? { key: `${kind}*:${port}`, address: undefined, port }
+      : { key: `${kind}[${address}]:${port}`, address, port };
   }
   throw new VhostError(
     'ERR_LISTEN_ADDRESS',
@@ -44,15 +49,24 @@ export function toKeyedAddress(request: { ipaddress?: string | undefined; port: 
 
 /** The request that a key stands for; undefined where it is none. */
 export function addressOfKey(key: string): KeyedAddress | undefined {
-  const [, any, bracketed, plain, port = ''] = KEY.exec(key) ?? [];
+  const [, udp, any, bracketed, plain, port = ''] = KEY.exec(key) ?? [];
   const ipaddress = any ?? bracketed ?? plain;
   if (ipaddress === undefined) return undefined;
   try {
-    const address = toKeyedAddress({ ipaddress, port: Number(port) });
+    const address = toKeyedAddress({
+      ipaddress,
+      port: Number(port),
+      ...(udp === undefined ? {} : { udp: true }),
+    });
     return address.key === key ? address : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a key names a UDP socket: it and one of TCP never get in each other's way. */
+export function isUdpKey(key: string): boolean {
+  return key.startsWith(UDP);
 }
 
 /**
@@ -67,7 +81,9 @@ export function findHeld<T extends { key: string; address: string; port: number 
   for (const one of held) {
     if (one.key === wanted.key) return one;
     if (found !== undefined || wanted.port === 0 || one.port !== wanted.port) continue;
-    if (wanted.address === undefined ? one.key.startsWith('*:') : one.address === wanted.address) found = one;
+    if (isUdpKey(one.key) !== isUdpKey(wanted.key)) continue;
+    if (wanted.address === undefined ? /^(?:udp )?\*:/.test(one.key) : one.address === wanted.address)
+      found = one;
   }
   return found;
 }
@@ -82,7 +98,9 @@ export function findCovering<T extends { key: string; address: string; port: num
 ): T | undefined {
   const all = [...held];
   const { port, address = '::' } = wanted;
-  const covers = (one: T): boolean => one.port === port && addressCovers(one.address, address);
+  const isAlike = (one: T): boolean => isUdpKey(one.key) === isUdpKey(wanted.key);
+  const covers = (one: T): boolean =>
+    isAlike(one) && one.port === port && addressCovers(one.address, address);
   return findHeld(all, wanted) ?? (port === 0 ? undefined : all.find(covers));
 }
 
@@ -103,4 +121,5 @@ function canonicalIPv6(ipaddress: string): string {
   return zone === undefined ? canonical : `${canonical}%${zone}`;
 }
 
-const KEY = /^(?:(\*)|\[(.+)\]|([\d.]+)):(\d{1,5})$/u;
+const UDP = 'udp ';
+const KEY = /^(udp )?(?:(\*)|\[(.+)\]|([\d.]+)):(\d{1,5})$/u;

@@ -7,7 +7,12 @@ import { launchInfo, transferredListener } from './takeover.js';
 import { amount, count, pid, wireError } from './values.js';
 
 /** Where to listen; no `ipaddress` means every address of the machine. */
-export const listenAddress = z.object({ ipaddress: z.string().exactOptional(), port: count });
+export const listenAddress = z.object({
+  ipaddress: z.string().exactOptional(),
+  port: count,
+  /** A UDP socket, and none of TCP. */
+  udp: z.literal(true).exactOptional(),
+});
 export type ListenAddress = z.infer<typeof listenAddress>;
 
 /** A bound socket of the daemon's. */

@@ -1,10 +1,13 @@
 // What a site's code lets listen goes through here: its HTTP servers on ports are shown to whoever picks the site's
 // server of them, everything else (TCP, Unix sockets, datagrams) binds in this process, as in one without a cluster.
 import cluster from 'node:cluster';
-import { Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import type { Server } from 'node:net';
+import { hookBind } from '../node/datagrams.js';
+import type { Bind } from '../node/datagrams.js';
 import { bindHere, hookListen, listenAttempt, listenHere } from '../node/native-handle.js';
 import type { ListenQuery } from '../node/native-handle.js';
+import type { BindQuery } from '../shared-datagrams.js';
 
 /** What is told of a `listen`. */
 export type OnListen = (server: Server, query: ListenQuery) => void;
@@ -20,20 +23,22 @@ export interface ListenWatch {
   onOther: OnListen;
   /** Gets the rest then. Default: it is bound in this process. */
   share?: TakeListen;
+  /** Says true where it has seen to a datagram socket. Default: it is bound in this process. */
+  shareDatagrams?: (socket: Socket, query: BindQuery, bind: Bind) => boolean;
 }
 
 /**
- * From here on every `listen` and `bind` of this process binds as it would in a process of its own, but for what `take`
- * and `share` see to; a port that is taken gives EADDRINUSE. Returns the undo.
+ * From here on every `listen` and `bind` of this process binds as it would in a process of its own, but for what `take`,
+ * `share` and `shareDatagrams` see to; a port that is taken gives EADDRINUSE. Returns the undo.
  */
-export function watchListens({ take, onOther, share }: ListenWatch): () => void {
+export function watchListens({ take, onOther, share, shareDatagrams }: ListenWatch): () => void {
   const unhook = hookListen((server, query) => {
     if (onPort(query) && isHttp(server) && take(server, query)) return;
     onOther(server, query);
     if (onPort(query) && share?.(server, query) === true) return;
     listenNow(server, query);
   });
-  const unbind = bindExclusively();
+  const unbind = watchBinds(shareDatagrams);
   return () => {
     unhook();
     unbind();
@@ -60,27 +65,28 @@ function onPort({ address, port, fd }: ListenQuery): boolean {
   return !byPath && typeof port === 'number' && typeof fd !== 'number';
 }
 
-type Bind = (this: Socket, ...args: unknown[]) => Socket;
-
 /** Gives every `bind` of a datagram socket the documented option `exclusive`, without which a cluster shares it. */
-function bindExclusively(): () => void {
+function watchBinds(share: ListenWatch['shareDatagrams']): () => void {
   if (!cluster.isWorker) return () => undefined;
-  const prototype: object = Socket.prototype;
-  const nodeBind: Bind = Reflect.get(prototype, 'bind');
-  const exclusive: Bind = function bindExclusive(...args) {
+  return hookBind((socket, args, bind) => {
     const [first, second] = args;
-    const callback = args.filter((value) => typeof value === 'function').slice(-1);
-    if (typeof first === 'object' && first !== null) {
-      // A handle, which Node takes as it is.
-      if ('recvStart' in first) return nodeBind.apply(this, args);
-      return nodeBind.call(this, { ...first, exclusive: true }, ...callback);
+    // A handle, which Node takes as it is.
+    if (typeof first === 'object' && first !== null && 'recvStart' in first) {
+      bind.apply(socket, [...args]);
+      return;
     }
-    const port = typeof first === 'function' ? undefined : first;
-    const address = typeof second === 'function' ? undefined : second;
-    return nodeBind.call(this, { port, address, exclusive: true }, ...callback);
-  };
-  Reflect.set(prototype, 'bind', exclusive);
-  return () => {
-    Reflect.set(prototype, 'bind', nodeBind);
-  };
+    const [callback] = args.filter((value) => typeof value === 'function').slice(-1);
+    const query: BindQuery =
+      typeof first === 'object' && first !== null
+        ? first
+        : {
+            ...(typeof first === 'function' || first === undefined ? {} : { port: first }),
+            ...(typeof second === 'string' ? { address: second } : {}),
+          };
+    if (share?.(socket, query, bind) === true) {
+      if (typeof callback === 'function') socket.once('listening', callback as () => void);
+      return;
+    }
+    bind.apply(socket, [{ ...query, exclusive: true }, ...(callback === undefined ? [] : [callback])]);
+  });
 }
