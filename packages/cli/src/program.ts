@@ -5,6 +5,7 @@ import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
 import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
@@ -78,6 +79,7 @@ export function createProgram(): Command {
     addCheckCommand,
     addDoctorCommand,
     addImportCommand,
+    addDevCommand,
     addWatchCommand,
     addCompletionCommand,
   ];
