@@ -41,6 +41,11 @@ void describe('docs/cli.md', () => {
     'watch',
     'add',
     'remove',
+    'env',
+    'signal',
+    'flush',
+    'reopen',
+    'init',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

@@ -14,9 +14,7 @@ export function confFile(given: string | undefined, directory: string = process.
     if (existsSync(file)) return file;
     throw new VhostError('ERR_CONF_NOT_FOUND', `${file}: there is no such conf file`, { info: { file } });
   }
-  const found = CONF_EXTENSIONS.map((extension) => path.join(directory, `${NAME}${extension}`)).filter(
-    (file) => existsSync(file),
-  );
+  const found = foundConfFiles(directory);
   const [only, other] = found;
   if (only !== undefined && other === undefined) return only;
   const names = found.map((file) => path.basename(file)).join(', ');
@@ -25,6 +23,13 @@ export function confFile(given: string | undefined, directory: string = process.
       ? `there is no ${NAME}${CONF_EXTENSIONS.slice(0, -1).join(', ')} or ${CONF_EXTENSIONS.at(-1)} in ${directory}`
       : `there are several conf files in ${directory}: ${names}; name one with --config`;
   throw new VhostError('ERR_CONF_NOT_FOUND', message, { info: { directory } });
+}
+
+/** The conf files of a directory, as absolute paths. */
+export function foundConfFiles(directory: string): string[] {
+  return CONF_EXTENSIONS.map((extension) => path.join(directory, `${NAME}${extension}`)).filter((file) =>
+    existsSync(file),
+  );
 }
 
 const NAME = 'vhostd.config';

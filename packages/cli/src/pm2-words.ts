@@ -13,10 +13,8 @@ const WORDS: Readonly<Record<string, string>> = {
   desc: 'vhostd status SITE',
   show: 'vhostd status SITE',
   info: 'vhostd status SITE',
-  env: 'vhostd status SITE',
   log: 'vhostd logs -f',
-  flush: 'no command: default logs are bounded by themselves',
-  reloadLogs: 'kill -USR1 of the daemon',
+  reloadLogs: 'vhostd reopen',
   delete: 'vhostd remove SITE',
   del: 'vhostd remove SITE',
   gracefulReload: 'vhostd reload SITE',
@@ -29,6 +27,7 @@ const WORDS: Readonly<Record<string, string>> = {
   dump: 'no command: what vhostd add and start have added is kept',
   resurrect: 'vhostd run: what was added is there again',
   ecosystem: 'vhostd import ecosystem.config.js makes a conf file',
+  sendSignal: 'vhostd signal SITE SIGNAL',
 };
 
 /** The line for a command that only PM2 has; undefined for any other. */

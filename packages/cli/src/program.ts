@@ -3,16 +3,21 @@ import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
+import { addEnvCommand } from './commands/env.js';
+import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
+import { addInitCommand } from './commands/init.js';
 import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
 import { addRemoveCommand } from './commands/remove.js';
+import { addReopenCommand } from './commands/reopen.js';
 import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
 import { addScaleCommand } from './commands/scale.js';
+import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
@@ -48,6 +53,7 @@ function createProgram(): Command {
     .showHelpAfterError('(vhostd --help tells what there is)')
     .exitOverride();
   const commands = [
+    addInitCommand,
     addRunCommand,
     addStatusCommand,
     addLogsCommand,
@@ -60,6 +66,10 @@ function createProgram(): Command {
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,
+    addEnvCommand,
+    addSignalCommand,
+    addFlushCommand,
+    addReopenCommand,
     addUpgradeCommand,
     addStopCommand,
     addCheckCommand,

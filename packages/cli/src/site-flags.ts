@@ -61,7 +61,8 @@ export function isApp(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false }) !== undefined;
 }
 
-function parsePort(text: string): number {
+/** @throws {InvalidArgumentError} */
+export function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/u.test(text) && port <= 65_535) return port;
   throw new InvalidArgumentError('It is no port from 0 to 65535.');

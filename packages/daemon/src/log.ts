@@ -46,10 +46,19 @@ export async function logOutcome<T>(
 ): Promise<T> {
   try {
     const result = await outcome;
-    log.info({ event: done, ...fields, ...(typeof result === 'object' ? result : {}) });
+    const told = { event: done, ...fields, ...(typeof result === 'object' ? result : {}) };
+    if (failedInPart(result)) log.warn(told);
+    else log.info(told);
     return result;
   } catch (error) {
     log.error({ event: `${what}.failed`, ...fields, ...errorFields(log, error) });
     throw error;
   }
+}
+
+/** Whether something was done but not for every site, as a reload that one of them does not survive. */
+function failedInPart(result: unknown): boolean {
+  const sites: unknown = Reflect.get(Object(result), 'sites');
+  const all: unknown[] = Array.isArray(sites) ? sites : [result];
+  return all.some((one) => Reflect.get(Object(one), 'ok') === false);
 }

@@ -161,6 +161,10 @@ export interface EventPayloads {
   'site.started': { readonly siteId: string };
   /** An operator wants another number of workers. */
   'site.scaled': { readonly siteId: string; readonly before: number; readonly workers: number };
+  /** An operator has sent a signal to the workers of a site. */
+  'site.signalled': { readonly siteId: string; readonly signal: string; readonly workers: number };
+  /** An operator has emptied log files. */
+  'logs.flushed': { readonly files: readonly string[] };
   /** An operator has added a site. */
   'site.added': { readonly siteId: string };
   /** An added site is not served: what the conf says goes first, or the site is wrong by now. */

@@ -5,6 +5,8 @@ import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
+  FlushOptions,
+  FlushResult,
   ListeningInfo,
   MaintenanceOptions,
   MaintenanceResult,
@@ -16,8 +18,11 @@ import type {
   ResumeResult,
   ScaleOptions,
   ScaleResult,
+  SignalOptions,
+  SignalResult,
   StopSiteOptions,
   SwitchResult,
+  VariablesResult,
   SiteDetail,
   WireError,
 } from '@vhostd/protocol';
@@ -48,6 +53,7 @@ import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
 import { WorkerEnds } from './worker-ends.js';
+import { shownVariables } from './workers/shown-variables.js';
 import { Suspects } from './workers/suspects.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
 
@@ -317,6 +323,36 @@ export class Master extends EventEmitter<PublicEvents> {
     if (now) this.#stopDelay.resolve();
     if (now) for (const site of this.#sites.all()) void site.stop(true);
     return this.#stopping;
+  }
+
+  /**
+   * What the workers of a site find in their environment, by name; the values are secrets of the site.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_ENV.
+   */
+  async variables(siteId: string, withValues: boolean): Promise<VariablesResult> {
+    const site = this.#sites.get(siteId);
+    const all = shownVariables(site.conf, await site.namedVariables(), process.env);
+    const variables = withValues ? all : all.map(({ name, from }) => ({ name, from }));
+    return { siteId, variables };
+  }
+
+  /** Sends a signal to every worker of a site, as `kill` does. @throws {VhostError} ERR_SITE_UNKNOWN. */
+  signalSite(siteId: string, { signal }: SignalOptions): SignalResult {
+    const workers = this.#sites.get(siteId).workers();
+    const result = { siteId, signal, workers: workers.filter((worker) => worker.signal(signal)).length };
+    this.#events.emit('site.signalled', result);
+    return result;
+  }
+
+  /**
+   * Empties the log files of a site, or of all sites, and removes those that they were rotated to. Resolves with the
+   * files. @throws {VhostError} ERR_SITE_UNKNOWN.
+   */
+  async flushLogs({ siteId }: FlushOptions = {}): Promise<FlushResult> {
+    const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
+    const files = (await Promise.all(sites.map((site) => site.logs.flush()))).flat();
+    this.#events.emit('logs.flushed', { files });
+    return { files: [...new Set(files)] };
   }
 
   /** Goes on in the log files that have the names now, after log rotation; SIGUSR1 asks for it, too. */

@@ -54,6 +54,8 @@ export type {
 export type {
   AddSiteOptions,
   AddSiteResult,
+  FlushOptions,
+  FlushResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,
@@ -63,8 +65,12 @@ export type {
   ResumeResult,
   ScaleOptions,
   ScaleResult,
+  SignalOptions,
+  SignalResult,
+  SiteVariable,
   StopSiteOptions,
   SwitchResult,
+  VariablesResult,
 } from './schemas/site-orders.js';
 export type {
   DaemonStatus,

@@ -47,8 +47,14 @@ void describe('signals', { concurrency: 3 }, () => {
       [failed?.['siteId'], failed?.['generation'], failed?.['message']],
       ['a', 2, 'no database'],
     );
-    const [told] = outcomesOf(await vhostd.logs('order.done'));
+    const done = await vhostd.logs('order.done');
+    const [told] = outcomesOf(done);
     assert.deepEqual([told?.['siteId'], told?.['ok']], ['a', false]);
+    // A pino level: warn.
+    assert.deepEqual(
+      done.map(({ level }) => level),
+      [40],
+    );
     assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
     assert.equal(
       (await vhostd.site('a')).reason,

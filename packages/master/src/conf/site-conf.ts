@@ -18,6 +18,14 @@ export interface ListenEntry {
   readonly cert?: string;
   /** Passphrase of `key`, as it was written. */
   readonly passphrase?: string;
+  /** The oldest version of TLS that is spoken. Absent: Node's default. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Whether clients must show a certificate that `ca` has signed. */
+  readonly requestCert?: boolean;
+  /** Path or PEM text, as it was written: only the worker reads it. */
+  readonly ca?: string;
+  /** Requests in clear are sent on to HTTPS. */
+  readonly redirect?: 'https';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */

@@ -32,6 +32,9 @@ void describe('the routes of a master', () => {
     await ask('DELETE', '/sites/a/maintenance');
     await ask('POST', '/sites', { site: { path: 'a' }, baseDir: '/srv' });
     await ask('DELETE', '/sites/a', { now: 'true' });
+    await ask('GET', '/sites/a/env', { values: 'true' });
+    await ask('POST', '/sites/a/signal', { signal: 'SIGUSR2' });
+    await ask('POST', '/logs/flush', { siteId: 'a' });
     assert.deepEqual(did, [
       ['reloadConf'],
       ['reloadConf', 'a b'],
@@ -46,6 +49,9 @@ void describe('the routes of a master', () => {
       ['maintenance', 'a', null],
       ['addSite', { site: { path: 'a' }, baseDir: '/srv' }],
       ['removeSite', 'a', { now: true }],
+      ['variables', 'a', true],
+      ['signalSite', 'a', { signal: 'SIGUSR2' }],
+      ['flushLogs', { siteId: 'a' }],
     ]);
   });
 
@@ -89,6 +95,9 @@ function bench(): {
     addSite: method('addSite'),
     removeSite: method('removeSite'),
     scaleSite: method('scaleSite'),
+    variables: method('variables'),
+    signalSite: method('signalSite'),
+    flushLogs: method('flushLogs'),
     reopenLogs: method('reopenLogs'),
     pauseSite: method('pauseSite'),
     resumeSite: method('resumeSite'),

@@ -2,6 +2,8 @@
 import type {
   AddSiteOptions,
   AddSiteResult,
+  FlushOptions,
+  FlushResult,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -12,13 +14,18 @@ import type {
   ResumeResult,
   ScaleOptions,
   ScaleResult,
+  SignalOptions,
+  SignalResult,
   StopSiteOptions,
   SwitchResult,
+  VariablesResult,
   SiteDetail,
 } from '@vhostd/protocol';
 import {
   addSiteOptions,
   addSiteResult,
+  flushOptions,
+  flushResult,
   maintenanceOptions,
   maintenanceResult,
   masterStatus,
@@ -32,9 +39,13 @@ import {
   siteDetail,
   scaleOptions,
   scaleResult,
+  signalOptions,
+  signalResult,
   siteStatus,
   stopSiteOptions,
   switchResult,
+  variablesOptions,
+  variablesResult,
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
@@ -50,6 +61,9 @@ export interface ControlledMaster {
   addSite(options: AddSiteOptions): Promise<AddSiteResult>;
   removeSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
+  variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
+  signalSite(siteId: string, options: SignalOptions): SignalResult;
+  flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
   pauseSite(siteId: string, options: PauseOptions): PauseResult;
   resumeSite(siteId: string): ResumeResult;
@@ -181,6 +195,30 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: maintenanceResult,
     run: (master, { params }) => master.maintenance(params['siteId'] ?? '', null),
+  }),
+  route({
+    method: 'GET',
+    path: '/sites/:siteId/env',
+    summary: "the environment of a site's workers",
+    request: variablesOptions,
+    response: variablesResult,
+    run: (master, { params, body }) => master.variables(params['siteId'] ?? '', body.values === 'true'),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/signal',
+    summary: "sends a signal to a site's workers",
+    request: signalOptions,
+    response: signalResult,
+    run: (master, { params, body }) => master.signalSite(params['siteId'] ?? '', body),
+  }),
+  route({
+    method: 'POST',
+    path: '/logs/flush',
+    summary: 'empties the log files of a site, or of all',
+    request: flushOptions,
+    response: flushResult,
+    run: (master, { body }) => master.flushLogs(body),
   }),
   route({
     method: 'POST',

@@ -8,7 +8,7 @@ import { Deferred } from '@vhostd/transport';
 import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
-import { rotate } from './log-rotation.js';
+import { removeRotated, rotate } from './log-rotation.js';
 import type { LogRotation } from './log-rotation.js';
 import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
@@ -76,6 +76,8 @@ export class LogFile {
   #retryMs: number;
   #checkedAt = 0;
   #reopenWanted = false;
+  /** Resolves when the file has been emptied. */
+  #emptied: Deferred<void> | undefined;
   #running = false;
   #closed = false;
   #abandoned = false;
@@ -160,6 +162,16 @@ export class LogFile {
     this.#reopenWanted = true;
     this.#endPause?.();
     this.#start();
+  }
+
+  /** Empties the file, and removes those that it was rotated to. Resolves when that is done, or the file is closed. */
+  empty(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#emptied ??= new Deferred<void>();
+    const { promise } = this.#emptied;
+    this.#endPause?.();
+    this.#start();
+    return promise;
   }
 
   /**
@@ -260,7 +272,10 @@ export class LogFile {
 
   #hasWork(): boolean {
     if (this.#abandoned) return false;
-    return this.#queue.bytes > 0 || (!this.#closed && (this.#target === undefined || this.#reopenWanted));
+    return (
+      this.#queue.bytes > 0 ||
+      (!this.#closed && (this.#target === undefined || this.#reopenWanted || this.#emptied !== undefined))
+    );
   }
 
   async #step(): Promise<void> {
@@ -272,11 +287,20 @@ export class LogFile {
       if (this.#rotation !== undefined) this.#sizeBytes = await this.#target.sizeBytes();
       return;
     }
+    if (this.#emptied !== undefined) return await this.#empty(this.#target, this.#emptied);
     if (await this.#isFull(this.#target)) return;
     // What was written behind a reopen belongs into the other file.
     if (this.#reopenWanted) return;
     await this.#writeBatch(this.#target);
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
+  }
+
+  async #empty(target: LogTarget, emptied: Deferred<void>): Promise<void> {
+    await target.empty();
+    if (this.#rotation !== undefined) await removeRotated(this.path, this.#rotation);
+    this.#sizeBytes = 0;
+    this.#emptied = undefined;
+    emptied.resolve();
   }
 
   /** Whether the next bytes belong into another file, which is made room for. */
@@ -348,6 +372,7 @@ export class LogFile {
     // Past the limit a call to the file system still hangs; neither it nor the closing is waited for then.
     const hangs = this.#running;
     this.#abandoned = true;
+    this.#emptied?.resolve();
     this.#queue.loseAll();
     const closed = this.#target?.close().catch(() => {});
     this.#target = undefined;

@@ -1,5 +1,5 @@
 // Keeps a log file within bounds: the full one is renamed, and so are those before it; the oldest one goes.
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { lock } from 'proper-lockfile';
 
 /** Bounds of a log file. */
@@ -29,6 +29,11 @@ export async function rotate(
   } finally {
     await release().catch(() => undefined);
   }
+}
+
+/** Removes all but the file itself. */
+export async function removeRotated(file: string, { keepCount }: LogRotation): Promise<void> {
+  for (let number = keepCount; number > 0; number--) await rm(`${file}.${number}`, { force: true });
 }
 
 function rethrowUnlessMissing(error: unknown): void {

@@ -1,5 +1,5 @@
 // What a log is written to: a file, opened for appending with the directories above it, or a descriptor that is open.
-import { close, constants, fstat, mkdir, mkdirSync, open, openSync, stat, write } from 'node:fs';
+import { close, constants, fstat, ftruncate, mkdir, mkdirSync, open, openSync, stat, write } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { openSiteFile } from '../node/site-file.js';
@@ -15,6 +15,8 @@ export interface LogTarget {
   sizeBytes(): Promise<number>;
   /** Whether the name leads to it still: another process may have renamed it. */
   isNamed(): Promise<boolean>;
+  /** Removes what is in it; of what is no regular file, nothing. */
+  empty(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export function descriptorSource(fd: number): LogSource {
     ...toTarget(fd, ''),
     isDeleted: async () => false,
     isNamed: async () => true,
+    empty: async () => {},
     close: async () => {},
   };
   return { open: async () => target, openSync: () => fd };
@@ -73,6 +76,9 @@ function toTarget(fd: number, file: string): LogTarget {
       const [own, named] = await Promise.all([statFd(fd), statFile(file).catch(() => undefined)]);
       return own.ino === named?.ino && own.dev === named.dev;
     },
+    empty: async () => {
+      if ((await statFd(fd)).isFile()) await truncateFd(fd, 0);
+    },
     close: () => closeFd(fd),
   };
 }
@@ -82,6 +88,7 @@ const writeBytes = promisify(write);
 const statFd = promisify(fstat);
 const statFile = promisify(stat);
 const closeFd = promisify(close);
+const truncateFd = promisify(ftruncate);
 const makeOne = promisify(mkdir);
 
 /** Non-blocking, so that a named pipe without a reader fails with ENXIO instead of holding a thread for ever. */

@@ -103,6 +103,13 @@ export class SiteLogs {
     }
   }
 
+  /** Empties the files, and resolves with their paths. */
+  async flush(): Promise<string[]> {
+    const files = [...new Set(this.#opened.filter(({ isFile }) => isFile))];
+    await Promise.all(files.map((file) => file.empty()));
+    return files.map((file) => file.path);
+  }
+
   /** Reopens the files: after log rotation. */
   reopen(): void {
     for (const file of this.#opened) file.reopen();

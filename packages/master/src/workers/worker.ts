@@ -207,6 +207,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#process?.give(connection) === true;
   }
 
+  /** Sends a signal to its process. False without one. */
+  signal(name: NodeJS.Signals): boolean {
+    return this.#child.pid !== undefined && this.#process?.handle.kill(name) === true;
+  }
+
   /** Gives the connections that it has not begun with to whoever takes them now. */
   retract(): void {
     this.#process?.retract();

@@ -8,6 +8,8 @@ export type { Route, RouteCall } from './route.js';
 export {
   addSiteOptions,
   addSiteResult,
+  flushOptions,
+  flushResult,
   maintenanceOptions,
   maintenanceResult,
   pauseOptions,
@@ -18,8 +20,13 @@ export {
   resumeResult,
   scaleOptions,
   scaleResult,
+  signalOptions,
+  signalResult,
   stopSiteOptions,
   switchResult,
+  variablesOptions,
+  variablesResult,
+  WORKER_SIGNALS,
 } from './site-orders.js';
 export { daemonStatus, masterStatus, siteDetail, siteStatus } from './status.js';
 export { candidateReport, takeoverInfo, upgradeResult } from './takeover.js';

@@ -68,6 +68,63 @@ export const addSiteResult = z.object({
 });
 export type AddSiteResult = z.infer<typeof addSiteResult>;
 
+/** What is to be told of a site's variables; of the query of a GET, which has texts. */
+export const variablesOptions = z.object({
+  /** Their values as well. Default false. */
+  values: z.enum(['true', 'false']).default('false'),
+});
+
+const siteVariable = z.object({
+  name: z.string(),
+  /** `inherited`: vhostd's own. `vhostd`: made by vhostd, such as `PWD`. The others are fields of the conf. */
+  from: z.enum(['inherited', 'vhostd', 'envFile', 'env']),
+  value: z.string().exactOptional(),
+});
+export type SiteVariable = z.infer<typeof siteVariable>;
+
+/** The environment of a site's workers, by name. */
+export const variablesResult = z.object({ siteId: z.string(), variables: z.array(siteVariable) });
+export type VariablesResult = z.infer<typeof variablesResult>;
+
+/** Which logs are to be emptied. */
+export const flushOptions = z.object({
+  /** Default: of all sites. */
+  siteId: z.string().exactOptional(),
+});
+export type FlushOptions = z.infer<typeof flushOptions>;
+
+/** The files that were emptied. */
+export const flushResult = z.object({ files: z.array(z.string()) });
+export type FlushResult = z.infer<typeof flushResult>;
+
+/** The signals that an operator may send to workers. */
+export const WORKER_SIGNALS = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGABRT',
+  'SIGKILL',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGTERM',
+  'SIGCONT',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGWINCH',
+] as const;
+
+export const signalOptions = z.object({ signal: z.enum(WORKER_SIGNALS) });
+export type SignalOptions = z.infer<typeof signalOptions>;
+
+export const signalResult = z.object({
+  siteId: z.string(),
+  signal: z.string(),
+  /** Workers that it was sent to. */
+  workers: count,
+});
+export type SignalResult = z.infer<typeof signalResult>;
+
 /** How many workers a site is to have. */
 export const scaleOptions = z.object({
   /** 1 to 1024; so many more or less, such as `+1`; `max`: one a CPU; `conf`: what its conf says. */

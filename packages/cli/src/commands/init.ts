@@ -1,0 +1,59 @@
+// `vhostd init`: writes a conf for the app in a directory.
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { EXIT_CODES } from '@vhostd/daemon';
+import { CONF_EXTENSIONS } from '@vhostd/master/load-conf';
+import { VhostError } from '@vhostd/protocol';
+import type { Command } from 'commander';
+import { foundConfFiles } from '../conf-file.js';
+import { attempt } from '../errors.js';
+import type { CommonOptions } from '../errors.js';
+import { findApp } from '../init/find-app.js';
+import type { FoundApp } from '../init/find-app.js';
+import { parsePort } from '../site-flags.js';
+import { logLevelOption } from './options.js';
+
+interface InitOptions extends CommonOptions {
+  host?: string;
+  port: number;
+}
+
+export function addInitCommand(program: Command): void {
+  program
+    .command('init')
+    .summary('write a conf for the app in this directory')
+    .description(
+      'Looks at package.json, the framework and the files of a directory, and writes vhostd.config.json there. ' +
+        'A conf that is there is left as it is.',
+    )
+    .argument('[directory]', 'where the app is (default: the working directory)')
+    .option('--host <host>', 'host that it answers for (default: NAME.localhost)')
+    .option('--port <port>', 'port to listen on', parsePort, 8080)
+    .addOption(logLevelOption('debug shows the stack of an error'))
+    .action((directory: string | undefined, options: InitOptions) =>
+      attempt(options, () => Promise.resolve(init(path.resolve(directory ?? '.'), options))),
+    );
+}
+
+function init(directory: string, options: InitOptions): number {
+  const [present] = foundConfFiles(directory);
+  if (present !== undefined) {
+    const message = `${present} is there already: it is left as it is`;
+    throw new VhostError('ERR_CONF_EXISTS', message, { info: { file: present } });
+  }
+  const app = findApp(directory);
+  const file = path.join(directory, `vhostd.config${CONF_EXTENSIONS[0]}`);
+  // Somebody may have been faster.
+  writeFileSync(file, confOf(app, options), { flag: 'wx' });
+  process.stdout.write([`${file}: written`, ...app.notes.map((note) => `  ${note}`), ''].join('\n'));
+  return EXIT_CODES.ok;
+}
+
+function confOf({ siteId, site }: FoundApp, { host, port }: InitOptions): string {
+  const listen = [{ host: host ?? `${siteId}.localhost`, port }];
+  const conf = {
+    $schema: './node_modules/@vhostd/master/conf.schema.json',
+    sites: [{ siteId, path: '.', ...site, listen }],
+  };
+  return `${JSON.stringify(conf, null, 2)}\n`;
+}
