@@ -37,7 +37,10 @@ void describe('docs/cli.md', () => {
     'upgrade',
     'stop',
     'check',
+    'import',
     'watch',
+    'add',
+    'remove',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

@@ -37,7 +37,7 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
-export { SCREEN_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
+export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
@@ -51,6 +51,8 @@ export type {
   StopMode,
 } from './schemas/daemon-master.js';
 export type {
+  AddSiteOptions,
+  AddSiteResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,

@@ -116,7 +116,14 @@ export class ManagedSite {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
     });
-    this.#keys = new SiteKeys(identity.listen, (front) => this.#intake.setSecureFront(front));
+    this.#keys = new SiteKeys(
+      identity.listen,
+      {
+        onFront: (front) => this.#intake.setSecureFront(front),
+        onTerms: (terms) => this.#intake.setSecureTerms(terms),
+      },
+      identity.siteDir === undefined ? undefined : { siteId: identity.siteId, directory: identity.siteDir },
+    );
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (connection) => {
@@ -274,6 +281,7 @@ export class ManagedSite {
     this.#intake.setServer(adopted);
     if (previous !== undefined) {
       this.#intake.setSecureFront(undefined);
+      this.#intake.setSecureTerms(undefined);
       this.#keys.load().catch((error: unknown) => this.#fail(error));
       return;
     }
@@ -469,6 +477,6 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
-  const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;
+  const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = entry;
   return rest;
 }

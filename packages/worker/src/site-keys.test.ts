@@ -21,7 +21,7 @@ const LISTEN: ListenRequest[] = [
 ];
 
 function keysOf(server: Server, listen: readonly ListenRequest[], fronts: SecureFront[] = []): SiteKeys {
-  const keys = new SiteKeys(listen, (front) => fronts.push(front));
+  const keys = new SiteKeys(listen, { onFront: (front) => fronts.push(front) });
   keys.setServer(server);
   return keys;
 }

@@ -1,28 +1,50 @@
 // The keys of a site's 'ssl' entries: those in force, and those on trial while the master has not said yes to them.
 import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import type { ListenRequest } from '@vhostd/protocol';
+import type { SecureKeys } from './tls/secure-keys.js';
+import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
 import { endsTls } from './node/secure-server.js';
-import { createFront, createOwnTls, secureEntries, wantsKeys } from './secure.js';
-import type { KeyHolder } from './secure.js';
+import {
+  createFront,
+  createOwnKeys,
+  createTickets,
+  refuseClear,
+  secureEntries,
+  wantsKeys,
+} from './secure.js';
+import type { SecureHome } from './secure.js';
+
+/** What is told of a site's TLS. */
+export interface SiteKeysEvents {
+  /** The TLS side of the site's server, once there is one. */
+  onFront: (front: SecureFront) => void;
+  /** What its TLS connections must be prepared by. */
+  onTerms?: (terms: SecureTerms) => void;
+}
 
 export class SiteKeys {
-  readonly #onFront: (front: SecureFront) => void;
+  readonly #events: SiteKeysEvents;
+  readonly #home: SecureHome | undefined;
   /** The conf in force. */
   #listen: readonly ListenRequest[];
   #server: Server | undefined;
-  #holder: KeyHolder | undefined;
+  #holder: SecureKeys | undefined;
+  /** The server whose sessions go on in other workers. */
+  #shared: TlsServer | undefined;
 
-  /** `onFront` gets the TLS side of the site's server once there is one. */
-  constructor(listen: readonly ListenRequest[], onFront: (front: SecureFront) => void) {
+  constructor(listen: readonly ListenRequest[], events: SiteKeysEvents, home?: SecureHome) {
     this.#listen = listen;
-    this.#onFront = onFront;
+    this.#events = events;
+    this.#home = home;
   }
 
   /** Sets the site's server, in place of the one before; {@link load} must follow. */
   setServer(server: Server): void {
     if (this.#server === server) return;
+    this.#holder?.close();
     this.#holder = undefined;
     this.#server = server;
   }
@@ -56,17 +78,27 @@ export class SiteKeys {
 
   async #stage(listen: readonly ListenRequest[]): Promise<void> {
     const server = this.#server;
+    if (server !== undefined && endsTls(server)) refuseClear(listen);
+    if (server === undefined || !listen.some(({ type }) => type === 'ssl')) return;
+    if (endsTls(server)) await this.#share(server);
     // With keys of the conf it has some.
-    if (server === undefined || (this.#holder === undefined && !wantsKeys(server))) return;
+    if (this.#holder === undefined && !wantsKeys(server)) return;
     const entries = secureEntries(listen);
-    if (entries.length === 0) return;
     if (this.#holder !== undefined) return this.#holder.stage(entries);
     if (endsTls(server)) {
-      this.#holder = await createOwnTls(server, entries);
+      this.#holder = await createOwnKeys(server, entries, this.#home);
     } else if (server instanceof HttpServer) {
-      const front = await createFront(server, entries);
-      this.#holder = front;
-      this.#onFront(front);
+      const front = await createFront(server, entries, this.#home);
+      this.#holder = front.keys;
+      await this.#share(front.tls);
+      this.#events.onFront(front);
     }
+  }
+
+  /** Lets sessions go on in other workers. */
+  async #share(server: TlsServer): Promise<void> {
+    if (this.#home === undefined || server === this.#shared) return;
+    this.#shared = server;
+    this.#events.onTerms?.(await createTickets(server, this.#home));
   }
 }

@@ -14,8 +14,10 @@ import type { SecureFront } from './intake/secure-front.js';
 export class Standalone {
   readonly #server: () => Server;
   readonly #open = new Map<string, Server>();
-  readonly #keys: SiteKeys = new SiteKeys([], (front) => {
-    this.#front = front;
+  readonly #keys: SiteKeys = new SiteKeys([], {
+    onFront: (front) => {
+      this.#front = front;
+    },
   });
   #front: SecureFront | undefined;
 

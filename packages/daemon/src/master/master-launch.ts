@@ -1,8 +1,9 @@
 // Resolves how a daemon starts its master out of what its owner said.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { SCREEN_VARIABLE, STATE_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
+import { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
 import type { DaemonOptions } from '../daemon-options.js';
+import { resolveRunDir } from '../run-dir/run-dir.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
 import type { MasterLaunch } from './master-process.js';
 
@@ -27,6 +28,7 @@ export function resolveMasterLaunch(
     args: masterArgs,
     env: {
       ...env,
+      [SITES_DIR_VARIABLE]: resolveRunDir(options.runDir).sites,
       ...(stateDir === undefined ? {} : { [STATE_DIR_VARIABLE]: stateDir }),
       ...(screen === true ? { [SCREEN_VARIABLE]: '1' } : {}),
     },

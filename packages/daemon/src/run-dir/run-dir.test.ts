@@ -29,6 +29,7 @@ void describe('resolveRunDir', () => {
       pidFile: '/srv/vhostd/daemon.pid',
       lock: '/srv/vhostd/daemon.lock',
       controlSocket: '/srv/vhostd/control.sock',
+      sites: '/srv/vhostd/sites',
     });
     assert.equal(resolveRunDir('here', user).path, path.join(process.cwd(), 'here'));
   });

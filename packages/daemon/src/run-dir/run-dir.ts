@@ -11,6 +11,8 @@ export interface RunDir {
   pidFile: string;
   lock: string;
   controlSocket: string;
+  /** A directory with one for each site, which only its workers use. */
+  sites: string;
 }
 
 /** What {@link resolveRunDir} looks at. */
@@ -36,6 +38,7 @@ export function resolveRunDir(given?: string, environment: RunDirEnvironment = t
     pidFile: path.join(directory, 'daemon.pid'),
     lock: path.join(directory, 'daemon.lock'),
     controlSocket: path.join(directory, 'control.sock'),
+    sites: path.join(directory, 'sites'),
   };
 }
 
@@ -62,8 +65,8 @@ function whyForeign(directory: string): string | undefined {
     : `it holds '${foreign}', which is not vhostd's; name a directory of its own`;
 }
 
-/** The PID file and those in the making, the lock, the control socket and those in the making. */
-const OWN_NAME = /^(?:daemon\.(?:pid(?:\.\d+\.tmp)?|lock)|control\.sock|\.c\d+)$/u;
+/** The PID file and those in the making, the lock, the control socket and those in the making, the sites' directories. */
+const OWN_NAME = /^(?:sites|daemon\.(?:pid(?:\.\d+\.tmp)?|lock)|control\.sock|\.c\d+)$/u;
 
 function defaultPath({ env, uid, home, ownerOf }: RunDirEnvironment): string {
   const xdg = env['XDG_RUNTIME_DIR'];

@@ -80,7 +80,7 @@ void test('each wrong value of a site is told with its path, the value and what 
     [
       { listen: [{ port: 80, key: 'k' }] },
       'listen[0].type',
-      /key, cert and passphrase have no use with type 'tcp'.*'ssl'/,
+      /key, cert, .* have no use with type 'tcp'.*'ssl'/,
     ],
     [{ listen: [{ port: 80, host: 5 }] }, 'listen[0].host', /5 is not a host name/],
     [{ defaultListen: 'yes' }, 'defaultListen', /"yes" is not true or false/],

@@ -18,6 +18,7 @@ import type { Connection, Ingress, Origin, ReturnedConnection } from './connecti
 import { Health } from './health.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
+import { redirection } from './redirection.js';
 import { Refusals, refuseAtOnce } from './refuse.js';
 
 /** Who has which host on which listener. */
@@ -27,6 +28,8 @@ export interface Routes {
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
   /** Who has a connection that names no host before it belongs to a worker. */
   hostless(listenerKey: string): { readonly ingress: Ingress } | undefined;
+  /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
+  redirectOf(listenerKey: string, host: string | null): number | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
 }
@@ -76,7 +79,7 @@ export class Acceptor {
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
-    else site.ingress.serve(routed);
+    else if (!this.#redirect(routed)) site.ingress.serve(routed);
   }
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
@@ -121,6 +124,15 @@ export class Acceptor {
   #siteOf({ listener, host, head, secure }: Connection): { readonly ingress: Ingress } | undefined {
     if (!secure && speaksHttp2(head)) return this.#routes.hostless(listener.key);
     return this.#routes.lookup(listener.key, host);
+  }
+
+  /** Answers a request in clear whose host is served with TLS only. */
+  #redirect({ handle, listener, host, head, secure }: Connection): boolean {
+    if (secure || host === null || head === '') return false;
+    const port = this.#routes.redirectOf(listener.key, host);
+    const answer = port === undefined ? undefined : redirection(host, port, head);
+    if (answer !== undefined) this.#refusals.refuse(handle, answer);
+    return answer !== undefined;
   }
 
   /** One with a request is for whoever has its host; so is one that no worker has confirmed. */

@@ -83,6 +83,12 @@ export class Router<T extends RoutedSite> {
     return this.#table.hostless(listenerKey);
   }
 
+  /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
+  redirectOf(listenerKey: string, host: string | null): number | undefined {
+    const to = this.#table.listener(listenerKey)?.redirectOf(host);
+    return to === null ? HTTPS_PORT : to && (this.#listeners.get(to)?.info.port ?? to.port);
+  }
+
   /** Whether a listener leads to anybody. */
   leads(listenerKey: string): boolean {
     return this.#table.listener(listenerKey) !== undefined;
@@ -259,6 +265,8 @@ export class Router<T extends RoutedSite> {
     this.#listeners.closeExcept(used);
   }
 }
+
+const HTTPS_PORT = 443;
 
 function placesByTarget<T extends RoutedSite>(
   confs: ReadonlyMap<T, ListenConf | undefined>,

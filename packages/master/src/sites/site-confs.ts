@@ -1,7 +1,7 @@
 // The confs of one site: the one in force, the one that the operator wants next, and what workers change of them. A
 // change is checked, allowed, then made whole or not at all.
 import { VhostError } from '@vhostd/protocol';
-import type { WorkerToMaster } from '@vhostd/protocol';
+import type { WireError, WorkerToMaster } from '@vhostd/protocol';
 import { checkAllowance } from '../conf/allowance.js';
 import { parseServerConfUpdate } from '../conf/parse-conf.js';
 import { noServerError } from '../conf/no-server.js';
@@ -52,6 +52,16 @@ export class SiteConfs<S extends RoutedSite> {
     this.#unplaced = true;
     this.#inForce = conf;
     this.#onChange(conf);
+  }
+
+  /** Resolves with why the {@link joint} change can't be made; never, where it can. Undefined without one. */
+  jointFailure(): Promise<WireError> | undefined {
+    return this.joint?.failureOf(this.#site);
+  }
+
+  /** This site can't take its part in a joint change. */
+  failJoint(joint: JointChange<S>, error: WireError): void {
+    joint.fail(this.#site, error);
   }
 
   /**

@@ -2,6 +2,7 @@
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
 import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkUntrusted, FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
@@ -15,8 +16,9 @@ import type {
 } from '@vhostd/protocol';
 import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import type { Frame, Link, NativeHandle, ReadingShare, UntrustedFork } from '@vhostd/transport';
+import type { Frame, Link, NativeHandle, ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
+import { isForeign } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
@@ -29,6 +31,7 @@ import { Handoff } from './handoff.js';
 import { LastWords } from './last-words.js';
 import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
+import { openForSite } from './site-directories.js';
 import { workerVariables } from './worker-environment.js';
 
 /** What a worker's process tells. */
@@ -89,6 +92,8 @@ export interface WorkerLaunch {
   readonly variables: Readonly<Record<string, string>>;
   /** What reading from the site's workers may cost. */
   readonly readingShare: ReadingShare;
+  /** That of the site's workers alone. */
+  readonly directory: string;
   /** Ends what a worker has started. */
   readonly groups: ProcessGroups;
 }
@@ -128,11 +133,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.#acceptor = acceptor;
     this.#events = events;
     const onViolation = (detail: string): void => void this.emit('violation', detail);
-    const { child, link, offers, stdout, stderr } = forkUntrusted(
-      (how) => forkWorker(launch, how),
-      (worker: ClusterWorker) => worker.process,
-      { type: launch.linkType, share: launch.readingShare, onViolation },
-    );
+    const { child, link, offers, stdout, stderr } = startWorker(launch, onViolation);
     child.on('error', () => undefined);
     this.process = child.process;
     this.stdout = stdout;
@@ -324,10 +325,31 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 }
 
-function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): ClusterWorker {
-  const { conf, identity, release } = launch;
-  const { execArgv } = conf.workerOptions;
-  const link = { ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+function startWorker(launch: WorkerLaunch, onViolation: (detail: string) => void): Untrusted<ClusterWorker> {
+  const inherit = openForSite(launch.directory, launch.conf);
+  try {
+    return forkUntrusted(
+      (how) => forkWorker(launch, how),
+      (worker: ClusterWorker) => worker.process,
+      { type: launch.linkType, share: launch.readingShare, onViolation, inherit },
+    );
+  } finally {
+    if (inherit !== undefined) closeSync(inherit);
+  }
+}
+
+/** Where a worker finds its site's directory; undefined where it can't. */
+function siteDirOf({ conf, directory }: WorkerLaunch, inheritedFd: number | undefined): string | undefined {
+  if (!isForeign(conf.runAs)) return directory;
+  return inheritedFd === undefined ? undefined : `/proc/self/fd/${inheritedFd}`;
+}
+
+function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: UntrustedFork): ClusterWorker {
+  const { conf, release } = launch;
+  const siteDir = siteDirOf(launch, inheritedFd);
+  const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
+  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
+  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
   const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
   const own = workerVariables(conf, told, process.env);
   const prepared = prepare(conf, release.cwd, own);
@@ -335,7 +357,7 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio }: UntrustedFork): 
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({
     exec: release.workerFile,
-    args: [...conf.workerArgs],
+    args: [...(release.workerArgs ?? conf.workerArgs)],
     execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
     cwd: prepared.cwd,
     stdio,

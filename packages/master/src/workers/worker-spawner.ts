@@ -14,6 +14,7 @@ import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
 import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
+import { SiteDirectories } from './site-directories.js';
 import type { Suspects } from './suspects.js';
 import { preloadFile } from './worker-files.js';
 import { ProgramProcess } from './program-process.js';
@@ -59,6 +60,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   readonly #events: MasterEvents;
   readonly #suspects: Suspects;
   readonly #preload: string = preloadFile();
+  readonly #directories: SiteDirectories = SiteDirectories.ofProcess();
   readonly #groups: ProcessGroups = new ProcessGroups();
   #headMaxBytes: number;
   #spawnedCount = 0;
@@ -90,6 +92,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       release,
       variables,
       identity: this.#identityOf(order),
+      directory: this.#directories.of(conf),
       linkType: this.linkType,
       preload: this.#preload,
       headMaxBytes: this.#headMaxBytes,

@@ -12,6 +12,8 @@ export interface WorkerIdentity {
   siteId: string;
   slot: number;
   generation: number;
+  /** A directory that only the site's workers use, of their user and with mode 0700. Absent: they can't reach it. */
+  siteDir?: string;
   /** Ways of listening that the conf gives the site; keys and certificates as paths. */
   listen: ListenRequest[];
   defaultListen: boolean;
@@ -77,6 +79,13 @@ export interface ListenRequest {
   key?: string;
   cert?: string;
   passphrase?: string;
+  /** The oldest version of TLS that is spoken. */
+  minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Whether clients must show a certificate that `ca` has signed. */
+  requestCert?: boolean;
+  ca?: string;
+  /** Requests are sent on to HTTPS by the master. */
+  redirect?: 'https';
 }
 
 /** What a worker may change of its site; a field that is absent stays as it is. */

@@ -7,7 +7,7 @@ import { dispose } from '../node/dispose.js';
 import { FifoReader } from '../node/fifo-reader.js';
 import { fifos } from '../node/fifo.js';
 import type { Fifo } from '../node/fifo.js';
-import { forkWithExtras, unknownSpawn } from '../node/fork-with-pipe.js';
+import { forkWithExtras, LINK_FD, unknownSpawn } from '../node/fork-with-pipe.js';
 import { nativeCalls } from '../node/native-calls.js';
 import type { NativePipe } from '../node/native-handle.js';
 import { channelHandle, createPlainPipe, endChannel, ignoreChannel } from '../node/pipe-internals.js';
@@ -26,12 +26,16 @@ export interface ForkUntrustedOptions extends ForkLinkOptions {
   share?: ReadingShare;
   /** Whether it may send handles back, where this process can receive them safely. Default true. */
   handlesBack?: boolean;
+  /** A descriptor of this process that the child is to have. */
+  inherit?: number | undefined;
 }
 
 /** What `fork` of {@link forkUntrusted} must use. */
 export interface UntrustedFork {
   variables: Record<string, string>;
   stdio: ('ignore' | 'pipe' | 'ipc' | number)[];
+  /** The number under which the child has what it inherits; undefined with a link of type `ipc`. */
+  inheritedFd: number | undefined;
 }
 
 /** A child that is not trusted. */
@@ -60,7 +64,11 @@ export function forkUntrusted<T>(
 ): Untrusted<T> {
   if (options.type === 'ipc') {
     const stdio: UntrustedFork['stdio'] = ['ignore', 'pipe', 'pipe', 'ipc'];
-    const { child, link } = forkWithLink((variables) => fork({ variables, stdio }), processOf, options);
+    const { child, link } = forkWithLink(
+      (variables) => fork({ variables, stdio, inheritedFd: undefined }),
+      processOf,
+      options,
+    );
     const forked = processOf(child);
     forked.once('exit', () => link.peerExited());
     return { child, link, stdout: forked.stdout, stderr: forked.stderr };
@@ -80,8 +88,10 @@ export function forkUntrusted<T>(
       data.writeFd,
       offers.childFd,
       ...(calls === undefined ? [] : (['pipe'] as const)),
+      ...(options.inherit === undefined ? [] : [options.inherit]),
     ] as const;
-    const { child, pipes } = forkWithExtras(() => fork({ variables, stdio }), extras);
+    const inheritedFd = LINK_FD + extras.length - 1;
+    const { child, pipes } = forkWithExtras(() => fork({ variables, stdio, inheritedFd }), extras);
     const forked = processOf(child);
     const [pipe, returns] = pipes;
     try {

@@ -101,15 +101,22 @@ export class AdoptedServer {
    * `onAccepted` gets the socket when 'connection' has been emitted, or `undefined` when the server refused it and the
    * handle has been closed: `maxConnections` is reached ('drop' was emitted), the server is closed, or it was released.
    * What a listener of the site throws becomes an uncaught exception, as with a connection from a port.
+   *
+   * `around` is called right before 'connection' is emitted, and what it returns right after.
    */
-  inject(handle: TcpHandle, head: Buffer | undefined, onAccepted: OnAccepted = () => undefined): void {
+  inject(
+    handle: TcpHandle,
+    head: Buffer | undefined,
+    onAccepted: OnAccepted = () => undefined,
+    around?: Around,
+  ): void {
     const bytes = head !== undefined && head.length > 0 ? head : undefined;
     if (bytes === undefined) {
       setImmediate(() => this.#accept(handle, onAccepted));
       return;
     }
     const way = wayTo(this.server);
-    const arrival: Arrival = { socket: undefined, session: undefined, bytes, way };
+    const arrival: Arrival = { socket: undefined, session: undefined, bytes, way, around };
     setImmediate(() => this.#accept(handle, onAccepted, arrival));
     if (way === 'buffer') return;
     // All of them run in one phase, before anything is read from the connection; Node empties its queues of ticks and
@@ -157,12 +164,15 @@ export class AdoptedServer {
     };
     server.prependListener('connection', onConnection);
     if (arrival?.way === 'session') server.prependListener('session', onSession);
+    let after: (() => void) | undefined;
     try {
+      after = arrival?.around?.();
       accept(this.#handle, handle);
     } catch (error) {
       if (accepted === undefined) handle.close();
       throw error;
     } finally {
+      after?.();
       server.removeListener('connection', onConnection);
       if (arrival?.way === 'session') server.removeListener('session', onSession);
       if (accepted !== undefined && arrival !== undefined) putIntoBuffer(arrival, accepted);
@@ -241,12 +251,16 @@ export class AdoptedServer {
 /** Gets the socket of a connection, or `undefined` when it was refused. */
 export type OnAccepted = (socket: Socket | undefined) => void;
 
+/** Readies a server for one connection; what it returns puts the server back. */
+export type Around = () => (() => void) | undefined;
+
 /** A connection on its way into the server. */
 interface Arrival {
   socket: Socket | undefined;
   session: ServerHttp2Session | undefined;
   bytes: Buffer;
   way: Way;
+  around: Around | undefined;
 }
 
 /** Of a server that treats its connections in a way of its own: before it can have read anything. */

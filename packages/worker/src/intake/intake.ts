@@ -10,7 +10,7 @@ import { socketOf } from '../node/socket-handle.js';
 import type { HandedBack } from '../rehome/hand-backs.js';
 import type { HostCheck } from '../rehome/host-check.js';
 import { IdleArrivals } from '../rehome/idle-arrivals.js';
-import type { AdoptedServer } from './adopt-server.js';
+import type { AdoptedServer, Around } from './adopt-server.js';
 import type { SecureFront } from './secure-front.js';
 
 export interface IntakeEvents {
@@ -18,6 +18,11 @@ export interface IntakeEvents {
   onSocket?: (socket: Socket) => void;
   /** How many connections the server takes at a time has changed; undefined: any number. */
   onLimit?: (limit: number | undefined) => void;
+}
+
+/** Readies the site's server for a TLS connection that begins with `hello`; what it returns puts the server back. */
+export interface SecureTerms {
+  prepare(hello: Buffer): (() => void) | undefined;
 }
 
 export class Intake {
@@ -30,6 +35,7 @@ export class Intake {
   readonly #onLimit: IntakeEvents['onLimit'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
+  #secureTerms: SecureTerms | undefined;
   #hostCheck: HostCheck | undefined;
   /** What connections came with, by their sockets; by their handles where sockets are wrapped. */
   readonly #origins = new WeakMap<object, ConnectionHeader>();
@@ -64,6 +70,11 @@ export class Intake {
 
   setSecureFront(front: SecureFront | undefined): void {
     this.#secureFront = front;
+  }
+
+  /** Has every TLS connection prepared that comes from now on. */
+  setSecureTerms(terms: SecureTerms | undefined): void {
+    this.#secureTerms = terms;
   }
 
   /** Takes a frame of kind `connection`. */
@@ -137,9 +148,14 @@ export class Intake {
     };
     const server = this.#server?.server;
     if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
-    else if (target !== undefined) return target.inject(handle, head, onAccepted);
+    else if (target !== undefined) return target.inject(handle, head, onAccepted, this.#around(header, head));
     else handle.close();
     onAccepted(undefined);
+  }
+
+  #around(header: ConnectionHeader, hello: Buffer): Around | undefined {
+    const terms = header.secure ? this.#secureTerms : undefined;
+    return terms && (() => terms.prepare(hello));
   }
 
   /** Gives the server a connection back that is between two requests. */

@@ -1,6 +1,8 @@
 // Keys for a server that ends TLS itself (tls, https, http2) and was created without any. Undocumented: the names under
-// which tls.Server keeps its options, and its SNICallback under a symbol `snicallback`.
-// Checked on Node 20.20, 22.23, 24.21 and 26.10; site-keys.test.ts fails where one of them changes.
+// which tls.Server keeps its options, its SNICallback under a symbol `snicallback`, and its context as `_sharedCreds`, which
+// it reads when a connection comes; `setSessionIdContext` of the context's native half; the default of sessionIdContext.
+// Checked on Node 20.20, 22.23, 24.21 and 26.12; site-keys.test.ts and session-tickets.test.ts fail where one changes.
+import { createHash } from 'node:crypto';
 import type { Server } from 'node:net';
 import type { SecureContext, SecureContextOptions, Server as TlsServer } from 'node:tls';
 
@@ -23,6 +25,25 @@ export function optionsOf(server: TlsServer): SecureContextOptions {
   return Object.fromEntries(known.filter(([, value]) => value !== undefined));
 }
 
+/** What a server is to use for connections that come from now on. */
+export interface ServerContexts {
+  readonly fallback: SecureContextOptions;
+  readonly demands: { readonly requestCert?: true };
+}
+
+/** Open connections go on. What the server has beside keys stays. */
+export function useContexts(server: TlsServer, { fallback, demands }: ServerContexts): void {
+  server.setSecureContext({ ...optionsOf(server), ...fallback });
+  if (demands.requestCert !== true && !demanded.has(server)) return;
+  // It reads them when a connection comes.
+  demanded.add(server);
+  Reflect.set(server, 'requestCert', demands.requestCert === true);
+  Reflect.set(server, 'rejectUnauthorized', true);
+}
+
+/** Those whose demand is not of their code. */
+const demanded = new WeakSet<TlsServer>();
+
 /** Lets a server find the context for the name that a client asks for; false where this Node keeps it elsewhere. */
 export function setSni(server: TlsServer, find: (name: string) => SecureContext | undefined): boolean {
   const symbol = sniSymbolOf(server);
@@ -31,6 +52,49 @@ export function setSni(server: TlsServer, find: (name: string) => SecureContext 
     callback(null, find(name)),
   );
   return true;
+}
+
+/** All that a server's context was made of, its keys included. */
+export function contextOptionsOf(server: TlsServer): SecureContextOptions {
+  const keys = KEYS.map((name): [string, unknown] => [name, Reflect.get(server, name)]);
+  return { ...optionsOf(server), ...Object.fromEntries(keys.filter(([, value]) => value !== undefined)) };
+}
+
+/** The context of connections that come from now on. */
+export function sharedContextOf(server: TlsServer): SecureContext | undefined {
+  return Reflect.get(server, '_sharedCreds') as SecureContext | undefined;
+}
+
+export function setSharedContext(server: TlsServer, context: SecureContext): void {
+  Reflect.set(server, '_sharedCreds', context);
+}
+
+/** Whether a server's code has set keys of tickets. */
+export function hasOwnTickets(server: TlsServer): boolean {
+  return Reflect.get(server, 'ticketKeys') !== undefined;
+}
+
+/** Whether a server's code has set its `sessionIdContext`. */
+export function ownSessionIdContext(server: TlsServer): boolean {
+  const set: unknown = Reflect.get(server, 'sessionIdContext');
+  if (set === settled.get(server)) return false;
+  const text = process.argv.join(' ');
+  return set !== undefined && set !== createHash('sha1').update(text).digest('hex').slice(0, 32);
+}
+
+/** In place of the one that Node has set. */
+export function setSessionIdContext(server: TlsServer, context: SecureContext, id: string): void {
+  settled.set(server, id);
+  Reflect.set(server, 'sessionIdContext', id);
+  (context.context as { setSessionIdContext(text: string): void }).setSessionIdContext(id);
+}
+
+const settled = new WeakMap<TlsServer, string>();
+
+/** What a server asks of its clients' certificates. */
+export function clientPolicyOf(server: TlsServer): unknown[] {
+  const isAsked = Reflect.get(server, 'requestCert') === true;
+  return isAsked ? [isAsked, Reflect.get(server, 'rejectUnauthorized'), Reflect.get(server, 'ca')] : [];
 }
 
 function sniSymbolOf(server: TlsServer): symbol | undefined {
@@ -43,6 +107,7 @@ function contextCount(server: TlsServer): number {
   return Array.isArray(contexts) ? contexts.length : 0;
 }
 
+const KEYS = ['pfx', 'key', 'passphrase', 'cert', 'privateKeyIdentifier', 'privateKeyEngine'];
 const OPTIONS = [
   'ca',
   'ciphers',

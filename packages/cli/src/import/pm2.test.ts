@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { ImportedApp } from './draft.js';
+import { pm2Apps } from './pm2.js';
+import { pm2Field } from './pm2-fields.js';
+
+/** Each field of schema.json of PM2 7.0, with its other names. */
+const SCHEMA =
+  `script exec name name_prefix filter_env namespace install_url cwd args exec_interpreter interpreter
+  node_args interpreterArgs interpreter_args out_file out output out_log error_file error err err_file err_log log_file log
+  disable_logs log_type log_date_format time env max_memory_restart pid_file pid restart_delay exp_backoff_restart_delay
+  source_map_support disable_source_map_support wait_ready instances kill_timeout shutdown_with_message listen_timeout
+  cron_restart cron merge_logs combine_logs vizion autostart autorestart stop_exit_codes watch_delay watch ignore_watch
+  watch_options min_uptime max_restarts execute_command exec_mode force append_env_to_name post_update trace disable_trace
+  v8 event_loop_inspector deep_monitoring increment_var instance_var pmx automation treekill port username uid user gid
+  windowsHide kill_retry_time write io`.split(/\s+/);
+
+const directory = mkdtempSync(path.join(tmpdir(), 'vhostd-import-'));
+after(() => rmSync(directory, { recursive: true }));
+const SOURCE = path.join(directory, 'ecosystem.config.js');
+
+function app(fields: object, environment?: string): ImportedApp {
+  const [found] = pm2Apps({ apps: [{ script: 'app.js', ...fields }] }, SOURCE, environment) ?? [];
+  assert.ok(found !== undefined);
+  return found;
+}
+
+function left(fields: object): string[] {
+  return app(fields).remarks.flatMap((remark) => ('todo' in remark ? [remark.field] : []));
+}
+
+void describe('an ecosystem file of PM2', () => {
+  void it('is taken field by field', () => {
+    const { site, ports } = app({
+      name: 'my shop',
+      cwd: 'shop',
+      args: '--port 4000 "two words"',
+      node_args: ['--inspect'],
+      source_map_support: true,
+      instances: 3,
+      env: { A: 1, B: 'b' },
+      env_production: { B: 'c' },
+      out_file: 'out.log',
+      error_file: '/var/log/err.log',
+      max_memory_restart: '300M',
+      kill_timeout: 1600,
+      restart_delay: 500,
+      max_restarts: 5,
+      cron_restart: '0 3 * * *',
+      wait_ready: true,
+      shutdown_with_message: true,
+      uid: 'www',
+      gid: 33,
+      instance_var: 'N',
+    });
+    const cwd = path.join(directory, 'shop');
+    assert.deepEqual(site, {
+      siteId: 'my-shop',
+      path: cwd,
+      workerFile: path.join(cwd, 'app.js'),
+      cpuLen: 3,
+      workerArgs: ['--port', '4000', 'two words'],
+      workerOptions: { execArgv: ['--inspect', '--enable-source-maps'], env: { A: '1', B: 'b' } },
+      logOutput: path.join(cwd, 'out.log'),
+      logError: '/var/log/err.log',
+      memoryLimit: '300mb',
+      stopTimeout: '1600ms',
+      restart: { backoffMin: '500ms', backoffMax: '500ms', intensity: 5 },
+      cron: '0 3 * * *',
+      waitReady: true,
+      stopSignal: 'shutdown',
+      user: 'www',
+      group: 33,
+      instanceVar: 'N',
+    });
+    assert.deepEqual(ports, [4000]);
+  });
+
+  void it('without instances has one worker, with max one a CPU; --env adds variables', () => {
+    assert.equal(app({}).site.cpuLen, 1);
+    for (const instances of ['max', 0]) assert.ok(!('cpuLen' in app({ instances }).site));
+    const { site, ports } = app({ env: { PORT: 3000 }, env_production: { PORT: 80 } }, 'production');
+    assert.deepEqual([site.workerOptions, ports], [{ env: { PORT: '80' } }, [80]]);
+    assert.deepEqual(app({ port: 3000, instances: 2, increment_var: 'PORT' }).ports, [3000, 3001]);
+    assert.deepEqual(app({ autorestart: false }).site['server'], false);
+  });
+
+  void it('has no field of which nothing is said', () => {
+    assert.ok(SCHEMA.length > 70);
+    for (const name of SCHEMA) {
+      const isRead = [
+        'script',
+        'exec',
+        'name',
+        'cwd',
+        'exec_interpreter',
+        'interpreter',
+        'port',
+        'env',
+      ].includes(name);
+      assert.ok(isRead || pm2Field(name) !== undefined, name);
+      assert.ok(
+        !app({ [name]: '?' }).remarks.some(
+          (remark) => 'todo' in remark && remark.todo.includes('does not document'),
+        ),
+      );
+    }
+    assert.deepEqual(left({ made_up: 1 }), ['made_up']);
+  });
+
+  void it('has what is left named: what is no value of PM2, another interpreter, an env that was not asked for', () => {
+    assert.deepEqual(
+      left({
+        stop_exit_codes: [0],
+        watch: true,
+        kill_timeout: 'soon',
+        interpreter: 'python3',
+        env_x: {},
+      }),
+      ['interpreter python3', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
+    );
+    assert.deepEqual(left({ max_memory_restart: '10M', instances: 'many', max_restarts: -1 }), [
+      'max_memory_restart',
+      'instances',
+      'max_restarts',
+    ]);
+  });
+
+  void it('has each field in docs/moving.md', () => {
+    const document = readFileSync(new URL('../../../../docs/moving.md', import.meta.url), 'utf8');
+    const table = document.slice(
+      document.indexOf('## Fields of an ecosystem file'),
+      document.indexOf('## Directives'),
+    );
+    for (const name of SCHEMA) assert.ok(table.includes(`\`${name}\``), name);
+  });
+
+  void it('that runs npm start is taken as the file that npm starts', () => {
+    writeFileSync(
+      path.join(directory, 'package.json'),
+      JSON.stringify({ scripts: { start: 'node lib/main.js', dev: 'next dev' } }),
+    );
+    assert.equal(app({ script: 'npm', args: 'start' }).site.workerFile, path.join(directory, 'lib/main.js'));
+    assert.equal(app({ script: 'npm', args: 'run dev' }).site.workerFile, undefined);
+    assert.ok(left({ script: 'npm', args: 'run dev' }).includes('script npm'));
+  });
+
+  void it('may be a list or one app, and anything else is none', () => {
+    assert.equal(pm2Apps([{ script: 'a.js' }, { script: 'b.js' }], SOURCE)?.length, 2);
+    assert.equal(pm2Apps({ script: 'a.js' }, SOURCE)?.length, 1);
+    for (const other of [undefined, null, 'text', [], {}, { apps: [{}] }, { apps: 'x' }, [1]]) {
+      assert.equal(pm2Apps(other, SOURCE), undefined);
+    }
+  });
+});
+
+void it('a dump of PM2 has one entry an instance, its defaults and the variables of the shell', () => {
+  const instance = (id: number): object => ({
+    name: 'shop',
+    pm_exec_path: '/srv/shop/server.js',
+    pm_cwd: '/srv/shop',
+    exec_interpreter: 'node',
+    exec_mode: 'cluster_mode',
+    autorestart: true,
+    vizion: true,
+    kill_retry_time: 100,
+    max_memory_restart: 314_572_800,
+    node_args: [],
+    pm_out_log_path: '/root/.pm2/logs/shop-out-0.log',
+    pm_err_log_path: '/var/log/shop.err',
+    pm_id: id,
+    status: 'online',
+    axm_options: {},
+    env: { PORT: 3457, PATH: '/bin', PM2_HOME: '/root/.pm2', shop: '{}', unique_id: 'x', KEPT: 'yes' },
+  });
+  const [app0, ...others] = pm2Apps([instance(0), instance(1)], '/root/.pm2/dump.pm2') ?? [];
+  assert.deepEqual(others, []);
+  assert.deepEqual(app0?.site, {
+    siteId: 'shop',
+    path: '/srv/shop',
+    workerFile: '/srv/shop/server.js',
+    cpuLen: 2,
+    memoryLimit: '300mb',
+    logError: '/var/log/shop.err',
+    workerOptions: { env: { PORT: '3457', KEPT: 'yes' } },
+  });
+  assert.deepEqual(
+    app0?.remarks.flatMap((remark) => ('todo' in remark ? [remark.field] : [])),
+    ['env (1 of the shell)'],
+  );
+});

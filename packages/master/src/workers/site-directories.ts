@@ -1,0 +1,97 @@
+// A directory for each site that its workers alone use: of their user, with mode 0700. What they share there, such as the
+// keys of TLS sessions, is none of the master's business; it only makes the directory.
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SITES_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
+import { isForeign } from '../conf/foreign-user.js';
+import type { SiteConf } from '../conf/site-conf.js';
+
+export class SiteDirectories {
+  #base: string | undefined;
+
+  /** `base`: where they are; absent: in a directory that is removed when this process ends. */
+  constructor(base: string | undefined) {
+    this.#base = base;
+  }
+
+  /** Those of this process; its variable is gone afterwards, since it is not for workers. */
+  static ofProcess(): SiteDirectories {
+    const { [SITES_DIR_VARIABLE]: base } = process.env;
+    delete process.env[SITES_DIR_VARIABLE];
+    return new SiteDirectories(base);
+  }
+
+  /**
+   * The path of a site's directory, made if it is missing.
+   * @throws {VhostError} ERR_SITE_DIR.
+   */
+  of({ siteId, runAs }: Pick<SiteConf, 'siteId' | 'runAs'>): string {
+    const directory = path.join(this.#existingBase(), siteId);
+    try {
+      mkdirSync(directory, { mode: 0o700 });
+      chmodSync(directory, 0o700);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST'))
+        throw failed(siteId, error);
+    }
+    try {
+      const uid = isForeign(runAs) ? runAs.uid : process.geteuid?.();
+      const found = lstatSync(directory);
+      if (!found.isDirectory()) throw new Error('it is no directory');
+      // Of a site that has been given another user: what is in it was the other one's.
+      if (uid !== undefined && found.uid !== uid) this.#handTo(directory, uid, runAs?.gid ?? found.gid);
+    } catch (error) {
+      throw failed(siteId, error);
+    }
+    return directory;
+  }
+
+  #handTo(directory: string, uid: number, gid: number): void {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { mode: 0o700 });
+    chmodSync(directory, 0o700);
+    chownSync(directory, uid, gid);
+  }
+
+  #existingBase(): string {
+    if (this.#base === undefined) {
+      const base = mkdtempSync(path.join(tmpdir(), 'vhostd-sites-'));
+      process.once('exit', () => rmSync(base, { recursive: true, force: true }));
+      this.#base = base;
+    } else {
+      mkdirSync(this.#base, { recursive: true, mode: 0o700 });
+    }
+    return this.#base;
+  }
+}
+
+/**
+ * Opens a site's directory for a process that may enter it, but not what it is in; undefined where the process can use the
+ * path. To be closed when the process has been started.
+ */
+export function openForSite(directory: string, { runAs }: Pick<SiteConf, 'runAs'>): number | undefined {
+  if (!isForeign(runAs)) return undefined;
+  return openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+function failed(siteId: string, cause: unknown): VhostError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new VhostError(
+    'ERR_SITE_DIR',
+    `site ${siteId}: its directory in the run directory cannot be made: ${reason}`,
+    {
+      info: { siteId },
+      cause,
+    },
+  );
+}
