@@ -41,6 +41,8 @@ void describe('docs/cli.md', () => {
     'import',
     'completion',
     'watch',
+    'add',
+    'remove',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

@@ -9,7 +9,21 @@ export interface SelfSigned {
 
 /** A certificate for these DNS names, good for a year. */
 export async function selfSigned(...names: [string, ...string[]]): Promise<SelfSigned> {
+  return await make(names);
+}
+
+/** One that has just expired. */
+export async function expired(name: string): Promise<SelfSigned> {
+  const now = Date.now();
+  return await make([name], { notBeforeDate: new Date(now - 60_000), notAfterDate: new Date(now - 5000) });
+}
+
+async function make(
+  names: [string, ...string[]],
+  dates: { notBeforeDate?: Date; notAfterDate?: Date } = {},
+): Promise<SelfSigned> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: names[0] }], {
+    ...dates,
     keyType: 'ec',
     algorithm: 'sha256',
     extensions: [{ name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }],

@@ -27,6 +27,8 @@ export interface LoneMasterOptions {
   env?: Record<string, string>;
   /** A module that the master's process loads; its `commands` can be called by {@link LoneMaster.ask}. */
   commands?: URL;
+  /** Fills the directory before anything is started. */
+  prepare?: (dir: string) => void;
 }
 
 export class LoneMaster extends Vhostd<MasterStatus> {
@@ -35,8 +37,9 @@ export class LoneMaster extends Vhostd<MasterStatus> {
   readonly #orders: Orders;
   readonly #exited: Promise<unknown>;
 
-  constructor({ sites, conf, env, commands }: LoneMasterOptions) {
+  constructor({ sites, conf, env, commands, prepare }: LoneMasterOptions) {
     super(sites, { log: { level: 'warn' }, ...conf });
+    prepare?.(this.dir);
     const log = openSync(this.outputFile, 'a');
     const file = fileURLToPath(new URL('./master.child.js', import.meta.url));
     this.#child = fork(file, ['--config', this.confFile], {

@@ -66,7 +66,9 @@ export class Workspace {
   /** {@link start} in another working directory. */
   startIn(cwd: string, ...args: string[]): Running {
     const where = args.includes('--run-dir') || args.length === 0 ? [] : ['--run-dir', this.runDir];
-    return this.#spawn(cwd, [...args, ...where]);
+    // What follows `--` is not the command's.
+    const end = args.includes('--') ? args.indexOf('--') : args.length;
+    return this.#spawn(cwd, args.toSpliced(end, 0, ...where));
   }
 
   /** Runs a command that is not told its run directory; the default one is in this workspace. */

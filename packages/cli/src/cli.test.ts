@@ -49,7 +49,7 @@ void describe('vhostd', () => {
       [[], /^Usage: vhostd/],
       [['list'], /^vhostd: there is no command 'list'; what PM2 calls so is here: vhostd status\n/],
       [['describe', 'a'], /: vhostd status SITE\n/],
-      [['delete', 'a'], /: to take the site out of the conf, then vhostd reload\n/],
+      [['delete', 'a'], /: vhostd remove SITE\n/],
       [['toString'], /^vhostd: unknown command 'toString'/],
     ];
     for (const [args, message] of wrong) {

@@ -42,7 +42,7 @@ function nextStepOf(error: unknown): string | undefined {
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_DAEMON_NOT_RUNNING:
-    'vhostd run --config FILE starts one; --run-dir DIR names that of another run directory',
+    'vhostd run or vhostd start APP starts one; --run-dir DIR names that of another run directory',
   ERR_DAEMON_RUNNING: 'vhostd status shows it, vhostd stop ends it; --run-dir DIR for a second one',
   ERR_DAEMON_SEVERAL: '--run-dir DIR names the one that is meant',
   ERR_DAEMON_LOST: 'vhostd status shows whether another one follows',
@@ -50,6 +50,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_CONTROL_ROUTE: 'vhostd upgrade replaces a daemon that is older than this command',
   ERR_RUN_DIR_UNSAFE: '--run-dir DIR names another one; it is made where there is none',
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
+  ERR_SITE_EXISTS: '--name SITEID gives it another name; vhostd remove SITE removes one that was added',
   ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

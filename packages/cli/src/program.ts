@@ -1,6 +1,7 @@
 // The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
+import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
@@ -9,6 +10,7 @@ import { addLogsCommand } from './commands/logs.js';
 import { addMaintenanceCommand } from './commands/maintenance.js';
 import { addPauseCommand } from './commands/pause.js';
 import { addReloadCommand } from './commands/reload.js';
+import { addRemoveCommand } from './commands/remove.js';
 import { addRestartCommand } from './commands/restart.js';
 import { addResumeCommand } from './commands/resume.js';
 import { addRunCommand } from './commands/run.js';
@@ -56,6 +58,8 @@ export function createProgram(): Command {
     addRestartCommand,
     addStartCommand,
     addScaleCommand,
+    addAddCommand,
+    addRemoveCommand,
     addPauseCommand,
     addResumeCommand,
     addMaintenanceCommand,

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { it } from 'node:test';
-import { createStateDir, resolveStateDir } from './state-dir.js';
+import { createStateDir, resolveStateDir, userStateDir } from './state-dir.js';
 
 const user = { env: {}, uid: 1000, home: '/home/u', ownerOf: () => 1000 };
 
@@ -20,6 +20,18 @@ void it('the state directory is the named one, else that of systemd, of the user
   // What another user's shell has left is not root's.
   assert.equal(resolve({}, { env: xdg, uid: 0 }), '/var/lib/vhostd');
   assert.equal(resolve({}, { env: { XDG_STATE_HOME: 'relative' } }), '/home/u/.local/state/vhostd');
+});
+
+void it('a directory of XDG that is not there yet is made', (t) => {
+  const base = mkdtempSync(path.join(tmpdir(), 'vhostd-state-'));
+  const { XDG_STATE_HOME: before } = process.env;
+  t.after(() => {
+    process.env['XDG_STATE_HOME'] = before ?? '';
+    rmSync(base, { recursive: true });
+  });
+  const directory = path.join(base, 'not', 'yet');
+  process.env['XDG_STATE_HOME'] = directory;
+  assert.equal(userStateDir(), path.join(directory, 'vhostd'));
 });
 
 void it('each run directory has a state directory of its own', () => {

@@ -60,11 +60,20 @@ export function userStateDir({ env, uid, home, ownerOf }: StateDirEnvironment = 
   return uid === 0 ? '/var/lib/vhostd' : path.join(home, '.local', 'state', 'vhostd');
 }
 
+/** Who a directory belongs to; one that is not there yet, whom it would be made for: root makes none in a user's home. */
+function ownerOfPath(directory: string): number | undefined {
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found !== undefined) return found.uid;
+  const uid = process.getuid?.();
+  const above = path.dirname(directory);
+  return uid === 0 && above !== directory ? ownerOfPath(above) : uid;
+}
+
 function thisProcess(): StateDirEnvironment {
   return {
     env: process.env,
     uid: process.getuid?.() ?? -1,
     home: homedir(),
-    ownerOf: (directory) => statSync(directory, { throwIfNoEntry: false })?.uid,
+    ownerOf: ownerOfPath,
   };
 }

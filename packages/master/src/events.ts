@@ -161,6 +161,10 @@ export interface EventPayloads {
   'site.started': { readonly siteId: string };
   /** An operator wants another number of workers. */
   'site.scaled': { readonly siteId: string; readonly before: number; readonly workers: number };
+  /** An operator has added a site. */
+  'site.added': { readonly siteId: string };
+  /** An added site is not served: what the conf says goes first, or the site is wrong by now. */
+  'site.left-out': { readonly siteId: string; readonly message: string };
   /** What operators had ordered before can't be read: confs alone say what runs. */
   'sites.desired-unreadable': { readonly message: string };
   /** New connections of a site are held. */

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
+  AddSiteOptions,
+  AddSiteResult,
   ListeningInfo,
   MaintenanceOptions,
   MaintenanceResult,
@@ -39,6 +41,7 @@ import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
 import { SiteOutput } from './logs/site-output.js';
 import { Router } from './routing/router.js';
+import { AddedSites } from './sites/added-sites.js';
 import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
@@ -117,14 +120,16 @@ export class Master extends EventEmitter<PublicEvents> {
     };
     this.#sites = new Sites(floor);
     const desired = new DesiredSites(output.stateDir);
-    this.#manager = new SiteManager(this.#sites, this.#router, events, desired);
+    const added = new AddedSites(output.stateDir);
+    this.#manager = new SiteManager(this.#sites, this.#router, events, { desired, added });
     this.#calls = new Calls(this.#daemon, this.#sites);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
-    if (desired.trouble !== undefined) events.emit('sites.desired-unreadable', { message: desired.trouble });
+    for (const { trouble } of [desired, added])
+      if (trouble !== undefined) events.emit('sites.desired-unreadable', { message: trouble });
     this.#publish(events);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
@@ -219,6 +224,25 @@ export class Master extends EventEmitter<PublicEvents> {
   async startSite(siteId: string): Promise<SwitchResult> {
     await this.#whenBegun();
     return await this.#manager.startSite(this.#sites.get(siteId));
+  }
+
+  /**
+   * Adds a site to those that are loaded, also for the next master, until {@link removeSite}. Resolves when it serves, or
+   * with why it does not yet. Fields are those of `sites[]` of a conf, relative paths are relative to `baseDir`.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_EXISTS, ERR_MASTER_NOT_RUNNING: nothing has changed.
+   */
+  async addSite(options: AddSiteOptions): Promise<AddSiteResult> {
+    await this.#whenBegun();
+    return await this.#manager.addSite(options);
+  }
+
+  /**
+   * Takes away a site that {@link addSite} has added. Resolves when its workers have gone.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_MASTER_NOT_RUNNING: nothing has changed.
+   */
+  async removeSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
+    await this.#whenBegun();
+    return await this.#manager.removeSite(siteId, now);
   }
 
   /**

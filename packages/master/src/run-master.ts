@@ -1,12 +1,20 @@
-// The master that `vhostd run` starts: reads a conf file and runs its sites.
+// The master that `vhostd run` starts: runs the sites of a conf file, or those that its arguments spell out.
 import { parseArgs } from 'node:util';
 import { toWireError } from '@vhostd/protocol';
 import { loadConf } from './conf/load-conf.js';
+import { parseMasterConf } from './conf/parse-conf.js';
 import type { MasterConf } from './conf/site-conf.js';
 import { master } from './index.js';
 
-const { values } = parseArgs({ options: { config: { type: 'string', default: 'vhostd.config.json' } } });
-const load = (): Promise<MasterConf> => loadConf(values.config);
+const { values } = parseArgs({
+  options: { config: { type: 'string', default: 'vhostd.config.json' }, sites: { type: 'string' } },
+});
+
+/** `--sites` is JSON, its paths absolute. */
+async function load(): Promise<MasterConf> {
+  if (values.sites === undefined) return await loadConf(values.config);
+  return parseMasterConf({ sites: JSON.parse(values.sites) as unknown }, { baseDir: '/' });
+}
 
 // From the start: a reload that is asked for while this boots waits, and then takes up what is there.
 master.setConfSource(load);

@@ -51,6 +51,8 @@ export type {
   StopMode,
 } from './schemas/daemon-master.js';
 export type {
+  AddSiteOptions,
+  AddSiteResult,
   MaintenanceOptions,
   MaintenanceResult,
   PauseOptions,

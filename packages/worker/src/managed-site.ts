@@ -482,6 +482,6 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
-  const { key: _key, cert: _cert, passphrase: _passphrase, ...rest } = entry;
+  const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = entry;
   return rest;
 }

@@ -3,8 +3,17 @@ import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { ListenRequest } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
-import type { SecureEntry } from './intake/secure-contexts.js';
-import { endsTls, hasOwnKeys } from './node/secure-server.js';
+import type { ClientDemands, SecureEntry } from './tls/secure-contexts.js';
+import type { SecureKeys, SecureKeysOptions } from './tls/secure-keys.js';
+import {
+  clientPolicyOf,
+  endsTls,
+  hasOwnKeys,
+  optionsOf,
+  ownSessionIdContext,
+  setSni,
+  useContexts,
+} from './node/secure-server.js';
 import type { Server as TlsServer } from 'node:tls';
 import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
@@ -15,14 +24,32 @@ import type { SecureFront } from './intake/secure-front.js';
  */
 export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
   const secure = listen.filter((entry) => entry.type === 'ssl');
-  return secure.map(({ host, key, cert, passphrase }, index) => {
+  return secure.map(({ host, key, cert, passphrase, minVersion, requestCert, ca }, index) => {
     if (key === undefined || cert === undefined) {
-      throw new VhostError('ERR_TLS_KEY', `the ssl entry for ${host ?? 'every host'} has no key or no cert`, {
-        info: { entry: index, host },
-      });
+      throw new VhostError(
+        'ERR_TLS_KEY',
+        `the ssl entry for ${host ?? 'every host'} has no key or no cert, nor has the app's server`,
+        { info: { entry: index, host } },
+      );
     }
-    return { host, key, cert, passphrase };
+    return { host, key, cert, passphrase, minVersion, requestCert, ca };
   });
+}
+
+/**
+ * A server that ends TLS has no use for connections in clear.
+ * @throws {VhostError} ERR_TLS_SERVER.
+ */
+export function refuseClear(listen: readonly ListenRequest[]): void {
+  const clear = listen.find(({ type = 'tcp', redirect }) => type === 'tcp' && redirect === undefined);
+  if (clear === undefined) return;
+  const { host = 'every host', port } = clear;
+  throw new VhostError(
+    'ERR_TLS_SERVER',
+    `the entry for ${host} on port ${port} is in clear (type 'tcp'), but the app's server speaks TLS only: ` +
+      `write "type": "ssl" or "redirect": "https", or let the app use http.createServer()`,
+    { info: { host, port } },
+  );
 }
 
 /** The site under its master, and the directory that only its workers use. */
@@ -31,17 +58,14 @@ export interface SecureHome {
   readonly directory: string;
 }
 
-/** Where the keys of the conf go; all but `onFront` of {@link SiteKeys} asks no more of it. */
-export type KeyHolder = Pick<SecureFront, 'stage' | 'commit' | 'discard'>;
-
 /** Whether a server wants the keys of the conf: it speaks plain HTTP, or ends TLS itself and has no keys of its own. */
 export function wantsKeys(server: Server): boolean {
   return endsTls(server) ? !hasOwnKeys(server) : server instanceof HttpServer;
 }
 
 /**
- * The TLS side of a plain HTTP server, with these entries on trial.
- * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
+ * The TLS side of a plain HTTP server, with these entries in force.
+ * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used, ERR_TLS_DEMANDS.
  */
 export async function createFront(
   server: HttpServer,
@@ -52,11 +76,43 @@ export async function createFront(
     import('./intake/secure-front.js'),
     import('./tls/session-tickets.js'),
   ]);
-  return createSecureFront(
-    server,
-    entries,
-    home === undefined ? {} : { sessionIdContext: sessionIdContextOf(home.siteId) },
-  );
+  const base: SecureKeysOptions['base'] = (demands) =>
+    home === undefined ? {} : { sessionIdContext: sessionIdContextOf(home.siteId, policyOf(demands)) };
+  return createSecureFront(server, entries, { base, onFault: report });
+}
+
+/** The keys of a server that ends TLS itself and has none, with these entries on trial; as {@link createFront}. */
+export async function createOwnKeys(
+  server: TlsServer,
+  entries: readonly SecureEntry[],
+  home: SecureHome | undefined,
+): Promise<SecureKeys> {
+  const [{ SecureKeys: Keys }, { sessionIdContextOf }] = await Promise.all([
+    import('./tls/secure-keys.js'),
+    import('./tls/session-tickets.js'),
+  ]);
+  const siteId = ownSessionIdContext(server) ? undefined : home?.siteId;
+  const base: SecureKeysOptions['base'] = (demands) => {
+    const policy = demands.requestCert === true ? policyOf(demands) : clientPolicyOf(server);
+    return {
+      ...optionsOf(server),
+      ...(siteId === undefined ? {} : { sessionIdContext: sessionIdContextOf(siteId, policy) }),
+    };
+  };
+  const keys = new Keys({ base, onFault: report });
+  setSni(server, (name) => keys.find(name));
+  keys.onChange = (contexts) => useContexts(server, contexts);
+  keys.stage(entries);
+  return keys;
+}
+
+/** A session that began without a certificate must not go on where one is asked for. */
+function policyOf({ requestCert, ca }: ClientDemands): unknown[] {
+  return requestCert === true ? [requestCert, true, ca] : [];
+}
+
+function report({ code, message }: VhostError): void {
+  console.error(`${code}: ${message}; what was in force stays`);
 }
 
 /** What lets sessions of this server go on in other workers of the site. */
@@ -72,12 +128,4 @@ export async function createTickets(
     console.error(`TLS sessions are resumed by this worker only: ${String(error)}`);
   };
   return new SessionTickets(server, new TicketKeys(directory, { onFailure }), siteId);
-}
-
-/** The keys of a server that ends TLS itself and has none, with these entries on trial; as {@link createFront}. */
-export async function createOwnTls(server: TlsServer, entries: readonly SecureEntry[]): Promise<KeyHolder> {
-  const { OwnTls } = await import('./intake/own-tls.js');
-  const keys = new OwnTls(server);
-  keys.stage(entries);
-  return keys;
 }

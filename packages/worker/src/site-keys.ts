@@ -3,11 +3,19 @@ import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { ListenRequest } from '@vhostd/protocol';
+import type { SecureKeys } from './tls/secure-keys.js';
 import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
 import { endsTls } from './node/secure-server.js';
-import { createFront, createOwnTls, createTickets, secureEntries, wantsKeys } from './secure.js';
-import type { KeyHolder, SecureHome } from './secure.js';
+import {
+  createFront,
+  createOwnKeys,
+  createTickets,
+  refuseClear,
+  secureEntries,
+  wantsKeys,
+} from './secure.js';
+import type { SecureHome } from './secure.js';
 
 /** What is told of a site's TLS. */
 export interface SiteKeysEvents {
@@ -23,7 +31,7 @@ export class SiteKeys {
   /** The conf in force. */
   #listen: readonly ListenRequest[];
   #server: Server | undefined;
-  #holder: KeyHolder | undefined;
+  #holder: SecureKeys | undefined;
   /** The server whose sessions go on in other workers. */
   #shared: TlsServer | undefined;
 
@@ -36,6 +44,7 @@ export class SiteKeys {
   /** Sets the site's server, in place of the one before; {@link load} must follow. */
   setServer(server: Server): void {
     if (this.#server === server) return;
+    this.#holder?.close();
     this.#holder = undefined;
     this.#server = server;
   }
@@ -69,6 +78,7 @@ export class SiteKeys {
 
   async #stage(listen: readonly ListenRequest[]): Promise<void> {
     const server = this.#server;
+    if (server !== undefined && endsTls(server)) refuseClear(listen);
     if (server === undefined || !listen.some(({ type }) => type === 'ssl')) return;
     if (endsTls(server)) await this.#share(server);
     // With keys of the conf it has some.
@@ -76,10 +86,10 @@ export class SiteKeys {
     const entries = secureEntries(listen);
     if (this.#holder !== undefined) return this.#holder.stage(entries);
     if (endsTls(server)) {
-      this.#holder = await createOwnTls(server, entries);
+      this.#holder = await createOwnKeys(server, entries, this.#home);
     } else if (server instanceof HttpServer) {
       const front = await createFront(server, entries, this.#home);
-      this.#holder = front;
+      this.#holder = front.keys;
       await this.#share(front.tls);
       this.#events.onFront(front);
     }

@@ -12,7 +12,11 @@ const FOR_MS = process.env['VHOSTD_TEST_LONG'] === '1' ? 60_000 : 5000;
 
 test('with a hundred changes a second every answer comes from one of the two right sites', async (t) => {
   const vhostd = await startVhostd(t, {
-    sites: [steered('a', ['a.test']), steered('b', ['b.test', '*.test'])],
+    // Below a wildcard of another site's, so its own conf names it.
+    sites: [
+      steered('a', ['a.test'], { allow: { hosts: ['a.test', 'flip.test'] } }),
+      steered('b', ['b.test', '*.test']),
+    ],
   });
   const port = await vhostd.port();
   const counts: Record<string, number> = {};

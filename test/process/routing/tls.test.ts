@@ -30,7 +30,7 @@ async function start(t: TestContext): Promise<LoneMaster> {
       return { siteId, listen };
     }),
   );
-  return await startVhostd(t, { conf: { limits: { headTimeout: '8s' } }, sites });
+  return await startVhostd(t, { conf: { limits: { headTimeout: '8s', helloMaxSize: '128kb' } }, sites });
 }
 
 async function secure(options: ConnectionOptions): Promise<TLSSocket> {

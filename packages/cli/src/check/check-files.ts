@@ -28,7 +28,10 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
   const secrets = Object.values(site.workerOptions.envFrom ?? {}).map((source) =>
     'file' in source ? source.file : undefined,
   );
-  const unreadable = [workerFile, maintenancePage, envFile, ...secrets].flatMap((file) => {
+  // What a package manager stands for is known when it is run.
+  const isScript = /[/](?:npm|pnpm|yarn)$/.test(workerFile) && interpreter === undefined;
+  const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : workerFile;
+  const unreadable = [run, maintenancePage, envFile, ...secrets].flatMap((file) => {
     const mode = file === workerFile && interpreter === 'none' ? constants.X_OK : constants.R_OK;
     const why = file === undefined ? undefined : whyNot(file, mode, 'file');
     return why === undefined

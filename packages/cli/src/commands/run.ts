@@ -2,43 +2,52 @@
 import { fileURLToPath } from 'node:url';
 import { Daemon, EXIT_CODES } from '@vhostd/daemon';
 import type { LoadFailure, LogLevel } from '@vhostd/daemon';
+import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { confFile } from '../conf-file.js';
 import { attempt, describeError, printError } from '../errors.js';
 import { printable } from '../printable.js';
+import { addSiteFlags, hasSiteFlags, isApp, siteOfFlags } from '../site-flags.js';
+import type { SiteFlags } from '../site-flags.js';
 import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
 
-interface RunOptions {
-  config?: string;
+interface RunOptions extends SiteFlags {
+  config?: string | false;
   runDir?: string;
   stateDir?: string;
   logLevel: LogLevel;
 }
 
 export function addRunCommand(program: Command): void {
-  program
+  const command = program
     .command('run')
-    .summary('run the sites of a conf file until Ctrl-C')
+    .summary('run the sites of a conf file, or an app, until Ctrl-C')
     .description(
-      'Runs the sites of a conf file in the foreground. Prints "vhostd ready" once every site is published; ' +
+      'Runs the sites of a conf file, or an app without one, in the foreground. Prints "vhostd ready" once every site is published; ' +
         'a site that fails is told of on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
     )
+    .argument('[app]', 'file or directory that a worker runs, in place of a conf')
+    .argument('[args...]', "the app's arguments, behind --")
     .option(
       '--config <file>',
       'conf file: .json, .js, .mjs, .cjs, .ts, .yaml or .toml (default: the vhostd.config.* of the working directory)',
     )
+    .option('--no-config', 'without a conf: the sites that vhostd add adds')
     .addOption(runDirOption(RUN_DIR_DEFAULT))
     .addOption(stateDirOption())
-    .addOption(logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'))
-    .action((options: RunOptions) => attempt(options, () => run(options)));
+    .addOption(
+      logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'),
+    );
+  addSiteFlags(command).action((app: string | undefined, args: string[], options: RunOptions) =>
+    attempt(options, () => run(app, args, options)),
+  );
 }
 
 /** Resolves when the daemon runs; it then ends the process by itself, with its own exit code. */
-async function run(options: RunOptions): Promise<number> {
-  const file = confFile(options.config);
+async function run(app: string | undefined, args: readonly string[], options: RunOptions): Promise<number> {
   const daemon = new Daemon({
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
-    masterArgs: ['--config', file],
+    masterArgs: sourceOf(app, args, options),
     logLevel: options.logLevel,
     screen: process.stdout.isTTY,
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
@@ -55,6 +64,27 @@ async function run(options: RunOptions): Promise<number> {
   });
   await daemon.run();
   return EXIT_CODES.ok;
+}
+
+/** Where the master is to have its sites from. */
+function sourceOf(app: string | undefined, args: readonly string[], options: RunOptions): string[] {
+  const { config } = options;
+  if (app === undefined) {
+    if (hasSiteFlags(options)) {
+      throw new VhostError(
+        'ERR_SITE_OPTION',
+        'the flags of a site need an app: vhostd run ./shop --port 8080',
+      );
+    }
+    return config === false ? ['--sites', '[]'] : ['--config', confFile(config)];
+  }
+  if (typeof config === 'string')
+    throw new VhostError('ERR_SITE_OPTION', 'give either an app or --config, not both');
+  if (!isApp(app))
+    throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
+      info: { file: app },
+    });
+  return ['--sites', JSON.stringify([siteOfFlags(app, args, options)])];
 }
 
 function printFailures(failures: readonly LoadFailure[]): void {

@@ -131,6 +131,27 @@ void test('a long allowance is cut short in the message', () => {
   assert.ok(message.length < 300);
 });
 
+void test('listeners and hosts are bounded in number, each counted once', () => {
+  const ports = (count: number): object => ({
+    listen: Array.from({ length: count }, (_, index) => [
+      { host: 'a.com', port: 1000 + index },
+      { host: 'b.com', port: 1000 + index },
+    ]).flat(),
+  });
+  assert.equal(check(ports(64), {}), undefined);
+  const refused = check(ports(65), {});
+  assert.equal(refused?.code, 'ERR_ALLOW_LISTENER_COUNT');
+  assert.deepEqual(refused.info, { path: 'listen', value: 65, allowed: 64 });
+  assert.equal(
+    refused.message,
+    "updateServerConf: listen: 65 addresses are more than the site's allow.listenerMaxCount (64)",
+  );
+  assert.equal(check(ports(65), { listenerMaxCount: 65 }), undefined);
+  const hosts = { listen: ['a', 'b', 'a'].map((name) => ({ host: `${name}.com`, port: 80 })) };
+  assert.equal(check(hosts, { hostMaxCount: 2 }), undefined);
+  assert.equal(check(hosts, { hostMaxCount: 1 })?.code, 'ERR_ALLOW_HOST_COUNT');
+});
+
 /** Both sides go through their parsers, as they do in the master. */
 function check(update: object, allow: object, site: object = {}): ReturnType<typeof checkAllowance> {
   const source = { baseDir: '/srv' };

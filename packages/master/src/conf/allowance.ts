@@ -12,6 +12,7 @@ import type { Allowance, ListenEntry, ServerConfUpdate } from './site-conf.js';
  * the names below it, however deep, and narrower wildcards, but not the bare name. ERR_ALLOW_PORT: a port
  * outside `ports`; 0, which is any port, must be listed itself. ERR_ALLOW_IPADDRESS: an address outside
  * `ipaddresses`; all addresses (no `ipaddress`) need `::` there. ERR_ALLOW_CPU_LEN: more workers than `cpuLen`.
+ * ERR_ALLOW_LISTENER_COUNT, ERR_ALLOW_HOST_COUNT: more of them than `listenerMaxCount`, `hostMaxCount`.
  */
 export function checkAllowance(update: ServerConfUpdate, allow: Allowance): VhostError | undefined {
   if (update.cpuLen !== undefined && allow.cpuLen !== undefined && update.cpuLen > allow.cpuLen) {
@@ -38,8 +39,29 @@ export function checkAllowance(update: ServerConfUpdate, allow: Allowance): Vhos
     const refused = checkEntry(entry, allow, hosts, `listen[${index}]`);
     if (refused !== undefined) return refused;
   }
+  return checkCounts(update.listen ?? [], allow);
+}
+
+/** Each listener is a descriptor of the master's, and each host has its place in tables that are copied on a change. */
+function checkCounts(
+  listen: readonly ListenEntry[],
+  { listenerMaxCount = LISTENER_MAX_COUNT, hostMaxCount = HOST_MAX_COUNT }: Allowance,
+): VhostError | undefined {
+  const listeners = new Set(listen.map(({ type, ipaddress, port }) => `${type} ${ipaddress ?? ''} ${port}`))
+    .size;
+  const hosts = new Set(listen.flatMap(({ host }) => host ?? [])).size;
+  const at = 'updateServerConf: listen';
+  if (listeners > listenerMaxCount) {
+    const claim = 'addresses are more than';
+    return refusal('ERR_ALLOW_LISTENER_COUNT', at, listeners, listenerMaxCount, claim);
+  }
+  if (hosts > hostMaxCount)
+    return refusal('ERR_ALLOW_HOST_COUNT', at, hosts, hostMaxCount, 'hosts are more than');
   return undefined;
 }
+
+const LISTENER_MAX_COUNT = 64;
+const HOST_MAX_COUNT = 10_000;
 
 /** Why a server of an app may not listen there, or undefined: ERR_ALLOW_PORT, ERR_ALLOW_IPADDRESS. */
 export function checkAppPort(place: AppPort, allow: Allowance): VhostError | undefined {
@@ -117,6 +139,8 @@ const ALLOW_FIELDS: Readonly<Record<string, string>> = {
   ERR_ALLOW_PORT: 'ports',
   ERR_ALLOW_IPADDRESS: 'ipaddresses',
   ERR_ALLOW_CPU_LEN: 'cpuLen',
+  ERR_ALLOW_LISTENER_COUNT: 'listenerMaxCount',
+  ERR_ALLOW_HOST_COUNT: 'hostMaxCount',
 };
 const MAX_LISTED = 10;
 

@@ -122,7 +122,14 @@ function confWith(names: readonly string[], written: object): object {
   if (!name.endsWith('[]')) return { [name]: confWith(rest, written) };
   const required = name === 'sites[]' ? { path: './a' } : { port: 443 };
   // Key material is only right on an entry of type ssl.
-  const implied = 'key' in written || 'cert' in written || 'passphrase' in written ? { type: 'ssl' } : {};
+  const ofSsl = ['key', 'cert', 'passphrase', 'minVersion', 'requestCert', 'ca'].some(
+    (key) => key in written,
+  );
+  const implied = {
+    ...(ofSsl ? { type: 'ssl' } : {}),
+    ...('requestCert' in written ? { ca: 'clients.pem' } : {}),
+    ...('ca' in written ? { requestCert: true } : {}),
+  };
   const inner = rest.length === 1 ? { ...implied, ...written } : confWith(rest, written);
   return { [name.slice(0, -2)]: [{ ...required, ...inner }] };
 }

@@ -14,7 +14,6 @@ import {
   parseSize,
   sizeWithoutUnit,
 } from './quantity.js';
-import type { VariableSource } from './site-conf.js';
 
 /** What `params` of a custom issue may hold: a code of its own, the whole reason, or what made it wrong. */
 export interface IssueParams {
@@ -22,6 +21,9 @@ export interface IssueParams {
   reason?: string;
   because?: string;
 }
+
+/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
+export type VariableSource = { readonly file: string } | { readonly credential: string };
 
 /** An object with these keys and no others. */
 export function object<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {

@@ -27,6 +27,8 @@ export async function loadConf(file: string): Promise<MasterConf> {
   return parseMasterConf(raw, { file: path, baseDir: dirname(path) });
 }
 
+export { parseConfText } from './conf-text.js';
+
 /** The extensions that {@link loadConf} takes. */
 export const CONF_EXTENSIONS: readonly string[] = [
   '.json',

@@ -80,7 +80,7 @@ void test('each wrong value of a site is told with its path, the value and what 
     [
       { listen: [{ port: 80, key: 'k' }] },
       'listen[0].type',
-      /key, cert and passphrase have no use with type 'tcp'.*'ssl'/,
+      /key, cert, .* have no use with type 'tcp'.*'ssl'/,
     ],
     [{ listen: [{ port: 80, host: 5 }] }, 'listen[0].host', /5 is not a host name/],
     [{ defaultListen: 'yes' }, 'defaultListen', /"yes" is not true or false/],
@@ -204,7 +204,7 @@ void test('an unknown key names the nearest known key of its object, or all of t
     [
       { allow: { defaultListen: true } },
       'allow.defaultListen',
-      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen$/,
+      /unknown key; expected one of hosts, ports, ipaddresses, cpuLen, listenerMaxCount, hostMaxCount$/,
     ],
     [{ restart: { backofMin: 1 } }, 'restart.backofMin', /did you mean 'backoffMin'\?/],
     [{ 'my key': 1 }, '["my key"]', /unknown key; expected one of siteId, path,/],

@@ -42,7 +42,13 @@ void test('a conf that a program passes needs nothing at all', () => {
   assert.deepEqual(parseMasterConf({}, PROGRAM), {
     sites: [],
     log: { level: 'info' },
-    limits: { headTimeoutMs: 10_000, headMaxBytes: 16_384, helloMaxBytes: 131_072, peekMaxCount: 10_000 },
+    limits: {
+      headTimeoutMs: 10_000,
+      headMaxBytes: 16_384,
+      helloMaxBytes: 16_384,
+      peekMaxCount: 10_000,
+      peekMaxBytes: 67_108_864,
+    },
     backlog: 511,
     handoff: 'auto',
     stopDelayMs: 0,
@@ -239,7 +245,13 @@ void test('every field of a master arrives, resolved and in its unit', () => {
   );
   assert.deepEqual(rest, {
     log: { level: 'silent', file: '/srv/m.log' },
-    limits: { headTimeoutMs: 1000, headMaxBytes: 1_048_576, helloMaxBytes: 1024, peekMaxCount: 1 },
+    limits: {
+      headTimeoutMs: 1000,
+      headMaxBytes: 1_048_576,
+      helloMaxBytes: 1024,
+      peekMaxCount: 1,
+      peekMaxBytes: 67_108_864,
+    },
     backlog: 65_535,
     handoff: 'ipc',
     healthPath: '/healthz',

@@ -6,4 +6,8 @@ export interface Release {
   readonly workerFile: string;
   /** Where it runs. */
   readonly cwd: string;
+  /** Of the script that `workerFile` stands for: arguments in place of the conf's, options of Node, variables. */
+  readonly workerArgs?: readonly string[];
+  readonly execArgv?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }

@@ -4,12 +4,13 @@ import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isForeign } from './foreign-user.js';
 import { path as pathField } from './fields.js';
+import type { VariableSource } from './fields.js';
 import { problemAt } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { runAsOf } from './run-as.js';
 import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
 import type { WrittenSite } from './schema.js';
-import type { ConfSource, SiteConf, VariableSource } from './site-conf.js';
+import type { ConfSource, SiteConf } from './site-conf.js';
 
 /** An absolute path: `~` and `~/…` in the home directory of the current user, the rest relative to `baseDir`. */
 export function resolvePath(written: string, baseDir: string): string {

@@ -26,6 +26,7 @@ import {
   variable,
   withoutUndefined,
 } from './fields.js';
+import type { VariableSource } from './fields.js';
 import type {
   Allowance,
   ListenEntry,
@@ -33,7 +34,6 @@ import type {
   MasterConf,
   ServerConfUpdate,
   SiteConf,
-  VariableSource,
 } from './site-conf.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
@@ -90,6 +90,18 @@ const ipaddress = ipAddress()
   .optional()
   .describe('IP address to listen on. Absent: all addresses of the machine.');
 
+const OF_SSL = ['key', 'cert', 'passphrase', 'minVersion', 'requestCert', 'ca'] as const;
+const minVersion = choice(['TLSv1.2', 'TLSv1.3'])
+  .optional()
+  .describe("The oldest version of TLS that is spoken. Absent: Node's, `TLSv1.2`.");
+const requestCert = flag()
+  .optional()
+  .describe('Whether a client must show a certificate that `ca` has signed. Absent: no.');
+
+const redirect = choice(['https'])
+  .optional()
+  .describe('Where requests in clear are sent on to, with status 308. Absent: they are served.');
+
 const listenEntry = object({
   type,
   host,
@@ -98,6 +110,12 @@ const listenEntry = object({
   key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
   cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
   passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
+  minVersion,
+  requestCert,
+  ca: text()
+    .optional()
+    .describe('Whose client certificates are good: a path or PEM text. Only the worker reads it.'),
+  redirect,
   proxyProtocol: list(ipRange(), 'IP addresses or ranges')
     .optional()
     .describe(
@@ -105,12 +123,28 @@ const listenEntry = object({
     ),
 })
   .refine(
-    (entry) => entry.type !== 'tcp' || !(entry.key || entry.cert || entry.passphrase),
+    (entry) => entry.type !== 'tcp' || OF_SSL.every((name) => !entry[name]),
     refusal(
       ['type'],
       "'ssl'",
-      "key, cert and passphrase have no use with type 'tcp', which is not encrypted",
+      "key, cert, passphrase, minVersion, requestCert and ca have no use with type 'tcp', which is not encrypted",
     ),
+  )
+  .refine(
+    (entry) => entry.type === 'tcp' || entry.redirect === undefined,
+    refusal(['redirect'], 'to be left out', "has no use with type 'ssl': it is what requests are sent on to"),
+  )
+  .refine(
+    (entry) => entry.requestCert !== true || Boolean(entry.ca),
+    refusal(
+      ['ca'],
+      'a path or PEM text',
+      'is missing: requestCert needs to know whose certificates are good',
+    ),
+  )
+  .refine(
+    (entry) => entry.requestCert === true || !entry.ca,
+    refusal(['requestCert'], 'true', 'ca has no use without it'),
   )
   .transform((entry): WrittenEntry => withoutUndefined(entry));
 
@@ -173,6 +207,12 @@ const allow = object({
     .optional()
     .describe('Addresses that workers may listen on; `::` covers all. Absent: any.'),
   cpuLen: cpuLen.describe('Most workers that a worker may ask for. Absent: any number.'),
+  listenerMaxCount: integer(1, MAX_PORT)
+    .optional()
+    .describe('Most addresses that workers may listen on. Absent: 64.'),
+  hostMaxCount: integer(0, MAX_UPDATE_LISTEN_COUNT)
+    .optional()
+    .describe('Most hosts that workers may claim. Absent: 10 000.'),
 }).transform((allowed) => withoutUndefined(allowed));
 
 const restart = object({
@@ -318,6 +358,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe('Requests after which a worker is replaced. Absent: it is not.'),
 })
   .refine(...ordered('heartbeatInterval', 'heartbeatLimit', 'be less than'))
+  .refine(
+    sameDemands,
+    refusal(
+      ['listen'],
+      "'ssl' entries with the same minVersion, requestCert and ca",
+      "has 'ssl' entries that ask different things of clients, which could use any of them; make them sites of their own",
+    ),
+  )
   .refine(...ofExtension('.py', 'python3'))
   .refine(...ofExtension('.sh', 'sh'))
   .refine(...ofExtension('.rb', 'ruby'))
@@ -409,6 +457,20 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }),
   );
 
+/** A client chooses the name in its hello: the weakest entry of a site would be that of all. */
+function sameDemands(site: object): boolean {
+  const written: unknown = Reflect.get(site, 'listen');
+  if (!Array.isArray(written)) return true;
+  const demands = written
+    .filter((entry: unknown) => Reflect.get(Object(entry), 'type') === 'ssl')
+    .map((entry: unknown) =>
+      JSON.stringify(
+        ['minVersion', 'requestCert', 'ca'].map((name) => Reflect.get(Object(entry), name) ?? null),
+      ),
+    );
+  return new Set(demands).size <= 1;
+}
+
 type Refinement = [check: (site: object) => boolean, params: z.core.$ZodCustomParams];
 
 /** Refuses a field that only a site with a server has. */
@@ -483,15 +545,19 @@ const limits = object({
   headMaxSize: size(1024, MEGABYTE)
     .prefault('16kb')
     .describe('Bytes of target, field names and values at which a request is refused, as Node counts them.'),
-  helloMaxSize: size(1024, MEGABYTE).prefault('128kb').describe('Longest TLS hello.'),
+  helloMaxSize: size(1024, MEGABYTE).prefault('16kb').describe('Longest TLS hello.'),
   peekMaxCount: integer(1, 1_000_000)
     .default(10_000)
     .describe('Connections whose first bytes are awaited at the same time.'),
-}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount }) => ({
+  peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
+    .prefault('64mb')
+    .describe('Bytes that may have come of all these connections together.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
   helloMaxBytes: helloMaxSize,
   peekMaxCount,
+  peekMaxBytes: peekMaxSize,
 }));
 
 const log = object({
@@ -560,7 +626,11 @@ export const updateSchema: z.ZodType<ServerConfUpdate> = object({
       key: z.unknown().optional(),
       cert: z.unknown().optional(),
       passphrase: z.unknown().optional(),
-    }).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ...entry }): ListenEntry =>
+      ca: z.unknown().optional(),
+      minVersion,
+      requestCert,
+      redirect,
+    }).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry =>
       withoutUndefined(entry),
     ),
     'listen entries',

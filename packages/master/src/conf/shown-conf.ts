@@ -7,10 +7,11 @@ export function shownConf(conf: SiteConf): Record<string, unknown> {
   return {
     ...conf,
     workerOptions: { ...workerOptions, env: Object.keys(env) },
-    listen: conf.listen.map(({ key, cert, passphrase, ...entry }) => ({
+    listen: conf.listen.map(({ key, cert, ca, passphrase, ...entry }) => ({
       ...entry,
       ...(key === undefined ? {} : { key: pathOrSet(key) }),
       ...(cert === undefined ? {} : { cert: pathOrSet(cert) }),
+      ...(ca === undefined ? {} : { ca: pathOrSet(ca) }),
       ...(passphrase === undefined ? {} : { passphrase: SET }),
     })),
   };

@@ -1,5 +1,6 @@
 // The resolved conf: what the rest of the master reads once a conf is known to be right. Paths are absolute,
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
+import type { VariableSource } from './fields.js';
 
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
@@ -17,6 +18,14 @@ export interface ListenEntry {
   readonly cert?: string;
   /** Passphrase of `key`, as it was written. */
   readonly passphrase?: string;
+  /** The oldest version of TLS that is spoken. Absent: Node's default. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Whether clients must show a certificate that `ca` has signed. */
+  readonly requestCert?: boolean;
+  /** Path or PEM text, as it was written: only the worker reads it. */
+  readonly ca?: string;
+  /** Requests in clear are sent on to HTTPS. */
+  readonly redirect?: 'https';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */
@@ -27,9 +36,6 @@ export interface ProxySource {
   /** Canonical IP literals with the length of a prefix, such as `10.0.0.0/8`. */
   readonly ranges: readonly string[];
 }
-
-/** Where the value of a variable is: a file, absolute once it is resolved, or a credential of systemd. */
-export type VariableSource = { readonly file: string } | { readonly credential: string };
 
 /** How a worker process is started. */
 export interface WorkerOptions {
@@ -80,6 +86,10 @@ export interface Allowance {
   /** Canonical IP literals; `::` covers every address, `0.0.0.0` every IPv4 address. */
   readonly ipaddresses?: readonly string[];
   readonly cpuLen?: number;
+  /** Most addresses, each a type, an IP address and a port. Absent: 64. */
+  readonly listenerMaxCount?: number;
+  /** Most hosts, each counted once. Absent: 10 000. */
+  readonly hostMaxCount?: number;
   /**
    * Whether workers may make their site a default, be it by `defaultListen` or by a listen entry without a
    * host. Derived: true unless `hosts` restricts the site and its own conf does not set `defaultListen`.
@@ -195,6 +205,8 @@ export interface Limits {
   readonly headMaxBytes: number;
   readonly helloMaxBytes: number;
   readonly peekMaxCount: number;
+  /** Of all of them together. */
+  readonly peekMaxBytes: number;
 }
 
 /** The levels of pino, from the most to the least talkative. */

@@ -30,6 +30,8 @@ void describe('the routes of a master', () => {
     await ask('POST', '/sites/a/resume');
     await ask('POST', '/sites/a/maintenance', { message: 'soon' });
     await ask('DELETE', '/sites/a/maintenance');
+    await ask('POST', '/sites', { site: { path: 'a' }, baseDir: '/srv' });
+    await ask('DELETE', '/sites/a', { now: 'true' });
     assert.deepEqual(did, [
       ['reloadConf'],
       ['reloadConf', 'a b'],
@@ -42,6 +44,8 @@ void describe('the routes of a master', () => {
       ['resumeSite', 'a'],
       ['maintenance', 'a', { message: 'soon' }],
       ['maintenance', 'a', null],
+      ['addSite', { site: { path: 'a' }, baseDir: '/srv' }],
+      ['removeSite', 'a', { now: true }],
     ]);
   });
 
@@ -82,6 +86,8 @@ function bench(): {
     restartSite: method('restartSite'),
     stopSite: method('stopSite'),
     startSite: method('startSite'),
+    addSite: method('addSite'),
+    removeSite: method('removeSite'),
     scaleSite: method('scaleSite'),
     reopenLogs: method('reopenLogs'),
     pauseSite: method('pauseSite'),

@@ -1,5 +1,7 @@
 // What a master does for its owner's tools: the one table of it. The daemon passes the requests on as they came.
 import type {
+  AddSiteOptions,
+  AddSiteResult,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -15,12 +17,15 @@ import type {
   SiteDetail,
 } from '@vhostd/protocol';
 import {
+  addSiteOptions,
+  addSiteResult,
   maintenanceOptions,
   maintenanceResult,
   masterStatus,
   pauseOptions,
   pauseResult,
   reloadResult,
+  removeSiteOptions,
   restartResult,
   resumeResult,
   routeOf,
@@ -42,6 +47,8 @@ export interface ControlledMaster {
   restartSite(siteId: string): Promise<RestartResult>;
   stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   startSite(siteId: string): Promise<SwitchResult>;
+  addSite(options: AddSiteOptions): Promise<AddSiteResult>;
+  removeSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   reopenLogs(): void;
   pauseSite(siteId: string, options: PauseOptions): PauseResult;
@@ -77,6 +84,23 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: siteDetail,
     run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites',
+    summary: 'adds a site to those of the conf until it is removed',
+    request: addSiteOptions,
+    response: addSiteResult,
+    run: (master, { body }) => master.addSite(body),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/sites/:siteId',
+    summary: 'takes away a site that was added',
+    request: removeSiteOptions,
+    response: switchResult,
+    run: (master, { params, body }) =>
+      master.removeSite(params['siteId'] ?? '', { now: body.now === 'true' }),
   }),
   route({
     method: 'POST',

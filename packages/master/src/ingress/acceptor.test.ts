@@ -29,6 +29,10 @@ class Bench implements Routes {
     return host === null ? undefined : { ingress: this.ingress(host) };
   }
 
+  redirectOf(): undefined {
+    return undefined;
+  }
+
   hostless(): { ingress: Ingress } | undefined {
     return { ingress: this.ingress('the only one') };
   }

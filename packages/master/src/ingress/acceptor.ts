@@ -6,6 +6,7 @@ import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Listener } from '../listeners/listener.js';
+import { DescriptorRoom } from '../node/descriptor-room.js';
 import { localAddressOf } from '../node/raw-accept.js';
 import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';
@@ -17,7 +18,8 @@ import type { Connection, Ingress, Origin, ReturnedConnection } from './connecti
 import { Health } from './health.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
-import { refuse } from './refuse.js';
+import { redirection } from './redirection.js';
+import { Refusals, refuseAtOnce } from './refuse.js';
 
 /** Who has which host on which listener. */
 export interface Routes {
@@ -26,6 +28,8 @@ export interface Routes {
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
   /** Who has a connection that names no host before it belongs to a worker. */
   hostless(listenerKey: string): { readonly ingress: Ingress } | undefined;
+  /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
+  redirectOf(listenerKey: string, host: string | null): number | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
 }
@@ -38,12 +42,15 @@ export class Acceptor {
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
+  readonly #refusals = new Refusals();
+  readonly #room = new DescriptorRoom();
 
   constructor(routes: Routes, limits: Limits, events: MasterEvents) {
     this.#routes = routes;
     this.#events = events;
     this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
+      onSweep: () => this.#makeRoom(this.#room.missingNow()),
       onRefused: (handle, listener, { reason, head }) => {
         // Some balancers name no host when they look whether a server lives.
         if (reason === 'host-missing' && this.health.isAskedBy(head)) this.#answerHealth(handle, head);
@@ -60,6 +67,7 @@ export class Acceptor {
   /** Takes a connection that a listener has just accepted, and that nobody has read from. */
   peek(handle: NativeHandle, listener: Listener): void {
     this.#events.emit('connection.accepted', listener);
+    this.#makeRoom(this.#room.missing(handle.fd));
     this.#peeking.add(handle, listener);
   }
 
@@ -71,7 +79,7 @@ export class Acceptor {
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
-    else site.ingress.serve(routed);
+    else if (!this.#redirect(routed)) site.ingress.serve(routed);
   }
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
@@ -118,6 +126,15 @@ export class Acceptor {
     return this.#routes.lookup(listener.key, host);
   }
 
+  /** Answers a request in clear whose host is served with TLS only. */
+  #redirect({ handle, listener, host, head, secure }: Connection): boolean {
+    if (secure || host === null || head === '') return false;
+    const port = this.#routes.redirectOf(listener.key, host);
+    const answer = port === undefined ? undefined : redirection(host, port, head);
+    if (answer !== undefined) this.#refusals.refuse(handle, answer);
+    return answer !== undefined;
+  }
+
   /** One with a request is for whoever has its host; so is one that no worker has confirmed. */
   #acceptAgain(connection: Connection, { why, siteId, workerId, ingress }: ReturnedConnection): void {
     if (why === 'handed-back') {
@@ -148,15 +165,22 @@ export class Acceptor {
     else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
   }
 
+  /** Who has been refused, or has said nothing for longest, leaves first: who has just come may be good. */
+  #makeRoom(count: number): void {
+    for (let left = count; left > 0; left -= 1)
+      if (!this.#refusals.cutOldest() && !this.#peeking.evictOldest()) return;
+  }
+
   #answerHealth(handle: NativeHandle, head: Buffer | string): void {
-    refuse(handle, this.health.answerTo(head));
+    this.#refusals.refuse(handle, this.health.answerTo(head));
   }
 
   #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
     this.#events.emit('connection.refused', { key: listener.key, status: REFUSAL_STATUSES[reason], reason });
     const answer = answerOf(listener, reason, { ...options, request: head });
     if (answer === null) handle.close();
-    else refuse(handle, answer);
+    else if (reason === 'peek-full') refuseAtOnce(handle, answer);
+    else this.#refusals.refuse(handle, answer);
   }
 }
 

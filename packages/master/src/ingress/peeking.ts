@@ -23,6 +23,8 @@ export interface PeekRefusal {
 export interface PeekOutcome {
   onRouted(connection: Connection, route: Route): void;
   onRefused(handle: NativeHandle, listener: Listener, refusal: PeekRefusal): void;
+  /** Called again and again while any connection is peeked. */
+  onSweep(): void;
 }
 
 interface Peeked {
@@ -35,6 +37,8 @@ interface Peeked {
   readonly proxied: ProxiedEnds | undefined;
   readonly deadlineMs: number;
   readonly chunks: Buffer[];
+  /** What has come of it. */
+  bytes: number;
 }
 
 export class Peeking {
@@ -44,6 +48,8 @@ export class Peeking {
   /** In the order of their deadlines, since all have the same limit. */
   readonly #open = new Set<Peeked>();
   #limits: Limits;
+  /** What has come of all of them. */
+  #bytes = 0;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(limits: Limits, sources: ProxySources, outcome: PeekOutcome) {
@@ -60,6 +66,13 @@ export class Peeking {
   /** For connections that come from now on. */
   setLimits(limits: Limits): void {
     this.#limits = limits;
+  }
+
+  /** Gives up the one that has taken longest. False: there is none. */
+  evictOldest(): boolean {
+    const oldest = [...this.#open.values()].slice(0, 1);
+    this.#giveUp(oldest, 'peek-full');
+    return oldest.length > 0;
   }
 
   /** Begins to read a connection. With too many open, the one that has taken longest is given up. */
@@ -102,10 +115,10 @@ export class Peeking {
   #wait(begun: Begun, chunks: Buffer[]): void {
     const limits = this.#limits;
     const deadlineMs = performance.now() + limits.headTimeoutMs;
-    const peeked: Peeked = { ...begun, deadlineMs, chunks };
-    if (this.#open.size >= limits.peekMaxCount)
-      this.#giveUp([...this.#open.values()].slice(0, 1), 'peek-full');
+    const peeked: Peeked = { ...begun, deadlineMs, chunks, bytes: 0 };
+    if (this.#open.size >= limits.peekMaxCount) this.evictOldest();
     this.#open.add(peeked);
+    for (const { length } of chunks) this.#grow(peeked, length);
     this.#schedule();
     const reading = readRaw(
       peeked.handle,
@@ -124,13 +137,32 @@ export class Peeking {
       peeked.handle.close();
     }
     this.#open.clear();
+    this.#bytes = 0;
+  }
+
+  /** Counts bytes that have come; whatever is more than all together may have is the oldest ones'. */
+  #grow(peeked: Peeked, bytes: number): void {
+    peeked.bytes += bytes;
+    this.#bytes += bytes;
+    while (this.#bytes > this.#limits.peekMaxBytes) if (!this.evictOldest()) return;
+  }
+
+  /** Takes one off the list; false: it was not on it any more. */
+  #remove(peeked: Peeked): boolean {
+    if (!this.#open.delete(peeked)) return false;
+    this.#bytes -= peeked.bytes;
+    return true;
   }
 
   #onChunk(peeked: Peeked, chunk: Buffer): boolean {
     gather(peeked.chunks, chunk);
     const verdict = peeked.reader.push(chunk);
-    if (verdict.kind === 'more') return true;
-    this.#open.delete(peeked);
+    if (verdict.kind === 'more') {
+      this.#grow(peeked, chunk.length);
+      // It may have been the oldest.
+      return this.#open.has(peeked);
+    }
+    this.#remove(peeked);
     // The handle is stopped when this returns; only then may anyone else touch it.
     queueMicrotask(() => {
       this.#settle(peeked, bytesOf(peeked), verdict);
@@ -160,7 +192,7 @@ export class Peeking {
 
   /** The client left, or will send no more, before its head was whole. */
   #onEnd(peeked: Peeked): void {
-    if (!this.#open.delete(peeked)) return;
+    if (!this.#remove(peeked)) return;
     const { handle, listener, reader } = peeked;
     const head = ownBytes(reader, bytesOf(peeked));
     // Balancers look in this way whether somebody listens.
@@ -184,13 +216,14 @@ export class Peeking {
       late.push(peeked);
     }
     this.#giveUp(late, 'head-timeout');
+    this.#outcome.onSweep();
     if (this.#open.size > 0) this.#schedule();
   }
 
   /** Nothing is wrong with a client that has said nothing: browsers connect before they have anything to ask. */
   #giveUp(late: readonly Peeked[], why: 'head-timeout' | 'peek-full'): void {
     for (const peeked of late) {
-      this.#open.delete(peeked);
+      this.#remove(peeked);
       const { handle, listener, reader } = peeked;
       stopRaw(handle);
       const head = ownBytes(reader, bytesOf(peeked));
@@ -200,7 +233,7 @@ export class Peeking {
   }
 }
 
-type Begun = Omit<Peeked, 'deadlineMs' | 'chunks'>;
+type Begun = Omit<Peeked, 'deadlineMs' | 'chunks' | 'bytes'>;
 
 /** What the client has sent, or the beginning of a header that is not whole. */
 function ownBytes(reader: FirstBytes | ProxiedBytes, bytes: Buffer): Buffer {

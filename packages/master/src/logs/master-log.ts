@@ -58,6 +58,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'site.stopped': { level: 'info' },
   'site.started': { level: 'info' },
   'site.scaled': { level: 'info' },
+  'site.added': { level: 'info' },
+  'site.left-out': { level: 'warn' },
   'sites.desired-unreadable': { level: 'error' },
   'site.paused': { level: 'info' },
   'site.resumed': { level: 'info' },

@@ -2,6 +2,7 @@
 import { formatHostPattern } from '../hosts/host-pattern.js';
 import type { HostClaims } from '@vhostd/protocol';
 import type { HostPattern } from '../hosts/host-pattern.js';
+import type { ListenerAddress } from '../listeners/listener.js';
 
 /** What a host leads to: a site id, or an object that lives as long as its site. Compared by identity. */
 export type RouteTarget = string | object;
@@ -10,6 +11,8 @@ export type RouteTarget = string | object;
 export interface RoutePlace {
   readonly listenerKey: string;
   readonly pattern: HostPattern | null;
+  /** Requests are sent on to HTTPS: to this listener, or with null to its usual port. Absent: they are served. */
+  readonly redirect?: ListenerAddress | null;
 }
 
 /** One target's claim to a place. */
@@ -39,6 +42,8 @@ export class ListenerIndex<T extends RouteTarget> {
   readonly #exact: Map<string, T>;
   readonly #suffix: Map<string, T>;
   #defaultTarget: T | undefined;
+  /** Where the patterns lead, in conf spelling, that are not served; null: the default. */
+  readonly #redirects: Map<string | null, ListenerAddress | null>;
   /** What each target holds, to be released when it changes. */
   readonly #places: Map<T, readonly RoutePlace[]>;
 
@@ -46,6 +51,7 @@ export class ListenerIndex<T extends RouteTarget> {
     this.#exact = new Map(origin === null ? null : origin.#exact);
     this.#suffix = new Map(origin === null ? null : origin.#suffix);
     this.#defaultTarget = origin === null ? undefined : origin.#defaultTarget;
+    this.#redirects = new Map(origin === null ? null : origin.#redirects);
     this.#places = new Map(origin === null ? null : origin.#places);
   }
 
@@ -97,13 +103,15 @@ export class ListenerIndex<T extends RouteTarget> {
   claimsOf(target: T): HostClaims {
     const own: string[] = [];
     const suffixes: string[] = [];
-    for (const { pattern } of this.#places.get(target) ?? []) {
+    const redirected: string[] = [];
+    for (const { pattern, redirect } of this.#places.get(target) ?? []) {
       if (pattern === null) continue;
-      own.push(formatHostPattern(pattern));
+      // Its workers must not answer for it: they hand it back.
+      (redirect === undefined ? own : redirected).push(formatHostPattern(pattern));
       if (pattern.kind === 'suffix') suffixes.push(`.${pattern.host}`);
     }
-    const isDefault = this.#defaultTarget === target;
-    const others: string[] = [];
+    const isDefault = this.#defaultTarget === target && !this.#redirects.has(null);
+    const others = redirected;
     if (isDefault || suffixes.length > 0) {
       for (const [other, places] of this.#places) {
         if (other === target) continue;
@@ -127,7 +135,16 @@ export class ListenerIndex<T extends RouteTarget> {
   /** Who gets what names no host at all, and can be for one site only: the only one that there is, else the default. */
   hostless(): T | undefined {
     const [only, another] = this.#places.keys();
-    return another === undefined ? only : this.#defaultTarget;
+    const target = another === undefined ? only : this.#defaultTarget;
+    const places = target === undefined ? [] : (this.#places.get(target) ?? []);
+    return places.some(({ redirect }) => redirect === undefined) ? target : undefined;
+  }
+
+  /** Where requests for a host are sent on to; null: the usual port of HTTPS; undefined: they are served. */
+  redirectOf(host: string | null): ListenerAddress | null | undefined {
+    if (this.#redirects.size === 0) return undefined;
+    const found = this.find(host);
+    return found && this.#redirects.get(found.pattern);
   }
 
   /** {@link lookup} with the pattern by which the host leads there, in conf spelling; null: it is the default. */
@@ -162,6 +179,7 @@ export class ListenerIndex<T extends RouteTarget> {
     for (const place of places) {
       const holder = this.#claim(place.pattern, target);
       if (holder !== target) return conflictOf(place, holder, target);
+      if (place.redirect !== undefined) this.#redirects.set(nameOf(place.pattern), place.redirect);
     }
     if (places.length > 0) this.#places.set(target, places);
     return undefined;
@@ -179,6 +197,7 @@ export class ListenerIndex<T extends RouteTarget> {
 
   #release(target: T): void {
     for (const { pattern } of this.#places.get(target) ?? []) {
+      this.#redirects.delete(nameOf(pattern));
       if (pattern === null) this.#defaultTarget = undefined;
       else this.#mapOf(pattern).delete(pattern.host);
     }
@@ -193,7 +212,11 @@ export class ListenerIndex<T extends RouteTarget> {
 function conflictOf<T extends RouteTarget>(place: RoutePlace, holder: T, claimant: T): RouteConflict<T> {
   return {
     listenerKey: place.listenerKey,
-    pattern: place.pattern === null ? null : formatHostPattern(place.pattern),
+    pattern: nameOf(place.pattern),
     targets: [holder, claimant],
   };
+}
+
+function nameOf(pattern: HostPattern | null): string | null {
+  return pattern === null ? null : formatHostPattern(pattern);
 }

@@ -2,6 +2,7 @@
 import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
 import { losesHosts, sameClaims } from './claim-changes.js';
+import { ConfClaims } from './conf-claims.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import { listenerKey as keyOf } from '../listeners/listener.js';
@@ -39,6 +40,8 @@ export type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
 export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
+  /** What workers take from no other site. */
+  readonly confs: ConfClaims<T> = new ConfClaims();
   readonly #keys = new Map<T, Set<string>>();
   /** Those that get no places any more. */
   readonly #removed = new WeakSet<T>();
@@ -78,6 +81,12 @@ export class Router<T extends RoutedSite> {
   /** The site of a connection that names no host before it belongs to a worker. */
   hostless(listenerKey: string): T | undefined {
     return this.#table.hostless(listenerKey);
+  }
+
+  /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
+  redirectOf(listenerKey: string, host: string | null): number | undefined {
+    const to = this.#table.listener(listenerKey)?.redirectOf(host);
+    return to === null ? HTTPS_PORT : to && (this.#listeners.get(to)?.info.port ?? to.port);
   }
 
   /** Whether a listener leads to anybody. */
@@ -173,6 +182,7 @@ export class Router<T extends RoutedSite> {
    */
   remove(site: T, { others }: { others: boolean }): Promise<void> {
     this.#removed.add(site);
+    this.confs.delete(site);
     return this.exclusively(async () => {
       const table = tableOf(this.#table.replaceTarget(site, []));
       await this.#swap(table, () => this.#keys.delete(site), others ? undefined : site);
@@ -216,7 +226,11 @@ export class Router<T extends RoutedSite> {
       }
       for (const change of changes) change.commit();
     });
-    for (const [site, conf] of confs) if (conf === undefined) this.#removed.add(site);
+    for (const [site, conf] of confs) {
+      if (conf !== undefined) continue;
+      this.#removed.add(site);
+      this.confs.delete(site);
+    }
     this.#closeUnused();
   }
 
@@ -251,6 +265,8 @@ export class Router<T extends RoutedSite> {
     this.#listeners.closeExcept(used);
   }
 }
+
+const HTTPS_PORT = 443;
 
 function placesByTarget<T extends RoutedSite>(
   confs: ReadonlyMap<T, ListenConf | undefined>,

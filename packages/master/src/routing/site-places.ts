@@ -1,7 +1,7 @@
 // Which listeners a site's conf needs, and which hosts it claims on each.
 import { listenerKey } from '../listeners/listener.js';
 import type { ListenerAddress } from '../listeners/listener.js';
-import type { SiteConf } from '../conf/site-conf.js';
+import type { ListenEntry, SiteConf } from '../conf/site-conf.js';
 import { parseHostPattern } from '../hosts/host-pattern.js';
 import type { RoutePlace } from './route-table.js';
 
@@ -15,13 +15,26 @@ export interface SitePlaces {
 export function placesOf(conf: Pick<SiteConf, 'listen' | 'defaultListen'>): SitePlaces {
   const addresses = new Map<string, ListenerAddress>();
   const places: RoutePlace[] = [];
-  for (const { type, host, port, ipaddress } of conf.listen) {
-    const everywhere = ipaddress === undefined || ipaddress === '::';
-    const address: ListenerAddress = { type, port, ...(everywhere ? {} : { ipaddress }) };
+  for (const entry of conf.listen) {
+    const { type, host } = entry;
+    const address = addressOf(entry);
     const key = listenerKey(address);
     addresses.set(`${key}|${type}`, address);
-    places.push({ listenerKey: key, pattern: host === undefined ? null : parseHostPattern(host) });
-    if (conf.defaultListen) places.push({ listenerKey: key, pattern: null });
+    const way = entry.redirect === undefined ? {} : { redirect: secureAddressOf(conf.listen, host) };
+    places.push({ listenerKey: key, pattern: host === undefined ? null : parseHostPattern(host), ...way });
+    if (conf.defaultListen) places.push({ listenerKey: key, pattern: null, ...way });
   }
   return { addresses: [...addresses.values()], places };
+}
+
+function addressOf({ type, port, ipaddress }: ListenEntry): ListenerAddress {
+  const everywhere = ipaddress === undefined || ipaddress === '::';
+  return { type, port, ...(everywhere ? {} : { ipaddress }) };
+}
+
+/** Where a site serves a host with TLS: the entry for it, else the first one; null: it has none. */
+function secureAddressOf(listen: readonly ListenEntry[], host: string | undefined): ListenerAddress | null {
+  const secure = listen.filter(({ type }) => type === 'ssl');
+  const [entry = secure[0]] = secure.filter((one) => one.host === host);
+  return entry === undefined ? null : addressOf(entry);
 }

@@ -1,9 +1,8 @@
 // What an operator wants of sites beside their confs: stopped, or another number of workers. It is kept in the state
 // directory, and changed by nothing but orders: what becomes of a site is no wish.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import path from 'node:path';
 import { z } from '@vhostd/protocol/schemas';
 import type { SiteConf } from '../conf/site-conf.js';
+import { KeptFile } from './kept-file.js';
 
 /** Of one site. */
 export interface DesiredSite {
@@ -13,19 +12,18 @@ export interface DesiredSite {
 }
 
 export class DesiredSites {
-  readonly #file: string | undefined;
-  #sites: ReadonlyMap<string, DesiredSite> = new Map();
-  /** Why what was kept could not be read. */
-  readonly trouble: string | undefined;
+  readonly #kept: KeptFile<z.infer<typeof kept>>;
+  #sites: ReadonlyMap<string, DesiredSite>;
 
   /** Reads what is kept; without a state directory it lasts as long as this process. */
   constructor(stateDir?: string) {
-    this.#file = stateDir === undefined ? undefined : path.join(stateDir, 'sites.json');
-    try {
-      if (this.#file !== undefined) this.#sites = read(this.#file);
-    } catch (error) {
-      this.trouble = `${this.#file}: ${error instanceof Error ? error.message : String(error)}`;
-    }
+    this.#kept = new KeptFile(stateDir, 'sites.json', kept);
+    this.#sites = new Map(Object.entries(this.#kept.content?.sites ?? {}));
+  }
+
+  /** Why what was kept could not be read. */
+  get trouble(): string | undefined {
+    return this.#kept.trouble;
   }
 
   isStopped(siteId: string): boolean {
@@ -56,54 +54,17 @@ export class DesiredSites {
     });
   }
 
+  /** The site is gone: nothing is wanted of it. */
+  forget(siteId: string): void {
+    if (this.#sites.has(siteId)) this.#set(siteId, {});
+  }
+
   #set(siteId: string, desired: DesiredSite): boolean {
     const sites = new Map(this.#sites);
     if (Object.keys(desired).length === 0) sites.delete(siteId);
     else sites.set(siteId, desired);
     this.#sites = sites;
-    return this.#write();
-  }
-
-  /** Whole or not at all: another file takes the place of the former one. */
-  #write(): boolean {
-    if (this.#file === undefined) return false;
-    const next = `${this.#file}.next`;
-    try {
-      mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-      const fd = openSync(next, 'w', 0o600);
-      try {
-        writeSync(fd, `${JSON.stringify({ version: 1, sites: Object.fromEntries(this.#sites) }, null, 2)}\n`);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      if (this.trouble !== undefined) keepUnreadable(this.#file);
-      renameSync(next, this.#file);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-}
-
-/** @throws {Error} it can't be read, or is not what this writes. */
-function read(file: string): Map<string, DesiredSite> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
-    throw error;
-  }
-  return new Map(Object.entries(kept.parse(JSON.parse(text)).sites));
-}
-
-/** What somebody else has written is not overwritten. */
-function keepUnreadable(file: string): void {
-  try {
-    renameSync(file, `${file}.unreadable`);
-  } catch {
-    // It is gone, or was never there.
+    return this.#kept.write({ version: 1, sites: Object.fromEntries(sites) });
   }
 }
 

@@ -1,7 +1,7 @@
 // The confs of one site: the one in force, the one that the operator wants next, and what workers change of them. A
 // change is checked, allowed, then made whole or not at all.
 import { VhostError } from '@vhostd/protocol';
-import type { WorkerToMaster } from '@vhostd/protocol';
+import type { WireError, WorkerToMaster } from '@vhostd/protocol';
 import { checkAllowance } from '../conf/allowance.js';
 import { parseServerConfUpdate } from '../conf/parse-conf.js';
 import { noServerError } from '../conf/no-server.js';
@@ -12,24 +12,34 @@ import type { Generation } from './generation.js';
 import type { JointChange } from './joint-change.js';
 
 export class SiteConfs<S extends RoutedSite> {
-  /** What the operator wants from the next generation on. */
-  wanted: SiteConf;
   /** The change of several sites that the next whole conf is a part of. */
   joint: JointChange<S> | undefined;
   readonly #site: S;
   readonly #router: Router<S>;
   readonly #onChange: (conf: SiteConf) => void;
+  #wanted: SiteConf;
   #inForce: SiteConf;
   /** What workers ask for comes into force with the rest. */
   #unplaced = false;
 
   /** `onChange` gets the conf in force, together with the swap of the routes. */
   constructor(conf: SiteConf, site: S, router: Router<S>, onChange: (conf: SiteConf) => void) {
-    this.wanted = conf;
     this.#site = site;
     this.#router = router;
+    this.#wanted = conf;
+    router.confs.set(site, conf);
     this.#onChange = onChange;
     this.#inForce = conf;
+  }
+
+  /** What the operator wants from the next generation on. */
+  get wanted(): SiteConf {
+    return this.#wanted;
+  }
+
+  set wanted(conf: SiteConf) {
+    this.#wanted = conf;
+    this.#router.confs.set(this.#site, conf);
   }
 
   /** What the operator gave, changed by what workers asked for. */
@@ -42,6 +52,16 @@ export class SiteConfs<S extends RoutedSite> {
     this.#unplaced = true;
     this.#inForce = conf;
     this.#onChange(conf);
+  }
+
+  /** Resolves with why the {@link joint} change can't be made; never, where it can. Undefined without one. */
+  jointFailure(): Promise<WireError> | undefined {
+    return this.joint?.failureOf(this.#site);
+  }
+
+  /** This site can't take its part in a joint change. */
+  failJoint(joint: JointChange<S>, error: WireError): void {
+    joint.fail(this.#site, error);
   }
 
   /**
@@ -86,9 +106,13 @@ export class SiteConfs<S extends RoutedSite> {
     const update = parseServerConfUpdate(params);
     const updated = (conf: SiteConf): SiteConf => {
       if (worker.leaving) throw leavingError(worker);
-      const refused = checkServer(update, conf) ?? checkAllowance(update, conf.allow);
+      const next = { ...conf, ...update };
+      const refused =
+        checkServer(update, conf) ??
+        checkAllowance(update, conf.allow) ??
+        this.#checkPlaces(update, conf, next);
       if (refused !== undefined) throw refused;
-      return { ...conf, ...update };
+      return next;
     };
     const staged = (): Generation | undefined => {
       const generation = generationOf(worker);
@@ -121,6 +145,15 @@ export class SiteConfs<S extends RoutedSite> {
     const cpuLen = conf.cpuLen ?? present;
     const places = conf.server ? { listen, defaultListen } : {};
     return { ...conf, ...places, ...(cpuLen === undefined ? {} : { cpuLen }) };
+  }
+
+  #checkPlaces(
+    { listen, defaultListen }: ServerConfUpdate,
+    present: SiteConf,
+    next: SiteConf,
+  ): VhostError | undefined {
+    if (listen === undefined && defaultListen === undefined) return undefined;
+    return this.#router.confs.refusal(this.#site, next, next.allow, present);
   }
 
   #changeTo(next: () => SiteConf): SiteChange<S> {

@@ -1,19 +1,31 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
 import { availableParallelism } from 'node:os';
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import type { ReloadResult, ScaleOptions, ScaleResult, SwitchResult, WireError } from '@vhostd/protocol';
+import type {
+  AddSiteOptions,
+  AddSiteResult,
+  ReloadResult,
+  ScaleOptions,
+  ScaleResult,
+  SwitchResult,
+  WireError,
+} from '@vhostd/protocol';
 import { refuseCycle } from '../conf/dependencies.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { inDependencyOrder } from '../conf/site-graph.js';
 import type { EventPayloads, MasterEvents, SiteFailure } from '../events.js';
 import { groupsOf } from '../routing/moves.js';
 import type { ListenConf, Router } from '../routing/router.js';
+import { AddedSites } from './added-sites.js';
 import { DesiredSites } from './desired-sites.js';
 import { Following } from './following.js';
 import { JointChange } from './joint-change.js';
+import { hostsOf } from './publication.js';
 import { workerCount } from './reload.js';
-import { outcomeOf } from './site.js';
-import type { ReloadOutcome, Site } from './site.js';
+import { SiteAdditions } from './site-additions.js';
+import { outcomeOf } from './site-renewal.js';
+import type { ReloadOutcome } from './site-renewal.js';
+import type { Site } from './site.js';
 import { SiteRetries } from './site-retries.js';
 import { SiteWaits } from './site-waits.js';
 import type { Sites } from './sites.js';
@@ -23,6 +35,7 @@ export class SiteManager {
   readonly #router: Router<Site>;
   readonly #events: MasterEvents;
   readonly #desired: DesiredSites;
+  readonly #additions: SiteAdditions;
   /** Sites that an operator stops. */
   readonly #leaving = new Map<Site, Promise<void>>();
   readonly #waits: SiteWaits;
@@ -45,9 +58,13 @@ export class SiteManager {
     sites: Sites,
     router: Router<Site>,
     events: MasterEvents,
-    desired: DesiredSites = new DesiredSites(),
+    { desired, added }: { desired: DesiredSites; added: AddedSites } = {
+      desired: new DesiredSites(),
+      added: new AddedSites(),
+    },
   ) {
     this.#desired = desired;
+    this.#additions = new SiteAdditions(added, desired, sites, events);
     this.#sites = sites;
     this.#router = router;
     this.#events = events;
@@ -77,8 +94,9 @@ export class SiteManager {
     this.#sites.find(siteId)?.restore({ ...served, conf: this.#desired.applied(served.conf) });
   }
 
-  /** Starts every site. Resolves with those that could not be published. */
+  /** Starts every site, the added ones too. Resolves with those that could not be published. */
   async startAll(): Promise<SiteFailure[]> {
+    for (const conf of this.#additions.missing()) this.load(conf);
     this.#started = true;
     const sites = this.#sites.list();
     const planned = this.#wanted().map(({ wantedPlaces }) => wantedPlaces);
@@ -121,7 +139,8 @@ export class SiteManager {
    * @throws {VhostError} ERR_SITE_UNKNOWN when the conf does not have it, ERR_CONF_DEPENDENCY_CYCLE, ERR_ROUTE_MOVES when
    * hosts move between it and others: nothing has changed.
    */
-  takeUpOne(siteId: string, confs: readonly SiteConf[]): void {
+  takeUpOne(siteId: string, ofConf: readonly SiteConf[]): void {
+    const confs = this.#additions.complete(ofConf);
     const conf = confs.find((other) => other.siteId === siteId);
     if (conf === undefined) {
       this.#sites.get(siteId);
@@ -141,6 +160,46 @@ export class SiteManager {
     if (this.#moving === undefined) return await this.#takeUp(confs);
     this.#nextConfs = confs;
     return await this.#nextTakeUp.behind(this.#moving);
+  }
+
+  /**
+   * Adds a site to those of the conf, also for the next master, and resolves when it serves, or with why it does not: it
+   * is tried again like any other. One that was added just so before is started if it was stopped.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_EXISTS: nothing has changed.
+   */
+  async addSite(written: AddSiteOptions): Promise<AddSiteResult> {
+    while (this.#moving !== undefined) await this.#moving;
+    const { siteId, conf } = this.#additions.check(written);
+    if (conf === undefined) {
+      const present = this.#sites.get(siteId);
+      const { lasts } = await this.startSite(present);
+      return { siteId, added: false, lasts, ...this.#reached(present) };
+    }
+    refuseCycle([...this.#sites.list(), conf]);
+    const lasts = this.#additions.add(siteId, written);
+    this.#desired.forget(siteId);
+    const site = this.#sites.load(conf) ?? this.#sites.get(siteId);
+    this.#events.emit('site.added', { siteId });
+    const failure = await this.#start(site);
+    const { error } = failure ?? {};
+    return { siteId, added: true, lasts, ...this.#reached(site), ...(error === undefined ? {} : { error }) };
+  }
+
+  /**
+   * Takes away a site that was added, also for the next master. Resolves when its workers have gone.
+   * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF: nothing has changed.
+   */
+  async removeSite(siteId: string, now: boolean): Promise<SwitchResult> {
+    while (this.#moving !== undefined) await this.#moving;
+    const { lasts, listed } = this.#additions.remove(siteId);
+    const site = listed ? this.#sites.find(siteId) : undefined;
+    if (site === undefined) return { siteId, lasts };
+    this.#desired.forget(siteId);
+    this.#failed.delete(siteId);
+    const removed = this.#remove(site, false);
+    if (now) await site.stop(true);
+    await removed;
+    return { siteId, lasts };
   }
 
   /** Takes a site down until it is started by an order, also under the next master. Resolves when its workers have gone. */
@@ -236,7 +295,8 @@ export class SiteManager {
     return failure;
   }
 
-  async #takeUp(confs: readonly SiteConf[]): Promise<ReloadResult> {
+  async #takeUp(ofConf: readonly SiteConf[]): Promise<ReloadResult> {
+    const confs = this.#additions.complete(ofConf);
     const named = new Set(confs.map(({ siteId }) => siteId));
     const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
     for (const conf of confs) this.#sites.load(this.#desired.applied(conf));
@@ -292,6 +352,13 @@ export class SiteManager {
     if (which === 'begins') this.#plans.add(confs);
     else this.#plans.delete(confs);
     this.#router.plan([...this.#plans].flat());
+  }
+
+  #reached({ conf }: Site): Pick<AddSiteResult, 'hosts' | 'listening'> {
+    const listening = this.#router
+      .listening(conf)
+      .map(({ address, port, type }) => ({ address, port, type }));
+    return { hosts: hostsOf(conf), listening };
   }
 
   /** Starts a site that has never been, or reloads it. */

@@ -1,6 +1,6 @@
 // One site: its state, and what follows from each step of it for its conf, its workers and its connections.
 import { fromWireError, toWireError } from '@vhostd/protocol';
-import type { ReloadResult, SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
+import type { SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
 import { isScheduledJob } from '../conf/cron.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -14,19 +14,19 @@ import type { Worker } from '../workers/worker.js';
 import { AppPorts } from './app-ports.js';
 import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
-import { startsOnDemand, idleStopOf } from './idle-stop.js';
+import { startsOnDemand } from './idle-stop.js';
 import type { Generation } from './generation.js';
 import { Following } from './following.js';
 import type { JointChange } from './joint-change.js';
 import { hostsOf, Publication } from './publication.js';
 import { missingOf } from './readiness.js';
 import type { MissingSites, Readiness, SiteDirectory } from './readiness.js';
-import { Reload } from './reload.js';
-import type { ReloadConfs } from './reload.js';
 import { SiteConfs } from './site-confs.js';
 import { SiteCron } from './site-cron.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
+import { SiteRenewal, STOPPED } from './site-renewal.js';
+import type { ReloadOutcome } from './site-renewal.js';
 import { SiteStateMachine } from './site-state.js';
 import type { SiteState, SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
@@ -44,9 +44,6 @@ export interface SiteFloor {
   /** What gets the output of sites that have no log files. Absent: nothing does. */
   readonly output?: SiteOutput;
 }
-
-/** What a reload, or what was done in its stead, came to. */
-export type ReloadOutcome = ReloadResult['sites'][number];
 
 export class Site implements WorkerSite {
   readonly siteId: string;
@@ -69,7 +66,7 @@ export class Site implements WorkerSite {
   readonly #cron = new SiteCron(() => void this.#events.emit('site.due', { siteId: this.siteId }));
   readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
-  #restart: Promise<unknown> | undefined;
+  readonly #renewal: SiteRenewal;
   readonly #nextReload = new Following(() => this.reload());
   readonly #nextRestart = new Following(() => this.restart());
   /** It is a job that was done under another master. */
@@ -90,7 +87,7 @@ export class Site implements WorkerSite {
     this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
     this.#confs = new SiteConfs(conf, this, router, (changed) => this.#onConf(changed));
     this.#publication = new Publication(conf.siteId, events);
-    this.#workers = new SiteWorkers({
+    const parts = {
       siteId: conf.siteId,
       events,
       state: this.#state,
@@ -99,7 +96,9 @@ export class Site implements WorkerSite {
       ingress: this.ingress,
       boot: this.#boot,
       trouble: this.#trouble,
-    });
+    };
+    this.#workers = new SiteWorkers(parts);
+    this.#renewal = new SiteRenewal({ ...parts, workers: this.#workers });
     this.#ports = new AppPorts(listeners, () => this.#isBooting);
     this.#set.on('gone', () => this.#ports.look());
     this.#answerWorkers();
@@ -155,6 +154,11 @@ export class Site implements WorkerSite {
   /** Whether it has been given addresses and hosts. */
   get placed(): boolean {
     return !['loaded', 'blocked', 'stopped'].includes(this.#state.state);
+  }
+
+  /** What the operator wants from its next generation on. */
+  get wanted(): SiteConf {
+    return this.#confs.wanted;
   }
 
   /** What it is to have by the conf that its next reload takes up. */
@@ -241,15 +245,22 @@ export class Site implements WorkerSite {
    * joint change it is done together with that of other sites, or not at all.
    */
   async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
-    if (this.#isJob && this.#begun) return await this.#reloadJob();
+    const renewal = this.#renewal;
+    if (this.#isJob && this.#begun) {
+      const isFailed = this.#state.state === 'errored' && !isScheduledJob(this.#confs.wanted);
+      return await (isFailed ? this.restart() : renewal.takeUp());
+    }
     const answer = this.#state.apply('reload');
-    if (answer === 'is-finished') return await this.#jointly(joint, () => this.#beginAnew());
-    if (answer === 'ok') return await this.#jointly(joint, () => this.#startReload());
-    if (answer === 'is-idle') return await this.#jointly(joint, () => this.#reloadIdle());
-    if (answer === 'not-started') return this.#outcome(await this.bringUp(joint));
-    if (answer !== 'at-work') return this.#outcome(STOPPED);
-    if (joint === undefined) return await this.#nextReload.behind(this.#atWork);
-    await this.#atWork;
+    if (answer === 'is-finished') return await this.#jointly(joint, () => renewal.beginAnew());
+    if (answer === 'ok') return await this.#jointly(joint, () => renewal.reload());
+    if (answer === 'is-idle') {
+      const outcome = await this.#jointly(joint, () => renewal.reloadIdle());
+      return outcome ?? (await this.reload());
+    }
+    if (answer === 'not-started') return renewal.outcome(await this.bringUp(joint));
+    if (answer !== 'at-work') return renewal.outcome(STOPPED);
+    if (joint === undefined) return await this.#nextReload.behind(renewal.atWork);
+    await renewal.atWork;
     return await this.reload(joint);
   }
 
@@ -270,9 +281,9 @@ export class Site implements WorkerSite {
    */
   async restart(): Promise<ReloadOutcome> {
     const answer = this.#state.apply('restart');
-    if (answer === 'ok') return await this.#startRestart();
-    if (answer === 'at-work') return await this.#nextRestart.behind(this.#atWork);
-    if (answer === 'is-idle' && this.#isJob) return await this.#beginAnew();
+    if (answer === 'ok') return await this.#renewal.restart();
+    if (answer === 'at-work') return await this.#nextRestart.behind(this.#renewal.atWork);
+    if (answer === 'is-idle' && this.#isJob) return await this.#renewal.beginAnew();
     return await this.reload();
   }
 
@@ -303,7 +314,7 @@ export class Site implements WorkerSite {
 
   /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
   async scale(cpuLen: number): Promise<void> {
-    while (CHANGING.has(this.#state.state)) await this.#atWork;
+    while (CHANGING.has(this.#state.state)) await this.#renewal.atWork;
     this.#confs.wanted = { ...this.#confs.wanted, cpuLen };
     if (!this.placed || this.#state.stopping) return;
     await this.#confs.commit(() => ({ ...this.conf, cpuLen }));
@@ -482,121 +493,6 @@ export class Site implements WorkerSite {
     this.#state.apply('places-failed');
   }
 
-  async #startReload(): Promise<ReloadOutcome> {
-    const set = this.#set;
-    const next = set.beginNext(this.#confs.wanted);
-    const reload = new Reload(set, next, this.#reloadConfs(), () => this.#workers.published());
-    this.#workers.reload = reload;
-    void this.#confs.joint?.failureOf(this).then((error) => reload.fail(error));
-    reload.run();
-    const error = await reload.outcome;
-    this.#workers.reload = undefined;
-    this.#trouble.discarded = error;
-    if (error === undefined) {
-      this.#trouble.failure = undefined;
-      this.#boot.succeed();
-      this.#workers.tellServed();
-    }
-    this.#state.apply(error === undefined ? 'reload-published' : 'reload-discarded');
-    // What a discarded generation had replaced is started again.
-    if (!this.#state.stopping && this.#workers.anyReady) this.#workers.scale();
-    this.#workers.published();
-    return outcomeOf(this.siteId, next.number, error);
-  }
-
-  #reloadConfs(): ReloadConfs {
-    const confs = this.#confs;
-    const { joint } = confs;
-    return {
-      get inForce() {
-        return confs.inForce;
-      },
-      joint: joint && { fail: (error) => joint.fail(this, error) },
-      commit: (next) => confs.commit(next),
-      carriedOver: (conf) => confs.carriedOver(conf),
-    };
-  }
-
-  /** Takes the wanted conf and starts nothing, unless the site is to have workers from now on. */
-  async #reloadIdle(): Promise<ReloadOutcome> {
-    let wanted: SiteConf;
-    try {
-      wanted = await this.#confs.commitWanted();
-    } catch (error) {
-      this.#trouble.discarded = toWireError(error);
-      return this.#outcome(this.#trouble.discarded);
-    }
-    // A connection may have started the old generation meanwhile: it is replaced once it has booted.
-    if (this.#state.state !== 'idle') await this.#boot.outcome;
-    if (this.#state.state !== 'idle') return await this.reload();
-    this.#trouble.discarded = undefined;
-    this.#set.renew(wanted);
-    this.#workers.tellServed();
-    if (idleStopOf(this.conf) === undefined) this.#state.apply('wake');
-    return this.#outcome(await this.#boot.outcome);
-  }
-
-  /** A job that has begun is not begun a second time, nor cut short. */
-  async #reloadJob(): Promise<ReloadOutcome> {
-    if (this.#state.state === 'errored' && !isScheduledJob(this.#confs.wanted)) return await this.restart();
-    try {
-      await this.#confs.commitWanted();
-      this.#trouble.discarded = undefined;
-    } catch (error) {
-      this.#trouble.discarded = toWireError(error);
-    }
-    // It has no times any more, and was never done.
-    if (this.#state.state === 'idle' && !isScheduledJob(this.conf)) return await this.#beginAnew();
-    return this.#outcome(this.#trouble.discarded);
-  }
-
-  /** A job that waits for its time is done now, or one that is finished is to be no job any more. */
-  async #beginAnew(): Promise<ReloadOutcome> {
-    let wanted: SiteConf;
-    try {
-      wanted = await this.#confs.commitWanted();
-    } catch (error) {
-      this.#trouble.discarded = toWireError(error);
-      return this.#outcome(this.#trouble.discarded);
-    }
-    // Another call of this may have begun it by then.
-    if (!['idle', 'finished'].includes(this.#state.state)) return this.#outcome(await this.#boot.outcome);
-    this.#set.renew(wanted);
-    this.#trouble.clear();
-    this.#boot.restart({ onDemand: false });
-    this.#state.apply('wake');
-    return this.#outcome(await this.#boot.outcome);
-  }
-
-  async #startRestart(): Promise<ReloadOutcome> {
-    const restart = this.#replaceAll();
-    this.#restart = restart;
-    const error = await restart;
-    this.#restart = undefined;
-    return this.#outcome(error ?? (await this.#boot.outcome));
-  }
-
-  /** Resolves when the first of the new workers is being started, or with why nothing was done. */
-  async #replaceAll(): Promise<WireError | undefined> {
-    let wanted: SiteConf;
-    try {
-      wanted = await this.#confs.commitWanted();
-    } catch (error) {
-      this.#trouble.discarded = toWireError(error);
-      this.#state.apply('restart-discarded');
-      this.#workers.tell();
-      return this.#trouble.discarded;
-    }
-    await this.#set.rest();
-    if (this.#state.state !== 'restarting') return STOPPED;
-    this.#trouble.clear();
-    this.#boot.reopen();
-    this.#set.renew(wanted);
-    this.#workers.tellServed();
-    this.#state.apply('workers-gone');
-    return undefined;
-  }
-
   /** Whether it is done once, now and by the conf that is wanted. */
   get #isJob(): boolean {
     return !this.conf.autorestart && !this.#confs.wanted.autorestart;
@@ -629,22 +525,9 @@ export class Site implements WorkerSite {
     return isDying || !this.#set.settled;
   }
 
-  get #atWork(): Promise<unknown> {
-    return this.#workers.reload?.outcome ?? this.#restart ?? this.#boot.outcome;
-  }
-
   #tellPublished(): void {
     this.#publication.look(this.readiness.published, this.conf, this.generation);
   }
-
-  #outcome(error: WireError | undefined): ReloadOutcome {
-    return outcomeOf(this.siteId, this.generation, error);
-  }
-}
-
-/** The outcome of a reload, or of what was done in its stead. */
-export function outcomeOf(siteId: string, generation: number, error: WireError | undefined): ReloadOutcome {
-  return { siteId, generation, ok: error === undefined, ...(error === undefined ? {} : { error }) };
 }
 
 /** States in which a worker may boot. */
@@ -662,6 +545,3 @@ const JOB_RESTS: ReadonlySet<SiteState> = new Set(['idle', 'finished', 'errored'
 const REPLACEABLE: ReadonlySet<SiteState> = new Set(['filling', 'running', 'retrying', 'idle', 'errored']);
 
 const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);
-
-/** What becomes of everything that a stopped site is asked for. */
-const STOPPED: WireError = { code: 'ERR_SITE_STOPPED', message: 'the site has been stopped' };

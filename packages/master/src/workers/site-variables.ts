@@ -4,7 +4,8 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { VhostError } from '@vhostd/protocol';
 import { foreignUserOf } from '../conf/foreign-user.js';
-import type { SiteConf, VariableSource } from '../conf/site-conf.js';
+import type { VariableSource } from '../conf/fields.js';
+import type { SiteConf } from '../conf/site-conf.js';
 import { readSiteFile } from '../node/site-file.js';
 
 /** Whether a file has to be read for them. */

@@ -8,6 +8,7 @@ import { foreignUserOf } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { entryOf } from './directory-entry.js';
+import { namesPackageManager, scriptRelease } from './package-script.js';
 import { readsVariables, readVariables } from './site-variables.js';
 
 export class WorkerFiles {
@@ -34,7 +35,7 @@ export class WorkerFiles {
   /**
    * What the next worker runs: the release that was kept, or, where there is none or it has been removed, what is
    * there now.
-   * @throws {VhostError} ERR_SITE_FILE when nothing is there.
+   * @throws {VhostError} ERR_SITE_FILE when nothing is there, ERR_SITE_SCRIPT.
    */
   release(): Release {
     if (!this.#kept || this.#found === undefined || !isThere(this.#found)) this.#found = this.#lookUp();
@@ -71,6 +72,9 @@ export class WorkerFiles {
 
   #lookUp(): Release {
     const { workerFile, workerOptions } = this.#conf;
+    if (namesPackageManager(this.#conf)) {
+      return scriptRelease(this.#conf, this.#resolve(workerOptions.cwd, 'entered'));
+    }
     const named = this.#resolve(workerFile, 'run');
     // Where a directory has no entry, Node says best what it misses.
     return {

@@ -348,8 +348,8 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   const { conf, release } = launch;
   const siteDir = siteDirOf(launch, inheritedFd);
   const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
-  const { execArgv } = conf.workerOptions;
-  const link = { ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
+  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
   const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
   const own = workerVariables(conf, told, process.env);
   const prepared = prepare(conf, release.cwd, own);
@@ -357,7 +357,7 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({
     exec: release.workerFile,
-    args: [...conf.workerArgs],
+    args: [...(release.workerArgs ?? conf.workerArgs)],
     execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
     cwd: prepared.cwd,
     stdio,

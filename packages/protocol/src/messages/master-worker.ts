@@ -82,6 +82,13 @@ export interface ListenRequest {
   key?: string;
   cert?: string;
   passphrase?: string;
+  /** The oldest version of TLS that is spoken. */
+  minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Whether clients must show a certificate that `ca` has signed. */
+  requestCert?: boolean;
+  ca?: string;
+  /** Requests are sent on to HTTPS by the master. */
+  redirect?: 'https';
 }
 
 /** What a worker may change of its site; a field that is absent stays as it is. */

@@ -6,11 +6,14 @@ export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';
 export type { Route, RouteCall } from './route.js';
 export {
+  addSiteOptions,
+  addSiteResult,
   maintenanceOptions,
   maintenanceResult,
   pauseOptions,
   pauseResult,
   reloadResult,
+  removeSiteOptions,
   restartResult,
   resumeResult,
   scaleOptions,

@@ -31,6 +31,12 @@ export const stopSiteOptions = z.object({
 });
 export type StopSiteOptions = z.infer<typeof stopSiteOptions>;
 
+/** How an added site is taken away; of the query of a DELETE, which has texts. */
+export const removeSiteOptions = z.object({
+  /** Without letting its connections finish. Default false. */
+  now: z.enum(['true', 'false']).default('false'),
+});
+
 /** What came of a stop or a start. */
 export const switchResult = z.object({
   siteId: z.string(),
@@ -38,6 +44,29 @@ export const switchResult = z.object({
   lasts: z.boolean(),
 });
 export type SwitchResult = z.infer<typeof switchResult>;
+
+/** A site that is to be served from now on. */
+export const addSiteOptions = z.object({
+  /** Fields of `sites[]` of a conf. */
+  site: z.record(z.string(), z.unknown(), { error: "an object with a site's fields" }),
+  /** What its relative paths are relative to. */
+  baseDir: z.string().regex(/^\//u, { error: 'an absolute path' }),
+});
+export type AddSiteOptions = z.infer<typeof addSiteOptions>;
+
+export const addSiteResult = z.object({
+  siteId: z.string(),
+  /** False: it was there already, added with the same fields. */
+  added: z.boolean(),
+  /** Whether the next master knows of it. */
+  lasts: z.boolean(),
+  hosts: z.array(z.string()),
+  /** Where it is served. */
+  listening: z.array(z.object({ address: z.string(), port: count, type: z.enum(['tcp', 'ssl']) })),
+  /** Why it does not serve. It is added, and tried again. */
+  error: wireError.exactOptional(),
+});
+export type AddSiteResult = z.infer<typeof addSiteResult>;
 
 /** How many workers a site is to have. */
 export const scaleOptions = z.object({

@@ -220,7 +220,8 @@ void describe('a secure front', () => {
     const identities = await Promise.all(names.map((name) => selfSigned(name)));
     const server = createServer((_request, response) => response.end('done'));
     const { port, front } = await serveBehindFront(t, server, 'bytes');
-    front.update(identities.map((pair, index) => ({ host: names[index], ...pair })));
+    front.keys.stage(identities.map((pair, index) => ({ host: names[index], ...pair })));
+    front.keys.commit();
     const expected = {
       'www.a.test': 'www.a.test',
       'WWW.A.test': 'www.a.test',
@@ -243,7 +244,7 @@ void describe('a secure front', () => {
     const { port, front } = await serveBehindFront(t, server, 'bytes');
     const fresh = await selfSigned('fresh.test');
     const bad = { host: 'bad.test', key: fresh.key, cert: identity.cert };
-    assert.throws(() => front.update([{ host: 'fresh.test', ...fresh }, bad]), {
+    assert.throws(() => front.keys.stage([{ host: 'fresh.test', ...fresh }, bad]), {
       code: 'ERR_TLS_KEY',
       info: { entry: 1, host: 'bad.test', field: 'cert' },
     });

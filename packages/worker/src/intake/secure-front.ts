@@ -2,13 +2,15 @@
 // entries and gives the decrypted connections to the site's server, which treats them like all its others.
 import type { Server as HttpServer } from 'node:http';
 import { createServer } from 'node:tls';
-import type { SecureContextOptions, Server as TlsServer, TLSSocket } from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
 import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
 import type { AdoptedServer, Around, OnAccepted } from './adopt-server.js';
 import { adoptServer } from './adopt-server.js';
-import type { SecureEntry } from './secure-contexts.js';
-import { SecureContexts } from './secure-contexts.js';
+import { useContexts } from '../node/secure-server.js';
+import type { SecureEntry } from '../tls/secure-contexts.js';
+import { SecureKeys } from '../tls/secure-keys.js';
+import type { SecureKeysOptions } from '../tls/secure-keys.js';
 
 /**
  * Creates the TLS side of `server`, which must be listening (adopted or not) for connections to be taken.
@@ -19,39 +21,39 @@ import { SecureContexts } from './secure-contexts.js';
  * the wait of `close` count secure connections from their first byte on. The handshake may last 120 s (Node's
  * default); ALPN offers http/1.1.
  *
- * `base`: what its contexts have beside keys.
- * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used.
+ * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used, ERR_TLS_DEMANDS.
  */
 export function createSecureFront(
   server: HttpServer,
   entries: readonly SecureEntry[],
-  base: SecureContextOptions = {},
+  options: SecureKeysOptions = {},
 ): SecureFront {
-  return new SecureFront(server, new SecureContexts(entries, base), base);
+  const keys = new SecureKeys(options);
+  keys.stage(entries);
+  return new SecureFront(server, keys);
 }
 
 /** Ends TLS in front of a plain HTTP server. */
 export class SecureFront {
+  /** Those that it ends TLS with. */
+  readonly keys: SecureKeys;
   readonly #tls: TlsServer;
   readonly #intake: AdoptedServer;
   readonly #account: ConnectionAccount;
-  readonly #base: SecureContextOptions;
-  #contexts: SecureContexts;
-  #staged: SecureContexts | undefined;
   #count = 0;
 
-  constructor(server: HttpServer, contexts: SecureContexts, base: SecureContextOptions) {
-    this.#contexts = contexts;
-    this.#base = base;
+  /** Keys that are on trial are in force from now on. */
+  constructor(server: HttpServer, keys: SecureKeys) {
+    this.keys = keys;
     this.#account = accountOf(server, () => {
       this.#count--;
     });
     this.#tls = createServer({
-      ...base,
-      ...contexts.fallback,
       ALPNProtocols: ['http/1.1'],
-      SNICallback: (name, callback) => callback(null, this.#contexts.find(name) ?? this.#staged?.find(name)),
+      SNICallback: (name, callback) => callback(null, keys.find(name)),
     });
+    keys.onChange = (contexts) => useContexts(this.#tls, contexts);
+    keys.commit();
     this.#tls.on('drop', (data) => server.emit('drop', data));
     this.#tls.on('secureConnection', (socket: TLSSocket) => server.emit('connection', socket));
     this.#tls.on('tlsClientError', (error: Error, socket: TLSSocket) => {
@@ -79,38 +81,6 @@ export class SecureFront {
       onAccepted?.(socket);
     };
     this.#intake.inject(handle, head, onSocket, around);
-  }
-
-  /**
-   * Takes new entries for connections to come; those that exist keep their certificate.
-   * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used: then nothing has changed.
-   */
-  update(entries: readonly SecureEntry[]): void {
-    this.stage(entries);
-    this.commit();
-  }
-
-  /**
-   * Takes new entries on trial, until {@link commit} or {@link discard}: for names that the entries in force have
-   * nothing for.
-   * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used: then nothing has changed.
-   */
-  stage(entries: readonly SecureEntry[]): void {
-    this.#staged = new SecureContexts(entries, this.#base);
-  }
-
-  /** Puts the entries on trial into force, if there are any. */
-  commit(): void {
-    const staged = this.#staged;
-    if (staged === undefined) return;
-    this.#tls.setSecureContext({ ...this.#base, ...staged.fallback });
-    this.#contexts = staged;
-    this.#staged = undefined;
-  }
-
-  /** Forgets the entries on trial. */
-  discard(): void {
-    this.#staged = undefined;
   }
 
   /** The server that ends TLS. */

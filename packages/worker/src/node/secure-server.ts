@@ -25,6 +25,25 @@ export function optionsOf(server: TlsServer): SecureContextOptions {
   return Object.fromEntries(known.filter(([, value]) => value !== undefined));
 }
 
+/** What a server is to use for connections that come from now on. */
+export interface ServerContexts {
+  readonly fallback: SecureContextOptions;
+  readonly demands: { readonly requestCert?: true };
+}
+
+/** Open connections go on. What the server has beside keys stays. */
+export function useContexts(server: TlsServer, { fallback, demands }: ServerContexts): void {
+  server.setSecureContext({ ...optionsOf(server), ...fallback });
+  if (demands.requestCert !== true && !demanded.has(server)) return;
+  // It reads them when a connection comes.
+  demanded.add(server);
+  Reflect.set(server, 'requestCert', demands.requestCert === true);
+  Reflect.set(server, 'rejectUnauthorized', true);
+}
+
+/** Those whose demand is not of their code. */
+const demanded = new WeakSet<TlsServer>();
+
 /** Lets a server find the context for the name that a client asks for; false where this Node keeps it elsewhere. */
 export function setSni(server: TlsServer, find: (name: string) => SecureContext | undefined): boolean {
   const symbol = sniSymbolOf(server);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { VhostError } from '@vhostd/protocol';
-import { selfSigned } from './fixtures/self-signed.test.kit.js';
+import { selfSigned } from '../intake/fixtures/self-signed.test.kit.js';
 import type { SecureEntry } from './secure-contexts.js';
 import { SecureContexts } from './secure-contexts.js';
 
@@ -96,5 +96,50 @@ void describe('the contexts of ssl entries', () => {
       const error = failureOf({ key, cert: identity.cert });
       assert.ok(!JSON.stringify([error.message, error.info]).includes(mangled.slice(30, 60).trim()));
     }
+  });
+});
+
+void describe('faults of certificates', () => {
+  void it('are those of names and dates; IP addresses are names, wildcards are not looked at', async () => {
+    const ip = await selfSigned('a.test');
+    const codes = (host: string): unknown[] =>
+      new SecureContexts([{ host, ...ip }]).faults.map(({ code }) => code);
+    assert.deepEqual(codes('a.test'), []);
+    assert.deepEqual(codes('A.test'), []);
+    assert.deepEqual(codes('*.a.test'), []);
+    for (const host of ['b.test', 'x.a.test', '127.0.0.1', '[::1]'])
+      assert.deepEqual(codes(host), ['ERR_TLS_HOST'], host);
+  });
+
+  void it('leave each other entry its new files', async () => {
+    const [key, cert, other] = ['k.pem', 'c.pem', 'o.pem'].map((name) => join(folder, name));
+    assert.ok(key !== undefined && cert !== undefined && other !== undefined);
+    const put = (name: string, text: string): string => fileOf(name, text);
+    put('k.pem', identity.key);
+    put('c.pem', identity.cert);
+    put('o.pem', identity.cert);
+    const entries = [
+      { host: 'a.test', key, cert },
+      { host: '*.a.test', key, cert: other },
+    ];
+    const before = new SecureContexts(entries);
+    const fresh = await selfSigned('a.test');
+    put('c.pem', 'garbage');
+    put('k.pem', fresh.key);
+    put('o.pem', fresh.cert);
+    const next = new SecureContexts(entries, { kept: before });
+    assert.deepEqual(
+      next.faults.map(({ code, info }) => [code, info['entry']]),
+      [['ERR_TLS_KEY', 0]],
+    );
+    const [first, second] = entries.map((entry) => next.pairOf(entry));
+    assert.deepEqual(first, identity);
+    assert.deepEqual(second, fresh);
+  });
+
+  void it('a site asks all of its clients for the same', () => {
+    const entry = { host: 'a.test', ...identity };
+    const differ = [entry, { ...entry, host: 'b.test', requestCert: true, ca: identity.cert }];
+    assert.throws(() => new SecureContexts(differ), { code: 'ERR_TLS_DEMANDS' });
   });
 });

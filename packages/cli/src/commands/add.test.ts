@@ -1,0 +1,186 @@
+// Sites that no conf names: `vhostd start APP`, `run APP`, `add` and `remove`, as a shell runs them.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { get, Workspace } from '../cli.test.kit.js';
+
+const SERVER = `require('node:http')
+  .createServer((_, r) => r.end([process.env.NAME, ...process.argv.slice(2)].join(' '))).listen(80)`;
+
+let workspace: Workspace;
+beforeEach(() => {
+  workspace = new Workspace();
+  for (const name of ['a', 'b', 'c']) workspace.write(`${name}/index.js`, SERVER);
+});
+afterEach(async () => {
+  // One in the background is nobody's child.
+  await workspace.run('stop', '--now');
+  await workspace.clear();
+});
+
+interface Added {
+  siteId: string;
+  added: boolean;
+  lasts: boolean;
+  hosts: string[];
+  listening: { port: number }[];
+}
+
+void describe('vhostd start APP', () => {
+  void it('runs an app in the background, comes back with its address, and has it again after a stop', async () => {
+    const args = ['start', './a', '--host', 'a.test', '--port', '0', '-n', '1', '--env', 'NAME=one', 'B=2'];
+    const first = await workspace.run(...args, '--', 'x', '-y');
+    assert.equal(first.stderr, '');
+    const [, pid, log, port] =
+      /^vhostd runs in the background, process (\d+); its log is (\S+)\na: added\n {2}http:\/\/a\.test:(\d+)\/\n$/.exec(
+        first.stdout,
+      ) ?? assert.fail(first.stdout);
+    assert.equal(await get(Number(port), 'a.test'), 'one x -y');
+    assert.match(
+      readFileSync(log ?? '', 'utf8'),
+      new RegExp(`"pid":${pid},"name":"daemon","event":"started"`),
+    );
+    assert.equal((await workspace.run('start', './b', '--port', '0', '--json')).code, 0);
+    assert.equal((await workspace.run('stop')).stdout, 'vhostd stopped\n');
+    const again = await workspace.run(...args, '--', 'x', '-y');
+    assert.match(again.stdout, /process \d+; .*\na: is there\n {2}http:\/\/a\.test:\d+\/\n$/);
+    assert.deepEqual(await siteIds(), ['a', 'b']);
+  });
+
+  void it('says what is wrong with an app before anything is started', async () => {
+    for (const [args, code, message] of [
+      [['./gone'], 1, /^vhostd: \.\/gone: there is no such file or directory \(ERR_SITE_FILE\)\n$/],
+      [['./a', '--port', '99999'], 2, /It is no port from 0 to 65535\./],
+      [['./a', '--env', 'NAME'], 2, /It is not NAME=value\./],
+      [['nobody'], 3, /ERR_DAEMON_NOT_RUNNING/],
+    ] as const) {
+      const outcome = await workspace.run('start', ...args);
+      assert.match(outcome.stderr, message);
+      assert.equal(outcome.code, code);
+    }
+    assert.equal((await workspace.run('status')).code, 3);
+  });
+
+  void it('says why the daemon in the background did not come up', async () => {
+    workspace.write('run/notes.txt', '');
+    const { code, stderr } = await workspace.run('start', './a', '--port', '0');
+    assert.equal(code, 1);
+    assert.match(stderr, /^vhostd: .*ended.*\n?.*run is not safe: .*notes\.txt.*\(ERR_RUN_DIR_UNSAFE\)/s);
+  });
+});
+
+void it('vhostd run APP runs an app in the foreground, and keeps nothing of it', async () => {
+  const daemon = workspace.start('run', './a', '--port', '0', '--env', 'NAME=fore', '--log-level', 'silent');
+  await daemon.says('vhostd ready\n');
+  assert.equal(await get(await portOf(), 'any.test'), 'fore');
+  assert.equal((await workspace.run('reload')).stdout, 'a: generation 2\n');
+  daemon.process.kill('SIGTERM');
+  assert.equal((await daemon.ended).code, 0);
+  for (const args of [['run', './a', '--config', 'x.json'], ['run', '--port', '1'], ['add']]) {
+    assert.match((await workspace.run(...args)).stderr, /\(ERR_SITE_OPTION\)/, args.join(' '));
+  }
+});
+
+void describe('a site that was added to a daemon with a conf', () => {
+  beforeEach(() => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+  });
+
+  void it('outlasts reloads, the master and the daemon, with what is wanted of it, until it is removed', async () => {
+    const daemon = await workspace.daemon('--log-level', 'silent');
+    workspace.write(
+      'more/site.json',
+      '{ // another one\n "siteId": "b", "path": "../b", "listen": [{ "port": 0, "host": "b.test", }] }',
+    );
+    const added = JSON.parse(
+      (await workspace.run('add', '--file', 'more/site.json', '--json')).stdout,
+    ) as Added;
+    const { port } = added.listening[0] ?? assert.fail();
+    assert.deepEqual(
+      { ...added, listening: 1 },
+      { siteId: 'b', added: true, lasts: true, hosts: ['b.test'], listening: 1 },
+    );
+    assert.equal(await get(port, 'b.test'), '');
+    assert.equal((await workspace.run('scale', 'b', '1')).code, 0);
+    assert.equal((await workspace.run('reload')).stdout, 'a: generation 2\nb: generation 2\n');
+    process.kill((await status()).master.pid, 'SIGKILL');
+    while ((await workspace.run('status', 'b')).code !== 0);
+    assert.match((await workspace.run('reload')).stdout, /a: generation \d\nb: generation \d\n/);
+    daemon.process.kill('SIGTERM');
+    await daemon.ended;
+    const next = await workspace.daemon('--log-level', 'silent');
+    assert.deepEqual(await siteIds(), ['a', 'b']);
+    assert.equal(statSync(stateFile()).mode & 0o777, 0o600);
+    assert.equal((await workspace.run('remove', 'b')).stdout, 'b: removed\n');
+    assert.deepEqual(await siteIds(), ['a']);
+    next.process.kill('SIGTERM');
+    await next.ended;
+    await workspace.daemon('--log-level', 'silent');
+    assert.deepEqual(await siteIds(), ['a']);
+  });
+
+  void it('gives way to the conf, is kept, and is there again when the conf lets it', async () => {
+    await workspace.daemon('--log-level', 'silent');
+    assert.equal((await workspace.run('add', './b', '--port', '0')).code, 0);
+    assert.deepEqual(await siteIds(), ['a', 'b']);
+    workspace.write('b/server.cjs', SERVER);
+    workspace.conf([
+      { siteId: 'a', port: 0 },
+      { siteId: 'b', port: 0 },
+    ]);
+    assert.equal((await workspace.run('reload')).code, 0);
+    const conf = JSON.parse((await workspace.run('status', 'b', '--json')).stdout) as { hosts: string[] };
+    assert.deepEqual(conf.hosts, ['b.test']);
+    // Taking the added one away leaves the conf's alone.
+    const kept = readFileSync(stateFile(), 'utf8');
+    assert.match(kept, /"b"/);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    assert.equal((await workspace.run('reload')).code, 0);
+    assert.deepEqual(((await status()).sites.find(({ siteId }) => siteId === 'b') ?? assert.fail()).hosts, [
+      '*',
+    ]);
+    assert.equal(readFileSync(stateFile(), 'utf8'), kept);
+  });
+
+  void it('is refused where a site has its name or its host, and one of the conf is not removed', async () => {
+    await workspace.daemon('--log-level', 'silent');
+    assert.equal((await workspace.run('add', './b', '--port', '0')).code, 0);
+    for (const [args, code, error] of [
+      [['add', './c', '--name', 'a'], 1, 'ERR_SITE_EXISTS'],
+      [['add', './b', '--port', '0', '-n', '1'], 1, 'ERR_SITE_EXISTS'],
+      [['add', './c', '--name', 'no space'], 100, 'ERR_CONF_INVALID'],
+      [['add', '--file', 'a/server.cjs'], 100, 'ERR_CONF_SYNTAX'],
+      [['remove', 'a'], 1, 'ERR_SITE_IN_CONF'],
+      [['remove', 'c'], 1, 'ERR_SITE_UNKNOWN'],
+    ] as const) {
+      const outcome = await workspace.run(...args);
+      assert.match(outcome.stderr, new RegExp(`\\(${error}\\)`), args.join(' '));
+      assert.equal(outcome.code, code, args.join(' '));
+    }
+    assert.deepEqual(await siteIds(), ['a', 'b']);
+  });
+});
+
+interface Status {
+  master: { pid: number };
+  listeners: { port: number }[];
+  sites: { siteId: string; hosts: string[] }[];
+}
+
+async function status(): Promise<Status> {
+  return JSON.parse((await workspace.run('status', '--json')).stdout) as Status;
+}
+
+async function siteIds(): Promise<string[]> {
+  return (await status()).sites.map(({ siteId }) => siteId);
+}
+
+async function portOf(): Promise<number> {
+  return (await status()).listeners[0]?.port ?? 0;
+}
+
+function stateFile(): string {
+  return path.join(workspace.directory, 'vhostd', encodeURIComponent(workspace.runDir), 'added-sites.json');
+}

@@ -1,0 +1,82 @@
+// An app and the flags behind it as a site of a conf: for those who have no conf file.
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+
+/** The flags that say how an app is served. */
+export interface SiteFlags {
+  name?: string;
+  host?: string[];
+  port?: number;
+  ip?: string;
+  workers?: number;
+  env?: Record<string, string>;
+  envFile?: string;
+  user?: string;
+  server?: false;
+}
+
+/** Adds them. */
+export function addSiteFlags(command: Command): Command {
+  return command
+    .option('--name <siteId>', 'name of the site (default: that of its directory)')
+    .option('--host <host...>', 'host names that it answers for (default: all)')
+    .option('--port <port>', `port (default: ${DEFAULT_PORT})`, parsePort)
+    .option('--ip <address>', 'IP address to listen on (default: all)')
+    .option('-n, --workers <count>', 'how many workers (default: one a CPU)', parseCount)
+    .option('--env <NAME=value...>', 'variables', parseVariable)
+    .option('--env-file <file>', 'file with variables, such as .env')
+    .option('--user <user>', 'user that its workers run as')
+    .option('--no-server', 'it serves nobody: a queue worker, a bot');
+}
+
+/** Whether one was given: what they stand behind is an app then, not the name of a site. */
+export function hasSiteFlags(flags: SiteFlags): boolean {
+  const { name, host, port, ip, workers, env, envFile, user, server } = flags;
+  return (
+    [name, host, port, ip, workers, env, envFile, user].some((flag) => flag !== undefined) || server === false
+  );
+}
+
+/** The site; its paths are absolute. */
+export function siteOfFlags(app: string, args: readonly string[], flags: SiteFlags): Record<string, unknown> {
+  const { name, host, port = DEFAULT_PORT, ip, workers, env, envFile, user, server } = flags;
+  const where = { port, ...(ip === undefined ? {} : { ipaddress: ip }) };
+  const listen = host === undefined ? [where] : host.map((one) => ({ host: one, ...where }));
+  return {
+    ...(name === undefined ? {} : { siteId: name }),
+    path: path.resolve(app),
+    ...(args.length === 0 ? {} : { workerArgs: [...args] }),
+    ...(workers === undefined ? {} : { cpuLen: workers }),
+    ...(server === false ? { server: false } : { listen }),
+    ...(env === undefined ? {} : { workerOptions: { env } }),
+    ...(envFile === undefined ? {} : { envFile: path.resolve(envFile) }),
+    ...(user === undefined ? {} : { user: /^\d+$/u.test(user) ? Number(user) : user }),
+  };
+}
+
+/** Whether there is such a file or directory. */
+export function isApp(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false }) !== undefined;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d{1,5}$/u.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('It is no port from 0 to 65535.');
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^\d{1,4}$/u.test(text) && count <= 1024) return count;
+  throw new InvalidArgumentError('It is no number from 0 to 1024.');
+}
+
+function parseVariable(text: string, before: Record<string, string> | undefined): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It is not NAME=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+const DEFAULT_PORT = 8080;

@@ -1,0 +1,162 @@
+// What the confs of sites name, whether a site has it at the moment or not: the workers of another one can't take it.
+// The table alone would let them have what is free until the site of the conf comes, and names below its wildcards.
+import { addressCovers, VhostError } from '@vhostd/protocol';
+import type { Allowance, SiteConf } from '../conf/site-conf.js';
+import { formatHostPattern } from '../hosts/host-pattern.js';
+import type { HostPattern } from '../hosts/host-pattern.js';
+import { listenerKey } from '../listeners/listener.js';
+import type { ListenerAddress } from '../listeners/listener.js';
+import type { RoutePlace } from './listener-index.js';
+import { placesOf } from './site-places.js';
+
+type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
+
+/** What confs name on one address. */
+interface AddressClaims<T> {
+  readonly address: ListenerAddress;
+  readonly users: Set<T>;
+  /** By pattern in conf spelling; null: the default. The first that names it has it. */
+  readonly holders: Map<string | null, T>;
+}
+
+export class ConfClaims<T extends { readonly siteId: string }> {
+  readonly #confs = new Map<T, ListenConf>();
+  #index: Map<string, AddressClaims<T>> | undefined;
+
+  /** What the site's conf says from now on. */
+  set(site: T, conf: ListenConf): void {
+    this.#confs.set(site, conf);
+    this.#index = undefined;
+  }
+
+  delete(site: T): void {
+    this.#confs.delete(site);
+    this.#index = undefined;
+  }
+
+  /**
+   * Why the workers of a site can't have these places: the conf of another one names them. What the site's own conf names
+   * it may have, be it in `listen`, or in `hosts` and `ipaddresses` of its `allow`; and what it has `present`ly.
+   * ERR_ROUTE_CONFLICT.
+   */
+  refusal(site: T, conf: ListenConf, allow: Allowance, present?: ListenConf): VhostError | undefined {
+    const { places, addresses } = placesOf(conf);
+    const kept = present === undefined ? undefined : placesOf(present);
+    const keptAddresses = new Set(kept?.addresses.map(listenerKey));
+    const keptPlaces = new Set(kept?.places.map(nameOf));
+    for (const address of addresses) {
+      if (keptAddresses.has(listenerKey(address))) continue;
+      const refused = this.#refuseAddress(site, address, allow);
+      if (refused !== undefined) return refused;
+    }
+    const hosts = new Set(allow.hosts);
+    for (const place of places) {
+      const { listenerKey: key, pattern } = place;
+      if (keptPlaces.has(nameOf(place))) continue;
+      const claims = this.#indexed.get(key);
+      const refused = claims && refusePlace(site, claims, pattern, hosts);
+      if (refused !== undefined) return refused;
+    }
+    return undefined;
+  }
+
+  /** An address within one of another site's would take connections from that. */
+  #refuseAddress(site: T, address: ListenerAddress, { ipaddresses }: Allowance): VhostError | undefined {
+    const { ipaddress, port } = address;
+    const known = this.#indexed.get(listenerKey(address));
+    if (port === 0 || ipaddress === undefined || ipaddresses?.includes(ipaddress) || known?.users.has(site))
+      return undefined;
+    for (const { address: other, users } of this.#indexed.values()) {
+      const isWider = other.port === port && (other.ipaddress ?? '::') !== ipaddress;
+      if (!isWider || !addressCovers(other.ipaddress ?? '::', ipaddress)) continue;
+      const [holder] = [...users].filter((user) => user !== site);
+      if (holder === undefined) continue;
+      return conflict(site, holder, address, `${ipaddress} is an address`, 'allow.ipaddresses', null);
+    }
+    return undefined;
+  }
+
+  get #indexed(): ReadonlyMap<string, AddressClaims<T>> {
+    this.#index ??= this.#build();
+    return this.#index;
+  }
+
+  #build(): Map<string, AddressClaims<T>> {
+    const index = new Map<string, AddressClaims<T>>();
+    for (const [site, conf] of this.#confs) {
+      const { addresses, places } = placesOf(conf);
+      for (const address of addresses) {
+        const key = listenerKey(address);
+        const claims = index.get(key) ?? { address, users: new Set(), holders: new Map() };
+        claims.users.add(site);
+        index.set(key, claims);
+      }
+      for (const { listenerKey: key, pattern } of places) {
+        const holders = index.get(key)?.holders;
+        const name = pattern === null ? null : formatHostPattern(pattern);
+        if (holders?.has(name) === false) holders.set(name, site);
+      }
+    }
+    return index;
+  }
+}
+
+function refusePlace<T extends { readonly siteId: string }>(
+  site: T,
+  { address, holders }: AddressClaims<T>,
+  pattern: HostPattern | null,
+  allowed: ReadonlySet<string>,
+): VhostError | undefined {
+  const name = pattern === null ? null : formatHostPattern(pattern);
+  const holder = holders.get(name);
+  if (holder === site) return undefined;
+  if (holder !== undefined) {
+    return conflict(
+      site,
+      holder,
+      address,
+      name === null ? 'the default is' : `host ${name} is`,
+      undefined,
+      name,
+    );
+  }
+  if (name === null || allowed.has(name)) return undefined;
+  for (const wildcard of wildcardsAbove(name)) {
+    const above = holders.get(wildcard);
+    if (above === site || allowed.has(wildcard)) return undefined;
+    if (above === undefined) continue;
+    return conflict(site, above, address, `host ${name} is below ${wildcard},`, 'allow.hosts', name);
+  }
+  return undefined;
+}
+
+function nameOf({ listenerKey: key, pattern }: RoutePlace): string {
+  return `${key} ${pattern === null ? '' : formatHostPattern(pattern)}`;
+}
+
+/** The closest first. */
+function wildcardsAbove(name: string): string[] {
+  const bare = name.replace(/^\*\./, '');
+  const wildcards: string[] = [];
+  for (let dot = bare.indexOf('.'); dot !== -1; dot = bare.indexOf('.', dot + 1))
+    wildcards.push(`*${bare.slice(dot)}`);
+  return wildcards;
+}
+
+function conflict(
+  claimant: { readonly siteId: string },
+  holder: { readonly siteId: string },
+  { port, ipaddress }: ListenerAddress,
+  what: string,
+  allowField: string | undefined,
+  host: string | null,
+): VhostError {
+  const where = `on port ${port}${ipaddress === undefined ? '' : ` of ${ipaddress}`}`;
+  const fields = ['listen', ...(allowField === undefined ? [] : [allowField])].join(' or ');
+  const remedy = allowField === undefined ? '' : `, unless the ${fields} of its conf names it`;
+  return new VhostError(
+    'ERR_ROUTE_CONFLICT',
+    `${what} ${where} of the conf of site ${holder.siteId}; workers of ${claimant.siteId} cannot have it${remedy}`,
+    { info: { host, port, ipaddress: ipaddress ?? '*', holder: holder.siteId, claimant: claimant.siteId } },
+  );
+}

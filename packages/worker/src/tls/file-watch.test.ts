@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FileWatch } from './file-watch.js';
+
+void test('a change of files is noticed however it comes, and once', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'file-watch-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = (name: string): string => join(directory, name);
+  for (const name of ['a', 'b', 'target1', 'target2']) writeFileSync(file(name), name);
+  symlinkSync('target1', file('link'));
+  let count = 0;
+  let changed: () => void = () => undefined;
+  const watch = new FileWatch(
+    [file('a'), file('link'), file('missing')],
+    () => {
+      count += 1;
+      changed();
+    },
+    10,
+  );
+  t.after(() => watch.stop());
+  const next = async (change: () => void): Promise<void> => {
+    const told = new Promise<void>((resolve) => {
+      changed = resolve;
+    });
+    change();
+    // The watch alone keeps no process.
+    const held = setInterval(() => undefined, 1000);
+    await told;
+    clearInterval(held);
+  };
+  // The first look is taken before anything changes.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const changes: (() => void)[] = [
+    () => writeFileSync(file('a'), 'written anew'),
+    () => renameSync(file('b'), file('a')),
+    () => {
+      symlinkSync('target2', file('next'));
+      renameSync(file('next'), file('link'));
+    },
+    () => writeFileSync(file('missing'), 'there'),
+    () => rmSync(file('missing')),
+  ];
+  for (const [index, change] of changes.entries()) {
+    await next(change);
+    assert.equal(count, index + 1);
+  }
+});

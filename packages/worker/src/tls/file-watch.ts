@@ -1,0 +1,59 @@
+// Notices that files are other ones now, however that came: renamed into place, written anew, behind a link that leads
+// elsewhere. Files that are looked at need no watch of the kernel, which is lost with the directory.
+import { stat } from 'node:fs/promises';
+
+export class FileWatch {
+  readonly #files: readonly string[];
+  readonly #onChange: () => void;
+  readonly #intervalMs: number;
+  /** As of the last change that was told. */
+  #told: string | undefined;
+  #seen: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  /**
+   * `onChange` is called when they have changed and stayed so for one look. `intervalMs`: between two looks; more files
+   * are looked at less often.
+   */
+  constructor(files: readonly string[], onChange: () => void, intervalMs: number = INTERVAL_MS) {
+    this.#files = files;
+    this.#onChange = onChange;
+    this.#intervalMs = Math.max(intervalMs, files.length * PER_FILE_MS);
+    if (files.length > 0) void this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    const state = (await Promise.all(this.#files.map(stateOf))).join();
+    if (this.#stopped) return;
+    this.#told ??= state;
+    // A pair is two files: neither is read before both are there.
+    const settled = state === this.#seen;
+    this.#seen = state;
+    if (settled && state !== this.#told) {
+      this.#told = state;
+      this.#onChange();
+    }
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => void this.#look(), this.#intervalMs);
+    this.#timer.unref();
+  }
+}
+
+async function stateOf(file: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
+    return `${dev}.${ino}.${size}.${mtimeMs}.${ctimeMs}`;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  }
+}
+
+const INTERVAL_MS = 2000;
+/** Keeps many files at about a thousandth of a CPU, ms. */
+const PER_FILE_MS = 50;

@@ -1,0 +1,92 @@
+// The keys of a site's 'ssl' entries as its server has them: those in force, those on trial, and those that come when the
+// files change. A server gets new ones for connections to come; open ones go on.
+import type { SecureContext } from 'node:tls';
+import type { VhostError } from '@vhostd/protocol';
+import { FileWatch } from './file-watch.js';
+import { SecureContexts } from './secure-contexts.js';
+import type { ContextOptions, SecureEntry } from './secure-contexts.js';
+
+/** The options of {@link SecureKeys}. */
+export interface SecureKeysOptions extends Pick<ContextOptions, 'base'> {
+  /** Told what is wrong with keys that are in force, or were to be; again only when that changes. */
+  onFault?: (fault: VhostError) => void;
+  /** Between two looks at the files, ms. */
+  watchIntervalMs?: number;
+}
+
+export class SecureKeys {
+  /** Puts contexts into force. */
+  onChange: (contexts: SecureContexts) => void = () => undefined;
+  readonly #options: SecureKeysOptions;
+  #entries: readonly SecureEntry[] = [];
+  #contexts: SecureContexts | undefined;
+  #staged: { contexts: SecureContexts; entries: readonly SecureEntry[] } | undefined;
+  #watch: FileWatch | undefined;
+  #toldFaults = '';
+
+  constructor(options: SecureKeysOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Those in force; undefined before the first commit. */
+  get contexts(): SecureContexts | undefined {
+    return this.#contexts;
+  }
+
+  /**
+   * Takes entries on trial, until {@link commit} or {@link discard}: for names that the entries in force have nothing for.
+   * @throws {VhostError} ERR_TLS_KEY for a key or certificate that cannot be used, ERR_TLS_DEMANDS: nothing has changed.
+   */
+  stage(entries: readonly SecureEntry[]): void {
+    this.#staged = { contexts: new SecureContexts(entries, { ...this.#options }), entries };
+  }
+
+  /** Puts the entries on trial into force, if there are any. */
+  commit(): void {
+    const staged = this.#staged;
+    if (staged === undefined) return;
+    this.#staged = undefined;
+    this.#entries = staged.entries;
+    this.#use(staged.contexts);
+    this.#watch?.stop();
+    this.#watch = new FileWatch(staged.contexts.files, () => this.#reload(), this.#options.watchIntervalMs);
+  }
+
+  /** Forgets the entries on trial. */
+  discard(): void {
+    this.#staged = undefined;
+  }
+
+  /** Looks at the files no more. */
+  close(): void {
+    this.#watch?.stop();
+  }
+
+  /** The context for the name that a client asks for; undefined: that of the server. */
+  find(name: string): SecureContext | undefined {
+    return this.#contexts?.find(name) ?? this.#staged?.contexts.find(name);
+  }
+
+  /** The files have changed. */
+  #reload(): void {
+    try {
+      this.#use(new SecureContexts(this.#entries, { ...this.#options, kept: this.#contexts }));
+    } catch (error) {
+      // Not of a pair, whose former one is kept: of `ca`.
+      this.#tell([error as VhostError]);
+    }
+  }
+
+  #use(contexts: SecureContexts): void {
+    this.#contexts = contexts;
+    this.onChange(contexts);
+    this.#tell(contexts.faults);
+  }
+
+  #tell(faults: readonly VhostError[]): void {
+    const text = faults.map(({ message }) => message).join('\n');
+    if (text === this.#toldFaults) return;
+    this.#toldFaults = text;
+    for (const fault of faults) this.#options.onFault?.(fault);
+  }
+}
