@@ -48,9 +48,9 @@ function optionShape({ short, long, description, flags, argChoices }: Option): O
 
 /** By the name of the argument in the help. */
 function kindOf(name: string): Completes {
-  if (/^(?:file|path)s?$/.test(name)) return 'file';
+  if (/^(?:file|path|app)s?$/.test(name)) return 'file';
   if (/^(?:dir|directory)$/.test(name)) return 'directory';
-  return /^sites?$/.test(name) ? 'site' : 'nothing';
+  return /^sites?\b/.test(name) ? 'site' : 'nothing';
 }
 
 /** `watch` has its options in its help only. */
