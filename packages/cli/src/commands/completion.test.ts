@@ -29,7 +29,7 @@ after(() => workspace.clear());
 
 /** What is typed, with the cursor at its end → what is offered. */
 const CASES: readonly (readonly [typed: string, offered: readonly string[]])[] = [
-  ['vhostd re', ['reload', 'remove', 'reopen', 'restart', 'resume']],
+  ['vhostd res', ['restart', 'resume']],
   ['vhostd reload --j', ['--json']],
   ['vhostd status --fail-on ', ['degraded', 'errored']],
   ['vhostd reload --run-dir RUN sh', ['shop', 'show']],
