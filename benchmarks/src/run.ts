@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { chooseGenerator } from './load/choose-generator.js';
 import { describeMachine } from './measure/machine.js';
 import { formatRow, isMet } from './measure/report.js';
+import { accessLog } from './questions/access-log.js';
 import { handBack } from './questions/hand-back.js';
 import { hostCheck } from './questions/host-check.js';
 import { idleConnections } from './questions/idle-connections.js';
@@ -17,6 +18,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'keep-alive': keepAlive,
   'host-check': hostCheck,
   'hand-back': handBack,
+  'access-log': accessLog,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
   'route-look-up': routeLookUp,

@@ -60,6 +60,7 @@ void test('docs/daemon-api.md describes all that @vhostd/daemon exports', () => 
     'LOG_LEVELS',
     'exitCodeOf',
     'findRunDir',
+    'inspectRunDir',
     'resolveStateDir',
   ]);
   for (const name of exported) assert.match(text, new RegExp(`\\b${name}\\b`));

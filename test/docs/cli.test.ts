@@ -37,7 +37,9 @@ void describe('docs/cli.md', () => {
     'upgrade',
     'stop',
     'check',
+    'doctor',
     'import',
+    'completion',
     'watch',
     'add',
     'remove',
@@ -46,6 +48,7 @@ void describe('docs/cli.md', () => {
     'flush',
     'reopen',
     'init',
+    'dev',
   ]) {
     void test(`names every option of vhostd ${command}`, async (t) => {
       const help = await helpOf(new Workbench(t), command);

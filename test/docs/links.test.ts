@@ -9,6 +9,7 @@ import { readDoc, ROOT } from './sources.js';
 const DOCUMENTS = [
   'README.md',
   'CHANGELOG.md',
+  'CONTRIBUTING.md',
   'SECURITY.md',
   ...readdirSync(`${ROOT}docs`).map((name) => `docs/${name}`),
 ];

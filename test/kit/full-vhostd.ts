@@ -156,7 +156,7 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
       what,
       async () => {
         const value = await this.statusNow();
-        if (value === undefined && this.processes().length === 0)
+        if (value === undefined && this.withGuard().length === 0)
           throw new Error(`it has ended, and not: ${what}:\n${this.output}`);
         return { done: value !== undefined && wanted(value), value };
       },

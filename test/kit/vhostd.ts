@@ -165,15 +165,20 @@ export abstract class Vhostd<Status extends AnyStatus> {
     });
   }
 
-  /** Every living process of it, however far down and whoever its parent is by now. */
+  /** Every living process of it, however far down and whoever its parent is by now; but the guard of its daemon. */
   processes(): number[] {
+    return this.withGuard().filter((pid) => !commandOf(pid).includes(' vhostd-guard '));
+  }
+
+  /** {@link processes}, and the shell that waits for the daemon's end. */
+  protected withGuard(): number[] {
     return markedProcesses(this.mark);
   }
 
   /** Waits until these processes, or all of it, are gone. */
   async gone(pids?: readonly number[]): Promise<void> {
     await until('its processes have gone', () => {
-      const value = (pids?.filter(isAlive) ?? this.processes()).map((pid) => `${pid} ${commandOf(pid)}`);
+      const value = (pids?.filter(isAlive) ?? this.withGuard()).map((pid) => `${pid} ${commandOf(pid)}`);
       return { done: value.length === 0, value };
     });
   }
@@ -195,7 +200,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
   /** @throws {Error} when what is waited for has not come, and there is nobody left to do it. */
   #stillMay(done: boolean): boolean {
     const nowMs = performance.now();
-    if (done || this.processes().length > 0) this.#emptySinceMs = undefined;
+    if (done || this.withGuard().length > 0) this.#emptySinceMs = undefined;
     else this.#emptySinceMs ??= nowMs;
     if (nowMs - (this.#emptySinceMs ?? nowMs) > EMPTY_MS) throw new Error(`it has ended:\n${this.output}`);
     return done;

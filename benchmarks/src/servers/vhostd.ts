@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url';
 import type { Contender, Running } from './server.js';
 import { startProcess } from './server.js';
 
-/** vhostd with one of its transports. */
-export function vhostd(handoff: 'pipe' | 'ipc'): Contender {
-  return { name: `vhostd (${handoff})`, start: () => start(handoff) };
+/** vhostd with one of its transports, and with what else its sites have in the conf. */
+export function vhostd(handoff: 'pipe' | 'ipc', fields: Readonly<Record<string, string>> = {}): Contender {
+  const named = [handoff, ...Object.values(fields)].join(', ');
+  return { name: `vhostd (${named})`, start: () => start(handoff, fields) };
 }
 
-async function start(handoff: string): Promise<Running> {
+async function start(handoff: string, fields: object): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const sites = [
     { siteId: 'a', cpuLen: 2 },
@@ -19,6 +20,7 @@ async function start(handoff: string): Promise<Running> {
   ].map(({ siteId, cpuLen }) => ({
     siteId,
     cpuLen,
+    ...fields,
     workerFile: fileURLToPath(new URL('../processes/vhostd-site.js', import.meta.url)),
     path: directory,
     listen: [{ type: 'tcp', host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1' }],

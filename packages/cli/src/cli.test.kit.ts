@@ -107,11 +107,6 @@ export class Workspace {
     return { process: child, says, ended };
   }
 
-  /** Runs `vhostd import`, which has no run directory. */
-  import(...args: string[]): Promise<Outcome> {
-    return this.#spawn(this.directory, ['import', ...args]).ended;
-  }
-
   /** Runs a command to its end. */
   run(...args: string[]): Promise<Outcome> {
     return this.start(...args).ended;

@@ -3,6 +3,9 @@ import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addAddCommand } from './commands/add.js';
 import { addCheckCommand } from './commands/check.js';
+import { addCompletionCommand } from './commands/completion.js';
+import { addDoctorCommand } from './commands/doctor.js';
+import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
 import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
@@ -43,7 +46,8 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-function createProgram(): Command {
+/** All commands. */
+export function createProgram(): Command {
   const program = new Command('vhostd')
     .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
     .version(VERSION)
@@ -73,8 +77,11 @@ function createProgram(): Command {
     addUpgradeCommand,
     addStopCommand,
     addCheckCommand,
+    addDoctorCommand,
     addImportCommand,
+    addDevCommand,
     addWatchCommand,
+    addCompletionCommand,
   ];
   for (const add of commands) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);

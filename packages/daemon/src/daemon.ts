@@ -21,6 +21,7 @@ import { listenForSignals } from './signals.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 import { begin } from './takeover/begin.js';
+import { startGuard } from './takeover/guard.js';
 import { allowRespawn, ownLaunchInfo } from './takeover/launch-info.js';
 import { Upgrades } from './takeover/upgrades.js';
 import type { UpgradeOptions } from './takeover/upgrade.js';
@@ -48,6 +49,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   /** The process is to end with the daemon. */
   #endsProcess = false;
   #ignoreSignals: (() => void) | undefined;
+  #dismissGuard: () => void = () => undefined;
 
   /** @throws {VhostError} ERR_DAEMON_OPTION for a log level that is none. */
   constructor(options: DaemonOptions = {}) {
@@ -287,7 +289,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const launch = this.#ownsProcess
       ? ownLaunchInfo({ runDir: this.runDir, linkType, bootTimeoutMs })
       : undefined;
-    if (launch !== undefined) allowRespawn(runtime.slot, launch);
+    if (launch !== undefined) {
+      allowRespawn(runtime.slot, launch);
+      this.#dismissGuard = startGuard(launch, resolveRunDir(this.runDir).pidFile, runtime.slot);
+    }
     const heartbeat = this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat;
     return new Upgrades({ runtime, orders: this.#orders, log: this.#log, heartbeat, launch });
   }
@@ -299,6 +304,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     }
     const result = await this.#upgrades.run(options);
     // Another daemon is in charge: this one lets its master finish, then ends.
+    this.#dismissGuard();
     this.#endProcess();
     this.#closing ??= this.#close(runtime, runtime.slot.yield());
     return result;
@@ -327,6 +333,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const runtime = this.#runtime;
     if (runtime === undefined) return;
     this.#orders.abandon();
+    this.#dismissGuard();
     const gone = Promise.all([runtime.slot.stop({ now }), this.#upgrades?.abort(now)]);
     this.#closing ??= this.#close(runtime, gone);
     await gone;

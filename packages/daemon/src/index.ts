@@ -9,6 +9,8 @@ export type { UpgradeResult } from '@vhostd/protocol';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
 export { findRunDir } from './known-run-dirs.js';
+export { inspectRunDir } from './run-dir/inspect-run-dir.js';
+export type { RunDirState } from './run-dir/inspect-run-dir.js';
 export { resolveStateDir } from './state-dir.js';
 export { LOG_LEVELS } from './log.js';
 export type { LogLevel } from './log.js';

@@ -6,14 +6,24 @@ import { parseMasterConf } from './conf/parse-conf.js';
 import type { MasterConf } from './conf/site-conf.js';
 import { master } from './index.js';
 
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const { values } = parseArgs({
-  options: { config: { type: 'string', default: 'vhostd.config.json' }, sites: { type: 'string' } },
+  options: {
+    config: { type: 'string', default: 'vhostd.config.json' },
+    sites: { type: 'string' },
+    'log-level': { type: 'string' },
+  },
 });
 
-/** `--sites` is JSON, its paths absolute. */
+/** `--sites` is JSON, its paths absolute. `--log-level` has the last word on the level of the log. */
 async function load(): Promise<MasterConf> {
-  if (values.sites === undefined) return await loadConf(values.config);
-  return parseMasterConf({ sites: JSON.parse(values.sites) as unknown }, { baseDir: '/' });
+  const conf = values.sites === undefined ? await loadConf(values.config) : parseSites(values.sites);
+  const level = LOG_LEVELS.find((known) => known === values['log-level']);
+  return level === undefined ? conf : { ...conf, log: { ...conf.log, level } };
+}
+
+function parseSites(json: string): MasterConf {
+  return parseMasterConf({ sites: JSON.parse(json) as unknown }, { baseDir: '/' });
 }
 
 // From the start: a reload that is asked for while this boots waits, and then takes up what is there.

@@ -13,6 +13,7 @@ import type {
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
+import { AccessLog } from './access-log.js';
 import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
 import { Drain } from './drain/drain.js';
@@ -73,6 +74,7 @@ export class ManagedSite {
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
   readonly #requests: RequestCount = new RequestCount();
+  readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
   #server: Server | undefined;
@@ -115,6 +117,8 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
+    const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
+    this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
@@ -274,6 +278,7 @@ export class ManagedSite {
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
     if (this.#identity.countsRequests) this.#requests.watch(server);
+    this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {
         hosts: this.#hosts,

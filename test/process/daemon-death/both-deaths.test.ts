@@ -38,6 +38,31 @@ void describe('daemon and master that are killed', { concurrency: 2 }, () => {
     });
   }
 
+  for (const gapMs of [0, 3]) {
+    void it(`${gapMs} ms apart, when neither could start the other: both come back`, async (t) => {
+      const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a' }] });
+      let before = await vhostd.serves();
+      for (let round = 0; round < 2; round += 1) {
+        const pids = [before.daemon.pid, before.master?.pid ?? 0];
+        if (round > 0) pids.reverse();
+        const [first = 0, second = 0] = pids;
+        const startMs = performance.now();
+        process.kill(first, 'SIGKILL');
+        while (performance.now() - startMs < gapMs);
+        process.kill(second, 'SIGKILL');
+        const { daemon } = before;
+        const after = await vhostd.until(
+          'both are back',
+          (now) => now.daemon.pid !== daemon.pid && serves(now),
+        );
+        t.diagnostic(`back after ${Math.round(performance.now() - startMs)} ms`);
+        assert.equal(vhostd.pidInFile(), after.daemon.pid);
+        before = after;
+      }
+      await vhostd.stop();
+    });
+  }
+
   void it('again and again, in turns: nobody is refused', async (t) => {
     const { vhostd, daemon, master, fresh } = await loaded(t);
     let now = { daemon, master };

@@ -8,7 +8,17 @@ import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
 export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] {
-  const { siteId, interpreter, workerFile, maintenancePage, envFile, logOutput, logError, logAll } = site;
+  const {
+    siteId,
+    interpreter,
+    workerFile,
+    maintenancePage,
+    envFile,
+    logOutput,
+    logError,
+    logAll,
+    accessLog,
+  } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: siteId,
@@ -28,7 +38,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
       ? []
       : [found('error', `${file}: ${why}`, 'correct the path, or its permissions')];
   });
-  const logs = [logOutput, logError, logAll].flatMap((file) => {
+  const logs = [logOutput, logError, logAll, accessLog].flatMap((file) => {
     if (file === undefined) return [];
     const why = whyUnwritable(file);
     return why === undefined

@@ -9,10 +9,10 @@ import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
 import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
-import { colour } from '../colours.js';
+import { findingLines, hasErrors } from '../check/report.js';
 import { confFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
-import { printable, printableLine } from '../printable.js';
+import { printable } from '../printable.js';
 import { addClientOptions, clientOf } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -46,21 +46,17 @@ async function check(given: string | undefined, options: ClientOptions): Promise
     ...conf.sites.flatMap((site) => checkFiles(site)),
   ];
   report(options, file, findings);
-  return findings.some(({ level }) => level === 'error') ? EXIT_CODES.failed : EXIT_CODES.ok;
+  return hasErrors(findings) ? EXIT_CODES.failed : EXIT_CODES.ok;
 }
 
 function report({ json }: ClientOptions, file: string, findings: readonly Finding[]): void {
-  const ok = findings.every(({ level }) => level !== 'error');
+  const ok = !hasErrors(findings);
   if (json === true) {
     process.stdout.write(`${JSON.stringify({ file, ok, findings }, null, 2)}\n`);
     return;
   }
-  const lines = findings.flatMap(({ level, subject, message, todo }) => [
-    `${colour(level === 'error' ? 'red' : 'yellow', level)}: ${printableLine(`${subject}: ${message}`)}`,
-    `  ${printableLine(todo)}`,
-  ]);
   const end = ok ? 'ok' : 'would not run as it is';
-  process.stdout.write([...lines, `${printable(file)}: ${end}`, ''].join('\n'));
+  process.stdout.write([...findingLines(findings), `${printable(file)}: ${end}`, ''].join('\n'));
 }
 
 /** Each problem of a conf that is refused. */

@@ -31,7 +31,8 @@ void describe('vhostd import', () => {
       'sites/shop.conf',
       'server { listen 127.0.0.1:80; server_name shop.test; location / { proxy_pass http://127.0.0.1:39211; } }',
     );
-    const made = await workspace.import(
+    const made = await workspace.runAnywhere(
+      'import',
       'ecosystem.config.js',
       'nginx.conf',
       '--output',
@@ -47,7 +48,12 @@ void describe('vhostd import', () => {
     const conf = JSON.parse(readFileSync(file, 'utf8')) as Conf;
     const [entry] = conf.sites[0]?.listen ?? [];
     assert.deepEqual(entry, { host: 'shop.test', port: 80, ipaddress: '127.0.0.1' });
-    const again = await workspace.import('ecosystem.config.js', '--output', 'vhostd.config.json');
+    const again = await workspace.runAnywhere(
+      'import',
+      'ecosystem.config.js',
+      '--output',
+      'vhostd.config.json',
+    );
     assert.equal(again.code, 1);
     assert.match(again.stderr, /is not written: it is there already \(ERR_IMPORT_OUTPUT\)/);
     // The port of the test's own; all else is as it was made.
@@ -80,7 +86,7 @@ void describe('vhostd import', () => {
         'n.conf',
         `server { server_name a.test; location / { proxy_pass http://127.0.0.1:${String(port).trim()}; } }`,
       );
-      const { stdout } = await workspace.import('n.conf', '--json');
+      const { stdout } = await workspace.runAnywhere('import', 'n.conf', '--json');
       const { conf } = JSON.parse(stdout) as { conf: Conf };
       assert.equal(conf.sites[0]?.['workerFile'], path.join(workspace.directory, 'shop/server.js'));
     } finally {
@@ -90,9 +96,9 @@ void describe('vhostd import', () => {
 
   void it('reads JSON with comments, YAML where a library is there, and says what it cannot read', async () => {
     workspace.write('e.json', '{ /* all of them */ apps: [{ script: "shop/server.js" }] }');
-    assert.match((await workspace.import('e.json')).stdout, /"siteId": "server"/);
+    assert.match((await workspace.runAnywhere('import', 'e.json')).stdout, /"siteId": "server"/);
     workspace.write('e.yaml', 'apps:\n  - script: shop/server.js\n    name: y\n');
-    const without = await workspace.import('e.yaml');
+    const without = await workspace.runAnywhere('import', 'e.yaml');
     assert.match(
       without.stderr,
       /no YAML library is installed; type: npx -y js-yaml .* \(ERR_IMPORT_UNREADABLE\)/,
@@ -101,7 +107,7 @@ void describe('vhostd import', () => {
       'node_modules/js-yaml/index.js',
       `exports.load = (text) => ({ apps: [{ script: 'a.js', name: text.slice(0, 4) }] })`,
     );
-    assert.match((await workspace.import('e.yaml')).stdout, /"siteId": "apps"/);
+    assert.match((await workspace.runAnywhere('import', 'e.yaml')).stdout, /"siteId": "apps"/);
     for (const [name, content, code] of [
       ['absent.conf', undefined, 'ERR_IMPORT_UNREADABLE'],
       ['a.conf', 'server {', 'ERR_IMPORT_SYNTAX'],
@@ -112,7 +118,7 @@ void describe('vhostd import', () => {
       ['e.cjs', 'throw new Error("it is broken")', 'ERR_IMPORT_SYNTAX'],
     ] as const) {
       if (content !== undefined) workspace.write(name, content);
-      const { code: exitCode, stdout, stderr } = await workspace.import(name);
+      const { code: exitCode, stdout, stderr } = await workspace.runAnywhere('import', name);
       assert.deepEqual([exitCode, stdout], [1, ''], name);
       assert.match(stderr, new RegExp(`^vhostd: .*${name}.*\\(${code}\\)\\n$`), name);
     }

@@ -35,6 +35,9 @@ export function runDirOption(byDefault: string): Option {
 /** Where a daemon runs that nobody has told where. */
 export const RUN_DIR_DEFAULT = 'default: $XDG_RUNTIME_DIR/vhostd, or /run/vhostd for root, or ~/.vhostd/run';
 
+/** That of `vhostd dev`, so that it is nobody else's. */
+export const RUN_DIR_DEFAULT_DEV = 'default: a temporary one';
+
 /** `--state-dir`: where the default logs are. */
 export function stateDirOption(): Option {
   return new Option(

@@ -66,8 +66,13 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
   return EXIT_CODES.ok;
 }
 
-/** Where the master is to have its sites from. */
-function sourceOf(app: string | undefined, args: readonly string[], options: RunOptions): string[] {
+/** Where the master is to have its sites from; `defaults` are fields of an app that has no flag for them. */
+export function sourceOf(
+  app: string | undefined,
+  args: readonly string[],
+  options: SiteFlags & { config?: string | false },
+  defaults: object = {},
+): string[] {
   const { config } = options;
   if (app === undefined) {
     if (hasSiteFlags(options)) {
@@ -84,7 +89,7 @@ function sourceOf(app: string | undefined, args: readonly string[], options: Run
     throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
       info: { file: app },
     });
-  return ['--sites', JSON.stringify([siteOfFlags(app, args, options)])];
+  return ['--sites', JSON.stringify([{ ...defaults, ...siteOfFlags(app, args, options) }])];
 }
 
 function printFailures(failures: readonly LoadFailure[]): void {

@@ -76,3 +76,13 @@ void it('two apps of one name get two', () => {
     ['a', 'a-2'],
   );
 });
+
+void it('a program that is not of Node gets no connections: nginx stays in front of it', () => {
+  const python = { ...app('p', 1), site: { siteId: 'p', interpreter: 'python3' } };
+  const { sites } = joinSources([python], [server('x', 1)], nothing);
+  assert.equal(sites[0]?.site.listen, undefined);
+  assert.deepEqual(
+    sites[0]?.remarks.map(({ field }) => field),
+    ['listen'],
+  );
+});

@@ -59,7 +59,10 @@ function joined(
       field: `name ${draft.siteId}`,
       todo: `another app has it: this one is called ${site.siteId}`,
     });
-  if (servers.length > 0) {
+  if ('interpreter' in site) {
+    // Only programs of Node get connections.
+    if (servers.length > 0) said.push({ field: 'listen', todo: 'it listens by itself: keep nginx for it' });
+  } else if (servers.length > 0) {
     site.listen = servers.flatMap(({ listen }) => listen.map((entry): DraftListen => ({ ...entry })));
   } else if (ports.length > 0) {
     site.listen = ports.map((port) => ({ port }));

@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'ssl_client_certificate|ssl_verify_.*': "requestCert and ca of the app's own https server",
   ssl_password_file: 'listen[].passphrase',
   http2: 'the app speaks HTTP/2: http2.createSecureServer({ allowHTTP1: true }, app)',
-  'access_log|log_format': 'the app logs its requests, or a proxy in front does',
+  'access_log|log_format': 'accessLog, in the combined form or as JSON',
   error_log: 'logError',
   'auth_basic.*|auth_request.*|satisfy': 'ask for it in the app',
   'allow|deny': 'refuse addresses in the app, or in the firewall',

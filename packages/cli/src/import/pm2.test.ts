@@ -117,10 +117,10 @@ void describe('an ecosystem file of PM2', () => {
         stop_exit_codes: [0],
         watch: true,
         kill_timeout: 'soon',
-        interpreter: 'python3',
+        interpreter: 'ts-node',
         env_x: {},
       }),
-      ['interpreter python3', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
+      ['interpreter ts-node', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
     );
     assert.deepEqual(left({ max_memory_restart: '10M', instances: 'many', max_restarts: -1 }), [
       'max_memory_restart',
@@ -136,6 +136,11 @@ void describe('an ecosystem file of PM2', () => {
       document.indexOf('## Directives'),
     );
     for (const name of SCHEMA) assert.ok(table.includes(`\`${name}\``), name);
+  });
+
+  void it('may name a program that is not of Node', () => {
+    assert.equal(app({ script: 'job.py', interpreter: 'python3' }).site['interpreter'], 'python3');
+    assert.equal(app({ interpreter: '/usr/bin/node' }).site['interpreter'], undefined);
   });
 
   void it('that runs npm start is taken as the file that npm starts', () => {

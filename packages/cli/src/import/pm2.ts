@@ -84,14 +84,22 @@ function placeSite(entry: Fields, { site, cwd, script, remarks }: Placing): void
     remarks.push({ field: manager === undefined ? 'script' : `script ${script}`, taken: 'path, workerFile' });
   }
   const interpreter = text(entry['exec_interpreter']) ?? text(entry['interpreter']);
-  if (interpreter !== undefined && interpreter !== 'node') {
-    const isNode = path.basename(interpreter) === 'node';
+  if (interpreter === undefined || interpreter === 'node') return;
+  const field = `interpreter ${interpreter}`;
+  const name = path.basename(interpreter);
+  if (name === 'node') {
     remarks.push({
-      field: `interpreter ${interpreter}`,
-      todo: isNode
-        ? 'all workers run on one Node: start vhostd with it, or vhostd upgrade --node'
-        : 'workers are programs of Node; a loader goes into workerOptions.execArgv (--import tsx)',
+      field,
+      todo: 'all workers run on one Node: start vhostd with it, or vhostd upgrade --node',
     });
+  } else if (LOADERS.has(name)) {
+    remarks.push({
+      field,
+      todo: 'run it by Node: build it, or load it with workerOptions.execArgv (--import tsx)',
+    });
+  } else {
+    site['interpreter'] = interpreter;
+    remarks.push({ field, taken: 'interpreter: it listens by itself, if it does' });
   }
 }
 
@@ -208,6 +216,8 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+/** They run what Node runs, and more. */
+const LOADERS: ReadonlySet<string> = new Set(['tsx', 'ts-node', 'bun', 'deno', 'babel-node', 'coffee']);
 /** Fields that are read by name above. */
 const READ: ReadonlySet<string> = new Set([
   'name',

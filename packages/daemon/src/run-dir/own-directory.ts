@@ -65,7 +65,8 @@ function codeOfMkdir(directory: string): 'made' | 'EEXIST' | 'ENOENT' {
   }
 }
 
-function whyUnsafe(status: Stats): string | undefined {
+/** Why it is not this user's alone. */
+export function whyUnsafe(status: Stats): string | undefined {
   if (status.isSymbolicLink()) return 'it is a symbolic link; name the directory itself';
   if (!status.isDirectory()) return 'it is not a directory';
   const uid = process.getuid?.();

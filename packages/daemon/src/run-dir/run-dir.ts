@@ -66,7 +66,7 @@ function whyForeign(directory: string): string | undefined {
 }
 
 /** The PID file and those in the making, the lock, the control socket and those in the making, the sites' directories. */
-const OWN_NAME = /^(?:sites|daemon\.(?:pid(?:\.\d+\.tmp)?|lock)|control\.sock|\.c\d+)$/u;
+export const OWN_NAME: RegExp = /^(?:sites|daemon\.(?:pid(?:\.\d+\.tmp)?|lock)|control\.sock|\.c\d+)$/u;
 
 function defaultPath({ env, uid, home, ownerOf }: RunDirEnvironment): string {
   const xdg = env['XDG_RUNTIME_DIR'];

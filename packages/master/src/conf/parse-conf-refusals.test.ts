@@ -161,6 +161,7 @@ void test('a site without a server is refused what only one with a server has, a
     appPort: 3000,
     idleStop: '1m',
     maintenancePage: 'page.html',
+    accessLog: 'a.log',
     maxRequests: 7,
     cpuLen: 0,
   };
@@ -171,6 +172,7 @@ void test('a site without a server is refused what only one with a server has, a
     'appPort',
     'idleStop',
     'maintenancePage',
+    'accessLog',
     'maxRequests',
     'cpuLen',
   ];

@@ -21,6 +21,7 @@ void test('a site needs nothing but its path; the rest has defaults', () => {
     server: true,
     autorestart: true,
     defaultListen: false,
+    accessLogFormat: 'combined',
     allow: { defaultListen: true },
     trusted: false,
     balance: 'least',
@@ -95,6 +96,8 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     logOutput: 'log/o.log',
     logError: '~/e.log',
     logAll: '/var/log/all.log',
+    accessLog: 'log/access.log',
+    accessLogFormat: 'json',
     allow: { hosts: ['A.com'], ports: [80, '90-99'], ipaddresses: ['0::1'], cpuLen: 3 },
     trusted: true,
     balance: 'ip-hash',
@@ -154,6 +157,8 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     logOutput: '/www/shop/log/o.log',
     logError: join(homedir(), 'e.log'),
     logAll: '/var/log/all.log',
+    accessLog: '/www/shop/log/access.log',
+    accessLogFormat: 'json',
     allow: {
       hosts: ['a.com'],
       ports: [

@@ -63,6 +63,7 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
     ...(site.logOutput === undefined ? {} : { logOutput: within(site.logOutput) }),
     ...(site.logError === undefined ? {} : { logError: within(site.logError) }),
     ...(site.logAll === undefined ? {} : { logAll: within(site.logAll) }),
+    ...(site.accessLog === undefined ? {} : { accessLog: within(site.accessLog) }),
     ...(site.maintenancePage === undefined ? {} : { maintenancePage: within(site.maintenancePage) }),
   };
 }

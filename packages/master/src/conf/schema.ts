@@ -288,6 +288,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   logOutput: path().optional().describe("File for the workers' standard output, relative to `path`."),
   logError: path().optional().describe("File for the workers' standard error, relative to `path`."),
   logAll: path().optional().describe('File for both, relative to `path`.'),
+  accessLog: path()
+    .optional()
+    .describe('File that gets a line for each answer, relative to `path`. Absent: none.'),
+  accessLogFormat: choice(['combined', 'json'])
+    .default('combined')
+    .describe('Form of such a line: that of Apache and nginx, or an object.'),
   allow: allow.prefault({}).describe("What the site's workers may ask for in `updateServerConf`."),
   trusted: flag()
     .default(false)
@@ -387,6 +393,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofServer('appPort'))
   .refine(...ofServer('idleStop'))
   .refine(...ofServer('maintenancePage'))
+  .refine(...ofServer('accessLog'))
   .refine(...ofServer('maxRequests'))
   .refine(
     (site: object) => !isServerless(site) || Reflect.get(site, 'cpuLen') !== 0,

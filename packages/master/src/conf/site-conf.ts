@@ -183,6 +183,9 @@ export interface SiteConf {
   readonly parkTimeoutMs: number;
   /** Time without a connection after which the workers are stopped. Absent: never, unless `cpuLen` is 0. */
   readonly idleStopMs?: number;
+  /** Absolute. */
+  readonly accessLog?: string;
+  readonly accessLogFormat: 'combined' | 'json';
   /** Absolute path of the page for a maintenance. */
   readonly maintenancePage?: string;
   readonly heartbeatIntervalMs: number;

@@ -7,20 +7,17 @@ import { test } from 'node:test';
 import { readMaintenancePage } from './maintenance-page.js';
 
 test('a plain page shows the message, and nothing in it is markup', async () => {
-  const { html } = await readMaintenancePage({ siteId: 'a' }, `<script>"&'</script>`);
+  const { html } = await readMaintenancePage({ siteId: 'a' }, { message: `<script>"&'</script>` });
   assert.match(html, /<p>&#60;script&#62;&#34;&#38;&#39;&#60;\/script&#62;<\/p>/);
   assert.doesNotMatch(html, /<script/);
-  assert.match(
-    (await readMaintenancePage({ siteId: 'a' }, undefined)).html,
-    /<p>This site is being worked on/,
-  );
+  assert.match((await readMaintenancePage({ siteId: 'a' }, {})).html, /<p>This site is being worked on/);
 });
 
 test("the site's own page is taken as it is, or refused with the reason", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const read = (name: string): Promise<{ html: string }> =>
-    readMaintenancePage({ siteId: 'a', maintenancePage: join(dir, name) }, 'unused');
+    readMaintenancePage({ siteId: 'a', maintenancePage: join(dir, name) }, { message: 'unused' });
   writeFileSync(join(dir, 'good'), '<p>ü</p>');
   writeFileSync(join(dir, 'empty'), '');
   assert.deepEqual([(await read('good')).html, (await read('empty')).html], ['<p>ü</p>', '']);

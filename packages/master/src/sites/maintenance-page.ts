@@ -7,6 +7,13 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { readSiteFile } from '../node/site-file.js';
 import type { SiteUser } from '../node/site-file.js';
 
+/** What a plain page says; with `refresh` it is shown in place of the site's own, and reloads itself each so many seconds. */
+export interface PageWords {
+  readonly message?: string | undefined;
+  readonly title?: string | undefined;
+  readonly refresh?: number | undefined;
+}
+
 /**
  * The page as it is now.
  * @throws {VhostError} ERR_MAINTENANCE_PAGE: the conf's `maintenancePage` can't be read, is no regular file, is one that
@@ -14,11 +21,11 @@ import type { SiteUser } from '../node/site-file.js';
  */
 export async function readMaintenancePage(
   { siteId, maintenancePage, runAs }: Pick<SiteConf, 'siteId' | 'maintenancePage' | 'runAs'>,
-  message: string | undefined,
+  words: PageWords,
 ): Promise<MaintenancePage> {
-  const retryAfterSeconds = RETRY_AFTER_S;
-  if (maintenancePage === undefined)
-    return { html: plainPage(message ?? DEFAULT_MESSAGE), retryAfterSeconds };
+  const retryAfterSeconds = words.refresh ?? RETRY_AFTER_S;
+  if (maintenancePage === undefined || words.refresh !== undefined)
+    return { html: plainPage(words), retryAfterSeconds };
   try {
     return { html: await readPage(maintenancePage, foreignUserOf(runAs)), retryAfterSeconds };
   } catch (cause) {
@@ -37,19 +44,20 @@ async function readPage(file: string, user: SiteUser | undefined): Promise<strin
   return bytes.toString();
 }
 
-function plainPage(message: string): string {
-  const text = escapeHtml(message);
+function plainPage({ message = DEFAULT_MESSAGE, title = 'Maintenance', refresh }: PageWords): string {
+  const [heading, text] = [escapeHtml(title), escapeHtml(message)];
+  const again = refresh === undefined ? '' : `\n<meta http-equiv="refresh" content="${refresh}">`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta name="robots" content="noindex">
-<title>Maintenance</title>
+<meta name="robots" content="noindex">${again}
+<title>${heading}</title>
 <style>body{margin:20vh auto;max-width:40em;padding:0 1em;font:1.1em/1.5 sans-serif}p{white-space:pre-line}</style>
 </head>
 <body>
-<h1>Maintenance</h1>
+<h1>${heading}</h1>
 <p>${text}</p>
 </body>
 </html>

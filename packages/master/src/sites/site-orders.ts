@@ -30,13 +30,19 @@ export async function maintainSite(site: Site, options: unknown): Promise<Mainte
   const { siteId, conf } = site;
   if (options === null) return { siteId, on: false, silentCount: await site.ingress.maintain(undefined) };
   if (!conf.server) throw noServerError(siteId, 'requests to answer');
-  const { message } = fieldsOf(options, ['message']);
+  const { message, title, refresh } = fieldsOf(options, ['message', 'title', 'refresh']);
   if (message !== undefined && (typeof message !== 'string' || message.length > MESSAGE_MAX_CHARS)) {
     throw wrong('message', message, `a text of at most ${MESSAGE_MAX_CHARS} characters`);
   }
-  const page = await readMaintenancePage(conf, message);
+  if (title !== undefined && (typeof title !== 'string' || title.length > TITLE_MAX_CHARS)) {
+    throw wrong('title', title, `a text of at most ${TITLE_MAX_CHARS} characters`);
+  }
+  if (refresh !== undefined && (typeof refresh !== 'number' || !(refresh >= 1 && refresh <= REFRESH_MAX_S))) {
+    throw wrong('refresh', refresh, `a number of seconds from 1 to ${REFRESH_MAX_S}`);
+  }
+  const page = await readMaintenancePage(conf, { message, title, refresh });
   const silentCount = await site.ingress.maintain({ page, message });
-  const own = conf.maintenancePage;
+  const own = refresh === undefined ? conf.maintenancePage : undefined;
   return { siteId, on: true, ...(own === undefined ? {} : { page: own }), silentCount };
 }
 
@@ -68,3 +74,5 @@ function wrong(name: string, value: unknown, expected: string, reason?: string):
 /** How long a pause holds a connection: time for a person to give the next command, less than clients wait. */
 const PAUSE_MS = 30_000;
 const MESSAGE_MAX_CHARS = 2000;
+const TITLE_MAX_CHARS = 100;
+const REFRESH_MAX_S = 3600;

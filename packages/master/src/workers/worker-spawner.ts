@@ -126,6 +126,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(conf.server ? {} : { server: false as const }),
       countsRequests: conf.maxRequests !== undefined,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
+      ...(conf.accessLog === undefined
+        ? {}
+        : { accessLog: conf.accessLog, accessLogFormat: conf.accessLogFormat }),
     };
   }
 }

@@ -19,6 +19,9 @@ export interface WorkerIdentity {
   defaultListen: boolean;
   /** Port on which the site's server is the one that listens; absent: see docs/apps.md. */
   appPort?: number;
+  /** Absolute path of the access log, which the worker writes; absent: none. */
+  accessLog?: string;
+  accessLogFormat?: 'combined' | 'json';
   /** False: the app has no server that would be the site's. Absent: it has. */
   server?: false;
   /** Default limit of a call, ms. */

@@ -178,6 +178,10 @@ export type ResumeResult = z.infer<typeof resumeResult>;
 export const maintenanceOptions = z.object({
   /** Shown on the page, unless the site has one of its own, and in the status. At most 2000 characters. */
   message: z.string().exactOptional(),
+  /** Heading of the page. At most 100 characters. Default `Maintenance`. */
+  title: z.string().exactOptional(),
+  /** The plain page reloads itself each so many seconds, 1 to 3600, even where the site has a page of its own. Default: it does not. */
+  refresh: z.int().min(1).max(3600).exactOptional(),
 });
 export type MaintenanceOptions = z.infer<typeof maintenanceOptions>;
 

@@ -1,0 +1,66 @@
+// `vhostd dev` as a shell runs it.
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, it } from 'node:test';
+import { get, Workspace } from '../cli.test.kit.js';
+import type { Running } from '../cli.test.kit.js';
+
+let workspace: Workspace;
+beforeEach(() => {
+  workspace = new Workspace();
+});
+afterEach(() => workspace.clear());
+
+const serving = (text: string): string =>
+  `require('node:http').createServer((_, r) => r.end(${JSON.stringify(text)})).listen(80)`;
+
+void it('serves a change when it is ready; while code is broken, a page says why and reloads itself', async () => {
+  workspace.write('shop/index.js', serving('one'));
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');
+  const port = await portOf(dev);
+  assert.equal(await get(port, 'a.test'), 'one');
+  workspace.write('shop/index.js', serving('two'));
+  await dev.says('dev: index.js changed\n');
+  await dev.says('dev: shop reloaded in ');
+  assert.equal(await get(port, 'a.test'), 'two');
+  workspace.write('shop/index.js', `throw new Error('no <database>');`);
+  await dev.says('dev: shop is broken: ');
+  const page = await pageOf(port, 'shop is broken');
+  assert.match(page, /<meta http-equiv="refresh" content="1">/);
+  assert.match(page, /no &#60;database&#62;/);
+  workspace.write('shop/index.js', serving('three'));
+  await untilServed(port, 'three');
+  dev.process.kill('SIGINT');
+  const { code, stderr } = await dev.ended;
+  assert.equal(code, 0, stderr);
+});
+
+void it('begins with broken code, too', async () => {
+  workspace.write('shop/index.js', `throw new Error('not yet');`);
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');
+  const port = await portOf(dev);
+  await dev.says('dev: shop is broken: ');
+  assert.match(await pageOf(port, 'shop is broken'), /not yet/);
+  workspace.write('shop/index.js', serving('now'));
+  await untilServed(port, 'now');
+});
+
+/** Once its files are watched. */
+async function portOf(dev: Running): Promise<number> {
+  let told = '';
+  dev.process.stdout?.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  await dev.says('dev:   http://127.0.0.1:');
+  const [, port] = /http:\/\/127\.0\.0\.1:(\d+)\/\n/.exec(told) ?? assert.fail(told);
+  return Number(port);
+}
+
+/** It is told before it is shown. */
+async function pageOf(port: number, title: string): Promise<string> {
+  for (;;) {
+    const page = await get(port, 'a.test');
+    if (page.includes(title)) return page;
+  }
+}
+
+async function untilServed(port: number, text: string): Promise<void> {
+  while ((await get(port, 'a.test')) !== text);
+}

@@ -1,0 +1,51 @@
+// The completion script of fish.
+import type { Completes, CommandShape, OptionShape } from './program-shape.js';
+
+/** Pure. */
+export function fishScript(commands: readonly CommandShape[]): string {
+  const names = commands.map(({ name }) => name).join(' ');
+  return `# Completion of vhostd in fish: vhostd completion fish | source
+function __vhostd_sites
+    set -l words (commandline -opc)
+    set -l at (contains -i -- --run-dir $words)
+    and set -l run_dir --run-dir $words[(math $at + 1)]
+    vhostd completion sites $run_dir 2>/dev/null
+end
+complete -c vhostd -f
+complete -c vhostd -n "not __fish_seen_subcommand_from ${names}" -s h -l help -d 'display help'
+complete -c vhostd -n "not __fish_seen_subcommand_from ${names}" -s V -l version -d 'print the version'
+${commands.map(({ name, summary }) => `complete -c vhostd -n "not __fish_seen_subcommand_from ${names}" -a ${name} -d ${quote(summary)}`).join('\n')}
+${commands.flatMap(linesOf).join('\n')}
+`;
+}
+
+function linesOf({ name, options, takes }: CommandShape): string[] {
+  const condition = `complete -c vhostd -n "__fish_seen_subcommand_from ${name}"`;
+  const argument = takes === 'nothing' ? [] : [`${condition} ${actionOf(takes)}`];
+  return [...argument, ...options.map((option) => `${condition} ${optionOf(option)}`)];
+}
+
+function optionOf({ flags, description, value }: OptionShape): string {
+  // With one hyphen and several letters, as -RV: an old-style option.
+  const names = flags.map((flag) =>
+    flag.startsWith('--')
+      ? `-l ${flag.slice(2)}`
+      : flag.length > 2
+        ? `-o ${flag.slice(1)}`
+        : `-s ${quote(flag.slice(1))}`,
+  );
+  const action =
+    value === undefined ? [] : [`${value === 'file' ? '-r' : '-x'} ${actionOf(value)}`.trimEnd()];
+  return [...names, ...action, '-d', quote(description)].join(' ');
+}
+
+function actionOf(what: Completes): string {
+  if (what === 'file') return '-F';
+  if (what === 'directory') return '-a "(__fish_complete_directories)"';
+  if (what === 'site') return '-a "(__vhostd_sites)"';
+  return what === 'nothing' ? '' : `-a ${quote(what.join(' '))}`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AccessFile } from './access-file.js';
+
+const directory = mkdtempSync(path.join(tmpdir(), 'vhostd-access-'));
+after(() => rmSync(directory, { recursive: true }));
+
+void it('lines are appended, in directories that are made; a renamed file is followed by a new one', async () => {
+  const name = path.join(directory, 'log/access.log');
+  const file = new AccessFile(name);
+  file.write('one\n');
+  file.write('two\n');
+  await until(() => textOf(name) === 'one\ntwo\n');
+  renameSync(name, `${name}.1`);
+  // The name is looked at once a second, while lines come.
+  for (let count = 0; !existsSync(name); count += 1) {
+    file.write(`more ${count}\n`);
+    await delay(50);
+  }
+  await until(() => textOf(name).endsWith('\n'));
+  assert.match(textOf(`${name}.1`), /^one\ntwo\nmore 0\n/);
+  assert.match(textOf(name), /^(?:more \d+\n)+$/);
+});
+
+void it('what cannot be written waits within a bound, and the rest is counted', async () => {
+  const name = path.join(directory, 'taken');
+  mkdirSync(name);
+  const file = new AccessFile(name);
+  const line = `${'x'.repeat(99)}\n`;
+  for (let count = 0; count < 20_000; count += 1) file.write(line);
+  await delay(50);
+  rmSync(name, { recursive: true });
+  await until(() => textOf(name).includes('lines were lost here'));
+  const lines = textOf(name).trimEnd().split('\n');
+  const lost = Number(/^vhostd: (\d+) lines were lost here/.exec(lines.at(-1) ?? '')?.[1]);
+  assert.equal(lines.length - 1 + lost, 20_000);
+  assert.ok(lost > 0 && lines.length > 10_000, `${lines.length} lines, ${lost} lost`);
+});
+
+void it('what waits at the end of the process is written', () => {
+  const name = path.join(directory, 'at-exit.log');
+  const module = new URL('./access-file.js', import.meta.url).href;
+  const code = `import { AccessFile } from ${JSON.stringify(module)};
+    new AccessFile(${JSON.stringify(name)}).write('the last one\\n'); process.exit()`;
+  spawnSync(process.execPath, ['--input-type=module', '-e', code]);
+  assert.equal(textOf(name), 'the last one\n');
+});
+
+function textOf(name: string): string {
+  return existsSync(name) ? readFileSync(name, 'utf8') : '';
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let count = 0; !condition(); count += 1) {
+    assert.ok(count < 3000, 'it did not come within 60 s');
+    await delay(20);
+  }
+}

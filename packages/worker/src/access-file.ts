@@ -1,0 +1,117 @@
+// The file of an access log. Lines are collected for a moment and appended at once, so that those of several workers do
+// not mix; no trouble with the disk holds up an answer.
+import { close, constants, fstat, mkdir, open, openSync, stat, write, writeSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+export class AccessFile {
+  readonly #file: string;
+  #lines = '';
+  #lostCount = 0;
+  #fd: number | undefined;
+  #isWriting = false;
+  #timer: NodeJS.Timeout | undefined;
+  #checkedAtMs = 0;
+  /** That it cannot be written, once for as long as it lasts. */
+  #isTold = false;
+
+  constructor(file: string) {
+    this.#file = file;
+    process.once('exit', () => this.#flushAtExit());
+  }
+
+  /** A line, with its newline. More than 1 MiB that cannot be written is lost, and the next line says so. */
+  write(line: string): void {
+    if (this.#lines.length > WAITING_MAX_CHARS) {
+      this.#lostCount += 1;
+      return;
+    }
+    this.#lines += line;
+    if (this.#timer === undefined && !this.#isWriting) this.#flushSoon(COLLECT_MS);
+    if (this.#lines.length > WHOLE_CHARS) void this.#flush();
+  }
+
+  #flushSoon(delayMs: number): void {
+    this.#timer = setTimeout(() => void this.#flush(), delayMs);
+    this.#timer.unref();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    let delayMs = COLLECT_MS;
+    try {
+      const fd = await this.#descriptor();
+      const bytes = Buffer.from(this.#lines + this.#notice());
+      this.#lines = '';
+      for (let done = 0; done < bytes.length;) done += (await writeBytes(fd, bytes, done)).bytesWritten;
+      this.#isTold = false;
+    } catch (error) {
+      if (!this.#isTold) console.error(`access log: ${String(error)}`);
+      this.#isTold = true;
+      await this.#letGo();
+      delayMs = RETRY_MS;
+    }
+    this.#isWriting = false;
+    if (this.#lines !== '') this.#flushSoon(delayMs);
+  }
+
+  /** That of the file which has the name now: one that was renamed or removed is followed by a new one within a second. */
+  async #descriptor(): Promise<number> {
+    const nowMs = performance.now();
+    if (this.#fd !== undefined && nowMs - this.#checkedAtMs > CHECK_MS) {
+      this.#checkedAtMs = nowMs;
+      const [own, named] = await Promise.all([statFd(this.#fd), statFile(this.#file).catch(() => undefined)]);
+      if (own.ino !== named?.ino || own.dev !== named.dev) await this.#letGo();
+    }
+    if (this.#fd === undefined) {
+      await makeDirectory(path.dirname(this.#file), { recursive: true });
+      this.#fd = await openFile(this.#file, FLAGS, 0o640);
+      this.#checkedAtMs = nowMs;
+    }
+    return this.#fd;
+  }
+
+  async #letGo(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) await closeFile(fd).catch(() => undefined);
+  }
+
+  #notice(): string {
+    const count = this.#lostCount;
+    this.#lostCount = 0;
+    return count === 0
+      ? ''
+      : `vhostd: ${count} lines were lost here, because this log could not be written\n`;
+  }
+
+  #flushAtExit(): void {
+    if (this.#lines === '') return;
+    try {
+      writeSync(this.#fd ?? openSync(this.#file, FLAGS, 0o640), this.#lines + this.#notice());
+    } catch {
+      // Nobody is left to be told.
+    }
+  }
+}
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const statFd = promisify(fstat);
+const statFile = promisify(stat);
+const writeBytes = promisify(write);
+const makeDirectory = promisify(mkdir);
+/** Non-blocking, so that a named pipe without a reader fails instead of holding a thread for ever. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+/** How long lines are collected, ms. */
+const COLLECT_MS = 250;
+/** So many are written without waiting. */
+const WHOLE_CHARS = 65_536;
+const WAITING_MAX_CHARS = 1_048_576;
+/** How often it is looked whether the name leads to the file still, ms. */
+const CHECK_MS = 1000;
+/** The wait after a failure, ms. */
+const RETRY_MS = 1000;
