@@ -42,13 +42,15 @@ export class AccessFile {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     let delayMs = COLLECT_MS;
+    let rest = Buffer.alloc(0);
     try {
       const fd = await this.#descriptor();
-      const bytes = Buffer.from(this.#lines + this.#notice());
+      rest = Buffer.from(this.#lines + this.#notice());
       this.#lines = '';
-      for (let done = 0; done < bytes.length;) done += (await writeBytes(fd, bytes, done)).bytesWritten;
+      while (rest.length > 0) rest = rest.subarray((await writeBytes(fd, rest)).bytesWritten);
       this.#isTold = false;
     } catch (error) {
+      this.#lines = rest.toString() + this.#lines;
       if (!this.#isTold) console.error(`access log: ${String(error)}`);
       this.#isTold = true;
       await this.#letGo();

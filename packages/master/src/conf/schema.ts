@@ -11,9 +11,7 @@ import {
   hostPattern,
   integer,
   ipAddress,
-  ipRange,
   list,
-  MAX_ID,
   MAX_PORT,
   object,
   ordered,
@@ -23,18 +21,13 @@ import {
   size,
   text,
   urlPath,
-  variable,
   withoutUndefined,
 } from './fields.js';
-import type { VariableSource } from './fields.js';
-import type {
-  Allowance,
-  ListenEntry,
-  ProxySource,
-  MasterConf,
-  ServerConfUpdate,
-  SiteConf,
-} from './site-conf.js';
+import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
+import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
+import type { Allowance, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import { workerOptions } from './worker-options-schema.js';
+import type { WrittenWorkerOptions } from './worker-options-schema.js';
 
 /** A site as it was written: checked and converted, but its paths are not resolved yet. */
 export interface WrittenSite extends Omit<
@@ -46,21 +39,13 @@ export interface WrittenSite extends Omit<
   readonly workerFile?: string;
   readonly user?: string | number;
   readonly group?: string | number;
-  readonly workerOptions: Omit<SiteConf['workerOptions'], 'cwd' | 'inheritEnv'> & {
-    readonly cwd?: string;
-    readonly inheritEnv?: readonly string[];
-    readonly uid?: number;
-    readonly gid?: number;
-  };
+  readonly workerOptions: WrittenWorkerOptions;
 }
 
 /** A master's conf as it was written: checked and converted, but its paths are not resolved yet. */
 export interface WrittenMaster extends Omit<MasterConf, 'sites'> {
   readonly sites: readonly WrittenSite[];
 }
-
-/** A listen entry of a conf. */
-type WrittenEntry = ListenEntry & { readonly proxyProtocol?: readonly string[] };
 
 /** What a `siteId` looks like. It may become a file name, so it can't be `.` or `..`. */
 export const SITE_ID_PATTERN: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
@@ -79,123 +64,6 @@ const MAX_CPU_LEN = 1024;
 const cpuLen = integer(0, MAX_CPU_LEN).optional();
 const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
 const balanceName = choice(['least', 'round-robin', 'ip-hash']);
-const type = choice(['tcp', 'ssl'])
-  .default('tcp')
-  .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
-const host = hostPattern()
-  .optional()
-  .describe('Host pattern that this entry answers for. Absent: the entry is the default of its address.');
-const port = integer(0, MAX_PORT).describe('Port to listen on. 0 lets the kernel choose one.');
-const ipaddress = ipAddress()
-  .optional()
-  .describe('IP address to listen on. Absent: all addresses of the machine.');
-
-const OF_SSL = ['key', 'cert', 'passphrase', 'minVersion', 'requestCert', 'ca'] as const;
-const minVersion = choice(['TLSv1.2', 'TLSv1.3'])
-  .optional()
-  .describe("The oldest version of TLS that is spoken. Absent: Node's, `TLSv1.2`.");
-const requestCert = flag()
-  .optional()
-  .describe('Whether a client must show a certificate that `ca` has signed. Absent: no.');
-
-const redirect = choice(['https'])
-  .optional()
-  .describe('Where requests in clear are sent on to, with status 308. Absent: they are served.');
-
-const listenEntry = object({
-  type,
-  host,
-  port,
-  ipaddress,
-  key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
-  cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
-  passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
-  minVersion,
-  requestCert,
-  ca: text()
-    .optional()
-    .describe('Whose client certificates are good: a path or PEM text. Only the worker reads it.'),
-  redirect,
-  proxyProtocol: list(ipRange(), 'IP addresses or ranges')
-    .optional()
-    .describe(
-      'Balancers, by address, whose connections to this address begin with a PROXY protocol header. Absent: none.',
-    ),
-})
-  .refine(
-    (entry) => entry.type !== 'tcp' || OF_SSL.every((name) => !entry[name]),
-    refusal(
-      ['type'],
-      "'ssl'",
-      "key, cert, passphrase, minVersion, requestCert and ca have no use with type 'tcp', which is not encrypted",
-    ),
-  )
-  .refine(
-    (entry) => entry.type === 'tcp' || entry.redirect === undefined,
-    refusal(['redirect'], 'to be left out', "has no use with type 'ssl': it is what requests are sent on to"),
-  )
-  .refine(
-    (entry) => entry.requestCert !== true || Boolean(entry.ca),
-    refusal(
-      ['ca'],
-      'a path or PEM text',
-      'is missing: requestCert needs to know whose certificates are good',
-    ),
-  )
-  .refine(
-    (entry) => entry.requestCert === true || !entry.ca,
-    refusal(['requestCert'], 'true', 'ca has no use without it'),
-  )
-  .transform((entry): WrittenEntry => withoutUndefined(entry));
-
-const workerOptions = object({
-  execArgv: list(text(), 'strings').default([]).describe("Options of the worker's `node`."),
-  env: z
-    .record(z.string().regex(/^[^=\0]+$/), variable(), {
-      error: (issue) =>
-        issue.code === 'invalid_key' ? "a name without '=' and null characters" : 'an object of strings',
-    })
-    .prefault({})
-    .describe("Variables added to the worker's environment."),
-  cwd: path().optional().describe('Working directory, relative to `path`. Absent: `path`.'),
-  uid: integer(0, MAX_ID).optional().describe('The same as `user`, by id.'),
-  gid: integer(0, MAX_ID).optional().describe('The same as `group`, by id.'),
-  inheritEnv: list(text(), "names of variables, or beginnings of names with '*'")
-    .optional()
-    .describe(
-      "Variables of vhostd's own environment that workers get. Absent: those that are nobody's secret, or all where the site has no user of its own.",
-    ),
-  noNewPrivileges: flag()
-    .default(true)
-    .describe('Whether a worker with a user of its own can gain no rights, not by `sudo` either.'),
-  nofile: integer(16, 1_048_576)
-    .optional()
-    .describe("Most open descriptors of a worker. Absent: as the master's."),
-  nproc: integer(1, 4_194_304)
-    .optional()
-    .describe("Most processes and threads of the worker's user. Absent: as the master's."),
-  core: size(0, 1024 * GIGABYTE)
-    .optional()
-    .describe("Largest core file of a worker. Absent: as the master's."),
-  nice: integer(-20, 19).optional().describe("What is added to the master's niceness. Absent: nothing."),
-  oomScoreAdjust: integer(-1000, 1000)
-    .optional()
-    .describe('How soon the system kills a worker when memory runs out. Absent: as the master.'),
-}).transform(({ env, ...options }) => ({ ...withoutUndefined(options), ...variablesOf(env) }));
-
-/** What is written, and where the rest is to be read. */
-function variablesOf(
-  variables: Readonly<Record<string, string | VariableSource>>,
-): Pick<SiteConf['workerOptions'], 'env' | 'envFrom'> {
-  const env: Record<string, string> = {};
-  const envFrom: Record<string, VariableSource> = {};
-  for (const [name, value] of Object.entries(variables)) {
-    if (typeof value === 'string') env[name] = value;
-    else envFrom[name] = value;
-  }
-  return { env, ...(Object.keys(envFrom).length === 0 ? {} : { envFrom }) };
-}
-
 const allow = object({
   hosts: list(hostPattern(), 'host patterns')
     .optional()
@@ -457,87 +325,6 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }),
   );
 
-/** A client chooses the name in its hello: the weakest entry of a site would be that of all. */
-function sameDemands(site: object): boolean {
-  const written: unknown = Reflect.get(site, 'listen');
-  if (!Array.isArray(written)) return true;
-  const demands = written
-    .filter((entry: unknown) => Reflect.get(Object(entry), 'type') === 'ssl')
-    .map((entry: unknown) =>
-      JSON.stringify(
-        ['minVersion', 'requestCert', 'ca'].map((name) => Reflect.get(Object(entry), name) ?? null),
-      ),
-    );
-  return new Set(demands).size <= 1;
-}
-
-type Refinement = [check: (site: object) => boolean, params: z.core.$ZodCustomParams];
-
-/** Refuses a field that only a site with a server has. */
-function ofServer(name: string): Refinement {
-  return without(name, isServerless, "has no use with 'server': false or an interpreter");
-}
-
-/** Refuses a field that only a site has whose workers are started again. */
-function ofService(name: string): Refinement {
-  const isJob = (site: object): boolean => isOff(site, 'autorestart');
-  return without(name, isJob, "has no use with 'autorestart': false: a job is not replaced");
-}
-
-/** Refuses a file that Node does not run, with what does. */
-function ofExtension(extension: string, interpreter: string): Refinement {
-  const check = (site: object): boolean => {
-    const file: unknown = Reflect.get(site, 'workerFile');
-    return isProgram(site) || typeof file !== 'string' || !file.endsWith(extension);
-  };
-  return [
-    check,
-    refusal(['workerFile'], 'JavaScript', `Node does not run it: add "interpreter": "${interpreter}"`),
-  ];
-}
-
-/** Refuses a field that only a program of Node has. */
-function ofNode(name: string): Refinement {
-  return without(
-    name,
-    isProgram,
-    'has no use with an interpreter: only a program of Node says that it is ready',
-  );
-}
-
-function without(name: string, isWithout: (site: object) => boolean, reason: string): Refinement {
-  const check = (site: object): boolean => {
-    const value: unknown = Reflect.get(site, name);
-    const isSet = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
-    return !isWithout(site) || !isSet;
-  };
-  return [check, refusal([name], 'to be left out', reason)];
-}
-
-function isServerless(site: object): boolean {
-  return isOff(site, 'server') || isProgram(site);
-}
-
-function isProgram(site: object): boolean {
-  return Reflect.get(site, 'interpreter') !== undefined;
-}
-
-function isOff(site: object, flagName: string): boolean {
-  return Reflect.get(site, flagName) === false;
-}
-
-/** The `proxyProtocol` of a site's entries. */
-function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {
-  const proxySources = listen.flatMap((entry): ProxySource[] => {
-    const { proxyProtocol: ranges = [], ...address } = entry;
-    if (ranges.length === 0) return [];
-    return [
-      withoutUndefined({ type: address.type, port: address.port, ipaddress: address.ipaddress, ranges }),
-    ];
-  });
-  return proxySources.length === 0 ? {} : { proxySources };
-}
-
 const limits = object({
   headTimeout: duration()
     .prefault('10s')
@@ -617,23 +404,6 @@ function withoutSchemaKey({
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */
 export const updateSchema: z.ZodType<ServerConfUpdate> = object({
   defaultListen: flag().optional(),
-  listen: list(
-    object({
-      type,
-      host,
-      port,
-      ipaddress,
-      key: z.unknown().optional(),
-      cert: z.unknown().optional(),
-      passphrase: z.unknown().optional(),
-      ca: z.unknown().optional(),
-      minVersion,
-      requestCert,
-      redirect,
-    }).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry =>
-      withoutUndefined(entry),
-    ),
-    'listen entries',
-  ).optional(),
+  listen: list(updateEntry, 'listen entries').optional(),
   cpuLen,
 }).transform((update): ServerConfUpdate => withoutUndefined(update));

@@ -1,0 +1,133 @@
+// What a conf, and a worker, may say of one way to reach a site.
+import { z } from '@vhostd/protocol/schemas';
+import {
+  choice,
+  flag,
+  hostPattern,
+  integer,
+  ipAddress,
+  ipRange,
+  list,
+  MAX_PORT,
+  object,
+  refusal,
+  text,
+  withoutUndefined,
+} from './fields.js';
+import type { ListenEntry, ProxySource, SiteConf } from './site-conf.js';
+
+/** A listen entry of a conf. */
+export type WrittenEntry = ListenEntry & { readonly proxyProtocol?: readonly string[] };
+
+const type = choice(['tcp', 'ssl'])
+  .default('tcp')
+  .describe('`tcp` is HTTP in clear, `ssl` is TLS, which only the worker decrypts.');
+const host = hostPattern()
+  .optional()
+  .describe('Host pattern that this entry answers for. Absent: the entry is the default of its address.');
+const port = integer(0, MAX_PORT).describe('Port to listen on. 0 lets the kernel choose one.');
+const ipaddress = ipAddress()
+  .optional()
+  .describe('IP address to listen on. Absent: all addresses of the machine.');
+
+const OF_SSL = ['key', 'cert', 'passphrase', 'minVersion', 'requestCert', 'ca'] as const;
+const minVersion = choice(['TLSv1.2', 'TLSv1.3'])
+  .optional()
+  .describe("The oldest version of TLS that is spoken. Absent: Node's, `TLSv1.2`.");
+const requestCert = flag()
+  .optional()
+  .describe('Whether a client must show a certificate that `ca` has signed. Absent: no.');
+
+const redirect = choice(['https'])
+  .optional()
+  .describe('Where requests in clear are sent on to, with status 308. Absent: they are served.');
+
+/** An entry of a conf file. */
+export const listenEntry: z.ZodType<WrittenEntry> = object({
+  type,
+  host,
+  port,
+  ipaddress,
+  key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
+  cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
+  passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
+  minVersion,
+  requestCert,
+  ca: text()
+    .optional()
+    .describe('Whose client certificates are good: a path or PEM text. Only the worker reads it.'),
+  redirect,
+  proxyProtocol: list(ipRange(), 'IP addresses or ranges')
+    .optional()
+    .describe(
+      'Balancers, by address, whose connections to this address begin with a PROXY protocol header. Absent: none.',
+    ),
+})
+  .refine(
+    (entry) => entry.type !== 'tcp' || OF_SSL.every((name) => !entry[name]),
+    refusal(
+      ['type'],
+      "'ssl'",
+      "key, cert, passphrase, minVersion, requestCert and ca have no use with type 'tcp', which is not encrypted",
+    ),
+  )
+  .refine(
+    (entry) => entry.type === 'tcp' || entry.redirect === undefined,
+    refusal(['redirect'], 'to be left out', "has no use with type 'ssl': it is what requests are sent on to"),
+  )
+  .refine(
+    (entry) => entry.requestCert !== true || Boolean(entry.ca),
+    refusal(
+      ['ca'],
+      'a path or PEM text',
+      'is missing: requestCert needs to know whose certificates are good',
+    ),
+  )
+  .refine(
+    (entry) => entry.requestCert === true || !entry.ca,
+    refusal(['requestCert'], 'true', 'ca has no use without it'),
+  )
+  .transform((entry): WrittenEntry => withoutUndefined(entry));
+
+/** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. */
+export const updateEntry: z.ZodType<ListenEntry> = object({
+  type,
+  host,
+  port,
+  ipaddress,
+  key: z.unknown().optional(),
+  cert: z.unknown().optional(),
+  passphrase: z.unknown().optional(),
+  ca: z.unknown().optional(),
+  minVersion,
+  requestCert,
+  redirect,
+}).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry =>
+  withoutUndefined(entry),
+);
+
+/** A client chooses the name in its hello: the weakest entry of a site would be that of all. */
+export function sameDemands(site: object): boolean {
+  const written: unknown = Reflect.get(site, 'listen');
+  if (!Array.isArray(written)) return true;
+  const demands = written
+    .filter((entry: unknown) => Reflect.get(Object(entry), 'type') === 'ssl')
+    .map((entry: unknown) =>
+      JSON.stringify(
+        ['minVersion', 'requestCert', 'ca'].map((name) => Reflect.get(Object(entry), name) ?? null),
+      ),
+    );
+  return new Set(demands).size <= 1;
+}
+
+/** The `proxyProtocol` of a site's entries. */
+export function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {
+  const proxySources = listen.flatMap((entry): ProxySource[] => {
+    const { proxyProtocol: ranges = [], ...address } = entry;
+    if (ranges.length === 0) return [];
+    return [
+      withoutUndefined({ type: address.type, port: address.port, ipaddress: address.ipaddress, ranges }),
+    ];
+  });
+  return proxySources.length === 0 ? {} : { proxySources };
+}
