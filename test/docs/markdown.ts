@@ -43,10 +43,18 @@ export function tables(markdown: string): { head: string[]; rows: string[][] }[]
       .split('\n')
       .map((line) =>
         line
-          .split('|')
+          .split(/(?<!\\)\|/)
           .slice(1, -1)
           .map((cell) => cell.trim()),
       );
     return { head, rows };
   });
+}
+
+/** What a reader sees of a cell: without the targets of links, and without the marks of code. */
+export function shown(cell: string): string {
+  return cell
+    .replace(/\[((?:[^[\]]|\[\])*)\]\([^)]*\)/g, '$1')
+    .replaceAll('`', '')
+    .replaceAll('\\|', '|');
 }
