@@ -117,7 +117,7 @@ if (!second) closeSync(openSync(marker, 'w'));`;
       what: 'asks for the host of another site',
       code: listen('b.test', 0),
       reason:
-        /host b\.test on port 0 of 127\.0\.0\.1 belongs to site b; a cannot have it \(ERR_ROUTE_CONFLICT\)$/,
+        /host b\.test is on port 0 of 127\.0\.0\.1 of the conf of site b; workers of a cannot have it \(ERR_ROUTE_CONFLICT\)$/,
     },
     {
       what: 'asks for a port that is taken',
