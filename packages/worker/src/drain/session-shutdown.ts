@@ -23,7 +23,7 @@ export interface ShutdownLimits {
 
 export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = {
   quietMs: 50,
-  holdMs: 1000,
+  holdMs: 2000,
   stallMs: 4000,
   answerMs: 4000,
 };
