@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { askSite } from '../../kit/ask-site.js';
 import { portOf, serves, startVhostd } from '../../kit/start-vhostd.js';
 
-const PAUSES_MS = [0, 20, 40, 60, 80, 130, 200];
+const PAUSES_MS = process.env['VHOSTD_TEST_LONG'] === '1' ? [0, 20, 40, 60, 80, 130, 200, 300] : [0, 60, 200];
 
 for (const how of ['command', 'signal'] as const) {
   test(`a reload by ${how} right behind a master's death waits, and works`, async (t) => {
