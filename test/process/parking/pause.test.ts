@@ -134,7 +134,10 @@ void describe('a pause', () => {
     await vhostd.resume('a');
     // Held in the order in which their requests were read, which is nobody's business here.
     const numbers = (await readAll(clients)).map(({ number }) => number);
-    assert.deepEqual(numbers.toSorted((left, right) => left - right), [1, 2, 3]);
+    assert.deepEqual(
+      numbers.toSorted((left, right) => left - right),
+      [1, 2, 3],
+    );
     assert.deepEqual((await vhostd.status()).counts.refused, {});
   });
 
