@@ -1,4 +1,5 @@
 // The last lines that a process wrote to its standard error, for the message that says why it ended.
+import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 
@@ -23,8 +24,22 @@ export class LastWords {
   }
 }
 
+/** Calls back when all that a process wrote has been read, or its standard error stays open: something else has it. */
+export function afterWords(stderr: Readable, callback: () => void): void {
+  if (stderr.closed) return callback();
+  const end = (): void => {
+    clearTimeout(limit);
+    stderr.removeListener('close', end);
+    callback();
+  };
+  const limit = setTimeout(end, OPEN_LIMIT_MS);
+  stderr.once('close', end);
+}
+
 /** Of a stack, and what frames it: JavaScript's, and that which Node prints where it aborts. */
 const FRAME = /^(at .+|\d+: 0x.+|-{3,}.*-{3,}|\[\d+:0x.*|<---.*--->)$/;
 const KEPT_CHARACTERS = 8192;
 const MESSAGE_CHARACTERS = 500;
 const LINE_COUNT = 3;
+/** How long standard error may stay open behind the end of its process, ms. */
+const OPEN_LIMIT_MS = 1000;

@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { prepare } from './exec-chain.js';
-import { LastWords } from './last-words.js';
+import { afterWords, LastWords } from './last-words.js';
 import type { ProcessGroups } from './process-groups.js';
 import { workerVariables } from './worker-environment.js';
 import { stopSignalOf } from './worker-limits.js';
@@ -102,15 +102,8 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
 
   /** Its end is told when what it wrote has been read, which says why. */
   #afterWords(callback: () => void): void {
-    const { stderr } = this;
-    if (this.#asked || stderr.closed) return callback();
-    const end = (): void => {
-      clearTimeout(limit);
-      stderr.removeListener('close', end);
-      callback();
-    };
-    const limit = setTimeout(end, WORDS_LIMIT_MS);
-    stderr.once('close', end);
+    if (this.#asked) return callback();
+    afterWords(this.stderr, callback);
   }
 }
 
@@ -139,5 +132,3 @@ async function residentBytes(pid: number | undefined): Promise<number> {
 
 /** How long it must live to count as started, ms: one that can't run mostly ends at once. */
 const SETTLED_MS = 300;
-/** How long the standard error of a process may stay open behind its end: something else has it, ms. */
-const WORDS_LIMIT_MS = 1000;

@@ -28,7 +28,7 @@ import { forkLeader } from '../node/fork-leader.js';
 import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
-import { LastWords } from './last-words.js';
+import { afterWords, LastWords } from './last-words.js';
 import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
 import { openForSite } from './site-directories.js';
@@ -219,15 +219,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   #afterWords(callback: () => void): void {
-    const { stderr } = this;
-    if (this.#asked || stderr === null || stderr.closed) return callback();
-    const end = (): void => {
-      clearTimeout(limit);
-      stderr.removeListener('close', end);
-      callback();
-    };
-    const limit = setTimeout(end, WORDS_LIMIT_MS);
-    stderr.once('close', end);
+    if (this.#asked || this.stderr === null) return callback();
+    afterWords(this.stderr, callback);
   }
 
   get givenCount(): number {
@@ -410,7 +403,5 @@ const CONFIRMATION_MS = 0.05;
 /** `--inspect`, `--inspect-brk`, `--inspect-wait`, `--inspect-port` with a port, behind a host or not. */
 const INSPECT = /^--(?:inspect|debug)(?:-brk|-wait|-port)?=(?:.*:)?(?<port>\d{1,5})$/;
 const MAX_PORT = 65_535;
-/** How long the standard error of a process may stay open behind its end: something else has it, ms. */
-const WORDS_LIMIT_MS = 1000;
 /** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
 const LINK_LOST_MS = 1000;
