@@ -24,6 +24,7 @@ import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addTrustCommand } from './commands/trust.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
 import { addWatchCommand } from './commands/watch.js';
 import { pm2Suggestion } from './pm2-words.js';
@@ -76,6 +77,7 @@ export function createProgram(): Command {
     addReopenCommand,
     addUpgradeCommand,
     addStopCommand,
+    addTrustCommand,
     addCheckCommand,
     addDoctorCommand,
     addImportCommand,

@@ -29,6 +29,7 @@ import type {
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
+import { Certificates } from './certificates/certificates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
@@ -92,6 +93,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #sites: Sites;
   readonly #manager: SiteManager;
   readonly #calls: Calls;
+  readonly #certificates: Certificates;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
@@ -129,6 +131,14 @@ export class Master extends EventEmitter<PublicEvents> {
     const added = new AddedSites(output.stateDir);
     this.#manager = new SiteManager(this.#sites, this.#router, events, { desired, added });
     this.#calls = new Calls(this.#daemon, this.#sites);
+    this.#certificates = new Certificates(
+      {
+        stateDir: output.stateDir,
+        sites: () => this.#sites.list(),
+        directoryOf: (conf) => this.#spawner.directoryOf(conf),
+      },
+      events,
+    );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
@@ -438,7 +448,7 @@ export class Master extends EventEmitter<PublicEvents> {
     if (!now) await this.#stillServe();
     this.#manager.close();
     await this.#closeListeners();
-    await this.#manager.stopAll(now);
+    await Promise.all([this.#manager.stopAll(now), this.#certificates.stop()]);
     process.exit();
   }
 
@@ -463,6 +473,8 @@ export class Master extends EventEmitter<PublicEvents> {
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
   async #yield(): Promise<void> {
     this.#yielding = true;
+    // The other master has one of its own.
+    void this.#certificates.stop();
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());
