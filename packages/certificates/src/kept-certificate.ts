@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import type {
   CertificateKind,
-  CertificatesToMaster,
+  FailedCertificate,
+  IssuedCertificate,
   CertificateState,
   WantedCertificate,
 } from '@vhostd/protocol';
@@ -17,8 +18,8 @@ import { renewalTime, retryTime } from './schedule.js';
 
 /** What becomes of certificates. */
 export interface CertificateEvents {
-  onIssued(told: CertificatesToMaster['issued']['params']): void;
-  onFailed(told: CertificatesToMaster['failed']['params']): void;
+  onIssued(told: IssuedCertificate): void;
+  onFailed(told: FailedCertificate): void;
 }
 
 /** What a {@link KeptCertificate} works with. */

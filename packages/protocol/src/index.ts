@@ -53,6 +53,8 @@ export type { CertificateKind } from './messages/certificate-file.js';
 export type { CertificateState } from './schemas/certificate-state.js';
 export type {
   CertificatesToMaster,
+  FailedCertificate,
+  IssuedCertificate,
   MasterToCertificates,
   WantedCertificate,
 } from './schemas/master-certificates.js';

@@ -32,28 +32,28 @@ export const masterToCertificates = {
 };
 export type MasterToCertificates = MessageTypes<typeof masterToCertificates>;
 
+/** There is another certificate; its homes have it. Times are ISO 8601. */
+const issuedCertificate = z.object({
+  kind,
+  host: z.string(),
+  issuer: z.string(),
+  notAfter: z.string(),
+  nextRenewal: z.string(),
+});
+export type IssuedCertificate = z.infer<typeof issuedCertificate>;
+
+/** One could not be had, or not be given to a home; what was there stays. */
+const failedCertificate = z.object({
+  kind,
+  host: z.string(),
+  code: z.string(),
+  message: z.string(),
+  nextAttempt: z.string(),
+});
+export type FailedCertificate = z.infer<typeof failedCertificate>;
+
 export const certificatesToMaster = {
-  /** There is another certificate; its homes have it. Times are ISO 8601. */
-  issued: {
-    params: z.object({
-      kind,
-      host: z.string(),
-      issuer: z.string(),
-      notAfter: z.string(),
-      nextRenewal: z.string(),
-    }),
-    result: z.null(),
-  },
-  /** One could not be had, or not be given to a home; what was there stays. */
-  failed: {
-    params: z.object({
-      kind,
-      host: z.string(),
-      code: z.string(),
-      message: z.string(),
-      nextAttempt: z.string(),
-    }),
-    result: z.null(),
-  },
+  issued: { params: issuedCertificate, result: z.null() },
+  failed: { params: failedCertificate, result: z.null() },
 };
 export type CertificatesToMaster = MessageTypes<typeof certificatesToMaster>;
