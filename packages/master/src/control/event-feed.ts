@@ -119,10 +119,7 @@ const SHOWN: { readonly [Name in EventName]?: (payload: EventPayloads[Name]) => 
   'sites.loaded': ({ failures }) => ({ failures: failures.map(shownError) }),
 };
 
-function shownError<Payload extends { readonly error: Error | WireError }>({
-  error,
-  ...rest
-}: Payload): object {
+function shownError({ error, ...rest }: { readonly error: Error | WireError }): object {
   const { message } = error;
   return { ...rest, error: { ...('code' in error ? { code: error.code } : {}), message } };
 }
