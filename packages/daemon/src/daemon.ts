@@ -55,7 +55,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   /** Undefined where systemd wants to hear nothing. */
   #notifier: ServiceNotifier | undefined;
 
-  /** @throws {VhostError} ERR_DAEMON_OPTION for a log level that is none. */
+  /** @throws {VhostError} ERR_DAEMON_OPTION for an unknown log level. */
   constructor(options: DaemonOptions = {}) {
     super();
     this.#options = options;
