@@ -8,10 +8,11 @@ import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
 import { selfSigned } from '../../kit/certificate.js';
 import { isAlive } from '../../kit/processes.js';
+import { freePorts } from '../../kit/free-port.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { SiteOptions } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
-import { freePorts, HOST, writeApp } from '../apps/app.js';
+import { HOST, writeApp } from '../apps/app.js';
 
 const WS = new URL(import.meta.resolve('ws')).pathname.replace(/wrapper\.mjs$/, 'index.js');
 const CLIENT_COUNT = 100;
