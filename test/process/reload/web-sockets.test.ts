@@ -22,7 +22,7 @@ const DRAIN_MS = 20_000;
 const SERVE = `const { WebSocket, WebSocketServer } = require(${JSON.stringify(WS)});
 const serve = (ws) => {
   ws.on('message', (data) => ws.send(String(data)));
-  const timer = setInterval(() => ws.send('x'.repeat(1 << (Math.random() * 17))), 200);
+  const timer = setInterval(() => ws.send('x'.repeat(1 << (Math.random() * 17))), 1000);
   ws.on('close', () => clearInterval(timer));
 };
 `;
@@ -103,7 +103,7 @@ async function openSession(t: TestContext, url: string): Promise<ClientHttp2Sess
 
 void describe(
   'clients of WebSockets get the close code 1001, spread over the last part of the drain',
-  { concurrency: 4 },
+  { concurrency: 2 },
   () => {
     async function check(
       t: TestContext,
