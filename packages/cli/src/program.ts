@@ -7,6 +7,7 @@ import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
+import { addEventsCommand } from './commands/events.js';
 import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
 import { addInitCommand } from './commands/init.js';
@@ -61,6 +62,7 @@ export function createProgram(): Command {
     addRunCommand,
     addStatusCommand,
     addLogsCommand,
+    addEventsCommand,
     addReloadCommand,
     addRestartCommand,
     addStartCommand,

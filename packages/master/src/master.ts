@@ -5,6 +5,7 @@ import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
+  EventsOptions,
   FlushOptions,
   FlushResult,
   ListeningInfo,
@@ -33,6 +34,8 @@ import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
+import { followEvents } from './control/event-feed.js';
+import type { Follower } from './control/event-feed.js';
 import { Counts } from './counts.js';
 import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
@@ -376,6 +379,16 @@ export class Master extends EventEmitter<PublicEvents> {
   siteDetail(siteId: string): SiteDetail {
     const site = this.#sites.get(siteId);
     return { ...site.status(), conf: shownConf(site.conf), ends: this.#ends.of(siteId) };
+  }
+
+  /**
+   * Sends what happens from now on, until that is not wanted or not possible any more, and then rejects: with the
+   * signal's reason, or ERR_CONTROL_SLOW.
+   * @throws {VhostError} ERR_SITE_UNKNOWN.
+   */
+  async followEvents(options: EventsOptions, follower: Follower): Promise<never> {
+    if (options.siteId !== undefined) this.#sites.get(options.siteId);
+    return await followEvents(this.#events, options, follower);
   }
 
   /** Calls a handler that a worker's code set with `onMasterCall`. */

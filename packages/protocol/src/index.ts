@@ -51,6 +51,7 @@ export type {
   ForkedWorker,
   StopMode,
 } from './schemas/daemon-master.js';
+export type { EventsOptions, MasterEvent } from './schemas/events.js';
 export type {
   AddSiteOptions,
   AddSiteResult,

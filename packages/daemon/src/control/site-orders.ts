@@ -48,13 +48,13 @@ export class SiteOrders extends EventEmitter<SiteOrdersEvents> {
   }
 
   /** What the master answers to a question, which changes nothing and waits for nothing. */
-  async ask(question: Order): Promise<unknown> {
+  async ask(question: Order, timeoutMs: number = ORDER_LIMIT_MS): Promise<unknown> {
     const { method, path, body, signal, progress } = question;
     return await this.#targets.master().request({
       method,
       path,
       body,
-      timeoutMs: ORDER_LIMIT_MS,
+      timeoutMs,
       ...(signal === undefined ? {} : { signal }),
       ...(progress === undefined ? {} : { progress }),
     });

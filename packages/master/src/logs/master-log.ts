@@ -70,6 +70,9 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'sites.loaded': { level: 'debug' },
 };
 
+/** The names of all events. */
+export const EVENT_NAMES = Object.keys(LINES) as EventName[];
+
 export class MasterLog {
   /** Written to from now on. */
   logger: Logger;
@@ -80,7 +83,7 @@ export class MasterLog {
 
   /** Writes of all that happens. */
   subscribe(events: MasterEvents): void {
-    for (const name of Object.keys(LINES) as EventName[]) {
+    for (const name of EVENT_NAMES) {
       const line = LINES[name];
       if (line === undefined) continue;
       const write = (payload: EventPayloads[EventName]): void => this.#write(name, line, payload);

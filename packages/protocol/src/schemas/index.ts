@@ -5,6 +5,7 @@ export { decode } from './decode.js';
 export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';
 export type { Route, RouteCall } from './route.js';
+export { eventsOptions, masterEvent } from './events.js';
 export {
   addSiteOptions,
   addSiteResult,
