@@ -25,7 +25,7 @@ import {
 } from './fields.js';
 import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
-import type { Allowance, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type { Allowance, MasterConf, MetricsConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
 import type { WrittenWorkerOptions } from './worker-options-schema.js';
 
@@ -356,6 +356,13 @@ const log = object({
     .describe("Log file, relative to the conf file's directory. Absent: standard error."),
 }).transform((written) => withoutUndefined(written));
 
+const metrics = object({
+  port: integer(1, MAX_PORT)
+    .optional()
+    .describe('Port of `/metrics`, `/livez` and `/readyz`. Absent: metrics are on the control socket only.'),
+  ipaddress: ipAddress().prefault('127.0.0.1').describe('IP address of that port.'),
+}).transform((written) => withoutUndefined(written));
+
 const masterShape = {
   $schema: z.string({ error: 'a URL or a path' }).optional().describe('JSON Schema, for editors; not used.'),
   log: log.prefault({}).describe("The master's own log."),
@@ -374,6 +381,11 @@ const masterShape = {
   stopDelay: duration(0)
     .prefault('0s')
     .describe('How long new connections are still served once a stop has been asked for.'),
+  metrics: metrics
+    .optional()
+    .describe(
+      'Metrics of requests and event loops, which workers measure, and where they are. Absent: none of these.',
+    ),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -392,13 +404,20 @@ function withoutSchemaKey({
   $schema: _schema,
   stopDelay: stopDelayMs,
   healthPath,
+  metrics: measured,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'metrics'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
+  metrics?: MetricsConf | undefined;
 }): WrittenMaster {
-  return { ...master, stopDelayMs, ...(healthPath === undefined ? {} : { healthPath }) };
+  return {
+    ...master,
+    stopDelayMs,
+    ...(healthPath === undefined ? {} : { healthPath }),
+    ...(measured === undefined ? {} : { metrics: measured }),
+  };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */

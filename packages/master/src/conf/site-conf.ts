@@ -222,6 +222,13 @@ export interface LogConf {
 /** The transport by which a connection reaches its worker. */
 export type HandoffName = 'auto' | 'pipe' | 'ipc';
 
+/** Where metrics are. */
+export interface MetricsConf {
+  /** Absent: only on the control socket. */
+  readonly port?: number;
+  readonly ipaddress: string;
+}
+
 /** The conf of a whole master. */
 export interface MasterConf {
   /** No two share a `siteId`. At least one if the conf comes from a file. */
@@ -235,6 +242,8 @@ export interface MasterConf {
   readonly healthPath?: string;
   /** How long new connections are served after a stop has been asked for. */
   readonly stopDelayMs: number;
+  /** Absent: workers measure nothing. */
+  readonly metrics?: MetricsConf;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */
