@@ -56,7 +56,7 @@ export class UnusedSockets {
       if (claimed) this.#told.delete(key);
       else if (!this.#told.has(key)) {
         this.#told.add(key);
-        this.#log.warn({ event: 'listener.unused', key, why: 'it was passed, but no site listens there' });
+        this.#log.warn({ event: 'listener.unused', key, why: 'no site listens there' });
       }
     }
   }
