@@ -25,25 +25,27 @@ export interface FaultKind {
   what: string;
   /** How often it is chosen, beside the others. */
   weight: number;
+  /** Of the faults of a group one is done at a time. Default: each for itself. */
+  group?: string;
   run: (scene: Scene, siteId: string) => Promise<void>;
 }
 
 export const FAULTS: readonly FaultKind[] = [
   { what: 'kill worker', weight: 3, run: killWorker },
   { what: 'stop worker', weight: 1, run: stopWorker },
-  { what: 'kill master', weight: 1, run: (scene) => killHalf(scene, 'master') },
-  { what: 'kill daemon', weight: 1, run: (scene) => killHalf(scene, 'daemon') },
+  { what: 'kill master', weight: 1, group: 'halves', run: (scene) => killHalf(scene, 'master') },
+  { what: 'kill daemon', weight: 1, group: 'halves', run: (scene) => killHalf(scene, 'daemon') },
   { what: 'reload', weight: 3, run: reload },
   { what: 'scale', weight: 2, run: scale },
   { what: 'update', weight: 2, run: update },
   { what: 'pause', weight: 2, run: (scene, siteId) => pause(scene, siteId, 'pause', '30s') },
   { what: 'short pause', weight: 1, run: (scene, siteId) => pause(scene, siteId, 'short pause', '200ms') },
   { what: 'upgrade', weight: 1, run: upgrade },
-  { what: 'flood', weight: 2, run: ({ port, random }) => attack(port, 'x.test', random.pick(FLOODS)) },
+  { what: 'flood', weight: 2, run: (scene) => attack(scene, 'x', 'flood', FLOODS) },
   {
     what: 'descriptor attack',
     weight: 2,
-    run: ({ port, random }) => attack(port, 'y.test', random.pick(DESCRIPTORS)),
+    run: (scene) => attack(scene, 'y', 'descriptor attack', DESCRIPTORS),
   },
   { what: 'log attack', weight: 2, run: exchangeLogs },
 ];
@@ -132,13 +134,22 @@ async function upgrade({ vhostd, ledger }: Scene): Promise<void> {
   end();
 }
 
-async function attack(port: number, host: string, path: string): Promise<void> {
-  await get(port, host, `/${encodeURIComponent(path)}`, { limitMs: 60_000 }).catch(() => undefined);
+/** Tells a hostile site what to do. */
+async function attack(
+  { port, ledger, random }: Scene,
+  siteId: string,
+  what: string,
+  paths: readonly [string, ...string[]],
+): Promise<void> {
+  ledger.begin(what, siteId)();
+  const path = `/${encodeURIComponent(random.pick(paths))}`;
+  await get(port, `${siteId}.test`, path, { limitMs: 60_000 }).catch(() => undefined);
 }
 
 /** The directory of its logs leads into one of root's for a while. */
-async function exchangeLogs({ places, random }: Scene): Promise<void> {
+async function exchangeLogs({ ledger, places, random }: Scene): Promise<void> {
   if (places === undefined) return;
+  ledger.begin('log attack', 'z')();
   const log = join(places.theirs, 'log');
   renameSync(log, `${log}.aside`);
   symlinkSync(places.locked, log);

@@ -3,7 +3,7 @@
 // (RFC 9113 8.7): over TLS the server has no way to announce the GOAWAY before.
 import { once } from 'node:events';
 import { connect } from 'node:http2';
-import type { ClientHttp2Session } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders, IncomingHttpStatusHeader } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEEN } from '../kit/echo-headers.js';
 import { WrongAnswer } from '../kit/outcome.js';
@@ -95,7 +95,7 @@ export class Http2Load {
     const { host, siteId } = this.#options;
     const url = `/any?answer=${length}`;
     const stream = session.request({ ':path': url, ':authority': host });
-    let headers: Record<string, unknown> = {};
+    let headers: IncomingHttpHeaders & IncomingHttpStatusHeader = {};
     let body = 0;
     stream.on('response', (received) => {
       headers = received;
@@ -109,8 +109,8 @@ export class Http2Load {
     stream.setTimeout(60_000, () => stream.destroy(new Error('timeout')));
     await once(stream, 'close');
     if (stream.rstCode !== 0 || headers[':status'] === undefined)
-      throw new Error(`stream ended with ${stream.rstCode}, status ${String(headers[':status'])}`);
-    if (headers[':status'] !== 200) throw new WrongAnswer(`status ${String(headers[':status'])}`);
+      throw new Error(`stream ended with ${stream.rstCode}, status ${headers[':status']}`);
+    if (headers[':status'] !== 200) throw new WrongAnswer(`status ${headers[':status']}`);
     if (headers[SEEN.site] !== siteId)
       throw new WrongAnswer(`answered by site ${String(headers[SEEN.site])}`);
     if (!equal || body !== length) throw new WrongAnswer(`${body} bytes that are not the ${length} expected`);

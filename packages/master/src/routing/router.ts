@@ -242,11 +242,12 @@ export class Router<T extends RoutedSite> {
 
   /** Swaps the table, or says what is to be waited for before the next turn. */
   async #turn(
-    { sites, begin, commit, except }: TableChange<T>,
+    change: TableChange<T>,
     reservation: Reservation<T>,
   ): Promise<(() => Promise<unknown>) | undefined> {
+    const { sites, except } = change;
     if (reservation.isOthers(sites)) return () => reservation.whenFree(sites);
-    const confs = begin();
+    const confs = change.begin();
     const places = placesByTarget(confs);
     const inTheWay = this.#inTheWay(places, reservation);
     if (inTheWay.length > 0) return () => reservation.whenFree(inTheWay);
@@ -266,7 +267,7 @@ export class Router<T extends RoutedSite> {
     this.#table = table;
     this.#listeners.route((key) => table.listener(key) !== undefined);
     for (const [site, conf] of confs) this.#settle(site, conf);
-    commit();
+    change.commit();
     reservation.done();
     for (const { site, to } of changed) {
       void site.tellHosts([to]);
