@@ -51,7 +51,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   #ignoreSignals: (() => void) | undefined;
   #dismissGuard: () => void = () => undefined;
 
-  /** @throws {VhostError} ERR_DAEMON_OPTION for a log level that is none. */
+  /** @throws {VhostError} ERR_DAEMON_OPTION for an unknown log level. */
   constructor(options: DaemonOptions = {}) {
     super();
     this.#options = options;

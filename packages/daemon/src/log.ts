@@ -9,10 +9,10 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /** The levels, least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** @throws {VhostError} ERR_DAEMON_OPTION for a level that is none. */
+/** @throws {VhostError} ERR_DAEMON_OPTION for an unknown level. */
 export function createLog(level: LogLevel): Logger {
   if (!LOG_LEVELS.includes(level)) {
-    throw new VhostError('ERR_DAEMON_OPTION', `logLevel '${level}' is none of ${LOG_LEVELS.join(', ')}`, {
+    throw new VhostError('ERR_DAEMON_OPTION', `logLevel '${level}' is not one of ${LOG_LEVELS.join(', ')}`, {
       info: { option: 'logLevel', value: level },
     });
   }
