@@ -22,8 +22,10 @@ export interface Loss {
   way: string;
   /** It was the first request of its connection: the master may have had it. */
   first: boolean;
-  /** How long nothing had been sent on it before. */
+  /** How long nothing had been sent on it before; it was there until then. */
   idleMs?: number;
+  /** For how long this process was kept from running of late: so much later it may have noticed. */
+  lagMs: number;
   fromMs: number;
   untilMs: number;
   detail: string;
@@ -32,6 +34,7 @@ export interface Loss {
 export class Ledger {
   readonly #faults: Fault[] = [];
   readonly #losses: Loss[] = [];
+  readonly #lag = new Lag();
   /** When each connection had its last answer. */
   readonly #answeredMs = new Map<string, number>();
 
@@ -44,12 +47,12 @@ export class Ledger {
     };
   }
 
-  lose(loss: Loss): void {
-    this.#losses.push(loss);
+  lose(loss: Omit<Loss, 'lagMs'>): void {
+    this.#losses.push({ ...loss, lagMs: this.#lag.recentMs });
   }
 
   /** Notes a failure that is told in words. */
-  fail(loss: Omit<Loss, 'kind' | 'untilMs'>): void {
+  fail(loss: Omit<Loss, 'kind' | 'untilMs' | 'lagMs'>): void {
     this.lose({ ...loss, kind: kindOf(loss.detail), untilMs: performance.now() });
   }
 
@@ -92,7 +95,7 @@ export class Ledger {
       (row) =>
         row.kinds.includes(loss.kind) &&
         (row.firstOnly !== true || loss.first) &&
-        (row.idleMinMs === undefined || (loss.idleMs ?? 0) >= row.idleMinMs) &&
+        (row.idleMinMs === undefined || (loss.idleMs ?? 0) + loss.lagMs >= row.idleMinMs) &&
         this.#faults.some((fault) => row.faults.includes(fault.what) && meets(fault, loss, row.afterMs)) &&
         (row.during === undefined ||
           this.#faults.some((fault) => row.during?.includes(fault.what) && meets(fault, loss, MOVES_MS))),
@@ -124,39 +127,69 @@ interface Explanation {
   afterMs: number;
 }
 
+/** So long workers drain behind a reload: their limit, and some time to notice. */
+const MOVES_MS = 25_000;
+
 const EXPLANATIONS: readonly Explanation[] = [
   // Its connections, with the requests in work on them.
   { kinds: ['reset', 'closed'], faults: ['kill worker'], afterMs: 2000 },
   // What is in its hands.
   { kinds: ['reset'], faults: ['kill master'], firstOnly: true, afterMs: 2000 },
-  // Its workers leave: who asks nothing for a second is not told by an answer.
-  { kinds: ['reset', 'closed'], faults: ['kill master', 'upgrade'], idleMinMs: 900, afterMs: 8000 },
+  // Workers leave: who asks nothing for a second can't be told by an answer.
+  {
+    kinds: ['reset', 'closed'],
+    faults: ['kill master', 'upgrade', 'reload', 'scale'],
+    idleMinMs: 900,
+    afterMs: MOVES_MS,
+  },
   { kinds: ['reset', 'closed'], faults: ['kill master'], during: ['reload', 'scale'], afterMs: 2000 },
   // It was told to hold them no longer than that.
   { kinds: ['unavailable'], faults: ['short pause'], afterMs: 1000 },
 ];
 
+/** How long this process was kept from running: on a busy machine clients notice late what has happened. */
+class Lag {
+  #delays: { atMs: number; delayMs: number }[] = [];
+  #lastMs: number = performance.now();
+
+  constructor() {
+    setInterval(() => {
+      const nowMs = performance.now();
+      this.#delays.push({ atMs: nowMs, delayMs: nowMs - this.#lastMs - LAG_STEP_MS });
+      this.#delays = this.#delays.filter(({ atMs }) => nowMs - atMs < LAG_KEPT_MS);
+      this.#lastMs = nowMs;
+    }, LAG_STEP_MS).unref();
+  }
+
+  /** In the last seconds, all together: one delay may have followed the other. */
+  get recentMs(): number {
+    return this.#delays.reduce((sum, { delayMs }) => sum + Math.max(0, delayMs), 0);
+  }
+}
+
+const LAG_STEP_MS = 100;
+const LAG_KEPT_MS = 10_000;
 const SHOWN_MAX_COUNT = 40;
-/** So long connections may move behind a reload. */
-const MOVES_MS = 8000;
 
 function meets(fault: Fault, loss: Loss, afterMs: number): boolean {
   if (fault.siteId !== undefined && fault.siteId !== loss.siteId) return false;
-  return loss.untilMs >= fault.fromMs && loss.fromMs <= (fault.untilMs ?? Infinity) + afterMs;
+  const { fromMs, untilMs, idleMs = 0, lagMs } = loss;
+  return untilMs >= fault.fromMs && fromMs - idleMs - lagMs <= (fault.untilMs ?? Infinity) + afterMs;
 }
 
 function kindOf(outcome: string): LossKind {
   if (/ECONNREFUSED/.test(outcome)) return 'refused';
   // An alert is what TLS has for it.
-  if (/status 503|ALERT_INTERNAL_ERROR/.test(outcome)) return 'unavailable';
+  if (/status 503|alert.internal.error/i.test(outcome)) return 'unavailable';
   if (/WrongAnswer|no answer|is no echo|is not|other body/.test(outcome)) return 'wrong';
   return /timeout/.test(outcome) ? 'timeout' : 'reset';
 }
 
-function describe({ kind, siteId, way, first, idleMs, fromMs, untilMs, detail }: Loss): string {
+function describe({ kind, siteId, way, first, idleMs, lagMs, fromMs, untilMs, detail }: Loss): string {
   const idle = idleMs === undefined ? '' : `, idle for ${Math.round(idleMs)} ms`;
+  const late = lagMs < 1000 ? '' : `, clients ${Math.round(lagMs)} ms late`;
   const which = first ? ', its first request' : idle;
-  return `${kind} at ${siteId} (${way}${which}) ${seconds(fromMs)} to ${seconds(untilMs)}: ${detail}`;
+  return `${kind} at ${siteId} (${way}${which}${late}) ${seconds(fromMs)} to ${seconds(untilMs)}: ${detail}`;
 }
 
 function seconds(atMs: number): string {

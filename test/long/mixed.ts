@@ -106,7 +106,7 @@ async function sitesOf({ clear, secure }: Ports, theirs: string | undefined): Pr
     return { listen: [{ type: 'ssl', host, port: secure, ipaddress, ...(await selfSigned(host)) }] };
   };
   const restart = { intensity: 1000, backoffMin: '10ms', backoffMax: '500ms' };
-  const common = { cpuLen: 2, drainTimeout: '5s', parkTimeout: '30s', restart };
+  const common = { cpuLen: 2, drainTimeout: '20s', parkTimeout: '30s', restart };
   const hostile = { restart, allow: { ports: [clear] } };
   return [
     { siteId: 'a', ...common, ...inClear('a') },

@@ -325,6 +325,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }),
   );
 
+const perAddress = object({
+  newPerSecond: integer(1, 1_000_000)
+    .optional()
+    .describe('New connections a second that are served, and as many at once.'),
+}).transform((written) => withoutUndefined(written));
+
 const limits = object({
   headTimeout: duration()
     .prefault('10s')
@@ -339,12 +345,14 @@ const limits = object({
   peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
     .prefault('64mb')
     .describe('Bytes that may have come of all these connections together.'),
-}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize }) => ({
+  perAddress: perAddress.prefault({}).describe('What clients of one address may do.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize, perAddress }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
   helloMaxBytes: helloMaxSize,
   peekMaxCount,
   peekMaxBytes: peekMaxSize,
+  perAddress,
 }));
 
 const log = object({
@@ -363,6 +371,7 @@ const masterShape = {
   backlog: integer(1, MAX_PORT)
     .default(511)
     .describe('Length asked for of the queue of connections that the kernel holds for a listener.'),
+  bootMaxCount: integer(1, 1024).optional().describe('Workers that boot at the same time, of all sites.'),
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
@@ -392,13 +401,15 @@ function withoutSchemaKey({
   $schema: _schema,
   stopDelay: stopDelayMs,
   healthPath,
+  bootMaxCount,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
+  bootMaxCount?: number | undefined;
 }): WrittenMaster {
-  return { ...master, stopDelayMs, ...(healthPath === undefined ? {} : { healthPath }) };
+  return { ...master, stopDelayMs, ...withoutUndefined({ healthPath, bootMaxCount }) };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */
