@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type { LaunchInfo } from '@vhostd/protocol';
+import { BoundListeners } from '../listeners/bound-listeners.js';
 import type { MasterSlot } from '../master/master-slot.js';
 import { startGuard } from './guard.js';
 
@@ -20,7 +21,7 @@ const launch: LaunchInfo = {
   linkType: 'pipe',
   bootTimeoutMs: 0,
 };
-const dismiss = startGuard(launch, pidFile, slot as unknown as MasterSlot);
+const dismiss = startGuard(launch, pidFile, slot as unknown as MasterSlot, new BoundListeners());
 if (master !== '0') slot.emit('spawned', Number(master));
 process.on('message', (word) => {
   if (word === 'dismiss') dismiss();

@@ -325,7 +325,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }),
   );
 
-const perAddress = object({
+const addressLimits = object({
   newPerSecond: integer(1, 1_000_000)
     .optional()
     .describe('New connections a second that are served, and as many at once.'),
@@ -345,7 +345,7 @@ const limits = object({
   peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
     .prefault('64mb')
     .describe('Bytes that may have come of all these connections together.'),
-  perAddress: perAddress.prefault({}).describe('What clients of one address may do.'),
+  perAddress: addressLimits.prefault({}).describe('What clients of one address may do.'),
 }).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize, perAddress }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
