@@ -40,6 +40,8 @@ export interface LoadOptions {
   once?: boolean;
   /** Is told of each request when it has ended. */
   onAttempt?: (attempt: Attempt) => void;
+  /** Is told when the server has ended a kept connection without a word, so long behind its last answer, ms. */
+  onClosed?: (idleMs: number) => void;
 }
 
 /** One request and what became of it. */
@@ -181,9 +183,11 @@ export class Load {
       const first = requests[0]?.url ?? '';
       if (!(await this.#exchange(client, requests, { lane, kept, first, startedMs })) || !kept) return;
       while (!this.#over && this.#hold === undefined) {
+        const idleSinceMs = performance.now();
         await this.#pause(lane);
         if (client.ended) {
           this.outcome.fail('closed', `client port ${client.port} between two requests`);
+          this.#options.onClosed?.(performance.now() - idleSinceMs);
           return;
         }
         if (this.#over) return;

@@ -61,6 +61,11 @@ export interface EventPayloads {
   /** The system could not accept a connection: mostly, this process is out of descriptors. */
   'listener.accept-failed': { readonly key: string; readonly errno: number };
 
+  /** No connection is accepted: descriptors are short. Who connects waits in the kernel's queue. */
+  'listeners.paused': object;
+  /** Connections are accepted again. */
+  'listeners.resumed': { readonly pausedMs: number };
+
   /** A connection has been accepted. `key` names its listener, `secure` says whether that speaks TLS. */
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */

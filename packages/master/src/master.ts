@@ -45,6 +45,7 @@ import { ServedState } from './daemon-link/served-state.js';
 import { MasterEvents } from './events.js';
 import type { SiteFailure } from './events.js';
 import { Acceptor } from './ingress/acceptor.js';
+import { AcceptPause } from './listeners/accept-pause.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
 import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
@@ -128,7 +129,8 @@ export class Master extends EventEmitter<PublicEvents> {
       this.#listeners,
     );
     this.#router = new Router(this.#listeners);
-    this.#acceptor = new Acceptor(this.#router, limits, events);
+    const pause = new AcceptPause(this.#listeners, events);
+    this.#acceptor = new Acceptor(this.#router, limits, events, pause);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#suspects = new Suspects(this.#daemon);
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
@@ -181,7 +183,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#log.logger = createLogger({ name: 'master', ...conf.log });
     this.#acceptor.setLimits(conf.limits);
     this.#acceptor.health.path = conf.healthPath;
-    this.#spawner.setLimits(conf.limits);
+    this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
     this.#listeners.setBacklog(conf.backlog);
     this.#events.emit('conf.applied', { conf });

@@ -1,7 +1,12 @@
 // The words of HTTP/2 for a connection in clear that nobody will serve: its client could not read a status.
 
 /** Error codes of RFC 9113 7. */
-export const Http2Code = { protocolError: 0x1, internalError: 0x2, http11Required: 0xd } as const;
+export const Http2Code = {
+  noError: 0x0,
+  protocolError: 0x1,
+  enhanceYourCalm: 0xb,
+  http11Required: 0xd,
+} as const;
 
 /** An empty SETTINGS, with which a server must begin (RFC 9113 3.4). */
 const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);

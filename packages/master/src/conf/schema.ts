@@ -325,6 +325,12 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }),
   );
 
+const addressLimits = object({
+  newPerSecond: integer(1, 1_000_000)
+    .optional()
+    .describe('New connections a second that are served, and as many at once.'),
+}).transform((written) => withoutUndefined(written));
+
 const limits = object({
   headTimeout: duration()
     .prefault('10s')
@@ -339,12 +345,14 @@ const limits = object({
   peekMaxSize: size(MEGABYTE, 64 * GIGABYTE)
     .prefault('64mb')
     .describe('Bytes that may have come of all these connections together.'),
-}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize }) => ({
+  perAddress: addressLimits.prefault({}).describe('What clients of one address may do.'),
+}).transform(({ headTimeout, headMaxSize, helloMaxSize, peekMaxCount, peekMaxSize, perAddress }) => ({
   headTimeoutMs: headTimeout,
   headMaxBytes: headMaxSize,
   helloMaxBytes: helloMaxSize,
   peekMaxCount,
   peekMaxBytes: peekMaxSize,
+  perAddress,
 }));
 
 const log = object({
@@ -370,6 +378,7 @@ const masterShape = {
   backlog: integer(1, MAX_PORT)
     .default(511)
     .describe('Length asked for of the queue of connections that the kernel holds for a listener.'),
+  bootMaxCount: integer(1, 1024).optional().describe('Workers that boot at the same time, of all sites.'),
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
@@ -404,20 +413,17 @@ function withoutSchemaKey({
   $schema: _schema,
   stopDelay: stopDelayMs,
   healthPath,
+  bootMaxCount,
   metrics: measured,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'metrics'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'metrics'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
+  bootMaxCount?: number | undefined;
   metrics?: MetricsConf | undefined;
 }): WrittenMaster {
-  return {
-    ...master,
-    stopDelayMs,
-    ...(healthPath === undefined ? {} : { healthPath }),
-    ...(measured === undefined ? {} : { metrics: measured }),
-  };
+  return { ...master, stopDelayMs, ...withoutUndefined({ healthPath, bootMaxCount, metrics: measured }) };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */

@@ -207,6 +207,8 @@ export interface Limits {
   readonly peekMaxCount: number;
   /** Of all of them together. */
   readonly peekMaxBytes: number;
+  /** Of clients of one address. An absent field: no bound. */
+  readonly perAddress: { readonly newPerSecond?: number };
 }
 
 /** The levels of pino, from the most to the least talkative. */
@@ -237,6 +239,8 @@ export interface MasterConf {
   readonly limits: Limits;
   /** Length of a listener's accept queue that the kernel is asked for. */
   readonly backlog: number;
+  /** Workers that boot at a time. Absent: two for each CPU. */
+  readonly bootMaxCount?: number;
   readonly handoff: HandoffName;
   /** The path that clear listeners answer by themselves. Absent: none. */
   readonly healthPath?: string;

@@ -5,9 +5,10 @@ import type { MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
+import type { AcceptPause } from '../listeners/accept-pause.js';
 import type { Listener } from '../listeners/listener.js';
 import { DescriptorRoom } from '../node/descriptor-room.js';
-import { localAddressOf } from '../node/raw-accept.js';
+import { localAddressOf, remoteAddressOf } from '../node/raw-accept.js';
 import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';
 import type { RefusalOptions } from '../peek/refusal.js';
@@ -16,6 +17,7 @@ import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Health } from './health.js';
+import { AddressRates } from './address-rates.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
 import { redirection } from './redirection.js';
@@ -44,10 +46,15 @@ export class Acceptor {
   readonly #peeking: Peeking;
   readonly #refusals = new Refusals();
   readonly #room = new DescriptorRoom();
+  readonly #rates = new AddressRates();
+  readonly #pause: Pick<AcceptPause, 'begin'> | undefined;
 
-  constructor(routes: Routes, limits: Limits, events: MasterEvents) {
+  /** Without a `pause` the oldest leaves, however young. */
+  constructor(routes: Routes, limits: Limits, events: MasterEvents, pause?: Pick<AcceptPause, 'begin'>) {
+    this.#pause = pause;
     this.#routes = routes;
     this.#events = events;
+    this.#rates.limit = limits.perAddress.newPerSecond;
     this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection) => this.accept(connection),
       onSweep: () => this.#makeRoom(this.#room.missingNow()),
@@ -62,6 +69,7 @@ export class Acceptor {
   /** For connections that come from now on. */
   setLimits(limits: Limits): void {
     this.#peeking.setLimits(limits);
+    this.#rates.limit = limits.perAddress.newPerSecond;
   }
 
   /** Takes a connection that a listener has just accepted, and that nobody has read from. */
@@ -76,6 +84,8 @@ export class Acceptor {
     const { returned, head, secure, handle } = connection;
     if (!secure && head !== '' && this.health.isAskedBy(head)) return this.#answerHealth(handle, head);
     if (returned !== undefined) return this.#acceptAgain(connection, returned);
+    if (!connection.handedBack && this.#rates.refuses(() => clientOf(connection)))
+      return this.#refuse(connection, 'address-rate', { retryAfterSeconds: RETRY_AFTER_S });
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
@@ -165,10 +175,15 @@ export class Acceptor {
     else this.#peeking.resume(connection, listener, Buffer.from(head, 'latin1'));
   }
 
-  /** Who has been refused, or has said nothing for longest, leaves first: who has just come may be good. */
+  /**
+   * Who has been refused, or has said nothing for longest, leaves first. Who has just come may be good: rather than end
+   * that one, nothing is accepted for a while, where that can be.
+   */
   #makeRoom(count: number): void {
-    for (let left = count; left > 0; left -= 1)
-      if (!this.#refusals.cutOldest() && !this.#peeking.evictOldest()) return;
+    for (let left = count; left > 0; left -= 1) {
+      if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS)) continue;
+      if (this.#pause?.begin() === true || !this.#peeking.evictOldest()) return;
+    }
   }
 
   #answerHealth(handle: NativeHandle, head: Buffer | string): void {
@@ -199,5 +214,12 @@ function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptio
   return refusal(REFUSAL_STATUSES[reason], options);
 }
 
-/** When a client may try a site again that has no worker, s. */
+/** Behind a balancer that speaks the PROXY protocol, the balancer's client. */
+function clientOf({ proxied, handle }: Connection): string {
+  return proxied?.client.address ?? remoteAddressOf(handle);
+}
+
+/** A client that is well has said something by then, ms. */
+const HEARD_MS = 300;
+/** When a client may try again, s. */
 const RETRY_AFTER_S = 1;

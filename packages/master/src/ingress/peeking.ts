@@ -35,6 +35,7 @@ interface Peeked {
   readonly handedBack: boolean;
   /** Of one that comes back. */
   readonly proxied: ProxiedEnds | undefined;
+  readonly sinceMs: number;
   readonly deadlineMs: number;
   readonly chunks: Buffer[];
   /** What has come of it. */
@@ -68,11 +69,12 @@ export class Peeking {
     this.#limits = limits;
   }
 
-  /** Gives up the one that has taken longest. False: there is none. */
-  evictOldest(): boolean {
-    const oldest = [...this.#open.values()].slice(0, 1);
-    this.#giveUp(oldest, 'peek-full');
-    return oldest.length > 0;
+  /** Gives up the one that has taken longest, `minMs` at least. False: there is none. */
+  evictOldest(minMs = 0): boolean {
+    const [oldest] = this.#open;
+    if (oldest === undefined || performance.now() - oldest.sinceMs < minMs) return false;
+    this.#giveUp([oldest], 'peek-full');
+    return true;
   }
 
   /** Begins to read a connection. With too many open, the one that has taken longest is given up. */
@@ -114,8 +116,9 @@ export class Peeking {
   /** Reads on as bytes come, behind those that are there. */
   #wait(begun: Begun, chunks: Buffer[]): void {
     const limits = this.#limits;
-    const deadlineMs = performance.now() + limits.headTimeoutMs;
-    const peeked: Peeked = { ...begun, deadlineMs, chunks, bytes: 0 };
+    const sinceMs = performance.now();
+    const deadlineMs = sinceMs + limits.headTimeoutMs;
+    const peeked: Peeked = { ...begun, sinceMs, deadlineMs, chunks, bytes: 0 };
     if (this.#open.size >= limits.peekMaxCount) this.evictOldest();
     this.#open.add(peeked);
     for (const { length } of chunks) this.#grow(peeked, length);
@@ -233,7 +236,7 @@ export class Peeking {
   }
 }
 
-type Begun = Omit<Peeked, 'deadlineMs' | 'chunks' | 'bytes'>;
+type Begun = Omit<Peeked, 'sinceMs' | 'deadlineMs' | 'chunks' | 'bytes'>;
 
 /** What the client has sent, or the beginning of a header that is not whole. */
 function ownBytes(reader: FirstBytes | ProxiedBytes, bytes: Buffer): Buffer {

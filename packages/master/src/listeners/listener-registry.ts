@@ -1,5 +1,6 @@
 // The master's listeners and the sockets under them: opened when a site first needs one, closed when the last one
 // leaves. Where one address covers another on a port, both are served by the socket of the wider one.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AcquiredListener } from '@vhostd/protocol';
 import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
 import type { MasterEvents } from '../events.js';
@@ -17,6 +18,8 @@ export class ListenerRegistry {
   readonly #open = new Map<string, Listener>();
   /** With the name that the source gave each. */
   readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
+  /** Those that accept nothing for a while. */
+  readonly #paused = new Set<ListenerSocket<Listener>>();
   /** Where apps listen by themselves. */
   readonly #apps = new Set<AppSocket>();
   /** Addresses that will be asked for, soon. */
@@ -49,16 +52,30 @@ export class ListenerRegistry {
   /** Accepts on every listener, and on those to come. */
   async accept(): Promise<void> {
     this.#held = false;
+    const waiting = [...this.#sockets.keys()].filter(({ accepting }) => !accepting);
     await Promise.all(
-      [...this.#sockets.keys()].map(async (socket) => {
-        if (socket.accepting) return;
-        try {
-          await socket.accept(this.#backlog);
-          for (const { info } of socket.listeners) this.#events.emit('listener.opened', info);
-        } catch (thrown) {
-          const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-          for (const { key } of socket.listeners) this.#events.emit('listener.failed', { key, error });
-        }
+      waiting.map(async (socket) => {
+        if (!(await this.#tryAccept(socket))) return;
+        for (const { info } of socket.listeners) this.#events.emit('listener.opened', info);
+      }),
+    );
+  }
+
+  /** Accepts nothing more, at once, until {@link resume}; who connects meanwhile waits. False: no socket can. */
+  pause(): boolean {
+    const paused = [...this.#sockets.keys()].filter((socket) => socket.pause());
+    for (const socket of paused) this.#paused.add(socket);
+    return paused.length > 0;
+  }
+
+  /** Accepts again; those who have waited come at once, so what the next pause needs is fetched before. */
+  async resume(): Promise<void> {
+    const paused = [...this.#paused].filter((socket) => this.#sockets.has(socket));
+    this.#paused.clear();
+    await Promise.all(
+      paused.map(async (socket) => {
+        await Promise.race([this.#fetchSpare(socket), delay(SPARE_LIMIT_MS, undefined, { ref: false })]);
+        if (this.#sockets.has(socket)) await this.#tryAccept(socket);
       }),
     );
   }
@@ -174,13 +191,47 @@ export class ListenerRegistry {
       );
       // One of another process's; it is known to be bound.
       if (this.#held && acquired !== undefined) socket.hold(acquired.value);
-      else await socket.accept(this.#backlog);
+      else await this.#accept(socket);
       this.#sockets.set(socket, daemonKey);
       return socket;
     } catch (error) {
       acquired?.handle?.close();
       this.#release(daemonKey);
       throw error;
+    }
+  }
+
+  /** False: it failed, which is told. */
+  async #tryAccept(socket: ListenerSocket<Listener>): Promise<boolean> {
+    try {
+      await this.#accept(socket);
+      return true;
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      for (const { key } of socket.listeners) this.#events.emit('listener.failed', { key, error });
+      return false;
+    }
+  }
+
+  async #accept(socket: ListenerSocket<Listener>): Promise<void> {
+    await socket.accept(this.#backlog);
+    if (!socket.hasSpare) void this.#fetchSpare(socket);
+  }
+
+  /** Gets a socket of the source's once more, before descriptors are short. Without one there is no pause. */
+  async #fetchSpare(socket: ListenerSocket<Listener>): Promise<void> {
+    const { ipaddress } = socket.address;
+    const { port } = socket.bound;
+    try {
+      const { value, handle } =
+        (await this.#source?.acquire({ port, ...(ipaddress === undefined ? {} : { ipaddress }) })) ?? {};
+      // One claim is enough.
+      this.#release(value?.key);
+      if (handle === undefined) return;
+      if (this.#sockets.has(socket)) socket.keepSpare(handle);
+      else handle.close();
+    } catch {
+      // The daemon is gone, or closes what nobody has any more.
     }
   }
 
@@ -266,3 +317,6 @@ function typeConflict(known: Listener, address: ListenerAddress): VhostError {
     { info: { port: address.port, open: known.address.type, wanted: address.type } },
   );
 }
+
+/** How long a daemon may take to give a socket once more, ms; it may be dead. */
+const SPARE_LIMIT_MS = 1000;

@@ -32,6 +32,8 @@ export class ListenerSocket<L extends SocketUser> {
   readonly #deliver: (connection: NativeHandle, listener: L) => void;
   /** A bound socket to listen on, until it is. */
   #source: NativeHandle | undefined;
+  /** The same socket once more, for the time behind a pause; there is none where this process has bound it. */
+  #spare: NativeHandle | undefined;
   #accepting = false;
   #bound: { address: string; port: number } = { address: '', port: 0 };
 
@@ -48,7 +50,7 @@ export class ListenerSocket<L extends SocketUser> {
     this.#deliver = deliver;
   }
 
-  /** Whether it listens and accepts. */
+  /** Whether it listens and accepts, or will behind a pause. */
   get accepting(): boolean {
     return this.#accepting;
   }
@@ -109,10 +111,35 @@ export class ListenerSocket<L extends SocketUser> {
     );
   }
 
+  /** Whether it can pause. */
+  get hasSpare(): boolean {
+    return this.#spare !== undefined;
+  }
+
+  /** Takes the same socket once more: without it there is no {@link pause}. */
+  keepSpare(handle: NativeHandle): void {
+    this.#spare?.close();
+    this.#spare = handle;
+  }
+
+  /**
+   * Accepts nothing until it is to {@link accept} again; who connects meanwhile waits in the kernel. At once: when this
+   * returns, nothing more comes. False: it can't.
+   */
+  pause(): boolean {
+    if (!this.#server.listening || this.#spare === undefined) return false;
+    this.#source = this.#spare;
+    this.#spare = undefined;
+    this.#server.close();
+    return true;
+  }
+
   /** Stops accepting; connections live on. */
   close(): void {
     this.#source?.close();
     this.#source = undefined;
+    this.#spare?.close();
+    this.#spare = undefined;
     if (this.#server.listening) this.#server.close();
   }
 

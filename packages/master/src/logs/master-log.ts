@@ -25,6 +25,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'listener.closed': { level: 'info' },
   'listener.failed': { level: 'error', fields: ({ key, error: { message } }) => ({ key, message }) },
   'listener.accept-failed': { level: 'error' },
+  'listeners.paused': { level: 'warn' },
+  'listeners.resumed': { level: 'warn' },
   'connection.accepted': undefined,
   'connection.refused': { level: 'debug' },
   'connection.left': { level: 'debug' },

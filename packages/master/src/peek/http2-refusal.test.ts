@@ -11,8 +11,9 @@ const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 void describe('a refusal of HTTP/2 in clear', () => {
   for (const [reason, code] of [
     ['no-site', 0xd],
-    ['no-worker', 2],
-    ['maintenance', 2],
+    ['no-worker', 0],
+    ['maintenance', 0],
+    ['address-rate', 0xb],
     ['http2-preface', 1],
     ['head-timeout', 1],
   ] as const) {

@@ -7,8 +7,10 @@ import type { RefusalReason } from './refusal-reason.js';
 const CODES: Readonly<Partial<Record<RefusalReason, number>>> = {
   // A request of HTTP/1.1 says for which host it is.
   'no-site': Http2Code.http11Required,
-  'no-worker': Http2Code.internalError,
-  maintenance: Http2Code.internalError,
+  // Nothing is wrong with the client, nor was any stream begun: it may send them again on another connection.
+  'no-worker': Http2Code.noError,
+  maintenance: Http2Code.noError,
+  'address-rate': Http2Code.enhanceYourCalm,
 };
 
 /** A GOAWAY that has the reason's status as its text. */

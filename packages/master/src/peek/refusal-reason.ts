@@ -70,8 +70,8 @@ export type ProxyFault =
 /** A connection that ended, or had to end, before its head was whole. */
 export type CutFault = 'head-cut' | 'head-timeout' | 'silent' | 'peek-full';
 
-/** A connection that is understood, and that nobody serves. */
-export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance';
+/** A connection that is understood, and that nobody serves; `address-rate`: its client has opened too many. */
+export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance' | 'address-rate';
 
 export type RefusalReason =
   LineFault | FieldFault | HelloFault | ProtocolFault | ProxyFault | CutFault | UnservedReason;
@@ -158,4 +158,5 @@ export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = 
   'no-site': 421,
   'no-worker': 503,
   maintenance: 503,
+  'address-rate': 503,
 };

@@ -31,8 +31,12 @@ const DESCRIPTIONS: Readonly<Record<HelloFault, number | null>> = {
   'sni-nul': UNRECOGNIZED_NAME,
 };
 
-/** The server cannot go on, because no worker is ready. */
-const UNAVAILABLE: ReadonlySet<RefusalReason> = new Set<RefusalReason>(['no-worker', 'maintenance']);
+/** The server does not go on, though nothing is wrong with the hello. */
+const UNAVAILABLE: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
+  'no-worker',
+  'maintenance',
+  'address-rate',
+]);
 
 /** The alert record for a reason; null where the connection is closed without one. */
 export function tlsAlert(reason: RefusalReason): Buffer | null {

@@ -53,7 +53,7 @@ void test('a table tells what leads to a site, and what of it leads to others', 
     '80': { isDefault: true, own: [], others: ['*.a.test', 'a.test', 'b.a.test', 'b.test'] },
     '81': { isDefault: false, own: ['d.test'], others: [] },
   });
-  const replaced = table.replaceTarget('d', [place('81', 'd.test')]);
+  const replaced = table.replaceTargets(new Map([['d', [place('81', 'd.test')]]]));
   assert.ok('table' in replaced);
   assert.deepEqual([...replaced.table.targetsChangedFrom(table)].toSorted(), ['a', 'b', 'd']);
   assert.deepEqual([...table.targetsChangedFrom(table)], []);

@@ -106,7 +106,7 @@ void test('targets are told apart by identity, not by their looks', () => {
 
 void test('replacing a target changes its places at once, and the table before stays as it was', () => {
   const before = tableOf([claim('one', 'a.com'), claim('one', 'b.com', 'ssl:443'), claim('two', 'c.com')]);
-  const after = valueOf(before.replaceTarget('one', [place('a2.com'), place('*.a.com')]));
+  const after = valueOf(replaced(before, 'one', [place('a2.com'), place('*.a.com')]));
   assert.equal(after.lookup('tcp:80', 'a.com'), undefined);
   assert.equal(after.lookup('tcp:80', 'a2.com'), 'one');
   assert.equal(after.lookup('tcp:80', 'x.a.com'), 'one');
@@ -115,7 +115,7 @@ void test('replacing a target changes its places at once, and the table before s
   assert.equal(after.lookup('tcp:80', 'c.com'), 'two');
   assert.equal(before.lookup('tcp:80', 'a.com'), 'one');
   assert.equal(before.lookup('ssl:443', 'b.com'), 'one');
-  const gone = valueOf(after.replaceTarget('one', []));
+  const gone = valueOf(replaced(after, 'one', []));
   assert.equal(gone.lookup('tcp:80', 'a2.com'), undefined);
   assert.equal(gone.lookup('tcp:80', 'c.com'), 'two');
 });
@@ -127,10 +127,10 @@ void test('a released place is free, a default too, and one that was claimed twi
     claim('one', 'a.com'),
     claim('two', '*.a.com'),
   ]);
-  const after = valueOf(before.replaceTarget('one', [place('b.com')]));
+  const after = valueOf(replaced(before, 'one', [place('b.com')]));
   assert.equal(after.lookup('tcp:80', null), undefined);
   assert.equal(after.lookup('tcp:80', 'a.com'), undefined);
-  const taken = valueOf(after.replaceTarget('two', [place(null), place('a.com')]));
+  const taken = valueOf(replaced(after, 'two', [place(null), place('a.com')]));
   assert.equal(taken.lookup('tcp:80', 'x.a.com'), 'two');
   assert.equal(taken.lookup('tcp:80', 'b.com'), 'one');
   assert.equal(taken.targetCount('tcp:80'), 2);
@@ -147,7 +147,8 @@ void test('a table that was changed many times equals one that was built at once
     const wanted = Array.from({ length: random.below(4) }, () =>
       random.pick(['a.com', '*.a.com', 'b.com', '*.com', '']),
     );
-    const result = changed.replaceTarget(
+    const result = replaced(
+      changed,
       target,
       wanted.map((text) => place(text === '' ? null : text)),
     );
@@ -167,14 +168,14 @@ void test('a table that was changed many times equals one that was built at once
 
 void test('a host may pass from one target to another by two changes, and not by the second alone', () => {
   const table = tableOf([claim('one', 'a.com'), claim('two', 'b.com')]);
-  assert.deepEqual(conflictOf(table.replaceTarget('two', [place('b.com'), place('a.com')])), {
+  assert.deepEqual(conflictOf(replaced(table, 'two', [place('b.com'), place('a.com')])), {
     listenerKey: 'tcp:80',
     pattern: 'a.com',
     targets: ['one', 'two'],
   });
   assert.equal(table.lookup('tcp:80', 'a.com'), 'one');
-  const freed = valueOf(table.replaceTarget('one', []));
-  assert.equal(valueOf(freed.replaceTarget('two', [place('a.com')])).lookup('tcp:80', 'a.com'), 'two');
+  const freed = valueOf(replaced(table, 'one', []));
+  assert.equal(valueOf(replaced(freed, 'two', [place('a.com')])).lookup('tcp:80', 'a.com'), 'two');
 });
 
 void test('a change gives the listeners of its target a new index and shares all others', () => {
@@ -183,7 +184,7 @@ void test('a change gives the listeners of its target a new index and shares all
     claim('two', 'b.com', 'ssl:443'),
     claim('two', 'b.com', 'tcp:81'),
   ]);
-  const after = valueOf(before.replaceTarget('one', [place('c.com'), place('c.com', 'tcp:81')]));
+  const after = valueOf(replaced(before, 'one', [place('c.com'), place('c.com', 'tcp:81')]));
   assert.equal(after.listener('ssl:443'), before.listener('ssl:443'));
   assert.notEqual(after.listener('tcp:80'), before.listener('tcp:80'));
   assert.notEqual(after.listener('tcp:81'), before.listener('tcp:81'));
@@ -202,6 +203,14 @@ void test('a look-up reads as many map entries among 20 000 hosts as among two',
     assert.equal(readsOf(large, host), readsOf(small, host), String(host));
   }
 });
+
+function replaced(
+  table: RouteTable<string>,
+  target: string,
+  places: readonly RoutePlace[],
+): RouteTableResult<string> {
+  return table.replaceTargets(new Map([[target, places]]));
+}
 
 function readsOf(table: RouteTable<string>, host: string | null): number {
   const get = mock.method(Map.prototype, 'get');

@@ -41,11 +41,6 @@ export class RouteTable<T extends RouteTarget> {
     return this.#listeners.get(listenerKey)?.hostless();
   }
 
-  /** {@link replaceTargets} for one. */
-  replaceTarget(target: T, places: readonly RoutePlace[]): RouteTableResult<T> {
-    return this.replaceTargets(new Map([[target, places]]));
-  }
-
   /**
    * The table in which these targets hold exactly these places (none: it is gone), as one change: what one of them gives
    * up, another one may have. Only the listeners that they were or will be on get a new index; the others are shared

@@ -12,6 +12,8 @@ import { movesBetween } from './moves.js';
 import type { Move } from './moves.js';
 import { RouteTable } from './route-table.js';
 import type { RoutePlace, RouteTableResult } from './route-table.js';
+import { Reservations } from './reservations.js';
+import type { Reservation } from './reservations.js';
 import { placesOf } from './site-places.js';
 
 /** What a host leads to. */
@@ -35,6 +37,18 @@ export interface SiteChange<T extends RoutedSite> {
   commit(): void;
 }
 
+/** A change of the table that is being made. */
+interface TableChange<T> {
+  /** Those whose places it is about. */
+  readonly sites: readonly T[];
+  /** What each of them is to have; undefined: nothing any more. Asked in each of its turns. */
+  begin(): ReadonlyMap<T, ListenConf | undefined>;
+  /** Called together with the swap. */
+  commit(): void;
+  /** Not told of its hosts. */
+  readonly except?: T;
+}
+
 /** The part of a conf that routing is about. */
 export type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
@@ -48,6 +62,10 @@ export class Router<T extends RoutedSite> {
   /** Listeners that stay open, whether anybody has them or not. */
   #planned: ReadonlySet<string> = new Set();
   #table: RouteTable<T>;
+  /** Sites whose workers are waited for. */
+  readonly #reservations = new Reservations<T>();
+  /** Listeners of changes under way. */
+  readonly #held = new Map<Reservation<T>, readonly string[]>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(listeners: ListenerRegistry) {
@@ -96,12 +114,23 @@ export class Router<T extends RoutedSite> {
 
   /**
    * Gives sites the places of their confs, as one change: opens what they need, swaps the table, closes what nobody
-   * needs any more. One change at a time; where anything can't be had, nothing has changed.
+   * needs any more. While it waits for workers, changes of other sites are made; where anything can't be had, nothing
+   * has changed.
    * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED (one has been removed), what `begin` throws.
    */
   async change(changes: readonly SiteChange<T>[]): Promise<void> {
-    for (const { site } of changes) this.#refuseRemoved(site);
-    await this.exclusively(() => this.#change(changes));
+    const sites = changes.map(({ site }) => site);
+    for (const site of sites) this.#refuseRemoved(site);
+    await this.#make({
+      sites,
+      begin: () => {
+        for (const site of sites) this.#refuseRemoved(site);
+        return new Map(changes.map((change) => [change.site, change.begin()] as const));
+      },
+      commit: () => {
+        for (const change of changes) change.commit();
+      },
+    });
   }
 
   /** The addresses of a site, as they are open. */
@@ -180,58 +209,114 @@ export class Router<T extends RoutedSite> {
    * Forgets a site and closes what only it needed. With `others` the master goes on, and requests on connections that
    * the site's workers keep are for whoever has its hosts then. Nothing is changed for the site from now on.
    */
-  remove(site: T, { others }: { others: boolean }): Promise<void> {
+  async remove(site: T, { others }: { others: boolean }): Promise<void> {
     this.#removed.add(site);
     this.confs.delete(site);
-    return this.exclusively(async () => {
-      const table = tableOf(this.#table.replaceTarget(site, []));
-      await this.#swap(table, () => this.#keys.delete(site), others ? undefined : site);
-      this.#closeUnused();
+    await this.#make({
+      sites: [site],
+      begin: () => new Map([[site, undefined]]),
+      commit: () => undefined,
+      ...(others ? {} : { except: site }),
     });
   }
 
   /**
-   * Puts a table into force. Workers that lose a host know of it before, those that win one hear of it behind: what a
-   * worker is not sure of comes back, and is routed by the table. `except` is not told.
+   * Makes a change, in as many turns as it takes. Workers that lose a host know of it before the swap, those that win one
+   * hear of it behind: what a worker is not sure of comes back, and is routed by the table. No turn waits for workers;
+   * whoever is changed by a change that does is changed by no other one.
    */
-  async #swap(table: RouteTable<T>, onSwap: () => void, except?: T): Promise<void> {
-    const before = this.#table;
-    const changes = [...table.targetsChangedFrom(before)]
-      .filter((site) => site !== except)
-      .map((site) => ({ site, from: before.claimsOf(site), to: table.claimsOf(site) }))
-      .filter(({ from, to }) => !sameClaims(from, to));
-    const losing = changes.filter(({ from, to }) => losesHosts(from, to));
-    if (losing.length > 0) await Promise.all(losing.map(({ site, from, to }) => site.tellHosts([from, to])));
-    this.#table = table;
-    this.#listeners.route((key) => table.listener(key) !== undefined);
-    onSwap();
-    for (const { site, to } of changes) {
-      void site.tellHosts([to]);
-      site.onRoutesChanged();
+  async #make(change: TableChange<T>): Promise<void> {
+    const reservation = this.#reservations.begin();
+    try {
+      for (;;) {
+        const waits = await this.exclusively(() => this.#turn(change, reservation));
+        if (waits === undefined) return;
+        await waits();
+      }
+    } finally {
+      // Those that were told of what has not come.
+      for (const site of reservation.end()) void site.tellHosts([this.#table.claimsOf(site)]);
+      if (this.#held.delete(reservation)) await this.exclusively(async () => this.#closeUnused());
     }
   }
 
-  async #change(changes: readonly SiteChange<T>[]): Promise<void> {
-    for (const { site } of changes) this.#refuseRemoved(site);
-    const confs = new Map(changes.map((change) => [change.site, change.begin()] as const));
+  /** Swaps the table, or says what is to be waited for before the next turn. */
+  async #turn(
+    change: TableChange<T>,
+    reservation: Reservation<T>,
+  ): Promise<(() => Promise<unknown>) | undefined> {
+    const { sites, except } = change;
+    if (reservation.isOthers(sites)) return () => reservation.whenFree(sites);
+    const confs = change.begin();
     const places = placesByTarget(confs);
+    const inTheWay = this.#inTheWay(places, reservation);
+    if (inTheWay.length > 0) return () => reservation.whenFree(inTheWay);
     const table = tableOf(this.#table.replaceTargets(places));
-    await this.#open(
-      [...confs.values()].flatMap((conf) => (conf === undefined ? [] : placesOf(conf).addresses)),
+    await this.#hold(confs, reservation);
+    const changed = this.#changedBy(table, except);
+    const changedSites = changed.map(({ site }) => site);
+    if (reservation.isOthers(changedSites)) return () => reservation.whenFree(changedSites);
+    const untold = changed.filter(
+      ({ site, from, to }) => losesHosts(from, to) && !reservation.knows(site, to),
     );
-    await this.#swap(table, () => {
-      for (const [site, ofSite] of places) {
-        if (confs.get(site) === undefined) this.#keys.delete(site);
-        else this.#keys.set(site, new Set(ofSite.map((place) => place.listenerKey)));
-      }
-      for (const change of changes) change.commit();
+    if (untold.length > 0) {
+      reservation.hold([...sites, ...changedSites], places);
+      for (const { site, to } of untold) reservation.tell(site, to);
+      return () => Promise.all(untold.map(({ site, from, to }) => site.tellHosts([from, to])));
+    }
+    this.#table = table;
+    this.#listeners.route((key) => table.listener(key) !== undefined);
+    for (const [site, conf] of confs) this.#settle(site, conf);
+    change.commit();
+    reservation.done();
+    for (const { site, to } of changed) {
+      void site.tellHosts([to]);
+      site.onRoutesChanged();
+    }
+    this.#held.delete(reservation);
+    this.#closeUnused();
+    return undefined;
+  }
+
+  /** Whose hosts another change gives away, or takes, that this one wants as well: who is first has them. */
+  #inTheWay(places: ReadonlyMap<T, readonly RoutePlace[]>, reservation: Reservation<T>): T[] {
+    const pending = this.#reservations.pending(reservation);
+    if (pending.size === 0) return [];
+    return [places, new Map([...pending, ...places])].flatMap((wanted) => {
+      const result = this.#table.replaceTargets(wanted);
+      return 'conflict' in result
+        ? result.conflict.targets.filter((target) => reservation.isOthers([target]))
+        : [];
     });
-    for (const [site, conf] of confs) {
-      if (conf !== undefined) continue;
+  }
+
+  /** Opens the listeners of a change, and keeps them open while it lasts. */
+  async #hold(confs: ReadonlyMap<T, ListenConf | undefined>, reservation: Reservation<T>): Promise<void> {
+    const addresses = [...confs.values()].flatMap((conf) =>
+      conf === undefined ? [] : placesOf(conf).addresses,
+    );
+    await this.#open(addresses);
+    this.#held.set(
+      reservation,
+      addresses.map((address) => keyOf(address)),
+    );
+  }
+
+  /** Whose hosts another table changes, and how. */
+  #changedBy(table: RouteTable<T>, except: T | undefined): { site: T; from: SiteClaims; to: SiteClaims }[] {
+    return [...table.targetsChangedFrom(this.#table)]
+      .filter((site) => site !== except)
+      .map((site) => ({ site, from: this.#table.claimsOf(site), to: table.claimsOf(site) }))
+      .filter(({ from, to }) => !sameClaims(from, to));
+  }
+
+  /** Notes what a site has by now. */
+  #settle(site: T, conf: ListenConf | undefined): void {
+    if (conf === undefined) {
+      this.#keys.delete(site);
       this.#removed.add(site);
       this.confs.delete(site);
-    }
-    this.#closeUnused();
+    } else this.#keys.set(site, new Set(placesOf(conf).places.map(({ listenerKey }) => listenerKey)));
   }
 
   /** Says whose address is in the way. */
@@ -261,7 +346,8 @@ export class Router<T extends RoutedSite> {
 
   #closeUnused(): void {
     const used = new Set(this.#planned);
-    for (const keys of this.#keys.values()) for (const key of keys) used.add(key);
+    for (const keys of [...this.#keys.values(), ...this.#held.values()])
+      for (const key of keys) used.add(key);
     this.#listeners.closeExcept(used);
   }
 }

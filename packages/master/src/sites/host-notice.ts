@@ -15,9 +15,9 @@ export class HostNotice {
   }
 
   /**
-   * Tells these workers; resolves once each has confirmed it, has gone, or has had time to. Changes of routes of all sites
-   * wait for it where a site loses hosts, the states before and behind: a site whose workers are slow with it has less
-   * and less time, and gets it back slowly.
+   * Tells these workers; resolves once each has confirmed it, has gone, or has had time to. A change of routes waits for
+   * it where the site loses hosts, the states before and behind: a site whose workers are slow with it, which holds up
+   * whoever gets these hosts, has less and less time, and gets it back slowly.
    */
   async change(claims: SiteClaims[], workers: readonly Worker[]): Promise<void> {
     this.#claims = claims;

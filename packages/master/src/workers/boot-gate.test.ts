@@ -51,3 +51,16 @@ test('one that boots for long holds up no other', async (t) => {
 test('without a limit all begin at once', () => {
   assert.equal(bench(Infinity).log.join(''), 'abcd');
 });
+
+test('the number may be changed while some boot', async () => {
+  const { gate, log, owners } = bench(1);
+  await nextTurn();
+  gate.setMaxCount(3);
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  assert.equal(log.join(''), 'abc');
+  gate.setMaxCount(1);
+  for (const owner of owners.slice(0, 2)) gate.leave(owner);
+  assert.equal(log.join(''), 'abc');
+  gate.leave(owners[2] ?? {});
+  assert.equal(log.join(''), 'abcd');
+});

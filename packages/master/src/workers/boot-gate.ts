@@ -5,7 +5,7 @@
 type Owner = object;
 
 export class BootGate {
-  readonly #maxCount: number;
+  #maxCount: number;
   readonly #holdMs: number;
   /** Those that boot, with the timer that ends their place. */
   readonly #booting = new Map<Owner, NodeJS.Timeout>();
@@ -17,6 +17,12 @@ export class BootGate {
   constructor(maxCount: number, holdMs = 3000) {
     this.#maxCount = maxCount;
     this.#holdMs = holdMs;
+  }
+
+  /** For boots that begin from now on. */
+  setMaxCount(maxCount: number): void {
+    this.#maxCount = maxCount;
+    this.#next();
   }
 
   /** Calls `begin` when it is this one's turn, which may be now; not if it has left by then. */

@@ -5,7 +5,7 @@ import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
-import type { Limits, SiteConf } from '../conf/site-conf.js';
+import type { Limits, MasterConf, SiteConf } from '../conf/site-conf.js';
 import { checkTrust } from '../conf/trust.js';
 import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
@@ -55,7 +55,7 @@ export interface Spawner {
 export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWorker] }> implements Spawner {
   /** How workers are reached that are started from now on. */
   linkType: LinkType = 'pipe';
-  readonly boots: BootGate = new BootGate(availableParallelism() * 2);
+  readonly boots: BootGate = new BootGate(BOOT_MAX_COUNT);
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
   readonly #suspects: Suspects;
@@ -76,8 +76,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   }
 
   /** For workers that are started from now on. */
-  setLimits({ headMaxBytes }: Limits): void {
-    this.#headMaxBytes = headMaxBytes;
+  configure({ limits, bootMaxCount }: MasterConf): void {
+    this.#headMaxBytes = limits.headMaxBytes;
+    this.boots.setMaxCount(bootMaxCount ?? BOOT_MAX_COUNT);
   }
 
   /** The directory of a site, made if it is missing. @throws {VhostError} ERR_SITE_DIR. */
@@ -140,3 +141,6 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     };
   }
 }
+
+/** Boots at a time where the conf says nothing. */
+const BOOT_MAX_COUNT = availableParallelism() * 2;

@@ -1,0 +1,118 @@
+// What brings a daemon back that died together with its master: it does so just where nobody else does.
+import assert from 'node:assert/strict';
+import { fork, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** A daemon with its guard. */
+class Guarded {
+  readonly pidFile: string;
+  readonly startedFile: string;
+  readonly daemon: ChildProcess;
+
+  private constructor(dir: string, master: number) {
+    this.pidFile = join(dir, 'daemon.pid');
+    this.startedFile = join(dir, 'started');
+    const file = fileURLToPath(new URL('./guard.test.child.js', import.meta.url));
+    this.daemon = fork(file, [this.pidFile, this.startedFile, String(master)]);
+  }
+
+  static async start(t: TestContext, master = 0): Promise<Guarded> {
+    const dir = mkdtempSync(join(tmpdir(), 'vhostd-guard-'));
+    const guarded = new Guarded(dir, master);
+    t.after(() => {
+      guarded.daemon.kill('SIGKILL');
+      for (const pid of guarded.guards()) process.kill(pid, 'SIGKILL');
+      rmSync(dir, { recursive: true, force: true });
+    });
+    await once(guarded.daemon, 'message');
+    assert.equal(guarded.guards().length, 1);
+    return guarded;
+  }
+
+  /** The shells that wait. */
+  guards(): number[] {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && commandOf(pid).includes(`vhostd-guard\0${this.pidFile}\0`));
+  }
+
+  /** Ends the daemon, and waits until its guard has nothing more to do. */
+  async end(how: () => void): Promise<void> {
+    const ended = once(this.daemon, 'exit');
+    how();
+    await ended;
+    await this.guardGone();
+  }
+
+  async guardGone(): Promise<void> {
+    for (const limitMs = performance.now() + LIMIT_MS; this.guards().length > 0; await delay(20))
+      assert.ok(performance.now() < limitMs, 'the guard is still there');
+  }
+
+  /** The arguments with which the program was started; it is what the guard has become. */
+  async started(): Promise<string> {
+    for (const limitMs = performance.now() + LIMIT_MS; !existsSync(this.startedFile); await delay(20))
+      assert.ok(performance.now() < limitMs, 'nothing was started');
+    return readFileSync(this.startedFile, 'utf8');
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const LIMIT_MS = 60_000;
+
+void describe('the guard of a daemon', { skip: process.platform !== 'linux', concurrency: true }, () => {
+  void it('starts the program with its arguments when the daemon is killed and there is no master', async (t) => {
+    const guarded = await Guarded.start(t);
+    await guarded.end(() => guarded.daemon.kill('SIGKILL'));
+    assert.equal(await guarded.started(), 'one,two words');
+  });
+
+  void it('waits for as long as the master lives, which is to start the next daemon', async (t) => {
+    const master = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    t.after(() => master.kill('SIGKILL'));
+    const guarded = await Guarded.start(t, master.pid);
+    const ended = once(guarded.daemon, 'exit');
+    guarded.daemon.kill('SIGKILL');
+    await ended;
+    // Longer than it takes where there is no master.
+    await delay(2500);
+    assert.deepEqual([guarded.guards().length, existsSync(guarded.startedFile)], [1, false]);
+    master.kill('SIGKILL');
+    assert.equal(await guarded.started(), 'one,two words');
+  });
+
+  void it('starts nothing where the PID file names another daemon by then, or none', async (t) => {
+    for (const text of ['1\n', '']) {
+      const guarded = await Guarded.start(t);
+      writeFileSync(guarded.pidFile, text);
+      await guarded.end(() => guarded.daemon.kill('SIGKILL'));
+      assert.equal(existsSync(guarded.startedFile), false);
+    }
+  });
+
+  void it('starts nothing behind an ordered end, nor once it was dismissed', async (t) => {
+    const leaving = await Guarded.start(t);
+    await leaving.end(() => leaving.daemon.send('exit'));
+    assert.equal(existsSync(leaving.startedFile), false);
+    const dismissed = await Guarded.start(t);
+    dismissed.daemon.send('dismiss');
+    await dismissed.guardGone();
+    dismissed.daemon.kill('SIGKILL');
+    assert.equal(existsSync(dismissed.startedFile), false);
+  });
+});
