@@ -12,6 +12,8 @@ const FIELDS: Record<string, readonly string[]> = {
   WorkerFields: ['worker'],
   WorkerStats: ['residentBytes', 'requestCount'],
   OtherServer: ['protocol', 'where', 'shares'],
+  IssuedCertificate: ['kind', 'host', 'issuer', 'notAfter', 'nextRenewal'],
+  FailedCertificate: ['kind', 'host', 'code', 'message', 'nextAttempt'],
   SiteFailure: ['siteId', 'error'],
   ListeningInfo: ['type_port_ip', 'type', 'address', 'port'],
   PauseResult: ['siteId', 'timeoutMs', 'maxCount'],

@@ -57,7 +57,7 @@ export async function logOutcome<T>(
 }
 
 /** Whether something was done but not for every site, as a reload that one of them does not survive. */
-function failedInPart(result: unknown): boolean {
+export function failedInPart(result: unknown): boolean {
   const sites: unknown = Reflect.get(Object(result), 'sites');
   const all: unknown[] = Array.isArray(sites) ? sites : [result];
   return all.some((one) => Reflect.get(Object(one), 'ok') === false);

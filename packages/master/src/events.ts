@@ -1,6 +1,8 @@
 // Everything that happens in a master and that somebody else may want to know: log, counts, the daemon, the code that
 // runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
 import type {
+  FailedCertificate,
+  IssuedCertificate,
   ListeningInfo,
   MaintenanceResult,
   OtherServer,
@@ -42,6 +44,13 @@ export interface EventPayloads {
   'logs.reopened': { readonly file: string | null };
   /** A log file can't be written at present: it is tried again and again. `code`: the system's. */
   'log.failed': { readonly file: string; readonly code: string };
+
+  /** There is another certificate that vhostd keeps, and the sites have it. Times are ISO 8601. */
+  'certificate.issued': IssuedCertificate;
+  /** One could not be had, or not be given to a site; what was there stays. */
+  'certificate.failed': FailedCertificate;
+  /** The process that keeps certificates ended, or can't be started; it is started again. */
+  'certificates.exited': { readonly message: string };
 
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;

@@ -41,6 +41,23 @@ export type {
 export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
+export {
+  CERTIFICATE_HOST_MAX_LENGTH,
+  CERTIFICATE_KINDS,
+  certificateFile,
+  certificateName,
+  HOSTLESS_CERTIFICATE,
+  isCertificateKind,
+} from './messages/certificate-file.js';
+export type { CertificateKind } from './messages/certificate-file.js';
+export type { CertificateState } from './schemas/certificate-state.js';
+export type {
+  CertificatesToMaster,
+  FailedCertificate,
+  IssuedCertificate,
+  MasterToCertificates,
+  WantedCertificate,
+} from './schemas/master-certificates.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,
@@ -51,6 +68,7 @@ export type {
   ForkedWorker,
   StopMode,
 } from './schemas/daemon-master.js';
+export type { EventsOptions, MasterEvent } from './schemas/events.js';
 export type {
   AddSiteOptions,
   AddSiteResult,

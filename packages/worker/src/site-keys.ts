@@ -13,6 +13,7 @@ import {
   createTickets,
   refuseClear,
   secureEntries,
+  untilIssued,
   wantsKeys,
 } from './secure.js';
 import type { SecureHome } from './secure.js';
@@ -83,7 +84,8 @@ export class SiteKeys {
     if (endsTls(server)) await this.#share(server);
     // With keys of the conf it has some.
     if (this.#holder === undefined && !wantsKeys(server)) return;
-    const entries = secureEntries(listen);
+    const entries = secureEntries(listen, this.#home);
+    await untilIssued(entries);
     if (this.#holder !== undefined) return this.#holder.stage(entries);
     if (endsTls(server)) {
       this.#holder = await createOwnKeys(server, entries, this.#home);

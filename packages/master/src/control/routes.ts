@@ -2,6 +2,7 @@
 import type {
   AddSiteOptions,
   AddSiteResult,
+  EventsOptions,
   FlushOptions,
   FlushResult,
   MaintenanceOptions,
@@ -24,6 +25,7 @@ import type {
 import {
   addSiteOptions,
   addSiteResult,
+  eventsOptions,
   flushOptions,
   flushResult,
   maintenanceOptions,
@@ -49,6 +51,7 @@ import {
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
+import type { Follower } from './event-feed.js';
 
 /** The master as its routes see it. */
 export interface ControlledMaster {
@@ -62,6 +65,7 @@ export interface ControlledMaster {
   removeSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
+  followEvents(options: EventsOptions, follower: Follower): Promise<never>;
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
@@ -98,6 +102,15 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: siteDetail,
     run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'GET',
+    path: '/events',
+    summary: 'what happens, as it comes: several events at a time; the daemon passes them on one by one',
+    request: eventsOptions,
+    response: nothing,
+    streams: true,
+    run: (master, { body, signal, progress }) => master.followEvents(body, { signal, send: progress }),
   }),
   route({
     method: 'POST',
