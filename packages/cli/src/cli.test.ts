@@ -99,6 +99,20 @@ void describe('vhostd run', () => {
     assert.equal(existsSync(path.join(workspace.runDir, 'control.sock')), false);
   });
 
+  void it('has the master log from --log-level on, whatever the conf says', async () => {
+    workspace.write('a/server.cjs', SERVER);
+    workspace.conf([{ siteId: 'a', port: 0 }]);
+    const daemon = await workspace.daemon('--log-level', 'debug');
+    daemon.process.kill('SIGINT');
+    const { stderr } = await daemon.ended;
+    const lines = stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { level: number; name: string });
+    const levels = new Set(lines.filter(({ name }) => name === 'master').map(({ level }) => level));
+    assert.ok(levels.has(20), stderr);
+  });
+
   void it('names the file that is not there, with exit code 100', async () => {
     const { code, stderr } = await workspace.run('run', '--config', 'missing.json');
     assert.equal(code, 100);

@@ -53,6 +53,8 @@ export function createProgram(): Command {
   const program = new Command('vhostd')
     .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
     .version(VERSION)
+    // At 80 columns the summaries of the commands have 37.
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /u, 'vhostd: ')),
     })

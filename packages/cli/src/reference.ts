@@ -22,7 +22,7 @@ export function commandReference(): string {
 function section(command: Command): string {
   const title = command.parent === null ? 'vhostd' : `vhostd ${command.name()}`;
   command
-    .configureHelp({ helpWidth: 80 })
+    .configureHelp({ ...command.configureHelp(), helpWidth: 80 })
     .configureOutput({ getOutHelpWidth: () => 80, getOutHasColors: () => false });
   return `## ${title}\n\n\`\`\`\n${command.helpInformation().trimEnd()}\n\`\`\`\n`;
 }

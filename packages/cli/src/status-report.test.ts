@@ -18,6 +18,11 @@ const worker = {
 } as const;
 const daemon = { pid: 10, version: '1.2.3', node: 'v20.20.2', uptimeMs: 61_000 };
 
+/** As on a terminal so wide. */
+function at(columns: number): { table: number; text: number } {
+  return { table: columns, text: columns };
+}
+
 void it('a status is a line a site within 80 characters, those at fault first, and then what went wrong', () => {
   const status: DaemonStatus = {
     daemon,
@@ -70,7 +75,7 @@ void it('a status is a line a site within 80 characters, those at fault first, a
       violations: 0,
     },
   };
-  const report = statusReport(status, 80);
+  const report = statusReport(status, at(80));
   assert.deepEqual(report, [
     'daemon   pid 10, 1.2.3, Node v20.20.2, up 1m 1s',
     'master   pid 11, up 5s, 1 restart, handoff by ipc',
@@ -94,15 +99,15 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     report.filter((line) => line.length > 80),
     [],
   );
-  assert.equal(statusReport(status, 120)[6]?.endsWith('shop.test, *.shop.test'), true);
+  assert.equal(statusReport(status, at(120))[6]?.endsWith('shop.test, *.shop.test'), true);
   // Who has no room for all of it sees the beginning.
-  const narrow = statusReport(status, 40).slice(4, 9);
+  const narrow = statusReport(status, at(40)).slice(4, 9);
   assert.deepEqual(
     narrow.map((line) => line.length),
     [40, 40, 40, 40, 40],
   );
   assert.match(narrow[1] ?? '', /^b +errored.*…$/u);
-  const coloured = statusReport(status, 120, true).slice(5, 9);
+  const coloured = statusReport(status, at(120), true).slice(5, 9);
   assert.deepEqual(
     coloured.map((line) => (line.endsWith('\u{1b}[39m') ? line.split(/[[m]/u)[1] : undefined)),
     ['31', '33', '33', undefined],
@@ -137,7 +142,7 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     ends: [...site.ends],
     logs: [{ file: '/var/lib/vhostd/log/shop.log', streams: ['stdout', 'stderr'] }],
   };
-  assert.deepEqual(siteReport(detail), [
+  assert.deepEqual(siteReport(detail, Infinity), [
     'site   shop, running, generation 3',
     'hosts  shop.test',
     'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
@@ -159,6 +164,31 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   ]);
 });
 
+void it('on a terminal, long values of a site are cut off, and what went wrong is broken between words', () => {
+  const hosts = Array.from({ length: 1000 }, (_, index) => `h${index}.test`);
+  const detail: SiteDetail = {
+    siteId: 'many',
+    state: 'errored',
+    reason:
+      'worker many/5 exited with code 1; gave up after 1 restarts within 60000 ms; vhostd reload many starts it anew',
+    generation: 1,
+    hosts,
+    workers: [],
+    parked: 0,
+    conf: { listen: hosts.map((host) => ({ host, port: 80 })) },
+    ends: [],
+  };
+  const lines = siteReport(detail, 80);
+  assert.equal(lines[1], 'hosts  h0.test, h1.test, h2.test, h3.test, h4.test, h5.test, h6.test +993');
+  assert.deepEqual(lines.slice(5, 7), [
+    'many: worker many/5 exited with code 1; gave up after 1 restarts within 60000',
+    '  ms; vhostd reload many starts it anew',
+  ]);
+  assert.match(lines.at(-1) ?? '', /^ {2}listen {2}\[\{"host":"h0.test","port":80\}.*…$/);
+  assert.ok(lines.every((line) => line.length <= 80));
+  assert.ok(siteReport(detail, Infinity)[1]?.endsWith(', h999.test'));
+});
+
 void it('a site with a cron is shown with its next time, and why the last one was left out', () => {
   const site = {
     siteId: 'backup',
@@ -170,7 +200,10 @@ void it('a site with a cron is shown with its next time, and why the last one wa
   } as const;
   const next = '2026-11-28T03:00:00.000Z';
   const skipped = { time: '2026-11-27T03:00:00.000Z', reason: 'the last run is still at work' };
-  const lines = siteReport({ ...site, hosts: [], workers: [], conf: {}, ends: [], cron: { next, skipped } });
+  const lines = siteReport(
+    { ...site, hosts: [], workers: [], conf: {}, ends: [], cron: { next, skipped } },
+    Infinity,
+  );
   assert.deepEqual(lines.slice(2, 4), [
     'next run  2026-11-28T03:00:00.000Z',
     'skipped   2026-11-27T03:00:00.000Z: the last run is still at work',
@@ -205,14 +238,14 @@ void it('a thousand hosts and workers are shown without delay', () => {
   const hosts = Array.from({ length: 1000 }, (_, index) => `host-${index}.example.test`);
   const site: SiteStatus = { siteId: 'a', state: 'running', generation: 1, hosts, workers: [], parked: 0 };
   const sites = Array.from({ length: 200 }, (_, index) => ({ ...site, siteId: `site-${index}` }));
-  const report = statusReport({ daemon, listeners: [], sites }, 80);
+  const report = statusReport({ daemon, listeners: [], sites }, at(80));
   assert.equal(report.length, 205);
   assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +0 +- +- +host-0\.exa\S* \+999$/);
   assert.equal(printableLine('x'.repeat(10) + ' '.repeat(200_000)).length, 200_010);
 });
 
 void it('a daemon between two masters has no sites to show', () => {
-  assert.deepEqual(statusReport({ daemon, listeners: [], sites: [] }, 80), [
+  assert.deepEqual(statusReport({ daemon, listeners: [], sites: [] }, at(80)), [
     'daemon   pid 10, 1.2.3, Node v20.20.2, up 1m 1s',
     'master   none right now',
     'listens  -',
@@ -232,7 +265,7 @@ void it('what a site says of itself cannot steer the terminal', () => {
         { siteId: 'a\u001b', state: 'running', generation: 1, hosts: ['x\ny'], workers: [], parked: 0 },
       ],
     },
-    80,
+    at(80),
   );
   assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +0 +- +- +x; y$/);
 });

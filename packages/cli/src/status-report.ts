@@ -1,13 +1,21 @@
 // What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
 import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { colour } from './colours.js';
-import { columns } from './columns.js';
+import { columns, within, wrapped } from './columns.js';
 import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
 
-/** The lines of the report, each site's within so many characters; with colours, those at fault have one. */
-export function statusReport(status: DaemonStatus, width: number, colours = false): string[] {
+/** How wide the lines of a report may be, in characters. */
+export interface ReportWidth {
+  /** Of a site's line in the table. */
+  table: number;
+  /** Of everything else: `Infinity` where no person reads it on a terminal. */
+  text: number;
+}
+
+/** The lines of the report; with colours, sites at fault have one. */
+export function statusReport(status: DaemonStatus, width: ReportWidth, colours = false): string[] {
   const { daemon, sites } = status;
   return [
     ...columns([
@@ -20,13 +28,16 @@ export function statusReport(status: DaemonStatus, width: number, colours = fals
       ...describeRefusals(status),
     ]).map(printableLine),
     '',
-    ...(sites.length === 0 ? ['no sites'] : siteTable(sites, width, colours)),
-    ...complaints(status).map(printableLine),
+    ...(sites.length === 0 ? ['no sites'] : siteTable(sites, width.table, colours)),
+    ...complaints(status).flatMap((line) => wrapped(printableLine(line), width.text)),
   ];
 }
 
-/** The lines about one site: a line a worker, what went wrong, where all is, and the conf in force. */
-export function siteReport(site: SiteDetail): string[] {
+/**
+ * The lines about one site: a line a worker, what went wrong, where all is, and the conf in force, whose
+ * long values are cut off at the width.
+ */
+export function siteReport(site: SiteDetail, textWidth: number): string[] {
   const rows = site.workers.map((worker) => [
     worker.workerId,
     worker.pid === undefined ? NONE : String(worker.pid),
@@ -39,11 +50,11 @@ export function siteReport(site: SiteDetail): string[] {
     String(worker.replacements),
     ...vitals([worker]),
   ]);
-  const faults = faultsOf(site);
+  const faults = faultsOf(site).flatMap((line) => wrapped(printableLine(line), textWidth));
   return [
     ...columns([
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
-      ['hosts', site.hosts.join(', ') || NONE],
+      ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...cronRows(site),
       ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
@@ -53,7 +64,7 @@ export function siteReport(site: SiteDetail): string[] {
     ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...columns(endRows(site))]),
     '',
     'conf in force:',
-    ...columns(confRows(site.conf)),
+    ...columns(confRows(site.conf)).map((line) => within(line, textWidth)),
   ].map(printableLine);
 }
 
@@ -119,12 +130,6 @@ function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean
   return [within(heading, width), ...coloured];
 }
 
-/** What does not fit is cut off. */
-function within(line: string, width: number): string {
-  const characters = Array.from(line);
-  return characters.length <= width ? line : `${characters.slice(0, width - 1).join('')}…`;
-}
-
 /** Of errored, degraded and other sites. */
 const RANK_COLOURS = ['red', 'yellow', undefined] as const;
 
@@ -180,6 +185,8 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
 const MIN_HOSTS_WIDTH = 6;
+/** What stands before the hosts of one site. */
+const HOSTS_INDENT = 'hosts  '.length;
 
 function describeMaster({ master, handoff }: DaemonStatus): string {
   if (master === undefined) return 'none right now';

@@ -4,7 +4,8 @@ import { Server } from 'socket.io';
 import worker from '@vhostd/worker';
 
 const server = createServer();
-const io = new Server(server, { serveClient: false });
+// No test lasts until its first ping.
+const io = new Server(server, { serveClient: false, pingInterval: 600_000 });
 
 io.engine.on('initial_headers', (headers: Record<string, string>) => {
   headers['set-cookie'] = `io=${process.env['NODE_APP_INSTANCE'] ?? ''}; Path=/; HttpOnly; SameSite=Lax`;

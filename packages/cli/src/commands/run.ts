@@ -15,7 +15,7 @@ interface RunOptions extends SiteFlags {
   config?: string | false;
   runDir?: string;
   stateDir?: string;
-  logLevel: LogLevel;
+  logLevel?: LogLevel;
 }
 
 export function addRunCommand(program: Command): void {
@@ -36,7 +36,9 @@ export function addRunCommand(program: Command): void {
     .addOption(runDirOption(RUN_DIR_DEFAULT))
     .addOption(stateDirOption())
     .addOption(
-      logLevelOption('of the log on stderr; debug also shows the stack of an error').default('info'),
+      logLevelOption(
+        "of the daemon's and the master's log; debug also shows the stack of an error (default: info; the master's: log.level of the conf)",
+      ),
     );
   addSiteFlags(command).action((app: string | undefined, args: string[], options: RunOptions) =>
     attempt(options, () => run(app, args, options)),
@@ -45,10 +47,14 @@ export function addRunCommand(program: Command): void {
 
 /** Resolves when the daemon runs; it then ends the process by itself, with its own exit code. */
 async function run(app: string | undefined, args: readonly string[], options: RunOptions): Promise<number> {
+  const { logLevel } = options;
   const daemon = new Daemon({
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
-    masterArgs: sourceOf(app, args, options),
-    logLevel: options.logLevel,
+    masterArgs: [
+      ...sourceOf(app, args, options),
+      ...(logLevel === undefined ? [] : ['--log-level', logLevel]),
+    ],
+    ...(logLevel === undefined ? {} : { logLevel }),
     screen: process.stdout.isTTY,
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.runDir === undefined ? {} : { runDir: options.runDir }),

@@ -37,12 +37,13 @@ export function addStatusCommand(program: Command): void {
 
 async function status(site: string | undefined, options: StatusOptions): Promise<number> {
   const told = await clientOf(options).status();
-  const width = process.stdout.columns ?? DEFAULT_WIDTH;
+  const { columns } = process.stdout;
+  const width = { table: columns ?? DEFAULT_WIDTH, text: columns ?? Infinity };
   const sites = site === undefined ? told.sites : [siteOf(told, site)];
   const [one] = sites;
   if (site !== undefined && one !== undefined) {
     const detail = await detailOf(options, site);
-    printOutcome(options, detail, () => siteReport(detail));
+    printOutcome(options, detail, () => siteReport(detail, width.text));
   } else if (options.json === true) {
     printOutcome(options, told, () => []);
   } else {
