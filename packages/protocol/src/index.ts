@@ -6,6 +6,7 @@ export {
   readName,
 } from './hosts/host-name.js';
 export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
+export { renewFrom } from './certificate-life.js';
 export { Http2Code, http2Goaway, speaksHttp2 } from './http2-goaway.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
@@ -41,6 +42,12 @@ export type {
 export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
+export type {
+  CertificateFacts,
+  CertificatesResult,
+  CertificateState,
+  CertificateStatus,
+} from './schemas/certificates.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

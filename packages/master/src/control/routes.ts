@@ -2,6 +2,7 @@
 import type {
   AddSiteOptions,
   AddSiteResult,
+  CertificatesResult,
   FlushOptions,
   FlushResult,
   MaintenanceOptions,
@@ -24,6 +25,7 @@ import type {
 import {
   addSiteOptions,
   addSiteResult,
+  certificatesResult,
   flushOptions,
   flushResult,
   maintenanceOptions,
@@ -54,6 +56,7 @@ import { z } from '@vhostd/protocol/schemas';
 export interface ControlledMaster {
   status(): MasterStatus;
   siteDetail(siteId: string): SiteDetail;
+  certificates(): CertificatesResult;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
   stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
@@ -98,6 +101,14 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: siteDetail,
     run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'GET',
+    path: '/certificates',
+    summary: 'the certificates that workers serve, without keys',
+    request: nothing,
+    response: certificatesResult,
+    run: (master) => master.certificates(),
   }),
   route({
     method: 'POST',
