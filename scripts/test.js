@@ -33,7 +33,7 @@ const runner = spawn(
   [
     '--test',
     `--test-concurrency=${CONCURRENCY}`,
-    '--test-timeout=900000',
+    '--test-timeout=600000',
     '--test-reporter=spec',
     ...flags,
     ...files,

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { programVersion } from '../measure/machine.js';
 import { accepting } from './accepting.js';
-import { freePort } from './free-port.js';
+import { freePort } from '@vhostd/test/free-port';
 import { startProcess } from './server.js';
 import type { ServerProcess } from './server.js';
 import { kill, PROCESS_COUNT } from './system.js';

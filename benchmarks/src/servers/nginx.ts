@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { programVersion } from '../measure/machine.js';
 import { accepting } from './accepting.js';
 import { mustEnd } from './endings.js';
-import { freePort } from './free-port.js';
+import { freePort } from '@vhostd/test/free-port';
 import type { Contender, Running } from './server.js';
 import { startProcess } from './server.js';
 

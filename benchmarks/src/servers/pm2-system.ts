@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { freePort } from './free-port.js';
+import { freePort } from '@vhostd/test/free-port';
 import { kill, PROCESS_COUNT } from './system.js';
 import type { RunningSystem, System, SystemKind } from './system.js';
 import { childrenOf, Workspace } from './workspace.js';

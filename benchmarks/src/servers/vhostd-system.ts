@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { DaemonStatus } from '@vhostd/protocol';
-import { freePort } from './free-port.js';
+import { freePort } from '@vhostd/test/free-port';
 import { printed } from './printed.js';
 import { HOST, kill, PROCESS_COUNT } from './system.js';
 import type { Fault, RunningSystem, SystemKind } from './system.js';

@@ -1,8 +1,6 @@
 // Apps that know nothing of vhostd, as CommonJS text, and a master that serves one of them.
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -29,15 +27,6 @@ export async function startApp(
   options: Partial<SiteOptions> = {},
 ): Promise<LoneMaster> {
   return await startVhostd(t, { sites: [{ siteId: 'a', workerFile: writeApp(t, source), ...options }] });
-}
-
-/** Ports that nothing listens on at this moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 /** Whether anything listens on a port of 127.0.0.1. */

@@ -6,21 +6,13 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { freePort } from '../../kit/free-port.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { writeApp } from './app.js';
 
 const NO_SERVER = { server: false, listen: [] };
-
-/** A UDP port of 127.0.0.1 that nobody has at this moment. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
 
 /** Waits until somebody has the port: a site may be ready a moment before. */
 async function bound(port: number): Promise<void> {

@@ -1,11 +1,12 @@
 // Further ports of an app: all workers of its site share them, through reloads and replacements.
+import { freePorts } from '../../kit/free-port.js';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
-import { Asking, freePorts, HOST, isOpen, startApp, writeApp } from './app.js';
+import { Asking, HOST, isOpen, startApp, writeApp } from './app.js';
 
 /** An app with its site's server and one for metrics, which tells which process answered. */
 function withMetrics(port: number, host = '127.0.0.1'): string {

@@ -1,4 +1,5 @@
 // What an app is told and tells: that it is to end, that it is ready, which instance it is.
+import { freePorts } from '../../kit/free-port.js';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { isAlive } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
-import { Asking, freePorts, HOST, startApp, writeApp } from './app.js';
+import { Asking, HOST, startApp, writeApp } from './app.js';
 
 async function pidOf(vhostd: LoneMaster): Promise<number> {
   const [worker] = await vhostd.workers('a');

@@ -1,4 +1,5 @@
 // Which of an app's servers is the site's, and what becomes of the others.
+import { freePorts } from '../../kit/free-port.js';
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
@@ -7,7 +8,7 @@ import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
-import { freePorts, HOST, isOpen, startApp, writeApp } from './app.js';
+import { HOST, isOpen, startApp, writeApp } from './app.js';
 
 async function bodyOf(vhostd: LoneMaster): Promise<string> {
   return (await get(await vhostd.port(), HOST)).body.toString();

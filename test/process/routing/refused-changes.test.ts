@@ -8,6 +8,7 @@ import type { ListenRequest, MasterStatus, ServerConfUpdate } from '@vhostd/prot
 import { askSite, get } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { SelfSigned } from '../../kit/certificate.js';
+import { freePort } from '../../kit/free-port.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { entries, steered, tryUpdate, update } from './steering.js';
 
@@ -176,13 +177,3 @@ test('a change that is refused changes nothing, in whichever form it is asked fo
   const violations = (await vhostd.status()).counts.violations;
   assert.equal(violations, 0);
 });
-
-/** A port that was free a moment ago. */
-async function freePort(host: string): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -1,11 +1,9 @@
 // A whole conf is one change: under load, hosts move between sites, sites are renamed, addresses narrow and widen.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { get, seenBy } from '../../kit/ask-site.js';
+import { freePort } from '../../kit/free-port.js';
 import { Load } from '../../kit/load.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { SiteOptions } from '../../kit/start-vhostd.js';
@@ -124,7 +122,7 @@ test('a site alone on its address is renamed: the address stays open, and nothin
 });
 
 test('addresses that cover one another', async (t) => {
-  const port = await freePort();
+  const port = await freePort('0.0.0.0');
   const on = (ipaddress: string | undefined, host: string): object => ({
     host: `${host}.test`,
     port,
@@ -183,7 +181,7 @@ test('addresses that cover one another', async (t) => {
 });
 
 test('an address that covers an open one can be had by nobody while that is open: the error says whose it is', async (t) => {
-  const port = await freePort();
+  const port = await freePort('0.0.0.0');
   const place = (host: string, ipaddress?: string): object => ({
     host,
     port,
@@ -206,12 +204,3 @@ test('an address that covers an open one can be had by nobody while that is open
   vhostd.configure([{ siteId: 'a', listen }]);
   await vhostd.reloaded();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '0.0.0.0');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
