@@ -12,6 +12,7 @@ export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
 export type { Call } from './messages/call.js';
+export type { CertificateFacts } from './messages/certificate-facts.js';
 export type { LinkType } from './messages/link-type.js';
 export {
   addressCovers,
@@ -42,12 +43,7 @@ export type {
 export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
-export type {
-  CertificateFacts,
-  CertificatesResult,
-  CertificateState,
-  CertificateStatus,
-} from './schemas/certificates.js';
+export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

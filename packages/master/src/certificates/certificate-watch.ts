@@ -23,7 +23,6 @@ export class CertificateWatch {
   readonly #said = new Map<string, Said>();
   /** Sites that are looked at in a moment. */
   readonly #soon = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(sites: CertifiedSites, now: () => number = Date.now) {
     this.#sites = sites;
@@ -53,9 +52,12 @@ export class CertificateWatch {
       if (this.#isNew(siteId, `used ${which}`, nowMs, 'once')) {
         events.emit('certificate.used', { ...named, issuer, notAfter, fingerprint });
       }
-      for (const { event, ...remark } of remarksOn(certificate)) {
-        if (!this.#isNew(siteId, `${event} ${which} ${remark.message}`, nowMs, 'daily')) continue;
-        events.emit(event, { ...named, notAfter, ...remark });
+      for (const { what, ...remark } of remarksOn(certificate)) {
+        if (!this.#isNew(siteId, `${what} ${which} ${remark.message}`, nowMs, 'daily')) continue;
+        const payload = { ...named, notAfter, ...remark };
+        if (what === 'due') events.emit('certificate.due', payload);
+        else if (what === 'expired') events.emit('certificate.expired', payload);
+        else events.emit('certificate.fault', payload);
       }
     }
     this.#forget(siteId, nowMs);
@@ -63,14 +65,15 @@ export class CertificateWatch {
 
   /** Workers say the same at the same time, and one may say something else again and again. */
   #lookSoon(siteId: string, events: MasterEvents): void {
+    const isPlanned = this.#soon.size > 0;
     this.#soon.add(siteId);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    if (isPlanned) return;
+    setTimeout(() => {
       const due = [...this.#soon];
       this.#soon.clear();
-      for (const site of due) {
-        const found = this.#sites.find(site);
-        if (found !== undefined) this.look(found, events);
+      for (const each of due) {
+        const site = this.#sites.find(each);
+        if (site !== undefined) this.look(site, events);
       }
     }, SOON_MS).unref();
   }

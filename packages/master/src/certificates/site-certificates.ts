@@ -13,7 +13,7 @@ export interface CertifiedSite {
 
 /** Something that the owner of a certificate should know. */
 export interface Remark {
-  readonly event: 'certificate.due' | 'certificate.expired' | 'certificate.fault';
+  readonly what: 'due' | 'expired' | 'fault';
   /** Of a fault. */
   readonly code?: string;
   readonly message: string;
@@ -53,18 +53,18 @@ export function remarksOn({
   const which = `the certificate of ${host}${file === undefined ? '' : ` (${file})`}`;
   const remarks: Remark[] = [];
   if (state === 'expired') {
-    remarks.push({ event: 'certificate.expired', message: `${which} has expired at ${notAfter}` });
+    remarks.push({ what: 'expired', message: `${which} has expired at ${notAfter}` });
   }
   if (state === 'due') {
     remarks.push({
-      event: 'certificate.due',
+      what: 'due',
       message: `${which} expires at ${notAfter}, and less than a third of its life is left`,
     });
   }
   // That the one in force has expired has been said.
   if (fault !== undefined && !(state === 'expired' && fault.code === 'ERR_TLS_DATE')) {
     const { code, message } = fault;
-    remarks.push({ event: 'certificate.fault', code, message });
+    remarks.push({ what: 'fault', code, message });
   }
   return remarks;
 }

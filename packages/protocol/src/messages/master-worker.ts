@@ -1,7 +1,7 @@
 // What master and worker say to each other. The master takes nothing of it on trust.
 import type { WireError } from '../errors.js';
-import type { CertificateFacts } from '../schemas/certificates.js';
 import type { Call } from './call.js';
+import type { CertificateFacts } from './certificate-facts.js';
 import type { ListeningInfo } from './listening-info.js';
 
 /** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
