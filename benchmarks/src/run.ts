@@ -11,6 +11,7 @@ import { keepAlive } from './questions/keep-alive.js';
 import { newConnections } from './questions/new-connections.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
+import { tls } from './questions/tls.js';
 import { survival } from './questions/survival.js';
 import { endAllWhenInterrupted } from './servers/endings.js';
 
@@ -21,6 +22,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'access-log': accessLog,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
+  tls,
   'route-look-up': routeLookUp,
   survival,
 };
