@@ -106,7 +106,7 @@ export async function createOwnKeys(
     };
   };
   const keys = new Keys({ base, onFault: report, onCertificates });
-  keys.onNames = (find) => setSni(server, find);
+  setSni(server, (name) => keys.find(name));
   keys.onChange = (contexts) => useContexts(server, contexts);
   keys.stage(entries);
   return keys;

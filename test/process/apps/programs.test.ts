@@ -53,10 +53,12 @@ void describe('a shell script as a site', { concurrency: 2 }, () => {
       ],
       wait: false,
     });
+    const { sites } = await vhostd.until(
+      'one runs, the other one has failed',
+      ({ sites: [one, other] }) => one?.state === 'running' && other?.state === 'errored',
+    );
     const [, pid] = (await told(vhostd.dir, 'begin'))[0]?.split(' ') ?? [];
-    const [worker] = await vhostd.workers('a');
-    assert.equal(worker?.pid, Number(pid));
-    const { sites } = await vhostd.until('the other one ends', ({ sites: [, b] }) => b?.state === 'errored');
+    assert.equal(sites[0]?.workers[0]?.pid, Number(pid));
     assert.match(sites[1]?.reason ?? '', /exited with code 1/);
     await vhostd.says(/begin \S*e/);
     assert.equal(vhostd.output.includes('goes on'), false);

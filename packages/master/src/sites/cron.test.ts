@@ -83,8 +83,11 @@ test('a time at which no master ran is left out: the next master waits for the t
   const job = after.load('a', NIGHTLY);
   job.restore(served);
   assert.equal(await job.bringUp(), undefined);
-  const service = await after.run('b', { ...NIGHTLY, autorestart: true });
+  const service = after.load('b', { ...NIGHTLY, autorestart: true });
+  const up = service.bringUp();
   await settled();
+  after.spawner.last.ready();
+  assert.equal(await up, undefined);
   assert.deepEqual(job.status().cron, { next: '2026-03-03T03:00:00.000Z' });
   assert.deepEqual(service.status().cron, { next: '2026-03-03T03:00:00.000Z' });
   assert.deepEqual([after.of('site.cron'), skipped(after)], [[], []]);

@@ -7,7 +7,7 @@ import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
 import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
 import type { AdoptedServer, Around, OnAccepted } from './adopt-server.js';
 import { adoptServer } from './adopt-server.js';
-import { setSni, useContexts } from '../node/secure-server.js';
+import { useContexts } from '../node/secure-server.js';
 import type { SecureEntry } from '../tls/secure-contexts.js';
 import { SecureKeys } from '../tls/secure-keys.js';
 import type { SecureKeysOptions } from '../tls/secure-keys.js';
@@ -48,8 +48,10 @@ export class SecureFront {
     this.#account = accountOf(server, () => {
       this.#count--;
     });
-    this.#tls = createServer({ ALPNProtocols: ['http/1.1'] });
-    keys.onNames = (find) => setSni(this.#tls, find);
+    this.#tls = createServer({
+      ALPNProtocols: ['http/1.1'],
+      SNICallback: (name, callback) => callback(null, keys.find(name)),
+    });
     keys.onChange = (contexts) => useContexts(this.#tls, contexts);
     keys.commit();
     this.#tls.on('drop', (data) => server.emit('drop', data));

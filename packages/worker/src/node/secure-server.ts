@@ -44,19 +44,14 @@ export function useContexts(server: TlsServer, { fallback, demands }: ServerCont
 /** Those whose demand is not of their code. */
 const demanded = new WeakSet<TlsServer>();
 
-/**
- * Lets a server find the context for the name that a client asks for. Undefined: it has one for all names, and a handshake
- * does without a way into JavaScript and back.
- */
-export function setSni(
-  server: TlsServer,
-  find: ((name: string) => SecureContext | undefined) | undefined,
-): void {
+/** Lets a server find the context for the name that a client asks for; false where this Node keeps it elsewhere. */
+export function setSni(server: TlsServer, find: (name: string) => SecureContext | undefined): boolean {
   const symbol = sniSymbolOf(server);
-  if (symbol === undefined) return;
-  const onName = (name: string, callback: (error: null, context?: SecureContext) => void): void =>
-    callback(null, find?.(name));
-  Reflect.set(server, symbol, find && onName);
+  if (symbol === undefined) return false;
+  Reflect.set(server, symbol, (name: string, callback: (error: null, context?: SecureContext) => void) =>
+    callback(null, find(name)),
+  );
+  return true;
 }
 
 /** All that a server's context was made of, its keys included. */

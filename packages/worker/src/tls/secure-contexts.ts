@@ -101,11 +101,6 @@ export class SecureContexts {
     this.files = filesOf(entries);
   }
 
-  /** Whether all names have the same context, which {@link fallback} describes. */
-  get areAlike(): boolean {
-    return this.#exact.size + this.#suffixes.size === 1;
-  }
-
   /** The keys that an entry has here. */
   pairOf(entry: SecureEntry): SecureOptions | undefined {
     return this.#pairs.get(identityOf(entry));

@@ -20,8 +20,6 @@ export interface SecureKeysOptions extends Pick<ContextOptions, 'base'> {
 export class SecureKeys {
   /** Puts contexts into force. */
   onChange: (contexts: SecureContexts) => void = () => undefined;
-  /** Whether names matter: with undefined, the contexts in force are alike for all of them. */
-  onNames: (find: ((name: string) => SecureContext | undefined) | undefined) => void = () => undefined;
   readonly #options: SecureKeysOptions;
   #entries: readonly SecureEntry[] = [];
   #contexts: SecureContexts | undefined;
@@ -44,7 +42,6 @@ export class SecureKeys {
    */
   stage(entries: readonly SecureEntry[]): void {
     this.#staged = { contexts: new SecureContexts(entries, { ...this.#options }), entries };
-    this.#lookAtNames();
   }
 
   /** Puts the entries on trial into force, if there are any. */
@@ -54,7 +51,6 @@ export class SecureKeys {
     this.#staged = undefined;
     this.#entries = staged.entries;
     this.#use(staged.contexts);
-    this.#lookAtNames();
     this.#watch?.stop();
     this.#watch = new FileWatch(staged.contexts.files, () => this.#reload(), this.#options.watchIntervalMs);
   }
@@ -62,7 +58,6 @@ export class SecureKeys {
   /** Forgets the entries on trial. */
   discard(): void {
     this.#staged = undefined;
-    this.#lookAtNames();
   }
 
   /** Looks at the files no more. */
@@ -70,13 +65,8 @@ export class SecureKeys {
     this.#watch?.stop();
   }
 
-  #lookAtNames(): void {
-    const isOne = this.#staged === undefined && this.#contexts?.areAlike === true;
-    this.onNames(isOne ? undefined : (name) => this.#find(name));
-  }
-
   /** The context for the name that a client asks for; undefined: that of the server. */
-  #find(name: string): SecureContext | undefined {
+  find(name: string): SecureContext | undefined {
     return this.#contexts?.find(name) ?? this.#staged?.contexts.find(name);
   }
 
