@@ -13,6 +13,8 @@ const FIELDS: Record<string, readonly string[]> = {
   CertificateFields: ['certificate'],
   WorkerStats: ['residentBytes', 'requestCount'],
   OtherServer: ['protocol', 'where', 'shares'],
+  IssuedCertificate: ['kind', 'host', 'issuer', 'notAfter', 'nextRenewal'],
+  FailedCertificate: ['kind', 'host', 'code', 'message', 'nextAttempt'],
   SiteFailure: ['siteId', 'error'],
   ListeningInfo: ['type_port_ip', 'type', 'address', 'port'],
   PauseResult: ['siteId', 'timeoutMs', 'maxCount'],

@@ -12,7 +12,7 @@ export function formatDuration(spanMs: number): string {
   return `${seconds}s`;
 }
 
-/** A span as people write it, `10m` or `1.5h`, in ms; undefined where it is none. */
+/** A span as people write it, `10m` or `1.5h`, in ms; undefined where it is not one. */
 export function parseDuration(text: string): number | undefined {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/u.exec(text) ?? [];
   return number === undefined ? undefined : Number(number) * (UNITS_MS[unit] ?? NaN);

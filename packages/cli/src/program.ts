@@ -8,6 +8,7 @@ import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
+import { addEventsCommand } from './commands/events.js';
 import { addFlushCommand } from './commands/flush.js';
 import { addImportCommand } from './commands/import.js';
 import { addInitCommand } from './commands/init.js';
@@ -25,6 +26,7 @@ import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addTrustCommand } from './commands/trust.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
 import { addWatchCommand } from './commands/watch.js';
 import { pm2Suggestion } from './pm2-words.js';
@@ -63,6 +65,7 @@ export function createProgram(): Command {
     addStatusCommand,
     addCertCommand,
     addLogsCommand,
+    addEventsCommand,
     addReloadCommand,
     addRestartCommand,
     addStartCommand,
@@ -78,6 +81,7 @@ export function createProgram(): Command {
     addReopenCommand,
     addUpgradeCommand,
     addStopCommand,
+    addTrustCommand,
     addCheckCommand,
     addDoctorCommand,
     addImportCommand,

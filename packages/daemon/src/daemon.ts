@@ -18,6 +18,8 @@ import type { MasterLaunch } from './master/master-process.js';
 import type { MasterSlot } from './master/master-slot.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
+import { serviceNotifier } from './systemd/service-notifier.js';
+import type { ServiceNotifier } from './systemd/service-notifier.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 import { begin } from './takeover/begin.js';
@@ -50,8 +52,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   #endsProcess = false;
   #ignoreSignals: (() => void) | undefined;
   #dismissGuard: () => void = () => undefined;
+  /** Undefined where systemd wants to hear nothing. */
+  #notifier: ServiceNotifier | undefined;
 
-  /** @throws {VhostError} ERR_DAEMON_OPTION for a log level that is none. */
+  /** @throws {VhostError} ERR_DAEMON_OPTION for an unknown log level. */
   constructor(options: DaemonOptions = {}) {
     super();
     this.#options = options;
@@ -281,7 +285,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       this.#fail(error);
       void this.#stopMaster(false);
     });
-    if (this.#ownsProcess) this.handleSignals();
+    if (!this.#ownsProcess) return;
+    this.handleSignals();
+    this.#notifier = serviceNotifier(process.env, this.#log);
+    this.#notifier?.takeCharge(slot, this.#orders);
   }
 
   /** Lets a master start this program anew when it dies, and an upgrade on request. */
@@ -304,6 +311,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     }
     const result = await this.#upgrades.run(options);
     // Another daemon is in charge: this one lets its master finish, then ends.
+    this.#notifier?.replaced();
     this.#dismissGuard();
     this.#endProcess();
     this.#closing ??= this.#close(runtime, runtime.slot.yield());
@@ -332,6 +340,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   async #stopMaster(now: boolean): Promise<void> {
     const runtime = this.#runtime;
     if (runtime === undefined) return;
+    this.#notifier?.stopping();
     this.#orders.abandon();
     this.#dismissGuard();
     const gone = Promise.all([runtime.slot.stop({ now }), this.#upgrades?.abort(now)]);

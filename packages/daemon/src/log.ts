@@ -9,10 +9,10 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 /** The levels, least severe first. */
 export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** @throws {VhostError} ERR_DAEMON_OPTION for a level that is none. */
+/** @throws {VhostError} ERR_DAEMON_OPTION for an unknown level. */
 export function createLog(level: LogLevel): Logger {
   if (!LOG_LEVELS.includes(level)) {
-    throw new VhostError('ERR_DAEMON_OPTION', `logLevel '${level}' is none of ${LOG_LEVELS.join(', ')}`, {
+    throw new VhostError('ERR_DAEMON_OPTION', `logLevel '${level}' is not one of ${LOG_LEVELS.join(', ')}`, {
       info: { option: 'logLevel', value: level },
     });
   }
@@ -57,7 +57,7 @@ export async function logOutcome<T>(
 }
 
 /** Whether something was done but not for every site, as a reload that one of them does not survive. */
-function failedInPart(result: unknown): boolean {
+export function failedInPart(result: unknown): boolean {
   const sites: unknown = Reflect.get(Object(result), 'sites');
   const all: unknown[] = Array.isArray(sites) ? sites : [result];
   return all.some((one) => Reflect.get(Object(one), 'ok') === false);

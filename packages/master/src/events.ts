@@ -2,6 +2,8 @@
 // runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
 import type {
   CertificateFacts,
+  FailedCertificate,
+  IssuedCertificate,
   ListeningInfo,
   MaintenanceResult,
   OtherServer,
@@ -52,6 +54,13 @@ export interface EventPayloads {
   'logs.reopened': { readonly file: string | null };
   /** A log file can't be written at present: it is tried again and again. `code`: the system's. */
   'log.failed': { readonly file: string; readonly code: string };
+
+  /** There is another certificate that vhostd keeps, and the sites have it. Times are ISO 8601. */
+  'certificate.issued': IssuedCertificate;
+  /** One could not be had, or not be given to a site; what was there stays. */
+  'certificate.failed': FailedCertificate;
+  /** The process that keeps certificates ended, or can't be started; it is started again. */
+  'certificates.exited': { readonly message: string };
 
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;

@@ -6,6 +6,7 @@ import type {
   AddSiteOptions,
   AddSiteResult,
   CertificatesResult,
+  EventsOptions,
   FlushOptions,
   FlushResult,
   ListeningInfo,
@@ -33,10 +34,13 @@ import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
 import { CertificateWatch } from './certificates/certificate-watch.js';
 import { certificatesOf, remarksOn } from './certificates/site-certificates.js';
+import { Certificates } from './certificates/certificates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
+import { followEvents } from './control/event-feed.js';
+import type { Follower } from './control/event-feed.js';
 import { Counts } from './counts.js';
 import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
@@ -96,6 +100,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #sites: Sites;
   readonly #manager: SiteManager;
   readonly #calls: Calls;
+  readonly #certificates: Certificates;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
@@ -133,6 +138,14 @@ export class Master extends EventEmitter<PublicEvents> {
     const added = new AddedSites(output.stateDir);
     this.#manager = new SiteManager(this.#sites, this.#router, events, { desired, added });
     this.#calls = new Calls(this.#daemon, this.#sites);
+    this.#certificates = new Certificates(
+      {
+        stateDir: output.stateDir,
+        sites: () => this.#sites.list(),
+        directoryOf: (conf) => this.#spawner.directoryOf(conf),
+      },
+      events,
+    );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
@@ -395,6 +408,16 @@ export class Master extends EventEmitter<PublicEvents> {
     return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
   }
 
+  /**
+   * Sends what happens from now on, until that is not wanted or not possible any more, and then rejects: with the
+   * signal's reason, or ERR_CONTROL_SLOW.
+   * @throws {VhostError} ERR_SITE_UNKNOWN.
+   */
+  async followEvents(options: EventsOptions, follower: Follower): Promise<never> {
+    if (options.siteId !== undefined) this.#sites.get(options.siteId);
+    return await followEvents(this.#events, options, follower);
+  }
+
   /** Calls a handler that a worker's code set with `onMasterCall`. */
   callWorker(workerId: string, name: string, params?: unknown, options?: CallOptions): Promise<unknown>;
   callWorker(workerId: string, name: string, params: unknown, callback: CallCallback<unknown>): void;
@@ -455,7 +478,7 @@ export class Master extends EventEmitter<PublicEvents> {
     if (!now) await this.#stillServe();
     this.#manager.close();
     await this.#closeListeners();
-    await this.#manager.stopAll(now);
+    await Promise.all([this.#manager.stopAll(now), this.#certificates.stop()]);
     process.exit();
   }
 
@@ -480,6 +503,8 @@ export class Master extends EventEmitter<PublicEvents> {
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
   async #yield(): Promise<void> {
     this.#yielding = true;
+    // The other master has one of its own.
+    void this.#certificates.stop();
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());

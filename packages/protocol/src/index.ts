@@ -44,6 +44,23 @@ export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messa
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
+export {
+  CERTIFICATE_HOST_MAX_LENGTH,
+  CERTIFICATE_KINDS,
+  certificateFile,
+  certificateName,
+  HOSTLESS_CERTIFICATE,
+  isCertificateKind,
+} from './messages/certificate-file.js';
+export type { CertificateKind } from './messages/certificate-file.js';
+export type { CertificateState } from './schemas/certificate-state.js';
+export type {
+  CertificatesToMaster,
+  FailedCertificate,
+  IssuedCertificate,
+  MasterToCertificates,
+  WantedCertificate,
+} from './schemas/master-certificates.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,
@@ -54,6 +71,7 @@ export type {
   ForkedWorker,
   StopMode,
 } from './schemas/daemon-master.js';
+export type { EventsOptions, MasterEvent } from './schemas/events.js';
 export type {
   AddSiteOptions,
   AddSiteResult,

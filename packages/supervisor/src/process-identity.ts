@@ -18,7 +18,7 @@ export interface ProcessIdentity {
 }
 
 /**
- * Identifies a living process; undefined if there is none. A zombie is none. Where /proc exists but hides another
+ * Identifies a living process; undefined if there is none. A zombie is not one. Where /proc exists but hides another
  * user's process (mount option `hidepid`), the fields but the pid are empty. Throws the system's error if /proc
  * can't be read for another reason, for instance EMFILE.
  */

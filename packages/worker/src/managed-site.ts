@@ -1,7 +1,7 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { VhostError } from '@vhostd/protocol';
+import { isCertificateKind, VhostError } from '@vhostd/protocol';
 import { openParentLink } from '@vhostd/transport';
 import type {
   Call,
@@ -492,6 +492,6 @@ function portOf(text: string | undefined): number | undefined {
 }
 
 function withoutKeys(entry: ListenRequest): ListenRequest {
-  const { key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...rest } = entry;
-  return rest;
+  const { key: _key, cert, passphrase: _passphrase, ca: _ca, ...rest } = entry;
+  return isCertificateKind(cert) ? { ...rest, cert } : rest;
 }

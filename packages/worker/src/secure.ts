@@ -1,8 +1,11 @@
 // Loads TLS only where a site has an 'ssl' entry: a plain site never pays for it.
+import { existsSync } from 'node:fs';
 import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
-import type { CertificateFacts, ListenRequest } from '@vhostd/protocol';
-import { VhostError } from '@vhostd/protocol';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CertificateFacts, CertificateKind, ListenRequest } from '@vhostd/protocol';
+import { certificateFile, isCertificateKind, VhostError } from '@vhostd/protocol';
 import type { ClientDemands, SecureEntry } from './tls/secure-contexts.js';
 import type { SecureKeys, SecureKeysOptions } from './tls/secure-keys.js';
 import {
@@ -19,12 +22,16 @@ import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
 
 /**
- * The 'ssl' entries of a conf.
- * @throws {VhostError} ERR_TLS_KEY for one without a key or a certificate.
+ * The 'ssl' entries of a conf. `home`: where the certificates are that vhostd keeps.
+ * @throws {VhostError} ERR_TLS_KEY for one without a key or a certificate, or with one that vhostd can't give to it.
  */
-export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
+export function secureEntries(listen: readonly ListenRequest[], home: SecureHome | undefined): SecureEntry[] {
   const secure = listen.filter((entry) => entry.type === 'ssl');
   return secure.map(({ host, key, cert, passphrase, minVersion, requestCert, ca }, index) => {
+    if (isCertificateKind(cert)) {
+      const file = keptFile(cert, { host, index }, home);
+      return { host, key: file, cert: file, issued: cert, minVersion, requestCert, ca };
+    }
     if (key === undefined || cert === undefined) {
       throw new VhostError(
         'ERR_TLS_KEY',
@@ -35,6 +42,34 @@ export function secureEntries(listen: readonly ListenRequest[]): SecureEntry[] {
     return { host, key, cert, passphrase, minVersion, requestCert, ca };
   });
 }
+
+/** The file that vhostd keeps for an entry. */
+function keptFile(
+  kind: CertificateKind,
+  { host, index }: { host: string | undefined; index: number },
+  home: SecureHome | undefined,
+): string {
+  if (home !== undefined) return join(home.directory, certificateFile(kind, host));
+  throw new VhostError(
+    'ERR_TLS_KEY',
+    `the ssl entry for ${host ?? 'every host'} has "cert": "${kind}", which only a master of vhostd can give, and to a ` +
+      'site with a user of its own only over the handoff pipe',
+    { info: { entry: index, host } },
+  );
+}
+
+/**
+ * Resolves when those certificates are there that the machine's own authority makes, which takes a moment, or that moment
+ * is over: a site that boots for the first time is not ready before it can be spoken to.
+ */
+export async function untilIssued(entries: readonly SecureEntry[]): Promise<void> {
+  const files = entries.filter(({ issued }) => issued === 'internal').map(({ cert }) => cert);
+  const end = performance.now() + FIRST_CERTIFICATE_LIMIT_MS;
+  while (!files.every((file) => existsSync(file)) && performance.now() < end) await delay(20);
+}
+
+/** With a busy machine in mind, ms. */
+const FIRST_CERTIFICATE_LIMIT_MS = 10_000;
 
 /**
  * A server that ends TLS has no use for connections in clear.

@@ -13,6 +13,7 @@ import {
   createTickets,
   refuseClear,
   secureEntries,
+  untilIssued,
   wantsKeys,
 } from './secure.js';
 import type { SecureHome, SecurePlace } from './secure.js';
@@ -98,7 +99,8 @@ export class SiteKeys {
     if (endsTls(server)) await this.#share(server);
     // With keys of the conf it has some.
     if (this.#holder === undefined && !wantsKeys(server)) return;
-    const entries = secureEntries(listen);
+    const entries = secureEntries(listen, this.#home);
+    await untilIssued(entries);
     const place: SecurePlace = { home: this.#home, onCertificates: (all) => this.#tell(all) };
     if (this.#holder !== undefined) return this.#holder.stage(entries);
     if (endsTls(server)) {

@@ -226,7 +226,7 @@ void describe('a maintenance', () => {
     assert.equal((await get(port, HOST)).status, 200);
   });
 
-  void it('is refused for a site that is not there, or speaks no HTTP, and for a message that is none', async (t) => {
+  void it('is refused for a site that is not there, or speaks no HTTP, and for an invalid message', async (t) => {
     const vhostd = await startSites(t, [
       ledgerSite({ workerFile: siteFile('raw', import.meta.url) }),
       OTHER_SITE,

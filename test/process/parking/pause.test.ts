@@ -153,7 +153,7 @@ void describe('a pause', () => {
     assert.equal((await readAll([client]))[0]?.number, 1);
   });
 
-  void it('is refused for a site that is not there, and for a time that is none', async (t) => {
+  void it('is refused for a site that is not there, and for an invalid time', async (t) => {
     const vhostd = await startSites(t, [ledgerSite({ cpuLen: 0 }), OTHER_SITE]);
     const unknown = { code: 'ERR_SITE_UNKNOWN', message: "there is no site 'x'; there are: a, b" };
     await assert.rejects(vhostd.pause('x'), unknown);

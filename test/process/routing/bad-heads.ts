@@ -19,7 +19,7 @@ export function badHeads(headMaxBytes: number): Record<400 | 421 | 431 | 505, Ba
       { what: 'the same Host twice', bytes: get(HOST, HOST) },
       { what: 'a host with a space', bytes: get('Host: a.test b.test') },
       { what: 'a host with a path and a user', bytes: get('Host: a.test/../b@b.test') },
-      { what: 'a port that is none', bytes: get('Host: a.test:99999') },
+      { what: 'an invalid port', bytes: get('Host: a.test:99999') },
       { what: 'a space before the colon', bytes: get('Host : a.test') },
       { what: 'a folded field', bytes: get(HOST, 'X-A: one', ' two') },
       { what: 'a bare LF after the request line', bytes: 'GET / HTTP/1.1\nHost: a.test\r\n\r\n' },
@@ -31,7 +31,7 @@ export function badHeads(headMaxBytes: number): Record<400 | 421 | 431 | 505, Ba
         bytes: get(HOST, 'Content-Length: 3', 'Transfer-Encoding: chunked'),
       },
       { what: 'two Content-Length fields', bytes: get(HOST, 'Content-Length: 3', 'Content-Length: 3') },
-      { what: 'a Content-Length that is none', bytes: get(HOST, 'Content-Length: +3') },
+      { what: 'an invalid Content-Length', bytes: get(HOST, 'Content-Length: +3') },
       { what: 'a coding behind chunked', bytes: get(HOST, 'Transfer-Encoding: chunked, gzip') },
       {
         what: 'Transfer-Encoding with HTTP/1.0',

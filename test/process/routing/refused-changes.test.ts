@@ -69,13 +69,13 @@ function refusedUpdates(strangerPort: number, openPort: number, keys: SelfSigned
       value: /\*\.b\.test/,
     },
     {
-      what: 'a host that is none',
+      what: 'an invalid host',
       update: listen({ host: 'no host!', port: 0, ...at }),
       code: 'ERR_CONF_HOST',
       value: /no host!/,
     },
     {
-      what: 'a port that is none',
+      what: 'an invalid port',
       update: listen({ host: 'a.test', port: 70_000, ...at }),
       code: 'ERR_CONF_INVALID',
       value: /70000/,

@@ -1,4 +1,4 @@
-// TLS connections are routed by the name in their hello, however it is cut; what is none is refused and closed.
+// TLS connections are routed by the name in their hello, however it is cut; anything else is refused and closed.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';

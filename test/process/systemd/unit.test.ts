@@ -36,8 +36,15 @@ void test(
         const serves = now?.sites?.[0]?.workers.filter(({ state }) => state === 'ready').length === 2;
         return { done: now !== undefined && serves && wanted(now), value: now as DaemonStatus };
       });
+    const mainPid = async (): Promise<number> => Number((await machine.unit('vhostd', 'MainPID')).MainPID);
+    // The start is over when the sites are loaded.
     await machine.run('systemctl', 'start', 'vhostd');
-    const first = await serving('the site serves', () => true);
+    const first = JSON.parse(await vhostd('status', '--json')) as DaemonStatus;
+    assert.equal(first.sites[0]?.state, 'running');
+    assert.deepEqual(await machine.unit('vhostd', 'MainPID', 'StatusText'), {
+      MainPID: String(first.daemon.pid),
+      StatusText: 'serves every site',
+    });
     const loads = [
       new Load({ port, host: HOST, connections: 'kept', clientCount: 8, ...MIXED }),
       new Load({ port, host: HOST, connections: 'fresh' }),
@@ -51,6 +58,7 @@ void test(
       const { pid } = daemon;
       await machine.run('kill', '-KILL', String(pid));
       ({ daemon } = await serving('another daemon serves', (now) => now.daemon.pid !== pid));
+      assert.equal(await mainPid(), daemon.pid);
       await progress();
     }
     await machine.run('systemctl', 'reload', 'vhostd');
@@ -59,6 +67,7 @@ void test(
     await progress();
     await vhostd('upgrade');
     const upgraded = await serving('the upgrade is done', (now) => now.daemon.pid !== daemon.pid);
+    assert.equal(await mainPid(), upgraded.daemon.pid);
     await machine.run('systemctl', 'reload', 'vhostd');
     await progress();
     for (const load of loads) {
@@ -72,9 +81,22 @@ void test(
       NRestarts: '0',
     });
 
+    // The guard brings it back.
     await machine.run('kill', '-KILL', String(upgraded.daemon.pid), String(upgraded.master?.pid));
-    await serving('systemd has started it again', (now) => now.daemon.pid !== upgraded.daemon.pid);
-    assert.equal((await machine.unit('vhostd', 'NRestarts')).NRestarts, '1');
+    const returned = await serving('it is back', (now) => now.daemon.pid !== upgraded.daemon.pid);
+    assert.deepEqual(await machine.unit('vhostd', 'MainPID', 'NRestarts'), {
+      MainPID: String(returned.daemon.pid),
+      NRestarts: '0',
+    });
+
+    // A daemon that stands still feeds no watchdog: systemd ends all of it and starts it again.
+    await machine.run('kill', '-STOP', String(returned.daemon.pid));
+    await until('systemd has started it again', async () => {
+      const value = await machine.unit('vhostd', 'NRestarts', 'ActiveState');
+      return { done: value.NRestarts === '1' && value.ActiveState === 'active', value };
+    });
+    const restarted = await serving('it serves', () => true);
+    assert.equal(await mainPid(), restarted.daemon.pid);
 
     await machine.run('systemctl', 'stop', 'vhostd');
     assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'Result', 'ControlGroup'), {
@@ -97,7 +119,8 @@ async function bootWithUnit(
   writeFileSync(join(dir, 'etc', 'vhostd.config.json'), JSON.stringify(conf));
   // This Node, wherever it is; its directory may be one that only root can enter.
   const unit = readFileSync(join(ROOT, 'examples', 'vhostd.service'), 'utf8');
-  writeFileSync(join(dir, 'vhostd.service'), unit.replaceAll('/usr/bin/node', '/opt/node'));
+  const tried = unit.replaceAll('/usr/bin/node', '/opt/node').replace(/WatchdogSec=.*/, 'WatchdogSec=15');
+  writeFileSync(join(dir, 'vhostd.service'), tried);
   const machine = await Machine.boot({
     '/opt/vhostd': ROOT,
     '/opt/node': process.execPath,

@@ -22,6 +22,21 @@ function secretsOf({ key }: SelfSigned): [name: string, bytes: Buffer][] {
   ];
 }
 
+void test('the key of a certificate that vhostd keeps is in its worker, and neither in master nor daemon', async (t) => {
+  const listen = [{ type: 'ssl', host: HOST, port: 0, ipaddress: '127.0.0.1', cert: 'internal' }];
+  const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a', listen }] });
+  const port = portOf(await vhostd.serves(), 'ssl');
+  await TlsSession.begin({ port, servername: HOST });
+  await vhostd.reloaded('a');
+  const status = await vhostd.until('the old worker has gone', ({ sites }) => sites[0]?.workers.length === 1);
+  const pair = readFileSync(join(vhostd.runDir, 'sites/a', `internal.${HOST}.pem`), 'utf8');
+  const wanted = new Map(secretsOf({ key: pair, cert: pair }));
+  for (const pid of [status.daemon.pid, status.master?.pid ?? 0])
+    assert.deepEqual(foundInMemory(pid, wanted), []);
+  const [worker = 0] = workerPids(status);
+  assert.deepEqual(foundInMemory(worker, wanted), ['key', 'key file']);
+});
+
 void test('the keys of a site are in its worker, and neither in the master nor in the daemon', async (t) => {
   const keys = await selfSigned(HOST);
   const listen = [

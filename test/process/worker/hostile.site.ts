@@ -25,7 +25,7 @@ const ATTACKS: Record<string, () => unknown> = {
   'a frame of no kind': () => writeAll(PIPE, frame(77, Buffer.alloc(20))),
   'bytes that are no message': () => message('[1,2'),
   'a confirmation of what it never got': () => writeAll(PIPE, frame(2, Buffer.alloc(8, 0x7f))),
-  'a connection handed back that is none': () => writeAll(PIPE, frame(4, Buffer.alloc(10))),
+  'an invalid connection handed back': () => writeAll(PIPE, frame(4, Buffer.alloc(10))),
   'a descriptor that never comes': () => writeAll(PIPE, frame(KIND_MESSAGE, Buffer.from('{}'), 1)),
   'the pipe closed': () => closeSync(PIPE),
 

@@ -25,7 +25,7 @@ const OFFENCES_OVER_PIPE = [
   'a frame of no kind',
   'bytes that are no message',
   'a confirmation of what it never got',
-  'a connection handed back that is none',
+  'an invalid connection handed back',
   'a descriptor that never comes',
 ];
 const NUISANCES = [

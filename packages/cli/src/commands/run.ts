@@ -24,7 +24,7 @@ export function addRunCommand(program: Command): void {
     .summary('run the sites of a conf file, or an app, until Ctrl-C')
     .description(
       'Runs the sites of a conf file, or an app without one, in the foreground. Prints "vhostd ready" once every site is published; ' +
-        'a site that fails is told of on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
+        'a site that fails is reported on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
     )
     .argument('[app]', 'file or directory that a worker runs, in place of a conf')
     .argument('[args...]', "the app's arguments, behind --")

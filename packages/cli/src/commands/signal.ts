@@ -33,5 +33,5 @@ function parseSignal(text: string): string {
   const upper = text.toUpperCase();
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`;
   if (WORKER_SIGNALS.some((known) => known === name)) return name;
-  throw new InvalidArgumentError(`It is none of ${WORKER_SIGNALS.join(', ')}.`);
+  throw new InvalidArgumentError(`It is not one of ${WORKER_SIGNALS.join(', ')}.`);
 }

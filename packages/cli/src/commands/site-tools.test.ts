@@ -73,7 +73,7 @@ void describe('of a site that runs', () => {
     while ((await get(await portOf(), 'a.test')) !== '1');
     const wrong = await workspace.run('signal', 'a', 'SIGFOO');
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /It is none of SIGHUP, /);
+    assert.match(wrong.stderr, /It is not one of SIGHUP, /);
   });
 
   void it('vhostd flush empties its log, vhostd reopen goes on in a new one', async () => {

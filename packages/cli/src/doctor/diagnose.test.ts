@@ -19,7 +19,7 @@ const WELL: Facts = {
     hasControlSocket: true,
     foreign: [],
     othersFiles: [],
-    leftovers: [],
+    stale: [],
   },
   stateDirFault: undefined,
   status: STATUS,
@@ -50,7 +50,7 @@ void it('where all is well nothing is found, nor where nothing runs', () => {
     hasControlSocket: false,
     foreign: [],
     othersFiles: [],
-    leftovers: [],
+    stale: [],
   };
   const { status: _status, ...silent } = WELL;
   assert.deepEqual(told({ ...silent, status: undefined, runDir: empty }), []);
@@ -65,7 +65,7 @@ void it('a run directory is unsafe, foreign, stale, or its daemon is deaf', () =
         unsafe: 'its group may write to it',
         foreign: ['notes'],
         othersFiles: [{ name: 'daemon.lock', uid: 7 }],
-        leftovers: ['.c99'],
+        stale: ['.c99'],
         pidFileFault: 'it is a symbolic link',
       },
     }),

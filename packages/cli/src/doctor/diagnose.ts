@@ -96,7 +96,7 @@ function runDirFindings({ runDir, silence, status, stateDirFault }: Facts): Find
       ),
     );
   }
-  for (const name of runDir.leftovers) {
+  for (const name of runDir.stale) {
     findings.push(
       found(
         'warning',

@@ -24,7 +24,7 @@ const leave =
   () => ({ todo });
 
 const NOTHING_TO_DO: Outcome = { taken: 'so by default' };
-const UNREADABLE: Outcome = { todo: 'its value is none that PM2 documents: write it by hand' };
+const UNREADABLE: Outcome = { todo: 'PM2 documents no such value: write it by hand' };
 const MIN_MEMORY = 64 * 1024 * 1024;
 
 /** `script`, `cwd`, `interpreter`, `name` and `env` are read before these, by pm2.ts. */

@@ -1,26 +1,19 @@
 // Which log files there are: those that a running daemon tells of, else those in the state directory.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { resolveStateDir } from '@vhostd/daemon';
 import { defaultLogDirectory, siteOfLogFile } from '@vhostd/master/default-log';
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus } from '@vhostd/protocol';
-import type { ClientOptions } from '../commands/options.js';
-import { clientOf } from '../commands/options.js';
+import { stateDirOf, statusIfRunning } from '../state-dir.js';
+import type { StateDirOptions } from '../state-dir.js';
 import type { LogSource } from './site-log.js';
-
-export interface LogSourceOptions extends ClientOptions {
-  stateDir?: string;
-}
 
 /**
  * Those of one site, or of all. A site that is gone from the conf still has its default log.
  * @throws {VhostError} ERR_LOG_NOT_FOUND.
  */
-export async function logSources(options: LogSourceOptions, site: string | undefined): Promise<LogSource[]> {
+export async function logSources(options: StateDirOptions, site: string | undefined): Promise<LogSource[]> {
   const status = await statusIfRunning(options);
-  const stateDir = options.stateDir ?? status?.daemon.stateDir ?? resolveStateDir(options);
-  const directory = defaultLogDirectory(path.resolve(stateDir));
+  const directory = defaultLogDirectory(stateDirOf(options, status));
   const told = (status?.sites ?? []).flatMap(({ siteId, logs = [] }) =>
     logs.map(({ file, streams }) => ({ siteId, file, streams })),
   );
@@ -33,16 +26,6 @@ export async function logSources(options: LogSourceOptions, site: string | undef
   throw new VhostError('ERR_LOG_NOT_FOUND', `${what} in ${directory}; sites with logs: ${ids}`, {
     info: { directory },
   });
-}
-
-async function statusIfRunning(options: ClientOptions): Promise<DaemonStatus | undefined> {
-  try {
-    return await clientOf(options).status();
-  } catch (error) {
-    // Otherwise what was written can be read, whatever is the matter with the daemon.
-    if (error instanceof VhostError && error.code === 'ERR_DAEMON_SEVERAL') throw error;
-    return undefined;
-  }
 }
 
 function inDirectory(directory: string): LogSource[] {

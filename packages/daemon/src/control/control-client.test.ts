@@ -77,7 +77,7 @@ void describe('requestControl', () => {
     peer.close();
   });
 
-  void it('takes nothing for an answer that is none', async () => {
+  void it('takes nothing for an answer that is invalid', async () => {
     for (const text of [
       '{"id":1,"result":1}\n',
       `${HEAD}${chunk('{"id":1}\n')}`,

@@ -1,7 +1,7 @@
 // Asks a running daemon over its control socket: what the command line does.
 import http from 'node:http';
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { LINES_TYPE } from './control-exchange.js';
+import { LINES_TYPE } from './answer-format.js';
 import { checkSocketPath, systemCode } from './control-socket.js';
 
 /** One request. */

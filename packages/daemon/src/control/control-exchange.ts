@@ -1,7 +1,9 @@
-// One request of the control API: its body is read within bounds, its answer is one JSON document, or JSON lines
-// where the client accepts them.
+// One request of the control API: its body is read within bounds, its answer is one JSON document, or a stream where
+// the client accepts one or there is nothing else.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toWireError, VhostError } from '@vhostd/protocol';
+import { DOCUMENT, formatOf, LINES } from './answer-format.js';
+import type { AnswerFormat } from './answer-format.js';
 import { httpStatusOf } from './http-status.js';
 
 /** What is asked for. */
@@ -15,6 +17,8 @@ export interface ControlCall {
   readonly signal: AbortSignal;
   /** Tells the client how far it is. False where that was dropped: it does not read, or wants one answer only. */
   readonly progress: (value: unknown) => boolean;
+  /** What is told by `progress` is the answer: it goes to each client, as JSON lines by default. */
+  readonly stream: () => void;
 }
 
 /** Carries a request out: its value is the answer, what it throws the error. */
@@ -24,12 +28,12 @@ export class ControlExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #abort = new AbortController();
-  readonly #asLines: boolean;
+  #format: AnswerFormat;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.#request = request;
     this.#response = response;
-    this.#asLines = request.headers.accept?.includes(LINES_TYPE) ?? false;
+    this.#format = formatOf(request.headers.accept);
     response.on('error', () => response.destroy());
     response.on('close', () => {
       if (!response.writableFinished) this.abort(new VhostError('ERR_CONTROL_GONE', 'the client has left'));
@@ -43,7 +47,7 @@ export class ControlExchange {
 
   /** Reads the request, lets `handler` carry it out, answers. Never rejects. */
   async run(handler: ControlHandler, maxBodyBytes: number): Promise<void> {
-    const alive = this.#asLines ? setInterval(() => this.#write('\n'), ALIVE_MS) : undefined;
+    const alive = setInterval(() => this.#sayAlive(), ALIVE_MS).unref();
     try {
       const { path, query } = targetOf(this.#request.url ?? '/');
       const { method = 'GET' } = this.#request;
@@ -54,6 +58,7 @@ export class ControlExchange {
         body: method === 'GET' || method === 'DELETE' ? query : body,
         signal: this.#abort.signal,
         progress: (value) => this.#progress(value),
+        stream: () => this.#stream(),
       });
       this.#answer(result);
     } catch (error) {
@@ -70,41 +75,54 @@ export class ControlExchange {
     if (!this.#response.headersSent) {
       const { allowed } = info;
       if (Array.isArray(allowed)) this.#response.setHeader('allow', allowed.join(', '));
-      this.#head(httpStatusOf(code), this.#asLines ? LINES_TYPE : JSON_TYPE);
+      this.#head(httpStatusOf(code));
     }
-    this.#end(line(this.#asLines ? { error: body } : body));
+    this.#end(this.#format.error(body));
   }
 
   /** Throws what JSON refuses. */
   #answer(result: unknown): void {
-    const text = line(this.#asLines ? { result: result ?? null } : (result ?? null));
-    if (!this.#response.headersSent) this.#head(200, this.#asLines ? LINES_TYPE : JSON_TYPE);
+    const text = this.#format.result(result);
+    if (!this.#response.headersSent) this.#head(200);
     this.#end(text);
   }
 
+  #stream(): void {
+    if (this.#format === DOCUMENT) this.#format = LINES;
+  }
+
   #progress(value: unknown): boolean {
-    if (!this.#asLines || this.#response.writableLength > MAX_UNSENT_BYTES) return false;
+    const { progress } = this.#format;
+    if (progress === undefined || this.#response.writableLength > MAX_UNSENT_BYTES) return false;
     try {
-      return this.#write(line({ progress: value ?? null }));
+      return this.#write(progress(value));
     } catch {
       // What JSON refuses is not worth failing the request for.
       return false;
     }
   }
 
+  #sayAlive(): void {
+    if (this.#format.alive !== undefined) this.#write(this.#format.alive);
+  }
+
   #write(text: string): boolean {
     if (!this.#response.writable) return false;
-    if (!this.#response.headersSent) this.#head(200, LINES_TYPE);
+    if (!this.#response.headersSent) this.#head(200);
     this.#response.write(text);
     return true;
   }
 
-  #head(status: number, type: string): void {
-    this.#response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  #head(status: number): void {
+    this.#response.writeHead(status, { 'content-type': this.#format.type, 'cache-control': 'no-store' });
   }
 
+  /** Who does not read the end is cut off: a client that is stopped is not to hold its place. */
   #end(text: string): void {
-    if (this.#response.writable) this.#response.end(text);
+    if (!this.#response.writable) return;
+    this.#response.end(text);
+    const cut = setTimeout(() => this.#response.destroy(), UNREAD_LIMIT_MS).unref();
+    this.#response.on('close', () => clearTimeout(cut));
   }
 
   /** @throws {VhostError} ERR_CONTROL_REQUEST, ERR_CONTROL_TOO_LARGE. */
@@ -142,15 +160,11 @@ function targetOf(target: string): { path: string; query: Record<string, string>
   return { path: path === '' ? '/' : path, query: Object.fromEntries(url.searchParams) };
 }
 
-function line(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
-}
-
 /** The version of the API; a path without it means the newest. */
 const VERSION_PREFIX = /^\/v1(?=\/|$)/u;
-export const LINES_TYPE = 'application/x-ndjson';
-const JSON_TYPE = 'application/json';
 /** So often an empty line says that the daemon is at work, ms: well below the 30 s after which clients give up. */
 const ALIVE_MS = 5_000;
+/** How long the end of an answer may stay unread, ms. */
+const UNREAD_LIMIT_MS = 10_000;
 /** Progress is dropped while so much waits for a client that does not read. */
 const MAX_UNSENT_BYTES = 1024 * 1024;

@@ -85,6 +85,45 @@ void describe('the control API', () => {
     assert.equal((await ask('POST', '/works')).text, 'null\n');
   });
 
+  void it('tells the same to who accepts server-sent events, and a stream to who accepts anything', async () => {
+    await serve(async ({ path: asked, progress, stream }) => {
+      if (asked.startsWith('/stream')) stream();
+      progress({ what: 'half' });
+      if (asked === '/stream/fails') throw new VhostError('ERR_CONTROL_SLOW', 'read on');
+      return 1;
+    });
+    const told = await ask('GET', '/works', '', { accept: 'text/event-stream' });
+    assert.equal(told.headers['content-type'], 'text/event-stream');
+    assert.equal(told.text, 'data: {"what":"half"}\n\nevent: result\ndata: 1\n\n');
+    const failed = await ask('GET', '/stream/fails', '', { accept: 'text/event-stream' });
+    assert.match(failed.text, /\n\nevent: failed\ndata: \{"code":"ERR_CONTROL_SLOW".*\}\n\n$/);
+    const streamed = await ask('GET', '/stream', '', { accept: '*/*' });
+    assert.equal(streamed.headers['content-type'], 'application/x-ndjson');
+    assert.equal(streamed.text, '{"progress":{"what":"half"}}\n{"result":1}\n');
+    assert.equal((await ask('GET', '/works', '', { accept: '*/*' })).text, '1\n');
+  });
+
+  void it('cuts off who does not read the end of its answer', async (test) => {
+    test.mock.timers.enable({ apis: ['setTimeout'] });
+    const answered = gate<void>();
+    await serve(async ({ progress }) => {
+      while (progress('x'.repeat(10_000)));
+      setImmediate(() => answered.resolve());
+      throw new VhostError('ERR_CONTROL_SLOW', 'read on');
+    });
+    const client = net.connect(socketPath);
+    client.on('error', () => undefined);
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nhost: vhostd\r\naccept: application/x-ndjson\r\n\r\n');
+    await answered.promise;
+    test.mock.timers.tick(10_000);
+    let text = '';
+    client.on('data', (chunk) => (text += String(chunk)));
+    client.resume();
+    await once(client, 'close');
+    assert.doesNotMatch(text, /ERR_CONTROL_SLOW/);
+  });
+
   void it('answers what JSON refuses with an error', async () => {
     const info: Record<string, unknown> = {};
     info['info'] = info;

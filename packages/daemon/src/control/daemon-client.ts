@@ -29,6 +29,8 @@ import { resolveRunDir } from '../run-dir/run-dir.js';
 import type { RunDir } from '../run-dir/run-dir.js';
 import { requestControl } from './control-client.js';
 import type { ControlRequestOptions } from './control-client.js';
+import { followEvents } from './follow-events.js';
+import type { FollowOptions } from './follow-events.js';
 
 /** A request of the control API; see docs/control-api.md for what there is. */
 export type DaemonRequest = Omit<ControlRequestOptions, 'timeoutMs'>;
@@ -142,6 +144,15 @@ export class DaemonClient {
       throw lostError(master, error);
     }
     if (identity !== undefined) await untilGone(identity);
+  }
+
+  /**
+   * Tells what happens in the master, from now on, over the death of masters and daemons and over upgrades. Resolves when
+   * the daemon has stopped. Rejects also with ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING; ERR_CONTROL_SLOW: this process
+   * does not read fast enough.
+   */
+  async follow(options: FollowOptions): Promise<void> {
+    await followEvents((request) => this.request(request), options);
   }
 
   /** What the daemon answers to a request of the control API, as it came. */

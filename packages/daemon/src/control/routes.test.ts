@@ -51,6 +51,40 @@ void describe('the routes of the daemon', () => {
   });
 });
 
+void describe('the events of the master', () => {
+  void it('are passed on one by one, until the client leaves', async () => {
+    const { answer, told, follower } = bench();
+    const abort = new AbortController();
+    const outcome = answer({ ...call('GET', '/events', { siteId: 'a' }, told), signal: abort.signal });
+    const { send, signal } = await follower;
+    assert.equal(send([1, 2]), true);
+    assert.equal(send([3]), true);
+    assert.deepEqual(told, [1, 2, 3]);
+    abort.abort(new VhostError('ERR_CONTROL_CLOSED', 'ask again'));
+    await assert.rejects(outcome, { code: 'ERR_CONTROL_CLOSED' });
+    assert.equal(signal?.aborted, true);
+  });
+
+  void it('end for a client that does not read, and are the answer whatever it accepts', async () => {
+    const { answer, follower } = bench();
+    const asked: ControlCall = { ...call('GET', '/events'), progress: () => false };
+    let streams = false;
+    const outcome = answer({ ...asked, stream: () => (streams = true) });
+    outcome.catch(() => undefined);
+    const { send, signal } = await follower;
+    send([1]);
+    await assert.rejects(outcome, { code: 'ERR_CONTROL_SLOW' });
+    assert.deepEqual([signal?.aborted, streams], [true, true]);
+  });
+
+  void it('refuse options that are none', async () => {
+    const { answer } = bench();
+    await assert.rejects(answer(call('GET', '/events', { connections: 'yes' })), {
+      code: 'ERR_CONTROL_REQUEST',
+    });
+  });
+});
+
 void describe('the orders for sites', () => {
   void it('that are given during an upgrade wait for its end, and an upgrade for those before it', async () => {
     const { orders, did, master } = bench();
@@ -91,17 +125,30 @@ void describe('the orders for sites', () => {
   });
 });
 
+/** The request of one who follows events, as the master sees it. */
+interface Following {
+  send(events: unknown): unknown;
+  signal: AbortSignal | undefined;
+}
+
 function bench(): {
   answer: (call: ControlCall) => Promise<unknown>;
   orders: SiteOrders;
   did: string[];
   told: unknown[];
   master: { until: Promise<void> | undefined };
+  follower: Promise<Following>;
 } {
   const did: string[] = [];
   const master: { until: Promise<void> | undefined } = { until: undefined };
+  let follow: (by: Following) => void = () => undefined;
+  const follower = new Promise<Following>((resolve) => (follow = resolve));
   const control = {
-    async request({ method, path, body, progress }: MasterRequest) {
+    async request({ method, path, body, progress, signal }: MasterRequest) {
+      if (path === '/events') {
+        follow({ send: (events) => progress?.(events), signal });
+        return await new Promise(() => undefined);
+      }
       did.push(`${method} ${path}`);
       await master.until;
       progress?.('half');
@@ -125,12 +172,12 @@ function bench(): {
       return { master: 7, gone: Promise.resolve() };
     },
   });
-  return { answer, orders, did, told: [], master };
+  return { answer, orders, did, told: [], master, follower };
 }
 
 function call(method: string, path: string, body: unknown = {}, told: unknown[] = []): ControlCall {
   const progress = (value: unknown): boolean => told.push(value) > 0;
-  return { method, path, body, signal: new AbortController().signal, progress };
+  return { method, path, body, signal: new AbortController().signal, progress, stream: () => undefined };
 }
 
 function gate(): { promise: Promise<void>; open: () => void } {

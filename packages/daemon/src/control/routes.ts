@@ -1,7 +1,15 @@
 // What the daemon itself does for its owner's tools: the one table of it. Every other request is the master's.
-import type { DaemonStatus, UpgradeResult } from '@vhostd/protocol';
-import { daemonStatus, findRoute, noRoute, routeOf, upgradeResult } from '@vhostd/protocol/schemas';
-import type { Route } from '@vhostd/protocol/schemas';
+import { VhostError } from '@vhostd/protocol';
+import type { DaemonStatus, EventsOptions, UpgradeResult } from '@vhostd/protocol';
+import {
+  daemonStatus,
+  eventsOptions,
+  findRoute,
+  noRoute,
+  routeOf,
+  upgradeResult,
+} from '@vhostd/protocol/schemas';
+import type { Route, RouteCall } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
 import type { ControlCall, ControlHandler } from './control-exchange.js';
 import type { SiteOrders } from './site-orders.js';
@@ -28,6 +36,15 @@ export const routes: readonly Route<ControlledDaemon>[] = [
     request: nothing,
     response: daemonStatus,
     run: (daemon) => daemon.status(),
+  }),
+  route({
+    method: 'GET',
+    path: '/events',
+    summary: 'what happens in the master, as it comes',
+    request: eventsOptions,
+    response: nothing,
+    streams: true,
+    run: passEvents,
   }),
   route({
     method: 'POST',
@@ -58,12 +75,34 @@ export const routes: readonly Route<ControlledDaemon>[] = [
 export function answerControl(daemon: ControlledDaemon): ControlHandler {
   return async (call) => {
     const found = findRoute(routes, call.method, call.path);
-    if ('route' in found)
+    if ('route' in found) {
+      if (found.route.streams === true) call.stream();
       return await tellingWaits(daemon, call, found.route.run(daemon, { ...call, ...found }));
+    }
     if (found.allowed.length > 0) throw noRoute(call.method, call.path, found.allowed);
     if (call.method === 'GET') return await daemon.orders.ask(call);
     return await tellingWaits(daemon, call, daemon.orders.give(call));
   };
+}
+
+/** Passes events on one by one, until the client does not read them or is to ask another daemon. */
+async function passEvents(
+  { orders }: ControlledDaemon,
+  { body, signal, progress }: RouteCall<EventsOptions>,
+): Promise<Record<string, never>> {
+  const left = new AbortController();
+  const ended = new Promise<never>((_resolve, reject) => {
+    left.signal.addEventListener('abort', () => reject(left.signal.reason));
+  });
+  signal.addEventListener('abort', () => left.abort(signal.reason));
+  const take = (events: unknown): boolean => {
+    if (!Array.isArray(events) || events.every((event) => progress(event))) return true;
+    left.abort(new VhostError('ERR_CONTROL_SLOW', 'the client does not read: events are lost, ask again'));
+    return false;
+  };
+  const question = { method: 'GET', path: '/events', body, signal: left.signal, progress: take };
+  await Promise.race([ended, orders.ask(question, FOREVER_MS)]);
+  return {};
 }
 
 /** Tells the client every few seconds which sites are not at rest. */
@@ -92,3 +131,5 @@ function restlessSites({ sites }: DaemonStatus): { siteId: string; state: string
 
 const AT_REST: ReadonlySet<string> = new Set(['running', 'idle', 'finished', 'stopped', 'errored']);
 const WAITS_MS = 5_000;
+/** The longest that a request may take, ms: 24 days. */
+const FOREVER_MS = 2 ** 31 - 1;

@@ -1,6 +1,7 @@
 // The orders for sites, in their order with upgrades: an upgrade waits for those that were given before it, and those
 // that are given while it is under way wait for its end, so that none is undone by it.
 import { VhostError } from '@vhostd/protocol';
+import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { logOutcome } from '../log.js';
 import type { MasterControl } from '../master/master-control.js';
@@ -19,7 +20,13 @@ export interface OrderTargets {
 export type Order = Pick<ControlCall, 'method' | 'path' | 'body'> &
   Partial<Pick<ControlCall, 'progress' | 'signal'>>;
 
-export class SiteOrders {
+/** What happens to orders. */
+export interface SiteOrdersEvents {
+  /** One is to be carried out; `outcome` is that of {@link SiteOrders.give}. */
+  given: (order: Order, outcome: Promise<unknown>) => void;
+}
+
+export class SiteOrders extends EventEmitter<SiteOrdersEvents> {
   readonly #targets: OrderTargets;
   readonly #log: Logger;
   /** All that have no outcome yet. */
@@ -31,6 +38,7 @@ export class SiteOrders {
   readonly #abandoned: Promise<never>;
 
   constructor(targets: OrderTargets, log: Logger) {
+    super();
     this.#targets = targets;
     this.#log = log;
     this.#abandoned = new Promise((_resolve, reject) => {
@@ -40,13 +48,13 @@ export class SiteOrders {
   }
 
   /** What the master answers to a question, which changes nothing and waits for nothing. */
-  async ask(question: Order): Promise<unknown> {
+  async ask(question: Order, timeoutMs: number = ORDER_LIMIT_MS): Promise<unknown> {
     const { method, path, body, signal, progress } = question;
     return await this.#targets.master().request({
       method,
       path,
       body,
-      timeoutMs: ORDER_LIMIT_MS,
+      timeoutMs,
       ...(signal === undefined ? {} : { signal }),
       ...(progress === undefined ? {} : { progress }),
     });
@@ -63,6 +71,7 @@ export class SiteOrders {
     const ended = (): void => void this.#pending.delete(outcome);
     this.#pending.add(outcome);
     outcome.then(ended, ended);
+    this.emit('given', order, outcome);
     return logOutcome(this.#log, 'order', 'order.done', outcome, { order: name });
   }
 

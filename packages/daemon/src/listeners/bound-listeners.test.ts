@@ -62,7 +62,7 @@ void describe('BoundListeners', () => {
     candidate.closeAll();
   });
 
-  void it('adopts nothing that is no bound socket, or has a key that is none, and closes it', () => {
+  void it('adopts nothing that is no bound socket, or has an invalid key, and closes it', () => {
     const candidate = new BoundListeners();
     let closed = 0;
     const close = (): number => (closed += 1);

@@ -98,7 +98,7 @@ export class BoundListeners {
       const bound = asBound(handle);
       if (bound === undefined || addressOfKey(key) === undefined) {
         handle.close();
-        throw new VhostError('ERR_LISTEN_TRANSFER', `what came as listener '${key}' is none`, {
+        throw new VhostError('ERR_LISTEN_TRANSFER', `what came as listener '${key}' is not one`, {
           info: { key },
         });
       }

@@ -25,6 +25,8 @@ export interface MasterLaunch {
 export interface MasterWatcher {
   /** It answered for the first time. */
   onAlive(): void;
+  /** It answered once more. */
+  onAnswer(): void;
   /** It is broken and must be replaced at once. */
   onBroken(why: string): void;
   /** The link has ended: nothing comes from it any more. */
@@ -87,6 +89,7 @@ export class MasterProcess {
       bootTimeoutMs,
       ...heartbeat,
       onAlive: () => this.#watcher.onAlive(),
+      onAnswer: () => this.#watcher.onAnswer(),
       onLost: (why) => this.#watcher.onBroken(why),
     });
   }

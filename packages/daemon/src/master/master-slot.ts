@@ -30,6 +30,8 @@ export interface MasterSlotEvents {
   /** Instead of 'spawned', for a master that lived before its daemon did. */
   adopted: (pid: number) => void;
   ready: (pid: number) => void;
+  /** It answers, as it does at each beat of the heartbeat. */
+  answered: () => void;
   exit: (reason: ChildReason) => void;
   /** Every site is published but these. */
   loaded: (failures: LoadFailure[]) => void;
@@ -201,6 +203,9 @@ export class MasterSlot extends EventEmitter<MasterSlotEvents> {
       onAlive: () => {
         if (this.#process !== process || this.#child.markReady() !== 'ok') return;
         if (process.pid !== undefined) this.emit('ready', process.pid);
+      },
+      onAnswer: () => {
+        if (this.#process === process) this.emit('answered');
       },
       onBroken: (why) => {
         if (this.#process !== process) return;

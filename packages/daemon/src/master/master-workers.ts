@@ -6,7 +6,7 @@ import type { Peer } from '@vhostd/transport';
 import { readIdentity, readProcess, readSession } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 
-/** A worker that a master has told of. */
+/** A worker that a master has reported. */
 export interface KnownWorker {
   identity: ProcessIdentity;
   /** How long it may live without its master, ms. */

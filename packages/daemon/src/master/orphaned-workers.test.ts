@@ -21,16 +21,16 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /pro
 
 void test('a worker that outlives its limit is killed, one that leaves is not', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
+  const orphans = new OrphanedWorkers((pid) => killed.push(pid));
   const stuck = await worker(t, 300);
-  leftovers.add([stuck, await worker(t, 600_000, 100)]);
-  await leftovers.end(false);
+  orphans.add([stuck, await worker(t, 600_000, 100)]);
+  await orphans.end(false);
   assert.deepEqual(killed, [stuck.identity.pid]);
 });
 
 void test('one that does not notice by itself is told to end, with its process group', onLinux, async () => {
   const told: number[] = [];
-  const leftovers = new OrphanedWorkers((pid) => told.push(pid));
+  const orphans = new OrphanedWorkers((pid) => told.push(pid));
   const child = spawn('sh', ['-c', 'sleep 600 & wait'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     detached: true,
@@ -38,21 +38,21 @@ void test('one that does not notice by itself is told to end, with its process g
   await once(child, 'spawn');
   const identity = readIdentity(child.pid ?? 0);
   assert.ok(identity !== undefined);
-  leftovers.add([{ identity, limitMs: 600_000, stopSignal: 'SIGTERM' }]);
+  orphans.add([{ identity, limitMs: 600_000, stopSignal: 'SIGTERM' }]);
   // What it has started holds its standard output open.
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
   assert.equal(signal, 'SIGTERM');
-  await leftovers.end(false);
+  await orphans.end(false);
   assert.deepEqual(told, []);
 });
 
 void test('told to be done now, all are killed, for who waits already as well', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
+  const orphans = new OrphanedWorkers((pid) => killed.push(pid));
   const workers = [await worker(t, 600_000), await worker(t, 600_000)];
-  leftovers.add(workers);
-  const waiting = leftovers.end(false);
-  await leftovers.end(true);
+  orphans.add(workers);
+  const waiting = orphans.end(false);
+  await orphans.end(true);
   await waiting;
   assert.deepEqual(
     killed,
@@ -62,10 +62,10 @@ void test('told to be done now, all are killed, for who waits already as well', 
 
 void test('a process that got the pid of a worker is left alone', onLinux, async (t) => {
   const killed: number[] = [];
-  const leftovers = new OrphanedWorkers((pid) => killed.push(pid));
+  const orphans = new OrphanedWorkers((pid) => killed.push(pid));
   const stranger = await worker(t, 1);
   const startTime = String(Number(stranger.identity.startTime) - 1);
-  leftovers.add([{ ...stranger, identity: { ...stranger.identity, startTime } }]);
-  await leftovers.end(true);
+  orphans.add([{ ...stranger, identity: { ...stranger.identity, startTime } }]);
+  await orphans.end(true);
   assert.deepEqual(killed, []);
 });

@@ -22,14 +22,14 @@ export interface RunDirState {
   /** Names of what is another user's, with its uid. */
   readonly othersFiles: readonly { readonly name: string; readonly uid: number }[];
   /** Names of what daemons that were killed left in the making. */
-  readonly leftovers: readonly string[];
+  readonly stale: readonly string[];
 }
 
 /** @throws {Error} the system's, where the directory may not be read. */
 export function inspectRunDir(given?: string): RunDirState {
   const runDir = resolveRunDir(given);
   const status = lstatSync(runDir.path, { throwIfNoEntry: false });
-  const none = { path: runDir.path, hasControlSocket: false, foreign: [], othersFiles: [], leftovers: [] };
+  const none = { path: runDir.path, hasControlSocket: false, foreign: [], othersFiles: [], stale: [] };
   if (status === undefined) return { ...none, exists: false };
   const unsafe = whyUnsafe(status);
   if (!status.isDirectory()) return { ...none, exists: true, ...(unsafe === undefined ? {} : { unsafe }) };
@@ -45,7 +45,7 @@ export function inspectRunDir(given?: string): RunDirState {
       const uid = lstatSync(path.join(runDir.path, name), { throwIfNoEntry: false })?.uid;
       return uid === undefined || uid === process.getuid?.() ? [] : [{ name, uid }];
     }),
-    leftovers: names.filter((name) => {
+    stale: names.filter((name) => {
       const [, pid] = IN_THE_MAKING.exec(name) ?? [];
       return pid !== undefined && readIdentity(Number(pid)) === undefined;
     }),

@@ -1,4 +1,5 @@
 // What a conf, and a worker, may say of one way to reach a site.
+import { CERTIFICATE_HOST_MAX_LENGTH, CERTIFICATE_KINDS, isCertificateKind } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
 import {
   choice,
@@ -49,7 +50,9 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
   port,
   ipaddress,
   key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
-  cert: text().optional().describe('Certificate chain: a path or PEM text. Only the worker reads it.'),
+  cert: text()
+    .optional()
+    .describe('Certificate chain: a path or PEM text, which only the worker reads; or `internal`.'),
   passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
   minVersion,
   requestCert,
@@ -72,6 +75,14 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
     ),
   )
   .refine(
+    (entry) => !isCertificateKind(entry.cert) || (!entry.key && !entry.passphrase),
+    refusal(['key'], 'to be left out', 'has no use with a certificate that vhostd keeps: it makes the key'),
+  )
+  .refine(
+    (entry) => !isCertificateKind(entry.cert) || (entry.host ?? '').length <= CERTIFICATE_HOST_MAX_LENGTH,
+    refusal(['host'], `at most ${CERTIFICATE_HOST_MAX_LENGTH} letters`, 'is too long for such a certificate'),
+  )
+  .refine(
     (entry) => entry.type === 'tcp' || entry.redirect === undefined,
     refusal(['redirect'], 'to be left out', "has no use with type 'ssl': it is what requests are sent on to"),
   )
@@ -89,7 +100,7 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
   )
   .transform((entry): WrittenEntry => withoutUndefined(entry));
 
-/** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. */
+/** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. Who issues a certificate is none. */
 export const updateEntry: z.ZodType<ListenEntry> = object({
   type,
   host,
@@ -102,9 +113,10 @@ export const updateEntry: z.ZodType<ListenEntry> = object({
   minVersion,
   requestCert,
   redirect,
-}).transform(({ key: _key, cert: _cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry =>
-  withoutUndefined(entry),
-);
+}).transform(({ key: _key, cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry => {
+  const kind = CERTIFICATE_KINDS.find((known) => known === cert);
+  return withoutUndefined({ ...entry, cert: entry.type === 'ssl' ? kind : undefined });
+});
 
 /** A client chooses the name in its hello: the weakest entry of a site would be that of all. */
 export function sameDemands(site: object): boolean {

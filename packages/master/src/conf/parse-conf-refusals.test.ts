@@ -215,3 +215,13 @@ void test('a file that Node does not run is refused with what to write', () => {
     assert.doesNotThrow(() => parseSite({ path: 'a', workerFile, interpreter }, PROGRAM));
   }
 });
+
+void test('a certificate that vhostd keeps has no key of the conf, and is for TLS', () => {
+  const listen = [
+    { type: 'ssl', host: 'a.test', port: 443, cert: 'internal', key: 'key.pem' },
+    { type: 'ssl', host: `${'a.'.repeat(110)}test`, port: 443, cert: 'internal' },
+    { host: 'b.test', port: 80, cert: 'internal' },
+  ];
+  const error = refusal(() => parseSite({ path: 'a', listen }, PROGRAM));
+  assert.deepEqual(pathsOf(error), ['listen[0].key', 'listen[1].host', 'listen[2].type']);
+});

@@ -92,3 +92,9 @@ void test('the answer to a hostile update stays small', () => {
 function refusal(raw: unknown): VhostError {
   return refusalOf(() => parseServerConfUpdate(raw));
 }
+
+void test('of a certificate, a worker says no more than that vhostd is to keep it', () => {
+  const entry = { type: 'ssl', host: 'a.test', port: 443 };
+  const listen = ['internal', 'tls/cert.pem', 7].map((cert) => ({ ...entry, cert }));
+  assert.deepEqual(parseServerConfUpdate({ listen }).listen, [{ ...entry, cert: 'internal' }, entry, entry]);
+});

@@ -97,6 +97,7 @@ function bench(): {
     removeSite: method('removeSite'),
     scaleSite: method('scaleSite'),
     variables: method('variables'),
+    followEvents: method('followEvents'),
     signalSite: method('signalSite'),
     flushLogs: method('flushLogs'),
     reopenLogs: method('reopenLogs'),
@@ -106,6 +107,6 @@ function bench(): {
   };
   const answers = new ControlAnswers(master);
   const ask = (verb: string, path: string, body?: unknown): Promise<unknown> =>
-    answers.answer({ id: 1, method: verb, path, body }, () => undefined);
+    answers.answer({ id: 1, method: verb, path, body }, () => true);
   return { ask, did };
 }

@@ -16,7 +16,7 @@ export class ControlAnswers {
   /** Carries one request out. Rejects with ERR_CONTROL_ROUTE, ERR_CONTROL_METHOD, ERR_CONTROL_REQUEST, or its error. */
   async answer(
     { id, method, path, body }: ControlRequest,
-    progress: (value: unknown) => void,
+    progress: (value: unknown) => boolean,
   ): Promise<unknown> {
     const found = findRoute(routes, method, path);
     if (!('route' in found)) throw noRoute(method, path, found.allowed);

@@ -3,6 +3,7 @@ import type {
   AddSiteOptions,
   AddSiteResult,
   CertificatesResult,
+  EventsOptions,
   FlushOptions,
   FlushResult,
   MaintenanceOptions,
@@ -26,6 +27,7 @@ import {
   addSiteOptions,
   addSiteResult,
   certificatesResult,
+  eventsOptions,
   flushOptions,
   flushResult,
   maintenanceOptions,
@@ -51,6 +53,7 @@ import {
 } from '@vhostd/protocol/schemas';
 import type { Route } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
+import type { Follower } from './event-feed.js';
 
 /** The master as its routes see it. */
 export interface ControlledMaster {
@@ -65,6 +68,7 @@ export interface ControlledMaster {
   removeSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
+  followEvents(options: EventsOptions, follower: Follower): Promise<never>;
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
@@ -109,6 +113,15 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: certificatesResult,
     run: (master) => master.certificates(),
+  }),
+  route({
+    method: 'GET',
+    path: '/events',
+    summary: 'what happens, as it comes: several events at a time; the daemon passes them on one by one',
+    request: eventsOptions,
+    response: nothing,
+    streams: true,
+    run: (master, { body, signal, progress }) => master.followEvents(body, { signal, send: progress }),
   }),
   route({
     method: 'POST',

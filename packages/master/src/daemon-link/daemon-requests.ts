@@ -35,10 +35,13 @@ export function answerDaemon(
   respawn: RespawnEvents,
 ): void {
   const control = decoding(daemonToMaster, 'control', (request) =>
-    requests.control.answer(
-      request,
-      (value) => void daemon.notify('controlProgress', { id: request.id, value }),
-    ),
+    requests.control.answer(request, (value) => {
+      try {
+        return daemon.notify('controlProgress', { id: request.id, value });
+      } catch {
+        return false;
+      }
+    }),
   );
   const cancel = decoding(daemonToMaster, 'cancelControl', ({ id }) => {
     requests.control.cancel(id);

@@ -33,7 +33,7 @@ export function defaultLogFile(stateDir: string, siteId: string): string {
   return path.join(defaultLogDirectory(stateDir), `${siteId}${EXTENSION}`);
 }
 
-/** The site whose default log has this name; undefined for a file that is none. */
+/** The site whose default log has this name; undefined for another file. */
 export function siteOfLogFile(name: string): string | undefined {
   return name.endsWith(EXTENSION) ? name.slice(0, -EXTENSION.length) : undefined;
 }
@@ -43,7 +43,7 @@ export function stampedLines(lines: Buffer, { workerId, stream }: LineOrigin, no
   return prefixed(lines, `${new Date(nowMs).toISOString()} ${NAMES[stream]} ${workerId} `);
 }
 
-/** A line without its newline; undefined where it is none of {@link stampedLines}. */
+/** A line without its newline; undefined where it is not one of {@link stampedLines}. */
 export function parseStampedLine(line: string): StampedLine | undefined {
   const [, time, name, workerId, text] = STAMPED.exec(line) ?? [];
   if (time === undefined || workerId === undefined || text === undefined) return undefined;

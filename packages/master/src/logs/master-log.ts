@@ -18,6 +18,9 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'handoff.chosen': { levelOf: ({ reason }) => (reason === undefined ? 'debug' : 'warn') },
   'logs.reopened': { level: 'info' },
   'log.failed': { level: 'error' },
+  'certificate.issued': { level: 'info' },
+  'certificate.failed': { level: 'warn' },
+  'certificates.exited': { level: 'warn' },
   'listener.opened': { level: 'info' },
   'listener.closed': { level: 'info' },
   'listener.failed': { level: 'error', fields: ({ key, error: { message } }) => ({ key, message }) },
@@ -75,6 +78,9 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'sites.loaded': { level: 'debug' },
 };
 
+/** The names of all events. */
+export const EVENT_NAMES = Object.keys(LINES) as EventName[];
+
 export class MasterLog {
   /** Written to from now on. */
   logger: Logger;
@@ -85,7 +91,7 @@ export class MasterLog {
 
   /** Writes of all that happens. */
   subscribe(events: MasterEvents): void {
-    for (const name of Object.keys(LINES) as EventName[]) {
+    for (const name of EVENT_NAMES) {
       const line = LINES[name];
       if (line === undefined) continue;
       const write = (payload: EventPayloads[EventName]): void => this.#write(name, line, payload);

@@ -135,7 +135,7 @@ function hostOf(list: Buffer): string | null {
   return 'fault' in reading || reading.host.startsWith('[') ? null : reading.host;
 }
 
-/** ProtocolNameList of RFC 7301 3.1; null for what is none, which the worker's TLS refuses. */
+/** ProtocolNameList of RFC 7301 3.1; null for anything else, which the worker's TLS refuses. */
 function protocolsOf(list: Buffer): string[] | null {
   if (list.length < 2 || list.readUInt16BE(0) !== list.length - 2) return null;
   const protocols: string[] = [];

@@ -78,6 +78,11 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     this.#headMaxBytes = headMaxBytes;
   }
 
+  /** The directory of a site, made if it is missing. @throws {VhostError} ERR_SITE_DIR. */
+  directoryOf(conf: Pick<SiteConf, 'siteId' | 'runAs'>): string {
+    return this.#directories.of(conf);
+  }
+
   check(conf: SiteConf): void {
     const refused =
       checkTrust(conf, this.linkType) ?? checkPrograms(conf) ?? this.#suspects.refusal(conf.siteId);

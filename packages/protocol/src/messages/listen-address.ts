@@ -47,7 +47,7 @@ export function toKeyedAddress(request: {
   );
 }
 
-/** The request that a key stands for; undefined where it is none. */
+/** The request that a key stands for; undefined where it is not one. */
 export function addressOfKey(key: string): KeyedAddress | undefined {
   const [, udp, any, bracketed, plain, port = ''] = KEY.exec(key) ?? [];
   const ipaddress = any ?? bracketed ?? plain;

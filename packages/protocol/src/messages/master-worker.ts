@@ -83,6 +83,7 @@ export interface ListenRequest {
   port: number;
   ipaddress?: string;
   key?: string;
+  /** A path or PEM text, or who issues it: a {@link CertificateKind}. */
   cert?: string;
   passphrase?: string;
   /** The oldest version of TLS that is spoken. */

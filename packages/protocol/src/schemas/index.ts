@@ -2,10 +2,13 @@
 export { candidateToDaemon, daemonToCandidate } from './daemon-candidate.js';
 export { certificateFacts, certificatesResult } from './certificates.js';
 export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-master.js';
+export { certificateState } from './certificate-state.js';
+export { certificatesToMaster, masterToCertificates } from './master-certificates.js';
 export { decode } from './decode.js';
 export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';
 export type { Route, RouteCall } from './route.js';
+export { eventsOptions, masterEvent } from './events.js';
 export {
   addSiteOptions,
   addSiteResult,

@@ -10,8 +10,8 @@ export interface RouteCall<Body> {
   readonly body: Body;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
-  /** Says how far it is: any JSON value. Never throws; may be dropped. */
-  readonly progress: (value: unknown) => void;
+  /** Says how far it is: any JSON value. False where it was dropped. Never throws. */
+  readonly progress: (value: unknown) => boolean;
 }
 
 export interface Route<Target> {
@@ -21,6 +21,8 @@ export interface Route<Target> {
   readonly summary: string;
   readonly request: z.ZodType;
   readonly response: z.ZodType;
+  /** It has no end of its own: what it tells meanwhile is the answer. Default false. */
+  readonly streams?: true;
   /** Decodes the body and carries the request out. @throws {VhostError} ERR_CONTROL_REQUEST, or what it throws. */
   run(target: Target, call: RouteCall<unknown>): unknown;
 }

@@ -89,7 +89,7 @@ void describe('a route', () => {
     const found = findRoute(routes, 'POST', '/sites/a/pause');
     assert.ok('route' in found);
     const target: string[] = [];
-    const call = { params: found.params, signal: new AbortController().signal, progress: () => undefined };
+    const call = { params: found.params, signal: new AbortController().signal, progress: () => true };
     assert.equal(found.route.run(target, { ...call, body: { timeout: 5 } }), 'paused');
     assert.equal(found.route.run(target, { ...call, body: undefined }), 'paused');
     assert.throws(() => found.route.run(target, { ...call, body: { timeout: 'x' } }), {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCall } from './parse-call.js';
 
-void test('a call keeps its fields and loses what is none', () => {
+void test('a call keeps its fields and loses anything else', () => {
   const call = { name: 'n', params: [1], timeoutMs: 5, from: 'w', workerId: 'x', socketHead: '\u00ff' };
   assert.deepEqual(parseCall({ ...call, to: 'daemon', extra: 1 }), call);
   assert.deepEqual(parseCall({ name: 'n' }), { name: 'n' });

@@ -50,7 +50,7 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
   return { handle: created, address: name.address, port: name.port };
 }
 
-/** A TCP socket that another process bound, with its address; undefined for what is none. */
+/** A TCP socket that another process bound, with its address; undefined for anything else. */
 export function asBound(
   received: object,
 ): { handle: BoundHandle; address: string; port: number } | undefined {

@@ -1,8 +1,9 @@
-// System calls that Node has no function for, through node:ffi (from Node 26.1 on) or the optional package koffi:
-// receiving one descriptor without libuv, which aborts on kinds that it does not know; SO_LINGER; mkfifo; poll.
-// Checked on Node 20.20, 22.23, 24.21 and 26.10 with koffi 3.3; link/self-test.test.ts fails where it changes.
-import { createRequire } from 'node:module';
+// System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
+// not know; SO_LINGER; mkfifo; poll; a datagram to a Unix socket.
+import { closeSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
+import { loadLibrary } from './native-library.js';
+import type { Library, SystemCalls } from './native-library.js';
 
 /** What one look at the queue of descriptors came to. */
 export type Received =
@@ -18,7 +19,7 @@ export type Received =
 /** The functions of one process. */
 export interface NativeCalls {
   /** Which library makes the calls. */
-  readonly library: 'node:ffi' | 'koffi';
+  readonly library: Library['name'];
   /** Takes one message off a Unix socket that nobody else reads. */
   receive(fd: number): Received;
   /** Lets a close of this TCP socket return at once, to be called right before it; true: it would have waited. */
@@ -29,6 +30,11 @@ export interface NativeCalls {
   makeFifo(path: string): number;
   /** How the peers of TCP connections stand, in the order of their descriptors. Nothing is read. */
   peersOf(fds: readonly number[]): PeerStanding[];
+  /**
+   * Sends a datagram to a Unix socket without waiting for room in its queue. `address`: a path, or `@` before an abstract
+   * name, unix(7). Returns 0 or an errno.
+   */
+  sendDatagram(address: string, content: string): number;
 }
 
 /** `finished`: it will send no more, be it that it waits for an answer or has closed; `gone`: reset. */
@@ -48,27 +54,6 @@ export function forbidNativeCalls(): void {
 export function nativeCalls(): NativeCalls | undefined {
   if (loaded === undefined) loaded = load() ?? null;
   return loaded ?? undefined;
-}
-
-interface Memory {
-  view: DataView;
-  base: bigint;
-}
-
-/** Addresses are numbers of 64 bits; what is negative failed, with errno behind it. */
-interface SystemCalls {
-  recvmsg(fd: number, message: bigint, flags: number): number | bigint;
-  getsockopt(fd: number, level: number, name: number, value: bigint, length: bigint): number;
-  setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
-  shutdown(fd: number, how: number): number;
-  mkfifo(path: bigint, mode: number): number;
-  poll(entries: bigint, count: bigint, timeoutMs: number): number;
-}
-
-interface Library extends Memory {
-  name: NativeCalls['library'];
-  calls: SystemCalls;
-  errno(): number;
 }
 
 /** The places of what the calls read and write, in bytes from the start of the memory. */
@@ -97,6 +82,15 @@ const MSG_CTRUNC = 8;
 const MSG_DONTWAIT_CMSG_CLOEXEC = 0x4000_0040;
 const EINTR = 4;
 const EAGAIN = 11;
+const ENAMETOOLONG = 36;
+const EMSGSIZE = 90;
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC_NONBLOCK = 0o2_004_002;
+const MSG_NOSIGNAL = 0x4000;
+/** sockaddr_un without its family, and room for a whole one, unix(7). */
+const UNIX_NAME_MAX_BYTES = 107;
+const UNIX_ADDRESS_BYTES = 128;
+const DATAGRAM_MAX_BYTES: number = PATH_MAX_BYTES - UNIX_ADDRESS_BYTES;
 const SHUT_RD = 0;
 const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
 /** Entries of 8 bytes for which there is room. */
@@ -106,88 +100,8 @@ function load(): NativeCalls | undefined {
   if (process.env[FFI_VARIABLE] === 'off' || process.platform !== 'linux') return undefined;
   // The layout of the structures is that of 64-bit little endian Linux.
   if (endianness() !== 'LE' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(arch())) return undefined;
-  const library = attempt(fromNode) ?? attempt(fromKoffi);
+  const library = loadLibrary(MEMORY_BYTES);
   return library === undefined ? undefined : new Calls(library);
-}
-
-function attempt(from: (require: NodeJS.Require) => Library): Library | undefined {
-  try {
-    return from(createRequire(import.meta.url));
-  } catch {
-    return undefined;
-  }
-}
-
-interface NodeFfi {
-  dlopen(
-    path: string | null,
-    functions: Record<string, { arguments: string[]; return: string }>,
-  ): { functions: Record<string, (...args: unknown[]) => number | bigint> };
-  getRawPointer(memory: ArrayBuffer): bigint;
-  getInt32(address: number | bigint, offset: number): number;
-}
-
-function fromNode(require: NodeJS.Require): Library {
-  const { dlopen, getRawPointer, getInt32 } = withoutWarning(() => require('node:ffi') as NodeFfi);
-  const memory = new ArrayBuffer(MEMORY_BYTES);
-  const [int, unsigned, pointer] = ['i32', 'u32', 'pointer'];
-  const { functions } = dlopen(null, {
-    recvmsg: { arguments: [int, pointer, int], return: 'i64' },
-    getsockopt: { arguments: [int, int, int, pointer, pointer], return: int },
-    setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
-    shutdown: { arguments: [int, int], return: int },
-    mkfifo: { arguments: [pointer, unsigned], return: int },
-    poll: { arguments: [pointer, 'u64', int], return: int },
-    __errno_location: { arguments: [], return: pointer },
-  });
-  const view = new DataView(memory);
-  return {
-    name: 'node:ffi',
-    view,
-    base: getRawPointer(memory),
-    calls: functions as unknown as SystemCalls,
-    errno: () => getInt32(functions['__errno_location']?.() ?? 0, 0),
-  };
-}
-
-interface Koffi {
-  load(path: null): { func(prototype: string): (...args: unknown[]) => number | bigint };
-  alloc(type: string, length: number): unknown;
-  address(pointer: unknown): bigint;
-  view(pointer: unknown, length: number): ArrayBuffer;
-  errno(): number;
-}
-
-function fromKoffi(require: NodeJS.Require): Library {
-  const koffi = require('koffi') as Koffi;
-  const library = koffi.load(null);
-  const memory = koffi.alloc('char', MEMORY_BYTES);
-  const calls = {
-    recvmsg: library.func('intptr recvmsg(int, size_t, int)'),
-    getsockopt: library.func('int getsockopt(int, int, int, size_t, size_t)'),
-    setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
-    shutdown: library.func('int shutdown(int, int)'),
-    mkfifo: library.func('int mkfifo(size_t, uint)'),
-    poll: library.func('int poll(size_t, uint64, int)'),
-  };
-  return {
-    name: 'koffi',
-    view: new DataView(koffi.view(memory, MEMORY_BYTES)),
-    base: koffi.address(memory),
-    calls: calls as unknown as SystemCalls,
-    errno: () => koffi.errno(),
-  };
-}
-
-/** The warning that node:ffi is experimental is of no use to an operator: it is tested at start, and can be missing. */
-function withoutWarning<T>(work: () => T): T {
-  const { emitWarning } = process;
-  process.emitWarning = () => undefined;
-  try {
-    return work();
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }
 
 class Calls implements NativeCalls {
@@ -252,8 +166,8 @@ class Calls implements NativeCalls {
 
   makeFifo(path: string): number {
     const bytes = Buffer.from(path);
-    if (bytes.length >= PATH_MAX_BYTES) return 36; // ENAMETOOLONG
-    bytes.forEach((byte, index) => this.#view.setUint8(AT.path + index, byte));
+    if (bytes.length >= PATH_MAX_BYTES) return ENAMETOOLONG;
+    this.#setBytes(AT.path, bytes);
     this.#view.setUint8(AT.path + bytes.length, 0);
     return this.#calls.mkfifo(this.#at(AT.path), 0o600) === 0 ? 0 : this.#errno();
   }
@@ -264,6 +178,24 @@ class Calls implements NativeCalls {
       standings.push(...this.#peersOf(fds.slice(from, from + POLL_MAX_COUNT)));
     }
     return standings;
+  }
+
+  sendDatagram(address: string, content: string): number {
+    const name = Buffer.from(address.replace(/^@/, '\0'));
+    const bytes = Buffer.from(content);
+    if (name.length > UNIX_NAME_MAX_BYTES) return ENAMETOOLONG;
+    if (bytes.length > DATAGRAM_MAX_BYTES) return EMSGSIZE;
+    const fd = this.#calls.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+    if (fd < 0) return this.#errno();
+    this.#view.setUint16(AT.path, AF_UNIX, true);
+    this.#setBytes(AT.path + 2, name);
+    this.#setBytes(AT.path + UNIX_ADDRESS_BYTES, bytes);
+    const [from, to] = [this.#at(AT.path + UNIX_ADDRESS_BYTES), this.#at(AT.path)];
+    const length = BigInt(bytes.length);
+    const sent = this.#calls.sendto(fd, from, length, MSG_NOSIGNAL, to, 2 + name.length);
+    const errno = sent < 0 ? this.#errno() : 0;
+    closeSync(fd);
+    return errno;
   }
 
   #peersOf(fds: readonly number[]): PeerStanding[] {
@@ -318,6 +250,10 @@ class Calls implements NativeCalls {
 
   #at(offset: number): bigint {
     return this.#base + BigInt(offset);
+  }
+
+  #setBytes(offset: number, bytes: Buffer): void {
+    bytes.forEach((byte, index) => this.#view.setUint8(offset + index, byte));
   }
 
   #set64(offset: number, value: bigint): void {

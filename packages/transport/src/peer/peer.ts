@@ -80,7 +80,7 @@ export interface PeerOptions {
    */
   maxOutgoingCount?: number;
   /**
-   * Called when the other end breaks the rules: with bytes that are no frames, a message that is none of ours, or a
+   * Called when the other end breaks the rules: with bytes that are no frames, an unknown message, or a
    * frame of a kind that nobody takes here. Default: the link is closed.
    */
   onViolation?: (detail: string) => void;

@@ -29,7 +29,7 @@ export class MaintenanceGate {
     if (!speaksHttp(this.#server)) {
       throw new VhostError(
         'ERR_MAINTENANCE_SERVER',
-        "the site's server is none of http, https or http2: there are no requests that could be answered",
+        "the site's server speaks neither http, https nor http2: there are no requests that could be answered",
       );
     }
     this.#page = page;

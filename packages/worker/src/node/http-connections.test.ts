@@ -207,7 +207,7 @@ void describe('the next request of a connection', () => {
     assert.deepEqual(seen, ['told', 'request', 'request']);
   });
 
-  void it('is told of an upgrade, too', async (t) => {
+  void it('hears of an upgrade, too', async (t) => {
     const scene = await setScene(t);
     const seen: string[] = [];
     scene.adopted.server.on('upgrade', (_request: unknown, socket: Socket) => {

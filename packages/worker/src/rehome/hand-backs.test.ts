@@ -102,7 +102,7 @@ void describe('handing connections back', () => {
     assert.equal(scene.handBacks.open, true);
   });
 
-  void it('does nothing at an answer that is none, or to another connection', () => {
+  void it('does nothing at an answer that is invalid, or to another connection', () => {
     const scene = new Scene();
     scene.answer(1, true);
     scene.handBacks.send(scene.handle());

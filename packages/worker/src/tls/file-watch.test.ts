@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FileWatch } from './file-watch.js';
+import { FileWatch, filesState } from './file-watch.js';
 
 void test('a change of files is noticed however it comes, and once', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'file-watch-'));
@@ -13,8 +13,9 @@ void test('a change of files is noticed however it comes, and once', async (t) =
   symlinkSync('target1', file('link'));
   let count = 0;
   let changed: () => void = () => undefined;
+  const files = [file('a'), file('link'), file('missing')];
   const watch = new FileWatch(
-    [file('a'), file('link'), file('missing')],
+    { files, known: filesState(files) },
     () => {
       count += 1;
       changed();
@@ -32,8 +33,6 @@ void test('a change of files is noticed however it comes, and once', async (t) =
     await told;
     clearInterval(held);
   };
-  // The first look is taken before anything changes.
-  await new Promise((resolve) => setTimeout(resolve, 200));
   const changes: (() => void)[] = [
     () => writeFileSync(file('a'), 'written anew'),
     () => renameSync(file('b'), file('a')),
@@ -48,4 +47,18 @@ void test('a change of files is noticed however it comes, and once', async (t) =
     await next(change);
     assert.equal(count, index + 1);
   }
+});
+
+void test('a change before the first look is noticed, too', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'file-watch-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const files = [join(directory, 'issued.pem')];
+  const known = filesState(files);
+  writeFileSync(files[0] ?? '', 'there');
+  const held = setInterval(() => undefined, 1000);
+  await new Promise<void>((resolve) => {
+    const watch = new FileWatch({ files, known }, resolve, 10);
+    t.after(() => watch.stop());
+  });
+  clearInterval(held);
 });

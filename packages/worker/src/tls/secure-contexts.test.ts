@@ -50,6 +50,22 @@ void describe('the contexts of ssl entries', () => {
     assert.equal(failureOf(entry).info['field'], 'key');
   });
 
+  void it('are without a certificate while vhostd has not written its file yet', () => {
+    const file = join(folder, 'issued.pem');
+    const issued = { host: 'a.test', key: file, cert: file, issued: 'internal' } as const;
+    const before = new SecureContexts([issued]);
+    assert.deepEqual([before.fallback, before.faults], [{}, []]);
+    fileOf('issued.pem', `${identity.key}${identity.cert}`);
+    const there = new SecureContexts([issued], { kept: before });
+    assert.equal(there.fallback.cert, `${identity.key}${identity.cert}`);
+    assert.ok(there.find('a.test'));
+    fileOf('issued.pem', 'no certificate');
+    const spoilt = new SecureContexts([issued], { kept: there });
+    assert.deepEqual(spoilt.fallback, there.fallback);
+    assert.equal(spoilt.faults[0]?.code, 'ERR_TLS_KEY');
+    assert.equal(new SecureContexts([issued]).faults[0]?.code, 'ERR_TLS_KEY');
+  });
+
   void it('prefer the first of two entries with one host', async () => {
     const contexts = new SecureContexts([
       { host: 'a.test', ...identity },

@@ -6,8 +6,9 @@ import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions, SecureVersion } from 'node:tls';
 import { VhostError } from '@vhostd/protocol';
-import type { CertificateFacts } from '@vhostd/protocol';
+import type { CertificateFacts, CertificateKind } from '@vhostd/protocol';
 import { factsOf } from './certificate-facts.js';
+import { filesState } from './file-watch.js';
 
 /** One listen entry of type 'ssl', as far as TLS is concerned. */
 export interface SecureEntry {
@@ -17,6 +18,8 @@ export interface SecureEntry {
   key: string;
   /** The certificate, its chain behind it: PEM text or the path of a PEM file. */
   cert: string;
+  /** vhostd writes the files: until they are there, handshakes are refused. Absent: they must be there. */
+  issued?: CertificateKind | undefined;
   /** Of the key, when it is encrypted. */
   passphrase?: string | undefined;
   /** The oldest version that is spoken. Default: Node's. */
@@ -58,8 +61,8 @@ export class SecureContexts {
   readonly faults: readonly VhostError[];
   /** The certificates of all hosts, with their faults. */
   readonly certificates: readonly CertificateFacts[];
-  /** What was read. */
-  readonly files: readonly string[];
+  /** What was read, and its state just before that. */
+  readonly read: { readonly files: readonly string[]; readonly known: string };
   readonly #pairs = new Map<string, SecureOptions>();
   readonly #exact = new Map<string, SecureContext>();
   /** By suffix with its leading dot. */
@@ -73,32 +76,34 @@ export class SecureContexts {
    * Never key text. ERR_TLS_DEMANDS where the entries ask different things of clients.
    */
   constructor(entries: readonly SecureEntry[], { base, kept }: ContextOptions = {}) {
+    const files = filesOf(entries);
+    this.read = { files, known: filesState(files) };
     const faults: VhostError[] = [];
     const certificates: CertificateFacts[] = [];
     this.demands = demandsOf(entries);
     const common = { ...base?.(this.demands), ...this.demands };
-    let fallback: SecureOptions | undefined;
+    let fallback: Partial<SecureOptions> | undefined;
     for (const [index, entry] of entries.entries()) {
       const host = entry.host?.toLowerCase() ?? '';
       const source = { index, host };
       const before = kept?.pairOf(entry);
       const { options, fault } = choosePair(entry, source, before);
       if (fault !== undefined) faults.push(fault);
-      this.#pairs.set(identityOf(entry), options);
+      if (isPair(options)) this.#pairs.set(identityOf(entry), options);
       const context = contextOf({ ...common, ...options }, source);
       fallback ??= options;
       const map = host.startsWith('*.') ? this.#suffixes : this.#exact;
       const name = host.startsWith('*.') ? host.slice(1) : host;
       if (map.has(name)) continue;
       map.set(name, context);
-      certificates.push(factsOf({ host, pem: options.cert, written: entry.cert, fault }));
+      if (isPair(options))
+        certificates.push(factsOf({ host, pem: options.cert, written: entry.cert, fault }));
     }
     if (fallback === undefined)
       throw new VhostError('ERR_TLS_KEY', 'there is no ssl entry to read a key from');
     this.fallback = { ...common, ...fallback };
     this.faults = faults;
     this.certificates = certificates;
-    this.files = filesOf(entries);
   }
 
   /** The keys that an entry has here. */
@@ -124,12 +129,17 @@ interface Source {
   host: string;
 }
 
+/** A context without a pair refuses each handshake with an alert. */
+function isPair(options: Partial<SecureOptions>): options is SecureOptions {
+  return options.cert !== undefined;
+}
+
 /** Of what is read now and what was read before, what to use. @throws {VhostError} ERR_TLS_KEY. */
 function choosePair(
   entry: SecureEntry,
   source: Source,
   before: SecureOptions | undefined,
-): { options: SecureOptions; fault: VhostError | undefined } {
+): { options: Partial<SecureOptions>; fault: VhostError | undefined } {
   try {
     const options = readPair(entry, source);
     const fault = certificateFault(options.cert, source);
@@ -137,9 +147,16 @@ function choosePair(
     const keep = isBetter && certificateFault(before.cert, source) === undefined;
     return { options: keep ? before : options, fault };
   } catch (error) {
-    if (before === undefined || !(error instanceof VhostError)) throw error;
-    return { options: before, fault: error };
+    if (!(error instanceof VhostError)) throw error;
+    if (before !== undefined) return { options: before, fault: error };
+    if (entry.issued === undefined) throw error;
+    return { options: {}, fault: isMissing(error) ? undefined : error };
   }
+}
+
+/** Its file is not there, or not yet. */
+function isMissing({ cause }: VhostError): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 /** Why clients will refuse a certificate, as far as that can be seen here. */

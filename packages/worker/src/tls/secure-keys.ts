@@ -52,7 +52,7 @@ export class SecureKeys {
     this.#entries = staged.entries;
     this.#use(staged.contexts);
     this.#watch?.stop();
-    this.#watch = new FileWatch(staged.contexts.files, () => this.#reload(), this.#options.watchIntervalMs);
+    this.#watch = new FileWatch(staged.contexts.read, () => this.#reload(), this.#options.watchIntervalMs);
   }
 
   /** Forgets the entries on trial. */

@@ -1,0 +1,239 @@
+// One certificate: gets it, keeps it, renews it, and gives it to the directories of the sites that want it. All that it
+// knows is on disk, so that another process goes on where this one ends.
+import { join } from 'node:path';
+import type {
+  CertificateKind,
+  FailedCertificate,
+  IssuedCertificate,
+  CertificateState,
+  WantedCertificate,
+} from '@vhostd/protocol';
+import { certificateFile, certificateName, toWireError, VhostError } from '@vhostd/protocol';
+import { factsOf, readState, writeState } from './certificate-state.js';
+import type { CertificateFacts } from './certificate-state.js';
+import { readWhole, writeWhole } from './files/atomic-file.js';
+import { locked } from './files/lock.js';
+import type { Issuer } from './issuer.js';
+import { renewalTime, retryTime } from './schedule.js';
+
+/** What becomes of certificates. */
+export interface CertificateEvents {
+  onIssued(told: IssuedCertificate): void;
+  onFailed(told: FailedCertificate): void;
+}
+
+/** What a {@link KeptCertificate} works with. */
+export interface KeptOptions {
+  readonly events: CertificateEvents;
+  /** Who issues it; asked for anew where that could not be had. */
+  readonly issuer: () => Promise<Issuer>;
+  /** The clock, ms since 1970. */
+  readonly now?: () => number;
+}
+
+export class KeptCertificate {
+  readonly kind: CertificateKind;
+  readonly host: string;
+  readonly #options: KeptOptions;
+  #homes: WantedCertificate['homes'];
+  #looking: Promise<void> | undefined;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  /** Failures that no state could be written of. */
+  #unwritten = 0;
+
+  constructor({ kind, host, homes }: WantedCertificate, options: KeptOptions) {
+    this.kind = kind;
+    this.host = host;
+    this.#homes = homes;
+    this.#options = options;
+  }
+
+  /** Gives it to these directories from now on. */
+  set homes(homes: WantedCertificate['homes']) {
+    this.#homes = homes;
+  }
+
+  /** Does what is due by what is on disk now. Resolves when that is done; never rejects. */
+  look(): Promise<void> {
+    this.#again = this.#looking !== undefined;
+    this.#looking ??= this.#lookOn();
+    return this.#looking;
+  }
+
+  /** Does nothing more. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #lookOn(): Promise<void> {
+    let next: number;
+    do {
+      this.#again = false;
+      next = await this.#lookOnce();
+      // oxlint-disable-next-line typescript/no-unnecessary-condition
+    } while (this.#again && !this.#stopped);
+    this.#looking = undefined;
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    // A clock that is set, or a machine that sleeps, is noticed within the hour.
+    const delayMs = Math.min(Math.max(next - this.#now(), SOONEST_MS), LATEST_MS);
+    this.#timer = setTimeout(() => void this.look(), delayMs);
+  }
+
+  /** Resolves with when to look again. */
+  async #lookOnce(): Promise<number> {
+    try {
+      const issuer = await this.#options.issuer();
+      const files = filesOf(issuer, this.host);
+      if (this.#isDue(issuer, files)) {
+        const done = await locked(files.lock, async () => {
+          // Another process may have done it while this one waited.
+          if (this.#isDue(issuer, files)) await this.#renew(issuer, files);
+        });
+        if (done === undefined) return this.#now() + LOCKED_LOOK_MS;
+      }
+      this.#handOut(files);
+      this.#restoreState(issuer, files);
+      this.#unwritten = 0;
+      return nextOf(readState(files.state)) ?? this.#now();
+    } catch (error) {
+      this.#unwritten += 1;
+      const next = retryTime(this.#unwritten, this.#now());
+      this.#tellFailure(error, next);
+      return next;
+    }
+  }
+
+  #isDue(issuer: Issuer, files: CertificateFiles): boolean {
+    const state = readState(files.state);
+    const held = heldIn(files, issuer);
+    const next = nextOf(state);
+    if (held === undefined) {
+      return next === undefined || state?.lastError === undefined || next <= this.#now();
+    }
+    return (next ?? renewalTime(factsOf(held))) <= this.#now();
+  }
+
+  async #renew(issuer: Issuer, files: CertificateFiles): Promise<void> {
+    const { host, kind } = this;
+    try {
+      const pem = await issuer.issue(host);
+      const state = this.#stateOf(pem, issuer);
+      writeWhole(files.pair, pem, 0o600);
+      writeState(files.state, state);
+      const { issuer: by, notAfter, nextRenewal } = state;
+      this.#options.events.onIssued({ kind, host, issuer: by, notAfter, nextRenewal });
+    } catch (error) {
+      const { code, message } = toWireError(error);
+      const at = new Date(this.#now()).toISOString();
+      const failures = [...(readState(files.state)?.failures ?? []), at].slice(-FAILURES_KEPT);
+      const next = retryTime(failures.length, this.#now());
+      const held = heldIn(files, issuer);
+      writeState(files.state, {
+        ...this.#named(issuer),
+        ...(held === undefined ? {} : factsOf(held)),
+        nextRenewal: new Date(next).toISOString(),
+        nextRenewalReason: 'retry',
+        lastError: { code, message, at },
+        failures,
+      });
+      this.#tellFailure(error, next);
+    }
+  }
+
+  /** Somebody has removed it, or it is of another version. */
+  #restoreState(issuer: Issuer, files: CertificateFiles): void {
+    const held = heldIn(files, issuer);
+    if (held !== undefined && readState(files.state) === undefined)
+      writeState(files.state, this.#stateOf(held, issuer));
+  }
+
+  /** With a certificate, and nothing amiss. */
+  #stateOf(pem: string, issuer: Issuer): CertificateState & CertificateFacts {
+    const facts = factsOf(pem);
+    const nextRenewal = new Date(renewalTime(facts)).toISOString();
+    return { ...this.#named(issuer), ...facts, nextRenewal, nextRenewalReason: 'two-thirds', failures: [] };
+  }
+
+  #named({ name: authority }: Issuer): Pick<CertificateState, 'version' | 'host' | 'kind' | 'authority'> {
+    const { host, kind } = this;
+    return { version: 1, host, kind, authority };
+  }
+
+  /** Writes what the workers of the sites read, where that is not there yet. */
+  #handOut({ pair }: CertificateFiles): void {
+    const pem = readWhole(pair);
+    if (pem === undefined) return;
+    const failures = this.#homes.flatMap(({ directory, uid, gid }) => {
+      const file = join(directory, certificateFile(this.kind, this.host));
+      try {
+        if (readOrNone(file) !== pem) writeWhole(file, pem, 0o600, { uid, gid });
+        return [];
+      } catch (cause) {
+        return [{ file, cause }];
+      }
+    });
+    const [failure] = failures;
+    if (failure === undefined) return;
+    const { file, cause } = failure;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `can't write ${file}: ${reason}`;
+    throw new VhostError('ERR_CERTIFICATE_STORE', message, { info: { path: file }, cause });
+  }
+
+  #tellFailure(error: unknown, next: number): void {
+    const { code, message } = toWireError(error);
+    const { kind, host } = this;
+    this.#options.events.onFailed({ kind, host, code, message, nextAttempt: new Date(next).toISOString() });
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+}
+
+/** Where one certificate of an authority lies. */
+interface CertificateFiles {
+  /** Key and chain. */
+  readonly pair: string;
+  readonly state: string;
+  readonly lock: string;
+}
+
+function filesOf({ directory }: Issuer, host: string): CertificateFiles {
+  const base = join(directory, certificateName(host));
+  return { pair: `${base}.pem`, state: `${base}.json`, lock: `${base}.lock` };
+}
+
+/** The certificate that is there, unless nobody vouches for it any more. */
+function heldIn({ pair }: CertificateFiles, issuer: Issuer): string | undefined {
+  const pem = readWhole(pair);
+  try {
+    return pem !== undefined && issuer.vouchesFor(pem) ? pem : undefined;
+  } catch {
+    // It is no certificate.
+    return undefined;
+  }
+}
+
+/** What cannot be read is replaced. */
+function readOrNone(file: string): string | undefined {
+  try {
+    return readWhole(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function nextOf(state: CertificateState | undefined): number | undefined {
+  return state === undefined ? undefined : Date.parse(state.nextRenewal);
+}
+
+const SOONEST_MS = 1000;
+const LATEST_MS = 60 * 60 * 1000;
+/** Another process is at it. */
+const LOCKED_LOOK_MS = 2000;
+const FAILURES_KEPT = 20;

@@ -1,0 +1,72 @@
+// Orders the certificates that the sites want, whenever that may have changed.
+import type { EventName, MasterEvents } from '../events.js';
+import { CertificateProcess } from './certificate-process.js';
+import { wantedCertificates } from './wanted-certificates.js';
+import type { CertifiedSite } from './wanted-certificates.js';
+
+/** What {@link Certificates} works with. */
+export interface CertificatesOptions {
+  /** Absent: nothing can be kept. */
+  readonly stateDir: string | undefined;
+  readonly sites: () => readonly CertifiedSite[];
+  /** Makes the directory of a site, or throws where it can't. */
+  readonly directoryOf: (conf: CertifiedSite['conf']) => string;
+}
+
+export class Certificates {
+  readonly #options: CertificatesOptions;
+  readonly #events: MasterEvents;
+  readonly #process: CertificateProcess | undefined;
+  #due = false;
+  #stopped = false;
+  #told = '[]';
+
+  constructor(options: CertificatesOptions, events: MasterEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { stateDir } = options;
+    this.#process = stateDir === undefined ? undefined : new CertificateProcess(stateDir, events);
+    for (const name of OCCASIONS) events.on(name, () => this.#soon());
+  }
+
+  /** Resolves when the process has gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#process?.stop();
+  }
+
+  #soon(): void {
+    if (this.#due) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      if (!this.#stopped) this.#order();
+    });
+  }
+
+  #order(): void {
+    try {
+      const wanted = wantedCertificates(this.#options.sites(), this.#options.directoryOf);
+      const text = JSON.stringify(wanted);
+      // What has not changed is looked at again all the same: a reload is how somebody asks for that.
+      if (text === '[]' && this.#told === '[]') return;
+      this.#told = text;
+      if (this.#process !== undefined) this.#process.order(wanted);
+      else
+        this.#events.emit('certificates.exited', { message: 'there is no state directory to keep them in' });
+    } catch (error) {
+      this.#events.emit('certificates.exited', {
+        message: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+}
+
+/** What may change the sites, their hosts or their directories. */
+const OCCASIONS: readonly EventName[] = [
+  'worker.spawned',
+  'site.published',
+  'site.removed',
+  'site.reloaded',
+  'site.reload.failed',
+];

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wantedCertificates } from './wanted-certificates.js';
+import type { CertifiedSite } from './wanted-certificates.js';
+
+type Entry = CertifiedSite['conf']['listen'][number];
+
+const at = { port: 443, cert: 'internal' } as const;
+
+function site(siteId: string, listen: Partial<Entry>[], next: Partial<Entry>[] = listen): CertifiedSite {
+  const written = (entries: Partial<Entry>[]): Entry[] =>
+    entries.map((entry) => ({ type: 'ssl', ...at, ...entry }));
+  return { conf: { siteId, listen: written(listen) }, wantedPlaces: { listen: written(next) } };
+}
+
+const directoryOf = ({ siteId }: { siteId: string }): string => `/run/${siteId}`;
+
+void test('each host is wanted once, by all its sites, with what the next generation is to have', () => {
+  const sites = [
+    site('a', [{ host: 'x.test' }, { host: 'x.test', port: 8443 }, {}]),
+    site('b', [{ host: 'x.test', ipaddress: '127.0.0.2' }], [{ host: '*.b.test' }]),
+  ];
+  assert.deepEqual(wantedCertificates(sites, directoryOf), [
+    { kind: 'internal', host: 'x.test', homes: [{ directory: '/run/a' }, { directory: '/run/b' }] },
+    { kind: 'internal', host: 'localhost', homes: [{ directory: '/run/a' }] },
+    { kind: 'internal', host: '*.b.test', homes: [{ directory: '/run/b' }] },
+  ]);
+});
+
+void test('files, and entries in clear, want none: no directory is made for them', () => {
+  const sites = [site('a', [{ host: 'x.test', cert: 'tls/cert.pem' }, { type: 'tcp' }])];
+  assert.deepEqual(
+    wantedCertificates(sites, () => assert.fail('a directory was made')),
+    [],
+  );
+});

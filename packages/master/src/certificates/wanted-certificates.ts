@@ -1,0 +1,39 @@
+// Which certificates the sites want, and where their workers look for them.
+import { HOSTLESS_CERTIFICATE, isCertificateKind } from '@vhostd/protocol';
+import type { WantedCertificate } from '@vhostd/protocol';
+import type { ListenEntry, SiteConf } from '../conf/site-conf.js';
+import { foreignUserOf } from '../conf/foreign-user.js';
+
+/** A site, as far as its certificates are concerned. */
+export interface CertifiedSite {
+  readonly conf: Pick<SiteConf, 'siteId' | 'runAs' | 'listen'>;
+  /** What its next generation is to have. */
+  readonly wantedPlaces: { readonly listen: readonly ListenEntry[] };
+}
+
+/** Each of them once. `directoryOf` makes the directory of a site, or throws where it can't. */
+export function wantedCertificates(
+  sites: readonly CertifiedSite[],
+  directoryOf: (conf: CertifiedSite['conf']) => string,
+): WantedCertificate[] {
+  const wanted = new Map<string, WantedCertificate>();
+  for (const { conf, wantedPlaces } of sites) {
+    const listen = [...conf.listen, ...wantedPlaces.listen];
+    const names = new Map(listen.flatMap(certificateOf).map((name) => [`${name.kind} ${name.host}`, name]));
+    if (names.size === 0) continue;
+    const home = { directory: directoryOf(conf), ...foreignUserOf(conf.runAs) };
+    for (const [key, name] of names) {
+      const { homes } = wanted.get(key) ?? { homes: [] };
+      wanted.set(key, { ...name, homes: [...homes, home] });
+    }
+  }
+  return [...wanted.values()];
+}
+
+function certificateOf({
+  type,
+  host = HOSTLESS_CERTIFICATE,
+  cert,
+}: ListenEntry): Omit<WantedCertificate, 'homes'>[] {
+  return type === 'ssl' && isCertificateKind(cert) ? [{ kind: cert, host }] : [];
+}

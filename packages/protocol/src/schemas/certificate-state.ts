@@ -1,0 +1,27 @@
+// What is known of a certificate that vhostd keeps: a JSON file beside it, without secrets. docs/tls.md lists the fields.
+import * as z from './zod.js';
+import { CERTIFICATE_KINDS } from '../messages/certificate-file.js';
+
+/** ISO 8601. */
+const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), { error: 'a time' });
+
+export const certificateState = z.object({
+  version: z.literal(1),
+  host: z.string(),
+  kind: z.enum(CERTIFICATE_KINDS),
+  /** What issues it: `internal`. */
+  authority: z.string(),
+  /** Of the certificate that is there, as the fields that follow; absent where there is none. */
+  issuer: z.string().exactOptional(),
+  serialNumber: z.string().exactOptional(),
+  notBefore: time.exactOptional(),
+  notAfter: time.exactOptional(),
+  /** When it is tried to get the next one, and why then. */
+  nextRenewal: time,
+  nextRenewalReason: z.enum(['two-thirds', 'retry']),
+  /** Why the last attempt failed; absent where it did not. */
+  lastError: z.object({ code: z.string(), message: z.string(), at: time }).exactOptional(),
+  /** When attempts failed since the last that did not, the latest last. */
+  failures: z.array(time),
+});
+export type CertificateState = z.infer<typeof certificateState>;

@@ -1,0 +1,59 @@
+// What a master and the process that keeps the certificates of sites say to each other.
+import * as z from './zod.js';
+import { CERTIFICATE_HOST_MAX_LENGTH, CERTIFICATE_KINDS } from '../messages/certificate-file.js';
+import type { MessageTypes } from './message-table.js';
+import { count } from './values.js';
+
+const kind = z.enum(CERTIFICATE_KINDS);
+
+/** A directory of a site that is to have a certificate, and whose its files are. */
+export const certificateHome = z.object({
+  directory: z.string(),
+  uid: count.exactOptional(),
+  gid: count.exactOptional(),
+});
+
+/** A certificate that sites want. */
+export const wantedCertificate = z.object({
+  kind,
+  /** Host name, `*.suffix` or IP address, in its normal form; it becomes part of a file name. */
+  host: z
+    .string()
+    .max(CERTIFICATE_HOST_MAX_LENGTH)
+    .regex(/^(?:\*\.)?[a-z\d[\]_:-][a-z\d._:[\]-]*$/),
+  homes: z.array(certificateHome),
+});
+export type WantedCertificate = z.infer<typeof wantedCertificate>;
+
+export const masterToCertificates = {
+  ping: { params: z.null(), result: z.null() },
+  /** All that is wanted from now on. */
+  order: { params: z.object({ certificates: z.array(wantedCertificate) }), result: z.null() },
+};
+export type MasterToCertificates = MessageTypes<typeof masterToCertificates>;
+
+/** There is another certificate; its homes have it. Times are ISO 8601. */
+const issuedCertificate = z.object({
+  kind,
+  host: z.string(),
+  issuer: z.string(),
+  notAfter: z.string(),
+  nextRenewal: z.string(),
+});
+export type IssuedCertificate = z.infer<typeof issuedCertificate>;
+
+/** One could not be had, or not be given to a home; what was there stays. */
+const failedCertificate = z.object({
+  kind,
+  host: z.string(),
+  code: z.string(),
+  message: z.string(),
+  nextAttempt: z.string(),
+});
+export type FailedCertificate = z.infer<typeof failedCertificate>;
+
+export const certificatesToMaster = {
+  issued: { params: issuedCertificate, result: z.null() },
+  failed: { params: failedCertificate, result: z.null() },
+};
+export type CertificatesToMaster = MessageTypes<typeof certificatesToMaster>;

@@ -1,0 +1,127 @@
+// The libraries through which system calls are made that Node has no function for: node:ffi (from Node 26.1 on) or the
+// optional package koffi.
+// Checked on Node 20.20, 22.23, 24.21 and 26.10 with koffi 3.3; link/self-test.test.ts fails where one of them changes.
+import { createRequire } from 'node:module';
+
+interface Memory {
+  view: DataView;
+  base: bigint;
+}
+
+/** Addresses are numbers of 64 bits; what is negative failed, with errno behind it. */
+export interface SystemCalls {
+  recvmsg(fd: number, message: bigint, flags: number): number | bigint;
+  getsockopt(fd: number, level: number, name: number, value: bigint, length: bigint): number;
+  setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
+  shutdown(fd: number, how: number): number;
+  mkfifo(path: bigint, mode: number): number;
+  poll(entries: bigint, count: bigint, timeoutMs: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  sendto(
+    fd: number,
+    content: bigint,
+    length: bigint,
+    flags: number,
+    address: bigint,
+    addressLength: number,
+  ): number | bigint;
+}
+
+/** System calls, and memory at a fixed place for what they read and write. */
+export interface Library extends Memory {
+  name: 'node:ffi' | 'koffi';
+  calls: SystemCalls;
+  errno(): number;
+}
+
+/** The first library that loads, with so much memory; undefined where none does. */
+export function loadLibrary(memoryBytes: number): Library | undefined {
+  return (
+    attempt((require) => fromNode(require, memoryBytes)) ??
+    attempt((require) => fromKoffi(require, memoryBytes))
+  );
+}
+
+function attempt(from: (require: NodeJS.Require) => Library): Library | undefined {
+  try {
+    return from(createRequire(import.meta.url));
+  } catch {
+    return undefined;
+  }
+}
+
+interface NodeFfi {
+  dlopen(
+    path: string | null,
+    functions: Record<string, { arguments: string[]; return: string }>,
+  ): { functions: Record<string, (...args: unknown[]) => number | bigint> };
+  getRawPointer(memory: ArrayBuffer): bigint;
+  getInt32(address: number | bigint, offset: number): number;
+}
+
+function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
+  const { dlopen, getRawPointer, getInt32 } = withoutWarning(() => require('node:ffi') as NodeFfi);
+  const memory = new ArrayBuffer(memoryBytes);
+  const [int, unsigned, pointer] = ['i32', 'u32', 'pointer'];
+  const { functions } = dlopen(null, {
+    recvmsg: { arguments: [int, pointer, int], return: 'i64' },
+    getsockopt: { arguments: [int, int, int, pointer, pointer], return: int },
+    setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
+    shutdown: { arguments: [int, int], return: int },
+    mkfifo: { arguments: [pointer, unsigned], return: int },
+    poll: { arguments: [pointer, 'u64', int], return: int },
+    socket: { arguments: [int, int, int], return: int },
+    sendto: { arguments: [int, pointer, 'u64', int, pointer, unsigned], return: 'i64' },
+    __errno_location: { arguments: [], return: pointer },
+  });
+  const view = new DataView(memory);
+  return {
+    name: 'node:ffi',
+    view,
+    base: getRawPointer(memory),
+    calls: functions as unknown as SystemCalls,
+    errno: () => getInt32(functions['__errno_location']?.() ?? 0, 0),
+  };
+}
+
+interface Koffi {
+  load(path: null): { func(prototype: string): (...args: unknown[]) => number | bigint };
+  alloc(type: string, length: number): unknown;
+  address(pointer: unknown): bigint;
+  view(pointer: unknown, length: number): ArrayBuffer;
+  errno(): number;
+}
+
+function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
+  const koffi = require('koffi') as Koffi;
+  const library = koffi.load(null);
+  const memory = koffi.alloc('char', memoryBytes);
+  const calls = {
+    recvmsg: library.func('intptr recvmsg(int, size_t, int)'),
+    getsockopt: library.func('int getsockopt(int, int, int, size_t, size_t)'),
+    setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
+    shutdown: library.func('int shutdown(int, int)'),
+    mkfifo: library.func('int mkfifo(size_t, uint)'),
+    poll: library.func('int poll(size_t, uint64, int)'),
+    socket: library.func('int socket(int, int, int)'),
+    sendto: library.func('intptr sendto(int, size_t, size_t, int, size_t, uint)'),
+  };
+  return {
+    name: 'koffi',
+    view: new DataView(koffi.view(memory, memoryBytes)),
+    base: koffi.address(memory),
+    calls: calls as unknown as SystemCalls,
+    errno: () => koffi.errno(),
+  };
+}
+
+/** The warning that node:ffi is experimental is of no use to an operator: it is tested at start, and can be missing. */
+function withoutWarning<T>(work: () => T): T {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return work();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
