@@ -5,7 +5,7 @@ import type { EventName } from '../events.js';
 import { CertificateWatch } from './certificate-watch.js';
 import type { CertifiedSite } from './site-certificates.js';
 import { certificatesOf } from './site-certificates.js';
-import type { ToldCertificate } from './told-certificates.js';
+import type { ToldCertificate } from '../workers/told-certificates.js';
 
 const DAY_MS = 24 * 3_600_000;
 const HOST = 'a.test';

@@ -2,7 +2,7 @@
 import { renewFrom } from '@vhostd/protocol';
 import type { CertificateStatus } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
-import type { ToldCertificate } from './told-certificates.js';
+import type { ToldCertificate } from '../workers/told-certificates.js';
 
 /** A site as far as its certificates are concerned. */
 export interface CertifiedSite {

@@ -19,7 +19,7 @@ import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
-import { parseCertificates } from '../certificates/told-certificates.js';
+import { parseCertificates } from './told-certificates.js';
 import { isForeign } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';

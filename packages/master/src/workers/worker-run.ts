@@ -1,6 +1,6 @@
 // What is known of one process of a worker, from its spawn to the spawn of the next one.
 import type { OtherServer, WireError, WorkerStats } from '@vhostd/protocol';
-import type { ToldCertificate } from '../certificates/told-certificates.js';
+import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 
 export class WorkerRun {

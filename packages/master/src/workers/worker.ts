@@ -6,8 +6,8 @@ import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } f
 import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
-import { withSince } from '../certificates/told-certificates.js';
-import type { ToldCertificate } from '../certificates/told-certificates.js';
+import { withSince } from './told-certificates.js';
+import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
