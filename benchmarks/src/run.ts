@@ -12,6 +12,7 @@ import { metrics } from './questions/metrics.js';
 import { newConnections } from './questions/new-connections.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
+import { tls } from './questions/tls.js';
 import { survival } from './questions/survival.js';
 import { endAllWhenInterrupted } from './servers/endings.js';
 
@@ -23,6 +24,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   metrics,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
+  tls,
   'route-look-up': routeLookUp,
   survival,
 };

@@ -18,6 +18,15 @@ export async function expired(name: string): Promise<SelfSigned> {
   return await make([name], { notBeforeDate: new Date(now - 60_000), notAfterDate: new Date(now - 5000) });
 }
 
+/** One with a day left of ten. */
+export async function aging(name: string): Promise<SelfSigned> {
+  const now = Date.now();
+  return await make([name], {
+    notBeforeDate: new Date(now - 9 * DAY_MS),
+    notAfterDate: new Date(now + DAY_MS),
+  });
+}
+
 async function make(
   names: [string, ...string[]],
   dates: { notBeforeDate?: Date; notAfterDate?: Date } = {},
@@ -30,3 +39,5 @@ async function make(
   });
   return { key, cert };
 }
+
+const DAY_MS = 24 * 3_600_000;

@@ -22,6 +22,8 @@ export interface ClientsPlan {
   pauseMaxMs: number;
   /** How long a connection, and then an answer, may take, ms. */
   limitMs: number;
+  /** As of a load. */
+  secure?: 'full' | 'resumed';
 }
 
 /** What became of a group. */

@@ -7,6 +7,8 @@ export interface Load {
   connections: number;
   /** `close`: a connection of its own for each request. */
   mode: 'keep-alive' | 'close';
+  /** TLS, with a whole handshake for each connection or with the session of an earlier one. Absent: in clear. */
+  secure?: 'full' | 'resumed';
 }
 
 /** On one server, for some time. */

@@ -9,7 +9,7 @@ export const nodeLoad: LoadGenerator = {
   run,
 };
 
-async function run({ port, hosts, connections, durationMs, mode }: LoadPlan): Promise<LoadResult> {
+async function run({ port, hosts, connections, durationMs, mode, secure }: LoadPlan): Promise<LoadResult> {
   const groups = [{ clients: connections, keepAlive: mode === 'keep-alive' }];
   const clients = await Clients.start({
     port,
@@ -18,6 +18,7 @@ async function run({ port, hosts, connections, durationMs, mode }: LoadPlan): Pr
     request: 'get',
     pauseMaxMs: 0,
     limitMs: REQUEST_LIMIT_MS,
+    ...(secure === undefined ? {} : { secure }),
   });
   await delay(durationMs);
   const [result] = await clients.stop();

@@ -1,5 +1,6 @@
 // Looks at whole answers, which a load generator does not: each host of a server must be answered by its own site.
 import { request } from 'node:http';
+import { request as requestSecure } from 'node:https';
 import { answerOf } from '../processes/answer.js';
 import type { Running } from '../servers/server.js';
 
@@ -7,10 +8,14 @@ import type { Running } from '../servers/server.js';
  * Asks for each host some times, every time over a new connection.
  * @throws {Error} for the first answer that is not the right one.
  */
-export async function verifyAnswers({ port, hosts }: Pick<Running, 'port' | 'hosts'>): Promise<void> {
+export async function verifyAnswers({
+  port,
+  hosts,
+  secure = false,
+}: Pick<Running, 'port' | 'hosts' | 'secure'>): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const host of hosts) {
-      const { status, body } = await get(port, host);
+      const { status, body } = await get(port, host, secure);
       if (status !== 200 || body !== answerOf(host)) {
         throw new Error(`${host} on port ${port} answered ${status} ${JSON.stringify(body.slice(0, 80))}`);
       }
@@ -18,9 +23,11 @@ export async function verifyAnswers({ port, hosts }: Pick<Running, 'port' | 'hos
   }
 }
 
-function get(port: number, host: string): Promise<{ status: number; body: string }> {
+function get(port: number, host: string, secure: boolean): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    request({ port, host: '127.0.0.1', agent: false, headers: { Host: host } }, (response) => {
+    const open = secure ? requestSecure : request;
+    const tls = secure ? { servername: host, rejectUnauthorized: false } : {};
+    open({ port, host: '127.0.0.1', agent: false, headers: { Host: host }, ...tls }, (response) => {
       let body = '';
       response.setEncoding('latin1');
       response.on('data', (text: string) => {

@@ -1,8 +1,11 @@
 // The process of clients that a benchmark starts. Runs until it is told to stop. Argument: the plan as JSON.
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createSecureContext } from 'node:tls';
 import type { Exchange } from '@vhostd/test/exchange';
 import { Load } from '@vhostd/test/load';
 import { WrongAnswer } from '@vhostd/test/outcome';
+import { WireClient } from '@vhostd/test/wire-client';
 import type { ClientsPlan, GroupResult } from '../load/clients.js';
 import { answerOf } from './answer.js';
 import { hashingAnswer } from './hashing-server.js';
@@ -14,7 +17,7 @@ const BODIES = Array.from({ length: 16 }, () => {
 });
 
 const plan = JSON.parse(process.argv[2] ?? '') as ClientsPlan;
-const { port, hosts, pauseMaxMs, limitMs } = plan;
+const { port, hosts, pauseMaxMs, limitMs, secure } = plan;
 
 let lastNumber = 0;
 
@@ -54,6 +57,27 @@ function post(closes: boolean): Exchange {
   return exchange(url, Buffer.concat([Buffer.from(head), bytes]), hashingAnswer(url, sha256));
 }
 
+const secureContext = createSecureContext();
+let session: Buffer | undefined;
+
+/** Whose certificate it is does not matter here. */
+async function openSecure(): Promise<WireClient> {
+  const resumes = secure === 'resumed' && session !== undefined;
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: hosts[0],
+    rejectUnauthorized: false,
+    secureContext,
+    ...(resumes ? { session } : {}),
+  });
+  socket.setNoDelay();
+  socket.once('session', (ticket) => (session ??= ticket));
+  await once(socket, 'secureConnect');
+  if (resumes && !socket.isSessionReused()) throw new WrongAnswer('its session was not resumed');
+  return new WireClient(socket);
+}
+
 const startedMs = performance.now();
 const loads = plan.groups.map(
   ({ clients, keepAlive }) =>
@@ -65,6 +89,7 @@ const loads = plan.groups.map(
       connections: keepAlive ? 'kept' : 'fresh',
       clientCount: clients,
       lostMaxCount: Infinity,
+      ...(secure === undefined ? {} : { connect: openSecure }),
       request: (_random, _host, closes) => (plan.request === 'post' ? post(closes) : nextGet(closes)),
     }),
 );

@@ -1,10 +1,11 @@
-// The same site under bare node:cluster with its round-robin. Arguments: the host, the number of workers.
+// The same site under bare node:cluster with its round-robin. Arguments: the host, the number of workers;
+// for https also the files of key and certificate.
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import { createSiteServer } from './answer.js';
 import { sendReady } from './ready.js';
 
-const [host = '', count = '2'] = process.argv.slice(2);
+const [host = '', count = '2', key, cert] = process.argv.slice(2);
 if (cluster.isPrimary) {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   let port: number | undefined;
@@ -21,5 +22,6 @@ if (cluster.isPrimary) {
   for (let index = 0; index < Number(count); index += 1) cluster.fork();
   process.on('disconnect', () => process.exit());
 } else {
-  createSiteServer(host).listen(0, '127.0.0.1');
+  const secure = key === undefined || cert === undefined ? undefined : { key, cert };
+  createSiteServer(host, secure).listen(0, '127.0.0.1');
 }

@@ -19,6 +19,8 @@ export interface Running {
   readonly port: number;
   /** The hosts that it answers for. */
   readonly hosts: readonly string[];
+  /** It speaks TLS. */
+  readonly secure?: boolean;
   /** The process that clients connect to. */
   readonly pid: number;
   readonly workerPids: readonly number[];

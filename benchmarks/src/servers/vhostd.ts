@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Identity } from './identity.js';
 import type { Contender, Running } from './server.js';
 import { startProcess } from './server.js';
 
@@ -16,7 +17,12 @@ export function vhostd(
   return { name: `vhostd (${named})`, start: () => start(handoff, fields, conf) };
 }
 
-async function start(handoff: string, fields: object, conf: object): Promise<Running> {
+/** vhostd over the pipe, whose workers end TLS in front of an http server. */
+export function secureVhostd(identity: Identity): Contender {
+  return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, identity) };
+}
+
+async function start(handoff: string, fields: object, conf: object, identity?: Identity): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const sites = [
     { siteId: 'a', cpuLen: 2 },
@@ -27,7 +33,14 @@ async function start(handoff: string, fields: object, conf: object): Promise<Run
     ...fields,
     workerFile: fileURLToPath(new URL('../processes/vhostd-site.js', import.meta.url)),
     path: directory,
-    listen: [{ type: 'tcp', host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1' }],
+    listen: [
+      {
+        ...(identity === undefined ? { type: 'tcp' } : { type: 'ssl', ...identity }),
+        host: `${siteId}.test`,
+        port: 0,
+        ipaddress: '127.0.0.1',
+      },
+    ],
   }));
   const file = join(directory, 'vhostd.config.json');
   await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' }, ...conf }));
@@ -35,6 +48,7 @@ async function start(handoff: string, fields: object, conf: object): Promise<Run
   return {
     ...server,
     hosts: ['a.test', 'b.test'],
+    secure: identity !== undefined,
     stop: async () => {
       await server.stop();
       await rm(directory, { recursive: true });

@@ -2,6 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon';
 import { Command, CommanderError } from 'commander';
 import { addAddCommand } from './commands/add.js';
+import { addCertCommand } from './commands/cert.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
 import { addDoctorCommand } from './commands/doctor.js';
@@ -64,6 +65,7 @@ export function createProgram(): Command {
     addInitCommand,
     addRunCommand,
     addStatusCommand,
+    addCertCommand,
     addLogsCommand,
     addEventsCommand,
     addReloadCommand,

@@ -56,6 +56,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...cronRows(site),
+      ...certificateRows(site),
       ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
     '',
@@ -77,6 +78,13 @@ function cronRows({ cron }: SiteDetail): string[][] {
   ];
 }
 
+function certificateRows({ certificates = [] }: SiteDetail): string[][] {
+  return certificates.map(({ host = 'every host', state, notAfter }) => [
+    'cert',
+    `${host}, ${state}, until ${notAfter}`,
+  ]);
+}
+
 function endRows({ ends }: SiteDetail): string[][] {
   return ends.map(({ time, workerId, reason }) => [`  ${time}`, workerId, reason]);
 }
@@ -94,13 +102,14 @@ function confRows(conf: Readonly<Record<string, unknown>>, before = '  '): strin
 /** What a site may be at fault with. */
 export type Fault = 'errored' | 'degraded';
 
-/** Errored: it was given up. Degraded: that, or it does not serve with all its workers, or its last reload failed. */
+/** Errored: it was given up. Degraded: that, or it does not serve with all its workers, its last reload failed, or a certificate is not all well. */
 export function isAtFault(site: SiteStatus, fault: Fault): boolean {
   if (site.state === 'errored') return true;
   if (fault === 'errored') return false;
   return (
     !WELL.has(site.state) ||
     site.reason !== undefined ||
+    site.certificateFaults !== undefined ||
     site.workers.some(({ state }) => state === 'errored' || state === 'backoff')
   );
 }
@@ -230,13 +239,14 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
 }
 
 function faultsOf(site: SiteStatus): string[] {
-  const { siteId, reason, waitsFor, parked, paused, maintenance, workers } = site;
+  const { siteId, reason, waitsFor, parked, paused, maintenance, certificateFaults = [], workers } = site;
   return [
     // A reason names the site that it waits for, too.
     ...(waitsFor === undefined || reason !== undefined
       ? []
       : [`${siteId}: waits for ${waitsFor.join(', ')}`]),
     ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
+    ...certificateFaults.map((fault) => `${siteId}: ${fault}`),
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
     ...workers.flatMap((worker) =>

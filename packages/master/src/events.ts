@@ -1,6 +1,7 @@
 // Everything that happens in a master and that somebody else may want to know: log, counts, the daemon, the code that
 // runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
 import type {
+  CertificateFacts,
   FailedCertificate,
   IssuedCertificate,
   ListeningInfo,
@@ -21,6 +22,15 @@ export interface WorkerFields {
   readonly workerId: string;
   readonly workerPid: number | undefined;
   readonly generation: number;
+}
+
+/** A certificate of a site, in the words of its `ssl` entry. */
+interface CertificateFields {
+  readonly siteId: string;
+  readonly host?: string;
+  readonly file?: string;
+  /** ISO 8601, UTC. */
+  readonly notAfter: string;
 }
 
 /** A site that could not be published, and why. */
@@ -104,6 +114,8 @@ export interface EventPayloads {
   'worker.stats': WorkerFields & WorkerStats & { readonly connectionCount: number };
   /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
   'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
+  /** It has told which certificates it serves. */
+  'worker.certificates': WorkerFields & { readonly certificates: readonly CertificateFacts[] };
   /** It broke the rules of its link, and is killed. */
   'worker.violation': WorkerFields & { readonly detail: string };
   /** Another one, `by`, serves in its place. */
@@ -173,6 +185,14 @@ export interface EventPayloads {
   'site.cron': { readonly siteId: string; readonly does: 'run' | 'reload' };
   /** At that time nothing is done, for this reason. */
   'site.cron.skipped': { readonly siteId: string; readonly reason: string };
+  /** A site serves a certificate that it did not serve before. */
+  'certificate.used': CertificateFields & { readonly issuer: string; readonly fingerprint: string };
+  /** Less than a third of its life is left, and no other one has come. */
+  'certificate.due': CertificateFields & { readonly message: string };
+  /** Its life is over. */
+  'certificate.expired': CertificateFields & { readonly message: string };
+  /** What is in its files can't be used, or clients will refuse it. */
+  'certificate.fault': CertificateFields & { readonly code?: string; readonly message: string };
   /** An operator stops a site: nothing leads to it, its workers leave. */
   'site.stopped': { readonly siteId: string };
   /** An operator has started one that was stopped. */

@@ -5,6 +5,7 @@ import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
+  CertificatesResult,
   EventsOptions,
   FlushOptions,
   FlushResult,
@@ -26,11 +27,14 @@ import type {
   SwitchResult,
   VariablesResult,
   SiteDetail,
+  SiteStatus,
   WireError,
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
+import { CertificateWatch } from './certificates/certificate-watch.js';
+import { certificatesOf, remarksOn } from './certificates/site-certificates.js';
 import { Certificates } from './certificates/certificates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
 import { shownConf } from './conf/shown-conf.js';
@@ -170,6 +174,7 @@ export class Master extends EventEmitter<PublicEvents> {
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     for (const { trouble } of [desired, added])
       if (trouble !== undefined) events.emit('sites.desired-unreadable', { message: trouble });
+    new CertificateWatch(this.#sites).subscribe(events);
     this.#publish(events);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
@@ -402,7 +407,7 @@ export class Master extends EventEmitter<PublicEvents> {
     return {
       pid: process.pid,
       listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.all().map((site) => site.status()),
+      sites: this.#sites.all().map((site) => statusOf(site)),
       handoff: this.#handoff,
       counts: this.#counts.current,
     };
@@ -421,7 +426,19 @@ export class Master extends EventEmitter<PublicEvents> {
   /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
   siteDetail(siteId: string): SiteDetail {
     const site = this.#sites.get(siteId);
-    return { ...site.status(), conf: shownConf(site.conf), ends: this.#ends.of(siteId) };
+    const certificates = certificatesOf(site, Date.now());
+    return {
+      ...statusOf(site),
+      ...(certificates.length === 0 ? {} : { certificates }),
+      conf: shownConf(site.conf),
+      ends: this.#ends.of(siteId),
+    };
+  }
+
+  /** The certificates that workers of all sites serve. */
+  certificates(): CertificatesResult {
+    const now = Date.now();
+    return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
   }
 
   /**
@@ -610,6 +627,15 @@ export class Master extends EventEmitter<PublicEvents> {
     events.on('site.failed', onFailed);
     events.on('site.given-up', onFailed);
   }
+}
+
+/** A site, and what is wrong with its certificates. */
+function statusOf(site: Site): SiteStatus {
+  const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
+  const certificateFaults = remarks.map(({ code, message }) =>
+    code === undefined ? message : `${code}: ${message}`,
+  );
+  return { ...site.status(), ...(certificateFaults.length === 0 ? {} : { certificateFaults }) };
 }
 
 /** How often it is looked whether every connection has found its worker, ms. */

@@ -6,11 +6,13 @@ export {
   readName,
 } from './hosts/host-name.js';
 export type { Authority, HostFault, NameFault } from './hosts/host-name.js';
+export { renewFrom } from './certificate-life.js';
 export { Http2Code, http2Goaway, speaksHttp2 } from './http2-goaway.js';
 export { VhostError, fromWireError, toWireError } from './errors.js';
 export type { ErrorCode } from './error-codes.js';
 export type { VhostErrorOptions, WireError } from './errors.js';
 export type { Call } from './messages/call.js';
+export type { CertificateFacts } from './messages/certificate-facts.js';
 export type { LinkType } from './messages/link-type.js';
 export {
   addressCovers,
@@ -43,6 +45,7 @@ export type {
 export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
+export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {
   CERTIFICATE_HOST_MAX_LENGTH,
   CERTIFICATE_KINDS,

@@ -133,6 +133,8 @@ export class ManagedSite {
       {
         onFront: (front) => this.#intake.setSecureFront(front),
         onTerms: (terms) => this.#intake.setSecureTerms(terms),
+        onCertificates: (all) =>
+          this.#master.peer.notify('certificates', { certificates: all.slice(0, CERTIFICATES_MAX_COUNT) }),
       },
       identity.siteDir === undefined ? undefined : { siteId: identity.siteId, directory: identity.siteDir },
     );
@@ -478,6 +480,9 @@ function endGroup(): void {
 const WAIT_MARGIN_MS = 5000;
 /** The longest wait: what a timer of Node's takes, ms. */
 const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
+
+/** How many certificates the master is told of. */
+const CERTIFICATES_MAX_COUNT = 200;
 
 /** How many servers beside its own the master is told of. */
 const LISTENS_MAX_COUNT = 20;

@@ -4,7 +4,7 @@ import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CertificateKind, ListenRequest } from '@vhostd/protocol';
+import type { CertificateFacts, CertificateKind, ListenRequest } from '@vhostd/protocol';
 import { certificateFile, isCertificateKind, VhostError } from '@vhostd/protocol';
 import type { ClientDemands, SecureEntry } from './tls/secure-contexts.js';
 import type { SecureKeys, SecureKeysOptions } from './tls/secure-keys.js';
@@ -93,6 +93,12 @@ export interface SecureHome {
   readonly directory: string;
 }
 
+/** Where keys are used, and who is told of their certificates. */
+export interface SecurePlace {
+  readonly home: SecureHome | undefined;
+  readonly onCertificates: (certificates: readonly CertificateFacts[]) => void;
+}
+
 /** Whether a server wants the keys of the conf: it speaks plain HTTP, or ends TLS itself and has no keys of its own. */
 export function wantsKeys(server: Server): boolean {
   return endsTls(server) ? !hasOwnKeys(server) : server instanceof HttpServer;
@@ -105,7 +111,7 @@ export function wantsKeys(server: Server): boolean {
 export async function createFront(
   server: HttpServer,
   entries: readonly SecureEntry[],
-  home: SecureHome | undefined,
+  { home, onCertificates }: SecurePlace,
 ): Promise<SecureFront> {
   const [{ createSecureFront }, { sessionIdContextOf }] = await Promise.all([
     import('./intake/secure-front.js'),
@@ -113,14 +119,14 @@ export async function createFront(
   ]);
   const base: SecureKeysOptions['base'] = (demands) =>
     home === undefined ? {} : { sessionIdContext: sessionIdContextOf(home.siteId, policyOf(demands)) };
-  return createSecureFront(server, entries, { base, onFault: report });
+  return createSecureFront(server, entries, { base, onFault: report, onCertificates });
 }
 
 /** The keys of a server that ends TLS itself and has none, with these entries on trial; as {@link createFront}. */
 export async function createOwnKeys(
   server: TlsServer,
   entries: readonly SecureEntry[],
-  home: SecureHome | undefined,
+  { home, onCertificates }: SecurePlace,
 ): Promise<SecureKeys> {
   const [{ SecureKeys: Keys }, { sessionIdContextOf }] = await Promise.all([
     import('./tls/secure-keys.js'),
@@ -134,7 +140,7 @@ export async function createOwnKeys(
       ...(siteId === undefined ? {} : { sessionIdContext: sessionIdContextOf(siteId, policy) }),
     };
   };
-  const keys = new Keys({ base, onFault: report });
+  const keys = new Keys({ base, onFault: report, onCertificates });
   setSni(server, (name) => keys.find(name));
   keys.onChange = (contexts) => useContexts(server, contexts);
   keys.stage(entries);

@@ -5,7 +5,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { beginBinding, endBinding, isOwn, stopReceiving } from './node/datagrams.js';
 import type { Bind } from './node/datagrams.js';
-import { isForbidden, systemError } from './shared-ports.js';
+import { ALIVE_MS, isForbidden, systemError } from './shared-ports.js';
 import type { AskForPort } from './shared-ports.js';
 
 /** What a `bind` asks for. */
@@ -80,5 +80,3 @@ async function resolve(address: string, family: 4 | 6): Promise<string> {
 }
 
 const MAX_PORT = 65_535;
-/** Longer than anything takes, ms. */
-const ALIVE_MS = 2 ** 30;

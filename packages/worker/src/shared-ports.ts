@@ -58,14 +58,18 @@ export class SharedPorts {
     // One that has been told that it listens waits on such a handle already.
     const announced = server.listening;
     if (!announced) takePlace(server, new ListeningHandle(address));
+    // Nothing else may keep the process until then: its link alone does not, where the app has no server for the site.
+    const alive = setInterval(() => undefined, ALIVE_MS);
     const pending = { server, query, announced, attempt: listenAttempt(server) };
-    this.#ask({ port, ...(query.address === null ? {} : { ipaddress: query.address }) }).then(
-      (handle) => this.#onAnswer(pending, handle),
-      (error: unknown) => {
-        if (isForbidden(error)) this.#fail(pending, forbidden(address, error));
-        else this.#onAnswer(pending, undefined);
-      },
-    );
+    void this.#ask({ port, ...(query.address === null ? {} : { ipaddress: query.address }) })
+      .then(
+        (handle) => this.#onAnswer(pending, handle),
+        (error: unknown) => {
+          if (isForbidden(error)) this.#fail(pending, forbidden(address, error));
+          else this.#onAnswer(pending, undefined);
+        },
+      )
+      .finally(() => clearInterval(alive));
     return true;
   }
 
@@ -173,3 +177,6 @@ export function systemError(
   const fields = { code, errno: -constants.errno[code], syscall, ...place };
   return Object.assign(new Error(`${syscall} ${code}: ${message}`), fields);
 }
+
+/** Longer than anything takes, ms. */
+export const ALIVE_MS: number = 2 ** 30;

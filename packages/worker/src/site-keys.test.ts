@@ -7,7 +7,7 @@ import type { Server } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect, createSecureContext } from 'node:tls';
-import type { ListenRequest } from '@vhostd/protocol';
+import type { CertificateFacts, ListenRequest } from '@vhostd/protocol';
 import { selfSigned } from './intake/fixtures/self-signed.test.kit.js';
 import { addressOf } from './intake/fixtures/server-address.test.kit.js';
 import type { SecureFront } from './intake/secure-front.js';
@@ -100,5 +100,41 @@ void describe('the keys of the conf', () => {
     await keys.load();
     await keys.change(LISTEN, () => Promise.resolve());
     assert.equal(fronts.length, 1);
+  });
+});
+
+void describe('the certificates that are told of', () => {
+  const told: string[][] = [];
+  function telling(server: Server): SiteKeys {
+    told.length = 0;
+    const onCertificates = (all: readonly CertificateFacts[]): void => {
+      told.push(all.map(({ host = '*', names }) => `${host}: ${names.join()}`));
+    };
+    const keys = new SiteKeys(LISTEN, { onFront: () => undefined, onCertificates });
+    keys.setServer(server);
+    return keys;
+  }
+  const first = ['a.test: a.test', '*.b.test: b.test'];
+
+  void it('are those in force: not those on trial that are refused, and none when the entries are gone', async () => {
+    for (const server of [createServer(), createHttps()]) {
+      const keys = telling(server);
+      await keys.load();
+      assert.deepEqual(told, [first]);
+      const refused = keys.change([{ type: 'ssl', port, ...own }], () => Promise.reject(new Error('no')));
+      await assert.rejects(refused);
+      assert.deepEqual(told, [first]);
+      await keys.change([{ type: 'ssl', port, ...own }], () => Promise.resolve());
+      assert.deepEqual(told, [first, ['*: own.test']]);
+      await keys.change([], () => Promise.resolve());
+      await keys.change([], () => Promise.resolve());
+      assert.deepEqual(told, [first, ['*: own.test'], []]);
+    }
+  });
+
+  void it('are none where the app has keys of its own', async () => {
+    const keys = telling(createHttps(own));
+    await keys.load();
+    assert.deepEqual(told, []);
   });
 });

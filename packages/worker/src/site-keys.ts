@@ -2,7 +2,7 @@
 import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
-import type { ListenRequest } from '@vhostd/protocol';
+import type { CertificateFacts, ListenRequest } from '@vhostd/protocol';
 import type { SecureKeys } from './tls/secure-keys.js';
 import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
@@ -16,7 +16,7 @@ import {
   untilIssued,
   wantsKeys,
 } from './secure.js';
-import type { SecureHome } from './secure.js';
+import type { SecureHome, SecurePlace } from './secure.js';
 
 /** What is told of a site's TLS. */
 export interface SiteKeysEvents {
@@ -24,6 +24,8 @@ export interface SiteKeysEvents {
   onFront: (front: SecureFront) => void;
   /** What its TLS connections must be prepared by. */
   onTerms?: (terms: SecureTerms) => void;
+  /** The certificates that are in force are these from now on. */
+  onCertificates?: (certificates: readonly CertificateFacts[]) => void;
 }
 
 export class SiteKeys {
@@ -33,6 +35,8 @@ export class SiteKeys {
   #listen: readonly ListenRequest[];
   #server: Server | undefined;
   #holder: SecureKeys | undefined;
+  /** How many are told of. */
+  #certificateCount = 0;
   /** The server whose sessions go on in other workers. */
   #shared: TlsServer | undefined;
 
@@ -56,7 +60,7 @@ export class SiteKeys {
    */
   async load(): Promise<void> {
     await this.#stage(this.#listen);
-    this.#holder?.commit();
+    this.#commit();
   }
 
   /**
@@ -69,7 +73,7 @@ export class SiteKeys {
     try {
       const accepted = await accept();
       this.#listen = listen;
-      this.#holder?.commit();
+      this.#commit();
       return accepted;
     } catch (error) {
       this.#holder?.discard();
@@ -77,20 +81,32 @@ export class SiteKeys {
     }
   }
 
+  #commit(): void {
+    this.#holder?.commit();
+    const isUsed = this.#holder !== undefined && isSecure(this.#listen);
+    if (!isUsed && this.#certificateCount > 0) this.#tell([]);
+  }
+
+  #tell(certificates: readonly CertificateFacts[]): void {
+    this.#certificateCount = certificates.length;
+    this.#events.onCertificates?.(certificates);
+  }
+
   async #stage(listen: readonly ListenRequest[]): Promise<void> {
     const server = this.#server;
     if (server !== undefined && endsTls(server)) refuseClear(listen);
-    if (server === undefined || !listen.some(({ type }) => type === 'ssl')) return;
+    if (server === undefined || !isSecure(listen)) return;
     if (endsTls(server)) await this.#share(server);
     // With keys of the conf it has some.
     if (this.#holder === undefined && !wantsKeys(server)) return;
     const entries = secureEntries(listen, this.#home);
     await untilIssued(entries);
+    const place: SecurePlace = { home: this.#home, onCertificates: (all) => this.#tell(all) };
     if (this.#holder !== undefined) return this.#holder.stage(entries);
     if (endsTls(server)) {
-      this.#holder = await createOwnKeys(server, entries, this.#home);
+      this.#holder = await createOwnKeys(server, entries, place);
     } else if (server instanceof HttpServer) {
-      const front = await createFront(server, entries, this.#home);
+      const front = await createFront(server, entries, place);
       this.#holder = front.keys;
       await this.#share(front.tls);
       this.#events.onFront(front);
@@ -103,4 +119,8 @@ export class SiteKeys {
     this.#shared = server;
     this.#events.onTerms?.(await createTickets(server, this.#home));
   }
+}
+
+function isSecure(listen: readonly ListenRequest[]): boolean {
+  return listen.some(({ type }) => type === 'ssl');
 }

@@ -44,6 +44,26 @@ echo "child $!" >> told
 wait`;
 
 void describe('a shell script as a site', { concurrency: 2 }, () => {
+  void it('needs no interpreter in the conf where its first line names one', async (t) => {
+    const text = `#!/usr/bin/env -S sh -e\necho "begin $-"\nfalse\necho goes on`;
+    const vhostd = await startVhostd(t, {
+      sites: [
+        { siteId: 'a', workerFile: writeProgram(t, `#!/bin/sh\n${WORKER}`), listen: [] },
+        { siteId: 'b', workerFile: writeProgram(t, text), listen: [], autorestart: false },
+      ],
+      wait: false,
+    });
+    const { sites } = await vhostd.until(
+      'one runs, the other one has failed',
+      ({ sites: [one, other] }) => one?.state === 'running' && other?.state === 'errored',
+    );
+    const [, pid] = (await told(vhostd.dir, 'begin'))[0]?.split(' ') ?? [];
+    assert.equal(sites[0]?.workers[0]?.pid, Number(pid));
+    assert.match(sites[1]?.reason ?? '', /exited with code 1/);
+    await vhostd.says(/begin \S*e/);
+    assert.equal(vhostd.output.includes('goes on'), false);
+  });
+
   void it('has arguments, logs, and a next one before it is told to end', async (t) => {
     const vhostd = await startVhostd(t, {
       sites: [

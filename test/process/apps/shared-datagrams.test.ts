@@ -127,6 +127,37 @@ void describe('a UDP port of an app', { concurrency: 2 }, () => {
     assert.equal(vhostd.output.includes('EADDRINUSE'), false, vhostd.output);
   });
 
+  void it('is kept through an upgrade, and each datagram is answered once', async (t) => {
+    const port = await freePort();
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [{ siteId: 'a', workerFile: writeApp(t, echo(port)), ...NO_SERVER }],
+    });
+    await bound(port);
+    const sender = new Sender(t, port);
+    let stopping = false;
+    const sending = (async () => {
+      while (!stopping) await sender.ask();
+    })();
+    const answered = (): Promise<number> => {
+      const { length } = sender.pids;
+      return until('some more are answered', () => {
+        const value = sender.pids.length;
+        return { done: value > length + 20, value };
+      });
+    };
+    await answered();
+    const [first] = await vhostd.workers('a');
+    assert.equal((await vhostd.run('upgrade')).code, 0);
+    await vhostd.gone([first?.pid ?? 0]);
+    await answered();
+    stopping = true;
+    await sending;
+    const [second] = await vhostd.workers('a');
+    assert.deepEqual([sender.pids[0], sender.pids.at(-1)], [first?.pid, second?.pid]);
+    assert.equal(vhostd.output.includes('EADDRINUSE'), false, vhostd.output);
+  });
+
   void it('is bound as Node binds it: address, callback, messages that were sent before', async (t) => {
     const [port, target] = [await freePort(), createSocket('udp4')];
     t.after(() => target.close());

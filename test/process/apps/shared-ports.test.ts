@@ -96,6 +96,26 @@ void describe('a further port of an app', { concurrency: 2 }, () => {
     await vhostd.gone([old]);
   });
 
+  void it('is all that an app without a server needs to live, and is open through reloads', async (t) => {
+    const [port = 0] = await freePorts(1);
+    const source = `require('node:http').createServer((q, r) => r.end('pid ' + process.pid)).listen(${port}, '127.0.0.1');`;
+    const vhostd = await startVhostd(t, {
+      sites: [{ siteId: 'a', workerFile: writeApp(t, source), server: false, listen: [] }],
+    });
+    await opened(port);
+    const [first] = await vhostd.workers('a');
+    assert.equal(await metricsPid(port), first?.pid);
+    const asking = new Asking(port);
+    await asking.progress(20);
+    await vhostd.reloaded('a');
+    await vhostd.drained();
+    await asking.progress(20);
+    await asking.stop();
+    assert.deepEqual(asking.failures, []);
+    const [second] = await vhostd.workers('a');
+    assert.deepEqual([await metricsPid(port), second?.restarts], [second?.pid, 0]);
+  });
+
   void it('is closed when no worker wants it any more', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(t, withMetrics(port));

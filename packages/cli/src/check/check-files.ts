@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
+import { renewFrom } from '@vhostd/protocol';
 import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
@@ -84,20 +85,21 @@ function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: numbe
         ],
       ];
     }
-    const leftMs = Date.parse(certificate.validTo) - now;
-    if (leftMs > SOON_MS) return [];
-    const when = leftMs < 0 ? 'has expired' : 'expires';
-    return [
-      [
-        leftMs < 0 ? 'error' : 'warning',
-        `the certificate of ${host} ${when} ${certificate.validTo}`,
-        'renew it',
-      ],
-    ];
+    return checkLife(certificate, host, now);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return [['error', `key or cert of ${host}: ${why}`, 'correct the path, the file or the passphrase']];
   }
+}
+
+/** Not good any more, or no longer than the third of its life in which another one should be there. */
+function checkLife({ validFrom, validTo }: X509Certificate, host: string, now: number): Complaint[] {
+  const [startMs, endMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  const which = `the certificate of ${host}`;
+  if (endMs < now) return [['error', `${which} has expired at ${validTo}`, 'renew it']];
+  if (now < renewFrom(startMs, endMs)) return [];
+  const message = `${which} expires at ${validTo}, and less than a third of its life is left`;
+  return [['warning', message, 'renew it, or see why that failed']];
 }
 
 /** A field holds the text itself, or a path relative to the site's. */
@@ -147,6 +149,3 @@ function reasonOf(error: unknown): string {
   if (code === 'EACCES') return 'this user may not';
   return error instanceof Error ? error.message : String(error);
 }
-
-/** Time to notice, and to renew, ms. */
-const SOON_MS = 14 * 24 * 3_600_000;

@@ -175,7 +175,7 @@ function siteFindings({ master, sites }: DaemonStatus): Finding[] {
 }
 
 function siteFinding(site: SiteStatus): Finding[] {
-  const { siteId, state, reason, workers, waitsFor = [] } = site;
+  const { siteId, state, reason, workers, waitsFor = [], certificateFaults = [] } = site;
   const found = (level: Finding['level'], message: string, todo: string): Finding[] => [
     { level, subject: `site ${siteId}`, message, todo },
   ];
@@ -198,6 +198,9 @@ function siteFinding(site: SiteStatus): Finding[] {
         `worker ${worker.workerId} is down after ${worker.restarts} restarts: ${worker.reason ?? ''}`,
         `vhostd logs ${siteId} --err`,
       ),
+    ),
+    ...certificateFaults.flatMap((fault) =>
+      found('warning', fault, 'renew it, or see why that failed; vhostd cert has all of it'),
     ),
     ...(site.paused === true
       ? found('warning', 'is paused: its new connections wait', `vhostd resume ${siteId}`)

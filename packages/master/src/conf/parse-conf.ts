@@ -4,7 +4,13 @@ import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { accountProblems } from './run-as.js';
-import { duplicateProblems, placeProblems, resolvePath, resolveSite } from './resolve-site.js';
+import {
+  duplicateProblems,
+  placeProblems,
+  resolvePath,
+  resolveSite,
+  withInterpreter,
+} from './resolve-site.js';
 import {
   MAX_UPDATE_LISTEN_COUNT,
   masterFileSchema,
@@ -22,7 +28,8 @@ import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-
  * ERR_CONF_DUPLICATE_HOST, ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
  * each as `{ code, path, value, message, expected }`.
  */
-export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
+export function parseMasterConf(written: unknown, source: ConfSource): MasterConf {
+  const raw = withInterpreters(written, source);
   const schema = source.file === undefined ? masterSchema : masterFileSchema;
   const parsed = schema.safeParse(raw);
   const rawSites = rawSitesOf(raw);
@@ -33,8 +40,8 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
-  const { log, sites: written, ...rest } = parsed.data;
-  const sites = written.map((site) => resolveSite(site, source));
+  const { log, sites: parsedSites, ...rest } = parsed.data;
+  const sites = parsedSites.map((site) => resolveSite(site, source));
   const unmet = [
     ...dependencyProblems(sites, { complete: source.file !== undefined }),
     ...sharedHostProblems(sites),
@@ -52,7 +59,8 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
  * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH or ERR_CONF_USER if all problems are of that kind;
  * `info.problems` as for {@link parseMasterConf}.
  */
-export function parseSite(raw: unknown, source: ConfSource): SiteConf {
+export function parseSite(written: unknown, source: ConfSource): SiteConf {
+  const raw = withInterpreter(written, source);
   const parsed = siteSchema.safeParse(raw);
   const problems = [
     ...problemsIn(parsed, raw, siteSchema),
@@ -83,6 +91,12 @@ const MAX_UPDATE_PROBLEM_COUNT = 20;
 
 function problemsIn(parsed: z.ZodSafeParseResult<unknown>, raw: unknown, schema: z.ZodType): ConfProblem[] {
   return parsed.success ? [] : problemsOf(parsed.error, raw, schema);
+}
+
+function withInterpreters(raw: unknown, source: ConfSource): unknown {
+  const sites = rawSitesOf(raw);
+  if (sites.length === 0) return raw;
+  return { ...Object(raw), sites: sites.map((site) => withInterpreter(site, source)) };
 }
 
 function rawSitesOf(raw: unknown): readonly unknown[] {

@@ -10,6 +10,7 @@ import type { ConfPath, ConfProblem } from './problem.js';
 import { runAsOf } from './run-as.js';
 import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
 import type { WrittenSite } from './schema.js';
+import { shebangOf } from './shebang.js';
 import type { ConfSource, SiteConf } from './site-conf.js';
 
 /** An absolute path: `~` and `~/…` in the home directory of the current user, the rest relative to `baseDir`. */
@@ -36,6 +37,20 @@ function placeOf(
   const named = resolvePath(path, baseDir);
   const directory = isFile(named) ? dirname(named) : named;
   return { directory, workerFile: workerFile === undefined ? named : resolvePath(workerFile, directory) };
+}
+
+/** A site as written; where it does not say what runs its file, that is what the file says itself, if anything. */
+export function withInterpreter(raw: unknown, source: ConfSource): unknown {
+  const { interpreter, workerOptions = {} } = fieldsOf(raw);
+  const place = rawPlaceOf(raw, source);
+  if (interpreter !== undefined || place === undefined) return raw;
+  const found = shebangOf(place.workerFile);
+  if (found === undefined) return raw;
+  const { execArgv = [] } = fieldsOf(workerOptions);
+  // What is wrong with them is for the schema to say.
+  if (!Array.isArray(execArgv)) return raw;
+  const options = { ...fieldsOf(workerOptions), execArgv: [...found.args, ...(execArgv as unknown[])] };
+  return { ...fieldsOf(raw), interpreter: found.interpreter, workerOptions: options };
 }
 
 /** The site with every path absolute: its own relative to the conf, the rest relative to its own. */

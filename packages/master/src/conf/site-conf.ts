@@ -132,7 +132,7 @@ export interface SiteConf {
   readonly path: string;
   /** Absolute path of what a worker runs. */
   readonly workerFile: string;
-  /** What runs it: a name, an absolute path, or `none` for nothing. Absent: Node. */
+  /** What runs it, be it said by the conf or by the file: a name, an absolute path, or `none` for nothing. Absent: Node. */
   readonly interpreter?: string;
   readonly workerArgs: readonly string[];
   readonly workerOptions: WorkerOptions;

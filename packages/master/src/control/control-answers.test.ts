@@ -88,6 +88,7 @@ function bench(): {
   const master: ControlledMaster = {
     status: () => STATUS,
     siteDetail: () => SITE,
+    certificates: () => ({ certificates: [] }),
     reloadConf: method('reloadConf'),
     restartSite: method('restartSite'),
     stopSite: method('stopSite'),

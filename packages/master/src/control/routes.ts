@@ -2,6 +2,7 @@
 import type {
   AddSiteOptions,
   AddSiteResult,
+  CertificatesResult,
   EventsOptions,
   FlushOptions,
   FlushResult,
@@ -26,6 +27,7 @@ import type {
 import {
   addSiteOptions,
   addSiteResult,
+  certificatesResult,
   eventsOptions,
   flushOptions,
   flushResult,
@@ -59,6 +61,7 @@ import type { Follower } from './event-feed.js';
 export interface ControlledMaster {
   status(): MasterStatus;
   siteDetail(siteId: string): SiteDetail;
+  certificates(): CertificatesResult;
   reloadConf(siteId?: string): Promise<ReloadResult>;
   restartSite(siteId: string): Promise<RestartResult>;
   stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
@@ -105,6 +108,14 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: siteDetail,
     run: (master, { params }) => master.siteDetail(params['siteId'] ?? ''),
+  }),
+  route({
+    method: 'GET',
+    path: '/certificates',
+    summary: 'the certificates that workers serve, without keys',
+    request: nothing,
+    response: certificatesResult,
+    run: (master) => master.certificates(),
   }),
   route({
     method: 'GET',

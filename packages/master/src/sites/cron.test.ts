@@ -19,6 +19,11 @@ class Clock {
     this.#timers.enable({ apis: ['Date', 'setTimeout'], now: NOON });
   }
 
+  /** As of a machine that was off: no timer is heeded. */
+  jump(hours: number): void {
+    this.#timers.setTime(Date.now() + hours * HOUR_MS);
+  }
+
   /** In steps that croner's own, of at most 30 s, fit into. */
   async forward(hours: number): Promise<void> {
     const until = Date.now() + hours * HOUR_MS;
@@ -64,6 +69,29 @@ test('a job with a cron waits for its time, is run then, and waits for the next'
     { siteId: 'a', does: 'run' },
     { siteId: 'a', does: 'run' },
   ]);
+});
+
+test('a time at which no master ran is left out: the next master waits for the time after it', async (t) => {
+  const clock = new Clock(t);
+  const before = new SiteBench(t);
+  assert.equal((await idle(before)).status().cron?.next, '2026-03-02T03:00:00.000Z');
+  const served = before.of('site.served').at(-1);
+  assert.ok(served);
+  // The master has gone by three; the next one starts at five.
+  clock.jump(17);
+  const after = new SiteBench(t);
+  const job = after.load('a', NIGHTLY);
+  job.restore(served);
+  assert.equal(await job.bringUp(), undefined);
+  const service = after.load('b', { ...NIGHTLY, autorestart: true });
+  const up = service.bringUp();
+  await settled();
+  after.spawner.last.ready();
+  assert.equal(await up, undefined);
+  assert.deepEqual(job.status().cron, { next: '2026-03-03T03:00:00.000Z' });
+  assert.deepEqual(service.status().cron, { next: '2026-03-03T03:00:00.000Z' });
+  assert.deepEqual([after.of('site.cron'), skipped(after)], [[], []]);
+  assert.equal(after.spawner.processes.length, 1, 'that of the service');
 });
 
 test('a run that is still at work is not begun a second time, and the status says so until the next one', async (t) => {

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
 import { forkUntrusted, FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type {
+  CertificateFacts,
   LinkType,
   MasterToWorker,
   OtherServer,
@@ -18,6 +19,7 @@ import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
+import { parseCertificates } from './told-certificates.js';
 import { isForeign } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -40,6 +42,8 @@ export interface WorkerProcessEvents {
   starting: [];
   /** A server listens that is not the site's. */
   listens: [server: OtherServer];
+  /** The certificates that it serves from now on. */
+  certificates: [certificates: readonly CertificateFacts[]];
   ready: [];
   failed: [error: WireError];
   /** It only waits for its app to say that it is ready. */
@@ -253,6 +257,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.handle('listens', (params) => {
       const server = otherServerOf(params);
       if (server !== undefined) this.emit('listens', server);
+      return null;
+    });
+    this.peer.handle('certificates', (params) => {
+      this.emit('certificates', parseCertificates(params));
       return null;
     });
     this.peer.handle('maxConnections', (params) => {

@@ -1,5 +1,6 @@
 // What is known of one process of a worker, from its spawn to the spawn of the next one.
 import type { OtherServer, WireError, WorkerStats } from '@vhostd/protocol';
+import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 
 export class WorkerRun {
@@ -10,6 +11,8 @@ export class WorkerRun {
   failure: WireError | undefined;
   /** What it last told of itself. */
   stats: WorkerStats | undefined;
+  /** The certificates that it serves. */
+  certificates: readonly ToldCertificate[] = [];
   /** What the status says of it. */
   remark: string | undefined;
   /** Why it wants to leave. */

@@ -6,6 +6,8 @@ import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } f
 import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
+import { withSince } from './told-certificates.js';
+import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
@@ -166,6 +168,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#run.stats;
   }
 
+  /** What the present process serves; nothing without one. */
+  get certificates(): readonly ToldCertificate[] {
+    return this.#child.pid === undefined ? [] : this.#run.certificates;
+  }
+
   /** Why the present process wants to leave: it was sent SIGTERM, or its app closed its server. */
   get wantsToLeave(): string | undefined {
     return this.#run.wantsToLeave;
@@ -309,6 +316,10 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       run.failure = error;
     });
     process.on('listens', (server) => this.#onListens(run, server));
+    process.on('certificates', (told) => {
+      run.certificates = withSince(told, run.certificates, Date.now());
+      this.#events.emit('worker.certificates', { ...fieldsOf(process), certificates: told });
+    });
     process.on('ready', () => {
       if (this.#process === process) this.#onReady(process, run);
     });

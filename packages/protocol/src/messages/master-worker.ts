@@ -1,6 +1,7 @@
 // What master and worker say to each other. The master takes nothing of it on trust.
 import type { WireError } from '../errors.js';
 import type { Call } from './call.js';
+import type { CertificateFacts } from './certificate-facts.js';
 import type { ListeningInfo } from './listening-info.js';
 
 /** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
@@ -169,6 +170,8 @@ export type WorkerToMaster = {
   leaving: { params: { why: 'signal' | 'closed' }; result: null };
   /** How many connections the site's server takes at a time; null: any number. A notice. */
   maxConnections: { params: { count: number | null }; result: null };
+  /** All certificates that its server uses from now on, or those of the entries that come first. A notice. */
+  certificates: { params: { certificates: CertificateFacts[] }; result: null };
   /** What the site's code sent with `process.send`. A notice. */
   message: { params: unknown; result: null };
   updateServerConf: { params: ServerConfUpdate; result: { listening: ListeningInfo[] } };

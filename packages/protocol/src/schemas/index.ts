@@ -1,5 +1,6 @@
 // What another process says, as schemas: for daemon, master and command line. Workers never load it.
 export { candidateToDaemon, daemonToCandidate } from './daemon-candidate.js';
+export { certificateFacts, certificatesResult } from './certificates.js';
 export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-master.js';
 export { certificateState } from './certificate-state.js';
 export { certificatesToMaster, masterToCertificates } from './master-certificates.js';

@@ -1,5 +1,6 @@
 // What `vhostd status --json` prints; names are part of the public interface.
 import * as z from './zod.js';
+import { certificateStatus } from './certificates.js';
 import { amount, count, pid } from './values.js';
 
 /** A state of a worker. */
@@ -84,6 +85,8 @@ export const siteStatus = z.object({
       skipped: z.object({ time: z.string(), reason: z.string() }).exactOptional(),
     })
     .exactOptional(),
+  /** What is wrong with its certificates, or will be soon; absent when nothing is. */
+  certificateFaults: z.array(z.string()).exactOptional(),
   /** The files that get what its workers print. */
   logs: z
     .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))
@@ -95,6 +98,8 @@ export type SiteStatus = z.infer<typeof siteStatus>;
 export const siteDetail = siteStatus.extend({
   /** The conf in force, without secrets: `workerOptions.env` has the names of the variables. */
   conf: z.record(z.string(), z.unknown()),
+  /** The certificates of its `ssl` entries; absent when its workers serve none. */
+  certificates: z.array(certificateStatus).exactOptional(),
   /** How its workers ended lately that nobody had asked to, the latest one first; at most 20. */
   ends: z.array(z.object({ time: z.string(), workerId: z.string(), reason: z.string() })),
 });

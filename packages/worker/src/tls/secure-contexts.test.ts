@@ -148,6 +148,13 @@ void describe('faults of certificates', () => {
       next.faults.map(({ code, info }) => [code, info['entry']]),
       [['ERR_TLS_KEY', 0]],
     );
+    assert.deepEqual(
+      next.certificates.map(({ host, names, fault }) => [host, names, fault?.code]),
+      [
+        ['a.test', ['a.test'], 'ERR_TLS_KEY'],
+        ['*.a.test', ['a.test'], undefined],
+      ],
+    );
     const [first, second] = entries.map((entry) => next.pairOf(entry));
     assert.deepEqual(first, identity);
     assert.deepEqual(second, fresh);

@@ -6,7 +6,8 @@ import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions, SecureVersion } from 'node:tls';
 import { VhostError } from '@vhostd/protocol';
-import type { CertificateKind } from '@vhostd/protocol';
+import type { CertificateFacts, CertificateKind } from '@vhostd/protocol';
+import { factsOf } from './certificate-facts.js';
 import { filesState } from './file-watch.js';
 
 /** One listen entry of type 'ssl', as far as TLS is concerned. */
@@ -58,6 +59,8 @@ export class SecureContexts {
   readonly demands: ClientDemands;
   /** What is wrong with files and certificates that are used, or were to be used. */
   readonly faults: readonly VhostError[];
+  /** The certificates of all hosts, with their faults. */
+  readonly certificates: readonly CertificateFacts[];
   /** What was read, and its state just before that. */
   readonly read: { readonly files: readonly string[]; readonly known: string };
   readonly #pairs = new Map<string, SecureOptions>();
@@ -76,6 +79,7 @@ export class SecureContexts {
     const files = filesOf(entries);
     this.read = { files, known: filesState(files) };
     const faults: VhostError[] = [];
+    const certificates: CertificateFacts[] = [];
     this.demands = demandsOf(entries);
     const common = { ...base?.(this.demands), ...this.demands };
     let fallback: Partial<SecureOptions> | undefined;
@@ -90,12 +94,16 @@ export class SecureContexts {
       fallback ??= options;
       const map = host.startsWith('*.') ? this.#suffixes : this.#exact;
       const name = host.startsWith('*.') ? host.slice(1) : host;
-      if (!map.has(name)) map.set(name, context);
+      if (map.has(name)) continue;
+      map.set(name, context);
+      if (isPair(options))
+        certificates.push(factsOf({ host, pem: options.cert, written: entry.cert, fault }));
     }
     if (fallback === undefined)
       throw new VhostError('ERR_TLS_KEY', 'there is no ssl entry to read a key from');
     this.fallback = { ...common, ...fallback };
     this.faults = faults;
+    this.certificates = certificates;
   }
 
   /** The keys that an entry has here. */

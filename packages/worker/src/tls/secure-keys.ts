@@ -1,7 +1,8 @@
 // The keys of a site's 'ssl' entries as its server has them: those in force, those on trial, and those that come when the
 // files change. A server gets new ones for connections to come; open ones go on.
 import type { SecureContext } from 'node:tls';
-import type { VhostError } from '@vhostd/protocol';
+import type { CertificateFacts, VhostError } from '@vhostd/protocol';
+import { wireFault } from './certificate-facts.js';
 import { FileWatch } from './file-watch.js';
 import { SecureContexts } from './secure-contexts.js';
 import type { ContextOptions, SecureEntry } from './secure-contexts.js';
@@ -10,6 +11,8 @@ import type { ContextOptions, SecureEntry } from './secure-contexts.js';
 export interface SecureKeysOptions extends Pick<ContextOptions, 'base'> {
   /** Told what is wrong with keys that are in force, or were to be; again only when that changes. */
   onFault?: (fault: VhostError) => void;
+  /** Told all certificates that are in force, whenever they or their faults change. */
+  onCertificates?: (certificates: readonly CertificateFacts[]) => void;
   /** Between two looks at the files, ms. */
   watchIntervalMs?: number;
 }
@@ -73,20 +76,26 @@ export class SecureKeys {
       this.#use(new SecureContexts(this.#entries, { ...this.#options, kept: this.#contexts }));
     } catch (error) {
       // Not of a pair, whose former one is kept: of `ca`.
-      this.#tell([error as VhostError]);
+      this.#tell([error as VhostError], this.#contexts?.certificates.map(withFault(error as VhostError)));
     }
   }
 
   #use(contexts: SecureContexts): void {
     this.#contexts = contexts;
     this.onChange(contexts);
-    this.#tell(contexts.faults);
+    this.#tell(contexts.faults, contexts.certificates);
   }
 
-  #tell(faults: readonly VhostError[]): void {
+  #tell(faults: readonly VhostError[], certificates: readonly CertificateFacts[] = []): void {
+    this.#options.onCertificates?.(certificates);
     const text = faults.map(({ message }) => message).join('\n');
     if (text === this.#toldFaults) return;
     this.#toldFaults = text;
     for (const fault of faults) this.#options.onFault?.(fault);
   }
+}
+
+/** What clients are asked for is asked for all hosts. */
+function withFault(error: VhostError): (facts: CertificateFacts) => CertificateFacts {
+  return (facts) => ({ ...facts, fault: wireFault(error) });
 }

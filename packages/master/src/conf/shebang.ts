@@ -1,0 +1,58 @@
+// What runs a file that says so itself: the program of its first line, `#!/usr/bin/env python3`.
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { basename, extname } from 'node:path';
+
+/** A program, and what it is given before the file. */
+export interface Shebang {
+  readonly interpreter: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * What the first line of a file names (execve(2), "Interpreter scripts"); undefined where it names none, or Node, or the
+ * file is JavaScript by its name: that is Node's, whatever starts it elsewhere.
+ */
+export function shebangOf(file: string): Shebang | undefined {
+  if (OF_NODE.has(extname(file))) return undefined;
+  const [, line] = /^#![ \t]*([^\n]+)\n/.exec(`${firstBytes(file)}\n`) ?? [];
+  return line === undefined ? undefined : parseShebang(line);
+}
+
+/** Of the line behind `#!`. As Linux does, all behind the program is one argument; `env -S` takes it apart. */
+export function parseShebang(line: string): Shebang | undefined {
+  const [, program = '', rest = ''] = /^(\S+)[ \t]*(.*?)\s*$/.exec(line) ?? [];
+  const found =
+    basename(program) === 'env'
+      ? throughEnv(rest)
+      : { interpreter: program, args: rest === '' ? [] : [rest] };
+  return found === undefined || /^node(?:js)?$/.test(basename(found.interpreter)) ? undefined : found;
+}
+
+/** env(1): without `-S` all of it is the name of a program. One that sets variables is not followed. */
+function throughEnv(rest: string): Shebang | undefined {
+  const splits = /^(?:-S|--split-string=?)[ \t]*/.exec(rest);
+  const [interpreter, ...args] = splits === null ? [rest] : rest.slice(splits[0].length).split(/\s+/);
+  if (interpreter === undefined || !/^[^-=\s][^=\s]*$/.test(interpreter)) return undefined;
+  return { interpreter, args };
+}
+
+/** Of a regular file that may be read; it never waits. */
+function firstBytes(file: string): string {
+  let opened: number;
+  try {
+    opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return '';
+  }
+  try {
+    if (!fstatSync(opened).isFile()) return '';
+    const buffer = Buffer.alloc(LINE_MAX_BYTES);
+    return buffer.toString('latin1', 0, readSync(opened, buffer, 0, LINE_MAX_BYTES, 0));
+  } finally {
+    closeSync(opened);
+  }
+}
+
+const OF_NODE: ReadonlySet<string> = new Set(['.js', '.cjs', '.mjs', '.ts', '.cts', '.mts']);
+/** BINPRM_BUF_SIZE of Linux. */
+const LINE_MAX_BYTES = 256;
