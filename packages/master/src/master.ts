@@ -137,6 +137,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#certificates = new Certificates(
       {
         stateDir: output.stateDir,
+        challenges: this.#acceptor.challenges,
         sites: () => this.#sites.list(),
         directoryOf: (conf) => this.#spawner.directoryOf(conf),
       },
@@ -164,6 +165,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.setLimits(conf.limits);
     this.#listeners.setBacklog(conf.backlog);
+    this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
   }
 

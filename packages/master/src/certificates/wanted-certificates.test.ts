@@ -10,7 +10,11 @@ const at = { port: 443, cert: 'internal' } as const;
 function site(siteId: string, listen: Partial<Entry>[], next: Partial<Entry>[] = listen): CertifiedSite {
   const written = (entries: Partial<Entry>[]): Entry[] =>
     entries.map((entry) => ({ type: 'ssl', ...at, ...entry }));
-  return { conf: { siteId, listen: written(listen) }, wantedPlaces: { listen: written(next) } };
+  return {
+    running: siteId !== 'down',
+    conf: { siteId, listen: written(listen) },
+    wantedPlaces: { listen: written(next) },
+  };
 }
 
 const directoryOf = ({ siteId }: { siteId: string }): string => `/run/${siteId}`;

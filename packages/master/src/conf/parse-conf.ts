@@ -13,7 +13,7 @@ import {
   updateSchema,
 } from './schema.js';
 import { sharedHostProblems } from './shared-hosts.js';
-import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type { AcmeConf, ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 
 /**
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
@@ -33,15 +33,17 @@ export function parseMasterConf(raw: unknown, source: ConfSource): MasterConf {
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
-  const { log, sites: written, ...rest } = parsed.data;
+  const { log, acme, sites: written, ...rest } = parsed.data;
   const sites = written.map((site) => resolveSite(site, source));
   const unmet = [
     ...dependencyProblems(sites, { complete: source.file !== undefined }),
     ...sharedHostProblems(sites),
+    ...authorityProblems(sites, acme),
   ];
   if (unmet.length > 0) throw confError(unmet, source);
   return {
     ...rest,
+    ...(acme === undefined ? {} : { acme: resolveAcme(acme, source) }),
     log: log.file === undefined ? log : { ...log, file: resolvePath(log.file, source.baseDir) },
     sites,
   };
@@ -83,6 +85,18 @@ const MAX_UPDATE_PROBLEM_COUNT = 20;
 
 function problemsIn(parsed: z.ZodSafeParseResult<unknown>, raw: unknown, schema: z.ZodType): ConfProblem[] {
   return parsed.success ? [] : problemsOf(parsed.error, raw, schema);
+}
+
+/** An authority is asked for nothing before somebody has agreed to its terms. */
+function authorityProblems(sites: readonly SiteConf[], acme: AcmeConf | undefined): ConfProblem[] {
+  const asks = sites.some(({ listen }) => listen.some(({ cert }) => cert === 'auto'));
+  if (!asks || acme?.agree === true) return [];
+  const reason = `is not true: a site has "cert": "auto", for which the terms of the authority must be agreed to`;
+  return [problemAt(['acme', 'agree'], acme?.agree, 'true', { reason })];
+}
+
+function resolveAcme(acme: AcmeConf, { baseDir }: ConfSource): AcmeConf {
+  return acme.ca === undefined ? acme : { ...acme, ca: resolvePath(acme.ca, baseDir) };
 }
 
 function rawSitesOf(raw: unknown): readonly unknown[] {

@@ -25,7 +25,7 @@ import {
 } from './fields.js';
 import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
-import type { Allowance, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type { AcmeConf, Allowance, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
 import type { WrittenWorkerOptions } from './worker-options-schema.js';
 
@@ -356,6 +356,24 @@ const log = object({
     .describe("Log file, relative to the conf file's directory. Absent: standard error."),
 }).transform((written) => withoutUndefined(written));
 
+const acme = object({
+  email: text().optional().describe('Address for the account, which some authorities demand. Absent: none.'),
+  directory: text()
+    .refine((url) => /^https:\/\/[^/\s]+/.test(url) && URL.canParse(url), { error: 'an https URL' })
+    .default('https://acme-v02.api.letsencrypt.org/directory')
+    .describe("URL of the authority's directory."),
+  ca: path()
+    .optional()
+    .describe("PEM file that the authority's server is trusted by. Absent: as a public one."),
+  agree: flag().default(false).describe("Whether you agree to the authority's terms."),
+  eab: object({
+    kid: text().describe('Name of the key that the authority has given you.'),
+    key: text().describe('That key, in base64url.'),
+  })
+    .optional()
+    .describe('External account binding, which some authorities demand. Absent: none.'),
+}).transform((written) => withoutUndefined(written));
+
 const masterShape = {
   $schema: z.string({ error: 'a URL or a path' }).optional().describe('JSON Schema, for editors; not used.'),
   log: log.prefault({}).describe("The master's own log."),
@@ -366,6 +384,7 @@ const masterShape = {
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
+  acme: acme.optional().describe('Authority that issues certificates for `"cert": "auto"`. Absent: none.'),
   healthPath: urlPath()
     .optional()
     .describe(
@@ -392,13 +411,20 @@ function withoutSchemaKey({
   $schema: _schema,
   stopDelay: stopDelayMs,
   healthPath,
+  acme: authority,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'acme'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
+  acme?: AcmeConf | undefined;
 }): WrittenMaster {
-  return { ...master, stopDelayMs, ...(healthPath === undefined ? {} : { healthPath }) };
+  return {
+    ...master,
+    stopDelayMs,
+    ...(healthPath === undefined ? {} : { healthPath }),
+    ...(authority === undefined ? {} : { acme: authority }),
+  };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */
