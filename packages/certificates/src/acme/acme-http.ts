@@ -25,7 +25,7 @@ export function configureHttp(caFile: string | undefined): void {
 
 /** What an authority says of itself, and GET requests without a signature. */
 export async function getJson(url: string): Promise<{ data: unknown; retryAfterMs: number | undefined }> {
-  const { data, headers } = (await acme.axios.get(url)) as Response;
+  const { data, headers } = await acme.axios.get<unknown>(url);
   return { data, retryAfterMs: retryAfter(headers) };
 }
 

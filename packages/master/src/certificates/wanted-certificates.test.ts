@@ -38,3 +38,12 @@ void test('files, and entries in clear, want none: no directory is made for them
     [],
   );
 });
+
+void test('an authority is asked for a host only while that can be reached', () => {
+  const sites = [
+    site('up', [{ host: 'x.test', cert: 'auto' }]),
+    site('down', [{ host: 'y.test', cert: 'auto' }, {}]),
+  ];
+  const wanted = wantedCertificates(sites, directoryOf).map(({ kind, host }) => `${kind} ${host}`);
+  assert.deepEqual(wanted, ['auto x.test', 'internal localhost']);
+});
