@@ -8,6 +8,7 @@ import { handBack } from './questions/hand-back.js';
 import { hostCheck } from './questions/host-check.js';
 import { idleConnections } from './questions/idle-connections.js';
 import { keepAlive } from './questions/keep-alive.js';
+import { metrics } from './questions/metrics.js';
 import { newConnections } from './questions/new-connections.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
@@ -19,6 +20,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'host-check': hostCheck,
   'hand-back': handBack,
   'access-log': accessLog,
+  metrics,
   'new-connections': newConnections,
   'idle-connections': idleConnections,
   'route-look-up': routeLookUp,

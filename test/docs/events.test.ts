@@ -10,7 +10,7 @@ const SOURCE = readDoc('packages/master/src/events.ts');
 /** The fields of the types that payloads are made of, besides those that they spell out. */
 const FIELDS: Record<string, readonly string[]> = {
   WorkerFields: ['worker'],
-  WorkerStats: ['residentBytes', 'requestCount'],
+  WorkerStats: ['stats'],
   OtherServer: ['protocol', 'where', 'shares'],
   IssuedCertificate: ['kind', 'host', 'issuer', 'notAfter', 'nextRenewal'],
   FailedCertificate: ['kind', 'host', 'code', 'message', 'nextAttempt'],

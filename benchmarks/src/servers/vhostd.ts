@@ -6,13 +6,17 @@ import { fileURLToPath } from 'node:url';
 import type { Contender, Running } from './server.js';
 import { startProcess } from './server.js';
 
-/** vhostd with one of its transports, and with what else its sites have in the conf. */
-export function vhostd(handoff: 'pipe' | 'ipc', fields: Readonly<Record<string, string>> = {}): Contender {
-  const named = [handoff, ...Object.values(fields)].join(', ');
-  return { name: `vhostd (${named})`, start: () => start(handoff, fields) };
+/** vhostd with one of its transports, and with what else its sites, and the conf beside them, have. */
+export function vhostd(
+  handoff: 'pipe' | 'ipc',
+  fields: Readonly<Record<string, string>> = {},
+  conf: object = {},
+): Contender {
+  const named = [handoff, ...Object.values(fields), ...Object.keys(conf)].join(', ');
+  return { name: `vhostd (${named})`, start: () => start(handoff, fields, conf) };
 }
 
-async function start(handoff: string, fields: object): Promise<Running> {
+async function start(handoff: string, fields: object, conf: object): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const sites = [
     { siteId: 'a', cpuLen: 2 },
@@ -26,7 +30,7 @@ async function start(handoff: string, fields: object): Promise<Running> {
     listen: [{ type: 'tcp', host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1' }],
   }));
   const file = join(directory, 'vhostd.config.json');
-  await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' } }));
+  await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' }, ...conf }));
   const server = await startProcess('vhostd-master', ['--config', file], { BENCH_WORKERS: '3' });
   return {
     ...server,

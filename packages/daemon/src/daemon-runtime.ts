@@ -25,6 +25,8 @@ export interface DaemonRuntimeOptions {
   readonly launch: MasterLaunch;
   readonly supervision: SupervisionOptions;
   readonly calls: DaemonCalls;
+  /** Keys of sockets that were passed to the first daemon. */
+  readonly passedKeys: readonly string[];
   /** Answers the control API. */
   readonly control: ControlHandler;
   /** The address of this key is closed: no master asked for it in time. */
@@ -57,6 +59,7 @@ export class DaemonRuntime {
     this.#runDir = resolveRunDir(options.runDir);
     this.listeners = new BoundListeners({
       graceMs: supervision.listenerGraceMs ?? SUPERVISION_DEFAULTS.listenerGraceMs,
+      passedKeys: options.passedKeys,
       onExpired: ({ key }) => options.onListenerExpired(key),
     });
     this.slot = new MasterSlot({ launch, supervision, listeners: this.listeners, calls });

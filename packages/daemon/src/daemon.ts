@@ -1,6 +1,6 @@
 // The daemon: holds the listening sockets and keeps one master alive.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, ReloadResult, UpgradeResult } from '@vhostd/protocol';
+import type { DaemonStatus, LaunchInfo, ReloadResult, UpgradeResult } from '@vhostd/protocol';
 import { decode, reloadResult } from '@vhostd/protocol/schemas';
 import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -18,6 +18,12 @@ import type { MasterLaunch } from './master/master-process.js';
 import type { MasterSlot } from './master/master-slot.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
+import {
+  passedVariables,
+  readPassedKeys,
+  takePassedSockets,
+  UnusedSockets,
+} from './systemd/passed-sockets.js';
 import { serviceNotifier } from './systemd/service-notifier.js';
 import type { ServiceNotifier } from './systemd/service-notifier.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
@@ -209,7 +215,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     // As the first daemon, after the death of one, or as the candidate of an upgrade.
     const start = await begin(runtime);
     this.#runtime = runtime;
-    this.#takeCharge(runtime.slot);
+    if (this.#ownsProcess) takePassedSockets(process.env, runtime.listeners, this.#log);
+    this.#takeCharge(runtime);
     this.#upgrades = this.#allowFollowers(runtime, launch);
     this.#log.info({ event: 'started', runDir: this.runDir, masterFile: launch.file });
     start();
@@ -245,6 +252,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       launch,
       supervision: this.#options.supervision ?? {},
       calls: this.#calls,
+      passedKeys: this.#ownsProcess ? readPassedKeys(process.env) : [],
       control: async (call) => {
         // The socket is there a moment before all is that it gives access to.
         await this.#opening;
@@ -274,8 +282,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   }
 
   /** From now on this daemon is the one of its run directory. */
-  #takeCharge(slot: MasterSlot): void {
+  #takeCharge({ slot, listeners }: DaemonRuntime): void {
+    const unused = new UnusedSockets(listeners, this.#log);
     slot.on('loaded', (failures) => {
+      unused.check();
       this.#log.info({ event: 'loaded', failed: failures.map(({ siteId }) => siteId) });
       this.emit('loaded', failures);
     });
@@ -294,14 +304,31 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   /** Lets a master start this program anew when it dies, and an upgrade on request. */
   #allowFollowers(runtime: DaemonRuntime, { linkType, bootTimeoutMs }: MasterLaunch): Upgrades {
     const launch = this.#ownsProcess
-      ? ownLaunchInfo({ runDir: this.runDir, linkType, bootTimeoutMs })
+      ? ownLaunchInfo({
+          runDir: this.runDir,
+          linkType,
+          bootTimeoutMs,
+          env: passedVariables(runtime.listeners),
+        })
       : undefined;
     if (launch !== undefined) {
       allowRespawn(runtime.slot, launch);
-      this.#dismissGuard = startGuard(launch, resolveRunDir(this.runDir).pidFile, runtime.slot);
+      this.#startGuard(runtime, launch);
     }
     const heartbeat = this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat;
     return new Upgrades({ runtime, orders: this.#orders, log: this.#log, heartbeat, launch });
+  }
+
+  #startGuard({ slot, listeners }: DaemonRuntime, launch: LaunchInfo): void {
+    const start = (): (() => void) => startGuard(launch, resolveRunDir(this.runDir).pidFile, slot, listeners);
+    this.#dismissGuard = start();
+    if (listeners.passed().length === listeners.passedKeys.length) return;
+    // They come from a master that lived before this daemon did; by then it has sent them.
+    slot.once('loaded', () => {
+      if (this.#closing !== undefined) return;
+      this.#dismissGuard();
+      this.#dismissGuard = start();
+    });
   }
 
   async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {

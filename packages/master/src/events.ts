@@ -109,8 +109,12 @@ export interface EventPayloads {
     readonly reason: string;
     readonly message: string;
   };
-  /** Its process has ended. `asked`: it was asked to leave. `expected`: and left as it was asked. */
+  /**
+   * Its process has ended. `asked`: it was asked to leave. `expected`: and left as it was asked. `what`: it ended by
+   * itself, was not ready in time, or was ended for what `reason` says.
+   */
   'worker.exited': WorkerFields & {
+    readonly what: 'exit' | 'boot-limit' | 'failed';
     readonly asked: boolean;
     readonly expected: boolean;
     readonly reason: string;

@@ -12,6 +12,7 @@ import type {
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
+  MetricFamily,
   PauseOptions,
   PauseResult,
   ReloadResult,
@@ -49,6 +50,8 @@ import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
 import { SiteOutput } from './logs/site-output.js';
+import { MetricsServer } from './metrics/metrics-server.js';
+import { Metrics } from './metrics/metrics.js';
 import { Router } from './routing/router.js';
 import { AddedSites } from './sites/added-sites.js';
 import { DesiredSites } from './sites/desired-sites.js';
@@ -56,6 +59,7 @@ import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
+import { VERSION } from './version.js';
 import { WorkerEnds } from './worker-ends.js';
 import { shownVariables } from './workers/shown-variables.js';
 import { Suspects } from './workers/suspects.js';
@@ -84,6 +88,8 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #events = new MasterEvents();
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
+  readonly #metrics = new Metrics();
+  readonly #metricsServer: MetricsServer;
   readonly #log: MasterLog;
   readonly #daemon: DaemonSide | undefined;
   readonly #reports: DaemonReports;
@@ -103,6 +109,8 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Another master serves still. */
+  #held = false;
   /** Another master serves by now. */
   #yielding = false;
   /** Resolves when no time is to be lost any more. */
@@ -115,6 +123,10 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#log = new MasterLog(createLogger({ name: 'master', level: log.level }));
     this.#daemon = this.#connect();
     this.#listeners = new ListenerRegistry(events, this.#daemon);
+    this.#metricsServer = new MetricsServer(
+      { families: () => this.metrics(), health: () => this.#acceptor.health.state },
+      this.#listeners,
+    );
     this.#router = new Router(this.#listeners);
     this.#acceptor = new Acceptor(this.#router, limits, events);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
@@ -145,7 +157,14 @@ export class Master extends EventEmitter<PublicEvents> {
     );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
-    for (const subscriber of [this.#log, this.#counts, this.#ends, this.#served, this.#reports])
+    for (const subscriber of [
+      this.#log,
+      this.#counts,
+      this.#ends,
+      this.#metrics,
+      this.#served,
+      this.#reports,
+    ])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     for (const { trouble } of [desired, added])
@@ -164,9 +183,11 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor.setLimits(conf.limits);
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.setLimits(conf.limits);
+    this.#spawner.measures = conf.metrics !== undefined;
     this.#listeners.setBacklog(conf.backlog);
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
+    if (this.#running !== undefined) this.#serveMetrics();
   }
 
   /**
@@ -387,6 +408,16 @@ export class Master extends EventEmitter<PublicEvents> {
     };
   }
 
+  /** What `GET /v1/metrics` shows. */
+  metrics(): MetricFamily[] {
+    return this.#metrics.families({
+      version: VERSION,
+      ready: this.#acceptor.health.state === 'serving',
+      sites: this.#sites.all().map((site) => site.status()),
+      logs: LogFiles.shared.stats(),
+    });
+  }
+
   /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
   siteDetail(siteId: string): SiteDetail {
     const site = this.#sites.get(siteId);
@@ -447,6 +478,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
+    this.#serveMetrics();
     for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
       this.#manager.restore(siteId, served);
     }
@@ -456,6 +488,16 @@ export class Master extends EventEmitter<PublicEvents> {
     if (this.#stopping === undefined) this.#acceptor.health.state = 'serving';
     this.#daemon?.settled();
     return { failures };
+  }
+
+  /** That they can't be had is no reason not to serve. */
+  #serveMetrics(): void {
+    // Another master answers.
+    if (this.#held) return;
+    const { metrics } = this.#conf;
+    this.#metricsServer.listen(metrics).catch((error: Error) => {
+      this.#events.emit('listener.failed', { key: `metrics ${metrics?.ipaddress} ${metrics?.port}`, error });
+    });
   }
 
   async #stop(now: boolean): Promise<void> {
@@ -493,6 +535,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());
+    void this.#metricsServer.listen(undefined);
     // Nobody can end a pause here any more.
     for (const site of this.#sites.list()) site.ingress.resume();
     while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
@@ -527,8 +570,15 @@ export class Master extends EventEmitter<PublicEvents> {
       control: new ControlAnswers(this),
       stop: (mode) => void (mode === 'yield' ? this.#yield() : this.stop(mode === 'now')),
       call: (params, context) => this.#calls.fromDaemon(params, context),
-      hold: () => this.#listeners.hold(),
-      accept: () => this.#listeners.accept(),
+      hold: () => {
+        this.#held = true;
+        this.#listeners.hold();
+      },
+      accept: async () => {
+        this.#held = false;
+        this.#serveMetrics();
+        await this.#listeners.accept();
+      },
       openSockets: () => this.#listeners.openSockets(),
       workers: () => this.#reports.workers(),
       onOrphaned: () => void this.stop(),

@@ -9,7 +9,13 @@ void it('the latest ends of workers are kept that nobody had asked for, until th
   const events = new MasterEvents();
   const ends = new WorkerEnds(() => 0);
   ends.subscribe(events);
-  const exit = { ...worker, asked: false, expected: false, reason: 'exited with code 1' };
+  const exit = {
+    ...worker,
+    asked: false,
+    expected: false,
+    what: 'exit',
+    reason: 'exited with code 1',
+  } as const;
   events.emit('worker.exited', { ...exit, workerId: 'a/1', message: 'boom' });
   events.emit('worker.exited', { ...exit, workerId: 'a/2', asked: true });
   events.emit('worker.replaced', { ...worker, workerId: 'a/3', by: 'a/4', reason: 'its memory' });

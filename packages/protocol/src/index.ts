@@ -28,10 +28,12 @@ export type {
   HostClaims,
   SiteClaims,
   ListenRequest,
+  LoopDelay,
   MaintenancePage,
   MasterToWorker,
   AppPort,
   OtherServer,
+  RequestStats,
   ServerConfUpdate,
   SiteWait,
   WorkerStats,
@@ -71,6 +73,7 @@ export type {
   StopMode,
 } from './schemas/daemon-master.js';
 export type { EventsOptions, MasterEvent } from './schemas/events.js';
+export type { MetricFamily } from './schemas/metrics.js';
 export type {
   AddSiteOptions,
   AddSiteResult,

@@ -41,7 +41,9 @@ import { checkHttpInternals, HttpConnections } from './node/http-connections.js'
 import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
+import { LoopDelayMeter } from './loop-delay.js';
 import { RequestCount } from './request-count.js';
+import { RequestTimings } from './request-timings.js';
 import { SiteKeys } from './site-keys.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -74,6 +76,8 @@ export class ManagedSite {
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
   readonly #requests: RequestCount = new RequestCount();
+  readonly #timings: RequestTimings = new RequestTimings();
+  readonly #loopDelay: LoopDelayMeter | undefined;
   readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
@@ -117,6 +121,7 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
+    this.#loopDelay = identity.measures ? new LoopDelayMeter() : undefined;
     const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
     this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
     this.#intake = new Intake(link, {
@@ -277,7 +282,8 @@ export class ManagedSite {
     this.#sessions = new Http2Sessions(server);
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
-    if (this.#identity.countsRequests) this.#requests.watch(server);
+    if (this.#identity.measures) this.#timings.watch(server);
+    else if (this.#identity.countsRequests) this.#requests.watch(server);
     this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {
@@ -331,7 +337,11 @@ export class ManagedSite {
   }
 
   #vitals(): WorkerStats {
-    return { residentBytes: process.memoryUsage.rss(), requestCount: this.#requests.value };
+    const { user, system } = process.cpuUsage();
+    const stats = { residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000 };
+    if (this.#loopDelay === undefined) return { ...stats, requestCount: this.#requests.value };
+    const { stats: requests } = this.#timings;
+    return { ...stats, requestCount: requests.started, requests, loopDelay: this.#loopDelay.read() };
   }
 
   async #boot(): Promise<void> {

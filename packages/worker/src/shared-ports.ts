@@ -6,7 +6,9 @@ import { VhostError } from '@vhostd/protocol';
 import type { AppPort } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import { Drain } from './drain/drain.js';
+import type { DrainOptions } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
+import { WebSockets } from './drain/web-sockets.js';
 import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import {
   bindHere,
@@ -28,7 +30,7 @@ export type AskForPort = (place: AppPort) => Promise<NativeHandle | undefined>;
 interface Sharing {
   readonly address: ListenAddress;
   /** Set once it listens on a shared socket. */
-  sessions: Http2Sessions | undefined;
+  connections: Pick<DrainOptions, 'sessions' | 'webSockets'> | undefined;
 }
 
 export class SharedPorts {
@@ -51,7 +53,7 @@ export class SharedPorts {
     const address = addressOf(query, port);
     // By itself, which fails: the same socket twice in one process would not.
     if (this.#isTaken(address)) return false;
-    this.#servers.set(server, { address, sessions: undefined });
+    this.#servers.set(server, { address, connections: undefined });
     server.once('close', () => this.#servers.delete(server));
     // One that has been told that it listens waits on such a handle already.
     const announced = server.listening;
@@ -70,8 +72,8 @@ export class SharedPorts {
   /** Stops to accept, which other workers do; resolves when the connections of all of them have ended, or at the limit. */
   async drain(limitMs: number): Promise<void> {
     await Promise.all(
-      Array.from(this.#servers, async ([server, { address, sessions }]) => {
-        if (sessions === undefined || !server.listening) return;
+      Array.from(this.#servers, async ([server, { address, connections }]) => {
+        if (connections === undefined || !server.listening) return;
         listenOn(server, new ListeningHandle(address));
         const { ended } = new Drain({
           server,
@@ -80,7 +82,7 @@ export class SharedPorts {
           handBack: false,
           migration: undefined,
           arrivals: new IdleArrivals((handle) => handle.close()),
-          sessions,
+          ...connections,
           gate: new MaintenanceGate(server),
           canLinger: () => false,
           onEnd: () => undefined,
@@ -102,7 +104,7 @@ export class SharedPorts {
     const sharing = this.#servers.get(server);
     if (sharing === undefined) return;
     if (handle === undefined) this.#servers.delete(server);
-    else sharing.sessions = new Http2Sessions(server);
+    else sharing.connections = { sessions: new Http2Sessions(server), webSockets: new WebSockets(server) };
   }
 
   #isTaken({ address, port }: ListenAddress): boolean {

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../../kit/until.js';
 
+/** Every Debian has it. */
+export const PERL = '/usr/bin/perl';
+
 /** Why there can be none here; undefined if there can. */
 export const WHY_NO_RECEIVER: string | undefined = existsSync('/usr/bin/perl')
   ? undefined
@@ -19,7 +22,7 @@ export class NotifyReceiver {
 
   private constructor(dir: string) {
     this.address = join(dir, 'notify.sock');
-    const perl = spawn('/usr/bin/perl', ['-MSocket', '-e', SCRIPT, this.address], {
+    const perl = spawn(PERL, ['-MSocket', '-e', SCRIPT, this.address], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     createInterface(perl.stdout).on('line', (line) => this.messages.push(line));

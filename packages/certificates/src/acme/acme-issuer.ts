@@ -101,7 +101,6 @@ export class AcmeIssuer implements Issuer {
 
 /** The ways in which a host is shown to be here, the preferred one first. */
 const TYPES = ['tls-alpn-01', 'http-01'] as const;
-export type ChallengeType = (typeof TYPES)[number];
 
 /** The types of acme-client do not name all that it knows. */
 function typeOf({ type }: Challenge): string {

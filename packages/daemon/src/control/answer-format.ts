@@ -18,6 +18,19 @@ export interface AnswerFormat {
   readonly alive?: string;
 }
 
+/** An answer that is text for who does not ask for JSON. */
+export class TextAnswer {
+  readonly value: unknown;
+  readonly type: string;
+  readonly text: string;
+
+  constructor(value: unknown, type: string, text: string) {
+    this.value = value;
+    this.type = type;
+    this.text = text;
+  }
+}
+
 export const LINES_TYPE = 'application/x-ndjson';
 
 export const DOCUMENT: AnswerFormat = {

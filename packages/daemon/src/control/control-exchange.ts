@@ -2,7 +2,7 @@
 // the client accepts one or there is nothing else.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toWireError, VhostError } from '@vhostd/protocol';
-import { DOCUMENT, formatOf, LINES } from './answer-format.js';
+import { DOCUMENT, formatOf, LINES, TextAnswer } from './answer-format.js';
 import type { AnswerFormat } from './answer-format.js';
 import { httpStatusOf } from './http-status.js';
 
@@ -82,9 +82,18 @@ export class ControlExchange {
 
   /** Throws what JSON refuses. */
   #answer(result: unknown): void {
-    const text = this.#format.result(result);
+    const isText = result instanceof TextAnswer;
+    if (isText && this.#format === DOCUMENT && !this.#wantsJson) {
+      this.#head(200, result.type);
+      return this.#end(result.text);
+    }
+    const text = this.#format.result(isText ? result.value : result);
     if (!this.#response.headersSent) this.#head(200);
     this.#end(text);
+  }
+
+  get #wantsJson(): boolean {
+    return this.#request.headers.accept?.includes(DOCUMENT.type) ?? false;
   }
 
   #stream(): void {
@@ -113,8 +122,8 @@ export class ControlExchange {
     return true;
   }
 
-  #head(status: number): void {
-    this.#response.writeHead(status, { 'content-type': this.#format.type, 'cache-control': 'no-store' });
+  #head(status: number, type: string = this.#format.type): void {
+    this.#response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
   }
 
   /** Who does not read the end is cut off: a client that is stopped is not to hold its place. */

@@ -3,14 +3,19 @@ import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, EventsOptions, UpgradeResult } from '@vhostd/protocol';
 import {
   daemonStatus,
+  decode,
   eventsOptions,
   findRoute,
+  metricFamily,
+  METRICS_TYPE,
+  metricsText,
   noRoute,
   routeOf,
   upgradeResult,
 } from '@vhostd/protocol/schemas';
 import type { Route, RouteCall } from '@vhostd/protocol/schemas';
 import { z } from '@vhostd/protocol/schemas';
+import { TextAnswer } from './answer-format.js';
 import type { ControlCall, ControlHandler } from './control-exchange.js';
 import type { SiteOrders } from './site-orders.js';
 
@@ -25,6 +30,7 @@ export interface ControlledDaemon {
 
 const route = routeOf<ControlledDaemon>();
 const nothing = z.object({});
+const metrics = z.object({ metrics: z.array(metricFamily) });
 /** The processes that end. */
 const stopping = z.object({ daemon: z.int(), master: z.int().exactOptional() });
 
@@ -45,6 +51,16 @@ export const routes: readonly Route<ControlledDaemon>[] = [
     response: nothing,
     streams: true,
     run: passEvents,
+  }),
+  route({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'the numbers of the master, its sites and workers, as Prometheus reads them',
+    request: nothing,
+    response: metrics,
+    text: { type: METRICS_TYPE, of: (answer) => metricsText(decode(metrics, answer, 'metrics').metrics) },
+    run: async ({ orders }) =>
+      decode(metrics, await orders.ask({ method: 'GET', path: '/metrics', body: {} }), 'metrics'),
   }),
   route({
     method: 'POST',
@@ -76,8 +92,12 @@ export function answerControl(daemon: ControlledDaemon): ControlHandler {
   return async (call) => {
     const found = findRoute(routes, call.method, call.path);
     if ('route' in found) {
-      if (found.route.streams === true) call.stream();
-      return await tellingWaits(daemon, call, found.route.run(daemon, { ...call, ...found }));
+      const { route: known } = found;
+      if (known.streams === true) call.stream();
+      const answer = await tellingWaits(daemon, call, known.run(daemon, { ...call, ...found }));
+      return known.text === undefined
+        ? answer
+        : new TextAnswer(answer, known.text.type, known.text.of(answer));
     }
     if (found.allowed.length > 0) throw noRoute(call.method, call.path, found.allowed);
     if (call.method === 'GET') return await daemon.orders.ask(call);

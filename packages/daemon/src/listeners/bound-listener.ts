@@ -31,12 +31,19 @@ export class BoundListener implements BoundAddress {
   readonly address: string;
   readonly port: number;
   readonly handle: BoundHandle;
+  /** It came from who started vhostd and keeps it, too: it stays open without a claim. */
+  readonly isPassed: boolean;
   readonly #claims = new Map<string, number>();
   #grace: OsTimer | undefined;
   #closed = false;
 
-  constructor(key: string, bound: { address: string; port: number; handle: BoundHandle }) {
+  constructor(
+    key: string,
+    bound: { address: string; port: number; handle: BoundHandle },
+    { isPassed = false }: { isPassed?: boolean } = {},
+  ) {
     this.key = key;
+    this.isPassed = isPassed;
     this.address = bound.address;
     this.port = bound.port;
     this.handle = bound.handle;

@@ -62,6 +62,50 @@ void describe('BoundListeners', () => {
     candidate.closeAll();
   });
 
+  void it('keeps a socket that was passed without a claim, gives it for its address, and closes it at the end', () => {
+    const clock = new ManualTimers();
+    const listeners = new BoundListeners({ os: clock });
+    const bound = new BoundListeners().acquire('m', LOOPBACK);
+    const address = { ipaddress: '127.0.0.1', port: bound.port };
+    const key = listeners.addPassed(bound);
+    assert.equal(key, `127.0.0.1:${bound.port}`);
+    const acquired = listeners.acquire('master 1', address);
+    assert.equal(acquired.handle, bound.handle);
+    listeners.release('master 1', acquired.key);
+    listeners.acquire('master 1', address);
+    listeners.drop('master 1');
+    assert.deepEqual(clock.delays(), []);
+    assert.deepEqual(
+      listeners.passed().map((one) => [one.key, one.claimed]),
+      [[key, false]],
+    );
+
+    const follower = new BoundListeners({ os: clock, passedKeys: listeners.passedKeys });
+    follower.adopt('m', { key: acquired.key, claims: 0 }, bound.handle);
+    assert.deepEqual(clock.delays(), []);
+    assert.equal(follower.passed().length, 1);
+    follower.closeAll();
+    assert.ok(bound.handle.fd < 0);
+  });
+
+  void it('takes one passed socket of an address, and says which one is in the way of another address', () => {
+    const listeners = new BoundListeners({ bind: () => ({ errno: 'EADDRINUSE' }) });
+    const handle = (): { fd: number; close: () => void; getsockname: () => number } => ({
+      fd: 9,
+      close: () => (closed += 1),
+      getsockname: () => 0,
+    });
+    let closed = 0;
+    assert.equal(listeners.addPassed({ handle: handle(), address: '0.0.0.0', port: 80 }), '0.0.0.0:80');
+    assert.equal(listeners.addPassed({ handle: handle(), address: '0.0.0.0', port: 80 }), undefined);
+    assert.equal(closed, 1);
+    assert.equal(listeners.addPassed({ handle: handle(), address: '::', port: 81 }), '*:81');
+    assert.throws(
+      () => listeners.acquire('master 1', { port: 80 }),
+      refusal('ERR_LISTEN_ADDRESS_IN_USE', /the socket 0\.0\.0\.0:80 was passed to vhostd/u),
+    );
+  });
+
   void it('adopts nothing that is no bound socket, or has an invalid key, and closes it', () => {
     const candidate = new BoundListeners();
     let closed = 0;

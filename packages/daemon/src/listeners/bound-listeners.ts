@@ -13,7 +13,7 @@ import type { KeyedAddress, ListenAddress } from '@vhostd/protocol';
 import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
 import { asBound, nativeBind, udpBind } from '@vhostd/transport';
-import type { NativeBindResult } from '@vhostd/transport';
+import type { BoundHandle, NativeBindResult } from '@vhostd/transport';
 import { BoundListener } from './bound-listener.js';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
 
@@ -27,6 +27,8 @@ export interface BoundListenersOptions {
   bind?: (address: string, port: number, family: 4 | 6) => NativeBindResult;
   /** Told after an address was closed because its grace time passed. */
   onExpired?: (status: BoundListenerStatus) => void;
+  /** Keys of sockets that were passed to the first daemon, and come to this one from another process. */
+  passedKeys?: readonly string[];
 }
 
 /**
@@ -41,12 +43,14 @@ export class BoundListeners {
   readonly #graceMs: number;
   readonly #os: Pick<Os, 'setTimer'>;
   readonly #bind: (address: string, port: number, family: 4 | 6) => NativeBindResult;
+  readonly #passedKeys: Set<string>;
   readonly #onExpired: (status: BoundListenerStatus) => void;
 
   constructor(options: BoundListenersOptions = {}) {
     this.#graceMs = options.graceMs ?? 10_000;
     this.#os = options.os ?? realOs;
     this.#bind = options.bind ?? nativeBind;
+    this.#passedKeys = new Set(options.passedKeys);
     this.#onExpired = options.onExpired ?? (() => {});
   }
 
@@ -74,7 +78,7 @@ export class BoundListeners {
   release(claimant: string, key: string): boolean {
     const listener = this.#byKey.get(key);
     if (listener === undefined || !listener.unclaim(claimant)) return false;
-    if (!listener.claimed) this.#remove(listener);
+    if (!listener.claimed && !listener.isPassed) this.#remove(listener);
     return true;
   }
 
@@ -102,11 +106,36 @@ export class BoundListeners {
           info: { key },
         });
       }
-      listener = new BoundListener(key, bound);
+      listener = new BoundListener(key, bound, { isPassed: this.#passedKeys.has(key) });
       this.#byKey.set(key, listener);
     }
     for (let count = 0; count < claims; count += 1) listener.claim(claimant);
     if (!listener.claimed) this.#startGrace(listener);
+  }
+
+  /**
+   * Takes a socket that this process was started with, for the requests of its address. Returns its key; undefined when
+   * there is one of that address already: it is closed then.
+   */
+  addPassed(bound: { handle: BoundHandle; address: string; port: number }): string | undefined {
+    const { key } = toKeyedAddress({ ipaddress: bound.address, port: bound.port });
+    if (this.#byKey.has(key)) {
+      bound.handle.close();
+      return undefined;
+    }
+    this.#passedKeys.add(key);
+    this.#byKey.set(key, new BoundListener(key, bound, { isPassed: true }));
+    return key;
+  }
+
+  /** Keys of all sockets that the first daemon was started with. */
+  get passedKeys(): string[] {
+    return [...this.#passedKeys];
+  }
+
+  /** Those of them that are here. */
+  passed(): BoundListener[] {
+    return [...this.#byKey.values()].filter(({ isPassed }) => isPassed);
   }
 
   /** Every socket that is held. */
@@ -146,8 +175,15 @@ export class BoundListeners {
     } else {
       result = bind(wanted.address, wanted.port, wanted.address.includes(':') ? 6 : 4);
     }
-    if (result.handle === undefined) throw listenError(wanted, result.errno);
+    if (result.handle === undefined)
+      throw listenError(wanted, result.errno, this.#passedInTheWay(wanted, result.errno));
     return result;
+  }
+
+  #passedInTheWay({ port }: KeyedAddress, errno: string): string | undefined {
+    const passed = this.passed().find((one) => one.port === port);
+    if (errno !== 'EADDRINUSE' || passed === undefined) return undefined;
+    return `the socket ${passed.key} was passed to vhostd, and is in the way; let the conf name the same address`;
   }
 
   #findRival(address: string, port: number): BoundListener | undefined {
@@ -159,6 +195,7 @@ export class BoundListeners {
   }
 
   #startGrace(listener: BoundListener): void {
+    if (listener.isPassed) return;
     listener.graceStarted(this.#os.setTimer(() => this.#expire(listener), this.#graceMs, { ref: false }));
   }
 

@@ -1,28 +1,36 @@
 // Brings vhostd back when daemon and master die at the same moment, and neither has started the other anew: a shell that
-// waits for the daemon's end, of 1 MB, with nothing to do meanwhile. It holds no socket: clients are refused until the
-// next daemon listens. Where there is no /bin/sh there is no guard.
+// waits for the daemon's end, of 1 MB, with nothing to do meanwhile. It holds no socket but those that were passed to
+// vhostd: other clients are refused until the next daemon listens. Where there is no /bin/sh there is no guard.
 import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { workingDirectory } from '@vhostd/transport';
 import type { LaunchInfo } from '@vhostd/protocol';
+import type { BoundListeners } from '../listeners/bound-listeners.js';
 import type { MasterSlot } from '../master/master-slot.js';
 
 /** Starts the guard of this process, which is the one that the PID file names. Returns what dismisses it. */
-export function startGuard(launch: LaunchInfo, pidFile: string, slot: MasterSlot): () => void {
+export function startGuard(
+  launch: LaunchInfo,
+  pidFile: string,
+  slot: MasterSlot,
+  listeners: BoundListeners,
+): () => void {
+  // It passes them on as they came, sd_listen_fds(3).
+  const passed = listeners.passed().map(({ handle }) => handle.fd);
   const program = [launch.argv0, ...launch.execArgv, ...launch.args];
   const guard = spawn('/bin/sh', ['-c', SCRIPT, 'vhostd-guard', pidFile, String(process.pid), ...program], {
     cwd: workingDirectory(launch.cwd),
-    env: launch.env,
-    stdio: ['pipe', 'inherit', 'inherit'],
+    env: { ...launch.env, ...(passed.length === 0 ? {} : { LISTEN_FDS: String(passed.length) }) },
+    stdio: ['pipe', 'inherit', 'inherit', ...passed],
     // What ends the daemon's process group is not to end this.
     detached: true,
   });
   // It may be gone, or there is none: nothing else depends on it.
   guard.on('error', () => undefined);
-  guard.stdin.on('error', () => undefined);
+  guard.stdin?.on('error', () => undefined);
   guard.unref();
   if (guard.stdin instanceof Socket) guard.stdin.unref();
-  const say = (line: string): void => void guard.stdin.write(`${line}\n`);
+  const say = (line: string): void => void guard.stdin?.write(`${line}\n`);
   const tell = (pid: number): void => say(String(pid));
   slot.on('spawned', tell);
   slot.on('adopted', tell);
@@ -48,4 +56,5 @@ isOpen || exit 0
 # The master may have started one, which has yet to boot.
 sleep 1
 isOpen || exit 0
+[ -z "$LISTEN_FDS" ] || export LISTEN_PID=$$
 exec "$@" </dev/null`;

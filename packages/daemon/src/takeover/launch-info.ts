@@ -11,13 +11,15 @@ export interface LaunchOptions {
   runDir: string;
   linkType: LinkType;
   bootTimeoutMs: number;
+  /** Variables besides those of this process. */
+  env: Readonly<Record<string, string>>;
 }
 
 /** Undefined for a program that is no file, such as that of `node -e`. */
 export function ownLaunchInfo(options: LaunchOptions): LaunchInfo | undefined {
   const [, file, ...args] = process.argv;
   if (file === undefined || !path.isAbsolute(file) || !existsSync(file)) return undefined;
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = { ...options.env };
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && name !== LINK_VARIABLE && name !== TAKEOVER_VARIABLE) env[name] = value;
   }

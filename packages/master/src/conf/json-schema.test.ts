@@ -23,6 +23,7 @@ void test('every field of the JSON Schema has a description, and no object takes
     }
     return node;
   });
-  // The conf, log, limits, site, listen entry, workerOptions, two kinds of secret, cron, allow, balance and restart.
-  assert.equal(objectCount, 14);
+  // The conf, log, limits, site, listen entry, workerOptions, two kinds of secret, cron, allow, balance, restart, metrics,
+  // acme and its eab.
+  assert.equal(objectCount, 15);
 });

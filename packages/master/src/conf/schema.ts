@@ -25,7 +25,14 @@ import {
 } from './fields.js';
 import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
-import type { AcmeConf, Allowance, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type {
+  AcmeConf,
+  Allowance,
+  MasterConf,
+  MetricsConf,
+  ServerConfUpdate,
+  SiteConf,
+} from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
 import type { WrittenWorkerOptions } from './worker-options-schema.js';
 
@@ -374,6 +381,13 @@ const acme = object({
     .describe('External account binding, which some authorities demand. Absent: none.'),
 }).transform((written) => withoutUndefined(written));
 
+const metrics = object({
+  port: integer(1, MAX_PORT)
+    .optional()
+    .describe('Port of `/metrics`, `/livez` and `/readyz`. Absent: metrics are on the control socket only.'),
+  ipaddress: ipAddress().prefault('127.0.0.1').describe('IP address of that port.'),
+}).transform((written) => withoutUndefined(written));
+
 const masterShape = {
   $schema: z.string({ error: 'a URL or a path' }).optional().describe('JSON Schema, for editors; not used.'),
   log: log.prefault({}).describe("The master's own log."),
@@ -393,6 +407,11 @@ const masterShape = {
   stopDelay: duration(0)
     .prefault('0s')
     .describe('How long new connections are still served once a stop has been asked for.'),
+  metrics: metrics
+    .optional()
+    .describe(
+      'Metrics of requests and event loops, which workers measure, and where they are. Absent: none of these.',
+    ),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -412,18 +431,21 @@ function withoutSchemaKey({
   stopDelay: stopDelayMs,
   healthPath,
   acme: authority,
+  metrics: measured,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'acme'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'acme' | 'metrics'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
   acme?: AcmeConf | undefined;
+  metrics?: MetricsConf | undefined;
 }): WrittenMaster {
   return {
     ...master,
     stopDelayMs,
     ...(healthPath === undefined ? {} : { healthPath }),
     ...(authority === undefined ? {} : { acme: authority }),
+    ...(measured === undefined ? {} : { metrics: measured }),
   };
 }
 

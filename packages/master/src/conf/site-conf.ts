@@ -233,6 +233,13 @@ export interface AcmeConf {
   readonly eab?: { readonly kid: string; readonly key: string };
 }
 
+/** Where metrics are. */
+export interface MetricsConf {
+  /** Absent: only on the control socket. */
+  readonly port?: number;
+  readonly ipaddress: string;
+}
+
 /** The conf of a whole master. */
 export interface MasterConf {
   /** No two share a `siteId`. At least one if the conf comes from a file. */
@@ -248,6 +255,8 @@ export interface MasterConf {
   readonly stopDelayMs: number;
   /** Absent: no certificates are asked for. */
   readonly acme?: AcmeConf;
+  /** Absent: workers measure nothing. */
+  readonly metrics?: MetricsConf;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */

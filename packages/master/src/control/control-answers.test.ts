@@ -97,6 +97,7 @@ function bench(): {
     scaleSite: method('scaleSite'),
     variables: method('variables'),
     followEvents: method('followEvents'),
+    metrics: () => [],
     signalSite: method('signalSite'),
     flushLogs: method('flushLogs'),
     reopenLogs: method('reopenLogs'),

@@ -8,6 +8,7 @@ import type {
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
+  MetricFamily,
   PauseOptions,
   PauseResult,
   ReloadResult,
@@ -31,6 +32,7 @@ import {
   maintenanceOptions,
   maintenanceResult,
   masterStatus,
+  metricFamily,
   pauseOptions,
   pauseResult,
   reloadResult,
@@ -66,6 +68,7 @@ export interface ControlledMaster {
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
   followEvents(options: EventsOptions, follower: Follower): Promise<never>;
+  metrics(): MetricFamily[];
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
@@ -111,6 +114,14 @@ export const routes: readonly Route<ControlledMaster>[] = [
     response: nothing,
     streams: true,
     run: (master, { body, signal, progress }) => master.followEvents(body, { signal, send: progress }),
+  }),
+  route({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'the numbers of the master, its sites and workers; over the control socket as text, too',
+    request: nothing,
+    response: z.object({ metrics: z.array(metricFamily) }),
+    run: (master) => ({ metrics: master.metrics() }),
   }),
   route({
     method: 'POST',

@@ -25,7 +25,7 @@ function linesOf<Name extends EventName>(
 }
 
 const WORKER = { siteId: 'a', workerId: 'a/1', workerPid: 7, generation: 2 };
-const EXIT = { ...WORKER, asked: true, reason: 'exited with code 0' };
+const EXIT = { ...WORKER, asked: true, what: 'exit', reason: 'exited with code 0' } as const;
 const OUTCOME = { siteId: 'a', generation: 2 };
 
 test('an end is information where a worker did as it was asked, else a warning', () => {

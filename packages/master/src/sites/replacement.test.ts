@@ -17,7 +17,7 @@ class Notes implements ReplaceableWorker {
   readonly slot: number;
   readonly conf: ReplaceableWorker['conf'];
   readonly log: string[];
-  stats: WorkerStats | undefined = { residentBytes: 100 * MB, requestCount: 0 };
+  stats: WorkerStats | undefined = { residentBytes: 100 * MB, requestCount: 0, cpuMs: 0 };
   wantsToLeave: string | undefined;
   ageMs = 0;
   remark: string | undefined;
@@ -81,7 +81,7 @@ class Bench implements ReplacedWorkers<Notes> {
   /** A worker tells what it is like; returns what is done about it. */
   tell(worker: Notes, is: Partial<WorkerStats> & { ageMs?: number } = {}): string[] {
     const { ageMs, ...stats } = is;
-    worker.stats = { residentBytes: 100 * MB, requestCount: 0, ...stats };
+    worker.stats = { residentBytes: 100 * MB, requestCount: 0, cpuMs: 0, ...stats };
     worker.ageMs = ageMs ?? worker.ageMs;
     return this.take(() => this.replacement.onStats(worker));
   }

@@ -20,7 +20,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   readonly given: Connection[] = [];
   /** What it was asked: `drain`, `drain and hand back`, signals, and methods, but for who has which host. */
   readonly asked: string[] = [];
-  stats: WorkerStats = { residentBytes: 1, requestCount: 0 };
+  stats: WorkerStats = { residentBytes: 1, requestCount: 0, cpuMs: 0 };
   connectionCount = 0;
   takesConnections = true;
   full = false;
@@ -48,6 +48,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
       drainTimeoutMs: conf.drainTimeoutMs,
       stopTimeoutMs: 1000,
       countsRequests: false,
+      measures: false,
     };
     this.handle = {
       pid,

@@ -121,13 +121,20 @@ async function answer(method: string, pid: number | undefined): Promise<unknown>
     throw new VhostError('ERR_CALL_NO_TARGET', 'this worker is no program of Node, and takes no calls');
   }
   if (method !== 'ping') return null;
-  return { residentBytes: await residentBytes(pid), requestCount: 0 };
+  return { residentBytes: await residentBytes(pid), cpuMs: await cpuMs(pid), requestCount: 0 };
 }
 
 /** Of the process alone, without those that it has started; 0 where the system does not tell. */
 async function residentBytes(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+/** Of the process alone, as proc(5) has it in hundredths of a second; 0 where the system does not tell. */
+async function cpuMs(pid: number | undefined): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
 /** How long it must live to count as started, ms: one that can't run mostly ends at once. */

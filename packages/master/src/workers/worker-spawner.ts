@@ -62,6 +62,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   readonly #preload: string = preloadFile();
   readonly #directories: SiteDirectories = SiteDirectories.ofProcess();
   readonly #groups: ProcessGroups = new ProcessGroups();
+  /** Whether workers that are started from now on measure their requests and event loop. */
+  measures = false;
   #headMaxBytes: number;
   #spawnedCount = 0;
 
@@ -130,6 +132,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
       countsRequests: conf.maxRequests !== undefined,
+      measures: this.measures,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}

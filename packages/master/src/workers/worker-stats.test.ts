@@ -2,21 +2,49 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseWorkerStats } from './worker-stats.js';
 
-test('the answer to a ping is two whole numbers; whatever else it holds is dropped', () => {
-  const stats = { residentBytes: 2 ** 40, requestCount: 0 };
-  assert.deepEqual(parseWorkerStats({ ...stats, more: 1 }), stats);
+const BASE = { residentBytes: 2 ** 40, requestCount: 0, cpuMs: 1.5 };
+const MEASURED = {
+  ...BASE,
+  requests: {
+    started: 3,
+    answered: [0, 1, 0, 0, 1],
+    durations: [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    durationMs: 4.5,
+  },
+  loopDelay: { p50Ms: 0, p99Ms: 1.5, maxMs: 20 },
+};
+
+test('the answer to a ping is what a worker tells of itself; whatever else it holds is dropped', () => {
+  assert.deepEqual(parseWorkerStats({ ...BASE, more: 1 }), BASE);
+  const { requests, loopDelay } = MEASURED;
+  const more = { requests: { ...requests, more: 1 }, loopDelay: { ...loopDelay, more: 1 }, more: 1 };
+  assert.deepEqual(parseWorkerStats({ ...MEASURED, ...more }), MEASURED);
 });
 
 test('anything else tells nothing', () => {
-  const whole = { residentBytes: 1, requestCount: 1 };
-  const wrong = [-1, 1.5, Number.NaN, Infinity, 2 ** 53, '1', null, undefined, [1], {}];
+  const noAmount = [-1, Number.NaN, Infinity, '1', null, [1], {}];
+  const noCount = [...noAmount, 1.5, 2 ** 53];
   const others: unknown[] = [null, undefined, 7, 'x', [], {}];
+  const { requests, loopDelay } = MEASURED;
   const answers = [
     ...others,
-    ...wrong.flatMap((value) => [
-      { ...whole, residentBytes: value },
-      { ...whole, requestCount: value },
+    ...[...noCount, undefined].flatMap((value) => [
+      { ...BASE, residentBytes: value },
+      { ...BASE, requestCount: value },
+      { ...MEASURED, requests: { ...requests, started: value } },
+      { ...MEASURED, requests: { ...requests, answered: [0, 0, 0, 0, value] } },
+      { ...MEASURED, requests: { ...requests, answered: value } },
+      { ...MEASURED, requests: { ...requests, durations: [...requests.durations.slice(1), value] } },
     ]),
+    ...[...noAmount, undefined].flatMap((value) => [
+      { ...BASE, cpuMs: value },
+      { ...MEASURED, requests: { ...requests, durationMs: value } },
+      { ...MEASURED, loopDelay: { ...loopDelay, p99Ms: value } },
+      { ...MEASURED, loopDelay: value },
+      { ...MEASURED, requests: value },
+    ]),
+    { ...MEASURED, requests: { ...requests, answered: [...requests.answered, 0] } },
+    { ...MEASURED, requests: { ...requests, durations: requests.durations.slice(1) } },
   ];
   for (const answer of answers) assert.equal(parseWorkerStats(answer), undefined, JSON.stringify(answer));
 });

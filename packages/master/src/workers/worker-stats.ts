@@ -1,14 +1,51 @@
 // Narrows what a worker tells of itself with its answer to a ping.
-import type { WorkerStats } from '@vhostd/protocol';
+import type { LoopDelay, RequestStats, WorkerStats } from '@vhostd/protocol';
 
 /** The stats in what arrived, or undefined where it holds none. */
 export function parseWorkerStats(received: unknown): WorkerStats | undefined {
-  if (typeof received !== 'object' || received === null) return undefined;
-  const { residentBytes, requestCount }: Record<string, unknown> = { ...received };
-  if (!isCount(residentBytes) || !isCount(requestCount)) return undefined;
-  return { residentBytes, requestCount };
+  const fields = recordOf(received);
+  if (fields === undefined) return undefined;
+  const { residentBytes, requestCount, cpuMs, requests, loopDelay } = fields;
+  if (!isCount(residentBytes) || !isCount(requestCount) || !isAmount(cpuMs)) return undefined;
+  const stats = { residentBytes, requestCount, cpuMs };
+  if (requests === undefined && loopDelay === undefined) return stats;
+  const measured = { requests: parseRequests(requests), loopDelay: parseDelay(loopDelay) };
+  if (measured.requests === undefined || measured.loopDelay === undefined) return undefined;
+  return { ...stats, requests: measured.requests, loopDelay: measured.loopDelay };
+}
+
+function parseRequests(received: unknown): RequestStats | undefined {
+  const { started, answered, durations, durationMs } = recordOf(received) ?? {};
+  if (!isCount(started) || !isAmount(durationMs)) return undefined;
+  if (!isCounts(answered, CLASS_COUNT) || !isCounts(durations, DURATION_BOUNDS_MS.length + 1))
+    return undefined;
+  return { started, answered, durations, durationMs };
+}
+
+function parseDelay(received: unknown): LoopDelay | undefined {
+  const { p50Ms, p99Ms, maxMs } = recordOf(received) ?? {};
+  return isAmount(p50Ms) && isAmount(p99Ms) && isAmount(maxMs) ? { p50Ms, p99Ms, maxMs } : undefined;
+}
+
+function recordOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null ? { ...value } : undefined;
+}
+
+function isCounts(value: unknown, length: number): value is number[] {
+  return Array.isArray(value) && value.length === length && value.every(isCount);
 }
 
 function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  return Number.isSafeInteger(value) && isAmount(value);
 }
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+/** Classes of status: 1xx to 5xx. */
+const CLASS_COUNT = 5;
+/** As workers count, ms. */
+export const DURATION_BOUNDS_MS: readonly number[] = [
+  5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
+];

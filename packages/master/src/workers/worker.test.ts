@@ -138,7 +138,7 @@ test('one that breaks the rules is reported once and killed; an answer to a ping
     const bench = new Bench(t);
     bench.worker.start();
     const process = bench.spawner.last;
-    if (bad) process.stats = { residentBytes: -1, requestCount: 0 };
+    if (bad) process.stats = { residentBytes: -1, requestCount: 0, cpuMs: 0 };
     process.ready();
     if (!bad) process.emit('violation', 'garbage');
     process.emit('violation', 'more of it');

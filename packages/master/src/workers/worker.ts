@@ -245,7 +245,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return {
       workerId: this.id,
       ...(pid === undefined ? {} : { pid, uptimeMs: run.uptimeMs }),
-      ...(pid === undefined || run.stats === undefined ? {} : { memoryBytes: run.stats.residentBytes }),
+      ...(pid === undefined || run.stats === undefined ? {} : shownStats(run.stats)),
       slot: this.slot,
       generation: this.place.generation,
       state: this.#status(),
@@ -350,11 +350,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const stats = parseWorkerStats(answer);
     if (stats === undefined)
       return this.#onViolation(process, run, 'an answer to a ping that tells nothing of it');
-    if (this.#process !== process || this.leaving) return;
+    if (this.#process !== process) return;
     run.stats = stats;
     const { connectionCount } = this;
     this.#events.emit('worker.stats', { ...this.#fields(), ...stats, connectionCount });
-    this.emit('stats');
+    if (!this.leaving) this.emit('stats');
   }
 
   #onListens(run: WorkerRun, server: OtherServer): void {
@@ -393,6 +393,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
           this.finished ||
           this.#asked === 'at once' ||
           (this.#asked === 'in time' && (isNormalEnd(reason) || this.#obeys(reason))),
+        what: reason.what,
         reason: overdue ? `it did not leave in time; ${reason.message}` : reason.message,
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });
@@ -435,6 +436,12 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const { siteId } = this.conf;
     return { siteId, workerId: this.id, workerPid: undefined, generation: this.place.generation };
   }
+}
+
+/** What of it the status shows. */
+function shownStats({ residentBytes, cpuMs, requestCount }: WorkerStats): Partial<WorkerStatus> {
+  const requests = requestCount === 0 ? {} : { requests: requestCount };
+  return { memoryBytes: residentBytes, cpuMs, ...requests };
 }
 
 function fieldsOf({ identity: { siteId, workerId, generation }, handle }: SpawnedWorker): WorkerFields {

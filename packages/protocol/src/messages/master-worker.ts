@@ -38,6 +38,8 @@ export interface WorkerIdentity {
   healthPath?: string;
   /** Whether its {@link WorkerStats} tell how many requests it was sent; otherwise they say 0. */
   countsRequests: boolean;
+  /** Whether its {@link WorkerStats} have all that is measured. */
+  measures: boolean;
 }
 
 /** What a worker tells of itself with each answer to a ping. */
@@ -46,6 +48,29 @@ export interface WorkerStats {
   residentBytes: number;
   /** Requests that its server was given since the process started. */
   requestCount: number;
+  /** Processor time of the process, of its code and of the system for it, ms. */
+  cpuMs: number;
+  /** Both only with {@link WorkerIdentity.measures}. */
+  requests?: RequestStats;
+  loopDelay?: LoopDelay;
+}
+
+/** The requests of a worker since its process started. */
+export interface RequestStats {
+  started: number;
+  /** Answers that were sent whole, by the class of their status, 1xx to 5xx. */
+  answered: number[];
+  /** These by their duration: up to 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10 000 ms, and longer. */
+  durations: number[];
+  /** The sum of the durations, ms. */
+  durationMs: number;
+}
+
+/** How late the event loop was since the last answer to a ping, ms. */
+export interface LoopDelay {
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
 }
 
 /** A server of a worker's process that is not the site's. */

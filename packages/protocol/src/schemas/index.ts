@@ -8,6 +8,7 @@ export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';
 export type { Route, RouteCall } from './route.js';
 export { eventsOptions, masterEvent } from './events.js';
+export { metricFamily, METRICS_TYPE, metricsText } from './metrics.js';
 export {
   addSiteOptions,
   addSiteResult,

@@ -23,6 +23,8 @@ export interface Route<Target> {
   readonly response: z.ZodType;
   /** It has no end of its own: what it tells meanwhile is the answer. Default false. */
   readonly streams?: true;
+  /** The answer as text, for who does not ask for JSON. Default: there is none. */
+  readonly text?: { readonly type: string; of(answer: unknown): string };
   /** Decodes the body and carries the request out. @throws {VhostError} ERR_CONTROL_REQUEST, or what it throws. */
   run(target: Target, call: RouteCall<unknown>): unknown;
 }

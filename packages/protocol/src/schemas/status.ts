@@ -49,6 +49,10 @@ export const workerStatus = z.object({
   uptimeMs: amount.exactOptional(),
   /** Resident memory, as the worker last said; absent until it has. */
   memoryBytes: count.exactOptional(),
+  /** Processor time of its process, ms, as the worker last said. */
+  cpuMs: amount.exactOptional(),
+  /** Requests to its process, as it last said; absent where they are not counted. */
+  requests: count.exactOptional(),
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason: z.string().exactOptional(),
   /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it } from 'node:test';
-import { nativeBind } from './native-bind.js';
+import { nativeBind, openBound } from './native-bind.js';
 
 void describe('nativeBind', () => {
   void it('binds IPv4 and IPv6 without listening', () => {
@@ -48,6 +49,23 @@ void describe('nativeBind', () => {
     server.close();
   });
 
+  void it('opens a listener by its descriptor, and neither a connection nor what is no socket', () => {
+    const listening = nativeBind('127.0.0.1', 0, 4);
+    assert.ok(listening.handle !== undefined);
+    const opened = openBound(listening.handle.fd);
+    assert.deepEqual([opened?.address, opened?.port], ['127.0.0.1', listening.port]);
+    // Two owners of one descriptor: only one may close it.
+    opened?.handle.close();
+
+    // In a process of its own, which may close what is another's.
+    const client = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', CONNECTED, new URL('native-bind.js', import.meta.url).href],
+      { encoding: 'utf8' },
+    );
+    assert.equal(client.stdout, 'undefined undefined\n', client.stderr);
+  });
+
   void it('says so where Node has no such internal', () => {
     const original: unknown = Reflect.get(net, '_createServerHandle');
     Reflect.set(net, '_createServerHandle', undefined);
@@ -58,3 +76,14 @@ void describe('nativeBind', () => {
     }
   });
 });
+
+const CONNECTED = `
+import net from 'node:net';
+import { openSync } from 'node:fs';
+const { openBound } = await import(process.argv[1]);
+const server = net.createServer().listen(0, '127.0.0.1', () => {
+  const client = net.connect(server.address().port, '127.0.0.1', () => {
+    console.log(String(openBound(client._handle.fd)), String(openBound(openSync('/dev/null'))));
+    process.exit();
+  });
+});`;

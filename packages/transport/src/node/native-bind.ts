@@ -50,6 +50,28 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
   return { handle: created, address: name.address, port: name.port };
 }
 
+/**
+ * The TCP listener that this process was started with at a descriptor; undefined for what is none: another kind of socket
+ * is closed then.
+ * @throws VhostError ERR_NODE_INTERNALS.
+ */
+export function openBound(fd: number): { handle: BoundHandle; address: string; port: number } | undefined {
+  const create: unknown = Reflect.get(net, '_createServerHandle');
+  if (typeof create !== 'function') throw internalsChanged('net._createServerHandle is missing');
+  const created: unknown = Reflect.apply(create, net, [undefined, undefined, undefined, fd]);
+  // What else has that number may be Node's own: it is left alone.
+  if (!isBoundHandle(created)) return undefined;
+  const bound = hasPeer(created) ? undefined : asBound(created);
+  if (bound === undefined) created.close();
+  return bound;
+}
+
+/** Whether it is a connection. */
+function hasPeer(handle: BoundHandle): boolean {
+  const getpeername: unknown = Reflect.get(handle, 'getpeername');
+  return typeof getpeername === 'function' && Reflect.apply(getpeername, handle, [{}]) === 0;
+}
+
 /** A TCP socket that another process bound, with its address; undefined for anything else. */
 export function asBound(
   received: object,

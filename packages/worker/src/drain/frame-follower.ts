@@ -3,7 +3,7 @@
 
 export class FrameFollower {
   /** What comes next: the answer to the upgrade, frames, or what is none of both. */
-  #phase: 'answer' | 'frames' | 'unknown' = 'answer';
+  #phase: 'answer' | 'frames' | 'unknown';
   /** The beginning of what is not whole yet: of the answer, or of a frame's head. */
   #begun: number[] = [];
   /** How much of the end of the answer's head has come. */
@@ -11,6 +11,11 @@ export class FrameFollower {
   /** Bytes of the present frame's payload that have not come. */
   #restBytes = 0;
   #closed = false;
+
+  /** @param first What the server sends first: over HTTP/2 its answer is none of these bytes (RFC 8441 5). */
+  constructor(first: 'answer' | 'frames' = 'answer') {
+    this.#phase = first;
+  }
 
   /** Whether the last frame is whole. */
   get atBoundary(): boolean {

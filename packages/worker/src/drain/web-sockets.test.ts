@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
+import { connect, createServer as createHttp2Server } from 'node:http2';
+import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -79,6 +81,61 @@ void describe('a WebSocket', () => {
     await late.until(/\xe9$/);
     assert.equal(client.text, ANSWER);
   });
+});
+
+/** A server of HTTP/2 with a client that has asked for a stream with this protocol; the app's end of it. */
+async function setStream(
+  t: TestContext,
+  protocol: string,
+): Promise<{ webSockets: WebSockets; client: ClientHttp2Stream; stream: ServerHttp2Stream }> {
+  const server = createHttp2Server({ settings: { enableConnectProtocol: true } }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const webSockets = new WebSockets(server);
+  const opened = next<[ServerHttp2Stream]>(server, 'stream');
+  const session = connect(`http://127.0.0.1:${addressOf(server).port}`);
+  t.after(() => session.destroy());
+  await once(session, 'remoteSettings');
+  const client = session.request(
+    { ':method': 'CONNECT', ':protocol': protocol, ':path': '/', ':scheme': 'http' },
+    { endStream: false },
+  );
+  const [stream] = await opened;
+  return { webSockets, client, stream };
+}
+
+void describe('a WebSocket over HTTP/2', () => {
+  void it('is told of its end between two frames, and its stream ends', async (t) => {
+    const { webSockets, client, stream } = await setStream(t, 'websocket');
+    stream.respond({ ':status': 200 });
+    let text = '';
+    client.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    stream.write(Buffer.from('\x82\x04ab', 'latin1'));
+    webSockets.closeAll(0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stream.write(Buffer.from('cd', 'latin1'));
+    const written = new Promise((resolve) => stream.write(Buffer.from('\x81\x01x', 'latin1'), resolve));
+    assert.equal(await written, null);
+    await once(client, 'end');
+    assert.equal(text, `\x82\x04abcd${GOING_AWAY}`);
+  });
+
+  for (const [what, protocol, status] of [
+    ['another protocol', 'other', 200],
+    ['a refused one', 'websocket', 403],
+  ] as const) {
+    void it(`is none of those that are told: ${what}`, async (t) => {
+      const { webSockets, client, stream } = await setStream(t, protocol);
+      stream.respond({ ':status': status });
+      let text = '';
+      client.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+      webSockets.closeAll(0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      stream.end('text');
+      await once(client, 'end');
+      assert.equal(text, 'text');
+    });
+  }
 });
 
 void it('a server without a listener for upgrades is left as it is, also when the last one goes', async (t) => {

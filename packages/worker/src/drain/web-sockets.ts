@@ -1,7 +1,9 @@
 // The WebSockets of a server, whose clients are told of its end: close code 1001, "going away" (RFC 6455 7.4.1), instead
 // of a connection that breaks off (1006). Clients that are told all at once come back all at once, so they are told one
-// after the other. Other protocols of upgraded connections are left alone.
+// after the other. Over HTTP/2 each is a stream of its own (RFC 8441). Other protocols of upgraded connections are left
+// alone.
 import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { FrameFollower } from './frame-follower.js';
 
@@ -25,6 +27,8 @@ export class WebSockets {
       const left = event === 'upgrade' ? server.listeners('upgrade') : [];
       if (left.length === 1 && left[0] === this.#onUpgrade) server.removeListener('upgrade', this.#onUpgrade);
     });
+    // Before the listener that shows the stream to the app.
+    server.on('session', (session: ServerHttp2Session) => session.prependListener('stream', this.#onStream));
   }
 
   /** Tells every client, each at a moment of its own in the last part of the drain. */
@@ -35,14 +39,24 @@ export class WebSockets {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Socket): void => {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return;
-    const webSocket = new WebSocket(socket);
+    this.#add(socket, new WebSocket(socket, new FrameFollower()));
+  };
+
+  readonly #onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+    if (headers[':method'] !== 'CONNECT' || headers[':protocol'] !== 'websocket') return;
+    // What is refused, or not answered yet, has no frames.
+    const isOpen = (): boolean => stream.sentHeaders?.[':status'] === 200;
+    this.#add(stream, new WebSocket(stream, new FrameFollower('frames'), isOpen));
+  };
+
+  #add(channel: Channel, webSocket: WebSocket): void {
     this.#open.add(webSocket);
-    socket.once('close', () => {
+    channel.once('close', () => {
       webSocket.end();
       this.#open.delete(webSocket);
     });
     if (this.#limitAtMs !== undefined) this.#closeLater(webSocket, this.#limitAtMs - performance.now());
-  };
+  }
 
   #closeLater(webSocket: WebSocket, leftMs: number): void {
     const share = FIRST_SHARE + (LAST_SHARE - FIRST_SHARE) * Math.random();
@@ -50,20 +64,26 @@ export class WebSockets {
   }
 }
 
+/** What the frames of a WebSocket go through. */
+type Channel = Socket | ServerHttp2Stream;
+
 /** One of them. What its server writes is followed, so that it is known where a frame ends. */
 class WebSocket {
-  readonly #socket: Socket;
-  readonly #frames = new FrameFollower();
+  readonly #channel: Channel;
+  readonly #frames: FrameFollower;
+  readonly #isOpen: () => boolean;
   readonly #write: Write;
   #timer: NodeJS.Timeout | undefined;
   #due = false;
   #told = false;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    const untyped: object = socket;
+  constructor(channel: Channel, frames: FrameFollower, isOpen = (): boolean => true) {
+    this.#channel = channel;
+    this.#frames = frames;
+    this.#isOpen = isOpen;
+    const untyped: object = channel;
     this.#write = Reflect.get(untyped, 'write');
-    Reflect.set(socket, 'write', (chunk: unknown, encoding: unknown, callback: unknown) =>
+    Reflect.set(channel, 'write', (chunk: unknown, encoding: unknown, callback: unknown) =>
       this.#onWrite(chunk, encoding, callback),
     );
   }
@@ -84,18 +104,19 @@ class WebSocket {
     if (this.#told) return swallow(encoding, callback);
     if (chunk instanceof Uint8Array) this.#frames.push(chunk);
     else if (typeof chunk === 'string') this.#frames.push(bytesOf(chunk, encoding));
-    const more = this.#write.call(this.#socket, chunk, encoding, callback);
+    const more = this.#write.call(this.#channel, chunk, encoding, callback);
     if (this.#due) this.#tell();
     return more;
   }
 
   #tell(): void {
-    const socket = this.#socket;
-    if (this.#told || !socket.writable || this.#frames.closed || !this.#frames.atBoundary) return;
+    const channel = this.#channel;
+    if (this.#told || !channel.writable || !this.#isOpen()) return;
+    if (this.#frames.closed || !this.#frames.atBoundary) return;
     this.#told = true;
-    this.#write.call(socket, GOING_AWAY);
+    this.#write.call(channel, GOING_AWAY);
     // The client answers, and the app's code ends the connection then; else it is ended here.
-    this.#timer = setTimeout(() => socket.end(), ANSWER_MS).unref();
+    this.#timer = setTimeout(() => channel.end(), ANSWER_MS).unref();
   }
 }
 

@@ -142,6 +142,38 @@ void describe('an adopted server', () => {
     assert.equal(adopted?.connectionCount(), 1);
   });
 
+  void it('goes on while its close is put off, and may listen again meanwhile', async () => {
+    const server = createServer();
+    const adopted = adoptServer(server, { address: ADDRESS });
+    await once(server.listen(1), 'listening');
+    adopted.onClose = () => true;
+    let closedCount = 0;
+    server.close(() => closedCount++);
+    assert.deepEqual([adopted.isListening(), adopted.holdsPort()], [true, false]);
+    await once(server.listen(1), 'listening');
+    assert.deepEqual([adopted.isListening(), adopted.holdsPort(), closedCount], [true, true, 0]);
+    assert.throws(() => server.listen(1), { code: 'ERR_SERVER_ALREADY_LISTEN' });
+    adopted.onClose = undefined;
+    await once(server.close(), 'close');
+    assert.equal(closedCount, 1);
+  });
+
+  void it('says once that it is closed where who is asked closes it', async () => {
+    const server = createServer();
+    const adopted = adoptServer(server, { address: ADDRESS });
+    await once(server.listen(1), 'listening');
+    adopted.onClose = () => {
+      adopted.onClose = undefined;
+      server.close();
+      return false;
+    };
+    let closedCount = 0;
+    server.on('close', () => closedCount++);
+    await promisify(server.close.bind(server))();
+    await settled();
+    assert.equal(closedCount, 1);
+  });
+
   void it('closes when the signal of a listen call aborts', async () => {
     const server = createServer();
     adoptServer(server, { address: ADDRESS });

@@ -32,7 +32,7 @@ export interface AdoptOptions {
  *
  * From then on `server.listen(...)` binds nothing, whatever its arguments: the first call runs its callback
  * and emits 'listening', another one without a `close` in between throws ERR_SERVER_ALREADY_LISTEN. After
- * `server.close()` connections are refused until the next `listen`.
+ * `server.close()` connections are refused until the next `listen`, unless {@link AdoptedServer.onClose} says otherwise.
  * @throws {VhostError} ERR_SERVER_ADOPTED when the server is adopted already.
  */
 export function adoptServer(server: Server, options: AdoptOptions): AdoptedServer {
@@ -57,6 +57,8 @@ export class AdoptedServer {
   #handle: ListeningHandle;
   /** The site has called `listen` since the server was adopted or closed. */
   #siteListened: boolean;
+  /** The site has closed it since, and it goes on for a while. */
+  #closing = false;
   /** A 'listening' event is on its way. */
   #announcing = false;
   #released = false;
@@ -85,7 +87,10 @@ export class AdoptedServer {
       configurable: true,
       writable: true,
       value: (...args: unknown[]): Server => {
-        if (!this.isListening() || this.onClose?.() !== true) return nodeClose.apply(server, args);
+        if (!this.isListening()) return nodeClose.apply(server, args);
+        this.#closing = this.onClose?.() === true;
+        // Who was asked may have closed it by now.
+        if (!this.#closing && this.isListening()) return nodeClose.apply(server, args);
         const [callback] = args;
         if (typeof callback === 'function') server.once('close', () => Reflect.apply(callback, server, []));
         return server;
@@ -185,6 +190,11 @@ export class AdoptedServer {
     return !this.#released && isListeningOn(this.server, this.#handle);
   }
 
+  /** Whether the site's code has it listen: it has not closed it since. */
+  holdsPort(): boolean {
+    return this.isListening() && !this.#closing;
+  }
+
   /** The port that `server.address()` reports. */
   get port(): number {
     return this.#address.port;
@@ -231,7 +241,7 @@ export class AdoptedServer {
     const { server } = this;
     if (!server.listening) {
       this.#handle = this.#startListening();
-    } else if (this.#siteListened) {
+    } else if (this.#siteListened && !this.#closing) {
       return nodeListen.apply(server, args);
     } else if (!this.#announcing) {
       this.#announcing = true;
@@ -241,6 +251,7 @@ export class AdoptedServer {
       });
     }
     this.#siteListened = true;
+    this.#closing = false;
     const callback = args.at(-1);
     if (typeof callback === 'function') server.once('listening', () => Reflect.apply(callback, server, []));
     closeOnAbort(server, args[0]);

@@ -171,6 +171,16 @@ void describe('the servers of a site', () => {
     assert.equal(first.listening, true);
   });
 
+  void it('have their address for themselves, until they are closed', async (t) => {
+    const { servers, chosen, others } = setScene(t);
+    const site = listen(t, 1);
+    assert.equal(servers.take(createServer(), at(1)), false);
+    assert.equal(servers.take(createServer(), at(1, '::')), false);
+    assert.deepEqual([chosen, others], [[site], []]);
+    await once(site.close(), 'close');
+    assert.equal(servers.take(createServer(), at(1)), true);
+  });
+
   void it('may ask for the port of the site again, and get no port for it', async (t) => {
     const { chosen, others } = setScene(t);
     const site = listen(t, 3000);

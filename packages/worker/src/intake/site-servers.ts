@@ -60,6 +60,8 @@ export class SiteServers {
   /** Takes an HTTP server that begins to listen on a port; false: it is to listen by itself. */
   take(server: Server, query: ListenQuery): boolean {
     this.#held = this.#held.filter(({ adopted }) => adopted.isListening());
+    // Nobody else sees to it either: the port is taken, as it would be for the kernel.
+    if (this.#listensThere(query)) return false;
     if (this.has(query.port)) {
       // Another address of a server that listens on several, or a port that is the site's own anyway.
       this.#adopt(server, query);
@@ -83,8 +85,22 @@ export class SiteServers {
 
   /** Whether a port is one that a server without a port tells of itself: nobody may bind it for another one. */
   has(port: number | null): boolean {
-    const taken = [...(this.#site === undefined ? [] : [this.#site]), ...this.#held];
-    return port !== null && port !== 0 && taken.some(({ adopted }) => adopted.port === port);
+    return port !== null && port !== 0 && this.#taken().some(({ adopted }) => adopted.port === port);
+  }
+
+  /** Whether one that listens has asked for the same address, and for this port or was told it. */
+  #listensThere({ address, port }: ListenQuery): boolean {
+    return this.#taken().some(
+      ({ adopted, query }) =>
+        query.addressType !== null &&
+        adopted.port === port &&
+        (query.address ?? '::') === (address ?? '::') &&
+        adopted.holdsPort(),
+    );
+  }
+
+  #taken(): Held[] {
+    return [...(this.#site === undefined ? [] : [this.#site]), ...this.#held];
   }
 
   /** No more servers will come: of those that wait, one is the site's. */

@@ -1,7 +1,8 @@
 // What becomes of a request for another site's host: handed back where a connection can move, 421 where it cannot.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, ServerResponse } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
@@ -177,7 +178,9 @@ void describe('a connection with a request for another host, while too many are 
 
 void describe('HTTP/2', () => {
   async function openSession(t: TestContext): Promise<Scene & { session: ClientHttp2Session }> {
-    const server: Server = createHttp2Server((_request, response) => response.end('answer'));
+    const settings = { enableConnectProtocol: true };
+    const server: Server = createHttp2Server({ settings }, (_request, response) => response.end('answer'));
+    server.on('connect', (_request, response: ServerResponse) => response.end('answer'));
     const scene = await setScene(t, server);
     const session = connectHttp2(`http://127.0.0.1:${scene.port}`);
     t.after(() => session.destroy());
@@ -185,7 +188,8 @@ void describe('HTTP/2', () => {
   }
 
   async function ask(session: ClientHttp2Session, headers: Record<string, string>): Promise<number> {
-    const stream = session.request({ ':path': '/x', ...headers });
+    const isTunnel = headers[':method'] === 'CONNECT';
+    const stream = session.request(isTunnel ? headers : { ':path': '/x', ...headers });
     stream.resume();
     let status = 0;
     stream.on('response', (answer) => (status = answer[':status'] ?? 0));
@@ -202,6 +206,17 @@ void describe('HTTP/2', () => {
       statuses.push(await ask(session, { ':authority': authority }));
     assert.deepEqual(statuses, [200, 421, 200, 421, 200, 421]);
     assert.deepEqual([seen.length, session.closed], [3, false]);
+  });
+
+  void it('has a WebSocket of another authority answered 421, and leaves tunnels to the site', async (t) => {
+    const { session, seen } = await openSession(t);
+    if (session.remoteSettings?.enableConnectProtocol !== true) await once(session, 'remoteSettings');
+    const webSocket = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/' };
+    assert.equal(await ask(session, { ...webSocket, ':authority': 'b.test' }), 421);
+    assert.equal(seen.length, 0);
+    assert.equal(await ask(session, { ...webSocket, ':authority': 'a.test' }), 200);
+    assert.equal(await ask(session, { ':method': 'CONNECT', ':authority': 'b.test:443' }), 200);
+    assert.equal(seen.length, 2);
   });
 
   void it('refuses a Host that differs, and an authority that is none', async (t) => {

@@ -141,7 +141,9 @@ export class HostCheck {
   #streamStatus(headers: IncomingHttpHeaders, header: ConnectionHeader): RefusedStatus | undefined {
     const authority = headers[':authority'];
     const field = headers.host;
-    if (headers[':method'] === 'CONNECT' || (authority ?? field) === undefined) return undefined;
+    // The authority of a tunnel is where it leads; that of a WebSocket is whose it is (RFC 8441 4).
+    const isTunnel = headers[':method'] === 'CONNECT' && headers[':protocol'] === undefined;
+    if (isTunnel || (authority ?? field) === undefined) return undefined;
     const host = hostOf(authority ?? field ?? null);
     // RFC 9113 8.3.1: a Host that differs makes the request malformed.
     if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;

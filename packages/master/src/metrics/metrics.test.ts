@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { MetricFamily, RequestStats, SiteStatus } from '@vhostd/protocol';
+import { metricsText } from '@vhostd/protocol/schemas';
+import { MasterEvents } from '../events.js';
+import { METRICS } from './definitions.js';
+import { Metrics } from './metrics.js';
+
+const WORKER = { siteId: 'a', workerId: 'a/1', workerPid: 7, generation: 1 };
+const STATS = { ...WORKER, residentBytes: 1, requestCount: 0, cpuMs: 1, connectionCount: 0 };
+const SITE: SiteStatus = {
+  siteId: 'a',
+  state: 'running',
+  generation: 3,
+  hosts: [],
+  workers: [],
+  parked: 2,
+};
+
+void describe('metrics', () => {
+  void it('are all there, in order, whatever has happened', () => {
+    const { families } = bench();
+    assert.deepEqual(
+      families().map(({ name, type, help }) => [name, type, help]),
+      Object.entries(METRICS).map(([name, { type, help }]) => [name, type, help]),
+    );
+  });
+
+  void it('count connections by what becomes of them', () => {
+    const { events, text } = bench();
+    events.emit('connection.accepted', { key: '::80', secure: false });
+    events.emit('connection.accepted', { key: '::80', secure: false });
+    events.emit('connection.refused', { key: '::80', status: 421, reason: 'unknown-host' });
+    events.emit('connection.handed-off', { siteId: 'a', workerId: 'a/1', count: 3 });
+    events.emit('connection.redispatched', { siteId: 'a', workerId: 'a/1', why: 'lost' });
+    events.emit('connection.handed-back', { siteId: 'a', workerId: 'a/1' });
+    const lines = text();
+    for (const line of [
+      'vhostd_connections_accepted_total{secure="false"} 2',
+      'vhostd_connections_refused_total{status="421",reason="unknown-host"} 1',
+      'vhostd_connections_handed_off_total{site="a"} 3',
+      'vhostd_connections_redispatched_total{site="a",why="lost"} 1',
+      'vhostd_connections_moved_total{site="a"} 1',
+      'vhostd_connections_queued{site="a"} 2',
+      'vhostd_site_state{site="a",state="running"} 1',
+      'vhostd_site_generation{site="a"} 3',
+    ])
+      assert.ok(lines.includes(line), line);
+  });
+
+  void it('sum up the requests of a site over its workers, also over those that have ended', () => {
+    const { events, text } = bench();
+    events.emit('worker.stats', { ...STATS, requests: told(2, 30) });
+    events.emit('worker.stats', { ...STATS, requests: told(5, 50) });
+    events.emit('worker.stats', { ...STATS, workerId: 'a/2', requests: told(1, 10) });
+    end(events);
+    // The same name as a process before it, and another process: it begins at zero.
+    events.emit('worker.stats', { ...STATS, workerPid: 8, requests: told(4, 40) });
+    const lines = text();
+    for (const line of [
+      'vhostd_http_requests_total{site="a",status="2xx"} 10',
+      'vhostd_http_request_duration_seconds_bucket{site="a",le="0.005"} 10',
+      'vhostd_http_request_duration_seconds_bucket{site="a",le="+Inf"} 10',
+      'vhostd_http_request_duration_seconds_sum{site="a"} 0.1',
+      'vhostd_http_request_duration_seconds_count{site="a"} 10',
+    ])
+      assert.ok(lines.includes(line), `${line}\n${lines.join('\n')}`);
+  });
+
+  void it('never fall where a worker tells less than before', () => {
+    const { events, text } = bench();
+    events.emit('worker.stats', { ...STATS, requests: told(5, 50) });
+    events.emit('worker.stats', { ...STATS, requests: told(1, 10) });
+    assert.ok(text().includes('vhostd_http_requests_total{site="a",status="2xx"} 5'));
+  });
+
+  void it('forget a worker that has ended, and a site that is gone', () => {
+    const { events, text } = bench();
+    const loopDelay = { p50Ms: 0, p99Ms: 1, maxMs: 2 };
+    events.emit('worker.stats', { ...STATS, requests: told(1, 1), loopDelay });
+    const delay = 'vhostd_worker_event_loop_delay_seconds{site="a",worker="a/1",percentile="100"} 0.002';
+    assert.ok(text().includes(delay));
+    end(events);
+    assert.ok(!text().includes(delay));
+    assert.ok(text().includes('vhostd_worker_ends_total{site="a",reason="exit"} 1'));
+    events.emit('site.removed', { siteId: 'a' });
+    const left = text().filter((line) => /^vhostd_(?:http|worker)/.test(line));
+    assert.deepEqual(left, []);
+  });
+
+  void it('escape what labels are', () => {
+    const family: MetricFamily = {
+      name: 'x',
+      type: 'gauge',
+      help: 'h',
+      samples: [{ labels: { file: 'a\\b"c\nd' }, value: 1 }],
+    };
+    assert.equal(metricsText([family]), '# HELP x h\n# TYPE x gauge\nx{file="a\\\\b\\"c\\nd"} 1\n');
+  });
+});
+
+function told(count: number, durationMs: number): RequestStats {
+  const durations = [count, ...Array.from({ length: 11 }, () => 0)];
+  return { started: count, answered: [0, count, 0, 0, 0], durations, durationMs };
+}
+
+function end(events: MasterEvents): void {
+  events.emit('worker.exited', { ...WORKER, asked: false, expected: false, what: 'exit', reason: 'code 1' });
+}
+
+function bench(): { events: MasterEvents; families: () => MetricFamily[]; text: () => string[] } {
+  const events = new MasterEvents();
+  const metrics = new Metrics();
+  metrics.subscribe(events);
+  const families = (): MetricFamily[] =>
+    metrics.families({ version: '1', ready: true, sites: [SITE], logs: [] });
+  return { events, families, text: () => metricsText(families()).split('\n') };
+}
