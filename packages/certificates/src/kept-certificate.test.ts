@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { CertificateState, FailedCertificate, IssuedCertificate } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
 import { locked } from './files/lock.js';
 import { InternalAuthority } from './internal/internal-authority.js';
 import type { Issuer } from './issuer.js';
@@ -190,4 +191,42 @@ void test('a home that is not there is a failure, which the other homes do not f
   assert.equal(bench.failed[0]?.code, 'ERR_CERTIFICATE_STORE');
   assert.match(bench.handedOut, /BEGIN CERTIFICATE/);
   assert.equal(bench.count, 1);
+});
+
+void test('it is renewed within the window of its authority, which may change', async (t) => {
+  const bench = await Bench.open(t);
+  let window = { start: bench.nowMs + DAY_MS, end: bench.nowMs + 2 * DAY_MS };
+  bench.issuer = { ...bench.issuer, renewalWindow: () => Promise.resolve(window) };
+  await bench.look();
+  const { nextRenewal, nextRenewalReason } = bench.state;
+  assert.equal(nextRenewalReason, 'window');
+  assert.ok(Date.parse(nextRenewal) >= window.start && Date.parse(nextRenewal) <= window.end);
+  await bench.look();
+  assert.equal(bench.state.nextRenewal, nextRenewal, 'the time within a window is chosen once');
+  window = { start: bench.nowMs - DAY_MS, end: bench.nowMs - 1 };
+  await bench.look();
+  assert.equal(bench.count, 1);
+  await bench.look();
+  assert.equal(bench.count, 2);
+});
+
+void test('without an answer about its window it stays as it was', async (t) => {
+  const bench = await Bench.open(t);
+  bench.issuer = { ...bench.issuer, renewalWindow: () => Promise.reject(new Error('away')) };
+  await bench.look();
+  assert.deepEqual([bench.state.nextRenewalReason, bench.failed], ['two-thirds', []]);
+});
+
+void test('a wait that the authority asks for is kept, and what it has looked for in vain is counted', async (t) => {
+  const bench = await Bench.open(t);
+  bench.issuer = { ...bench.issuer, attemptsPerHour: 5 };
+  bench.refusal = new VhostError('ERR_ACME_LIMIT', 'too many', { info: { retryAfterMs: DAY_MS } });
+  await bench.look();
+  assert.equal(Date.parse(bench.state.nextRenewal), bench.nowMs + DAY_MS);
+  assert.equal(bench.state.attemptsLeft, 5);
+  bench.nowMs += DAY_MS + 1;
+  bench.refusal = new VhostError('ERR_ACME_CHALLENGE', 'not here');
+  await bench.look();
+  assert.deepEqual([bench.state.attemptsLeft, bench.state.refusals.length], [4, 1]);
+  assert.equal(Date.parse(bench.state.nextRenewal), bench.nowMs + 30_000);
 });

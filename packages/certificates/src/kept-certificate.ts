@@ -14,7 +14,7 @@ import type { CertificateFacts } from './certificate-state.js';
 import { readWhole, writeWhole } from './files/atomic-file.js';
 import { locked } from './files/lock.js';
 import type { Issuer } from './issuer.js';
-import { renewalTime, retryTime } from './schedule.js';
+import { refusedRetryTime, renewalTime, retryTime, windowTime, withinHour } from './schedule.js';
 
 /** What becomes of certificates. */
 export interface CertificateEvents {
@@ -97,6 +97,7 @@ export class KeptCertificate {
       }
       this.#handOut(files);
       this.#restoreState(issuer, files);
+      await this.#heedWindow(issuer, files);
       this.#unwritten = 0;
       return nextOf(readState(files.state)) ?? this.#now();
     } catch (error) {
@@ -119,29 +120,63 @@ export class KeptCertificate {
 
   async #renew(issuer: Issuer, files: CertificateFiles): Promise<void> {
     const { host, kind } = this;
+    const before = readState(files.state);
     try {
-      const pem = await issuer.issue(host);
+      const context = { failureCount: before?.failures.length ?? 0, previous: heldIn(files, issuer) };
+      const pem = await issuer.issue(host, context);
       const state = this.#stateOf(pem, issuer);
       writeWhole(files.pair, pem, 0o600);
       writeState(files.state, state);
       const { issuer: by, notAfter, nextRenewal } = state;
       this.#options.events.onIssued({ kind, host, issuer: by, notAfter, nextRenewal });
     } catch (error) {
-      const { code, message } = toWireError(error);
-      const at = new Date(this.#now()).toISOString();
-      const failures = [...(readState(files.state)?.failures ?? []), at].slice(-FAILURES_KEPT);
-      const next = retryTime(failures.length, this.#now());
-      const held = heldIn(files, issuer);
-      writeState(files.state, {
-        ...this.#named(issuer),
-        ...(held === undefined ? {} : factsOf(held)),
-        nextRenewal: new Date(next).toISOString(),
-        nextRenewalReason: 'retry',
-        lastError: { code, message, at },
-        failures,
-      });
-      this.#tellFailure(error, next);
+      const state = this.#failedState(issuer, files, error);
+      writeState(files.state, state);
+      this.#tellFailure(error, Date.parse(state.nextRenewal));
     }
+  }
+
+  #failedState(issuer: Issuer, files: CertificateFiles, error: unknown): CertificateState {
+    const before = readState(files.state);
+    const { code, message, info } = toWireError(error);
+    const now = this.#now();
+    const at = new Date(now).toISOString();
+    const failures = [...(before?.failures ?? []), at].slice(-FAILURES_KEPT);
+    const isRefused = code === 'ERR_ACME_CHALLENGE';
+    const refusals = withinHour(
+      [...(before?.refusals ?? []).map(Date.parse), ...(isRefused ? [now] : [])],
+      now,
+    );
+    const limit = issuer.attemptsPerHour;
+    const wait = Number(info?.['retryAfterMs'] ?? 0);
+    const soonest = isRefused
+      ? refusedRetryTime(refusals, limit ?? Infinity, now)
+      : retryTime(failures.length, now);
+    const held = heldIn(files, issuer);
+    return {
+      ...this.#named(issuer),
+      ...(held === undefined ? {} : factsOf(held)),
+      nextRenewal: new Date(Math.max(soonest, now + wait)).toISOString(),
+      nextRenewalReason: 'retry',
+      lastError: { code, message, at },
+      failures,
+      refusals: refusals.map((time) => new Date(time).toISOString()),
+      ...(limit === undefined ? {} : { attemptsLeft: Math.max(limit - refusals.length, 0) }),
+    };
+  }
+
+  /** An authority may want a certificate to be renewed earlier, or may have time until later. */
+  async #heedWindow(issuer: Issuer, files: CertificateFiles): Promise<void> {
+    const held = heldIn(files, issuer);
+    const state = readState(files.state);
+    if (held === undefined || state === undefined || state.lastError !== undefined) return;
+    // Without an answer it stays as it was.
+    const told = await issuer.renewalWindow?.(held).catch(() => undefined);
+    if (told === undefined) return;
+    const window = { start: new Date(told.start).toISOString(), end: new Date(told.end).toISOString() };
+    if (state.window?.start === window.start && state.window.end === window.end) return;
+    const nextRenewal = new Date(windowTime(told, factsOf(held), Math.random())).toISOString();
+    writeState(files.state, { ...state, window, nextRenewal, nextRenewalReason: 'window' });
   }
 
   /** Somebody has removed it, or it is of another version. */
@@ -155,7 +190,16 @@ export class KeptCertificate {
   #stateOf(pem: string, issuer: Issuer): CertificateState & CertificateFacts {
     const facts = factsOf(pem);
     const nextRenewal = new Date(renewalTime(facts)).toISOString();
-    return { ...this.#named(issuer), ...facts, nextRenewal, nextRenewalReason: 'two-thirds', failures: [] };
+    const { attemptsPerHour: attemptsLeft } = issuer;
+    return {
+      ...this.#named(issuer),
+      ...facts,
+      nextRenewal,
+      nextRenewalReason: 'two-thirds',
+      failures: [],
+      refusals: [],
+      ...(attemptsLeft === undefined ? {} : { attemptsLeft }),
+    };
   }
 
   #named({ name: authority }: Issuer): Pick<CertificateState, 'version' | 'host' | 'kind' | 'authority'> {

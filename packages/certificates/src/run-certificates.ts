@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { CertificatesToMaster, MasterToCertificates } from '@vhostd/protocol';
 import { decoding, masterToCertificates } from '@vhostd/protocol/schemas';
 import { openParentLink, Peer } from '@vhostd/transport';
+import type { ChallengeResponder } from './acme/challenge-responder.js';
 import { CertificateKeeper } from './certificate-keeper.js';
 
 const { values } = parseArgs({ options: { 'state-dir': { type: 'string' } } });
@@ -17,15 +18,29 @@ const peer = new Peer<CertificatesToMaster, MasterToCertificates>(link, {
   name: 'the master',
   onEnd: () => process.exit(),
 });
-const keeper = new CertificateKeeper(stateDir, {
+let responder: Promise<ChallengeResponder> | undefined;
+/** What it is made of takes a second to load. */
+async function loadResponder(): Promise<ChallengeResponder> {
+  const { ChallengeResponder: Responder } = await import('./acme/challenge-responder.js');
+  return new Responder((challenges) => peer.request('challenges', challenges));
+}
+const keeper = new CertificateKeeper(stateDir, () => (responder ??= loadResponder()), {
   onIssued: (told) => peer.notify('issued', told),
   onFailed: (told) => peer.notify('failed', told),
 });
 peer.handle('ping', () => null);
 peer.handle(
   'order',
-  decoding(masterToCertificates, 'order', ({ certificates }) => {
-    keeper.order(certificates);
+  decoding(masterToCertificates, 'order', ({ certificates, acme }) => {
+    keeper.order(certificates, acme);
+    return null;
+  }),
+);
+peer.handle(
+  'prove',
+  decoding(masterToCertificates, 'prove', async ({ head }, { handle }) => {
+    if (responder === undefined) handle?.close();
+    else if (handle !== undefined) (await responder).take(handle, head);
     return null;
   }),
 );

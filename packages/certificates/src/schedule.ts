@@ -12,5 +12,32 @@ export function retryTime(failureCount: number, now: number): number {
   return now + Math.min(FIRST_RETRY_MS * 2 ** (failureCount - 1), LAST_RETRY_MS);
 }
 
+/** When the authority may look again, which has looked in vain at these times: a limit of it for each hour is kept. */
+export function refusedRetryTime(refusals: readonly number[], limit: number, now: number): number {
+  const recent = withinHour(refusals, now);
+  const oldest = recent.at(-limit);
+  if (oldest !== undefined) return oldest + HOUR_MS + FIRST_REFUSED_RETRY_MS;
+  return now + FIRST_REFUSED_RETRY_MS * 2 ** Math.max(recent.length - 1, 0);
+}
+
+/** Those of the last hour. */
+export function withinHour(times: readonly number[], now: number): number[] {
+  return times.filter((time) => time > now - HOUR_MS);
+}
+
+/** A time within the window, `random` of it, but not when little of the certificate's life is left. */
+export function windowTime(
+  { start, end }: { start: number; end: number },
+  { notBefore, notAfter }: CertificateFacts,
+  random: number,
+): number {
+  const from = Date.parse(notBefore);
+  const latest = from + (Date.parse(notAfter) - from) * LATEST_SHARE;
+  return Math.min(start + Math.max(end - start, 0) * random, latest);
+}
+
+const HOUR_MS = 60 * 60 * 1000;
+const FIRST_REFUSED_RETRY_MS = 30_000;
+const LATEST_SHARE = 0.9;
 const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 60 * 60 * 1000;

@@ -155,6 +155,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#certificates = new Certificates(
       {
         stateDir: output.stateDir,
+        challenges: this.#acceptor.challenges,
         sites: () => this.#sites.list(),
         directoryOf: (conf) => this.#spawner.directoryOf(conf),
       },
@@ -191,6 +192,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
     this.#listeners.setBacklog(conf.backlog);
+    this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
     if (this.#running !== undefined) this.#serveMetrics();
   }

@@ -1,6 +1,11 @@
 // The codes of all errors that vhostd makes, so that a misspelt one does not compile. docs/errors.md describes each.
 
 export type ErrorCode =
+  | 'ERR_ACME_CHALLENGE'
+  | 'ERR_ACME_LIMIT'
+  | 'ERR_ACME_REFUSED'
+  | 'ERR_ACME_TERMS'
+  | 'ERR_ACME_UNREACHABLE'
   | 'ERR_ALLOW_CPU_LEN'
   | 'ERR_ALLOW_HOST'
   | 'ERR_ALLOW_HOST_COUNT'

@@ -57,7 +57,9 @@ export {
 export type { CertificateKind } from './messages/certificate-file.js';
 export type { CertificateState } from './schemas/certificate-state.js';
 export type {
+  AcmeSettings,
   CertificatesToMaster,
+  Challenges,
   FailedCertificate,
   IssuedCertificate,
   MasterToCertificates,

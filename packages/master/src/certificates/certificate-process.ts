@@ -7,16 +7,21 @@ import { certificatesToMaster, decoding } from '@vhostd/protocol/schemas';
 import { fromChildProcess, LinkedChild, SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import { forkWithLink, Peer } from '@vhostd/transport';
+import type { AcmeConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
+import type { Challenges } from '../ingress/challenges.js';
 
 export class CertificateProcess {
   readonly #stateDir: string;
   readonly #events: MasterEvents;
   readonly #child: SupervisedChild;
   #peer: Peer<MasterToCertificates, CertificatesToMaster> | undefined;
+  readonly #challenges: Challenges;
   #wanted: readonly WantedCertificate[] = [];
+  #acme: AcmeConf | undefined;
 
-  constructor(stateDir: string, events: MasterEvents) {
+  constructor(stateDir: string, challenges: Challenges, events: MasterEvents) {
+    this.#challenges = challenges;
     this.#stateDir = stateDir;
     this.#events = events;
     this.#child = new SupervisedChild({
@@ -32,20 +37,23 @@ export class CertificateProcess {
   }
 
   /** Has these kept from now on. */
-  order(wanted: readonly WantedCertificate[]): void {
+  order(wanted: readonly WantedCertificate[], acme: AcmeConf | undefined): void {
     this.#wanted = wanted;
+    this.#acme = acme;
     if (wanted.length > 0 && this.#child.state === 'idle') this.#child.start();
     this.#tell();
   }
 
   /** Resolves when it has gone. */
   async stop(): Promise<void> {
+    this.#child.removeAllListeners('exit');
     await this.#child.stop();
   }
 
   #tell(): void {
     // Whoever does not answer is started again, and told then.
-    this.#peer?.request('order', { certificates: [...this.#wanted] }).catch(() => undefined);
+    const acme = this.#acme === undefined ? {} : { acme: this.#acme };
+    this.#peer?.request('order', { certificates: [...this.#wanted], ...acme }).catch(() => undefined);
   }
 
   #spawn(): ChildHandle {
@@ -69,7 +77,7 @@ export class CertificateProcess {
       onViolation: fail,
       onEnd: () => {
         watch.stop();
-        if (this.#peer === peer) this.#peer = undefined;
+        if (this.#peer === peer) this.#forget();
         linked.linkEnded();
       },
     });
@@ -83,8 +91,19 @@ export class CertificateProcess {
       onLost: fail,
     });
     this.#peer = peer;
+    this.#challenges.prove = ({ handle, head }) => {
+      const passenger = { handle, release: () => handle.close() };
+      peer.request('prove', { head }, { passenger }).catch(() => undefined);
+    };
     this.#tell();
     return linked;
+  }
+
+  /** What it has asked for is over with it. */
+  #forget(): void {
+    this.#peer = undefined;
+    this.#challenges.prove = undefined;
+    this.#challenges.set({ http: [], tls: [] });
   }
 
   #answer(peer: Peer<MasterToCertificates, CertificatesToMaster>): void {
@@ -96,6 +115,11 @@ export class CertificateProcess {
       this.#events.emit('certificate.failed', told);
       return null;
     });
+    const challenges = decoding(certificatesToMaster, 'challenges', (told) => {
+      this.#challenges.set(told);
+      return null;
+    });
+    peer.handle('challenges', challenges);
     peer.handle('issued', issued);
     peer.handle('failed', failed);
   }

@@ -1,4 +1,6 @@
 // Orders the certificates that the sites want, whenever that may have changed.
+import type { AcmeConf } from '../conf/site-conf.js';
+import type { Challenges } from '../ingress/challenges.js';
 import type { EventName, MasterEvents } from '../events.js';
 import { CertificateProcess } from './certificate-process.js';
 import { wantedCertificates } from './wanted-certificates.js';
@@ -8,6 +10,8 @@ import type { CertifiedSite } from './wanted-certificates.js';
 export interface CertificatesOptions {
   /** Absent: nothing can be kept. */
   readonly stateDir: string | undefined;
+  /** What the ways in answer to authorities. */
+  readonly challenges: Challenges;
   readonly sites: () => readonly CertifiedSite[];
   /** Makes the directory of a site, or throws where it can't. */
   readonly directoryOf: (conf: CertifiedSite['conf']) => string;
@@ -20,13 +24,21 @@ export class Certificates {
   #due = false;
   #stopped = false;
   #told = '[]';
+  #acme: AcmeConf | undefined;
 
   constructor(options: CertificatesOptions, events: MasterEvents) {
     this.#options = options;
     this.#events = events;
     const { stateDir } = options;
-    this.#process = stateDir === undefined ? undefined : new CertificateProcess(stateDir, events);
+    this.#process =
+      stateDir === undefined ? undefined : new CertificateProcess(stateDir, options.challenges, events);
     for (const name of OCCASIONS) events.on(name, () => this.#soon());
+  }
+
+  /** The authority that is asked from now on. */
+  set acme(acme: AcmeConf | undefined) {
+    this.#acme = acme;
+    this.#soon();
   }
 
   /** Resolves when the process has gone. */
@@ -51,7 +63,7 @@ export class Certificates {
       // What has not changed is looked at again all the same: a reload is how somebody asks for that.
       if (text === '[]' && this.#told === '[]') return;
       this.#told = text;
-      if (this.#process !== undefined) this.#process.order(wanted);
+      if (this.#process !== undefined) this.#process.order(wanted, this.#acme);
       else
         this.#events.emit('certificates.exited', { message: 'there is no state directory to keep them in' });
     } catch (error) {
@@ -66,6 +78,7 @@ export class Certificates {
 const OCCASIONS: readonly EventName[] = [
   'worker.spawned',
   'site.published',
+  'site.withdrawn',
   'site.removed',
   'site.reloaded',
   'site.reload.failed',

@@ -10,7 +10,11 @@ const at = { port: 443, cert: 'internal' } as const;
 function site(siteId: string, listen: Partial<Entry>[], next: Partial<Entry>[] = listen): CertifiedSite {
   const written = (entries: Partial<Entry>[]): Entry[] =>
     entries.map((entry) => ({ type: 'ssl', ...at, ...entry }));
-  return { conf: { siteId, listen: written(listen) }, wantedPlaces: { listen: written(next) } };
+  return {
+    running: siteId !== 'down',
+    conf: { siteId, listen: written(listen) },
+    wantedPlaces: { listen: written(next) },
+  };
 }
 
 const directoryOf = ({ siteId }: { siteId: string }): string => `/run/${siteId}`;
@@ -33,4 +37,13 @@ void test('files, and entries in clear, want none: no directory is made for them
     wantedCertificates(sites, () => assert.fail('a directory was made')),
     [],
   );
+});
+
+void test('an authority is asked for a host only while that can be reached', () => {
+  const sites = [
+    site('up', [{ host: 'x.test', cert: 'auto' }]),
+    site('down', [{ host: 'y.test', cert: 'auto' }, {}]),
+  ];
+  const wanted = wantedCertificates(sites, directoryOf).map(({ kind, host }) => `${kind} ${host}`);
+  assert.deepEqual(wanted, ['auto x.test', 'internal localhost']);
 });

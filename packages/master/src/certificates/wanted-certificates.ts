@@ -6,6 +6,8 @@ import { foreignUserOf } from '../conf/foreign-user.js';
 
 /** A site, as far as its certificates are concerned. */
 export interface CertifiedSite {
+  /** An authority that looks for its hosts would find them. */
+  readonly running: boolean;
   readonly conf: Pick<SiteConf, 'siteId' | 'runAs' | 'listen'>;
   /** What its next generation is to have. */
   readonly wantedPlaces: { readonly listen: readonly ListenEntry[] };
@@ -17,9 +19,10 @@ export function wantedCertificates(
   directoryOf: (conf: CertifiedSite['conf']) => string,
 ): WantedCertificate[] {
   const wanted = new Map<string, WantedCertificate>();
-  for (const { conf, wantedPlaces } of sites) {
+  for (const { conf, running, wantedPlaces } of sites) {
     const listen = [...conf.listen, ...wantedPlaces.listen];
-    const names = new Map(listen.flatMap(certificateOf).map((name) => [`${name.kind} ${name.host}`, name]));
+    const certificates = listen.flatMap(certificateOf).filter(({ kind }) => running || kind === 'internal');
+    const names = new Map(certificates.map((name) => [`${name.kind} ${name.host}`, name]));
     if (names.size === 0) continue;
     const home = { directory: directoryOf(conf), ...foreignUserOf(conf.runAs) };
     for (const [key, name] of names) {

@@ -52,7 +52,7 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
   key: text().optional().describe('Private key: a path or PEM text. Only the worker reads it.'),
   cert: text()
     .optional()
-    .describe('Certificate chain: a path or PEM text, which only the worker reads; or `internal`.'),
+    .describe('Certificate chain: a path or PEM text, which only the worker reads; or `auto`, `internal`.'),
   passphrase: text().optional().describe('Passphrase of `key`. It is never logged.'),
   minVersion,
   requestCert,
@@ -77,6 +77,14 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
   .refine(
     (entry) => !isCertificateKind(entry.cert) || (!entry.key && !entry.passphrase),
     refusal(['key'], 'to be left out', 'has no use with a certificate that vhostd keeps: it makes the key'),
+  )
+  .refine(
+    ({ cert, host: name }) => cert !== 'auto' || (name !== undefined && !name.startsWith('*')),
+    refusal(
+      ['host'],
+      'a host',
+      "is missing, or a wildcard: with 'cert': 'auto' an authority looks whether it is here",
+    ),
   )
   .refine(
     (entry) => !isCertificateKind(entry.cert) || (entry.host ?? '').length <= CERTIFICATE_HOST_MAX_LENGTH,

@@ -225,3 +225,27 @@ void test('a certificate that vhostd keeps has no key of the conf, and is for TL
   const error = refusal(() => parseSite({ path: 'a', listen }, PROGRAM));
   assert.deepEqual(pathsOf(error), ['listen[0].key', 'listen[1].host', 'listen[2].type']);
 });
+
+void test('a certificate of an authority is for one host, whose terms somebody has agreed to', () => {
+  const entry = { type: 'ssl', port: 443, cert: 'auto' };
+  const listen = [entry, { ...entry, host: '*.a.test' }];
+  assert.deepEqual(pathsOf(refusal(() => parseSite({ path: 'a', listen }, PROGRAM))), [
+    'listen[0].host',
+    'listen[1].host',
+  ]);
+  const sites = [{ path: 'a', listen: [{ ...entry, host: 'a.test' }] }];
+  for (const acme of [undefined, {}, { agree: false }]) {
+    const error = refusal(() => parseMasterConf({ sites, ...(acme === undefined ? {} : { acme }) }, PROGRAM));
+    assert.deepEqual(pathsOf(error), ['acme.agree']);
+  }
+  const { acme } = parseMasterConf({ sites, acme: { agree: true, ca: 'ca.pem' } }, PROGRAM);
+  assert.deepEqual(acme, {
+    agree: true,
+    ca: '/srv/ca.pem',
+    directory: 'https://acme-v02.api.letsencrypt.org/directory',
+  });
+  const wrong = { agree: true, directory: 'http://ca.test/dir' };
+  assert.deepEqual(pathsOf(refusal(() => parseMasterConf({ sites, acme: wrong }, PROGRAM))), [
+    'acme.directory',
+  ]);
+});

@@ -19,7 +19,7 @@ import {
   updateSchema,
 } from './schema.js';
 import { sharedHostProblems } from './shared-hosts.js';
-import type { ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type { AcmeConf, ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 
 /**
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
@@ -40,15 +40,17 @@ export function parseMasterConf(written: unknown, source: ConfSource): MasterCon
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
-  const { log, sites: parsedSites, ...rest } = parsed.data;
+  const { log, acme, sites: parsedSites, ...rest } = parsed.data;
   const sites = parsedSites.map((site) => resolveSite(site, source));
   const unmet = [
     ...dependencyProblems(sites, { complete: source.file !== undefined }),
     ...sharedHostProblems(sites),
+    ...authorityProblems(sites, acme),
   ];
   if (unmet.length > 0) throw confError(unmet, source);
   return {
     ...rest,
+    ...(acme === undefined ? {} : { acme: resolveAcme(acme, source) }),
     log: log.file === undefined ? log : { ...log, file: resolvePath(log.file, source.baseDir) },
     sites,
   };
@@ -97,6 +99,18 @@ function withInterpreters(raw: unknown, source: ConfSource): unknown {
   const sites = rawSitesOf(raw);
   if (sites.length === 0) return raw;
   return { ...Object(raw), sites: sites.map((site) => withInterpreter(site, source)) };
+}
+
+/** An authority is asked for nothing before somebody has agreed to its terms. */
+function authorityProblems(sites: readonly SiteConf[], acme: AcmeConf | undefined): ConfProblem[] {
+  const asks = sites.some(({ listen }) => listen.some(({ cert }) => cert === 'auto'));
+  if (!asks || acme?.agree === true) return [];
+  const reason = `is not true: a site has "cert": "auto", for which the terms of the authority must be agreed to`;
+  return [problemAt(['acme', 'agree'], acme?.agree, 'true', { reason })];
+}
+
+function resolveAcme(acme: AcmeConf, { baseDir }: ConfSource): AcmeConf {
+  return acme.ca === undefined ? acme : { ...acme, ca: resolvePath(acme.ca, baseDir) };
 }
 
 function rawSitesOf(raw: unknown): readonly unknown[] {

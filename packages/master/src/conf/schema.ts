@@ -25,7 +25,14 @@ import {
 } from './fields.js';
 import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
-import type { Allowance, MasterConf, MetricsConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type {
+  AcmeConf,
+  Allowance,
+  MasterConf,
+  MetricsConf,
+  ServerConfUpdate,
+  SiteConf,
+} from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
 import type { WrittenWorkerOptions } from './worker-options-schema.js';
 
@@ -364,6 +371,24 @@ const log = object({
     .describe("Log file, relative to the conf file's directory. Absent: standard error."),
 }).transform((written) => withoutUndefined(written));
 
+const acme = object({
+  email: text().optional().describe('Address for the account, which some authorities demand. Absent: none.'),
+  directory: text()
+    .refine((url) => /^https:\/\/[^/\s]+/.test(url) && URL.canParse(url), { error: 'an https URL' })
+    .default('https://acme-v02.api.letsencrypt.org/directory')
+    .describe("URL of the authority's directory."),
+  ca: path()
+    .optional()
+    .describe("PEM file that the authority's server is trusted by. Absent: as a public one."),
+  agree: flag().default(false).describe("Whether you agree to the authority's terms."),
+  eab: object({
+    kid: text().describe('Name of the key that the authority has given you.'),
+    key: text().describe('That key, in base64url.'),
+  })
+    .optional()
+    .describe('External account binding, which some authorities demand. Absent: none.'),
+}).transform((written) => withoutUndefined(written));
+
 const metrics = object({
   port: integer(1, MAX_PORT)
     .optional()
@@ -382,6 +407,7 @@ const masterShape = {
   handoff: choice(['auto', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
+  acme: acme.optional().describe('Authority that issues certificates for `"cert": "auto"`. Absent: none.'),
   healthPath: urlPath()
     .optional()
     .describe(
@@ -414,16 +440,19 @@ function withoutSchemaKey({
   stopDelay: stopDelayMs,
   healthPath,
   bootMaxCount,
+  acme: authority,
   metrics: measured,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'metrics'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'acme' | 'metrics'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
   bootMaxCount?: number | undefined;
+  acme?: AcmeConf | undefined;
   metrics?: MetricsConf | undefined;
 }): WrittenMaster {
-  return { ...master, stopDelayMs, ...withoutUndefined({ healthPath, bootMaxCount, metrics: measured }) };
+  const named = withoutUndefined({ healthPath, bootMaxCount, acme: authority, metrics: measured });
+  return { ...master, stopDelayMs, ...named };
 }
 
 /** What a worker sends with `updateServerConf`. Key material is dropped: it stays in the worker. */

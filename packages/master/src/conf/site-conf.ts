@@ -224,6 +224,17 @@ export interface LogConf {
 /** The transport by which a connection reaches its worker. */
 export type HandoffName = 'auto' | 'pipe' | 'ipc';
 
+/** The authority that issues certificates with `"cert": "auto"`, and the account there. */
+export interface AcmeConf {
+  /** URL of its directory. */
+  readonly directory: string;
+  readonly email?: string;
+  /** Absolute path of a PEM file that its server is trusted by, beside the usual ones. */
+  readonly ca?: string;
+  readonly agree: boolean;
+  readonly eab?: { readonly kid: string; readonly key: string };
+}
+
 /** Where metrics are. */
 export interface MetricsConf {
   /** Absent: only on the control socket. */
@@ -246,6 +257,8 @@ export interface MasterConf {
   readonly healthPath?: string;
   /** How long new connections are served after a stop has been asked for. */
   readonly stopDelayMs: number;
+  /** Absent: no certificates are asked for. */
+  readonly acme?: AcmeConf;
   /** Absent: workers measure nothing. */
   readonly metrics?: MetricsConf;
 }

@@ -15,6 +15,7 @@ import type { RefusalOptions } from '../peek/refusal.js';
 import { REFUSAL_STATUSES } from '../peek/refusal-reason.js';
 import type { RefusalReason } from '../peek/refusal-reason.js';
 import { tlsAlert } from '../peek/tls-alert.js';
+import { Challenges } from './challenges.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Health } from './health.js';
 import { AddressRates } from './address-rates.js';
@@ -39,6 +40,8 @@ export interface Routes {
 export class Acceptor {
   /** What clear listeners answer by themselves. */
   readonly health: Health = new Health();
+  /** What certificate authorities are answered. */
+  readonly challenges: Challenges = new Challenges();
   /** Which peers of which listener speak the PROXY protocol. */
   readonly proxySources: ProxySources = new ProxySources();
   readonly #routes: Routes;
@@ -56,7 +59,9 @@ export class Acceptor {
     this.#events = events;
     this.#rates.limit = limits.perAddress.newPerSecond;
     this.#peeking = new Peeking(limits, this.proxySources, {
-      onRouted: (connection) => this.accept(connection),
+      onRouted: (connection, { alpn }) => {
+        if (!this.challenges.takes(connection, alpn)) this.accept(connection);
+      },
       onSweep: () => this.#makeRoom(this.#room.missingNow()),
       onRefused: (handle, listener, { reason, head }) => {
         // Some balancers name no host when they look whether a server lives.
@@ -83,6 +88,8 @@ export class Acceptor {
   accept(connection: Connection): void {
     const { returned, head, secure, handle } = connection;
     if (!secure && head !== '' && this.health.isAskedBy(head)) return this.#answerHealth(handle, head);
+    const proof = this.challenges.answerTo(connection);
+    if (proof !== undefined) return this.#refusals.refuse(handle, proof);
     if (returned !== undefined) return this.#acceptAgain(connection, returned);
     if (!connection.handedBack && this.#rates.refuses(() => clientOf(connection)))
       return this.#refuse(connection, 'address-rate', { retryAfterSeconds: RETRY_AFTER_S });

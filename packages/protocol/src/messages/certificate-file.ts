@@ -1,11 +1,11 @@
 // Where a site's workers find a certificate that vhostd keeps for them: one file in the site's directory, with the key and
 // the chain, so that no reader ever sees half of a pair.
 
-/** Who issues a certificate: the machine's own authority. */
-export type CertificateKind = 'internal';
+/** Who issues a certificate: the machine's own authority, or one that speaks ACME. */
+export type CertificateKind = 'internal' | 'auto';
 
 /** What the conf may say in place of the files of a certificate. */
-export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['internal'];
+export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['internal', 'auto'];
 
 /** Whether `cert` of an entry asks for a certificate, and is no path. */
 export function isCertificateKind(cert: string | undefined): cert is CertificateKind {

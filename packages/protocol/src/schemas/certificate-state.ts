@@ -1,6 +1,7 @@
 // What is known of a certificate that vhostd keeps: a JSON file beside it, without secrets. docs/tls.md lists the fields.
 import * as z from './zod.js';
 import { CERTIFICATE_KINDS } from '../messages/certificate-file.js';
+import { count } from './values.js';
 
 /** ISO 8601. */
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), { error: 'a time' });
@@ -9,7 +10,7 @@ export const certificateState = z.object({
   version: z.literal(1),
   host: z.string(),
   kind: z.enum(CERTIFICATE_KINDS),
-  /** What issues it: `internal`. */
+  /** What issues it: `internal`, or the directory URL of an ACME authority. */
   authority: z.string(),
   /** Of the certificate that is there, as the fields that follow; absent where there is none. */
   issuer: z.string().exactOptional(),
@@ -18,10 +19,16 @@ export const certificateState = z.object({
   notAfter: time.exactOptional(),
   /** When it is tried to get the next one, and why then. */
   nextRenewal: time,
-  nextRenewalReason: z.enum(['two-thirds', 'retry']),
+  nextRenewalReason: z.enum(['two-thirds', 'window', 'retry']),
   /** Why the last attempt failed; absent where it did not. */
   lastError: z.object({ code: z.string(), message: z.string(), at: time }).exactOptional(),
   /** When attempts failed since the last that did not, the latest last. */
   failures: z.array(time),
+  /** When within the last hour the authority could not see that the host is here. */
+  refusals: z.array(time),
+  /** How often that may happen again within an hour of the first; absent where nobody counts. */
+  attemptsLeft: count.exactOptional(),
+  /** When the authority wants it to be renewed; absent where it does not say. */
+  window: z.object({ start: time, end: time }).exactOptional(),
 });
 export type CertificateState = z.infer<typeof certificateState>;

@@ -25,10 +25,44 @@ export const wantedCertificate = z.object({
 });
 export type WantedCertificate = z.infer<typeof wantedCertificate>;
 
+/** An authority that speaks ACME, and the account there. */
+export const acmeSettings = z.object({
+  /** URL of its directory. */
+  directory: z.string(),
+  email: z.string().exactOptional(),
+  /** Absolute path of a PEM file that its server is trusted by, beside the usual ones. */
+  ca: z.string().exactOptional(),
+  /** Whether its terms are agreed to. */
+  agree: z.boolean(),
+  /** An account that is bound to one elsewhere (RFC 8555 7.3.4). */
+  eab: z.object({ kid: z.string(), key: z.string() }).exactOptional(),
+});
+export type AcmeSettings = z.infer<typeof acmeSettings>;
+
+/** What is to be answered to an authority that looks whether hosts are here. */
+export const challenges = z.object({
+  /** Below `/.well-known/acme-challenge/`, in clear. */
+  http: z.array(
+    z.object({
+      host: z.string(),
+      token: z.string().regex(/^[\w-]+$/),
+      keyAuthorization: z.string().regex(/^[\w.-]+$/),
+    }),
+  ),
+  /** Server names of hellos for which the connection is passed on. */
+  tls: z.array(z.string()),
+});
+export type Challenges = z.infer<typeof challenges>;
+
 export const masterToCertificates = {
   ping: { params: z.null(), result: z.null() },
   /** All that is wanted from now on. */
-  order: { params: z.object({ certificates: z.array(wantedCertificate) }), result: z.null() },
+  order: {
+    params: z.object({ certificates: z.array(wantedCertificate), acme: acmeSettings.exactOptional() }),
+    result: z.null(),
+  },
+  /** A connection with a hello for one of {@link challenges}, which travels along; `head`: its bytes, as latin1. */
+  prove: { params: z.object({ head: z.string() }), result: z.null() },
 };
 export type MasterToCertificates = MessageTypes<typeof masterToCertificates>;
 
@@ -55,5 +89,7 @@ export type FailedCertificate = z.infer<typeof failedCertificate>;
 export const certificatesToMaster = {
   issued: { params: issuedCertificate, result: z.null() },
   failed: { params: failedCertificate, result: z.null() },
+  /** All that is to be answered from now on; the result says that it is. */
+  challenges: { params: challenges, result: z.null() },
 };
 export type CertificatesToMaster = MessageTypes<typeof certificatesToMaster>;

@@ -1,0 +1,209 @@
+// Certificates of an authority that speaks ACME, end to end against pebble.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { TestContext } from 'node:test';
+import { connect } from 'node:tls';
+import type { CertificateState } from '@vhostd/protocol';
+import { COMMAND } from '../../kit/full-vhostd.js';
+import { freePorts, Pebble, pebbleSkip } from '../../kit/pebble.js';
+import type { PebbleOptions } from '../../kit/pebble.js';
+import { commandOf } from '../../kit/processes.js';
+import { startVhostd } from '../../kit/start-vhostd.js';
+import type { FullVhostd } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
+import { WireClient } from '../../kit/wire-client.js';
+
+const HOST = 'a.test';
+const EAB = { kid: 'kid-1', key: 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W' };
+
+class Bench {
+  readonly pebble: Pebble;
+  readonly vhostd: FullVhostd;
+  readonly port: number;
+  readonly clear: number;
+
+  private constructor(pebble: Pebble, vhostd: FullVhostd, ports: { port: number; clear: number }) {
+    this.pebble = pebble;
+    this.vhostd = vhostd;
+    this.port = ports.port;
+    this.clear = ports.clear;
+  }
+
+  /** With an authority that is not started yet. */
+  static async open(
+    t: TestContext,
+    options: Partial<PebbleOptions> & { acme?: object } = {},
+  ): Promise<Bench> {
+    const [port = 0, clear = 0] = await freePorts(2);
+    const pebble = await Pebble.prepare(t, { httpPort: clear, tlsPort: port, ...options });
+    const { directory, ca } = pebble;
+    const ipaddress = '127.0.0.1';
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [
+        {
+          siteId: 'a',
+          listen: [
+            { type: 'ssl', host: HOST, port, ipaddress, cert: 'auto' },
+            { host: HOST, port: clear, ipaddress, redirect: 'https' },
+          ],
+        },
+      ],
+      conf: { acme: { directory, ca, agree: true, email: 'me@a.test', ...options.acme } },
+      program: ({ dir, confFile, runDir }) => [
+        COMMAND,
+        'run',
+        '--config',
+        confFile,
+        '--run-dir',
+        runDir,
+        '--state-dir',
+        join(dir, 'state'),
+      ],
+    });
+    return new Bench(pebble, vhostd, { port, clear });
+  }
+
+  get folder(): string {
+    const acme = join(this.vhostd.dir, 'state/certificates/acme');
+    return join(acme, readdirSync(acme)[0] ?? '');
+  }
+
+  get state(): CertificateState {
+    return JSON.parse(readFileSync(join(this.folder, `${HOST}.json`), 'utf8')) as CertificateState;
+  }
+
+  /** Lets the certificate be due, and asks for a look at it. */
+  async makeDue(): Promise<void> {
+    const state = { ...this.state, nextRenewal: new Date(0).toISOString() };
+    writeFileSync(join(this.folder, `${HOST}.json`), JSON.stringify(state));
+    await this.vhostd.reloaded('a');
+  }
+
+  /** Waits until there are so many certificates, however often it takes a look. */
+  async issued(count: number): Promise<void> {
+    await this.vhostd.logs('certificate.issued', count);
+  }
+
+  /** The number of the certificate that clients get; undefined while they are refused. */
+  async served(): Promise<string | undefined> {
+    const ca = await this.pebble.root();
+    const socket = connect({ port: this.port, host: '127.0.0.1', servername: HOST, ca });
+    try {
+      await once(socket, 'secureConnect');
+      return socket.getPeerCertificate().serialNumber;
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  async serves(): Promise<void> {
+    const wanted = this.state.serialNumber;
+    await until('the certificate is served', async () => {
+      const value = await this.served().catch((error: unknown) => String(error));
+      return { done: value === wanted, value };
+    });
+  }
+}
+
+void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
+  void it('comes by itself when the authority can be reached; until then handshakes are refused with an alert', async (t) => {
+    const bench = await Bench.open(t, { eab: EAB, acme: { eab: EAB } });
+    const { vhostd, pebble } = bench;
+    const [failed] = await vhostd.logs('certificate.failed');
+    assert.equal(failed?.['code'], 'ERR_ACME_UNREACHABLE');
+    assert.equal(bench.state.attemptsLeft, 5);
+    const socket = connect({
+      port: bench.port,
+      host: '127.0.0.1',
+      servername: HOST,
+      rejectUnauthorized: false,
+    });
+    await assert.rejects(once(socket, 'secureConnect'), /handshake failure/);
+    await pebble.start();
+    await bench.issued(1);
+    await bench.serves();
+    const { authority, issuer = '', nextRenewalReason, lastError } = bench.state;
+    assert.deepEqual([authority, nextRenewalReason, lastError], [pebble.directory, 'two-thirds', undefined]);
+    assert.match(issuer, /Pebble Intermediate/);
+    for (const name of ['account.json', `${HOST}.pem`])
+      assert.equal(statSync(join(bench.folder, name)).mode & 0o777, 0o600);
+  });
+
+  void it('is proved in the other way when the authority has looked in vain, and renewed', async (t) => {
+    const [closed = 0] = await freePorts(1);
+    const bench = await Bench.open(t, { tlsPort: closed });
+    await bench.pebble.start();
+    await until('it has looked in vain', () => {
+      const codes = bench.vhostd.logged('certificate.failed').map(({ code }) => code);
+      return { done: codes.includes('ERR_ACME_CHALLENGE'), value: codes };
+    });
+    const { attemptsLeft, lastError, nextRenewalReason } = bench.state;
+    assert.deepEqual([attemptsLeft, lastError?.code, nextRenewalReason], [4, 'ERR_ACME_CHALLENGE', 'retry']);
+    assert.match(lastError?.message ?? '', /a\.test is here \(tls-alpn-01\)/);
+    await bench.makeDue();
+    await bench.issued(1);
+    await bench.serves();
+    const first = bench.state.serialNumber;
+    const client = await WireClient.open(bench.clear);
+    client.send(
+      `GET /.well-known/acme-challenge/unknown HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\n\r\n`,
+    );
+    assert.equal((await client.answer()).status, 200, 'what nobody has ordered is for the site');
+    client.close();
+    // Pebble remembers that the host has been proved.
+    await bench.makeDue();
+    await bench.issued(2);
+    await bench.serves();
+    assert.notEqual(bench.state.serialNumber, first);
+  });
+
+  void it('stays while the authority is away, also one that has lost its accounts then', async (t) => {
+    const bench = await Bench.open(t);
+    await bench.pebble.start();
+    await bench.issued(1);
+    await bench.serves();
+    const first = bench.state.serialNumber;
+    const root = await bench.pebble.root();
+    await bench.pebble.stop();
+    await bench.makeDue();
+    await until('the outage is noticed', () => {
+      const value = bench.state.lastError?.code;
+      return { done: value === 'ERR_ACME_UNREACHABLE', value };
+    });
+    const socket = connect({ port: bench.port, host: '127.0.0.1', servername: HOST, ca: root });
+    await once(socket, 'secureConnect');
+    assert.equal(socket.getPeerCertificate().serialNumber, first);
+    socket.destroy();
+    await bench.pebble.start();
+    await bench.issued(2);
+    await bench.serves();
+    assert.notEqual(bench.state.serialNumber, first);
+  });
+
+  void it('comes also when the process that asks for it dies in the middle', async (t) => {
+    const bench = await Bench.open(t, { env: { PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: '5' } });
+    await bench.pebble.start();
+    await until('the authority is about to look', () => {
+      const value = bench.pebble.output;
+      return { done: /Pulled a task|Sleeping for/.test(value), value: value.slice(-300) };
+    });
+    const pid = bench.vhostd.processes().find((one) => commandOf(one).includes('run-certificates'));
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGKILL');
+    await bench.vhostd.logs('certificates.exited');
+    // Its lock is free after 30 s.
+    await until(
+      'it is there',
+      () => {
+        const value = bench.vhostd.logged('certificate.issued').length;
+        return { done: value > 0, value };
+      },
+      240_000,
+    );
+    await bench.serves();
+  });
+});
