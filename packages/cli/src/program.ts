@@ -26,6 +26,7 @@ import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addTopCommand } from './commands/top.js';
 import { addTrustCommand } from './commands/trust.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
 import { addWatchCommand } from './commands/watch.js';
@@ -66,6 +67,7 @@ export function createProgram(): Command {
     addRunCommand,
     addStatusCommand,
     addCertCommand,
+    addTopCommand,
     addLogsCommand,
     addEventsCommand,
     addReloadCommand,
