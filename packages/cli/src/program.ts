@@ -25,6 +25,7 @@ import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addSystemdCommand } from './commands/systemd.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
 import { addWatchCommand } from './commands/watch.js';
 import { pm2Suggestion } from './pm2-words.js';
@@ -81,6 +82,7 @@ export function createProgram(): Command {
     addCheckCommand,
     addDoctorCommand,
     addImportCommand,
+    addSystemdCommand,
     addDevCommand,
     addWatchCommand,
     addCompletionCommand,
