@@ -3,12 +3,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { selfSigned } from './certificate.js';
+import { freePorts } from './free-port.js';
 import { until } from './until.js';
 
 /** For a test's options: why it can't be run here, or false. */
@@ -115,20 +115,6 @@ export class Pebble {
     for await (const chunk of response) text += String(chunk);
     return text;
   }
-}
-
-/** Ports that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    ports.push(typeof address === 'object' && address !== null ? address.port : 0);
-  }
-  for (const server of servers) server.close();
-  return ports;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -26,6 +26,7 @@ import { addSignalCommand } from './commands/signal.js';
 import { addStartCommand } from './commands/start.js';
 import { addStatusCommand } from './commands/status.js';
 import { addStopCommand } from './commands/stop.js';
+import { addSystemdCommand } from './commands/systemd.js';
 import { addTopCommand } from './commands/top.js';
 import { addTrustCommand } from './commands/trust.js';
 import { addUpgradeCommand } from './commands/upgrade.js';
@@ -89,6 +90,7 @@ export function createProgram(): Command {
     addCheckCommand,
     addDoctorCommand,
     addImportCommand,
+    addSystemdCommand,
     addDevCommand,
     addWatchCommand,
     addCompletionCommand,

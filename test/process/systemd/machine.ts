@@ -28,9 +28,13 @@ export class Machine {
     this.#ended = once(nspawn, 'exit');
   }
 
-  /** Boots one. `files`: paths of this machine by their paths within. */
-  static async boot(files: Record<string, string>): Promise<Machine> {
+  /**
+   * Boots one. `files`: paths of this machine by their paths within; `kept`: such directories that can be written, and are
+   * as they were for the next one that is given them.
+   */
+  static async boot(files: Record<string, string>, kept: Record<string, string> = {}): Promise<Machine> {
     const binds = Object.entries(files).map(([inside, outside]) => `--bind-ro=${outside}:${inside}`);
+    for (const [inside, outside] of Object.entries(kept)) binds.push(`--bind=${outside}:${inside}`);
     const options = ['--quiet', '--directory=/', '--volatile=yes', '--boot', '--register=no', '--keep-unit'];
     const masked = ['firstboot', 'networkd'].map((name) => `systemd.mask=systemd-${name}.service`);
     const name = `--machine=vhostd-${randomUUID().slice(0, 8)}`;
@@ -67,8 +71,12 @@ export class Machine {
     return Object.fromEntries(entries) as Record<Name, string>;
   }
 
+  get hasEnded(): boolean {
+    return this.#nspawn.exitCode !== null || this.#nspawn.signalCode !== null;
+  }
+
   async end(): Promise<void> {
-    if (this.#nspawn.exitCode !== null || this.#nspawn.signalCode !== null) return;
+    if (this.hasEnded) return;
     // To nspawn: an orderly end, and at the second time one at once.
     this.#nspawn.kill('SIGTERM');
     try {
