@@ -2,8 +2,8 @@
 
 /** What came before. */
 export interface IssueContext {
-  /** Attempts that failed since the last that did not. */
-  readonly failureCount: number;
+  /** The challenge with which the authority could not see the last time that the host is here. */
+  readonly refusedChallenge: string | undefined;
   /** The certificate that the new one takes the place of, as PEM text. */
   readonly previous: string | undefined;
 }

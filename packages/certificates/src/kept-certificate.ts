@@ -122,9 +122,12 @@ export class KeptCertificate {
     const { host, kind } = this;
     const before = readState(files.state);
     try {
-      const context = { failureCount: before?.failures.length ?? 0, previous: heldIn(files, issuer) };
-      const pem = await issuer.issue(host, context);
-      const state = this.#stateOf(pem, issuer);
+      const refusedChallenge = before?.refusedChallenge;
+      const pem = await issuer.issue(host, { refusedChallenge, previous: heldIn(files, issuer) });
+      const state = {
+        ...this.#stateOf(pem, issuer),
+        ...(refusedChallenge === undefined ? {} : { refusedChallenge }),
+      };
       writeWhole(files.pair, pem, 0o600);
       writeState(files.state, state);
       const { issuer: by, notAfter, nextRenewal } = state;
@@ -153,6 +156,7 @@ export class KeptCertificate {
       ? refusedRetryTime(refusals, limit ?? Infinity, now)
       : retryTime(failures.length, now);
     const held = heldIn(files, issuer);
+    const refusedChallenge = isRefused ? String(info?.['type']) : before?.refusedChallenge;
     return {
       ...this.#named(issuer),
       ...(held === undefined ? {} : factsOf(held)),
@@ -161,6 +165,7 @@ export class KeptCertificate {
       lastError: { code, message, at },
       failures,
       refusals: refusals.map((time) => new Date(time).toISOString()),
+      ...(refusedChallenge === undefined ? {} : { refusedChallenge }),
       ...(limit === undefined ? {} : { attemptsLeft: Math.max(limit - refusals.length, 0) }),
     };
   }

@@ -55,8 +55,9 @@ export class AcmeIssuer implements Issuer {
     return await this.#windows.of(pem);
   }
 
-  async #order(client: acme.Client, host: string, { failureCount, previous }: IssueContext): Promise<string> {
+  async #order(client: acme.Client, host: string, context: IssueContext): Promise<string> {
     const name = host.replaceAll(/[[\]]/g, '');
+    const { previous } = context;
     const replaces =
       previous !== undefined && (await this.#windows.known()) ? renewalId(previous) : undefined;
     const order = await client.createOrder({
@@ -64,7 +65,7 @@ export class AcmeIssuer implements Issuer {
       ...(replaces === undefined ? {} : { replaces }),
     });
     for (const authorization of await client.getAuthorizations(order)) {
-      if (authorization.status !== 'valid') await this.#prove(client, authorization, failureCount);
+      if (authorization.status !== 'valid') await this.#prove(client, authorization, context);
     }
     const key = await acme.crypto.createPrivateEcdsaKey();
     const [, csr] = await acme.crypto.createCsr({ altNames: [name] }, key);
@@ -72,11 +73,15 @@ export class AcmeIssuer implements Issuer {
     return `${key.toString().trim()}\n${chain.trim()}\n`;
   }
 
-  /** Shows that the host is here, in one way; after a failure in the other one. */
-  async #prove(client: acme.Client, authorization: Authorization, failureCount: number): Promise<void> {
+  /** Shows that the host is here, in one way; where that was in vain the last time, in the other one. */
+  async #prove(
+    client: acme.Client,
+    authorization: Authorization,
+    { refusedChallenge }: IssueContext,
+  ): Promise<void> {
     const offered = new Set(authorization.challenges.map(typeOf));
     const types = TYPES.filter((type) => offered.has(type));
-    const type = types[failureCount % types.length];
+    const type = types.find((one) => one !== refusedChallenge) ?? types[0];
     const challenge = authorization.challenges.find((one) => typeOf(one) === type);
     const host = authorization.identifier.value;
     if (challenge === undefined || type === undefined) {

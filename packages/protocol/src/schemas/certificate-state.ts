@@ -26,6 +26,8 @@ export const certificateState = z.object({
   failures: z.array(time),
   /** When within the last hour the authority could not see that the host is here. */
   refusals: z.array(time),
+  /** The challenge that was in vain the last time, however long ago: another one is tried first. */
+  refusedChallenge: z.string().exactOptional(),
   /** How often that may happen again within an hour of the first; absent where nobody counts. */
   attemptsLeft: count.exactOptional(),
   /** When the authority wants it to be renewed; absent where it does not say. */
