@@ -132,7 +132,9 @@ async function goThrough(t: TestContext, port: number): Promise<void> {
   await t.test('a session that its client closes is gone', async () => {
     const waiting = closed.poll();
     assert.deepEqual(await closed.send('1'), { status: 200, body: 'ok' });
-    assert.equal((await waiting).body, '6');
+    // On another connection the close may be faster.
+    const { status, body } = await waiting;
+    assert.ok(status === 400 || body === '6', body);
     assert.equal((await closed.poll()).status, 400);
   });
 }
