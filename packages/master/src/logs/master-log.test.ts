@@ -53,7 +53,16 @@ test('what a reload failed of is told without its stack', () => {
 test('a step that leaves a site where it is, and what happens with each connection that is served, are not logged', () => {
   const step = { siteId: 'a', from: 'running', event: 'workers-settled', to: 'running' };
   assert.deepEqual(linesOf('site.state', step), []);
-  assert.equal(linesOf('site.state', { ...step, to: 'idle' }).length, 1);
+  assert.deepEqual(linesOf('site.state', { ...step, to: 'idle' }), [
+    {
+      level: 'debug',
+      event: 'site.state',
+      siteId: 'a',
+      from: 'running',
+      step: 'workers-settled',
+      to: 'idle',
+    },
+  ]);
   assert.deepEqual(linesOf('connection.accepted', { key: 'l', secure: false }), []);
 });
 

@@ -46,7 +46,11 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
     levelOf: ({ expected }) => (expected ? 'info' : 'warn'),
     fields: (worker) => without(worker, 'expected'),
   },
-  'site.state': { levelOf: ({ from, to }) => (from === to ? undefined : 'debug') },
+  'site.state': {
+    levelOf: ({ from, to }) => (from === to ? undefined : 'debug'),
+    // A line's `event` is its name.
+    fields: ({ event: step, ...rest }) => ({ ...rest, step }),
+  },
   'site.published': { level: 'debug' },
   'site.withdrawn': { level: 'debug' },
   'site.served': undefined,
