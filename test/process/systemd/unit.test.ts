@@ -141,8 +141,9 @@ void test(
     // As a reboot does: an orderly end, and what is on disk comes up again.
     await machine.end();
     machine = await boot();
-    const loads = [one, two].map(
-      (port) => new Load({ port, host: HOST, connections: 'fresh', pauseMaxMs: 20 }),
+    const ports = { one, two };
+    const loads = Object.entries(ports).map(
+      ([siteId, port]) => new Load({ port, host: HOST, siteId, connections: 'fresh', pauseMaxMs: 20 }),
     );
     await Promise.all(loads.map((load) => load.progress(20)));
     const { MainPID: before } = await machine.unit('vhostd', 'MainPID');
