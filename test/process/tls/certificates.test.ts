@@ -38,7 +38,7 @@ async function start(t: TestContext, kind: string | undefined, pair: SelfSigned)
       if (kind !== undefined) {
         writeFileSync(
           join(dir, 'app.cjs'),
-          `require('node:${kind}').${kind === 'https' ? 'createServer' : 'createSecureServer'}({ allowHTTP1: true },
+          `require('node:${kind}').${kind === 'https' ? 'createServer' : 'createSecureServer'}({ allowHTTP1: true, keepAliveTimeout: 0 },
             (q, r) => r.end('ok')).listen(443);`,
         );
       }
