@@ -63,8 +63,8 @@ export class MetricsServer {
 
   #close(): void {
     this.#address = '';
+    // Idle connections end, and who has just come is answered: another master may listen there by now.
     this.#server?.close();
-    this.#server?.closeAllConnections();
     this.#server = undefined;
     this.#socket?.close();
     this.#socket = undefined;
