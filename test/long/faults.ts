@@ -75,7 +75,7 @@ async function stopWorker({ vhostd, ledger, random }: Scene, siteId: string): Pr
   end();
 }
 
-/** Only while the other half is there: one that dies together with it is told of in docs/survival.md. */
+/** Only while the other half is there: one that dies together with it is described in docs/survival.md. */
 async function killHalf({ vhostd, ledger }: Scene, half: 'daemon' | 'master'): Promise<void> {
   const { daemon, master } = await vhostd.until('both halves serve', (status) => serves(allGood(status)));
   const pid = half === 'daemon' ? daemon.pid : master?.pid;

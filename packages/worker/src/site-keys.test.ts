@@ -103,7 +103,7 @@ void describe('the keys of the conf', () => {
   });
 });
 
-void describe('the certificates that are told of', () => {
+void describe('the certificates that are reported', () => {
   const told: string[][] = [];
   function telling(server: Server): SiteKeys {
     told.length = 0;

@@ -35,7 +35,7 @@ export class SiteKeys {
   #listen: readonly ListenRequest[];
   #server: Server | undefined;
   #holder: SecureKeys | undefined;
-  /** How many are told of. */
+  /** How many are reported. */
   #certificateCount = 0;
   /** The server whose sessions go on in other workers. */
   #shared: TlsServer | undefined;

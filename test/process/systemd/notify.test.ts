@@ -66,7 +66,7 @@ void describe('what systemd is told', { concurrency: 2, skip: WHY_NO_RECEIVER ??
     await vhostd.stop();
   });
 
-  void it('a socket that nobody reads is told of once, and changes nothing', async (t) => {
+  void it('a socket that nobody reads is reported once, and changes nothing', async (t) => {
     const env = { NOTIFY_SOCKET: '/nowhere/notify.sock' };
     const vhostd = await startVhostd(t, { daemon: true, env, sites: [{ siteId: 'a' }] });
     await vhostd.reloaded();

@@ -17,7 +17,7 @@ void test('sockets that are meant for another process are left to it', () => {
   assert.deepEqual(listeners.passed(), []);
 });
 
-void test('the variables are removed, and a count that is none takes nothing', () => {
+void test('the variables are removed, and an invalid count takes nothing', () => {
   const listeners = new BoundListeners();
   const env = { LISTEN_PID: String(process.pid), LISTEN_FDS: '-1', LISTEN_FDNAMES: 'web' };
   takePassedSockets(env, listeners, log);

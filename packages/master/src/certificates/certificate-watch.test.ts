@@ -57,7 +57,7 @@ void describe('of the certificates of a site', () => {
     assert.deepEqual(said(siteOf([GOOD], [RENEWED])), ['used']);
   });
 
-  void it('one that was not renewed in the first two thirds of its life is told of daily, and when it has expired', () => {
+  void it('one that was not renewed in the first two thirds of its life is reported daily, and when it has expired', () => {
     const { clock, said } = watching();
     assert.deepEqual(said(siteOf([GOOD])), ['used']);
     clock.day = 59.9;
@@ -77,7 +77,7 @@ void describe('of the certificates of a site', () => {
     assert.deepEqual(said(siteOf([GOOD])), ['expired']);
   });
 
-  void it('a fault is told of at once, and again each day that it lasts, also when workers come and go', () => {
+  void it('a fault is reported at once, and again each day that it lasts, also when workers come and go', () => {
     const { clock, said } = watching();
     const faulty = { ...GOOD, fault: FAULT };
     assert.deepEqual(said(siteOf([GOOD])), ['used']);

@@ -108,7 +108,7 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
   )
   .transform((entry): WrittenEntry => withoutUndefined(entry));
 
-/** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. Who issues a certificate is none. */
+/** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. Who issues a certificate is no secret. */
 export const updateEntry: z.ZodType<ListenEntry> = object({
   type,
   host,

@@ -39,7 +39,7 @@ test('of a worker no more than 200 are looked at', () => {
   assert.equal(parseCertificates({ certificates: many }).length, 200);
 });
 
-test('a fault is known since it was told of first', () => {
+test('a fault is known since it was first reported', () => {
   const fault = { code: 'ERR_TLS_KEY', message: 'no pair' };
   const first = withSince([{ ...FACTS, fault }, FACTS], [], 10);
   assert.deepEqual(

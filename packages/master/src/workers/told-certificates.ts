@@ -2,7 +2,7 @@
 import type { CertificateFacts } from '@vhostd/protocol';
 import { certificateFacts } from '@vhostd/protocol/schemas';
 
-/** A certificate of a worker. `since`: when its fault was told of first, ms since 1970. */
+/** A certificate of a worker. `since`: when its fault was first reported, ms since 1970. */
 export interface ToldCertificate extends CertificateFacts {
   readonly since?: number;
 }

@@ -37,7 +37,7 @@ export const certificateStatus = z.object({
   /** From then on it is `due`. */
   renewFrom: z.string(),
   state,
-  /** `since`: when the fault was told of first. */
+  /** `since`: when the fault was first reported. */
   fault: fault.extend({ since: z.string() }).exactOptional(),
   /** How many workers serve it. */
   workers: count,

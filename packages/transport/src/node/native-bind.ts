@@ -51,7 +51,7 @@ export function nativeBind(address: string, port: number, family: 4 | 6): Native
 }
 
 /**
- * The TCP listener that this process was started with at a descriptor; undefined for what is none: another kind of socket
+ * The TCP listener that this process was started with at a descriptor; undefined for anything else: another kind of socket
  * is closed then.
  * @throws VhostError ERR_NODE_INTERNALS.
  */

@@ -12,7 +12,7 @@ export class FrameFollower {
   #restBytes = 0;
   #closed = false;
 
-  /** @param first What the server sends first: over HTTP/2 its answer is none of these bytes (RFC 8441 5). */
+  /** @param first What the server sends first: over HTTP/2 its answer is not among these bytes (RFC 8441 5). */
   constructor(first: 'answer' | 'frames' = 'answer') {
     this.#phase = first;
   }

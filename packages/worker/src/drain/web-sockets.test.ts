@@ -124,7 +124,7 @@ void describe('a WebSocket over HTTP/2', () => {
     ['another protocol', 'other', 200],
     ['a refused one', 'websocket', 403],
   ] as const) {
-    void it(`is none of those that are told: ${what}`, async (t) => {
+    void it(`is not among those that are told: ${what}`, async (t) => {
       const { webSockets, client, stream } = await setStream(t, protocol);
       stream.respond({ ':status': status });
       let text = '';
