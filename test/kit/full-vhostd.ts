@@ -223,6 +223,11 @@ function runningOf(child: ChildProcess): Running {
 /** The program of `vhostd`. */
 export const COMMAND: string = fileURLToPath(new URL('../bin/vhostd.js', import.meta.resolve('vhostd')));
 
+/** The arguments of a daemon whose state directory is `state` in the directory of the test. */
+export function withOwnState({ dir, confFile, runDir }: Place): string[] {
+  return [COMMAND, 'run', '--config', confFile, '--run-dir', runDir, '--state-dir', join(dir, 'state')];
+}
+
 /** What only a hang exceeds. */
 const COMMAND_LIMIT_MS = 60_000;
 

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import type { CertificateState } from '@vhostd/protocol';
-import { COMMAND } from '../../kit/full-vhostd.js';
+import { withOwnState } from '../../kit/full-vhostd.js';
 import { freePorts } from '../../kit/free-port.js';
 import { Pebble, pebbleSkip } from '../../kit/pebble.js';
 import type { PebbleOptions } from '../../kit/pebble.js';
@@ -54,16 +54,7 @@ class Bench {
         },
       ],
       conf: { acme: { directory, ca, agree: true, email: 'me@a.test', ...options.acme } },
-      program: ({ dir, confFile, runDir }) => [
-        COMMAND,
-        'run',
-        '--config',
-        confFile,
-        '--run-dir',
-        runDir,
-        '--state-dir',
-        join(dir, 'state'),
-      ],
+      program: withOwnState,
     });
     return new Bench(pebble, vhostd, { port, clear });
   }

@@ -10,7 +10,7 @@ import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import type { CertificateState } from '@vhostd/protocol';
 import { OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
-import { COMMAND } from '../../kit/full-vhostd.js';
+import { withOwnState } from '../../kit/full-vhostd.js';
 import { commandOf } from '../../kit/processes.js';
 import { portOf, startVhostd } from '../../kit/start-vhostd.js';
 import type { FullVhostd, SiteOptions } from '../../kit/start-vhostd.js';
@@ -23,16 +23,7 @@ async function start(t: TestContext, options: Partial<SiteOptions> = {}): Promis
   return await startVhostd(t, {
     daemon: true,
     sites: [{ siteId: 'a', listen: [PLACE], ...options }],
-    program: ({ dir, confFile, runDir }) => [
-      COMMAND,
-      'run',
-      '--config',
-      confFile,
-      '--run-dir',
-      runDir,
-      '--state-dir',
-      join(dir, 'state'),
-    ],
+    program: withOwnState,
   });
 }
 
