@@ -327,7 +327,7 @@ export class SiteManager {
     });
     const done = renewed.then(async () => {
       await Promise.all(leaving);
-      const all = await Promise.all(kept.map((site) => outcomes.get(site)));
+      const all = await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
       return all.filter((outcome) => outcome !== undefined);
     });
     if (joints.size === 0) {
