@@ -433,6 +433,7 @@ export class Master extends EventEmitter<PublicEvents> {
       ...statusOf(site),
       ...(certificates.length === 0 ? {} : { certificates }),
       conf: shownConf(site.conf),
+      ...this.#spawner.siteGroups.statusOf(siteId),
       ends: this.#ends.of(siteId),
     };
   }

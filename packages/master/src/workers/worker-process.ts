@@ -33,6 +33,7 @@ import { Handoff } from './handoff.js';
 import { afterWords, LastWords } from './last-words.js';
 import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
+import type { WorkerGroup } from './site-groups.js';
 import { openForSite } from './site-directories.js';
 import { workerVariables } from './worker-environment.js';
 
@@ -70,6 +71,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly connectionCount: number;
   /** What it last wrote to its standard error, in one line. */
   readonly lastWords: string | undefined;
+  /** The kernel has ended it for want of memory. */
+  readonly oomKilled: boolean;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
   /** Whether its server has as many connections as it takes at a time. */
@@ -100,6 +103,10 @@ export interface WorkerLaunch {
   readonly directory: string;
   /** Ends what a worker has started. */
   readonly groups: ProcessGroups;
+  /** The directory of the site's control group; undefined: it has none. */
+  readonly siteGroup: string | undefined;
+  /** The control group of a process. */
+  groupOf(pid: number | undefined): WorkerGroup | undefined;
 }
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
@@ -122,6 +129,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #maxConnections: number | undefined;
   #ends = 0;
   #asked = false;
+  #oomKilled = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
 
@@ -143,7 +151,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.stdout = stdout;
     this.stderr = stderr;
     this.#link = link;
-    this.handle = this.#handleOf(launch.groups);
+    this.handle = this.#handleOf(launch);
     stderr?.on('data', (chunk: Buffer | string) => this.#words.push(chunk));
     this.#handoff = new Handoff(link, offers, () => void this.emit('late'));
     this.#handBacks = new HandBacks(link, this);
@@ -174,6 +182,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get lastWords(): string | undefined {
     return this.#words.text;
+  }
+
+  get oomKilled(): boolean {
+    return this.#oomKilled;
   }
 
   get connectionCount(): number {
@@ -212,11 +224,13 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   /** Its end is told when what it wrote has been read, which says why. */
-  #handleOf(groups: ProcessGroups): ChildHandle {
+  #handleOf({ groups, groupOf }: WorkerLaunch): ChildHandle {
     const handle = fromChildProcess(this.process);
+    const group = groupOf(handle.pid);
     const onExit: ChildHandle['onExit'] = (callback) =>
       handle.onExit((code, signal) => {
-        if (handle.pid !== undefined) groups.end(handle.pid);
+        this.#oomKilled = signal === 'SIGKILL' && group !== undefined && group.oomKillCount > 0;
+        if (handle.pid !== undefined) groups.end(handle.pid, group);
         this.#afterWords(() => callback(code, signal));
       });
     return { ...handle, onExit };
@@ -353,7 +367,7 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
   const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
   const own = workerVariables(conf, told, process.env);
-  const prepared = prepare(conf, release.cwd, own);
+  const prepared = prepare(conf, { cwd: release.cwd, siteGroup: launch.siteGroup }, own);
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({
