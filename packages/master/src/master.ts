@@ -65,6 +65,7 @@ import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
 import { VERSION } from './version.js';
+import { SiteWatch } from './watch/site-watch.js';
 import { WorkerEnds } from './worker-ends.js';
 import { shownVariables } from './workers/shown-variables.js';
 import { Suspects } from './workers/suspects.js';
@@ -108,6 +109,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   readonly #certificates: Certificates;
+  readonly #watch: SiteWatch;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
@@ -158,6 +160,14 @@ export class Master extends EventEmitter<PublicEvents> {
         challenges: this.#acceptor.challenges,
         sites: () => this.#sites.list(),
         directoryOf: (conf) => this.#spawner.directoryOf(conf),
+      },
+      events,
+    );
+    this.#watch = new SiteWatch(
+      {
+        sites: () => this.#sites.list(),
+        reload: (siteId) => this.reloadConf(siteId),
+        maintain: (siteId, options) => maintainSite(this.#sites.get(siteId), options),
       },
       events,
     );
@@ -409,7 +419,7 @@ export class Master extends EventEmitter<PublicEvents> {
     return {
       pid: process.pid,
       listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.all().map((site) => statusOf(site)),
+      sites: this.#sites.all().map((site) => this.#statusOf(site)),
       handoff: this.#handoff,
       counts: this.#counts.current,
     };
@@ -430,7 +440,7 @@ export class Master extends EventEmitter<PublicEvents> {
     const site = this.#sites.get(siteId);
     const certificates = certificatesOf(site, Date.now());
     return {
-      ...statusOf(site),
+      ...this.#statusOf(site),
       ...(certificates.length === 0 ? {} : { certificates }),
       conf: shownConf(site.conf),
       ends: this.#ends.of(siteId),
@@ -524,7 +534,7 @@ export class Master extends EventEmitter<PublicEvents> {
     if (!now) await this.#stillServe();
     this.#manager.close();
     await this.#closeListeners();
-    await Promise.all([this.#manager.stopAll(now), this.#certificates.stop()]);
+    await Promise.all([this.#manager.stopAll(now), this.#certificates.stop(), this.#watch.stop()]);
     process.exit();
   }
 
@@ -551,6 +561,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#yielding = true;
     // The other master has one of its own.
     void this.#certificates.stop();
+    void this.#watch.stop();
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());
@@ -617,6 +628,19 @@ export class Master extends EventEmitter<PublicEvents> {
     });
   }
 
+  /** A site, what is wrong with its certificates, and whether its files are watched. */
+  #statusOf(site: Site): SiteStatus {
+    const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
+    const certificateFaults = remarks.map(({ code, message }) =>
+      code === undefined ? message : `${code}: ${message}`,
+    );
+    return {
+      ...site.status(),
+      ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
+      ...this.#watch.status(site.siteId),
+    };
+  }
+
   /** Events for the code that runs the master. */
   #publish(events: MasterEvents): void {
     const onFailed = ({ siteId, error }: SiteFailure): void => {
@@ -629,15 +653,6 @@ export class Master extends EventEmitter<PublicEvents> {
     events.on('site.failed', onFailed);
     events.on('site.given-up', onFailed);
   }
-}
-
-/** A site, and what is wrong with its certificates. */
-function statusOf(site: Site): SiteStatus {
-  const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
-  const certificateFaults = remarks.map(({ code, message }) =>
-    code === undefined ? message : `${code}: ${message}`,
-  );
-  return { ...site.status(), ...(certificateFaults.length === 0 ? {} : { certificateFaults }) };
 }
 
 /** How often it is looked whether every connection has found its worker, ms. */
