@@ -113,8 +113,15 @@ test('a control group is entered first, and what a shell changes or drops is put
       '/bin/prlimit',
       '--nofile=64:64',
       '/bin/env',
-      ...['-u', 'OLDPWD', '-u', 'SHLVL', '-u', '_'],
-      ...['PWD=/here', 'npm.token=x', 'ENV=/site/evil.sh'],
+      '-u',
+      'OLDPWD',
+      '-u',
+      'SHLVL',
+      '-u',
+      '_',
+      'PWD=/here',
+      'npm.token=x',
+      'ENV=/site/evil.sh',
     ],
   );
   assert.deepEqual(variables, { PATH: '/bin', PWD: undefined, 'npm.token': undefined, ENV: undefined });

@@ -30,7 +30,7 @@ export interface ProgramLaunch {
   /** The directory of the site's control group; undefined: it has none. */
   readonly siteGroup: string | undefined;
   /** The control group of a process. */
-  groupOf(pid: number | undefined): WorkerGroup | undefined;
+  readonly groupOf: (pid: number | undefined) => WorkerGroup | undefined;
 }
 
 export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker {

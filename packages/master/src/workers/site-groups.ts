@@ -145,6 +145,7 @@ export class SiteGroups {
     this.#sweep = setInterval(sweep, SWEEP_MS);
     this.#sweep.unref();
     sweep();
+    process.once('exit', sweep);
   }
 }
 
