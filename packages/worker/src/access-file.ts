@@ -69,11 +69,21 @@ export class AccessFile {
       if (own.ino !== named?.ino || own.dev !== named.dev) await this.#letGo();
     }
     if (this.#fd === undefined) {
-      await makeDirectory(path.dirname(this.#file), { recursive: true });
-      this.#fd = await openFile(this.#file, FLAGS, 0o640);
+      this.#fd = await this.#openFile();
       this.#checkedAtMs = nowMs;
     }
     return this.#fd;
+  }
+
+  /** The directory is made where it is missing: the permissions of a process may allow it the file alone. */
+  async #openFile(): Promise<number> {
+    try {
+      return await openFile(this.#file, FLAGS, 0o640);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      await makeDirectory(path.dirname(this.#file), { recursive: true });
+      return await openFile(this.#file, FLAGS, 0o640);
+    }
   }
 
   async #letGo(): Promise<void> {

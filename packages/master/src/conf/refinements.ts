@@ -29,12 +29,8 @@ export function ofExtension(extension: string, interpreter: string): Refinement 
 }
 
 /** Refuses a field that only a program of Node has. */
-export function ofNode(name: string): Refinement {
-  return without(
-    name,
-    isProgram,
-    'has no use with an interpreter: only a program of Node says that it is ready',
-  );
+export function ofNode(name: string, reason: string): Refinement {
+  return without(name, isProgram, reason);
 }
 
 function without(name: string, isWithout: (site: object) => boolean, reason: string): Refinement {

@@ -11,7 +11,7 @@ import { runAsOf } from './run-as.js';
 import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './site-schema.js';
 import type { WrittenSite } from './site-schema.js';
 import { shebangOf } from './shebang.js';
-import type { ConfSource, SiteConf } from './site-conf.js';
+import type { ConfSource, SiteConf, SitePermissions } from './site-conf.js';
 
 /** An absolute path: `~` and `~/…` in the home directory of the current user, the rest relative to `baseDir`. */
 export function resolvePath(written: string, baseDir: string): string {
@@ -79,8 +79,16 @@ export function resolveSite(site: WrittenSite, source: ConfSource): SiteConf {
     ...(site.logError === undefined ? {} : { logError: within(site.logError) }),
     ...(site.logAll === undefined ? {} : { logAll: within(site.logAll) }),
     ...(site.accessLog === undefined ? {} : { accessLog: within(site.accessLog) }),
+    ...(site.permissions === undefined ? {} : { permissions: resolvePermissions(site.permissions, within) }),
     ...(site.maintenancePage === undefined ? {} : { maintenancePage: within(site.maintenancePage) }),
   };
+}
+
+function resolvePermissions(
+  { read, write, ...rest }: SitePermissions,
+  within: (written: string) => string,
+): SitePermissions {
+  return { ...rest, read: read.map(within), write: write.map(within) };
 }
 
 function resolveSources(

@@ -166,6 +166,8 @@ export interface SiteConf {
   readonly allow: Allowance;
   /** What all its workers may take together, by its control group. Absent: it has none. */
   readonly limits?: SiteLimits;
+  /** What its code may do, held by Node's permission model. Absent: anything that its user may. */
+  readonly permissions?: SitePermissions;
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
   readonly balance: BalanceRule;
@@ -201,6 +203,17 @@ export interface SiteConf {
   readonly maxAgeMs?: number;
   /** Requests after which a worker is replaced. */
   readonly maxRequests?: number;
+}
+
+/** What a site's code may do beside reading what it is made of. */
+export interface SitePermissions {
+  /** Absolute paths of files and directories. */
+  readonly read: readonly string[];
+  /** Absolute paths; they may be read, too. */
+  readonly write: readonly string[];
+  readonly childProcess: boolean;
+  readonly workerThreads: boolean;
+  readonly addons: boolean;
 }
 
 /** What the workers of a site, and all that they start, may take together. An absent field: no bound. */

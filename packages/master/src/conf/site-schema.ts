@@ -77,6 +77,18 @@ const allow = object({
     .describe('Most hosts that workers may claim. Absent: 10 000.'),
 }).transform((allowed) => withoutUndefined(allowed));
 
+const permissions = object({
+  read: list(path(), 'paths')
+    .default([])
+    .describe('Files and directories that may be read, relative to `path`.'),
+  write: list(path(), 'paths')
+    .default([])
+    .describe('Files and directories that may be read and written, relative to `path`.'),
+  childProcess: flag().default(false).describe('Whether its code may start processes.'),
+  workerThreads: flag().default(false).describe('Whether its code may start worker threads.'),
+  addons: flag().default(false).describe('Whether its code may load native addons.'),
+});
+
 const siteLimits = object({
   memory: size(16 * MEGABYTE, 64 * 1024 * GIGABYTE)
     .optional()
@@ -173,6 +185,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   limits: siteLimits
     .optional()
     .describe('What all workers of the site, and what they start, may take together. Absent: no bound.'),
+  permissions: permissions
+    .optional()
+    .describe("What the site's code may do, held by Node's permission model. Absent: all that its user may."),
   trusted: flag()
     .default(false)
     .describe("Whether the site's code may be run where the master can't be protected from it."),
@@ -254,7 +269,10 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofExtension('.rb', 'ruby'))
   .refine(...ofExtension('.php', 'php'))
   .refine(...ofExtension('.pl', 'perl'))
-  .refine(...ofNode('waitReady'))
+  .refine(
+    ...ofNode('waitReady', 'has no use with an interpreter: only a program of Node says that it is ready'),
+  )
+  .refine(...ofNode('permissions', 'has no use with an interpreter: Node holds it, for its own programs'))
   .refine(
     (site: object) => !isProgram(site) || Reflect.get(site, 'stopSignal') !== 'shutdown',
     refusal(

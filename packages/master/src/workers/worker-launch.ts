@@ -12,6 +12,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { forkLeader } from '../node/fork-leader.js';
 import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
+import { permissionArgs } from './permissions.js';
 import { openForSite } from './site-directories.js';
 import type { WorkerGroup } from './site-groups.js';
 import { workerVariables } from './worker-environment.js';
@@ -77,7 +78,13 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   cluster.setupPrimary({
     exec: release.workerFile,
     args: [...(release.workerArgs ?? conf.workerArgs)],
-    execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
+    execArgv: [
+      '--require',
+      launch.preload,
+      `--max-http-header-size=${launch.headMaxBytes}`,
+      ...permissionArgs({ conf, release, preload: launch.preload, siteDir }),
+      ...execArgv,
+    ],
     cwd: prepared.cwd,
     stdio,
     serialization: 'json',

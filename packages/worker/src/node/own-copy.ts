@@ -19,7 +19,16 @@ export function offerOwnCopy(entry: string | undefined): void {
     return;
   }
   patchRequire(createRequire(import.meta.url).resolve(NAME));
-  if (textOf(entry).includes(NAME)) register(`data:text/javascript,${encodeURIComponent(asyncHook(url))}`);
+  if (textOf(entry).includes(NAME)) registerAsync(url);
+}
+
+function registerAsync(url: string): void {
+  try {
+    register(`data:text/javascript,${encodeURIComponent(asyncHook(url))}`);
+  } catch (error) {
+    // Its permissions allow no thread: `import` then finds a copy only where the site has one.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_ACCESS_DENIED')) throw error;
+  }
 }
 
 interface Resolved {
