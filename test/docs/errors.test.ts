@@ -6,6 +6,7 @@ import { readDoc, sourceFiles } from './sources.js';
 
 /** Codes of Node's own that sources or their comments mention. */
 const OF_NODE = new Set([
+  'ERR_ACCESS_DENIED',
   'ERR_HTTP_REQUEST_TIMEOUT',
   'ERR_MODULE_NOT_FOUND',
   'ERR_SERVER_ALREADY_LISTEN',
