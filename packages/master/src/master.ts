@@ -191,7 +191,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
-    this.#listeners.setBacklog(conf.backlog);
+    this.#listeners.backlog = conf.backlog;
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
     if (this.#running !== undefined) this.#serveMetrics();
@@ -556,7 +556,10 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#listeners.closeExcept(new Set());
     void this.#metricsServer.listen(undefined);
     // Nobody can end a pause here any more.
-    for (const site of this.#sites.list()) site.ingress.resume();
+    for (const site of this.#sites.list()) {
+      site.ingress.resume();
+      site.ingress.look();
+    }
     while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
     await this.stop();
   }
@@ -597,6 +600,7 @@ export class Master extends EventEmitter<PublicEvents> {
         this.#held = false;
         this.#serveMetrics();
         await this.#listeners.accept();
+        for (const site of this.#sites.all()) site.ingress.look();
       },
       openSockets: () => this.#listeners.openSockets(),
       workers: () => this.#reports.workers(),
