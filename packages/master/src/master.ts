@@ -48,6 +48,7 @@ import { DaemonSide } from './daemon-link/daemon-side.js';
 import { ServedState } from './daemon-link/served-state.js';
 import { MasterEvents } from './events.js';
 import type { SiteFailure } from './events.js';
+import { Fleet } from './fleet/fleet.js';
 import { Acceptor } from './ingress/acceptor.js';
 import { AcceptPause } from './listeners/accept-pause.js';
 import { ListenerRegistry } from './listeners/listener-registry.js';
@@ -108,6 +109,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   readonly #certificates: Certificates;
+  readonly #fleet: Fleet;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
@@ -161,6 +163,7 @@ export class Master extends EventEmitter<PublicEvents> {
       },
       events,
     );
+    this.#fleet = new Fleet(new ControlAnswers(this), events);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     for (const subscriber of [
@@ -194,7 +197,9 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#listeners.setBacklog(conf.backlog);
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
-    if (this.#running !== undefined) this.#serveMetrics();
+    if (this.#running === undefined) return;
+    this.#serveMetrics();
+    this.#publishInFleet();
   }
 
   /**
@@ -251,7 +256,7 @@ export class Master extends EventEmitter<PublicEvents> {
     await this.#whenBegun();
     const site = this.#sites.get(siteId);
     const workers = site.workers().length;
-    const { error } = await this.#manager.restart(site);
+    const { error } = await this.#withoutFleet([siteId], () => this.#manager.restart(site));
     if (error !== undefined) throw fromWireError(error);
     return { siteId, workers };
   }
@@ -263,7 +268,9 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    return await this.#manager.stopSite(this.#sites.get(siteId), now);
+    const site = this.#sites.get(siteId);
+    const stop = (): Promise<SwitchResult> => this.#manager.stopSite(site, now);
+    return await (now ? stop() : this.#withoutFleet([siteId], stop));
   }
 
   /**
@@ -291,7 +298,8 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async removeSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    return await this.#manager.removeSite(siteId, now);
+    const remove = (): Promise<SwitchResult> => this.#manager.removeSite(siteId, now);
+    return await (now ? remove() : this.#withoutFleet([siteId], remove));
   }
 
   /**
@@ -321,7 +329,12 @@ export class Master extends EventEmitter<PublicEvents> {
     }
     this.configure(conf);
     this.#suspects.forgive(conf.sites.map((site) => site.siteId));
-    return await this.#manager.takeUp(conf.sites);
+    const kept = new Set(conf.sites.map(({ siteId: id }) => id));
+    const gone = this.#sites.list().filter((site) => !kept.has(site.siteId));
+    return await this.#withoutFleet(
+      gone.map((site) => site.siteId),
+      () => this.#manager.takeUp(conf.sites),
+    );
   }
 
   /**
@@ -498,6 +511,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
     this.#serveMetrics();
+    this.#publishInFleet();
     for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
       this.#manager.restore(siteId, served);
     }
@@ -519,12 +533,29 @@ export class Master extends EventEmitter<PublicEvents> {
     });
   }
 
+  /** As {@link #serveMetrics}. */
+  #publishInFleet(): void {
+    if (this.#held || this.#stopping !== undefined) return;
+    void this.#fleet.configure(this.#conf.fleet, this.#conf.healthPath);
+  }
+
+  /** Does what makes sites not serve for a while, or for good, when nobody is led to them from elsewhere. */
+  async #withoutFleet<T>(siteIds: readonly string[], act: () => Promise<T>): Promise<T> {
+    if (siteIds.length > 0) await this.#fleet.drain(siteIds);
+    try {
+      return await act();
+    } finally {
+      this.#fleet.undrain(siteIds);
+    }
+  }
+
   async #stop(now: boolean): Promise<void> {
     this.#daemon?.leave();
     if (!now) await this.#stillServe();
     this.#manager.close();
     await this.#closeListeners();
     await Promise.all([this.#manager.stopAll(now), this.#certificates.stop()]);
+    await this.#fleet.stop();
     process.exit();
   }
 
@@ -539,11 +570,13 @@ export class Master extends EventEmitter<PublicEvents> {
     }
   }
 
-  /** Balancers are to notice that this one stops before it refuses anybody. */
+  /** Balancers and the fleet are to know that this one stops before it refuses anybody. */
   async #stillServe(): Promise<void> {
+    if (this.#yielding) return;
     const { stopDelayMs } = this.#conf;
-    if (stopDelayMs === 0 || this.#yielding) return;
-    await Promise.race([delay(stopDelayMs, undefined, { ref: false }), this.#stopDelay.promise]);
+    const known = [this.#fleet.drain()];
+    if (stopDelayMs > 0) known.push(delay(stopDelayMs, undefined, { ref: false }));
+    await Promise.race([Promise.all(known), this.#stopDelay.promise]);
   }
 
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
@@ -551,6 +584,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#yielding = true;
     // The other master has one of its own.
     void this.#certificates.stop();
+    void this.#fleet.leave();
     this.#daemon?.leave();
     this.#manager.close();
     this.#listeners.closeExcept(new Set());
@@ -596,6 +630,7 @@ export class Master extends EventEmitter<PublicEvents> {
       accept: async () => {
         this.#held = false;
         this.#serveMetrics();
+        this.#publishInFleet();
         await this.#listeners.accept();
       },
       openSockets: () => this.#listeners.openSockets(),

@@ -23,11 +23,13 @@ import {
   urlPath,
   withoutUndefined,
 } from './fields.js';
+import { fleet } from './fleet-schema.js';
 import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
 import type {
   AcmeConf,
   Allowance,
+  FleetConf,
   MasterConf,
   MetricsConf,
   ServerConfUpdate,
@@ -421,6 +423,9 @@ const masterShape = {
     .describe(
       'Metrics of requests and event loops, which workers measure, and where they are. Absent: none of these.',
     ),
+  fleet: fleet
+    .optional()
+    .describe('Store in which this machine publishes its sites for others. Absent: it stands alone.'),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -442,16 +447,24 @@ function withoutSchemaKey({
   bootMaxCount,
   acme: authority,
   metrics: measured,
+  fleet: published,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'acme' | 'metrics'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'acme' | 'metrics' | 'fleet'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
   bootMaxCount?: number | undefined;
   acme?: AcmeConf | undefined;
   metrics?: MetricsConf | undefined;
+  fleet?: FleetConf | undefined;
 }): WrittenMaster {
-  const named = withoutUndefined({ healthPath, bootMaxCount, acme: authority, metrics: measured });
+  const named = withoutUndefined({
+    healthPath,
+    bootMaxCount,
+    acme: authority,
+    metrics: measured,
+    fleet: published,
+  });
   return { ...master, stopDelayMs, ...named };
 }
 
