@@ -1,42 +1,36 @@
-// A process beside the master that keeps something for it, with a link of messages: started when it is wanted, and again
-// when it ends. Nothing that serves waits for one.
+// A process beside the master that does what nobody who is served waits for: it is started when there is something to
+// do, again when it ends, and ends with its master.
 import { fork } from 'node:child_process';
 import { fromChildProcess, LinkedChild, SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import { forkWithLink, Peer } from '@vhostd/transport';
 import type { MessageMap } from '@vhostd/transport';
 
-/** What a {@link SideProcess} runs, and who hears of it. `Outgoing` must have `ping`. */
-export interface SideProcessOptions<Outgoing extends MessageMap, Incoming extends MessageMap> {
-  /** Such as `certificates`. */
+/** What {@link SideProcess} starts. */
+export interface SideProcessOptions<Told extends MessageMap, Answered extends MessageMap> {
   readonly name: string;
-  /** Absolute path of what it runs. */
+  /** Absolute path of its program, and its arguments. */
   readonly program: string;
-  readonly args?: readonly string[];
-  /** Answers what it asks for. */
-  readonly answer: (peer: Peer<Outgoing, Incoming>) => void;
-  /** There is a process, which may be told what it is to do. */
-  readonly onStarted: (peer: Peer<Outgoing, Incoming>) => void;
-  /** What it has asked for is over with it. */
-  readonly onEnded: () => void;
-  /** It ended unasked, or can't be started. */
+  readonly args: readonly string[];
+  /** There is a process; its link is not read yet. */
+  readonly onSpawned: (peer: Peer<Told, Answered>) => void;
+  /** Its link has ended. */
+  readonly onLost: () => void;
+  /** It ended, or can't be started; it is started again. */
   readonly onExited: (message: string) => void;
 }
 
-export class SideProcess<
-  Outgoing extends MessageMap & { ping: { params: null; result: null } },
-  Incoming extends MessageMap,
-> {
-  readonly #options: SideProcessOptions<Outgoing, Incoming>;
+export class SideProcess<Told extends MessageMap & Pings, Answered extends MessageMap> {
+  readonly #options: SideProcessOptions<Told, Answered>;
   readonly #child: SupervisedChild;
-  #peer: Peer<Outgoing, Incoming> | undefined;
+  #peer: Peer<Told, Answered> | undefined;
 
-  constructor(options: SideProcessOptions<Outgoing, Incoming>) {
+  constructor(options: SideProcessOptions<Told, Answered>) {
     this.#options = options;
     this.#child = new SupervisedChild({
       name: options.name,
       spawn: () => this.#spawn(),
-      // Never given up: it is needed again one day.
+      // Never given up: what it does is wanted still.
       restart: { intensity: 1000, periodMs: 60_000 },
       backoff: { baseMs: 1000, capMs: 60_000 },
       shutdown: { softMs: 0, termMs: 1000 },
@@ -45,12 +39,12 @@ export class SideProcess<
     this.#child.on('spawn-failed', ({ message }) => options.onExited(message));
   }
 
-  /** The living process; undefined while there is none. */
-  get peer(): Peer<Outgoing, Incoming> | undefined {
+  /** Absent while there is no process. */
+  get peer(): Peer<Told, Answered> | undefined {
     return this.#peer;
   }
 
-  /** Starts it unless it has been. */
+  /** Has it run from now on. */
   start(): void {
     if (this.#child.state === 'idle') this.#child.start();
   }
@@ -62,7 +56,7 @@ export class SideProcess<
   }
 
   #spawn(): ChildHandle {
-    const { name, program, args = [], answer, onStarted, onEnded } = this.#options;
+    const { name, program, args, onSpawned, onLost } = this.#options;
     const fail = (why: string): void => void this.#child.fail(why, { now: true });
     const { child, link } = forkWithLink(
       (variables) =>
@@ -78,20 +72,20 @@ export class SideProcess<
       closeLink: () => peer.close(),
       onLinger: () => fail('it closed its link and lived on'),
     });
-    const peer = new Peer<Outgoing, Incoming>(link, {
+    const peer = new Peer<Told, Answered>(link, {
       name: `the process of ${name}`,
       onViolation: fail,
       onEnd: () => {
         watch.stop();
         if (this.#peer === peer) {
           this.#peer = undefined;
-          onEnded();
+          onLost();
         }
         linked.linkEnded();
       },
     });
     this.#peer = peer;
-    answer(peer);
+    onSpawned(peer);
     peer.start();
     const watch = watchPeer(peer, {
       bootTimeoutMs: BOOT_TIMEOUT_MS,
@@ -100,9 +94,12 @@ export class SideProcess<
       onAlive: () => void this.#child.markReady(),
       onLost: fail,
     });
-    onStarted(peer);
     return linked;
   }
+}
+
+interface Pings {
+  readonly ping: { params: null; result: null };
 }
 
 const BOOT_TIMEOUT_MS = 30_000;

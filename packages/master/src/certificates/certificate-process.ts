@@ -1,5 +1,5 @@
-// The process that keeps the certificates of sites, seen from the master: it is started when a site wants one. Keys stay
-// there and in the directories of sites; only names and times come back.
+// The process that keeps the certificates of sites, seen from the master. Keys stay there and in the directories of
+// sites; only names and times come back.
 import { fileURLToPath } from 'node:url';
 import type { CertificatesToMaster, MasterToCertificates, WantedCertificate } from '@vhostd/protocol';
 import { certificatesToMaster, decoding } from '@vhostd/protocol/schemas';
@@ -8,8 +8,6 @@ import type { AcmeConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Challenges } from '../ingress/challenges.js';
 import { SideProcess } from '../side-process.js';
-
-type CertificatePeer = Peer<MasterToCertificates, CertificatesToMaster>;
 
 export class CertificateProcess {
   readonly #events: MasterEvents;
@@ -25,9 +23,8 @@ export class CertificateProcess {
       name: 'certificates',
       program: PROGRAM,
       args: ['--state-dir', stateDir],
-      answer: (peer) => this.#answer(peer),
-      onStarted: (peer) => this.#begin(peer),
-      onEnded: () => this.#forget(),
+      onSpawned: (peer) => this.#onSpawned(peer),
+      onLost: () => this.#forget(),
       onExited: (message) => events.emit('certificates.exited', { message }),
     });
   }
@@ -37,7 +34,7 @@ export class CertificateProcess {
     this.#wanted = wanted;
     this.#acme = acme;
     if (wanted.length > 0) this.#process.start();
-    this.#tell(this.#process.peer);
+    this.#tell();
   }
 
   /** Resolves when it has gone. */
@@ -45,26 +42,29 @@ export class CertificateProcess {
     await this.#process.stop();
   }
 
-  #tell(peer: CertificatePeer | undefined): void {
+  #tell(): void {
     // Whoever does not answer is started again, and told then.
     const acme = this.#acme === undefined ? {} : { acme: this.#acme };
-    peer?.request('order', { certificates: [...this.#wanted], ...acme }).catch(() => undefined);
+    const order = { certificates: [...this.#wanted], ...acme };
+    this.#process.peer?.request('order', order).catch(() => undefined);
   }
 
-  #begin(peer: CertificatePeer): void {
+  #onSpawned(peer: Peer<MasterToCertificates, CertificatesToMaster>): void {
+    this.#answer(peer);
     this.#challenges.prove = ({ handle, head }) => {
       const passenger = { handle, release: () => handle.close() };
       peer.request('prove', { head }, { passenger }).catch(() => undefined);
     };
-    this.#tell(peer);
+    this.#tell();
   }
 
+  /** What it has asked for is over with it. */
   #forget(): void {
     this.#challenges.prove = undefined;
     this.#challenges.set({ http: [], tls: [] });
   }
 
-  #answer(peer: CertificatePeer): void {
+  #answer(peer: Peer<MasterToCertificates, CertificatesToMaster>): void {
     const issued = decoding(certificatesToMaster, 'issued', (told) => {
       this.#events.emit('certificate.issued', told);
       return null;

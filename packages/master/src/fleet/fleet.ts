@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { FleetState, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
 import { decoding, fleetToMaster } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
-import type { FleetConf } from '../conf/site-conf.js';
+import type { FleetConf, MasterConf } from '../conf/site-conf.js';
 import type { ControlAnswers } from '../control/control-answers.js';
 import type { MasterEvents } from '../events.js';
 import { SideProcess } from '../side-process.js';
@@ -18,6 +18,8 @@ export class Fleet {
   readonly #control: ControlAnswers;
   readonly #events: MasterEvents;
   #settings: FleetSettings | undefined;
+  /** Another master publishes still. */
+  #held = false;
   #process: SideProcess<MasterToFleet, FleetToMaster> | undefined;
   #state: FleetState['state'] = 'connecting';
   /** A process that publishes by another conf is on its way out. */
@@ -28,16 +30,19 @@ export class Fleet {
     this.#events = events;
   }
 
+  /** Publishes nothing until {@link accept}. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  accept(conf: MasterConf): void {
+    this.#held = false;
+    this.serve(conf);
+  }
+
   /** Publishes by this conf from now on; what was published by another one is withdrawn. */
-  async configure(conf: FleetConf | undefined, healthPath: string | undefined): Promise<void> {
-    const settings = conf === undefined ? undefined : settingsOf(conf, healthPath);
-    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
-    this.#settings = settings;
-    this.#leaving = Promise.all([this.#leaving, this.stop()]).then(() => undefined);
-    await this.#leaving;
-    if (settings === undefined || this.#settings !== settings) return;
-    this.#process = this.#processFor(settings);
-    this.#process.start();
+  serve({ fleet, healthPath }: Pick<MasterConf, 'fleet' | 'healthPath'>): void {
+    if (!this.#held) void this.#configure(fleet === undefined ? undefined : settingsOf(fleet, healthPath));
   }
 
   /** Has nobody led to these sites, or to any; resolves when that is known, or can't be told. */
@@ -54,9 +59,15 @@ export class Fleet {
     }
   }
 
-  /** They are led to as before, if they serve. */
-  undrain(siteIds: readonly string[]): void {
-    this.#process?.peer?.request('undrain', { siteIds: [...siteIds] }).catch(() => undefined);
+  /** Does what keeps sites from serving for a while, or for good, once nobody is led to them. */
+  async without<T>(siteIds: readonly string[], act: () => Promise<T>): Promise<T> {
+    if (siteIds.length === 0) return await act();
+    await this.drain(siteIds);
+    try {
+      return await act();
+    } finally {
+      this.#process?.peer?.request('undrain', { siteIds: [...siteIds] }).catch(() => undefined);
+    }
   }
 
   /** Leaves nothing of this machine in the store; resolves when the process has gone. */
@@ -73,13 +84,26 @@ export class Fleet {
     await process?.stop();
   }
 
+  async #configure(settings: FleetSettings | undefined): Promise<void> {
+    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
+    this.#settings = settings;
+    this.#leaving = Promise.all([this.#leaving, this.stop()]).then(() => undefined);
+    await this.#leaving;
+    if (settings === undefined || this.#settings !== settings) return;
+    this.#process = this.#processFor(settings);
+    this.#process.start();
+  }
+
   #processFor(settings: FleetSettings): SideProcess<MasterToFleet, FleetToMaster> {
     return new SideProcess<MasterToFleet, FleetToMaster>({
       name: 'fleet',
       program: PROGRAM,
-      answer: (peer) => this.#answer(peer),
-      onStarted: (peer) => void peer.request('configure', settings).catch(() => undefined),
-      onEnded: () => {
+      args: [],
+      onSpawned: (peer) => {
+        this.#answer(peer);
+        peer.request('configure', settings).catch(() => undefined);
+      },
+      onLost: () => {
         this.#state = 'connecting';
       },
       onExited: (message) => this.#events.emit('fleet.exited', { message }),

@@ -59,6 +59,22 @@ export class SiteWorkers {
     this.#replacement.keepTo(set.current.workers);
   }
 
+  /** Drains every worker; `now` kills them. */
+  async stop(now: boolean): Promise<void> {
+    const { state, set } = this.#parts;
+    state.apply('stop');
+    await set.stop(now);
+    state.apply('workers-gone');
+  }
+
+  /** {@link stop} for those whose idle connections others get. */
+  async leave(): Promise<void> {
+    const { state, set } = this.#parts;
+    state.apply('stop');
+    await set.leave();
+    state.apply('workers-gone');
+  }
+
   /** No worker is to take the place of another one: others follow. */
   resetReplacement(): void {
     this.#replacement.reset();

@@ -4,6 +4,7 @@ export { certificateFacts, certificatesResult } from './certificates.js';
 export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-master.js';
 export { certificateState } from './certificate-state.js';
 export { certificatesToMaster, masterToCertificates } from './master-certificates.js';
+export { masterToWatcher, watcherToMaster } from './master-watcher.js';
 export { fleetSettings, fleetState, fleetToMaster, masterToFleet } from './master-fleet.js';
 export { decode } from './decode.js';
 export { decoding } from './message-table.js';

@@ -1,6 +1,6 @@
 // The counts that `vhostd status --json` shows, made out of what happens.
 import type { MasterCounts } from '@vhostd/protocol';
-import type { MasterEvents } from './events.js';
+import type { MasterEvents } from '../events.js';
 
 export class Counts {
   readonly #counts: MasterCounts = {

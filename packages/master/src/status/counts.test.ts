@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counts } from './counts.js';
-import { MasterEvents } from './events.js';
+import { MasterEvents } from '../events.js';
 
 test('what happens with connections is counted', () => {
   const events = new MasterEvents();
