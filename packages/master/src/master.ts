@@ -237,8 +237,8 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   /**
-   * Takes a site down: its addresses and hosts are nobody's, its workers finish what they have, or not if `now`. It stays
-   * so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
+   * Stops a site: its addresses and hosts stay its own and are answered 503, its workers finish what they have, or not
+   * if `now`. It stays so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {

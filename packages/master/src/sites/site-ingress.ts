@@ -9,6 +9,7 @@ import type { Worker } from '../workers/worker.js';
 import { HostNotice } from './host-notice.js';
 import { idleStopOf, IdleStop } from './idle-stop.js';
 import type { IdleWatched } from './idle-stop.js';
+import { STOPPED_PAGE } from './maintenance-page.js';
 import { Maintenance } from './maintenance.js';
 import type { Notice } from './maintenance.js';
 import type { SiteStateMachine } from './site-state.js';
@@ -16,8 +17,12 @@ import type { WorkerSet } from './worker-set.js';
 
 /** Where connections go that no worker of the site will see. */
 export interface Rejecter {
-  /** Ends one. */
-  reject(connection: Connection, page?: MaintenancePage): void;
+  /** Ends one, in words of its own or with a page. */
+  reject(
+    connection: Connection,
+    why: 'no-worker' | 'maintenance' | 'site-stopped',
+    page?: MaintenancePage,
+  ): void;
   /** Closes one whose client has left. */
   dismiss(connection: Connection): void;
   /** Gives one to the site that has its host by now; false: it is still this one's. */
@@ -154,8 +159,15 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     return this.#maintenance.page !== undefined;
   }
 
+  get stopped(): boolean {
+    return this.#state.stopping;
+  }
+
   reject(connection: Connection): void {
-    this.#acceptor.reject(connection, this.#maintenance.page);
+    const { page } = this.#maintenance;
+    if (page !== undefined) this.#acceptor.reject(connection, 'maintenance', page);
+    else if (this.stopped) this.#acceptor.reject(connection, 'site-stopped', STOPPED_PAGE);
+    else this.#acceptor.reject(connection, 'no-worker');
   }
 
   dismiss(connection: Connection): void {

@@ -200,11 +200,6 @@ export class SiteStateMachine {
     return !this.starting && !this.stopping;
   }
 
-  /** It has been given addresses and hosts. */
-  get placed(): boolean {
-    return !['loaded', 'blocked', 'stopped'].includes(this.#state);
-  }
-
   /** It serves, and nothing about its workers is being changed on purpose. */
   get serving(): boolean {
     return this.#state === 'running' || this.#state === 'filling';

@@ -118,9 +118,10 @@ export class Site implements WorkerSite {
     return this.#set.current.number;
   }
 
-  /** Whether its addresses or hosts can't be had: it is brought up as soon as they can. */
+  /** Whether its addresses or hosts can't be had: it is tried again as soon as they can. */
   get blocked(): boolean {
-    return this.#state.state === 'blocked';
+    const { state } = this.#state;
+    return state === 'blocked' || (state === 'stopped' && this.#trouble.failure !== undefined);
   }
 
   /** Whether a worker serves, or is started as soon as there is something to serve; of a job also that it is done. */
@@ -140,7 +141,7 @@ export class Site implements WorkerSite {
 
   /** Whether it has been given addresses and hosts. */
   get placed(): boolean {
-    return this.#state.placed;
+    return this.#state.state !== 'loaded' && !this.blocked;
   }
 
   /** What the operator wants from its next generation on. */
@@ -247,12 +248,29 @@ export class Site implements WorkerSite {
     await this.#workers.stop(now);
   }
 
-  /** {@link stop} for a site that an operator wants no more: nothing leads to it until {@link bringUp}. */
-  async takeDown(now: boolean): Promise<void> {
-    if (this.placed && !this.#state.stopping) {
-      await this.#confs.commit(() => ({ ...this.conf, listen: [], defaultListen: false }));
-    }
+  /**
+   * {@link stop} by an operator's order, until {@link bringUp}: a site that had no places gets them now. Resolves with why
+   * it can't have them.
+   */
+  async takeDown(now: boolean): Promise<WireError | undefined> {
+    const { placed } = this;
+    this.#trouble.clear();
     await this.stop(now);
+    return placed ? undefined : await this.keepStopped();
+  }
+
+  /** Has the places that the operator wants, and starts nothing. Resolves with why it can't have them. */
+  async keepStopped(joint?: JointChange<Site>): Promise<WireError | undefined> {
+    if (!this.#state.stopping) await this.stop(false);
+    return await this.#confs.jointly(joint, async () => {
+      try {
+        await this.#confs.commitWanted();
+        this.#trouble.failure = undefined;
+      } catch (error) {
+        this.#trouble.failure = toWireError(error);
+      }
+      return this.#trouble.failure;
+    });
   }
 
   /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
