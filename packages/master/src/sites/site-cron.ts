@@ -32,8 +32,7 @@ export class SiteCron {
   /** Keeps to the conf in force for as long as the site has its places. */
   keep(): void {
     const { siteId, events, state, confs } = this.#parts;
-    const hasPlaces = !state.stopping && state.state !== 'loaded' && state.state !== 'blocked';
-    const rule = hasPlaces ? confs.inForce.cron : undefined;
+    const rule = state.placed && !state.stopping ? confs.inForce.cron : undefined;
     if (JSON.stringify(rule) === JSON.stringify(this.#rule)) return;
     this.#rule = rule;
     this.#timer?.stop();

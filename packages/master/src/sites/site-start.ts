@@ -64,13 +64,13 @@ export class SiteStart {
    */
   async bringUp(joint?: JointChange<RoutedSite>): Promise<WireError | undefined> {
     const { state, confs, boot } = this.#parts;
-    const isStopped = state.state === 'stopped';
-    if (isStopped) this.#startOver();
+    const wasStopped = state.state === 'stopped';
+    if (wasStopped) this.#startOver();
     const answer = state.apply('start');
     if (answer === 'being-stopped') return STOPPED;
     if (answer !== 'ok') return await boot.outcome;
     this.#prepare(confs.wanted);
-    if (joint === undefined) return await this.#bringUpAlone(isStopped);
+    if (joint === undefined) return await this.#bringUpAlone(wasStopped);
     return await confs.jointly(joint, () => this.#bringUpJointly(joint));
   }
 
@@ -93,14 +93,14 @@ export class SiteStart {
     else if (state.apply('workers-finished') === 'ok') boot.succeed();
   }
 
-  async #bringUpAlone(isStopped: boolean): Promise<WireError | undefined> {
+  async #bringUpAlone(wasStopped: boolean): Promise<WireError | undefined> {
     const { state, confs, boot, trouble, spawner } = this.#parts;
     try {
       // Another call of this may have started it by then.
       spawner.check(confs.wanted);
       await confs.commit(() => {
         if (!state.starting) return confs.inForce;
-        return isStopped ? confs.carriedOver(confs.wanted) : confs.wanted;
+        return wasStopped ? confs.carriedOver(confs.wanted) : confs.wanted;
       });
     } catch (error) {
       if (!state.starting) return await boot.outcome;

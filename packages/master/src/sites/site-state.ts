@@ -200,6 +200,11 @@ export class SiteStateMachine {
     return !this.starting && !this.stopping;
   }
 
+  /** It has been given addresses and hosts, which one that is stopped keeps. */
+  get placed(): boolean {
+    return !['loaded', 'blocked'].includes(this.#state);
+  }
+
   /** It serves, and nothing about its workers is being changed on purpose. */
   get serving(): boolean {
     return this.#state === 'running' || this.#state === 'filling';

@@ -141,7 +141,7 @@ export class Site implements WorkerSite {
 
   /** Whether it has been given addresses and hosts. */
   get placed(): boolean {
-    return this.#state.state !== 'loaded' && !this.blocked;
+    return this.#state.placed && !this.blocked;
   }
 
   /** What the operator wants from its next generation on. */
