@@ -1,6 +1,6 @@
 // Watches the files of each site of a daemon, reloads a site whose files have changed, and lets browsers see why one
 // does not come up.
-import type { DaemonClient } from '@vhostd/daemon';
+import type { DaemonClient } from '@vhostd/daemon/client';
 import type { SiteDetail, WireError } from '@vhostd/protocol';
 import { decode, siteDetail } from '@vhostd/protocol/schemas';
 import type { FileWatcher } from '@vhostd/watch';
