@@ -60,6 +60,7 @@ import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
 import { Status } from './status/status.js';
+import { SiteWatch } from './watch/site-watch.js';
 import { shownVariables } from './workers/shown-variables.js';
 import { Suspects } from './workers/suspects.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
@@ -86,6 +87,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   readonly #certificates: Certificates;
+  readonly #watch: SiteWatch;
   readonly #metrics: MasterMetrics;
   readonly #status: Status;
   readonly #shutdown: Shutdown;
@@ -131,13 +133,21 @@ export class Master extends EventEmitter<PublicEvents> {
       },
       events,
     );
+    this.#watch = new SiteWatch(
+      {
+        sites: () => this.#sites.list(),
+        reload: (siteId) => this.reloadConf(siteId),
+        maintain: (siteId, options) => maintainSite(this.#sites.get(siteId), options),
+      },
+      events,
+    );
     this.#metrics = new MasterMetrics({
       sites: this.#sites,
       listeners: this.#listeners,
       health: this.#acceptor.health,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners);
+    this.#status = new Status(this.#sites, this.#listeners, this.#watch);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(
@@ -147,6 +157,7 @@ export class Master extends EventEmitter<PublicEvents> {
         sites: this.#sites,
         manager: this.#manager,
         certificates: this.#certificates,
+        watch: this.#watch,
         metrics: this.#metrics,
       },
       this.#conf,

@@ -12,6 +12,7 @@ import type { Router } from './routing/router.js';
 import type { SiteManager } from './sites/site-manager.js';
 import type { Site } from './sites/site.js';
 import type { Sites } from './sites/sites.js';
+import type { SiteWatch } from './watch/site-watch.js';
 
 /** What of a master has an end. */
 export interface ShutdownParts {
@@ -22,6 +23,7 @@ export interface ShutdownParts {
   readonly sites: Sites;
   readonly manager: SiteManager;
   readonly certificates: Certificates;
+  readonly watch: SiteWatch;
   readonly metrics: MasterMetrics;
 }
 
@@ -63,10 +65,11 @@ export class Shutdown {
 
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
   async yield(): Promise<void> {
-    const { certificates, daemon, listeners, manager, metrics, sites } = this.#parts;
+    const { certificates, daemon, listeners, manager, metrics, sites, watch } = this.#parts;
     this.#yielding = true;
-    // The other master has one of its own.
+    // The other master has its own.
     void certificates.stop();
+    void watch.stop();
     daemon?.leave();
     manager.close();
     listeners.closeExcept(new Set());
@@ -78,12 +81,12 @@ export class Shutdown {
   }
 
   async #stop(now: boolean): Promise<void> {
-    const { certificates, daemon, manager } = this.#parts;
+    const { certificates, daemon, manager, watch } = this.#parts;
     daemon?.leave();
     if (!now) await this.#stillServe();
     manager.close();
     await this.#closeListeners();
-    await Promise.all([manager.stopAll(now), certificates.stop()]);
+    await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
     process.exit();
   }
 

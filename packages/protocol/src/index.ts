@@ -65,6 +65,7 @@ export type {
   MasterToCertificates,
   WantedCertificate,
 } from './schemas/master-certificates.js';
+export type { MasterToWatcher, WatchedSite, WatcherToMaster } from './schemas/master-watcher.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

@@ -177,6 +177,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   waitReady: flag()
     .default(false)
     .describe("Whether a worker is ready only when its app has called `process.send('ready')`."),
+  watch: flag()
+    .default(false)
+    .describe(
+      'Whether the site is reloaded when one of its files changes, and shows why while its code is broken.',
+    ),
   stopSignal: choice(['SIGINT', 'SIGTERM', 'shutdown'])
     .optional()
     .describe(

@@ -7,18 +7,21 @@ import type { MasterEvents } from '../events.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Site } from '../sites/site.js';
 import type { Sites } from '../sites/sites.js';
+import type { SiteWatch } from '../watch/site-watch.js';
 import { Counts } from './counts.js';
 import { WorkerEnds } from './worker-ends.js';
 
 export class Status {
   readonly #sites: Sites;
   readonly #listeners: ListenerRegistry;
+  readonly #watch: SiteWatch;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
 
-  constructor(sites: Sites, listeners: ListenerRegistry) {
+  constructor(sites: Sites, listeners: ListenerRegistry, watch: SiteWatch) {
     this.#sites = sites;
     this.#listeners = listeners;
+    this.#watch = watch;
   }
 
   subscribe(events: MasterEvents): void {
@@ -30,7 +33,7 @@ export class Status {
     return {
       pid: process.pid,
       listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.all().map((site) => statusOf(site)),
+      sites: this.#sites.all().map((site) => this.#statusOf(site)),
       handoff,
       counts: this.#counts.current,
     };
@@ -41,7 +44,7 @@ export class Status {
     const site = this.#sites.get(siteId);
     const certificates = certificatesOf(site, Date.now());
     return {
-      ...statusOf(site),
+      ...this.#statusOf(site),
       ...(certificates.length === 0 ? {} : { certificates }),
       conf: shownConf(site.conf),
       ends: this.#ends.of(siteId),
@@ -52,13 +55,17 @@ export class Status {
     const now = Date.now();
     return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
   }
-}
 
-/** A site, and what is wrong with its certificates. */
-function statusOf(site: Site): SiteStatus {
-  const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
-  const certificateFaults = remarks.map(({ code, message }) =>
-    code === undefined ? message : `${code}: ${message}`,
-  );
-  return { ...site.status(), ...(certificateFaults.length === 0 ? {} : { certificateFaults }) };
+  /** A site, what is wrong with its certificates, and whether its files are watched. */
+  #statusOf(site: Site): SiteStatus {
+    const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
+    const certificateFaults = remarks.map(({ code, message }) =>
+      code === undefined ? message : `${code}: ${message}`,
+    );
+    return {
+      ...site.status(),
+      ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
+      ...this.#watch.status(site.siteId),
+    };
+  }
 }

@@ -87,6 +87,8 @@ export const siteStatus = z.object({
     .exactOptional(),
   /** What is wrong with its certificates, or will be soon; absent when nothing is. */
   certificateFaults: z.array(z.string()).exactOptional(),
+  /** Present where its files are watched; `files`: how many, once they are known. */
+  watch: z.object({ files: count.exactOptional() }).exactOptional(),
   /** The files that get what its workers print. */
   logs: z
     .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))
