@@ -34,7 +34,8 @@ export async function createProgram(names: readonly string[] = COMMAND_NAMES): P
     })
     .showHelpAfterError('(vhostd --help tells what there is)')
     .exitOverride();
-  for (const add of await Promise.all(names.map((name) => COMMANDS[name]?.()))) add?.(program);
+  const adders = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
+  for (const add of adders) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);
 }
 
