@@ -182,7 +182,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
-    this.#listeners.setBacklog(conf.backlog);
+    this.#listeners.backlog = conf.backlog;
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
     if (this.#running !== undefined) this.#metrics.serve(conf.metrics);
@@ -505,6 +505,7 @@ export class Master extends EventEmitter<PublicEvents> {
       accept: async () => {
         this.#metrics.accept(this.#conf.metrics);
         await this.#listeners.accept();
+        for (const site of this.#sites.all()) site.ingress.look();
       },
       openSockets: () => this.#listeners.openSockets(),
       workers: () => this.#reports.workers(),

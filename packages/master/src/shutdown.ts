@@ -75,7 +75,10 @@ export class Shutdown {
     listeners.closeExcept(new Set());
     metrics.close();
     // Nobody can end a pause here any more.
-    for (const site of sites.list()) site.ingress.resume();
+    for (const site of sites.list()) {
+      site.ingress.resume();
+      site.ingress.look();
+    }
     while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
     await this.stop();
   }
