@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { renderJsonSchema } from './json-schema.js';
-import { CONF_EXTENSIONS } from './load-conf.js';
+import { CONF_EXTENSIONS } from './conf-extensions.js';
 import { parseMasterConf } from './parse-conf.js';
 import { formatDuration, formatSize } from './quantity.js';
 import { refusal } from './refusal.test.fixture.js';
