@@ -23,7 +23,7 @@ void test('every field of the JSON Schema has a description, and no object takes
     }
     return node;
   });
-  // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, allow, its
-  // limits and permissions, balance, restart, metrics, acme and its eab.
-  assert.equal(objectCount, 18);
+  // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, fleet, allow,
+  // a site's limits and permissions, balance, restart, metrics, acme and its eab.
+  assert.equal(objectCount, 19);
 });

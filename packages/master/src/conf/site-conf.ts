@@ -26,6 +26,8 @@ export interface ListenEntry {
   readonly ca?: string;
   /** Requests in clear are sent on to HTTPS. */
   readonly redirect?: 'https';
+  /** The site has the address alone, and its workers accept there by themselves. */
+  readonly accept?: 'direct';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */
@@ -271,6 +273,27 @@ export interface MetricsConf {
   readonly ipaddress: string;
 }
 
+/** The fleet that this machine publishes its sites in. */
+export interface FleetConf {
+  readonly driver: 'etcd';
+  /** URLs of members of the store. */
+  readonly endpoints: readonly string[];
+  /** What this machine is called there. */
+  readonly machine: string;
+  /** IP address at which others reach this machine, in its canonical form. */
+  readonly address: string;
+  /** What all keys begin with. */
+  readonly prefix: string;
+  /** Its share of the clients, beside those of the other machines. */
+  readonly weight: number;
+  readonly user?: string;
+  readonly password?: string;
+  /** Absolute paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** The conf of a whole master. */
 export interface MasterConf {
   /** No two share a `siteId`. At least one if the conf comes from a file. */
@@ -290,6 +313,8 @@ export interface MasterConf {
   readonly acme?: AcmeConf;
   /** Absent: workers measure nothing. */
   readonly metrics?: MetricsConf;
+  /** Absent: this machine stands alone. */
+  readonly fleet?: FleetConf;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */

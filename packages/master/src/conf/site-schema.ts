@@ -25,7 +25,7 @@ import {
   text,
   withoutUndefined,
 } from './fields.js';
-import { listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
+import { acceptsAlike, listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
 import type { Allowance, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
@@ -262,6 +262,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       ['listen'],
       "'ssl' entries with the same minVersion, requestCert and ca",
       "has 'ssl' entries that ask different things of clients, which could use any of them; make them sites of their own",
+    ),
+  )
+  .refine(
+    acceptsAlike,
+    refusal(
+      ['listen'],
+      "'accept' on every entry of an address, and no other address that overlaps it on its port",
+      "has entries with 'accept': 'direct' and without on one socket: its connections are accepted in one way",
     ),
   )
   .refine(...ofExtension('.py', 'python3'))

@@ -6,6 +6,7 @@ import { Dispatch } from '../dispatch/dispatch.js';
 import type { DispatchSite } from '../dispatch/dispatch.js';
 import type { Connection, Ingress } from '../ingress/connection.js';
 import type { Worker } from '../workers/worker.js';
+import type { DirectAccept } from './direct-accept.js';
 import { HostNotice } from './host-notice.js';
 import { idleStopOf, IdleStop } from './idle-stop.js';
 import type { IdleWatched } from './idle-stop.js';
@@ -37,8 +38,18 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #maintenance = new Maintenance();
   readonly #hosts = new HostNotice();
   readonly #idleStop: IdleStop;
+  readonly #direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'>;
 
-  constructor(conf: SiteConf, workers: WorkerSet, state: SiteStateMachine, acceptor: Rejecter) {
+  constructor(
+    conf: SiteConf,
+    workers: WorkerSet,
+    state: SiteStateMachine,
+    {
+      acceptor,
+      direct,
+    }: { acceptor: Rejecter; direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'> },
+  ) {
+    this.#direct = direct;
     this.#workers = workers;
     this.#state = state;
     this.#acceptor = acceptor;
@@ -54,6 +65,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
 
   setConf(conf: SiteConf): void {
     this.#dispatch.setConf(conf);
+    this.#direct.setConf(conf);
     this.#idleStop.setLimit(idleStopOf(conf));
   }
 
@@ -92,10 +104,19 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   /** Whether the site is idle may have changed. */
   look(): void {
     this.#idleStop.look();
+    const isHolding = this.#dispatch.paused || this.answering;
+    this.#direct.look(this.#state.meaning.serves === 'now' && !isHolding);
+  }
+
+  /** A process of a worker has ended. */
+  onExit({ process }: Worker): void {
+    if (process !== undefined) this.#direct.onExit(process);
+    this.look();
   }
 
   /** Workers may take connections: offers them those that wait. */
   flush(): void {
+    this.look();
     this.#dispatch.flush();
   }
 

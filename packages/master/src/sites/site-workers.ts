@@ -44,6 +44,7 @@ export class SiteWorkers {
     set.on('stats', (worker) => this.#onStats(worker));
     set.on('connections', () => ingress.look());
     set.on('late', (worker) => ingress.relieve(worker));
+    set.on('withdrawn', () => ingress.look());
     set.on('gone', () => ingress.look());
   }
 
@@ -125,6 +126,7 @@ export class SiteWorkers {
 
   #onExit(worker: Worker, role: Role, failure: WireError, slow: boolean): void {
     const { state, trouble, boot, ingress } = this.#parts;
+    ingress.onExit(worker);
     if (worker.finished && role === 'serving') return this.#onFinished();
     if (role === 'next') this.reload?.fail(failure);
     else if (role === 'replacement') this.#replacement.onExit(worker, failure);

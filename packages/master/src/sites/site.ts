@@ -14,6 +14,8 @@ import type { Worker } from '../workers/worker.js';
 import { AppPorts } from './app-ports.js';
 import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
+import { DirectAccept } from './direct-accept.js';
+import type { DirectSource } from './direct-accept.js';
 import type { Generation } from './generation.js';
 import { Following } from './following.js';
 import type { JointChange } from './joint-change.js';
@@ -38,7 +40,7 @@ export interface SiteFloor {
   readonly router: Router<Site>;
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
-  readonly listeners: AppPortSource;
+  readonly listeners: AppPortSource & DirectSource;
   readonly events: MasterEvents;
   /** What gets the output of sites that have no log files. Absent: nothing does. */
   readonly output?: SiteOutput;
@@ -77,7 +79,12 @@ export class Site implements WorkerSite {
     this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
-    this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
+    const direct = new DirectAccept<Site>(conf, this, {
+      workers: this.#set,
+      source: listeners,
+      holders: router.holders,
+    });
+    this.ingress = new SiteIngress(conf, this.#set, this.#state, { acceptor, direct });
     this.#confs = new SiteConfs(conf, this, router, (changed) => this.#onConf(changed));
     this.#publication = new Publication(conf.siteId, events);
     const parts = {

@@ -1,9 +1,11 @@
 // One process of a worker: given connections, heard, asked to drain.
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { VhostError } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type {
   CertificateFacts,
+  DirectListener,
   MasterToWorker,
   OtherServer,
   WireError,
@@ -73,7 +75,13 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
+  /** Whether it can hand connections back. */
+  readonly handsBack: boolean;
   give(connection: Connection): boolean;
+  /** Lets it accept on a listening socket by itself, which stays the caller's; resolves with whether it does. */
+  accept(listener: DirectListener, socket: NativeHandle): Promise<boolean>;
+  /** Lets it accept there no more. One that does not say in time that it has stopped breaks the rules. */
+  acceptNoMore(listenerKey: string): Promise<void>;
   /** Gives the connections that it has not begun with to whoever takes them now. */
   retract(): void;
   drain(limitMs: number, handBack: boolean): void;
@@ -97,6 +105,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #maxConnections: number | undefined;
+  /** It has, or had, a listening socket. */
+  #acceptsDirectly = false;
   #ends = 0;
   #asked = false;
   #oomKilled = false;
@@ -182,6 +192,31 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return true;
   }
 
+  get handsBack(): boolean {
+    return this.#link.receivesHandles;
+  }
+
+  async accept(listener: DirectListener, socket: NativeHandle): Promise<boolean> {
+    this.#acceptsDirectly = true;
+    try {
+      await this.peer.request('accept', listener, {
+        passenger: { handle: socket, release: () => undefined },
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async acceptNoMore(listenerKey: string): Promise<void> {
+    try {
+      await this.peer.request('acceptNoMore', { listener: listenerKey });
+    } catch (error) {
+      const isGone = error instanceof VhostError && error.code === 'ERR_CALL_LOST';
+      if (!isGone) this.emit('violation', `it may still accept connections of ${listenerKey}`);
+    }
+  }
+
   retract(): void {
     for (const connection of this.#handoff.retract()) this.#return(connection, 'retracted');
   }
@@ -212,7 +247,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   get givenCount(): number {
-    return this.#handoff.givenCount;
+    return this.#acceptsDirectly ? Infinity : this.#handoff.givenCount;
   }
 
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
@@ -296,6 +331,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     const { siteId, workerId } = this.identity;
     const count = confirmation.acceptedCount;
     if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
+    const { directCount } = confirmation;
+    if (directCount > 0)
+      this.#events.emit('connection.accepted-directly', { siteId, workerId, count: directCount });
     this.emit('confirmed');
   }
 
