@@ -122,11 +122,10 @@ test('one that has its share rests until the other one has caught up', async (t)
   eager.accepting.clear();
   await eager.ask('acceptRests', { why: 'share' });
   assert.deepEqual(bench.accepting, ['1.1']);
-  assert.equal(await bench.masterAccepts(), false);
   other.connectionCount = 40;
   other.emit('confirmed');
   await bench.until('it accepts again', () => bench.accepting.length === 2);
-  assert.equal(eager.upTo, 52);
+  assert.equal(await bench.masterAccepts(), false);
 });
 
 test('where all are full the master accepts, until one has room', async (t) => {

@@ -30,7 +30,8 @@ export class Shares<W extends Sharer> {
   /** The connections of these may have changed: tells those whose share has, and ends rests. */
   look(workers: readonly W[]): void {
     const total = workers.reduce((sum, { connectionCount }) => sum + connectionCount, 0);
-    this.#share = workers.length < 2 ? undefined : Math.floor((total / workers.length) * SHARE) + SLACK_COUNT;
+    const slack = Math.max(SLACK_MIN_COUNT, Math.ceil(SLACK_TOTAL_COUNT / workers.length));
+    this.#share = workers.length < 2 ? undefined : Math.floor((total / workers.length) * SHARE) + slack;
     const nowMs = performance.now();
     for (const worker of this.#rests.keys()) if (!workers.includes(worker)) this.#rests.delete(worker);
     for (const worker of workers) {
@@ -102,8 +103,9 @@ export class Shares<W extends Sharer> {
 
 /** Of the mean, what one may have. */
 const SHARE = 1.25;
-/** What one may have beside that: with few connections a share is a fraction of one. */
-const SLACK_COUNT = 2;
+/** What all may have beside that, together: with few connections resting costs more than it evens out. */
+const SLACK_TOTAL_COUNT = 16;
+const SLACK_MIN_COUNT = 2;
 /** How long one that has its share rests at most, ms. */
 const TURN_MS = 50;
 const TURNS_MAX_COUNT = 16;
