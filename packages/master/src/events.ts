@@ -174,6 +174,8 @@ export interface EventPayloads {
   };
   /** A site could not be published. */
   'site.failed': SiteFailure;
+  /** The kernel does not hold what the conf's `limits` say; told again only where the reason is another one. */
+  'site.limits-unheld': { readonly siteId: string; readonly reason: string };
   /** All workers of a site are given up. */
   'site.given-up': SiteFailure;
   /** A reload has published a new generation. */

@@ -147,7 +147,7 @@ export class Master extends EventEmitter<PublicEvents> {
       health: this.#acceptor.health,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners, this.#watch);
+    this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(

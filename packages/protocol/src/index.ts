@@ -43,7 +43,13 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
-export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
+export {
+  CGROUP_VARIABLE,
+  DELEGATED,
+  SCREEN_VARIABLE,
+  SITES_DIR_VARIABLE,
+  STATE_DIR_VARIABLE,
+} from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
@@ -106,6 +112,7 @@ export type {
   MasterStatus,
   SiteState,
   SiteDetail,
+  SiteUsage,
   SiteStatus,
   WorkerState,
   WorkerStatus,

@@ -110,6 +110,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
   }
   if (Array.isArray(node['enum']))
     return `one of ${node['enum'].map((name) => `\`${String(name)}\``).join(', ')}`;
+  if (type === 'number') return `number, \`${String(minimum)}\` to \`${String(maximum)}\``;
   if (type === 'integer') return `integer, \`${String(minimum)}\` to \`${String(maximum)}\``;
   if (type === 'array') return typeof minItems === 'number' ? `list, at least ${minItems}` : 'list';
   return typeof pattern === 'string' && pattern.startsWith('^(?!~') ? 'path' : String(type);

@@ -166,6 +166,8 @@ export interface SiteConf {
   readonly logError?: string;
   readonly logAll?: string;
   readonly allow: Allowance;
+  /** What all its workers may take together, by its control group. Absent: it has none. */
+  readonly limits?: SiteLimits;
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
   readonly balance: BalanceRule;
@@ -201,6 +203,18 @@ export interface SiteConf {
   readonly maxAgeMs?: number;
   /** Requests after which a worker is replaced. */
   readonly maxRequests?: number;
+}
+
+/** What the workers of a site, and all that they start, may take together. An absent field: no bound. */
+export interface SiteLimits {
+  /** Bytes at which the kernel ends one of its processes. */
+  readonly memory?: number;
+  /** Bytes above which its processes are slowed down, and memory is taken back. Absent: nine tenths of `memory`. */
+  readonly memoryHigh?: number;
+  /** CPUs. */
+  readonly cpu?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
 }
 
 /** Bounds on what a connection may cost before it is routed. */

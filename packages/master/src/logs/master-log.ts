@@ -57,6 +57,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'site.withdrawn': { level: 'debug' },
   'site.served': undefined,
   'site.failed': { level: 'error' },
+  'site.limits-unheld': { level: 'warn' },
   'site.given-up': { level: 'error' },
   'site.reloaded': { level: 'info' },
   'site.reload.failed': { level: 'error', fields: outcomeFields },
