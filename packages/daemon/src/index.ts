@@ -3,6 +3,7 @@ import { Daemon } from './daemon.js';
 
 export { Daemon as default, Daemon, Daemon as 'module.exports' };
 export { DaemonClient } from './control/daemon-client.js';
+export type { DaemonRequest } from './control/daemon-client.js';
 export type { FollowOptions } from './control/follow-events.js';
 export type { DaemonEvents, DaemonOptions, LoadFailure, SupervisionOptions } from './daemon-options.js';
 export type { UpgradeOptions } from './takeover/upgrade.js';
