@@ -87,6 +87,12 @@ export interface EventPayloads {
   'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */
   'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
+  /** A worker has accepted so many by itself, on an address of the site alone. */
+  'connection.accepted-directly': {
+    readonly siteId: string;
+    readonly workerId: string;
+    readonly count: number;
+  };
   /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */
   'connection.redispatched': {
     readonly siteId: string;

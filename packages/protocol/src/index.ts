@@ -29,6 +29,7 @@ export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   HostClaims,
   SiteClaims,
+  DirectListener,
   ListenRequest,
   LoopDelay,
   MaintenancePage,

@@ -26,6 +26,8 @@ export interface ListenEntry {
   readonly ca?: string;
   /** Requests in clear are sent on to HTTPS. */
   readonly redirect?: 'https';
+  /** The site has the address alone, and its workers accept there by themselves. */
+  readonly accept?: 'direct';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */

@@ -32,6 +32,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'connection.refused': { level: 'debug' },
   'connection.left': { level: 'debug' },
   'connection.handed-off': undefined,
+  'connection.accepted-directly': undefined,
   'connection.redispatched': { level: 'debug' },
   'connection.handed-back': undefined,
   'worker.spawned': { level: 'info', fields: (worker) => without(worker, 'leaveLimitMs', 'stopSignal') },

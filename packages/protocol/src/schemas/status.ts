@@ -115,6 +115,8 @@ export const masterCounts = z.object({
   accepted: count,
   /** Connections that a worker took over. */
   handedOff: count,
+  /** Accepted by workers themselves. */
+  acceptedDirectly: count,
   /** Connections given to another worker because the first one was gone. */
   redispatched: count,
   /** Idle connections that a draining worker handed back for another one. */

@@ -15,6 +15,7 @@ export interface SystemCalls {
   setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
   shutdown(fd: number, how: number): number;
   mkfifo(path: bigint, mode: number): number;
+  fcntl(fd: number, command: number, value: number): number;
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
   socket(family: number, type: number, protocol: number): number;
   sendto(
@@ -69,6 +70,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
     shutdown: { arguments: [int, int], return: int },
     mkfifo: { arguments: [pointer, unsigned], return: int },
+    fcntl: { arguments: [int, int, int], return: int },
     poll: { arguments: [pointer, 'u64', int], return: int },
     socket: { arguments: [int, int, int], return: int },
     sendto: { arguments: [int, pointer, 'u64', int, pointer, unsigned], return: 'i64' },
@@ -102,6 +104,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
     shutdown: library.func('int shutdown(int, int)'),
     mkfifo: library.func('int mkfifo(size_t, uint)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
     poll: library.func('int poll(size_t, uint64, int)'),
     socket: library.func('int socket(int, int, int)'),
     sendto: library.func('intptr sendto(int, size_t, size_t, int, size_t, uint)'),
