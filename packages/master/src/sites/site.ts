@@ -320,6 +320,7 @@ export class Site implements WorkerSite {
       state: meaning.status,
       generation: this.generation,
       hosts: hostsOf(this.conf),
+      drainTimeoutMs: this.conf.drainTimeoutMs,
       workers: this.#set.all().map((worker) => worker.status()),
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...waitsFor] } : {}),
