@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Identity } from './identity.js';
+import type { OlderBuild } from './older-build.js';
 import type { Contender, Running } from './server.js';
-import { startProcess } from './server.js';
+import { PROCESSES, startProcess } from './server.js';
 
 /** vhostd with one of its transports, and with what else its sites, and the conf beside them, have. */
 export function vhostd(
@@ -22,7 +23,18 @@ export function secureVhostd(identity: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, identity) };
 }
 
-async function start(handoff: string, fields: object, conf: object, identity?: Identity): Promise<Running> {
+/** vhostd over the pipe, as it was at an older commit. */
+export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
+  return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, undefined, processes) };
+}
+
+async function start(
+  handoff: string,
+  fields: object,
+  conf: object,
+  identity?: Identity,
+  processes: URL = PROCESSES,
+): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const sites = [
     { siteId: 'a', cpuLen: 2 },
@@ -31,7 +43,7 @@ async function start(handoff: string, fields: object, conf: object, identity?: I
     siteId,
     cpuLen,
     ...fields,
-    workerFile: fileURLToPath(new URL('../processes/vhostd-site.js', import.meta.url)),
+    workerFile: fileURLToPath(new URL('vhostd-site.js', processes)),
     path: directory,
     listen: [
       {
@@ -44,7 +56,7 @@ async function start(handoff: string, fields: object, conf: object, identity?: I
   }));
   const file = join(directory, 'vhostd.config.json');
   await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' }, ...conf }));
-  const server = await startProcess('vhostd-master', ['--config', file], { BENCH_WORKERS: '3' });
+  const server = await startProcess('vhostd-master', ['--config', file], { BENCH_WORKERS: '3' }, processes);
   return {
     ...server,
     hosts: ['a.test', 'b.test'],
