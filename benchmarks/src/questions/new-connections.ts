@@ -1,7 +1,7 @@
 // What does it cost to hand a connection over?
 import { median } from '../measure/rounds.js';
 import { nodeCluster } from '../servers/node-cluster.js';
-import { vhostd } from '../servers/vhostd.js';
+import { directVhostd, vhostd } from '../servers/vhostd.js';
 import { compare, errorRow, table } from './compare.js';
 import type { Comparison } from './compare.js';
 import { contest } from './contest.js';
@@ -12,7 +12,7 @@ export const newConnections: Question = {
   title: 'New connections (Connection: close) by virtual host, two workers',
   answer: async (effort) => {
     const result = await contest(
-      [nodeCluster, vhostd('pipe'), vhostd('ipc')],
+      [nodeCluster, vhostd('pipe'), vhostd('ipc'), directVhostd()],
       { connections: 32, mode: 'close' },
       effort,
     );
@@ -47,6 +47,26 @@ export const newConnections: Question = {
         of: 'vhostd (ipc)',
         figure: (round) => round.p99Ms,
         target: { atMost: 1 },
+      },
+      {
+        ...cluster,
+        what: 'connections/s by those of node:cluster, direct accept',
+        of: 'vhostd (direct)',
+        figure: rate,
+        target: { atLeast: 1.5 },
+      },
+      {
+        ...cluster,
+        what: 'p99 latency by that of node:cluster, direct accept',
+        of: 'vhostd (direct)',
+        figure: (round) => round.p99Ms,
+        target: { atMost: 1 },
+      },
+      {
+        ...cluster,
+        what: 'CPU time per connection by that of node:cluster, direct accept, all processes',
+        of: 'vhostd (direct)',
+        figure: ({ frontMicroseconds, workersMicroseconds }) => frontMicroseconds + workersMicroseconds,
       },
     ];
     const front = [...result.rounds].map(([name, rounds]) => ({

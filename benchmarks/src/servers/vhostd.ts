@@ -1,4 +1,5 @@
-// vhostd with two sites on one listener: the measured one with two workers, another one beside it.
+// vhostd with two sites on one listener: the measured one with two workers, another one beside it; or with the first one
+// alone, whose workers accept by themselves.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,26 +21,38 @@ export function vhostd(
 
 /** vhostd over the pipe, whose workers end TLS in front of an http server. */
 export function secureVhostd(identity: Identity): Contender {
-  return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, identity) };
+  return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity }) };
 }
 
 /** vhostd over the pipe, as it was at an older commit. */
 export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
-  return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, undefined, processes) };
+  return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, { processes }) };
+}
+
+/** vhostd whose workers accept by themselves, and end TLS where there is an identity. */
+export function directVhostd(identity?: Identity): Contender {
+  return { name: 'vhostd (direct)', start: () => start('pipe', {}, {}, { identity, direct: true }) };
+}
+
+interface StartOptions {
+  identity?: Identity | undefined;
+  direct?: boolean;
+  /** Those of another build. */
+  processes?: URL;
 }
 
 async function start(
   handoff: string,
   fields: object,
   conf: object,
-  identity?: Identity,
-  processes: URL = PROCESSES,
+  { identity, direct = false, processes = PROCESSES }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
-  const sites = [
+  const all = [
     { siteId: 'a', cpuLen: 2 },
     { siteId: 'b', cpuLen: 1 },
-  ].map(({ siteId, cpuLen }) => ({
+  ];
+  const sites = (direct ? all.slice(0, 1) : all).map(({ siteId, cpuLen }) => ({
     siteId,
     cpuLen,
     ...fields,
@@ -51,15 +64,17 @@ async function start(
         host: `${siteId}.test`,
         port: 0,
         ipaddress: '127.0.0.1',
+        ...(direct ? { accept: 'direct' } : {}),
       },
     ],
   }));
   const file = join(directory, 'vhostd.config.json');
   await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' }, ...conf }));
-  const server = await startProcess('vhostd-master', ['--config', file], { BENCH_WORKERS: '3' }, processes);
+  const env = { BENCH_WORKERS: String(sites.reduce((sum, { cpuLen }) => sum + cpuLen, 0)) };
+  const server = await startProcess('vhostd-master', ['--config', file], env, processes);
   return {
     ...server,
-    hosts: ['a.test', 'b.test'],
+    hosts: sites.map(({ siteId }) => `${siteId}.test`),
     secure: identity !== undefined,
     stop: async () => {
       await server.stop();

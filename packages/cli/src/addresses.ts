@@ -1,5 +1,6 @@
 // Where a site is reached, as a browser takes it.
-import type { AddSiteResult } from '@vhostd/protocol';
+import type { AddSiteResult, DaemonStatus, SiteDetail } from '@vhostd/protocol';
+import { z } from '@vhostd/protocol/schemas';
 
 /** A line an address and host; a wildcard is shown as it is. */
 export function urlsOf({ hosts, listening }: Pick<AddSiteResult, 'hosts' | 'listening'>): string[] {
@@ -10,5 +11,27 @@ export function urlsOf({ hosts, listening }: Pick<AddSiteResult, 'hosts' | 'list
     return hosts.map((host) => `${scheme}://${host === '*' ? own : host}${suffix}/`);
   });
 }
+
+/** {@link urlsOf} for a site of a daemon that listens there. */
+export function siteUrls({ conf }: Pick<SiteDetail, 'conf'>, listeners: DaemonStatus['listeners']): string[] {
+  const entries = z.array(listenEntry).safeParse(conf['listen']);
+  const urls = (entries.data ?? []).flatMap(({ host = '*', port, type, ipaddress }) => {
+    const listening = listeners.filter(
+      (listener) =>
+        listener.type === type &&
+        (port === 0 || listener.port === port) &&
+        (ipaddress === undefined || listener.address === ipaddress),
+    );
+    return urlsOf({ hosts: [host], listening });
+  });
+  return [...new Set(urls)];
+}
+
+const listenEntry = z.object({
+  type: z.string(),
+  host: z.string().optional(),
+  port: z.number(),
+  ipaddress: z.string().optional(),
+});
 
 const EVERYWHERE: ReadonlySet<string> = new Set(['::', '0.0.0.0']);

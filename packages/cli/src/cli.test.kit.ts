@@ -76,8 +76,17 @@ export class Workspace {
     return this.#spawn(this.directory, args).ended;
   }
 
-  #spawn(cwd: string, args: readonly string[]): Running {
-    const child = spawn(process.execPath, [COMMAND, ...args], {
+  /** {@link start} on a terminal of so many columns; all that it writes is stdout. */
+  startOnTerminal(columns: number, ...args: string[]): Running {
+    const words = [process.execPath, COMMAND, ...args, '--run-dir', this.runDir];
+    const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+    const command = `stty cols ${columns}; exec ${quoted}`;
+    return this.#spawn(this.directory, ['-qefc', command, '/dev/null'], 'script');
+  }
+
+  #spawn(cwd: string, args: readonly string[], program?: string): Running {
+    const words = program === undefined ? [COMMAND, ...args] : args;
+    const child = spawn(program ?? process.execPath, words, {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, XDG_STATE_HOME: this.directory, XDG_RUNTIME_DIR: this.directory },

@@ -14,6 +14,11 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** How wide a line may be on standard output; `Infinity` where no person reads it on a terminal. */
+export function terminalWidth(): number {
+  return process.stdout.columns ?? Infinity;
+}
+
 /** What does not fit is cut off. */
 export function within(line: string, width: number): string {
   const characters = Array.from(line);

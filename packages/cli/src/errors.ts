@@ -17,11 +17,16 @@ export function describeError(error: unknown): string {
 /** Writes `vhostd: MESSAGE (CODE)` to stderr, and below it the stack when the log level is debug or trace. */
 export function printError(error: unknown, { logLevel }: CommonOptions): void {
   process.stderr.write(`vhostd: ${describeError(error)}\n`);
-  const next = nextStepOf(error);
-  if (next !== undefined) process.stderr.write(`  ${next}\n`);
+  printNextStep(error);
   if (!(error instanceof Error) || (logLevel !== 'debug' && logLevel !== 'trace')) return;
   process.stderr.write(`${printable(error.stack ?? '')}\n`);
   if (error.cause !== undefined) process.stderr.write(`caused by ${describeError(error.cause)}\n`);
+}
+
+/** What to type next, where there is something. */
+export function printNextStep(error: unknown): void {
+  const next = nextStepOf(error);
+  if (next !== undefined) process.stderr.write(`  ${next}\n`);
 }
 
 /** Runs the work of a command; what it throws is printed and becomes the exit code. */

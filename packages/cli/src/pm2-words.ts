@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<string, string>> = {
   ps: 'vhostd status',
   jlist: 'vhostd status --json',
   prettylist: 'vhostd status --json',
-  monit: 'watch vhostd status, or vhostd logs -f',
+  monit: 'vhostd top',
   describe: 'vhostd status SITE',
   desc: 'vhostd status SITE',
   show: 'vhostd status SITE',

@@ -137,7 +137,8 @@ const NONE = '-';
 /** A line a site, those at fault first. */
 function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean): string[] {
   const sorted = sites.toSorted((one, other) => rankOf(one) - rankOf(other));
-  const rows = sorted.map((site) => [...siteCells(site), '']);
+  const nameWidth = Math.max(MIN_NAME_WIDTH, width - OTHER_CELLS_WIDTH);
+  const rows = sorted.map((site) => [...siteCells(site, nameWidth), '']);
   const before = columns([HEADINGS, ...rows.map((row) => row.map(printableLine))]);
   const room = Math.max(MIN_HOSTS_WIDTH, width - (before[0]?.lastIndexOf('HOSTS') ?? 0));
   const cells = sorted.map((site, index) => [
@@ -172,14 +173,14 @@ function rankOf(site: SiteStatus): number {
   return isAtFault(site, 'degraded') ? 1 : 2;
 }
 
-function siteCells(site: SiteStatus): string[] {
+function siteCells(site: SiteStatus, nameWidth: number): string[] {
   const { siteId, workers, generation } = site;
   const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
   const ready = present.filter(({ state }) => state === 'ready');
   const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
     String(workers.reduce((total, worker) => total + of(worker), 0));
   return [
-    siteId,
+    within(siteId, nameWidth),
     stateOf(site),
     `${ready.length}/${present.length}`,
     sum(({ connections }) => connections),
@@ -209,6 +210,9 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
 const MIN_HOSTS_WIDTH = 6;
+/** What the cells beside a site's name and its hosts take, and a few hosts. */
+const OTHER_CELLS_WIDTH = 60;
+const MIN_NAME_WIDTH = 16;
 /** What stands before the hosts of one site. */
 const HOSTS_INDENT = 'hosts  '.length;
 

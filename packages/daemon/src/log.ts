@@ -1,5 +1,6 @@
-// The daemon's own log: one JSON object a line on stderr, an event and its fields.
-import { VhostError } from '@vhostd/protocol';
+// The daemon's own log on stderr, an event and its fields each: a JSON object a line, or words where that is a terminal.
+import { isatty } from 'node:tty';
+import { terminalLogLine, VhostError } from '@vhostd/protocol';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
 import { LOG_LEVELS } from './log-level.js';
@@ -16,7 +17,8 @@ export function createLog(level: LogLevel): Logger {
   // A full disk or a reader that is gone must not end the daemon; what can't be written is lost.
   destination.on('error', () => undefined);
   const options = { name: 'daemon', level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
-  return pino(options, destination);
+  if (!isatty(2)) return pino(options, destination);
+  return pino(options, { write: (line) => void destination.write(terminalLogLine(line)) });
 }
 
 /** The fields of an error in a log line; its stack is for those who debug. */

@@ -51,6 +51,7 @@ export {
   STATE_DIR_VARIABLE,
 } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
+export { CLEAR_LINE, terminalLogLine } from './log-line.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {

@@ -70,9 +70,7 @@ export class ManagedSite {
   readonly #host: SiteHost;
   readonly #master: MasterSide;
   readonly #intake: Intake;
-  readonly #direct: DirectAccept = new DirectAccept((handle, header) =>
-    this.#intake.takeAccepted(handle, header),
-  );
+  readonly #direct: DirectAccept;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
@@ -132,6 +130,10 @@ export class ManagedSite {
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
+    });
+    this.#direct = new DirectAccept(this.#intake, (why) => {
+      this.#intake.reportCount();
+      this.#master.peer.notify('acceptRests', { why });
     });
     this.#keys = new SiteKeys(
       identity.listen,
@@ -267,8 +269,12 @@ export class ManagedSite {
     });
     peer.handle('accept', (params, { handle }) => {
       if (handle === undefined) throw new VhostError('ERR_CALL_SOCKET_LOST', 'the socket did not arrive');
-      if (this.#isLeaving) handle.close();
-      else this.#direct.listen(params as DirectListener, handle);
+      if (!this.#isLeaving) return this.#direct.listen(params as DirectListener, handle);
+      handle.close();
+      return false;
+    });
+    peer.handle('acceptUpTo', (params) => {
+      this.#direct.upTo = (params as MasterToWorker['acceptUpTo']['params']).count ?? Infinity;
       return null;
     });
     peer.handle('acceptNoMore', (params) => {

@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
+import { entryOf } from '@vhostd/master/directory-entry';
 import { renewFrom } from '@vhostd/protocol';
 import type { Finding } from './finding.js';
 
@@ -31,7 +32,8 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
   );
   // What a package manager stands for is known when it is run.
   const isScript = /[/](?:npm|pnpm|yarn)$/.test(workerFile) && interpreter === undefined;
-  const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : workerFile;
+  const ofDirectory = interpreter === undefined ? entryOf(workerFile) : undefined;
+  const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : (ofDirectory ?? workerFile);
   const unreadable = [run, maintenancePage, envFile, ...secrets].flatMap((file) => {
     const mode = file === workerFile && interpreter === 'none' ? constants.X_OK : constants.R_OK;
     const why = file === undefined ? undefined : whyNot(file, mode, 'file');
@@ -110,7 +112,9 @@ function readText(site: SiteConf, field: string): string {
 function whyNot(file: string, mode: number, kind: 'file' | 'directory'): string | undefined {
   try {
     const status = statSync(file);
-    if (kind === 'directory' ? !status.isDirectory() : status.isDirectory()) return `is no ${kind}`;
+    if (kind === 'directory' && !status.isDirectory()) return 'is no directory';
+    if (kind === 'file' && status.isDirectory())
+      return 'has no index.js, and no package.json that names a file';
     accessSync(file, mode);
     return undefined;
   } catch (error) {

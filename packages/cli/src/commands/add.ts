@@ -11,7 +11,7 @@ import { urlsOf } from '../addresses.js';
 import { attempt } from '../errors.js';
 import { addSiteFlags, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
-import { addClientOptions, clientOf, printOutcome, printWaits, untilWhen } from './options.js';
+import { addClientOptions, orderDaemon, printOutcome, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface AddOptions extends ClientOptions, SiteFlags {
@@ -48,12 +48,7 @@ async function add(app: string | undefined, args: readonly string[], options: Ad
 
 /** Asks the daemon for it, and prints what came of it. */
 export async function addToDaemon(options: ClientOptions, site: object, baseDir: string): Promise<number> {
-  const answer = await clientOf(options).request({
-    method: 'POST',
-    path: '/sites',
-    body: { site, baseDir },
-    onProgress: printWaits,
-  });
+  const answer = await orderDaemon(options, { method: 'POST', path: '/sites', body: { site, baseDir } });
   const result = decode(addSiteResult, answer, 'site');
   printOutcome(options, result, () => describe(result));
   return result.error === undefined ? EXIT_CODES.ok : EXIT_CODES.failed;

@@ -25,6 +25,20 @@ void describe('vhostd check', () => {
     assert.equal(JSON.parse((await workspace.run('check', '--json', file)).stdout).ok, true);
   });
 
+  void it('takes a directory for the file that Node runs of it, and says where there is none', async () => {
+    workspace.write('shop/index.js', '');
+    workspace.write('blog/package.json', '{"main": "lib/main.js"}');
+    workspace.write('blog/lib/main.js', '');
+    workspace.write('empty/readme', '');
+    const conf = (...names: string[]): string =>
+      workspace.write('vhostd.config.json', JSON.stringify({ sites: names.map((name) => ({ path: name })) }));
+    conf('shop', 'blog');
+    const { code, stdout } = await workspace.run('check');
+    assert.equal(code, 0, stdout);
+    conf('empty');
+    assert.match((await workspace.run('check')).stdout, /empty: has no index\.js, and no package\.json/);
+  });
+
   void it('tells each fault of the machine with what to do, and who holds a port', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

@@ -10,10 +10,9 @@ import { checkFiles } from '../check/check-files.js';
 import { checkGroups } from '../check/check-groups.js';
 import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
-import { findingLines, hasErrors } from '../check/report.js';
+import { hasErrors, printReport } from '../check/report.js';
 import { confFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
-import { printable } from '../printable.js';
 import { addClientOptions, clientOf } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -58,7 +57,7 @@ function report({ json }: ClientOptions, file: string, findings: readonly Findin
     return;
   }
   const end = ok ? 'ok' : 'would not run as it is';
-  process.stdout.write([...findingLines(findings), `${printable(file)}: ${end}`, ''].join('\n'));
+  printReport(findings, `${file}: ${end}`);
 }
 
 /** Each problem of a conf that is refused. */

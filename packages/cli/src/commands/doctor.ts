@@ -6,12 +6,11 @@ import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import type { Finding } from '../check/finding.js';
-import { findingLines, hasErrors } from '../check/report.js';
+import { hasErrors, printReport } from '../check/report.js';
 import { confFile } from '../conf-file.js';
 import { diagnose } from '../doctor/diagnose.js';
 import { findWorkers } from '../doctor/vhostd-processes.js';
 import { attempt, describeError } from '../errors.js';
-import { printableLine } from '../printable.js';
 import { VERSION } from '../version.js';
 import { addClientOptions, clientOf } from './options.js';
 import type { ClientOptions } from './options.js';
@@ -54,9 +53,7 @@ async function examine(file: string | undefined, options: ClientOptions): Promis
     const told = { runDir: runDir.path, running: isRunning, ok: !hasErrors(findings), findings };
     process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
   } else {
-    process.stdout.write(
-      `${[...findingLines(findings), printableLine(summary(runDir.path, status, isRunning, findings))].join('\n')}\n`,
-    );
+    printReport(findings, summary(runDir.path, status, isRunning, findings));
   }
   if (hasErrors(findings)) return EXIT_CODES.failed;
   return isRunning ? EXIT_CODES.ok : EXIT_CODES.notRunning;

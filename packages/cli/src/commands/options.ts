@@ -1,9 +1,13 @@
 // What the commands share that ask a running daemon: their options, and how they print what came of it.
 import { DaemonClient, findRunDir, LOG_LEVELS } from '@vhostd/daemon/client';
+import type { DaemonRequest } from '@vhostd/daemon/client';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommonOptions } from '../errors.js';
+import { terminalWidth, wrapped } from '../columns.js';
 import { printableLine } from '../printable.js';
+import { withProgress } from '../progress.js';
+import type { Told } from '../progress.js';
 
 /** Options of every command that asks a daemon. */
 export interface ClientOptions extends CommonOptions {
@@ -70,17 +74,29 @@ export function orderSite(
 ): Promise<unknown> {
   const { method = 'POST', body } = request;
   const path = `/sites/${encodeURIComponent(site)}/${verb}`;
-  return clientOf(options).request({
-    method,
-    path,
-    onProgress: printWaits,
-    ...(body === undefined ? {} : { body }),
-  });
+  return orderDaemon(options, { method, path, ...(body === undefined ? {} : { body }) });
+}
+
+/** Asks for something to be done, shows how far it is, and gives what the daemon answered. */
+export function orderDaemon(options: ClientOptions, request: DaemonRequest): Promise<unknown> {
+  return whileShown(options, (client, onProgress) => client.request({ ...request, onProgress }));
+}
+
+/** Has a daemon do something, and shows how far it is. */
+export function whileShown<T>(
+  { json, ...options }: ClientOptions,
+  order: (client: DaemonClient, told: Told) => Promise<T>,
+): Promise<T> {
+  const client = clientOf(options);
+  return withProgress({ json, client }, (told) => order(client, told));
 }
 
 /** Prints an outcome as JSON, or in words. */
 export function printOutcome({ json }: ClientOptions, outcome: object, words: () => string[]): void {
-  const lines = json === true ? [JSON.stringify(outcome, null, 2)] : words().map(printableLine);
+  const lines =
+    json === true
+      ? [JSON.stringify(outcome, null, 2)]
+      : words().flatMap((line) => wrapped(printableLine(line), terminalWidth()));
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -88,25 +104,3 @@ export function printOutcome({ json }: ClientOptions, outcome: object, words: ()
 export function untilWhen({ lasts }: { lasts: boolean }): string {
   return lasts ? '' : ', until vhostd ends: there is no state directory to keep it in';
 }
-
-/** Says on stderr for which sites a daemon waits, as it tells every few seconds. */
-export function printWaits(value: unknown): void {
-  const sites: unknown = typeof value === 'object' && value !== null && Reflect.get(value, 'waitsFor');
-  if (!Array.isArray(sites)) return;
-  const named = sites.slice(0, MAX_WAIT_COUNT).map(describeWait);
-  const rest = sites.length - named.length;
-  const list = rest > 0 ? [...named, `${rest} more`] : named;
-  const what = list.length === 0 ? 'the daemon' : list.join(', ');
-  process.stderr.write(`${printableLine(`vhostd: waits for ${what}`)}\n`);
-}
-
-function describeWait(site: unknown): string {
-  if (typeof site !== 'object' || site === null) return '?';
-  const [siteId, state, connections] = ['siteId', 'state', 'connections'].map((name): unknown =>
-    Reflect.get(site, name),
-  );
-  const open = connections === 0 ? '' : `, ${String(connections)} open connections`;
-  return `${String(siteId)} (${String(state)}${open})`;
-}
-
-const MAX_WAIT_COUNT = 5;

@@ -3,7 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { ReloadResult } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import { addClientOptions, clientOf, printOutcome, printWaits } from './options.js';
+import { addClientOptions, printOutcome, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
 export function addReloadCommand(program: Command): void {
@@ -21,7 +21,7 @@ export function addReloadCommand(program: Command): void {
 }
 
 async function reload(site: string | undefined, options: ClientOptions): Promise<number> {
-  const result = await clientOf(options).reload(site, printWaits);
+  const result = await whileShown(options, (client, told) => client.reload(site, told));
   const { sites } = result;
   printOutcome(options, result, () => (sites.length === 0 ? ['no sites'] : sites.map(describe)));
   return sites.every(({ ok }) => ok) ? EXIT_CODES.ok : EXIT_CODES.failed;

@@ -3,7 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import { addSiteOptions, clientOf, printOutcome, printWaits, untilWhen } from './options.js';
+import { addSiteOptions, orderDaemon, printOutcome, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface RemoveOptions extends ClientOptions {
@@ -25,10 +25,9 @@ export function addRemoveCommand(program: Command): void {
 }
 
 async function remove(site: string, options: RemoveOptions): Promise<number> {
-  const answer = await clientOf(options).request({
+  const answer = await orderDaemon(options, {
     method: 'DELETE',
     path: `/sites/${encodeURIComponent(site)}?now=${options.now === true}`,
-    onProgress: printWaits,
   });
   const result = decode(switchResult, answer, 'remove');
   printOutcome(options, result, () => [`${result.siteId}: removed${untilWhen(result)}`]);

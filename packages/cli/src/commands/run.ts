@@ -1,12 +1,16 @@
 // `vhostd run`: a daemon in the foreground with the sites of a conf file.
 import { fileURLToPath } from 'node:url';
-import { Daemon, EXIT_CODES } from '@vhostd/daemon';
+import { Daemon, DaemonClient, EXIT_CODES } from '@vhostd/daemon';
 import type { LoadFailure, LogLevel } from '@vhostd/daemon';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
+import { siteUrls } from '../addresses.js';
+import { columns } from '../columns.js';
 import { confFile } from '../conf-file.js';
-import { attempt, describeError, printError } from '../errors.js';
-import { printable } from '../printable.js';
+import { attempt, describeError, printError, printNextStep } from '../errors.js';
+import { ProgressLine } from '../progress.js';
+import { printable, printableLine } from '../printable.js';
+import { siteDetailOf } from '../site-detail.js';
 import { addSiteFlags, hasSiteFlags, isApp, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
@@ -47,7 +51,10 @@ export function addRunCommand(program: Command): void {
 
 /** Resolves when the daemon runs; it then ends the process by itself, with its own exit code. */
 async function run(app: string | undefined, args: readonly string[], options: RunOptions): Promise<number> {
-  const { logLevel } = options;
+  const isTerminal = process.stderr.isTTY;
+  // A person is told what is wrong; what goes well, programs.
+  const logLevel = options.logLevel ?? (isTerminal ? 'warn' : undefined);
+  const logSays = isTerminal && logLevel !== 'silent' && logLevel !== 'fatal';
   const daemon = new Daemon({
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
     masterArgs: [
@@ -60,16 +67,48 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     ...(options.runDir === undefined ? {} : { runDir: options.runDir }),
   });
   let ready = false;
-  daemon.on('error', (error) => printError(error, options));
+  daemon.on('error', (error) => (logSays ? printNextStep(error) : printError(error, options)));
   daemon.on('loaded', (failures) => {
-    printFailures(failures);
+    if (!logSays) printFailures(failures);
     // A master that took the place of a dead one loads too.
     if (ready || failures.length > 0) return;
     process.stdout.write('vhostd ready\n');
     ready = true;
+    if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir)).catch(() => undefined);
   });
+  if (isTerminal) showProgress(daemon, options.runDir);
   await daemon.run();
   return EXIT_CODES.ok;
+}
+
+/** Where each site is. */
+async function printAddresses(client: DaemonClient): Promise<void> {
+  const { sites, listeners } = await client.status();
+  const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
+  const rows: string[][] = [];
+  for (const { siteId } of shown) {
+    const urls = siteUrls(await siteDetailOf(client, siteId), listeners);
+    for (const [index, url] of urls.entries()) rows.push([index === 0 ? `  ${siteId}` : '', url]);
+  }
+  const more = sites.length - shown.length;
+  const lines = [...columns(rows), ...(more > 0 ? [`  and ${more} more: vhostd status`] : [])];
+  process.stdout.write(lines.map((line) => `${printableLine(line)}\n`).join(''));
+}
+
+/** Shows what it is at until all sites are up, and again when it is told to stop. */
+function showProgress(daemon: Daemon, runDir: string | undefined): void {
+  const client = new DaemonClient(runDir);
+  let line: ProgressLine | undefined = new ProgressLine(client);
+  daemon.once('loaded', () => {
+    line?.close();
+    line = undefined;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      line ??= new ProgressLine(client, 'Ctrl-C again ends at once');
+    });
+  }
+  daemon.once('stopped', () => line?.close());
 }
 
 /** Where the master is to have its sites from; `defaults` are fields of an app that has no flag for them. */
@@ -103,3 +142,5 @@ function printFailures(failures: readonly LoadFailure[]): void {
     process.stderr.write(`vhostd: site ${printable(siteId)}: ${describeError(error)}\n`);
   }
 }
+
+const SHOWN_SITES_MAX_COUNT = 10;

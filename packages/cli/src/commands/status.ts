@@ -1,12 +1,12 @@
 // `vhostd status`: what a running daemon says of itself and of its sites.
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
-import { decode, siteDetail } from '@vhostd/protocol/schemas';
+import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { showsColours } from '../colours.js';
 import { attempt } from '../errors.js';
+import { siteDetailOf } from '../site-detail.js';
 import { isAtFault, siteReport, statusReport } from '../status-report.js';
 import type { Fault } from '../status-report.js';
 import { addClientOptions, clientOf, printOutcome } from './options.js';
@@ -42,7 +42,7 @@ async function status(site: string | undefined, options: StatusOptions): Promise
   const sites = site === undefined ? told.sites : [siteOf(told, site)];
   const [one] = sites;
   if (site !== undefined && one !== undefined) {
-    const detail = await detailOf(options, site);
+    const detail = await siteDetailOf(clientOf(options), site);
     printOutcome(options, detail, () => siteReport(detail, width.text));
   } else if (options.json === true) {
     printOutcome(options, told, () => []);
@@ -53,11 +53,6 @@ async function status(site: string | undefined, options: StatusOptions): Promise
   if (failOn === undefined) return EXIT_CODES.ok;
   const isFaulty = told.master === undefined || sites.some((each) => isAtFault(each, failOn));
   return isFaulty ? EXIT_CODES.failed : EXIT_CODES.ok;
-}
-
-async function detailOf(options: ClientOptions, site: string): Promise<SiteDetail> {
-  const path = `/sites/${encodeURIComponent(site)}`;
-  return decode(siteDetail, await clientOf(options).request({ method: 'GET', path }), 'site');
 }
 
 function siteOf({ sites }: DaemonStatus, siteId: string): SiteStatus {

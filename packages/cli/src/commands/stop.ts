@@ -3,7 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import { addClientOptions, clientOf, orderSite, printOutcome, printWaits, untilWhen } from './options.js';
+import { addClientOptions, orderSite, printOutcome, untilWhen, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface StopOptions extends ClientOptions {
@@ -26,7 +26,8 @@ export function addStopCommand(program: Command): void {
 }
 
 async function stop(options: StopOptions): Promise<number> {
-  await clientOf(options).stop({ now: options.now === true, onProgress: printWaits });
+  const now = options.now === true;
+  await whileShown(options, (client, onProgress) => client.stop({ now, onProgress }));
   printOutcome(options, { stopped: true }, () => ['vhostd stopped']);
   return EXIT_CODES.ok;
 }

@@ -1,9 +1,10 @@
 // What `vhostd dev` tells of a daemon whose sites are all watched: where each is reached, what changes and what comes of
 // it.
-import type { DaemonClient } from '@vhostd/daemon';
+import type { DaemonClient } from '@vhostd/daemon/client';
 import type { MasterEvent } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
-import { urlsOf } from '../addresses.js';
+import { siteUrls } from '../addresses.js';
+import { siteDetailOf } from '../site-detail.js';
 import { describeError } from '../errors.js';
 import { printableLine } from '../printable.js';
 
@@ -50,11 +51,11 @@ export class DevLines {
 
   async #showSites(): Promise<void> {
     const { listeners, sites } = await this.#client.status();
-    for (const { siteId, hosts, watch, maintenance } of sites) {
+    for (const { siteId, watch, maintenance } of sites) {
       if (watch?.files === undefined || this.#shown.has(siteId)) continue;
       this.#shown.add(siteId);
       say(`${siteId} watches ${watch.files} files`);
-      for (const url of urlsOf({ hosts, listening: listeners })) say(`  ${url}`);
+      for (const url of siteUrls(await siteDetailOf(this.#client, siteId), listeners)) say(`  ${url}`);
       if (maintenance?.message !== undefined) say(`${siteId} is broken: ${maintenance.message}`);
     }
   }

@@ -7,7 +7,7 @@ import type { Limits } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { AcceptPause } from '../listeners/accept-pause.js';
 import type { Listener } from '../listeners/listener.js';
-import { DescriptorRoom } from '../node/descriptor-room.js';
+import { DescriptorRoom } from '@vhostd/transport';
 import { localAddressOf, remoteAddressOf } from '../node/raw-accept.js';
 import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';

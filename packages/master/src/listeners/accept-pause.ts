@@ -1,7 +1,7 @@
 // No connection is accepted while descriptors are short and nobody is left who could make room: at the last descriptor
 // the system would take connections only to close them. Who connects meanwhile waits in the kernel's queue.
 import type { MasterEvents } from '../events.js';
-import { DescriptorRoom } from '../node/descriptor-room.js';
+import { DescriptorRoom } from '@vhostd/transport';
 import type { ListenerRegistry } from './listener-registry.js';
 
 export class AcceptPause {

@@ -1,5 +1,7 @@
-// The master's own log: JSON lines, an event and its fields each, that neither a full disk nor a dead reader of
+// The master's own log, an event and its fields each: JSON lines, or words on a terminal, that neither a full disk nor a dead reader of
 // standard error can turn into a crash.
+import { isatty } from 'node:tty';
+import { terminalLogLine } from '@vhostd/protocol';
 import { pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import type { Loss } from './line-queue.js';
@@ -39,7 +41,9 @@ function destination(name: string, file: string | undefined): DestinationStream 
     file === undefined
       ? LogFiles.shared.open('standard error', { notice, source: descriptorSource(STANDARD_ERROR) })
       : LogFiles.shared.open(file, { notice });
-  return { write: (line) => void opened.write(line), flushSync: () => opened.flushSync() };
+  const isTerminal = file === undefined && isatty(STANDARD_ERROR);
+  const shape = isTerminal ? terminalLogLine : (line: string): string => line;
+  return { write: (line) => void opened.write(shape(line)), flushSync: () => opened.flushSync() };
 }
 
 function lossLine(name: string, { bytes, lines }: Loss): object {

@@ -1,6 +1,6 @@
 // Where the output of sites goes that no field of their confs names a file for, so that nothing is thrown away.
 import { isatty } from 'node:tty';
-import { SCREEN_VARIABLE, STATE_DIR_VARIABLE } from '@vhostd/protocol';
+import { CLEAR_LINE, SCREEN_VARIABLE, STATE_DIR_VARIABLE } from '@vhostd/protocol';
 import type { LogFile } from './log-file.js';
 import type { LogFiles } from './log-files.js';
 import { DEFAULT_LOG_ROTATION, defaultLogFile, stampedLines } from './default-log.js';
@@ -66,5 +66,6 @@ function screenSink(files: LogFiles, stream: LogStream): LogSink {
   const fd = stream === 'stdout' ? 1 : 2;
   const file = files.open(`${stream} of sites`, { source: descriptorSource(fd) });
   const isTerminal = isatty(fd);
-  return { file, shape: (lines, origin) => screenLines(lines, origin, isTerminal) };
+  const clear = Buffer.from(isTerminal ? CLEAR_LINE : '');
+  return { file, shape: (lines, origin) => Buffer.concat([clear, screenLines(lines, origin, isTerminal)]) };
 }

@@ -113,6 +113,35 @@ test('a process that can hand no connection back accepts none by itself', async 
   assert.equal(await bench.masterAccepts(), true);
 });
 
+test('one that has its share rests until the other one has caught up', async (t) => {
+  const bench = new Bench(t);
+  await bench.run('a', { cpuLen: 2, listen: [ENTRY] });
+  const [eager, other] = bench.spawner.living;
+  assert.ok(eager && other);
+  eager.connectionCount = 40;
+  eager.accepting.clear();
+  await eager.ask('acceptRests', { why: 'share' });
+  assert.deepEqual(bench.accepting, ['1.1']);
+  other.connectionCount = 40;
+  other.emit('confirmed');
+  await bench.until('it accepts again', () => bench.accepting.length === 2);
+  assert.equal(await bench.masterAccepts(), false);
+});
+
+test('where all are full the master accepts, until one has room', async (t) => {
+  const bench = new Bench(t);
+  await bench.run('a', { cpuLen: 2, listen: [ENTRY] });
+  for (const worker of bench.spawner.living) {
+    worker.room = false;
+    worker.accepting.clear();
+    await worker.ask('acceptRests', { why: 'full' });
+  }
+  assert.equal(await bench.masterAccepts(), true);
+  bench.spawner.last.room = true;
+  await bench.until('one accepts', () => bench.accepting.length === 1);
+  assert.equal(await bench.masterAccepts(), false);
+});
+
 async function reload(bench: Bench, site: Site, fields: Record<string, unknown>): Promise<void> {
   site.want(bench.conf('a', fields));
   let error: unknown;

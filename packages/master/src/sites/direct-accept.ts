@@ -7,10 +7,19 @@ import type { Listener } from '../listeners/listener.js';
 import { directAddressesOf } from '../routing/site-places.js';
 import type { SocketHolders } from '../routing/socket-holders.js';
 import type { SpawnedWorker } from '../workers/worker-process.js';
+import { Shares } from './shares.js';
 import type { WorkerSet } from './worker-set.js';
 
 /** Whose sockets they are. */
 export type DirectSource = Pick<ListenerRegistry, 'get' | 'soleSocket' | 'leaveToWorkers' | 'backlog'>;
+
+/** What it works with. */
+export interface DirectParts<S> {
+  readonly site: S;
+  readonly workers: Pick<WorkerSet, 'candidates'>;
+  readonly source: DirectSource;
+  readonly holders: SocketHolders<S>;
+}
 
 /** A worker that was sent a socket. */
 interface Grant {
@@ -21,10 +30,8 @@ interface Grant {
 }
 
 export class DirectAccept<S> {
-  readonly #site: S;
-  readonly #workers: Pick<WorkerSet, 'candidates'>;
-  readonly #source: DirectSource;
-  readonly #holders: SocketHolders<S>;
+  readonly #parts: DirectParts<S>;
+  readonly #shares = new Shares<SpawnedWorker>(() => this.look(this.#isOpen));
   /** By the key of the listener. */
   readonly #grants = new Map<SpawnedWorker, Map<string, Grant>>();
   /** Listeners on which workers accept. */
@@ -32,16 +39,9 @@ export class DirectAccept<S> {
   #conf: SiteConf;
   #isOpen = false;
 
-  constructor(
-    conf: SiteConf,
-    site: S,
-    parts: { workers: Pick<WorkerSet, 'candidates'>; source: DirectSource; holders: SocketHolders<S> },
-  ) {
+  constructor(conf: SiteConf, parts: DirectParts<S>) {
     this.#conf = conf;
-    this.#site = site;
-    this.#workers = parts.workers;
-    this.#source = parts.source;
-    this.#holders = parts.holders;
+    this.#parts = parts;
   }
 
   setConf(conf: SiteConf): void {
@@ -53,10 +53,41 @@ export class DirectAccept<S> {
     this.#isOpen = isOpen;
     const wanted = isOpen ? this.#wanted() : [];
     if (wanted.length === 0 && this.#grants.size === 0) return;
-    const processes = this.#workers
+    const processes = this.#parts.workers
       .candidates()
       .flatMap(({ takesConnections, process }) => (takesConnections && process ? [process] : []))
       .filter(({ handsBack }) => handsBack);
+    this.#withdraw(wanted);
+    this.#shares.look(wanted.length === 0 ? [] : processes);
+    for (const process of processes) {
+      if (this.#shares.rests(process) === undefined)
+        for (const listener of wanted) this.#grant(process, listener);
+    }
+    this.#leave(wanted, processes);
+  }
+
+  /** A process accepts nothing for now: it has its share, or is full. */
+  onRests(process: SpawnedWorker, isFull: boolean): void {
+    this.#grants.get(process)?.clear();
+    this.#shares.rest(process, isFull);
+    this.look(this.#isOpen);
+  }
+
+  /** A process of a worker has ended. */
+  onExit(process: SpawnedWorker): void {
+    this.#grants.delete(process);
+    this.#shares.delete(process);
+    this.#parts.holders.delete(process);
+  }
+
+  #wanted(): Listener[] {
+    const { source } = this.#parts;
+    return directAddressesOf(this.#conf)
+      .flatMap((address) => source.get(address) ?? [])
+      .filter((listener) => source.soleSocket(listener) !== undefined);
+  }
+
+  #withdraw(wanted: readonly Listener[]): void {
     for (const [process, grants] of this.#grants) {
       for (const [key, grant] of grants) {
         if (wanted.includes(grant.listener)) continue;
@@ -64,47 +95,43 @@ export class DirectAccept<S> {
         void grant.answered.then(() => process.acceptNoMore(key));
       }
     }
-    for (const process of processes) for (const listener of wanted) this.#grant(process, listener);
-    this.#leave(wanted, processes);
-  }
-
-  /** A process of a worker has ended. */
-  onExit(process: SpawnedWorker): void {
-    this.#grants.delete(process);
-    this.#holders.delete(process);
-  }
-
-  #wanted(): Listener[] {
-    return directAddressesOf(this.#conf)
-      .flatMap((address) => this.#source.get(address) ?? [])
-      .filter((listener) => this.#source.soleSocket(listener) !== undefined);
   }
 
   #grant(process: SpawnedWorker, listener: Listener): void {
-    const grants = this.#grants.get(process) ?? new Map<string, Grant>();
-    if (grants.has(listener.key)) return;
-    const socket = this.#source.soleSocket(listener);
-    if (socket === undefined) return;
+    const { source, holders, site } = this.#parts;
     const { key, secure } = listener;
-    const { backlog } = this.#source;
-    this.#holders.add(process, this.#site, key);
+    const grants = this.#grants.get(process) ?? new Map<string, Grant>();
+    const socket = grants.has(key) ? undefined : source.soleSocket(listener);
+    if (socket === undefined) return;
+    holders.add(process, site, key);
+    const upTo = this.#shares.tell(process);
+    const order = { listener: key, secure, backlog: source.backlog, ...(upTo === undefined ? {} : { upTo }) };
     const grant: Grant = { listener, accepts: false, answered: Promise.resolve() };
-    grant.answered = process.accept({ listener: key, secure, backlog }, socket).then((accepts) => {
+    grant.answered = process.accept(order, socket).then((accepts) => {
       grant.accepts = accepts;
-      this.look(this.#isOpen);
+      if (accepts) this.look(this.#isOpen);
+      else if (grants.get(key) === grant) this.onRests(process, true);
     });
     this.#grants.set(process, grants.set(key, grant));
+  }
+
+  /** One that is asked once more is about to. */
+  #accepts(process: SpawnedWorker, listener: Listener): boolean {
+    const grant = this.#grants.get(process)?.get(listener.key);
+    return grant !== undefined && (grant.accepts || this.#left.has(listener));
   }
 
   #leave(wanted: readonly Listener[], processes: readonly SpawnedWorker[]): void {
     for (const listener of new Set([...wanted, ...this.#left])) {
       const isLeft =
         wanted.includes(listener) &&
-        processes.some((process) => this.#grants.get(process)?.get(listener.key)?.accepts === true);
+        processes.some(
+          (process) => this.#accepts(process, listener) || this.#shares.rests(process) === 'share',
+        );
       if (isLeft === this.#left.has(listener)) continue;
       if (isLeft) this.#left.add(listener);
       else this.#left.delete(listener);
-      this.#source.leaveToWorkers(listener, isLeft);
+      this.#parts.source.leaveToWorkers(listener, isLeft);
     }
   }
 }

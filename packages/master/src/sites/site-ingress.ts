@@ -5,6 +5,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { Dispatch } from '../dispatch/dispatch.js';
 import type { DispatchSite } from '../dispatch/dispatch.js';
 import type { Connection, Ingress } from '../ingress/connection.js';
+import type { SpawnedWorker } from '../workers/worker-process.js';
 import type { Worker } from '../workers/worker.js';
 import type { DirectAccept } from './direct-accept.js';
 import { HostNotice } from './host-notice.js';
@@ -38,7 +39,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #maintenance = new Maintenance();
   readonly #hosts = new HostNotice();
   readonly #idleStop: IdleStop;
-  readonly #direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'>;
+  readonly #direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'onRests' | 'setConf'>;
 
   constructor(
     conf: SiteConf,
@@ -47,7 +48,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     {
       acceptor,
       direct,
-    }: { acceptor: Rejecter; direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'> },
+    }: { acceptor: Rejecter; direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'onRests' | 'setConf'> },
   ) {
     this.#direct = direct;
     this.#workers = workers;
@@ -106,6 +107,11 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#idleStop.look();
     const isHolding = this.#dispatch.paused || this.answering;
     this.#direct.look(this.#state.meaning.serves === 'now' && !isHolding);
+  }
+
+  /** A process of a worker accepts nothing by itself for now. */
+  onRests(process: SpawnedWorker, isFull: boolean): void {
+    this.#direct.onRests(process, isFull);
   }
 
   /** A process of a worker has ended. */

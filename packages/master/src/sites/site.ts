@@ -79,7 +79,8 @@ export class Site implements WorkerSite {
     this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
-    const direct = new DirectAccept<Site>(conf, this, {
+    const direct = new DirectAccept<Site>(conf, {
+      site: this,
       workers: this.#set,
       source: listeners,
       holders: router.holders,
@@ -319,6 +320,7 @@ export class Site implements WorkerSite {
       state: meaning.status,
       generation: this.generation,
       hosts: hostsOf(this.conf),
+      drainTimeoutMs: this.conf.drainTimeoutMs,
       workers: this.#set.all().map((worker) => worker.status()),
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...waitsFor] } : {}),
@@ -390,8 +392,13 @@ export class Site implements WorkerSite {
 
   /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
   #answerWorkers(): void {
-    this.#set.on('spawned', (worker, { peer, gone }) => {
+    this.#set.on('spawned', (worker, process) => {
+      const { peer, gone } = process;
       peer.handle('openPort', (params) => this.#ports.open(params, { conf: worker.conf, gone }));
+      peer.handle('acceptRests', (params) => {
+        this.ingress.onRests(process, Reflect.get(Object(params), 'why') === 'full');
+        return null;
+      });
       peer.handle('updateServerConf', (params) =>
         this.#updates.run(params, gone, () =>
           this.#confs.update(worker, (asking) => this.#generationOf(asking), params),

@@ -23,6 +23,10 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   /** Listeners on which it was told to accept by itself. */
   readonly accepting: Set<string> = new Set<string>();
   handsBack = true;
+  /** With how many connections it was told to rest. */
+  upTo: number | undefined;
+  /** Whether it has room for connections that it accepts. */
+  room = true;
   stats: WorkerStats = { residentBytes: 1, requestCount: 0, cpuMs: 0 };
   connectionCount = 0;
   takesConnections = true;
@@ -89,9 +93,14 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
     return true;
   }
 
-  accept({ listener }: DirectListener): Promise<boolean> {
-    this.accepting.add(listener);
-    return Promise.resolve(true);
+  accept({ listener, upTo }: DirectListener): Promise<boolean> {
+    this.upTo = upTo;
+    if (this.room) this.accepting.add(listener);
+    return Promise.resolve(this.room);
+  }
+
+  acceptUpTo(count: number | undefined): void {
+    this.upTo = count;
   }
 
   acceptNoMore(listenerKey: string): Promise<void> {

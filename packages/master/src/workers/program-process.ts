@@ -100,6 +100,8 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
     return Promise.resolve(false);
   }
 
+  acceptUpTo(): void {}
+
   acceptNoMore(): Promise<void> {
     return Promise.resolve();
   }

@@ -78,8 +78,10 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Whether it can hand connections back. */
   readonly handsBack: boolean;
   give(connection: Connection): boolean;
-  /** Lets it accept on a listening socket by itself, which stays the caller's; resolves with whether it does. */
+  /** Lets it accept on a listening socket by itself, which stays the caller's; resolves with whether it does now. */
   accept(listener: DirectListener, socket: NativeHandle): Promise<boolean>;
+  /** With so many connections it has its share from now on, and rests; undefined: with any number. */
+  acceptUpTo(count: number | undefined): void;
   /** Lets it accept there no more. One that does not say in time that it has stopped breaks the rules. */
   acceptNoMore(listenerKey: string): Promise<void>;
   /** Gives the connections that it has not begun with to whoever takes them now. */
@@ -199,13 +201,17 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   async accept(listener: DirectListener, socket: NativeHandle): Promise<boolean> {
     this.#acceptsDirectly = true;
     try {
-      await this.peer.request('accept', listener, {
+      return await this.peer.request('accept', listener, {
         passenger: { handle: socket, release: () => undefined },
+        timeoutMs: ACCEPT_LIMIT_MS,
       });
-      return true;
     } catch {
       return false;
     }
+  }
+
+  acceptUpTo(count: number | undefined): void {
+    this.peer.request('acceptUpTo', { count: count ?? null }).catch(() => undefined);
   }
 
   async acceptNoMore(listenerKey: string): Promise<void> {
@@ -349,6 +355,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
 /** What it takes to read the confirmation of one connection and to close it here, generously, ms. */
 const CONFIRMATION_MS = 0.05;
+/** How soon a worker accepts by itself, ms: one whose event loop stands still does not, and may be asked again. */
+const ACCEPT_LIMIT_MS = 1000;
 
 /** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
 const LINK_LOST_MS = 1000;

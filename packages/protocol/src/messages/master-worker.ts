@@ -130,6 +130,8 @@ export interface DirectListener {
   secure: boolean;
   /** Connections that may wait in its queue. */
   backlog: number;
+  /** With so many connections the worker has its share, and rests. Absent: any number. */
+  upTo?: number;
 }
 
 /** What a worker may change of its site; a field that is absent stays as it is. */
@@ -180,6 +182,11 @@ export type WorkerToMaster = {
    * drain. A notice.
    */
   leaving: { params: { why: 'signal' | 'closed' }; result: null };
+  /**
+   * It has closed all sockets on which it accepted: it has its `share`, or is `full`, as its server takes no more or its
+   * descriptors are short. It is to be sent them again. A notice.
+   */
+  acceptRests: { params: { why: 'share' | 'full' }; result: null };
   /** How many connections the site's server takes at a time; null: any number. A notice. */
   maxConnections: { params: { count: number | null }; result: null };
   /** All certificates that its server uses from now on, or those of the entries that come first. A notice. */
@@ -213,8 +220,13 @@ export type MasterToWorker = {
    * host.
    */
   hosts: { params: { claims: SiteClaims[] }; result: null };
-  /** From now on it accepts the connections of a listener by itself, on the socket that comes along, until it leaves. */
-  accept: { params: DirectListener; result: null };
+  /**
+   * From now on it accepts the connections of a listener by itself, on the socket that comes along, until it rests or
+   * leaves. False: it has no room for any at present.
+   */
+  accept: { params: DirectListener; result: boolean };
+  /** With how many connections it has its share from now on; null: with any number. */
+  acceptUpTo: { params: { count: number | null }; result: null };
   /** It accepts those of a listener no more. Answered once it has closed its descriptor. */
   acceptNoMore: { params: { listener: string }; result: null };
   ping: { params: null; result: WorkerStats };

@@ -3,34 +3,68 @@
 import { getSystemErrorName } from 'node:util';
 import { VhostError } from '@vhostd/protocol';
 import type { DirectListener } from '@vhostd/protocol';
+import { DescriptorRoom } from '@vhostd/transport';
 import type { ConnectionHeader, NativeHandle } from '@vhostd/transport';
 import { listenRaw } from '../node/native-handle.js';
 
-/** Takes a connection that nobody has read from, and owns its handle from then on. */
-export type TakeAccepted = (handle: NativeHandle, header: ConnectionHeader) => void;
+/** Who gets the connections. */
+export interface DirectIntake {
+  /** Takes one that nobody has read from, and owns its handle from then on. */
+  takeAccepted(handle: NativeHandle, header: ConnectionHeader): void;
+  /** Connections open now. */
+  connectionCount(): number;
+  /** Whether it takes no more at present. */
+  readonly full: boolean;
+}
 
 export class DirectAccept {
-  readonly #take: TakeAccepted;
+  readonly #intake: DirectIntake;
+  readonly #onRest: (why: 'share' | 'full') => void;
+  readonly #room: Pick<DescriptorRoom, 'missing' | 'missingNow'>;
   readonly #sockets = new Map<string, NativeHandle>();
+  #upTo = Infinity;
 
-  constructor(take: TakeAccepted) {
-    this.#take = take;
+  /** `onRest`: it accepts nothing more until {@link listen}. `room` is replaced by tests. */
+  constructor(
+    intake: DirectIntake,
+    onRest: (why: 'share' | 'full') => void,
+    room: Pick<DescriptorRoom, 'missing' | 'missingNow'> = new DescriptorRoom(),
+  ) {
+    this.#intake = intake;
+    this.#onRest = onRest;
+    this.#room = room;
+  }
+
+  /** With how many connections this worker has its share. */
+  set upTo(count: number) {
+    this.#upTo = count;
+    if (this.#sockets.size > 0) this.#look();
   }
 
   /**
-   * Accepts on a socket, which is this one's from here on.
+   * Accepts on a socket, which is this one's from here on. False: there is no room for any connection at present.
    * @throws {VhostError} ERR_LISTEN_ADDRESS.
    */
-  listen({ listener, secure, backlog }: DirectListener, socket: NativeHandle): void {
+  listen({ listener, secure, backlog, upTo = Infinity }: DirectListener, socket: NativeHandle): boolean {
     this.close(listener);
+    if (this.#intake.full || this.#room.missingNow() > 0) {
+      socket.close();
+      return false;
+    }
+    this.#upTo = upTo;
     const header: ConnectionHeader = { listener, secure, peeked: false, handedBack: false };
-    const errno = listenRaw(socket, backlog, (connection) => this.#take(connection, header));
+    const errno = listenRaw(socket, backlog, (connection) => {
+      const { fd } = connection;
+      this.#intake.takeAccepted(connection, header);
+      this.#look(fd);
+    });
     if (errno !== 0) {
       socket.close();
       const message = `cannot accept on ${listener}: ${getSystemErrorName(errno)}`;
       throw new VhostError('ERR_LISTEN_ADDRESS', message, { info: { listener } });
     }
     this.#sockets.set(listener, socket);
+    return true;
   }
 
   /** Accepts no more on one listener; others take what waits there. */
@@ -42,5 +76,13 @@ export class DirectAccept {
   /** Accepts no more at all. */
   closeAll(): void {
     for (const listener of this.#sockets.keys()) this.close(listener);
+  }
+
+  /** `fd`: the descriptor that has just been given. A handle that listens can rest in no other way than closed. */
+  #look(fd?: number): void {
+    const isFull = this.#intake.full || this.#room.missing(fd) > 0;
+    if (!isFull && this.#intake.connectionCount() < this.#upTo) return;
+    this.closeAll();
+    this.#onRest(isFull ? 'full' : 'share');
   }
 }

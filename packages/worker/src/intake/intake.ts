@@ -139,6 +139,17 @@ export class Intake {
     this.#onLimit?.(limit);
   }
 
+  /** Whether the server has as many connections as it takes. */
+  get full(): boolean {
+    const { maxConnections } = this.#server?.server ?? {};
+    return typeof maxConnections === 'number' && this.connectionCount() >= maxConnections;
+  }
+
+  /** Tells the master at once how many connections there are. */
+  reportCount(): void {
+    this.#report();
+  }
+
   /** Tells the master at once what it would be told soon. */
   reportNow(): void {
     if (this.#reportScheduled || this.#lost.length > 0) this.#report();

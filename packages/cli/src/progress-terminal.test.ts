@@ -1,0 +1,95 @@
+// What a person on a terminal sees while something takes its time.
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { stripVTControlCharacters } from 'node:util';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { CLEAR_LINE } from '@vhostd/protocol';
+import { Workspace } from './cli.test.kit.js';
+
+/** Its answers come when the file is there. */
+const SLOW = `
+const { existsSync } = require('node:fs');
+require('node:http').createServer((request, response) => {
+  const look = setInterval(() => {
+    if (!existsSync('go')) return;
+    clearInterval(look);
+    response.end('ok');
+  }, 20);
+}).listen(80);
+`;
+
+let workspace: Workspace;
+beforeEach(() => {
+  workspace = new Workspace();
+});
+afterEach(() => workspace.clear());
+
+void describe('on a terminal', () => {
+  void it('run tells where each site is, and when it is stopped what it waits for', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('vhostd ready');
+    const told = JSON.parse((await workspace.run('status', '--json')).stdout) as {
+      daemon: { pid: number };
+      listeners: [{ port: number }];
+    };
+    const { port } = told.listeners[0];
+    await daemon.says(`  shop  http://shop.test:${port}/`);
+    const answer = ask(port);
+    await connected();
+    process.kill(told.daemon.pid, 'SIGINT');
+    await daemon.says('shop waits for 1 connection, at most 30s; Ctrl-C again ends at once');
+    workspace.write('shop/go', '');
+    assert.equal(await answer, 'ok');
+    const { code, stdout } = await daemon.ended;
+    assert.equal(code, 0, stdout);
+    assert.ok(!stdout.includes('{"level"'), stdout);
+  });
+
+  void it('reload shows a site slot by slot and takes that away at the end', async () => {
+    const boot = `setTimeout(() => { ${SLOW} }, 700)`;
+    workspace.write('shop/server.cjs', boot);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    await workspace.daemon('--log-level', 'silent');
+    const { code, stdout } = await workspace.startOnTerminal(80, 'reload').ended;
+    assert.equal(code, 0, stdout);
+    assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1`), stdout);
+    assert.ok(stdout.trimEnd().endsWith(`${CLEAR_LINE}shop: generation 2`), stdout);
+  });
+
+  void it('findings are broken between words', async () => {
+    workspace.write('shop/readme', '');
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    const { code, stdout } = await workspace.startOnTerminal(60, 'check').ended;
+    assert.equal(code, 1, stdout);
+    const lines = stripVTControlCharacters(stdout).split(/\r?\n/u);
+    assert.ok(lines.length > 3, stdout);
+    // A word may be longer than a line.
+    assert.deepEqual(
+      lines.filter((line) => line.length > 60 && line.trim().includes(' ')),
+      [],
+    );
+  });
+});
+
+function ask(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { host: 'shop.test' };
+    http
+      .get({ port, host: '127.0.0.1', headers, agent: false }, (response) => {
+        response.setEncoding('utf8');
+        response.on('data', resolve);
+      })
+      .on('error', reject);
+  });
+}
+
+/** A worker has a connection. */
+async function connected(): Promise<void> {
+  for (;;) {
+    const { stdout } = await workspace.run('status', '--json');
+    const { sites } = JSON.parse(stdout) as { sites: { workers: { connections: number }[] }[] };
+    if (sites.some(({ workers }) => workers.some(({ connections }) => connections > 0))) return;
+  }
+}
