@@ -1,9 +1,11 @@
-// Answers the questions named as arguments, or all: `pnpm bench [QUESTION …] [--rounds N] [--seconds N]`.
+// Answers the questions named as arguments, or all: `pnpm bench [QUESTION …] [--rounds N] [--seconds N]`; with
+// `--against COMMIT` also, or only, how that commit's build compares.
 import { parseArgs } from 'node:util';
 import { chooseGenerator } from './load/choose-generator.js';
 import { describeMachine } from './measure/machine.js';
 import { formatRow, isMet } from './measure/report.js';
 import { accessLog } from './questions/access-log.js';
+import { against } from './questions/against.js';
 import { handBack } from './questions/hand-back.js';
 import { hostCheck } from './questions/host-check.js';
 import { idleConnections } from './questions/idle-connections.js';
@@ -16,6 +18,14 @@ import { tls } from './questions/tls.js';
 import { survival } from './questions/survival.js';
 import { endAllWhenInterrupted } from './servers/endings.js';
 
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '3' },
+    against: { type: 'string' },
+  },
+});
 const QUESTIONS: Readonly<Record<string, Question>> = {
   'keep-alive': keepAlive,
   'host-check': hostCheck,
@@ -27,13 +37,11 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   tls,
   'route-look-up': routeLookUp,
   survival,
+  ...(values.against === undefined ? {} : { against: against(values.against) }),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' } },
-});
-const names = positionals.length === 0 ? Object.keys(QUESTIONS) : positionals;
+const asked = values.against === undefined ? positionals : [...positionals, 'against'];
+const names = asked.length === 0 ? Object.keys(QUESTIONS) : asked;
 const unknown = names.filter((name) => QUESTIONS[name] === undefined);
 if (unknown.length > 0) {
   console.error(

@@ -37,16 +37,20 @@ export interface ServerProcess extends Ready {
   stop(): Promise<void>;
 }
 
+/** The modules of the present build. */
+export const PROCESSES: URL = new URL('../processes/', import.meta.url);
+
 /**
- * Starts a module of `processes/` with arguments.
+ * Starts a module of `processes/` with arguments; of another build with that one's.
  * @throws {Error} with its output when it ends before it is ready.
  */
 export async function startProcess(
   name: string,
   args: readonly string[],
   env: Record<string, string> = {},
+  processes: URL = PROCESSES,
 ): Promise<ServerProcess> {
-  const child = fork(fileURLToPath(new URL(`../processes/${name}.js`, import.meta.url)), [...args], {
+  const child = fork(fileURLToPath(new URL(`${name}.js`, processes)), [...args], {
     env: { ...process.env, ...env },
     execArgv: ['--expose-gc'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

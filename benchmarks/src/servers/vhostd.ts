@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Identity } from './identity.js';
+import type { OlderBuild } from './older-build.js';
 import type { Contender, Running } from './server.js';
-import { startProcess } from './server.js';
+import { PROCESSES, startProcess } from './server.js';
 
 /** vhostd with one of its transports, and with what else its sites, and the conf beside them, have. */
 export function vhostd(
@@ -23,16 +24,28 @@ export function secureVhostd(identity: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity }) };
 }
 
+/** vhostd over the pipe, as it was at an older commit. */
+export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
+  return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, { processes }) };
+}
+
 /** vhostd whose workers accept by themselves, and end TLS where there is an identity. */
 export function directVhostd(identity?: Identity): Contender {
   return { name: 'vhostd (direct)', start: () => start('pipe', {}, {}, { identity, direct: true }) };
+}
+
+interface StartOptions {
+  identity?: Identity | undefined;
+  direct?: boolean;
+  /** Those of another build. */
+  processes?: URL;
 }
 
 async function start(
   handoff: string,
   fields: object,
   conf: object,
-  { identity, direct = false }: { identity?: Identity | undefined; direct?: boolean } = {},
+  { identity, direct = false, processes = PROCESSES }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const all = [
@@ -43,7 +56,7 @@ async function start(
     siteId,
     cpuLen,
     ...fields,
-    workerFile: fileURLToPath(new URL('../processes/vhostd-site.js', import.meta.url)),
+    workerFile: fileURLToPath(new URL('vhostd-site.js', processes)),
     path: directory,
     listen: [
       {
@@ -57,9 +70,8 @@ async function start(
   }));
   const file = join(directory, 'vhostd.config.json');
   await writeFile(file, JSON.stringify({ handoff, sites, log: { level: 'warn' }, ...conf }));
-  const server = await startProcess('vhostd-master', ['--config', file], {
-    BENCH_WORKERS: String(sites.reduce((sum, { cpuLen }) => sum + cpuLen, 0)),
-  });
+  const env = { BENCH_WORKERS: String(sites.reduce((sum, { cpuLen }) => sum + cpuLen, 0)) };
+  const server = await startProcess('vhostd-master', ['--config', file], env, processes);
   return {
     ...server,
     hosts: sites.map(({ siteId }) => `${siteId}.test`),
