@@ -1,6 +1,6 @@
 // `vhostd check`: whether a conf would run here. Nothing is changed, opened or started.
 import path from 'node:path';
-import { EXIT_CODES, exitCodeOf } from '@vhostd/daemon';
+import { EXIT_CODES, exitCodeOf } from '@vhostd/daemon/client';
 import { loadConf } from '@vhostd/master/load-conf';
 import type { MasterConf } from '@vhostd/master';
 import { VhostError } from '@vhostd/protocol';

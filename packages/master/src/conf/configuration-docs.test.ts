@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { renderJsonSchema } from './json-schema.js';
-import { CONF_EXTENSIONS } from './load-conf.js';
+import { CONF_EXTENSIONS } from './conf-extensions.js';
 import { parseMasterConf } from './parse-conf.js';
 import { formatDuration, formatSize } from './quantity.js';
 import { refusal } from './refusal.test.fixture.js';
@@ -120,6 +120,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
 function confWith(names: readonly string[], written: object): object {
   const [name = '', ...rest] = names;
   if (name === 'eab' && rest.length > 0) return { eab: { kid: 'kid-1', key: 'a2V5', ...written } };
+  if (name === 'fleet' && rest.length > 0) return { fleet: fleetWith(written) };
   if (rest.length === 0) return written;
   if (!name.endsWith('[]')) return { [name]: confWith(rest, written) };
   const required = name === 'sites[]' ? { path: './a' } : { port: 443 };
@@ -134,6 +135,18 @@ function confWith(names: readonly string[], written: object): object {
   };
   const inner = rest.length === 1 ? { ...implied, ...written } : confWith(rest, written);
   return { [name.slice(0, -2)]: [{ ...required, ...inner }] };
+}
+
+/** Some of its fields go in pairs. */
+function fleetWith(written: object): object {
+  return {
+    endpoints: ['https://10.0.0.1:2379'],
+    machine: 'm1',
+    address: '10.0.0.11',
+    ...('user' in written || 'password' in written ? { user: 'm1', password: 'secret' } : {}),
+    ...('cert' in written || 'key' in written ? { cert: 'm1.pem', key: 'm1.key' } : {}),
+    ...written,
+  };
 }
 
 function object(value: unknown): Readonly<Record<string, unknown>> {

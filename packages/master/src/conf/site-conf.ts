@@ -260,6 +260,27 @@ export interface MetricsConf {
   readonly ipaddress: string;
 }
 
+/** The fleet that this machine publishes its sites in. */
+export interface FleetConf {
+  readonly driver: 'etcd';
+  /** URLs of members of the store. */
+  readonly endpoints: readonly string[];
+  /** What this machine is called there. */
+  readonly machine: string;
+  /** IP address at which others reach this machine, in its canonical form. */
+  readonly address: string;
+  /** What all keys begin with. */
+  readonly prefix: string;
+  /** Its share of the clients, beside those of the other machines. */
+  readonly weight: number;
+  readonly user?: string;
+  readonly password?: string;
+  /** Absolute paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** The conf of a whole master. */
 export interface MasterConf {
   /** No two share a `siteId`. At least one if the conf comes from a file. */
@@ -279,6 +300,8 @@ export interface MasterConf {
   readonly acme?: AcmeConf;
   /** Absent: workers measure nothing. */
   readonly metrics?: MetricsConf;
+  /** Absent: this machine stands alone. */
+  readonly fleet?: FleetConf;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */
