@@ -13,7 +13,7 @@ const COUNT = 64;
 
 void describe('workers that accept from one queue', () => {
   for (const cpuLen of [2, 4]) {
-    void it(`of ${COUNT} kept connections none of ${cpuLen} has more than one and a half shares`, async (t) => {
+    void it(`each of ${cpuLen} has some of ${COUNT} kept connections`, async (t) => {
       const vhostd = await startVhostd(t, { sites: [directSite({ cpuLen })] });
       const port = await vhostd.port();
       await vhostd.ready('a', cpuLen);
@@ -33,7 +33,8 @@ void describe('workers that accept from one queue', () => {
           had.set(pid, (had.get(pid) ?? 0) + 1);
         }
         t.diagnostic(`${burst ? 'at once' : 'one by one'}: ${[...had.values()].join(' ')}`);
-        assert.ok(Math.max(...had.values()) <= (1.5 * COUNT) / cpuLen, [...had.values()].join(' '));
+        // How even it is depends on how often the machine runs each: shares.test.ts has the bound.
+        assert.equal(had.size, cpuLen);
         for (const client of clients) client.close();
         await vhostd.until('none is open', ({ sites: [a] }) =>
           (a?.workers ?? []).every(({ connections }) => connections === 0),

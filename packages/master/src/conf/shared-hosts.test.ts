@@ -51,6 +51,34 @@ test('another address, a port of the kernel, and a host twice in one site are no
   assert.equal(parseMasterConf({ sites: sitesOf(listens) }, { baseDir: '/srv' }).sites.length, 4);
 });
 
+test('an address where the workers of one site accept is no other one’s, nor is one that overlaps it', () => {
+  const direct = { host: 'a.test', port: 80, ipaddress: '127.0.0.1', accept: 'direct' };
+  for (const other of [
+    { host: 'b.test', port: 80, ipaddress: '127.0.0.1' },
+    { host: 'b.test', port: 80 },
+    { ...direct, host: 'b.test' },
+  ]) {
+    const error = refuse({ a: [direct], b: [{ port: 81 }, other] });
+    assert.equal(error.code, 'ERR_CONF_INVALID');
+    assert.match(error.message, /sites\[1\]\.listen\[1\]\.port: site a has the address alone/);
+  }
+  const apart = { a: [direct], b: [{ ...direct, ipaddress: '127.0.0.2' }], c: [{ ...direct, port: 81 }] };
+  assert.equal(parseMasterConf({ sites: sitesOf(apart) }, { baseDir: '/srv' }).sites.length, 3);
+});
+
+test('the entries of one address accept in one way, and the master answers some by itself', () => {
+  const direct = { host: 'a.test', port: 80, accept: 'direct' };
+  for (const [entry, reason] of [
+    [{ host: 'b.test', port: 80 }, /accepted in one way/],
+    [{ ...direct, ipaddress: '127.0.0.1' }, /accepted in one way/],
+    [{ ...direct, redirect: 'https' }, /has no use with redirect/],
+    [{ ...direct, proxyProtocol: ['10.0.0.0/8'] }, /has no use with proxyProtocol/],
+    [{ ...direct, type: 'ssl', port: 443, cert: 'auto' }, /has no use with 'cert': 'auto'/],
+  ] as const) {
+    assert.match(refuse({ a: [direct, entry] }).message, reason);
+  }
+});
+
 function refuse(listens: Record<string, object[]>): ReturnType<typeof refusal> {
   return refusal(() => parseMasterConf({ sites: sitesOf(listens) }, { baseDir: '/srv' }));
 }

@@ -10,15 +10,16 @@ interface Site {
 const a: Site = { siteId: 'a' };
 const b: Site = { siteId: 'b' };
 
-/** Entries such as `x.test`, `x.test 81`, `x.test 80 127.0.0.1`; `-` is one without a host. */
+/** Entries such as `x.test`, `x.test 81`, `x.test 80 127.0.0.1 direct`; `-` is one without a host. */
 function conf(...entries: string[]): { listen: ListenEntry[]; defaultListen: boolean } {
   const listen = entries.map((entry): ListenEntry => {
-    const [host = '-', port = '80', ipaddress] = entry.split(' ');
+    const [host = '-', port = '80', ipaddress, accept] = entry.split(' ');
     return {
       type: 'tcp',
       port: Number(port),
       ...(host === '-' ? {} : { host }),
       ...(ipaddress === undefined ? {} : { ipaddress }),
+      ...(accept === 'direct' ? { accept } : {}),
     };
   });
   return { listen, defaultListen: false };
@@ -39,6 +40,14 @@ function asked(
   assert.deepEqual([refused.info['holder'], refused.info['claimant']], ['a', 'b']);
   return refused.message;
 }
+
+void test('an address where the workers of another site accept is that one’s, and none is taken to accept alone', () => {
+  const whole = /^the whole address is on port 80 of 127\.0\.0\.1 of the conf of site a;/;
+  assert.match(asked(['x.test 80 127.0.0.1 direct'], ['y.test 80 127.0.0.1']), whole);
+  assert.match(asked(['x.test 80 127.0.0.1 direct'], ['y.test']), whole);
+  assert.match(asked(['x.test 80 127.0.0.1'], ['y.test 80 127.0.0.1 direct']), whole);
+  assert.equal(asked(['x.test 80 127.0.0.1 direct'], ['y.test 80 127.0.0.2 direct']), 'granted');
+});
 
 void test('a host, a wildcard and a default that the conf of another site names are that one’s', () => {
   assert.match(asked(['x.test'], ['y.test', 'x.test']), /^host x\.test is on port 80 of the conf of site a;/);
