@@ -96,6 +96,9 @@ export function createProgram(): Command {
     addCompletionCommand,
   ];
   for (const add of commands) add(program);
+  for (const command of program.commands) {
+    command.showHelpAfterError(`(vhostd ${command.name()} --help tells what there is)`);
+  }
   return program.addHelpText('after', EXIT_CODE_HELP);
 }
 

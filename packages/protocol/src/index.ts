@@ -46,6 +46,7 @@ export type {
 export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { CLEAR_LINE, terminalLogLine } from './log-line.js';
+export { unknownSite } from './unknown-site.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {
