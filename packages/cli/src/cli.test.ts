@@ -79,6 +79,12 @@ void describe('vhostd', () => {
     }
   });
 
+  void it('leads to the help of the command that was used wrongly', async () => {
+    const { code, stderr } = await workspace.run('maintenance', 'a', '-m');
+    assert.equal(code, 2);
+    assert.equal(stderr, "vhostd: unknown option '-m'\n(vhostd maintenance --help tells what there is)\n");
+  });
+
   void it('shows the stack of an error at log level debug', async () => {
     const { stderr } = await workspace.run('status', '--log-level', 'debug');
     assert.match(stderr, /^vhostd: no daemon.*\n {2}vhostd run .*\n.*\n +at /);

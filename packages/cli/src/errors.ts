@@ -1,5 +1,6 @@
 // How a command fails: one line for people on stderr, an exit code for scripts.
 import { exitCodeOf } from '@vhostd/daemon/client';
+import { wrapped } from './columns.js';
 import { printable } from './printable.js';
 
 /** Options that every command has. */
@@ -16,7 +17,7 @@ export function describeError(error: unknown): string {
 
 /** Writes `vhostd: MESSAGE (CODE)` to stderr, and below it the stack when the log level is debug or trace. */
 export function printError(error: unknown, { logLevel }: CommonOptions): void {
-  process.stderr.write(`vhostd: ${describeError(error)}\n`);
+  process.stderr.write(`${shown(`vhostd: ${describeError(error)}`)}\n`);
   printNextStep(error);
   if (!(error instanceof Error) || (logLevel !== 'debug' && logLevel !== 'trace')) return;
   process.stderr.write(`${printable(error.stack ?? '')}\n`);
@@ -39,6 +40,15 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
   }
 }
 
+/** Broken between words where it is wider than the terminal; where that is none it stays a line. */
+function shown(text: string): string {
+  const width = process.stderr.columns ?? Infinity;
+  return text
+    .split('\n')
+    .flatMap((line) => (line.length > width ? wrapped(line, width) : [line]))
+    .join('\n');
+}
+
 /** What to type next. */
 function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -57,5 +67,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
   ERR_SITE_EXISTS: '--name SITEID gives it another name; vhostd remove SITE removes one that was added',
   ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
+  ERR_SITE_STOPPED: 'vhostd start SITE starts it',
+  ERR_WORKER_EXITED: 'vhostd logs SITE --err shows all that it printed',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

@@ -36,6 +36,9 @@ export async function createProgram(names: readonly string[] = COMMAND_NAMES): P
     .exitOverride();
   const adders = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
   for (const add of adders) add(program);
+  for (const command of program.commands) {
+    command.showHelpAfterError(`(vhostd ${command.name()} --help tells what there is)`);
+  }
   return program.addHelpText('after', EXIT_CODE_HELP);
 }
 

@@ -1,6 +1,7 @@
 // An app and the flags behind it as a site of a conf: for those who have no conf file.
 import { statSync } from 'node:fs';
 import path from 'node:path';
+import { VhostError } from '@vhostd/protocol';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
@@ -59,6 +60,14 @@ export function siteOfFlags(app: string, args: readonly string[], flags: SiteFla
 /** Whether there is such a file or directory. */
 export function isApp(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** @throws {VhostError} ERR_SITE_FILE where an app is not there. */
+export function refuseMissing(app: string): void {
+  if (isApp(app)) return;
+  throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
+    info: { file: app },
+  });
 }
 
 /** @throws {InvalidArgumentError} */

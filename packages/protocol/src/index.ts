@@ -52,6 +52,7 @@ export {
 } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { CLEAR_LINE, terminalLogLine } from './log-line.js';
+export { unknownSite } from './unknown-site.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {

@@ -57,6 +57,7 @@ void describe('vhostd start APP', () => {
     ] as const) {
       const outcome = await workspace.run('start', ...args);
       assert.match(outcome.stderr, message);
+      if (args[0] === './gone') assert.match((await workspace.run('add', './gone')).stderr, message);
       assert.equal(outcome.code, code);
     }
     assert.equal((await workspace.run('status')).code, 3);

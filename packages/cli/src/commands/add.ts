@@ -9,9 +9,9 @@ import { addSiteResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { urlsOf } from '../addresses.js';
 import { attempt } from '../errors.js';
-import { addSiteFlags, siteOfFlags } from '../site-flags.js';
+import { addSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
-import { addClientOptions, orderDaemon, printOutcome, untilWhen } from './options.js';
+import { addClientOptions, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface AddOptions extends ClientOptions, SiteFlags {
@@ -43,6 +43,7 @@ async function add(app: string | undefined, args: readonly string[], options: Ad
     );
   }
   if (options.file !== undefined) return await addToDaemon(options, ...(await readSite(options.file)));
+  if (app !== undefined) refuseMissing(app);
   return await addToDaemon(options, siteOfFlags(app ?? '', args, options), process.cwd());
 }
 
@@ -57,7 +58,9 @@ export async function addToDaemon(options: ClientOptions, site: object, baseDir:
 function describe(result: AddSiteResult): string[] {
   const { siteId, added, error } = result;
   const what = `${siteId}: ${added ? 'added' : 'is there'}${untilWhen(result)}`;
-  if (error !== undefined) return [`${what}, but it does not serve yet: ${error.message} (${error.code})`];
+  if (error !== undefined) {
+    return sentences([`${what}, but it does not serve yet: ${error.message} (${error.code})`]);
+  }
   return [what, ...urlsOf(result).map((url) => `  ${url}`)];
 }
 

@@ -93,11 +93,13 @@ export function whileShown<T>(
 
 /** Prints an outcome as JSON, or in words. */
 export function printOutcome({ json }: ClientOptions, outcome: object, words: () => string[]): void {
-  const lines =
-    json === true
-      ? [JSON.stringify(outcome, null, 2)]
-      : words().flatMap((line) => wrapped(printableLine(line), terminalWidth()));
+  const lines = json === true ? [JSON.stringify(outcome, null, 2)] : words().map(printableLine);
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Sentences for a person, broken between words at the width of the terminal. */
+export function sentences(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => wrapped(printableLine(line), terminalWidth()));
 }
 
 /** What is to be said of an order that the next master does not know of. */

@@ -3,7 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { ReloadResult } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import { addClientOptions, printOutcome, whileShown } from './options.js';
+import { addClientOptions, printOutcome, sentences, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
 export function addReloadCommand(program: Command): void {
@@ -23,12 +23,13 @@ export function addReloadCommand(program: Command): void {
 async function reload(site: string | undefined, options: ClientOptions): Promise<number> {
   const result = await whileShown(options, (client, told) => client.reload(site, told));
   const { sites } = result;
-  printOutcome(options, result, () => (sites.length === 0 ? ['no sites'] : sites.map(describe)));
+  printOutcome(options, result, () => (sites.length === 0 ? ['no sites'] : sentences(sites.map(describe))));
   return sites.every(({ ok }) => ok) ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
 function describe({ siteId, generation, ok, error }: ReloadResult['sites'][number]): string {
   if (ok) return `${siteId}: generation ${generation}`;
   const why = error === undefined ? 'for an unknown reason' : `${error.message} (${error.code})`;
-  return `${siteId}: failed: ${why}`;
+  const next = error?.code === 'ERR_SITE_STOPPED' ? `; vhostd start ${siteId} starts it` : '';
+  return `${siteId}: failed: ${why}${next}`;
 }

@@ -11,7 +11,7 @@ import { attempt, describeError, printError, printNextStep } from '../errors.js'
 import { ProgressLine } from '../progress.js';
 import { printable, printableLine } from '../printable.js';
 import { siteDetailOf } from '../site-detail.js';
-import { addSiteFlags, hasSiteFlags, isApp, siteOfFlags } from '../site-flags.js';
+import { addSiteFlags, hasSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
 
@@ -130,10 +130,7 @@ export function sourceOf(
   }
   if (typeof config === 'string')
     throw new VhostError('ERR_SITE_OPTION', 'give either an app or --config, not both');
-  if (!isApp(app))
-    throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
-      info: { file: app },
-    });
+  refuseMissing(app);
   return ['--sites', JSON.stringify([{ ...defaults, ...siteOfFlags(app, args, options) }])];
 }
 

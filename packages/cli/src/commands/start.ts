@@ -5,7 +5,7 @@ import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { startDaemon } from '../background.js';
 import { attempt } from '../errors.js';
-import { addSiteFlags, hasSiteFlags, isApp, siteOfFlags } from '../site-flags.js';
+import { addSiteFlags, hasSiteFlags, isApp, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { addToDaemon } from './add.js';
 import { addClientOptions, orderSite, printOutcome, stateDirOption, untilWhen } from './options.js';
@@ -47,11 +47,7 @@ async function start(name: string, args: readonly string[], options: StartOption
 }
 
 async function startApp(app: string, args: readonly string[], options: StartOptions): Promise<number> {
-  if (!isApp(app)) {
-    throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
-      info: { file: app },
-    });
-  }
+  refuseMissing(app);
   const started = await startDaemon(options);
   if (started !== undefined && options.json !== true) {
     process.stdout.write(

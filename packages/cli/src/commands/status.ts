@@ -1,6 +1,6 @@
 // `vhostd status`: what a running daemon says of itself and of its sites.
 import { EXIT_CODES } from '@vhostd/daemon/client';
-import { VhostError } from '@vhostd/protocol';
+import { unknownSite } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -58,10 +58,10 @@ async function status(site: string | undefined, options: StatusOptions): Promise
 function siteOf({ sites }: DaemonStatus, siteId: string): SiteStatus {
   const site = sites.find((one) => one.siteId === siteId);
   if (site !== undefined) return site;
-  const known = sites.map((one) => one.siteId).join(', ') || 'none';
-  throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
-    info: { siteId },
-  });
+  throw unknownSite(
+    siteId,
+    sites.map((one) => one.siteId),
+  );
 }
 
 const DEFAULT_WIDTH = 80;

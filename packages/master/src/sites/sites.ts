@@ -1,5 +1,5 @@
 // All sites of the master, by id.
-import { VhostError } from '@vhostd/protocol';
+import { unknownSite } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Worker } from '../workers/worker.js';
 import type { Readiness, SiteDirectory } from './readiness.js';
@@ -63,10 +63,7 @@ export class Sites implements SiteDirectory {
   get(siteId: string): Site {
     const site = this.find(siteId);
     if (site !== undefined) return site;
-    const known = [...this.#byId.keys()].join(', ') || 'none';
-    throw new VhostError('ERR_SITE_UNKNOWN', `there is no site '${siteId}'; there are: ${known}`, {
-      info: { siteId },
-    });
+    throw unknownSite(siteId, [...this.#byId.keys()]);
   }
 
   /** The running worker of this id, in whatever site. */
