@@ -5,6 +5,7 @@ import { addAddCommand } from './commands/add.js';
 import { addCertCommand } from './commands/cert.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addEdgeCommand } from './commands/edge.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
@@ -89,6 +90,7 @@ export function createProgram(): Command {
     addTrustCommand,
     addCheckCommand,
     addDoctorCommand,
+    addEdgeCommand,
     addImportCommand,
     addSystemdCommand,
     addDevCommand,
