@@ -69,6 +69,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   trust: async () => (await import('./commands/trust.js')).addTrustCommand,
   check: async () => (await import('./commands/check.js')).addCheckCommand,
   doctor: async () => (await import('./commands/doctor.js')).addDoctorCommand,
+  edge: async () => (await import('./commands/edge.js')).addEdgeCommand,
   import: async () => (await import('./commands/import.js')).addImportCommand,
   systemd: async () => (await import('./commands/systemd.js')).addSystemdCommand,
   dev: async () => (await import('./commands/dev.js')).addDevCommand,

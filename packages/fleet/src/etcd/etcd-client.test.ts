@@ -10,7 +10,7 @@ void describe('the client of etcd', () => {
   const clientOf = (endpoints: readonly string[], more: Partial<EtcdOptions> = {}): EtcdClient =>
     new EtcdClient({ endpoints, ...more });
 
-  void it('puts keys under a lease and finds them again', async (t) => {
+  void it('puts keys under a lease and finds them again, in pages', async (t) => {
     const fake = await FakeEtcd.start(t);
     const client = clientOf([fake.url]);
     const lease = await client.grant(10);
@@ -19,6 +19,10 @@ void describe('the client of etcd', () => {
       await client.commit(changes, lease);
     }
     await client.commit([{ key: '/b', value: 'x' }], undefined);
+    const { entries, revision } = await client.range('/a/');
+    assert.equal(entries.size, 5200);
+    assert.equal(entries.get('/a/5199'), 'ü');
+    assert.equal(revision, String(fake.revision));
     assert.equal((await client.keysOf(lease)).length, 5200);
     assert.equal(await client.keepAlive(lease), true);
     await client.revoke(lease);
@@ -68,5 +72,29 @@ void describe('the client of etcd', () => {
     await client.grant(10);
     assert.equal(fake.asked.filter((path) => path.includes('authenticate')).length, 3);
     for (const one of [wrong, client]) one.close();
+  });
+
+  void it('tells what happens behind a revision, and that it is forgotten', async (t) => {
+    const fake = await FakeEtcd.start(t);
+    const client = clientOf([fake.url]);
+    await client.commit([{ key: '/a/1', value: 'x' }], undefined);
+    const { revision } = await client.range('/a/');
+    await client.commit([{ key: '/a/1' }, { key: '/a/2', value: 'y' }, { key: '/b', value: 'z' }], undefined);
+    const abort = new AbortController();
+    const told = client.watch('/a/', revision, abort.signal);
+    assert.deepEqual((await told.next()).value, { kind: 'changes', revision: '3', changes: [] });
+    const { value } = await told.next();
+    assert.deepEqual(value, {
+      kind: 'changes',
+      revision: '3',
+      changes: [{ key: '/a/1' }, { key: '/a/2', value: 'y' }],
+    });
+    abort.abort();
+    await assert.rejects(told.next());
+    fake.compact();
+    const late = client.watch('/a/', revision, new AbortController().signal);
+    await late.next();
+    assert.deepEqual((await late.next()).value, { kind: 'cancelled' });
+    client.close();
   });
 });

@@ -19,6 +19,12 @@ export interface Change {
   readonly value?: string;
 }
 
+/** What a watch tells. */
+export type WatchMessage =
+  | { readonly kind: 'changes'; readonly revision: string; readonly changes: readonly Change[] }
+  /** What was asked for is gone: range again. */
+  | { readonly kind: 'cancelled' };
+
 export class EtcdClient {
   readonly #options: EtcdOptions;
   readonly #http: EtcdHttp;
@@ -87,6 +93,64 @@ export class EtcdClient {
     return found === undefined ? undefined : fromBase64(found.value);
   }
 
+  /** All keys that begin with a prefix, in pages of one revision. */
+  async range(prefix: string): Promise<{ revision: string; entries: Map<string, string> }> {
+    const entries = new Map<string, string>();
+    const end = toBase64(endOf(prefix));
+    let from = prefix;
+    let revision: string | undefined;
+    for (;;) {
+      const pinned = revision === undefined ? {} : { revision };
+      const query = { key: toBase64(from), range_end: end, limit: String(PAGE_COUNT), ...pinned };
+      const { header, kvs, more } = decoded(ranged, await this.#post('/v3/kv/range', query));
+      revision ??= header.revision;
+      for (const { key, value } of kvs) entries.set(fromBase64(key), fromBase64(value));
+      const last = kvs.at(-1);
+      if (!more || last === undefined) return { revision, entries };
+      from = `${fromBase64(last.key)}\0`;
+    }
+  }
+
+  /** Whether a key that begins with a prefix has been written behind a revision. */
+  async isWrittenSince(prefix: string, revision: string): Promise<boolean> {
+    const { kvs } = decoded(
+      ranged,
+      await this.#post('/v3/kv/range', {
+        key: toBase64(prefix),
+        range_end: toBase64(endOf(prefix)),
+        min_mod_revision: String(BigInt(revision) + 1n),
+        limit: '1',
+        keys_only: true,
+      }),
+    );
+    return kvs.length > 0;
+  }
+
+  /** What happens to keys of a prefix behind a revision, until the signal aborts, or the connection fails. */
+  async *watch(prefix: string, revision: string, signal: AbortSignal): AsyncGenerator<WatchMessage> {
+    const create = {
+      key: toBase64(prefix),
+      range_end: toBase64(endOf(prefix)),
+      start_revision: String(BigInt(revision) + 1n),
+      progress_notify: true,
+    };
+    const url = `${this.endpoint}/v3/watch`;
+    const token = await this.#authenticate();
+    const messages = this.#http.stream({ url, body: { create_request: create }, token, signal });
+    for await (const message of messages) {
+      const { result } = decoded(watched, message);
+      if (result.canceled) {
+        yield { kind: 'cancelled' };
+        return;
+      }
+      const changes = result.events.map(({ type, kv }): Change => {
+        const key = fromBase64(kv.key);
+        return type === 'DELETE' ? { key } : { key, value: fromBase64(kv.value) };
+      });
+      yield { kind: 'changes', revision: result.header.revision, changes };
+    }
+  }
+
   /** Asks the next member: this one answers nothing, or what a client of its own hangs at. */
   next(): void {
     this.#current = (this.#current + 1) % this.#options.endpoints.length;
@@ -140,6 +204,12 @@ export class EtcdClient {
 /** Operations that etcd takes in one transaction, unless it is told otherwise. */
 export const MAX_CHANGE_COUNT = 128;
 
+/** The first key behind all that begin with a prefix. */
+function endOf(prefix: string): string {
+  const last = prefix.length - 1;
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+}
+
 function toBase64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
@@ -162,9 +232,14 @@ const kept = z.object({ result: z.object({ TTL: z.string().optional() }) });
 const holding = z.object({ keys: z.array(z.string()).default([]) });
 const pair = z.object({ key: z.string(), value: z.string().default('') });
 const ranged = z.object({ header, kvs: z.array(pair).default([]), more: z.boolean().default(false) });
+const event = z.object({ type: z.string().default('PUT'), kv: pair });
+const watched = z.object({
+  result: z.object({ header, canceled: z.boolean().default(false), events: z.array(event).default([]) }),
+});
 const authenticated = z.object({ token: z.string() });
 
 const TIMEOUT_MS = 2000;
+const PAGE_COUNT = 5000;
 const NOT_FOUND = 5;
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 
 interface Stored {
   value: string;
+  revision: number;
   lease: string | undefined;
 }
 
@@ -31,6 +32,8 @@ export class FakeEtcd {
   readonly sums = { transactions: 0, changes: 0, watchBytes: 0 };
   /** It takes requests and answers none. */
   hangs = false;
+  /** Watches are told nothing. */
+  isMute = false;
   /** A user that must be named, with the password. */
   user: { name: string; password: string } | undefined;
   revision = 1;
@@ -96,17 +99,13 @@ export class FakeEtcd {
     this.#watchers.clear();
   }
 
-  get watchCount(): number {
-    return this.#watchers.size;
-  }
-
   /** One transaction. */
   write(changes: readonly { key: string; value?: string; lease?: string | undefined }[]): void {
     this.revision += 1;
     const happened: Happened[] = [];
     for (const { key, value, lease } of changes) {
       if (value === undefined && !this.keys.delete(key)) continue;
-      if (value !== undefined) this.keys.set(key, { value, lease });
+      if (value !== undefined) this.keys.set(key, { value, lease, revision: this.revision });
       happened.push({ revision: this.revision, key, value });
     }
     this.#history.push(...happened);
@@ -186,11 +185,11 @@ export class FakeEtcd {
     return token;
   }
 
-  #range({ key, range_end: end, limit }: Record<string, unknown>): unknown {
+  #range({ key, range_end: end, limit, min_mod_revision: least = 0 }: Record<string, unknown>): unknown {
     const from = text64(key);
     const to = end === undefined ? `${from}\0` : text64(end);
     const found = [...this.keys]
-      .filter(([one]) => one >= from && one < to)
+      .filter(([one, stored]) => one >= from && one < to && stored.revision >= Number(least))
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const page = limit === undefined ? found : found.slice(0, Number(limit));
     return {
@@ -243,7 +242,7 @@ export class FakeEtcd {
           ? { type: 'DELETE', kv: { key: base64(key) } }
           : { kv: { key: base64(key), value: base64(value) } },
       );
-    if (events.length === 0) return;
+    if (events.length === 0 || this.isMute) return;
     const line = `${JSON.stringify({ result: { header: { revision: String(this.revision) }, events } })}\n`;
     this.sums.watchBytes += line.length;
     response.write(line);

@@ -1,0 +1,143 @@
+// `vhostd edge`: follows the fleet, and keeps one HAProxy as that wants it. What it last knew is in a file: without the
+// store it begins with that, and a store that is lost changes nothing.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EtcdClient } from '../etcd/etcd-client.js';
+import type { EdgeConf } from './edge-conf.js';
+import { FleetFollower } from './fleet-follower.js';
+import { FleetView } from './fleet-view.js';
+import { Haproxy } from './haproxy.js';
+import { planOf } from './haproxy-plan.js';
+import { writeWhole } from './whole-file.js';
+
+/** Told of what happens, with fields. */
+export type EdgeLog = (event: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export class Edge {
+  readonly #log: EdgeLog;
+  readonly #store: EtcdClient;
+  readonly #view: FleetView;
+  readonly #haproxy: Haproxy;
+  readonly #follower: FleetFollower;
+  readonly #stateFile: string;
+  #isDirty = true;
+  #isStored = false;
+  #ended = false;
+  #wake: () => void = () => undefined;
+  /** What was said last of each part, so that it is said once. */
+  readonly #said = new Map<string, string>();
+
+  constructor(conf: EdgeConf, log: EdgeLog) {
+    this.#log = log;
+    mkdirSync(conf.dir, { recursive: true, mode: 0o700 });
+    this.#stateFile = join(conf.dir, 'fleet.json');
+    this.#view = new FleetView(conf.prefix);
+    this.#haproxy = new Haproxy(conf);
+    this.#store = new EtcdClient(conf);
+    this.#follower = new FleetFollower(this.#store, conf.prefix, {
+      onSnapshot: (entries, revision) => {
+        this.#view.reset(entries);
+        this.#say('store', 'edge.connected', { endpoint: this.#store.endpoint, revision });
+        this.#changed();
+      },
+      onChanges: (changes) => {
+        this.#view.apply(changes);
+        this.#changed();
+      },
+      onLost: (message) => this.#say('store', 'edge.store-lost', { message }),
+    });
+  }
+
+  /** Resolves behind {@link end}. */
+  async run(): Promise<void> {
+    this.#restore();
+    const following = this.#follower.run();
+    while (!this.#ended) {
+      await this.#pass();
+      await this.#rest();
+    }
+    await following;
+    this.#store.close();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#follower.end();
+    this.#wake();
+  }
+
+  #changed(): void {
+    this.#isDirty = true;
+    this.#isStored = false;
+    this.#wake();
+  }
+
+  #restore(): void {
+    try {
+      const saved: unknown = JSON.parse(readFileSync(this.#stateFile, 'utf8'));
+      this.#view.restore(Object(saved) as Record<string, unknown>);
+    } catch (error) {
+      const isNew = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isNew) this.#log('edge.state-unreadable', { file: this.#stateFile, message: String(error) });
+    }
+  }
+
+  async #pass(): Promise<void> {
+    try {
+      if (!this.#isStored) writeWhole(this.#stateFile, JSON.stringify(this.#view.saved));
+      this.#isStored = true;
+      // Before HAProxy is asked: it may not have been started for want of them.
+      if (this.#isDirty) this.#haproxy.write(this.#plan());
+      if (await this.#haproxy.look()) this.#isDirty = true;
+      const down = new Set(
+        this.#plan().checks.flatMap(({ name, machine }) =>
+          this.#haproxy.checkOf(name) === 'down' ? [machine] : [],
+        ),
+      );
+      if (this.#view.forget((machine) => down.has(machine))) this.#changed();
+      if (this.#isDirty) await this.#apply();
+      this.#say('haproxy', 'edge.haproxy-answers', {});
+    } catch (error) {
+      this.#isDirty = true;
+      this.#say('haproxy', 'edge.haproxy-failed', {
+        message: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  async #apply(): Promise<void> {
+    this.#isDirty = false;
+    const plan = this.#plan();
+    this.#haproxy.write(plan);
+    const { commands, reloaded } = await this.#haproxy.apply(plan);
+    if (commands > 0 || reloaded) this.#log('edge.applied', { commands, reloaded });
+    // What still has connections can't be taken away, and is tried again.
+    if (commands > 0) this.#isDirty = true;
+  }
+
+  #plan(): ReturnType<typeof planOf> {
+    return planOf(this.#view.hosts, this.#view.machines, this.#haproxy.checkOf);
+  }
+
+  #say(part: string, event: string, fields: Record<string, unknown>): void {
+    const text = `${event} ${String(fields['message'])}`;
+    if (this.#said.get(part) === text) return;
+    this.#said.set(part, text);
+    this.#log(event, fields);
+  }
+
+  async #rest(): Promise<void> {
+    if (this.#ended || !this.#isStored) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+  }
+}
+
+/** How often the checks are looked at, ms. */
+const LOOK_MS = 500;

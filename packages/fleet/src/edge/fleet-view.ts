@@ -1,0 +1,125 @@
+// What an edge knows of the fleet. Only what was seen in drain is forgotten when its key goes: any other key may be gone
+// because a lease ended, or because the store was lost, while the machine serves as before. Pure.
+import type { Change } from '../etcd/etcd-client.js';
+import { hostRecord, keyOf, machineRecord, parseKey, parseRecord } from '../layout.js';
+import type { HostRecord, MachineRecord } from '../layout.js';
+
+/** A record, and whether its key is there. */
+interface Seen<Record> {
+  record: Record;
+  present: boolean;
+}
+
+/** A host of a machine. */
+export interface SeenHost {
+  readonly host: string;
+  readonly machine: string;
+  readonly record: HostRecord;
+}
+
+export class FleetView {
+  readonly #prefix: string;
+  readonly #hosts = new Map<string, Seen<HostRecord> & { host: string; machine: string }>();
+  readonly #machines = new Map<string, Seen<MachineRecord>>();
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Takes what was known when {@link saved} was called. What is no record of ours is left out. */
+  restore(saved: Readonly<Record<string, unknown>>): void {
+    const changes = Object.entries(saved).map(([key, record]) => ({ key, value: JSON.stringify(record) }));
+    this.#take(changes);
+    for (const seen of [...this.#hosts.values(), ...this.#machines.values()]) seen.present = false;
+  }
+
+  /** Keys and their records, for a file. */
+  get saved(): Record<string, unknown> {
+    const machines = [...this.#machines].map(([machine, { record }]) => [this.#machineKey(machine), record]);
+    const hosts = [...this.#hosts].map(([key, { record }]) => [key, record]);
+    return Object.fromEntries([...machines, ...hosts]) as Record<string, unknown>;
+  }
+
+  /** These are all keys of the store. */
+  reset(entries: ReadonlyMap<string, string>): void {
+    const gone = [...this.#hosts.keys(), ...[...this.#machines.keys()].map((one) => this.#machineKey(one))]
+      .filter((key) => !entries.has(key))
+      .map((key) => ({ key }));
+    this.apply([...gone, ...[...entries].map(([key, value]) => ({ key, value }))]);
+  }
+
+  /** This has happened to keys of the store. */
+  apply(changes: readonly Change[]): void {
+    this.#take(changes);
+    for (const [key, { machine, present }] of this.#hosts) {
+      // A machine's own key is written behind its hosts: this one it does not have.
+      if (!present && this.#machines.get(machine)?.present === true) this.#hosts.delete(key);
+    }
+    this.#forgetMachines();
+  }
+
+  /** Forgets what has vanished of machines that a check finds down; whether there was any. */
+  forget(isDown: (machine: string) => boolean): boolean {
+    const before = this.#hosts.size;
+    for (const [key, { machine, present }] of this.#hosts) {
+      if (!present && isDown(machine)) this.#hosts.delete(key);
+    }
+    this.#forgetMachines();
+    return this.#hosts.size < before;
+  }
+
+  /** Those whose machine is known. */
+  get hosts(): SeenHost[] {
+    return [...this.#hosts.values()].filter(({ machine }) => this.#machines.has(machine));
+  }
+
+  get machines(): Map<string, MachineRecord> {
+    return new Map([...this.#machines].map(([machine, { record }]) => [machine, record]));
+  }
+
+  #take(changes: readonly Change[]): void {
+    for (const { key, value } of changes) {
+      const name = parseKey(this.#prefix, key);
+      if (name?.kind === 'machine') this.#takeMachine(name.machine, value);
+      else if (name?.kind === 'host') this.#takeHost(key, name, value);
+    }
+  }
+
+  #takeMachine(machine: string, value: string | undefined): void {
+    if (value === undefined) {
+      const seen = this.#machines.get(machine);
+      if (seen !== undefined) seen.present = false;
+      return;
+    }
+    const record = parseRecord(machineRecord, value);
+    if (record !== undefined) this.#machines.set(machine, { record, present: true });
+  }
+
+  #takeHost(
+    key: string,
+    { host, machine }: { host: string; machine: string },
+    value: string | undefined,
+  ): void {
+    const seen = this.#hosts.get(key);
+    if (value === undefined) {
+      if (seen?.record.state === 'drain') this.#hosts.delete(key);
+      else if (seen !== undefined) seen.present = false;
+      return;
+    }
+    const record = parseRecord(hostRecord, value);
+    // What can't be read leaves what was known.
+    if (record !== undefined) this.#hosts.set(key, { host, machine, record, present: true });
+    else if (seen !== undefined) seen.present = true;
+  }
+
+  #forgetMachines(): void {
+    const used = new Set([...this.#hosts.values()].map(({ machine }) => machine));
+    for (const [machine, { present }] of this.#machines) {
+      if (!present && !used.has(machine)) this.#machines.delete(machine);
+    }
+  }
+
+  #machineKey(machine: string): string {
+    return keyOf(this.#prefix, { kind: 'machine', machine });
+  }
+}
