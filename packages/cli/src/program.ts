@@ -5,6 +5,7 @@ import { addAddCommand } from './commands/add.js';
 import { addCertCommand } from './commands/cert.js';
 import { addCheckCommand } from './commands/check.js';
 import { addCompletionCommand } from './commands/completion.js';
+import { addDashboardCommand } from './commands/dashboard.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addDevCommand } from './commands/dev.js';
 import { addEnvCommand } from './commands/env.js';
@@ -69,6 +70,7 @@ export function createProgram(): Command {
     addStatusCommand,
     addCertCommand,
     addTopCommand,
+    addDashboardCommand,
     addLogsCommand,
     addEventsCommand,
     addReloadCommand,

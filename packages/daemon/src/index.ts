@@ -3,6 +3,8 @@ import { Daemon } from './daemon.js';
 
 export { Daemon as default, Daemon, Daemon as 'module.exports' };
 export { DaemonClient } from './control/daemon-client.js';
+export { WorkerRates } from './control/worker-rates.js';
+export type { WorkerRate } from './control/worker-rates.js';
 export type { FollowOptions } from './control/follow-events.js';
 export type { DaemonEvents, DaemonOptions, LoadFailure, SupervisionOptions } from './daemon-options.js';
 export type { UpgradeOptions } from './takeover/upgrade.js';

@@ -17,6 +17,7 @@ function receiverOf(...queue: Received[]): DescriptorReceiver {
     makeFifo: () => 0,
     peersOf: () => [],
     sendDatagram: () => 0,
+    reap: () => undefined,
   };
   return new DescriptorReceiver(new FakePipe(), calls);
 }

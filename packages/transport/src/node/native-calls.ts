@@ -1,5 +1,5 @@
 // System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
-// not know; SO_LINGER; mkfifo; poll; a datagram to a Unix socket.
+// not know; SO_LINGER; mkfifo; poll; a datagram to a Unix socket; waiting for a child of somebody else's.
 import { closeSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
@@ -35,6 +35,8 @@ export interface NativeCalls {
    * name, unix(7). Returns 0 or an errno.
    */
   sendDatagram(address: string, content: string): number;
+  /** Takes a child that has ended off the process table. To be called for none that Node has started. */
+  reap(pid: number): void;
 }
 
 /** `finished`: it will send no more, be it that it waits for an answer or has closed; `gone`: reset. */
@@ -92,6 +94,7 @@ const UNIX_NAME_MAX_BYTES = 107;
 const UNIX_ADDRESS_BYTES = 128;
 const DATAGRAM_MAX_BYTES: number = PATH_MAX_BYTES - UNIX_ADDRESS_BYTES;
 const SHUT_RD = 0;
+const WNOHANG = 1;
 const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
 /** Entries of 8 bytes for which there is room. */
 const POLL_MAX_COUNT: number = PATH_MAX_BYTES / 8;
@@ -196,6 +199,10 @@ class Calls implements NativeCalls {
     const errno = sent < 0 ? this.#errno() : 0;
     closeSync(fd);
     return errno;
+  }
+
+  reap(pid: number): void {
+    this.#calls.waitpid(pid, this.#at(AT.value), WNOHANG);
   }
 
   #peersOf(fds: readonly number[]): PeerStanding[] {

@@ -16,6 +16,7 @@ export interface SystemCalls {
   shutdown(fd: number, how: number): number;
   mkfifo(path: bigint, mode: number): number;
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
+  waitpid(pid: number, status: bigint, options: number): number;
   socket(family: number, type: number, protocol: number): number;
   sendto(
     fd: number,
@@ -70,6 +71,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     shutdown: { arguments: [int, int], return: int },
     mkfifo: { arguments: [pointer, unsigned], return: int },
     poll: { arguments: [pointer, 'u64', int], return: int },
+    waitpid: { arguments: [int, pointer, int], return: int },
     socket: { arguments: [int, int, int], return: int },
     sendto: { arguments: [int, pointer, 'u64', int, pointer, unsigned], return: 'i64' },
     __errno_location: { arguments: [], return: pointer },
@@ -103,6 +105,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     shutdown: library.func('int shutdown(int, int)'),
     mkfifo: library.func('int mkfifo(size_t, uint)'),
     poll: library.func('int poll(size_t, uint64, int)'),
+    waitpid: library.func('int waitpid(int, size_t, int)'),
     socket: library.func('int socket(int, int, int)'),
     sendto: library.func('intptr sendto(int, size_t, size_t, int, size_t, uint)'),
   };
