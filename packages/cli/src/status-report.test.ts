@@ -68,6 +68,7 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     counts: {
       accepted: 0,
       handedOff: 0,
+      acceptedDirectly: 0,
       redispatched: 0,
       handedBack: 0,
       refused: {},

@@ -62,6 +62,9 @@ export interface EventPayloads {
   /** The process that keeps certificates ended, or can't be started; it is started again. */
   'certificates.exited': { readonly message: string };
 
+  /** The process that watches files ended, or can't be started; it is started again. */
+  'watcher.exited': { readonly message: string };
+
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;
   /** One that accepted has been closed. */
@@ -84,6 +87,12 @@ export interface EventPayloads {
   'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */
   'connection.handed-off': { readonly siteId: string; readonly workerId: string; readonly count: number };
+  /** A worker has accepted so many by itself, on an address of the site alone. */
+  'connection.accepted-directly': {
+    readonly siteId: string;
+    readonly workerId: string;
+    readonly count: number;
+  };
   /** A connection is given once more: its worker died before it confirmed it, or had no descriptor left for it. */
   'connection.redispatched': {
     readonly siteId: string;
@@ -193,6 +202,16 @@ export interface EventPayloads {
   'certificate.expired': CertificateFields & { readonly message: string };
   /** What is in its files can't be used, or clients will refuse it. */
   'certificate.fault': CertificateFields & { readonly code?: string; readonly message: string };
+  /** So many of its files are watched. */
+  'site.watched': { readonly siteId: string; readonly count: number };
+  /** So many of its files have changed; `files`: the first of them. It is reloaded. */
+  'site.changed': { readonly siteId: string; readonly files: readonly string[]; readonly count: number };
+  /** Something of it is not watched as it should be. */
+  'site.watch-problem': { readonly siteId: string; readonly code: string; readonly message: string };
+  /** A watched site does not serve what is on disk. */
+  'site.broken': { readonly siteId: string; readonly message: string };
+  /** It does again. */
+  'site.mended': { readonly siteId: string };
   /** An operator stops a site: nothing leads to it, its workers leave. */
   'site.stopped': { readonly siteId: string };
   /** An operator has started one that was stopped. */

@@ -6,5 +6,6 @@ export const master: Master = new Master();
 export default master;
 export { master as 'module.exports' };
 
-export type { Master, PublicEvents as MasterEvents, RunResult } from './master.js';
+export type { Master, RunResult } from './master.js';
+export type { PublicEvents as MasterEvents } from './public-events.js';
 export type { MasterConf, SiteConf } from './conf/site-conf.js';

@@ -1,5 +1,4 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
-import { setTimeout as delay } from 'node:timers/promises';
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
@@ -9,7 +8,6 @@ import type {
   EventsOptions,
   FlushOptions,
   FlushResult,
-  ListeningInfo,
   MaintenanceOptions,
   MaintenanceResult,
   MasterStatus,
@@ -27,22 +25,17 @@ import type {
   SwitchResult,
   VariablesResult,
   SiteDetail,
-  SiteStatus,
   WireError,
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { Calls } from './calls.js';
-import { CertificateWatch } from './certificates/certificate-watch.js';
-import { certificatesOf, remarksOn } from './certificates/site-certificates.js';
 import { Certificates } from './certificates/certificates.js';
 import { parseMasterConf, parseSite } from './conf/parse-conf.js';
-import { shownConf } from './conf/shown-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { ControlAnswers } from './control/control-answers.js';
 import { followEvents } from './control/event-feed.js';
 import type { Follower } from './control/event-feed.js';
-import { Counts } from './counts.js';
 import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
 import { ServedState } from './daemon-link/served-state.js';
@@ -55,32 +48,22 @@ import { LogFiles } from './logs/log-files.js';
 import { createLogger } from './logs/logger.js';
 import { MasterLog } from './logs/master-log.js';
 import { SiteOutput } from './logs/site-output.js';
-import { MetricsServer } from './metrics/metrics-server.js';
-import { Metrics } from './metrics/metrics.js';
+import { MasterMetrics } from './metrics/master-metrics.js';
+import { publish } from './public-events.js';
+import type { PublicEvents } from './public-events.js';
 import { Router } from './routing/router.js';
 import { AddedSites } from './sites/added-sites.js';
+import { Shutdown } from './shutdown.js';
 import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
-import { VERSION } from './version.js';
-import { WorkerEnds } from './worker-ends.js';
+import { Status } from './status/status.js';
+import { SiteWatch } from './watch/site-watch.js';
 import { shownVariables } from './workers/shown-variables.js';
 import { Suspects } from './workers/suspects.js';
 import { WorkerSpawner } from './workers/worker-spawner.js';
-
-/** The events of a master, for the code that runs it. */
-export interface PublicEvents {
-  /** The master has been set up: load sites now. Emitted once, asynchronously. */
-  loadend: [];
-  'server::listening': [info: ListeningInfo];
-  'server::close': [info: ListeningInfo];
-  /** A listening socket failed, or one that a site's conf names can't be had; then it has the site's `siteId`. */
-  'server::error': [error: Error & { siteId?: string }];
-  /** A site can't be started, or all its workers have been given up; the restart policy or a reload may help. */
-  error: [error: Error & { siteId?: string }];
-}
 
 /** The outcome of `serverRun`. */
 export interface RunResult {
@@ -91,10 +74,6 @@ export interface RunResult {
 /** One a process: accepts connections and hands each to a worker of its site. */
 export class Master extends EventEmitter<PublicEvents> {
   readonly #events = new MasterEvents();
-  readonly #counts = new Counts();
-  readonly #ends = new WorkerEnds();
-  readonly #metrics = new Metrics();
-  readonly #metricsServer: MetricsServer;
   readonly #log: MasterLog;
   readonly #daemon: DaemonSide | undefined;
   readonly #reports: DaemonReports;
@@ -108,18 +87,15 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   readonly #certificates: Certificates;
+  readonly #watch: SiteWatch;
+  readonly #metrics: MasterMetrics;
+  readonly #status: Status;
+  readonly #shutdown: Shutdown;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
-  #stopping: Promise<void> | undefined;
-  /** Another master serves still. */
-  #held = false;
-  /** Another master serves by now. */
-  #yielding = false;
-  /** Resolves when no time is to be lost any more. */
-  readonly #stopDelay = new Deferred<void>();
 
   constructor() {
     super();
@@ -128,10 +104,6 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#log = new MasterLog(createLogger({ name: 'master', level: log.level }));
     this.#daemon = this.#connect();
     this.#listeners = new ListenerRegistry(events, this.#daemon);
-    this.#metricsServer = new MetricsServer(
-      { families: () => this.metrics(), health: () => this.#acceptor.health.state },
-      this.#listeners,
-    );
     this.#router = new Router(this.#listeners);
     const pause = new AcceptPause(this.#listeners, events);
     this.#acceptor = new Acceptor(this.#router, limits, events, pause);
@@ -156,27 +128,46 @@ export class Master extends EventEmitter<PublicEvents> {
       {
         stateDir: output.stateDir,
         challenges: this.#acceptor.challenges,
-        sites: () => this.#sites.list(),
+        sites: this.#sites,
         directoryOf: (conf) => this.#spawner.directoryOf(conf),
       },
       events,
     );
+    this.#watch = new SiteWatch(
+      {
+        sites: () => this.#sites.list(),
+        reload: (siteId) => this.reloadConf(siteId),
+        maintain: (siteId, options) => maintainSite(this.#sites.get(siteId), options),
+      },
+      events,
+    );
+    this.#metrics = new MasterMetrics({
+      sites: this.#sites,
+      listeners: this.#listeners,
+      health: this.#acceptor.health,
+      events,
+    });
+    this.#status = new Status(this.#sites, this.#listeners, this.#watch);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
-    for (const subscriber of [
-      this.#log,
-      this.#counts,
-      this.#ends,
-      this.#metrics,
-      this.#served,
-      this.#reports,
-    ])
+    this.#shutdown = new Shutdown(
+      {
+        ...floor,
+        daemon: this.#daemon,
+        sites: this.#sites,
+        manager: this.#manager,
+        certificates: this.#certificates,
+        watch: this.#watch,
+        metrics: this.#metrics,
+      },
+      this.#conf,
+    );
+    for (const subscriber of [this.#log, this.#status, this.#served, this.#reports, this.#shutdown])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     for (const { trouble } of [desired, added])
       if (trouble !== undefined) events.emit('sites.desired-unreadable', { message: trouble });
-    new CertificateWatch(this.#sites).subscribe(events);
-    this.#publish(events);
+    publish(events, this);
     this.#answerWorkers();
     // With a listener Node opens no inspector on it.
     process.on('SIGUSR1', () => this.reopenLogs());
@@ -191,10 +182,10 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
-    this.#listeners.setBacklog(conf.backlog);
+    this.#listeners.backlog = conf.backlog;
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
-    if (this.#running !== undefined) this.#serveMetrics();
+    if (this.#running !== undefined) this.#metrics.serve(conf.metrics);
   }
 
   /**
@@ -257,8 +248,8 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   /**
-   * Takes a site down: its addresses and hosts are nobody's, its workers finish what they have, or not if `now`. It stays
-   * so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
+   * Stops a site: its addresses and hosts stay its own and are answered 503, its workers finish what they have, or not
+   * if `now`. It stays so, under the next master as well, until {@link startSite}. Resolves when the workers have gone.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_MASTER_NOT_RUNNING.
    */
   async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
@@ -360,12 +351,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
-    // Behind an upgrade all goes on, and so it does for clients whose connections are here.
-    if (!this.#yielding) this.#acceptor.health.state = 'stopping';
-    this.#stopping ??= this.#stop(now);
-    if (now) this.#stopDelay.resolve();
-    if (now) for (const site of this.#sites.all()) void site.stop(true);
-    return this.#stopping;
+    return this.#shutdown.stop(now);
   }
 
   /**
@@ -406,41 +392,22 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return {
-      pid: process.pid,
-      listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
-      sites: this.#sites.all().map((site) => statusOf(site)),
-      handoff: this.#handoff,
-      counts: this.#counts.current,
-    };
+    return this.#status.ofMaster(this.#handoff);
   }
 
   /** What `GET /v1/metrics` shows. */
   metrics(): MetricFamily[] {
-    return this.#metrics.families({
-      version: VERSION,
-      ready: this.#acceptor.health.state === 'serving',
-      sites: this.#sites.all().map((site) => site.status()),
-      logs: LogFiles.shared.stats(),
-    });
+    return this.#metrics.families();
   }
 
   /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
   siteDetail(siteId: string): SiteDetail {
-    const site = this.#sites.get(siteId);
-    const certificates = certificatesOf(site, Date.now());
-    return {
-      ...statusOf(site),
-      ...(certificates.length === 0 ? {} : { certificates }),
-      conf: shownConf(site.conf),
-      ends: this.#ends.of(siteId),
-    };
+    return this.#status.ofSite(siteId);
   }
 
   /** The certificates that workers of all sites serve. */
   certificates(): CertificatesResult {
-    const now = Date.now();
-    return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
+    return this.#status.ofCertificates();
   }
 
   /**
@@ -497,74 +464,16 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
-    this.#serveMetrics();
+    this.#metrics.serve(this.#conf.metrics);
     for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
       this.#manager.restore(siteId, served);
     }
     const started = this.#manager.startAll();
     this.#begun.resolve();
     const failures = await started;
-    if (this.#stopping === undefined) this.#acceptor.health.state = 'serving';
+    if (!this.#shutdown.begun) this.#acceptor.health.state = 'serving';
     this.#daemon?.settled();
     return { failures };
-  }
-
-  /** That they can't be had is no reason not to serve. */
-  #serveMetrics(): void {
-    // Another master answers.
-    if (this.#held) return;
-    const { metrics } = this.#conf;
-    this.#metricsServer.listen(metrics).catch((error: Error) => {
-      this.#events.emit('listener.failed', { key: `metrics ${metrics?.ipaddress} ${metrics?.port}`, error });
-    });
-  }
-
-  async #stop(now: boolean): Promise<void> {
-    this.#daemon?.leave();
-    if (!now) await this.#stillServe();
-    this.#manager.close();
-    await this.#closeListeners();
-    await Promise.all([this.#manager.stopAll(now), this.#certificates.stop()]);
-    process.exit();
-  }
-
-  /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */
-  async #closeListeners(): Promise<void> {
-    if (this.#conf.healthPath === undefined || this.#yielding) {
-      await Promise.all(this.#sites.all().map((site) => this.#router.remove(site, { others: false })));
-      this.#acceptor.close();
-    } else {
-      const clear = this.#listeners.list().filter(({ secure }) => !secure);
-      this.#listeners.closeExcept(new Set(clear.map(({ key }) => key)));
-    }
-  }
-
-  /** Balancers are to notice that this one stops before it refuses anybody. */
-  async #stillServe(): Promise<void> {
-    const { stopDelayMs } = this.#conf;
-    if (stopDelayMs === 0 || this.#yielding) return;
-    await Promise.race([delay(stopDelayMs, undefined, { ref: false }), this.#stopDelay.promise]);
-  }
-
-  /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
-  async #yield(): Promise<void> {
-    this.#yielding = true;
-    // The other master has one of its own.
-    void this.#certificates.stop();
-    this.#daemon?.leave();
-    this.#manager.close();
-    this.#listeners.closeExcept(new Set());
-    void this.#metricsServer.listen(undefined);
-    // Nobody can end a pause here any more.
-    for (const site of this.#sites.list()) site.ingress.resume();
-    while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
-    await this.stop();
-  }
-
-  /** Connections that were accepted and have no worker yet; each has its limit of time. */
-  #unplacedCount(): number {
-    const parked = this.#sites.list().reduce((sum, site) => sum + site.ingress.status().parked, 0);
-    return parked + this.#acceptor.peekingCount;
   }
 
   /** Resolves once what a reload is about has begun to start. */
@@ -580,23 +489,23 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   #refuseWhenStopping(): void {
-    if (this.#stopping === undefined) return;
+    if (!this.#shutdown.begun) return;
     throw new VhostError('ERR_MASTER_NOT_RUNNING', 'the master is being stopped: there is nothing to reload');
   }
 
   #connect(): DaemonSide | undefined {
     return DaemonSide.connect({
       control: new ControlAnswers(this),
-      stop: (mode) => void (mode === 'yield' ? this.#yield() : this.stop(mode === 'now')),
+      stop: (mode) => void (mode === 'yield' ? this.#shutdown.yield() : this.stop(mode === 'now')),
       call: (params, context) => this.#calls.fromDaemon(params, context),
       hold: () => {
-        this.#held = true;
+        this.#metrics.hold();
         this.#listeners.hold();
       },
       accept: async () => {
-        this.#held = false;
-        this.#serveMetrics();
+        this.#metrics.accept(this.#conf.metrics);
         await this.#listeners.accept();
+        for (const site of this.#sites.all()) site.ingress.look();
       },
       openSockets: () => this.#listeners.openSockets(),
       workers: () => this.#reports.workers(),
@@ -616,29 +525,4 @@ export class Master extends EventEmitter<PublicEvents> {
       peer.handle('call', (params, context) => this.#calls.fromWorker(workerId, params, context));
     });
   }
-
-  /** Events for the code that runs the master. */
-  #publish(events: MasterEvents): void {
-    const onFailed = ({ siteId, error }: SiteFailure): void => {
-      const ofListener = error.code.startsWith('ERR_LISTEN') || error.code === 'ERR_ROUTE_CONFLICT';
-      this.emit(ofListener ? 'server::error' : 'error', Object.assign(fromWireError(error), { siteId }));
-    };
-    events.on('listener.opened', (info) => this.emit('server::listening', info));
-    events.on('listener.closed', (info) => this.emit('server::close', info));
-    events.on('listener.failed', ({ error }) => this.emit('server::error', error));
-    events.on('site.failed', onFailed);
-    events.on('site.given-up', onFailed);
-  }
 }
-
-/** A site, and what is wrong with its certificates. */
-function statusOf(site: Site): SiteStatus {
-  const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
-  const certificateFaults = remarks.map(({ code, message }) =>
-    code === undefined ? message : `${code}: ${message}`,
-  );
-  return { ...site.status(), ...(certificateFaults.length === 0 ? {} : { certificateFaults }) };
-}
-
-/** How often it is looked whether every connection has found its worker, ms. */
-const UNPLACED_LOOK_MS = 10;

@@ -12,14 +12,23 @@ const { values } = parseArgs({
     config: { type: 'string', default: 'vhostd.config.json' },
     sites: { type: 'string' },
     'log-level': { type: 'string' },
+    watch: { type: 'boolean', default: false },
   },
 });
 
-/** `--sites` is JSON, its paths absolute. `--log-level` has the last word on the level of the log. */
+/**
+ * `--sites` is JSON, its paths absolute. `--log-level` has the last word on the level of the log, `--watch` on what is
+ * watched.
+ */
 async function load(): Promise<MasterConf> {
-  const conf = values.sites === undefined ? await loadConf(values.config) : parseSites(values.sites);
+  const written = values.sites === undefined ? await loadConf(values.config) : parseSites(values.sites);
+  const conf = values.watch ? watched(written) : written;
   const level = LOG_LEVELS.find((known) => known === values['log-level']);
   return level === undefined ? conf : { ...conf, log: { ...conf.log, level } };
+}
+
+function watched(conf: MasterConf): MasterConf {
+  return { ...conf, sites: conf.sites.map((site) => ({ ...site, watch: true })) };
 }
 
 function parseSites(json: string): MasterConf {

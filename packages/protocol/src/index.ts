@@ -29,6 +29,7 @@ export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   HostClaims,
   SiteClaims,
+  DirectListener,
   ListenRequest,
   LoopDelay,
   MaintenancePage,
@@ -65,6 +66,7 @@ export type {
   MasterToCertificates,
   WantedCertificate,
 } from './schemas/master-certificates.js';
+export type { MasterToWatcher, WatchedSite, WatcherToMaster } from './schemas/master-watcher.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

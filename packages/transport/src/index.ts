@@ -17,6 +17,7 @@ export type { ReadingWatch } from './link/reading-share.js';
 export { asBound, nativeBind, openBound } from './node/native-bind.js';
 export { udpBind } from './node/udp-bind.js';
 export type { BoundHandle, NativeBindResult } from './node/native-bind.js';
+export { duplicate } from './node/duplicate.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
 export type { PeerStanding } from './node/native-calls.js';
 export { forkDaemon } from './link/fork-daemon.js';

@@ -5,6 +5,7 @@ import { isCertificateKind, VhostError } from '@vhostd/protocol';
 import { openParentLink } from '@vhostd/transport';
 import type {
   Call,
+  DirectListener,
   ListenRequest,
   MasterToWorker,
   ServerConfUpdate,
@@ -21,6 +22,7 @@ import { Http2Sessions } from './drain/http2-sessions.js';
 import { WebSockets } from './drain/web-sockets.js';
 import { describeFailure } from './failure.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
+import { DirectAccept } from './intake/direct-accept.js';
 import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
 import type { ListenAddress } from './intake/listening-handle.js';
@@ -68,6 +70,9 @@ export class ManagedSite {
   readonly #host: SiteHost;
   readonly #master: MasterSide;
   readonly #intake: Intake;
+  readonly #direct: DirectAccept = new DirectAccept((handle, header) =>
+    this.#intake.takeAccepted(handle, header),
+  );
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
@@ -260,6 +265,16 @@ export class ManagedSite {
       this.#hosts.set((params as MasterToWorker['hosts']['params']).claims);
       return null;
     });
+    peer.handle('accept', (params, { handle }) => {
+      if (handle === undefined) throw new VhostError('ERR_CALL_SOCKET_LOST', 'the socket did not arrive');
+      if (this.#isLeaving) handle.close();
+      else this.#direct.listen(params as DirectListener, handle);
+      return null;
+    });
+    peer.handle('acceptNoMore', (params) => {
+      this.#direct.close((params as MasterToWorker['acceptNoMore']['params']).listener);
+      return null;
+    });
     peer.handle('drain', (params) => {
       const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
       void this.#leave(limitMs, handBack);
@@ -388,6 +403,7 @@ export class ManagedSite {
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
     const answered = new AbortController();
     const limit = delay(limitMs, undefined, { signal: answered.signal }).catch(() => undefined);
+    this.#direct.closeAll();
     this.#intake.reportNow();
     // What is idle moves before the site hears of it and may close its server.
     this.#drain = this.#startDrain(limitMs, handBack);

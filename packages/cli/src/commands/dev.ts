@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Daemon, DaemonClient, EXIT_CODES } from '@vhostd/daemon';
 import type { LogLevel } from '@vhostd/daemon';
 import type { Command } from 'commander';
-import { DevSites } from '../dev/dev-sites.js';
+import { DevLines } from '../dev/dev-lines.js';
 import { attempt, printError } from '../errors.js';
 import { addSiteFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
@@ -46,7 +46,7 @@ async function dev(app: string | undefined, args: readonly string[], options: De
   const runDir = options.runDir ?? path.join(scratch, 'run');
   const daemon = new Daemon({
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
-    masterArgs: [...source, '--log-level', options.logLevel],
+    masterArgs: [...source, '--watch', '--log-level', options.logLevel],
     logLevel: options.logLevel,
     screen: true,
     runDir,
@@ -62,8 +62,8 @@ async function dev(app: string | undefined, args: readonly string[], options: De
   }
   daemon.on('error', (error) => printError(error, options));
   daemon.on('stopped', (code) => process.exit(code));
-  const sites = new DevSites(new DaemonClient(runDir));
-  daemon.on('loaded', () => sites.begin());
+  const lines = new DevLines(new DaemonClient(runDir));
+  daemon.on('loaded', () => lines.begin());
   await daemon.run();
   return EXIT_CODES.ok;
 }

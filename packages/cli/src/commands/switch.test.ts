@@ -30,10 +30,13 @@ void describe('an operator', () => {
     const daemon = await workspace.daemon('--log-level', 'silent');
     const port = await portOf();
     assert.deepEqual(await workspace.run('stop', 'a'), { code: 0, stdout: 'a: stopped\n', stderr: '' });
-    assert.notEqual(await get(port, 'a.test'), 'a');
+    assert.match(await get(port, 'a.test'), /This site has been stopped/);
     assert.equal(await get(port, 'b.test'), 'b');
     const { state, hosts, workers } = await site('a');
-    assert.deepEqual([state, hosts, workers.map((worker) => worker.state)], ['stopped', [], ['exited']]);
+    assert.deepEqual(
+      [state, hosts, workers.map((worker) => worker.state)],
+      ['stopped', ['a.test'], ['exited']],
+    );
     const table = await workspace.run('status', '--fail-on', 'degraded');
     assert.equal(table.code, 0);
     assert.ok(!table.stdout.includes('exited'), table.stdout);
@@ -45,6 +48,7 @@ void describe('an operator', () => {
     await daemon.ended;
     await workspace.daemon('--log-level', 'silent');
     assert.equal((await site('a')).state, 'stopped');
+    assert.match(await get(await portOf(), 'a.test'), /This site has been stopped/);
     assert.deepEqual(await workspace.run('start', 'a'), { code: 0, stdout: 'a: started\n', stderr: '' });
     const { listeners } = await status();
     const answers = await Promise.all(listeners.map((listener) => get(listener.port, 'a.test')));

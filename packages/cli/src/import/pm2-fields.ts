@@ -95,10 +95,12 @@ export const PM2_FIELDS: readonly Pm2Field[] = [
   field('cron_restart cron', (value, site) =>
     value === 0 || value === false ? NOTHING_TO_DO : put(site, 'cron', textOf(value)),
   ),
-  field('watch', (value) =>
-    value === false ? NOTHING_TO_DO : { todo: 'for development: vhostd watch FILE (docs/watch.md)' },
-  ),
-  field('ignore_watch', leave('vhostd watch --ignore')),
+  field('watch', (value, site) => {
+    if (value === false) return NOTHING_TO_DO;
+    if (value === true) return put(site, 'watch', true);
+    return { todo: '"watch": true watches the whole directory of the site' };
+  }),
+  field('ignore_watch', leave('a .gitignore in the directory of the site')),
   field('watch_delay', leave('vhostd watch --delay')),
   field('watch_options', leave('options of vhostd watch (docs/watch.md)')),
   field('autostart', (value) =>

@@ -115,7 +115,7 @@ void describe('an ecosystem file of PM2', () => {
     assert.deepEqual(
       left({
         stop_exit_codes: [0],
-        watch: true,
+        watch: ['src'],
         kill_timeout: 'soon',
         interpreter: 'ts-node',
         env_x: {},

@@ -1,10 +1,13 @@
-// Orders the certificates that the sites want, whenever that may have changed.
+// The certificates of the sites: orders those that they want, whenever that may have changed, and watches those that
+// they serve.
 import type { AcmeConf } from '../conf/site-conf.js';
 import type { Challenges } from '../ingress/challenges.js';
 import type { EventName, MasterEvents } from '../events.js';
 import { CertificateProcess } from './certificate-process.js';
+import { CertificateWatch } from './certificate-watch.js';
+import type { CertifiedSite } from './site-certificates.js';
 import { wantedCertificates } from './wanted-certificates.js';
-import type { CertifiedSite } from './wanted-certificates.js';
+import type { WantingSite } from './wanted-certificates.js';
 
 /** What {@link Certificates} works with. */
 export interface CertificatesOptions {
@@ -12,9 +15,12 @@ export interface CertificatesOptions {
   readonly stateDir: string | undefined;
   /** What the ways in answer to authorities. */
   readonly challenges: Challenges;
-  readonly sites: () => readonly CertifiedSite[];
+  readonly sites: {
+    list(): readonly (CertifiedSite & WantingSite)[];
+    find(siteId: string): CertifiedSite | undefined;
+  };
   /** Makes the directory of a site, or throws where it can't. */
-  readonly directoryOf: (conf: CertifiedSite['conf']) => string;
+  readonly directoryOf: (conf: WantingSite['conf']) => string;
 }
 
 export class Certificates {
@@ -32,6 +38,7 @@ export class Certificates {
     const { stateDir } = options;
     this.#process =
       stateDir === undefined ? undefined : new CertificateProcess(stateDir, options.challenges, events);
+    new CertificateWatch(options.sites).subscribe(events);
     for (const name of OCCASIONS) events.on(name, () => this.#soon());
   }
 
@@ -58,7 +65,7 @@ export class Certificates {
 
   #order(): void {
     try {
-      const wanted = wantedCertificates(this.#options.sites(), this.#options.directoryOf);
+      const wanted = wantedCertificates(this.#options.sites.list(), this.#options.directoryOf);
       const text = JSON.stringify(wanted);
       // What has not changed is looked at again all the same: a reload is how somebody asks for that.
       if (text === '[]' && this.#told === '[]') return;

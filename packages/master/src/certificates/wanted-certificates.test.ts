@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { wantedCertificates } from './wanted-certificates.js';
-import type { CertifiedSite } from './wanted-certificates.js';
+import type { WantingSite } from './wanted-certificates.js';
 
-type Entry = CertifiedSite['conf']['listen'][number];
+type Entry = WantingSite['conf']['listen'][number];
 
 const at = { port: 443, cert: 'internal' } as const;
 
-function site(siteId: string, listen: Partial<Entry>[], next: Partial<Entry>[] = listen): CertifiedSite {
+function site(siteId: string, listen: Partial<Entry>[], next: Partial<Entry>[] = listen): WantingSite {
   const written = (entries: Partial<Entry>[]): Entry[] =>
     entries.map((entry) => ({ type: 'ssl', ...at, ...entry }));
   return {

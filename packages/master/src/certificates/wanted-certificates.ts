@@ -4,8 +4,8 @@ import type { WantedCertificate } from '@vhostd/protocol';
 import type { ListenEntry, SiteConf } from '../conf/site-conf.js';
 import { foreignUserOf } from '../conf/foreign-user.js';
 
-/** A site, as far as its certificates are concerned. */
-export interface CertifiedSite {
+/** A site, as far as the certificates that it wants are concerned. */
+export interface WantingSite {
   /** An authority that looks for its hosts would find them. */
   readonly running: boolean;
   readonly conf: Pick<SiteConf, 'siteId' | 'runAs' | 'listen'>;
@@ -15,8 +15,8 @@ export interface CertifiedSite {
 
 /** Each of them once. `directoryOf` makes the directory of a site, or throws where it can't. */
 export function wantedCertificates(
-  sites: readonly CertifiedSite[],
-  directoryOf: (conf: CertifiedSite['conf']) => string,
+  sites: readonly WantingSite[],
+  directoryOf: (conf: WantingSite['conf']) => string,
 ): WantedCertificate[] {
   const wanted = new Map<string, WantedCertificate>();
   for (const { conf, running, wantedPlaces } of sites) {

@@ -261,6 +261,8 @@ const CREDENTIAL_PATTERN = /^(?!\.{1,2}$)[^/\0]{1,255}$/;
 
 /** The largest TCP port. */
 export const MAX_PORT = 65_535;
+export const MEGABYTE: number = 1024 * 1024;
+export const GIGABYTE: number = 1024 * MEGABYTE;
 
 const PORT_RANGE_PATTERN = /^\d{1,5}-\d{1,5}$/;
 const MAX_COOKIE_NAME_LENGTH = 256;

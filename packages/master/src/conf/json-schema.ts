@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { z } from '@vhostd/protocol/schemas';
-import { masterFileSchema } from './schema.js';
+import { masterFileSchema } from './master-schema.js';
 
 /** Text of conf.schema.json: JSON Schema draft 7, which is what editors know best, of what a file may say. */
 export function renderJsonSchema(): string {

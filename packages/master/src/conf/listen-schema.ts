@@ -1,5 +1,10 @@
 // What a conf, and a worker, may say of one way to reach a site.
-import { CERTIFICATE_HOST_MAX_LENGTH, CERTIFICATE_KINDS, isCertificateKind } from '@vhostd/protocol';
+import {
+  addressesOverlap,
+  CERTIFICATE_HOST_MAX_LENGTH,
+  CERTIFICATE_KINDS,
+  isCertificateKind,
+} from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
 import {
   choice,
@@ -43,6 +48,12 @@ const redirect = choice(['https'])
   .optional()
   .describe('Where requests in clear are sent on to, with status 308. Absent: they are served.');
 
+const accept = choice(['direct'])
+  .optional()
+  .describe(
+    'Who accepts connections. `direct`: the workers, on an address of the site alone. Absent: the master.',
+  );
+
 /** An entry of a conf file. */
 export const listenEntry: z.ZodType<WrittenEntry> = object({
   type,
@@ -60,6 +71,7 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
     .optional()
     .describe('Whose client certificates are good: a path or PEM text. Only the worker reads it.'),
   redirect,
+  accept,
   proxyProtocol: list(ipRange(), 'IP addresses or ranges')
     .optional()
     .describe(
@@ -106,6 +118,18 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
     (entry) => entry.requestCert === true || !entry.ca,
     refusal(['requestCert'], 'true', 'ca has no use without it'),
   )
+  .refine(
+    (entry) => entry.accept === undefined || entry.redirect === undefined,
+    refusal(['accept'], 'to be left out', 'has no use with redirect: the master answers these requests'),
+  )
+  .refine(
+    (entry) => entry.accept === undefined || entry.cert !== 'auto',
+    refusal(['accept'], 'to be left out', "has no use with 'cert': 'auto': the master answers the authority"),
+  )
+  .refine(
+    (entry) => entry.accept === undefined || entry.proxyProtocol === undefined,
+    refusal(['accept'], 'to be left out', 'has no use with proxyProtocol: the master reads these headers'),
+  )
   .transform((entry): WrittenEntry => withoutUndefined(entry));
 
 /** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. Who issues a certificate is no secret. */
@@ -121,6 +145,7 @@ export const updateEntry: z.ZodType<ListenEntry> = object({
   minVersion,
   requestCert,
   redirect,
+  accept,
 }).transform(({ key: _key, cert, passphrase: _passphrase, ca: _ca, ...entry }): ListenEntry => {
   const kind = CERTIFICATE_KINDS.find((known) => known === cert);
   return withoutUndefined({ ...entry, cert: entry.type === 'ssl' ? kind : undefined });
@@ -138,6 +163,22 @@ export function sameDemands(site: object): boolean {
       ),
     );
   return new Set(demands).size <= 1;
+}
+
+/** On an address where workers accept, every connection is theirs: of all entries that it concerns. */
+export function acceptsAlike(site: object): boolean {
+  const written: unknown = Reflect.get(site, 'listen');
+  if (!Array.isArray(written)) return true;
+  const entries = written.map((entry: unknown) => Object(entry) as Partial<ListenEntry>);
+  const direct = entries.filter((entry) => entry.accept === 'direct');
+  return direct.every((one) =>
+    entries.every((other) => {
+      const [address, otherAddress] = [one.ipaddress ?? '::', other.ipaddress ?? '::'];
+      if (one.port !== other.port) return true;
+      if (address === otherAddress) return other.accept === 'direct';
+      return one.port === 0 || !addressesOverlap(address, otherAddress);
+    }),
+  );
 }
 
 /** The `proxyProtocol` of a site's entries. */

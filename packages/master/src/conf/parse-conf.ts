@@ -3,6 +3,7 @@ import type { z } from '@vhostd/protocol/schemas';
 import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
+import { masterFileSchema, masterSchema } from './master-schema.js';
 import { accountProblems } from './run-as.js';
 import {
   duplicateProblems,
@@ -11,15 +12,9 @@ import {
   resolveSite,
   withInterpreter,
 } from './resolve-site.js';
-import {
-  MAX_UPDATE_LISTEN_COUNT,
-  masterFileSchema,
-  masterSchema,
-  siteSchema,
-  updateSchema,
-} from './schema.js';
 import { sharedHostProblems } from './shared-hosts.js';
 import type { AcmeConf, ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import { MAX_UPDATE_LISTEN_COUNT, siteSchema, updateSchema } from './site-schema.js';
 
 /**
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at

@@ -1,7 +1,7 @@
 import type { VhostError } from '@vhostd/protocol';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_UPDATE_LISTEN_COUNT } from './schema.js';
+import { MAX_UPDATE_LISTEN_COUNT } from './site-schema.js';
 import { parseServerConfUpdate } from './parse-conf.js';
 import { refusal as refusalOf } from './refusal.test.fixture.js';
 

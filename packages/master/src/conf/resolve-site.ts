@@ -8,8 +8,8 @@ import type { VariableSource } from './fields.js';
 import { problemAt } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { runAsOf } from './run-as.js';
-import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './schema.js';
-import type { WrittenSite } from './schema.js';
+import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './site-schema.js';
+import type { WrittenSite } from './site-schema.js';
 import { shebangOf } from './shebang.js';
 import type { ConfSource, SiteConf } from './site-conf.js';
 

@@ -26,6 +26,8 @@ export interface ListenEntry {
   readonly ca?: string;
   /** Requests in clear are sent on to HTTPS. */
   readonly redirect?: 'https';
+  /** The site has the address alone, and its workers accept there by themselves. */
+  readonly accept?: 'direct';
 }
 
 /** Peers of an address that speak the PROXY protocol there. */
@@ -167,6 +169,8 @@ export interface SiteConf {
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
   readonly balance: BalanceRule;
+  /** What changes in its directory is reloaded. */
+  readonly watch: boolean;
   /** A worker is ready only when its app has said so. */
   readonly waitReady: boolean;
   /** What tells the app that it is to end: a signal, or PM2's message. Absent: the signal that it listens for. */

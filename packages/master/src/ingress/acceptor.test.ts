@@ -29,8 +29,8 @@ class Bench implements Routes {
     return host === null ? undefined : { ingress: this.ingress(host) };
   }
 
-  redirectOf(): undefined {
-    return undefined;
+  redirectOf(): number {
+    return 443;
   }
 
   hostless(): { ingress: Ingress } | undefined {
@@ -40,7 +40,11 @@ class Bench implements Routes {
   listenerOf(): undefined {}
 
   ingress(name: string): Ingress {
-    return { takesHandedBack: true, serve: ({ head }) => void this.log.push(`${name} serves ${head}`) };
+    return {
+      takesHandedBack: true,
+      stopped: name === 'stopped.test',
+      serve: ({ head }) => void this.log.push(`${name} serves ${head}`),
+    };
   }
 }
 
@@ -55,6 +59,13 @@ test('a connection goes to the site of its host', () => {
   const bench = new Bench();
   bench.acceptor.accept(connection('a.test'));
   assert.deepEqual(bench.log, ['a.test serves hello']);
+});
+
+test('a request in clear that would be sent on to TLS goes to a site that is stopped', () => {
+  const bench = new Bench();
+  const clear = { head: 'GET / HTTP/1.1\r\n\r\n', secure: false, listener: { key: 'l', secure: false } };
+  bench.acceptor.accept(connection('stopped.test', clear));
+  assert.deepEqual(bench.log, [`stopped.test serves ${clear.head}`]);
 });
 
 test('HTTP/2 in clear, which names no host, goes to the one that its listener has for that', () => {

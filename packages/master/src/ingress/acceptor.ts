@@ -96,7 +96,7 @@ export class Acceptor {
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
-    else if (!this.#redirect(routed)) site.ingress.serve(routed);
+    else if (site.ingress.stopped || !this.#redirect(routed)) site.ingress.serve(routed);
   }
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
@@ -115,10 +115,13 @@ export class Acceptor {
     return listener && this.#routes.lookup(listener.key, host)?.ingress;
   }
 
-  /** Ends a connection that its site cannot serve; `page`: the site is in maintenance. */
-  reject(connection: Connection, page?: MaintenancePage): void {
-    const reason = page === undefined ? 'no-worker' : 'maintenance';
-    this.#refuse(connection, reason, page ?? { retryAfterSeconds: RETRY_AFTER_S });
+  /** Ends a connection that its site cannot serve. */
+  reject(
+    connection: Connection,
+    why: 'no-worker' | 'maintenance' | 'site-stopped',
+    page?: MaintenancePage,
+  ): void {
+    this.#refuse(connection, why, page ?? { retryAfterSeconds: RETRY_AFTER_S });
   }
 
   /** Closes a connection whose client has left while it waited for a worker. */

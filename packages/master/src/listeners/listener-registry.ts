@@ -3,6 +3,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AcquiredListener } from '@vhostd/protocol';
 import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
+import { duplicate } from '@vhostd/transport';
+import type { NativeHandle } from '@vhostd/transport';
 import type { MasterEvents } from '../events.js';
 import { AppSocket, inUse } from './app-socket.js';
 import type { AppAddress } from './app-socket.js';
@@ -20,13 +22,18 @@ export class ListenerRegistry {
   readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
   /** Those that accept nothing for a while. */
   readonly #paused = new Set<ListenerSocket<Listener>>();
+  /** Those on which workers accept. */
+  readonly #left = new Set<ListenerSocket<Listener>>();
   /** Where apps listen by themselves. */
   readonly #apps = new Set<AppSocket>();
   /** Addresses that will be asked for, soon. */
   #planned: readonly ListenerAddress[] = [];
   #deliver: Deliver = (handle) => handle.close();
-  #backlog = 511;
+  /** Connections that may wait in the queue of a socket. */
+  backlog = 511;
   #held = false;
+  /** Nothing is accepted until {@link resume}. */
+  #resting = false;
 
   /** Without a source, sockets are bound here. */
   constructor(events: MasterEvents, source: ListenerSource | undefined) {
@@ -65,23 +72,44 @@ export class ListenerRegistry {
   pause(): boolean {
     const paused = [...this.#sockets.keys()].filter((socket) => socket.pause());
     for (const socket of paused) this.#paused.add(socket);
-    return paused.length > 0;
+    this.#resting = paused.length > 0;
+    return this.#resting;
   }
 
   /** Accepts again; those who have waited come at once, so what the next pause needs is fetched before. */
   async resume(): Promise<void> {
     const paused = [...this.#paused].filter((socket) => this.#sockets.has(socket));
     this.#paused.clear();
+    this.#resting = false;
     await Promise.all(
       paused.map(async (socket) => {
         await Promise.race([this.#fetchSpare(socket), delay(SPARE_LIMIT_MS, undefined, { ref: false })]);
-        if (this.#sockets.has(socket)) await this.#tryAccept(socket);
+        if (this.#sockets.has(socket) && !this.#left.has(socket)) await this.#tryAccept(socket);
       }),
     );
   }
 
-  setBacklog(backlog: number): void {
-    this.#backlog = backlog;
+  /** The socket of a listener that accepts, to be sent to workers; undefined where others are reached by it as well. */
+  soleSocket({ socket, address, accepting }: Listener): NativeHandle | undefined {
+    const isSole = socket.listeners.size === 1 && address.ipaddress === socket.address.ipaddress;
+    return isSole && accepting ? socket.handle : undefined;
+  }
+
+  /**
+   * From now on workers accept on a listener, and this process as well only for as long as it can't stop; or this process
+   * alone does.
+   */
+  leaveToWorkers({ socket }: Listener, isLeft: boolean): void {
+    if (!this.#sockets.has(socket)) return;
+    if (isLeft) {
+      this.#left.add(socket);
+      // While all rest for want of descriptors, this one does, too.
+      this.#paused.delete(socket);
+      socket.pause();
+    } else if (this.#left.delete(socket) && socket.paused) {
+      if (this.#resting) this.#paused.add(socket);
+      else void this.#tryAccept(socket);
+    }
   }
 
   get(address: ListenerAddress): Listener | undefined {
@@ -191,8 +219,9 @@ export class ListenerRegistry {
       );
       // One of another process's; it is known to be bound.
       if (this.#held && acquired !== undefined) socket.hold(acquired.value);
-      else await this.#accept(socket);
+      else await socket.accept(this.backlog);
       this.#sockets.set(socket, daemonKey);
+      if (socket.accepting) void this.#fetchSpare(socket);
       return socket;
     } catch (error) {
       acquired?.handle?.close();
@@ -214,25 +243,33 @@ export class ListenerRegistry {
   }
 
   async #accept(socket: ListenerSocket<Listener>): Promise<void> {
-    await socket.accept(this.#backlog);
+    await socket.accept(this.backlog);
     if (!socket.hasSpare) void this.#fetchSpare(socket);
+    else if (this.#left.has(socket)) socket.pause();
   }
 
-  /** Gets a socket of the source's once more, before descriptors are short. Without one there is no pause. */
+  /** Gets a socket once more, before descriptors are short: a copy, else the source's. Without one there is no pause. */
   async #fetchSpare(socket: ListenerSocket<Listener>): Promise<void> {
     const { ipaddress } = socket.address;
     const { port } = socket.bound;
+    const second = socket.handle && duplicate(socket.handle);
+    if (second !== undefined) return this.#keepSpare(socket, second);
     try {
       const { value, handle } =
         (await this.#source?.acquire({ port, ...(ipaddress === undefined ? {} : { ipaddress }) })) ?? {};
       // One claim is enough.
       this.#release(value?.key);
       if (handle === undefined) return;
-      if (this.#sockets.has(socket)) socket.keepSpare(handle);
-      else handle.close();
+      this.#keepSpare(socket, handle);
     } catch {
       // The daemon is gone, or closes what nobody has any more.
     }
+  }
+
+  #keepSpare(socket: ListenerSocket<Listener>, handle: NativeHandle): void {
+    if (!this.#sockets.has(socket)) return handle.close();
+    socket.keepSpare(handle);
+    if (this.#left.has(socket)) socket.pause();
   }
 
   #widest(wanted: ListenerAddress): SocketAddress {
@@ -283,6 +320,8 @@ export class ListenerRegistry {
     if (socket.listeners.size === 0) {
       const daemonKey = this.#sockets.get(socket);
       this.#sockets.delete(socket);
+      this.#left.delete(socket);
+      this.#paused.delete(socket);
       socket.close();
       this.#release(daemonKey);
     }

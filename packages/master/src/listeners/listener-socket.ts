@@ -111,6 +111,11 @@ export class ListenerSocket<L extends SocketUser> {
     );
   }
 
+  /** Whether it has been told to pause, and not to accept since. */
+  get paused(): boolean {
+    return this.#accepting && this.#source !== undefined && !this.#server.listening;
+  }
+
   /** Whether it can pause. */
   get hasSpare(): boolean {
     return this.#spare !== undefined;

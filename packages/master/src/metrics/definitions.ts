@@ -16,6 +16,7 @@ export type MetricName =
   | 'vhostd_connections_refused_total'
   | 'vhostd_connections_left_total'
   | 'vhostd_connections_handed_off_total'
+  | 'vhostd_connections_accepted_directly_total'
   | 'vhostd_connections_redispatched_total'
   | 'vhostd_connections_moved_total'
   | 'vhostd_connections_open'
@@ -44,6 +45,10 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_connections_refused_total: counter(['status', 'reason'], 'Connections ended without a worker.'),
   vhostd_connections_left_total: counter([], 'Clients that left while they waited for a worker.'),
   vhostd_connections_handed_off_total: counter(['site'], 'Connections that workers took.'),
+  vhostd_connections_accepted_directly_total: counter(
+    ['site'],
+    'Connections that workers accepted themselves.',
+  ),
   vhostd_connections_redispatched_total: counter(['site', 'why'], 'Connections given to another worker.'),
   vhostd_connections_moved_total: counter(['site'], 'Idle connections that draining workers handed back.'),
   vhostd_connections_open: gauge(['site'], 'Connections that workers have.'),

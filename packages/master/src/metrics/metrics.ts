@@ -64,6 +64,9 @@ export class Metrics {
     events.on('connection.handed-off', ({ siteId, count }) =>
       counters.add('vhostd_connections_handed_off_total', [siteId], count),
     );
+    events.on('connection.accepted-directly', ({ siteId, count }) =>
+      counters.add('vhostd_connections_accepted_directly_total', [siteId], count),
+    );
     events.on('connection.redispatched', ({ siteId, why }) =>
       counters.add('vhostd_connections_redispatched_total', [siteId, why]),
     );

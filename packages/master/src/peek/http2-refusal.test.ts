@@ -13,6 +13,7 @@ void describe('a refusal of HTTP/2 in clear', () => {
     ['no-site', 0xd],
     ['no-worker', 0],
     ['maintenance', 0],
+    ['site-stopped', 0],
     ['address-rate', 0xb],
     ['http2-preface', 1],
     ['head-timeout', 1],

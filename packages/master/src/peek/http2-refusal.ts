@@ -10,6 +10,7 @@ const CODES: Readonly<Partial<Record<RefusalReason, number>>> = {
   // Nothing is wrong with the client, nor was any stream begun: it may send them again on another connection.
   'no-worker': Http2Code.noError,
   maintenance: Http2Code.noError,
+  'site-stopped': Http2Code.noError,
   'address-rate': Http2Code.enhanceYourCalm,
 };
 

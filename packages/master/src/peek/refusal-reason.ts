@@ -71,7 +71,7 @@ export type ProxyFault =
 export type CutFault = 'head-cut' | 'head-timeout' | 'silent' | 'peek-full';
 
 /** A connection that is understood, and that nobody serves; `address-rate`: its client has opened too many. */
-export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance' | 'address-rate';
+export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance' | 'site-stopped' | 'address-rate';
 
 export type RefusalReason =
   LineFault | FieldFault | HelloFault | ProtocolFault | ProxyFault | CutFault | UnservedReason;
@@ -158,5 +158,6 @@ export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = 
   'no-site': 421,
   'no-worker': 503,
   maintenance: 503,
+  'site-stopped': 503,
   'address-rate': 503,
 };

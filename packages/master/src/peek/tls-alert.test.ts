@@ -80,6 +80,7 @@ void test('OpenSSL takes what is no host name for a name, and so does the reader
 void test('a name without a site and a site without a worker have alerts of their own', () => {
   assert.equal(tlsAlert('no-site')?.toString('hex'), '15030300020270');
   assert.equal(tlsAlert('no-worker')?.toString('hex'), '15030300020250');
+  assert.equal(tlsAlert('site-stopped')?.toString('hex'), '15030300020250');
   assert.equal(tlsAlert('maintenance')?.toString('hex'), '15030300020250');
   assert.equal(tlsAlert('head-timeout'), null);
 });

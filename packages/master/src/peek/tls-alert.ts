@@ -35,6 +35,7 @@ const DESCRIPTIONS: Readonly<Record<HelloFault, number | null>> = {
 const UNAVAILABLE: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'no-worker',
   'maintenance',
+  'site-stopped',
   'address-rate',
 ]);
 

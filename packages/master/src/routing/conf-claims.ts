@@ -2,6 +2,7 @@
 // The table alone would let them have what is free until the site of the conf comes, and names below its wildcards.
 import { addressCovers, VhostError } from '@vhostd/protocol';
 import type { Allowance, SiteConf } from '../conf/site-conf.js';
+import { keysOverlap } from './exclusive-addresses.js';
 import { formatHostPattern } from '../hosts/host-pattern.js';
 import type { HostPattern } from '../hosts/host-pattern.js';
 import { listenerKey } from '../listeners/listener.js';
@@ -15,6 +16,8 @@ type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 interface AddressClaims<T> {
   readonly address: ListenerAddress;
   readonly users: Set<T>;
+  /** Whose workers are to accept there by themselves. */
+  holder: T | undefined;
   /** By pattern in conf spelling; null: the default. The first that names it has it. */
   readonly holders: Map<string | null, T>;
 }
@@ -52,10 +55,23 @@ export class ConfClaims<T extends { readonly siteId: string }> {
     const hosts = new Set(allow.hosts);
     for (const place of places) {
       const { listenerKey: key, pattern } = place;
+      const exclusive = this.#refuseExclusive(site, place);
+      if (exclusive !== undefined) return exclusive;
       if (keptPlaces.has(nameOf(place))) continue;
       const claims = this.#indexed.get(key);
       const refused = claims && refusePlace(site, claims, pattern, hosts);
       if (refused !== undefined) return refused;
+    }
+    return undefined;
+  }
+
+  /** Where the conf of one site lets its workers accept no other one is, and where it names another one nobody else accepts. */
+  #refuseExclusive(site: T, { listenerKey: key, direct }: RoutePlace): VhostError | undefined {
+    for (const [otherKey, { address, users, holder }] of this.#indexed) {
+      if (!keysOverlap(key, otherKey)) continue;
+      const inTheWay = direct === true ? [...users].find((user) => user !== site) : holder;
+      if (inTheWay === undefined || inTheWay === site) continue;
+      return conflict(site, inTheWay, address, 'the whole address is', undefined, null);
     }
     return undefined;
   }
@@ -87,12 +103,14 @@ export class ConfClaims<T extends { readonly siteId: string }> {
       const { addresses, places } = placesOf(conf);
       for (const address of addresses) {
         const key = listenerKey(address);
-        const claims = index.get(key) ?? { address, users: new Set(), holders: new Map() };
+        const claims = index.get(key) ?? { address, users: new Set(), holders: new Map(), holder: undefined };
         claims.users.add(site);
         index.set(key, claims);
       }
-      for (const { listenerKey: key, pattern } of places) {
-        const holders = index.get(key)?.holders;
+      for (const { listenerKey: key, pattern, direct } of places) {
+        const claims = index.get(key);
+        if (claims !== undefined && direct === true) claims.holder ??= site;
+        const holders = claims?.holders;
         const name = pattern === null ? null : formatHostPattern(pattern);
         if (holders?.has(name) === false) holders.set(name, site);
       }

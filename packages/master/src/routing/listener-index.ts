@@ -13,6 +13,8 @@ export interface RoutePlace {
   readonly pattern: HostPattern | null;
   /** Requests are sent on to HTTPS: to this listener, or with null to its usual port. Absent: they are served. */
   readonly redirect?: ListenerAddress | null;
+  /** Its workers accept there by themselves: the target has the address alone. */
+  readonly direct?: true;
 }
 
 /** One target's claim to a place. */
@@ -25,6 +27,8 @@ export interface RouteConflict<T extends RouteTarget> {
   readonly listenerKey: string;
   readonly pattern: string | null;
   readonly targets: readonly [T, T];
+  /** The earlier one has the address alone. */
+  readonly exclusive?: true;
 }
 
 /** A built index, or the first conflict that was met. */
@@ -42,6 +46,7 @@ export class ListenerIndex<T extends RouteTarget> {
   readonly #exact: Map<string, T>;
   readonly #suffix: Map<string, T>;
   #defaultTarget: T | undefined;
+  #exclusiveTarget: T | undefined;
   /** Where the patterns lead, in conf spelling, that are not served; null: the default. */
   readonly #redirects: Map<string | null, ListenerAddress | null>;
   /** What each target holds, to be released when it changes. */
@@ -51,6 +56,7 @@ export class ListenerIndex<T extends RouteTarget> {
     this.#exact = new Map(origin === null ? null : origin.#exact);
     this.#suffix = new Map(origin === null ? null : origin.#suffix);
     this.#defaultTarget = origin === null ? undefined : origin.#defaultTarget;
+    this.#exclusiveTarget = origin === null ? undefined : origin.#exclusiveTarget;
     this.#redirects = new Map(origin === null ? null : origin.#redirects);
     this.#places = new Map(origin === null ? null : origin.#places);
   }
@@ -82,6 +88,11 @@ export class ListenerIndex<T extends RouteTarget> {
   /** How many distinct targets claim anything. */
   get targetCount(): number {
     return this.#places.size;
+  }
+
+  /** Who has the address alone, if anybody. */
+  get exclusiveTarget(): T | undefined {
+    return this.#exclusiveTarget;
   }
 
   /** Whether the target claims anything. */
@@ -179,6 +190,7 @@ export class ListenerIndex<T extends RouteTarget> {
     for (const place of places) {
       const holder = this.#claim(place.pattern, target);
       if (holder !== target) return conflictOf(place, holder, target);
+      if (place.direct === true) this.#exclusiveTarget ??= target;
       if (place.redirect !== undefined) this.#redirects.set(nameOf(place.pattern), place.redirect);
     }
     if (places.length > 0) this.#places.set(target, places);
@@ -196,6 +208,7 @@ export class ListenerIndex<T extends RouteTarget> {
   }
 
   #release(target: T): void {
+    if (this.#exclusiveTarget === target) this.#exclusiveTarget = undefined;
     for (const { pattern } of this.#places.get(target) ?? []) {
       this.#redirects.delete(nameOf(pattern));
       if (pattern === null) this.#defaultTarget = undefined;

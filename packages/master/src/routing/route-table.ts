@@ -1,5 +1,6 @@
 // Who serves which host on which listener, as one immutable value that is swapped whole.
 import type { SiteClaims } from '@vhostd/protocol';
+import { exclusiveConflict } from './exclusive-addresses.js';
 import { ListenerIndex } from './listener-index.js';
 import type { PlacesByTarget, RouteClaim, RouteConflict, RoutePlace, RouteTarget } from './listener-index.js';
 
@@ -55,7 +56,8 @@ export class RouteTable<T extends RouteTarget> {
       if (result.index.targetCount === 0) listeners.delete(listenerKey);
       else listeners.set(listenerKey, result.index);
     }
-    return { table: new RouteTable(listeners) };
+    const conflict = exclusiveConflict(listeners);
+    return conflict === undefined ? { table: new RouteTable(listeners) } : { conflict };
   }
 
   /** What leads to a target on each listener that it is on. */

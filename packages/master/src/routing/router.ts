@@ -15,6 +15,7 @@ import type { RoutePlace, RouteTableResult } from './route-table.js';
 import { Reservations } from './reservations.js';
 import type { Reservation } from './reservations.js';
 import { placesOf } from './site-places.js';
+import { SocketHolders } from './socket-holders.js';
 
 /** What a host leads to. */
 export interface RoutedSite {
@@ -56,6 +57,8 @@ export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
   /** What workers take from no other site. */
   readonly confs: ConfClaims<T> = new ConfClaims();
+  /** Whose workers accept by themselves. */
+  readonly holders: SocketHolders<T> = new SocketHolders();
   readonly #keys = new Map<T, Set<string>>();
   /** Those that get no places any more. */
   readonly #removed = new WeakSet<T>();
@@ -197,7 +200,9 @@ export class Router<T extends RoutedSite> {
       const conf = next();
       if (conf === undefined) return false;
       const wanted = new Map([...others, [site, conf]]);
-      tableOf(this.#table.replaceTargets(placesByTarget(wanted)));
+      const places = placesByTarget(wanted);
+      this.#refuseHeld(places);
+      tableOf(this.#table.replaceTargets(places));
       await this.#open(placesOf(conf).addresses);
       this.#closeUnused();
       onChecked(conf);
@@ -249,6 +254,7 @@ export class Router<T extends RoutedSite> {
     if (reservation.isOthers(sites)) return () => reservation.whenFree(sites);
     const confs = change.begin();
     const places = placesByTarget(confs);
+    this.#refuseHeld(places);
     const inTheWay = this.#inTheWay(places, reservation);
     if (inTheWay.length > 0) return () => reservation.whenFree(inTheWay);
     const table = tableOf(this.#table.replaceTargets(places));
@@ -336,6 +342,13 @@ export class Router<T extends RoutedSite> {
     }
   }
 
+  #refuseHeld(places: ReadonlyMap<T, readonly RoutePlace[]>): void {
+    for (const [site, ofSite] of places) {
+      const held = this.holders.inTheWay(site, ofSite);
+      if (held !== undefined) throw heldError(held.listenerKey, held.holder, site);
+    }
+  }
+
   #refuseRemoved(site: T): void {
     if (!this.#removed.has(site)) return;
     const { siteId } = site;
@@ -354,6 +367,23 @@ export class Router<T extends RoutedSite> {
 
 const HTTPS_PORT = 443;
 
+/** Nobody else may have an address at which one's workers accept, or may do so still. */
+function heldError(listenerKey: string, holder: RoutedSite, claimant: RoutedSite): VhostError {
+  const [ip = '*', port = ''] = listenerKey.split('|');
+  const where = `port ${port}${ip === '*' ? '' : ` of ${ip}`}`;
+  const info = {
+    host: null,
+    port: Number(port),
+    ipaddress: ip,
+    holder: holder.siteId,
+    claimant: claimant.siteId,
+  };
+  const why = `is site ${holder.siteId}'s alone, as long as a worker of it accepts there by itself`;
+  return new VhostError('ERR_ROUTE_CONFLICT', `${where} ${why}; ${claimant.siteId} cannot be reached there`, {
+    info,
+  });
+}
+
 function placesByTarget<T extends RoutedSite>(
   confs: ReadonlyMap<T, ListenConf | undefined>,
 ): Map<T, RoutePlace[]> {
@@ -369,10 +399,11 @@ function one<T extends RoutedSite>(confs: ReadonlyMap<T, ListenConf | undefined>
 
 function tableOf<T extends RoutedSite>(result: RouteTableResult<T>): RouteTable<T> {
   if ('table' in result) return result.table;
-  const { listenerKey, pattern, targets } = result.conflict;
+  const { listenerKey, pattern, targets, exclusive } = result.conflict;
   const [ip = '*', port = ''] = listenerKey.split('|');
   const what = pattern === null ? 'the default site' : `host ${pattern}`;
   const [holder, claimant] = targets;
+  if (exclusive === true) throw heldError(listenerKey, holder, claimant);
   throw new VhostError(
     'ERR_ROUTE_CONFLICT',
     `${what} on port ${port}${ip === '*' ? '' : ` of ${ip}`} belongs to site ${holder.siteId}; ${claimant.siteId} cannot have it`,

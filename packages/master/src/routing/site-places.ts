@@ -20,11 +20,20 @@ export function placesOf(conf: Pick<SiteConf, 'listen' | 'defaultListen'>): Site
     const address = addressOf(entry);
     const key = listenerKey(address);
     addresses.set(`${key}|${type}`, address);
-    const way = entry.redirect === undefined ? {} : { redirect: secureAddressOf(conf.listen, host) };
+    const way: Partial<RoutePlace> = {
+      ...(entry.redirect === undefined ? {} : { redirect: secureAddressOf(conf.listen, host) }),
+      ...(entry.accept === undefined ? {} : { direct: true }),
+    };
     places.push({ listenerKey: key, pattern: host === undefined ? null : parseHostPattern(host), ...way });
     if (conf.defaultListen) places.push({ listenerKey: key, pattern: null, ...way });
   }
   return { addresses: [...addresses.values()], places };
+}
+
+/** The addresses on which the site's workers are to accept. */
+export function directAddressesOf({ listen }: Pick<SiteConf, 'listen'>): ListenerAddress[] {
+  const direct = listen.filter(({ accept }) => accept === 'direct').map((entry) => addressOf(entry));
+  return [...new Map(direct.map((address) => [listenerKey(address), address])).values()];
 }
 
 function addressOf({ type, port, ipaddress }: ListenEntry): ListenerAddress {

@@ -56,6 +56,14 @@ class Bench extends SiteBench {
     return Object.fromEntries(sites.map(({ siteId, error }) => [siteId, error?.message ?? 'ok']));
   }
 
+  /** {@link takeUp} where site a alone is to boot. */
+  async takeUpAlone(of: Hosts): Promise<void> {
+    const change = this.takeUp(of);
+    await this.boots('a');
+    this.readyAll('a');
+    assert.deepEqual(await change, { a: 'ok' });
+  }
+
   /** Lets what boots of these sites be ready. */
   readyAll(...siteIds: string[]): void {
     for (const process of this.spawner.living) {
@@ -344,6 +352,52 @@ test('an idle site takes part without being started', async (t) => {
   assert.deepEqual(await change, { a: 'ok', b: 'ok' });
   assert.equal(bench.who('x y'), 'b a');
   assert.equal(bench.sites.get('b').status().state, 'idle');
+});
+
+test('a site that an operator has stopped keeps its hosts, and gives and takes them without being started', async (t) => {
+  const bench = await Bench.of(t, { a: 'x', b: 'y' });
+  const b = bench.sites.get('b');
+  await bench.manager.stopSite(b, false);
+  assert.deepEqual([bench.who('x y'), b.status().hosts], ['a b', ['y.test']]);
+  b.ingress.serve(connection('y'));
+  assert.deepEqual(bench.rejected, ['y site-stopped']);
+  await bench.takeUpAlone({ a: 'y', b: 'x' });
+  assert.equal(bench.who('x y'), 'b a');
+  await bench.takeUpAlone({ a: 'y', b: 'x z' });
+  assert.deepEqual([bench.who('x y z'), b.status().state], ['b a b', 'stopped']);
+  const started = bench.manager.startSite(b);
+  await bench.comeUp(b);
+  await started;
+  assert.equal(bench.who('x y z'), 'b a b');
+});
+
+test('a stopped site that a conf names for the first time has its hosts, and nobody can take them', async (t) => {
+  const bench = await Bench.of(t, { a: 'x', b: 'y' });
+  await bench.manager.stopSite(bench.sites.get('b'), false);
+  await bench.takeUpAlone({ a: 'x' });
+  assert.equal(bench.who('x y'), 'a -');
+  await bench.takeUpAlone({ a: 'x', b: 'y' });
+  assert.equal(bench.who('x y'), 'a b');
+  const b = bench.sites.get('b').status();
+  assert.deepEqual([b.state, b.reason], ['stopped', undefined]);
+  const taken = bench.takeUp({ a: 'x y', b: 'y' });
+  await bench.boots('a');
+  bench.readyAll('a');
+  assert.match((await taken)['a'] ?? '', /host y.test .* belongs to site b/u);
+});
+
+test('a stopped site whose workers have said which hosts it has keeps them when it starts', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bench.run('a', { listen: [] });
+  await bench.spawner.last.ask('updateServerConf', {
+    listen: [{ type: 'tcp', host: 'x.test', port: 0, ipaddress: '127.0.0.1' }],
+  });
+  await bench.manager.stopSite(site, false);
+  const started = bench.manager.startSite(site);
+  await bench.until('it boots', () => bench.booting(site).length > 0);
+  assert.equal(bench.router.lookup(KEY, 'x.test'), site);
+  await bench.comeUp(site);
+  await started;
 });
 
 test('a site that is stopped while it waits for the others holds them up no longer', async (t) => {

@@ -73,3 +73,9 @@ const DEFAULT_MESSAGE = 'This site is being worked on. Please try again in a few
 const RETRY_AFTER_S = 60;
 /** A page travels to each worker in one message, in which a character may take six bytes of at most 4 MiB. */
 const MAX_BYTES = 524_288;
+
+/** What the clients of a site are answered that an operator has stopped. */
+export const STOPPED_PAGE: MaintenancePage = {
+  html: plainPage({ title: 'Stopped', message: 'This site has been stopped. Please try again later.' }),
+  retryAfterSeconds: RETRY_AFTER_S,
+};

@@ -30,7 +30,8 @@ export class SiteBench {
     const acceptor = {
       proxySources: new ProxySources(),
       dismiss: ({ host }: Connection) => void this.rejected.push(`${host} left`),
-      reject: ({ host }: Connection) => void this.rejected.push(host ?? ''),
+      reject: ({ host }: Connection, why: string) =>
+        void this.rejected.push(why === 'site-stopped' ? `${host} ${why}` : (host ?? '')),
       reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
     };
     const { events, router, spawner } = this;

@@ -47,6 +47,11 @@ export class SiteConfs<S extends RoutedSite> {
     return this.#inForce;
   }
 
+  /** Whether the site is done once, now and by the conf that is wanted. */
+  get isJob(): boolean {
+    return !this.#inForce.autorestart && !this.#wanted.autorestart;
+  }
+
   /** Takes a conf without giving its places to the site, which gets them by the {@link joint} change. */
   adopt(conf: SiteConf): void {
     this.#unplaced = true;
@@ -54,9 +59,19 @@ export class SiteConfs<S extends RoutedSite> {
     this.#onChange(conf);
   }
 
-  /** Resolves with why the {@link joint} change can't be made; never, where it can. Undefined without one. */
-  jointFailure(): Promise<WireError> | undefined {
-    return this.joint?.failureOf(this.#site);
+  /** Does what makes the next whole conf a part of a joint change; without one it is a change of its own. */
+  async jointly<R>(joint: JointChange<S> | undefined, act: () => Promise<R>): Promise<R> {
+    this.joint = joint;
+    try {
+      return await act();
+    } finally {
+      if (this.joint === joint) this.joint = undefined;
+    }
+  }
+
+  /** Resolves with why a joint change can't be made; never, where it can. */
+  failureOf(joint: JointChange<S>): Promise<WireError> {
+    return joint.failureOf(this.#site);
   }
 
   /** This site can't take its part in a joint change. */

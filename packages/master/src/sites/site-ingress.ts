@@ -6,9 +6,11 @@ import { Dispatch } from '../dispatch/dispatch.js';
 import type { DispatchSite } from '../dispatch/dispatch.js';
 import type { Connection, Ingress } from '../ingress/connection.js';
 import type { Worker } from '../workers/worker.js';
+import type { DirectAccept } from './direct-accept.js';
 import { HostNotice } from './host-notice.js';
 import { idleStopOf, IdleStop } from './idle-stop.js';
 import type { IdleWatched } from './idle-stop.js';
+import { STOPPED_PAGE } from './maintenance-page.js';
 import { Maintenance } from './maintenance.js';
 import type { Notice } from './maintenance.js';
 import type { SiteStateMachine } from './site-state.js';
@@ -16,8 +18,12 @@ import type { WorkerSet } from './worker-set.js';
 
 /** Where connections go that no worker of the site will see. */
 export interface Rejecter {
-  /** Ends one. */
-  reject(connection: Connection, page?: MaintenancePage): void;
+  /** Ends one, in words of its own or with a page. */
+  reject(
+    connection: Connection,
+    why: 'no-worker' | 'maintenance' | 'site-stopped',
+    page?: MaintenancePage,
+  ): void;
   /** Closes one whose client has left. */
   dismiss(connection: Connection): void;
   /** Gives one to the site that has its host by now; false: it is still this one's. */
@@ -32,8 +38,18 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #maintenance = new Maintenance();
   readonly #hosts = new HostNotice();
   readonly #idleStop: IdleStop;
+  readonly #direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'>;
 
-  constructor(conf: SiteConf, workers: WorkerSet, state: SiteStateMachine, acceptor: Rejecter) {
+  constructor(
+    conf: SiteConf,
+    workers: WorkerSet,
+    state: SiteStateMachine,
+    {
+      acceptor,
+      direct,
+    }: { acceptor: Rejecter; direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'setConf'> },
+  ) {
+    this.#direct = direct;
     this.#workers = workers;
     this.#state = state;
     this.#acceptor = acceptor;
@@ -49,6 +65,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
 
   setConf(conf: SiteConf): void {
     this.#dispatch.setConf(conf);
+    this.#direct.setConf(conf);
     this.#idleStop.setLimit(idleStopOf(conf));
   }
 
@@ -87,10 +104,19 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   /** Whether the site is idle may have changed. */
   look(): void {
     this.#idleStop.look();
+    const isHolding = this.#dispatch.paused || this.answering;
+    this.#direct.look(this.#state.meaning.serves === 'now' && !isHolding);
+  }
+
+  /** A process of a worker has ended. */
+  onExit({ process }: Worker): void {
+    if (process !== undefined) this.#direct.onExit(process);
+    this.look();
   }
 
   /** Workers may take connections: offers them those that wait. */
   flush(): void {
+    this.look();
     this.#dispatch.flush();
   }
 
@@ -154,8 +180,15 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     return this.#maintenance.page !== undefined;
   }
 
+  get stopped(): boolean {
+    return this.#state.stopping;
+  }
+
   reject(connection: Connection): void {
-    this.#acceptor.reject(connection, this.#maintenance.page);
+    const { page } = this.#maintenance;
+    if (page !== undefined) this.#acceptor.reject(connection, 'maintenance', page);
+    else if (this.stopped) this.#acceptor.reject(connection, 'site-stopped', STOPPED_PAGE);
+    else this.#acceptor.reject(connection, 'no-worker');
   }
 
   dismiss(connection: Connection): void {

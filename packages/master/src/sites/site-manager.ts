@@ -23,7 +23,7 @@ import { JointChange } from './joint-change.js';
 import { hostsOf } from './publication.js';
 import { workerCount } from './reload.js';
 import { SiteAdditions } from './site-additions.js';
-import { outcomeOf } from './site-renewal.js';
+import { outcomeOf, STOPPED } from './site-renewal.js';
 import type { ReloadOutcome } from './site-renewal.js';
 import type { Site } from './site.js';
 import { SiteRetries } from './site-retries.js';
@@ -37,7 +37,7 @@ export class SiteManager {
   readonly #desired: DesiredSites;
   readonly #additions: SiteAdditions;
   /** Sites that an operator stops. */
-  readonly #leaving = new Map<Site, Promise<void>>();
+  readonly #leaving = new Map<Site, Promise<unknown>>();
   readonly #waits: SiteWaits;
   /** Sites that could not be published when all were started, and have not been since, and why. */
   readonly #failed = new Map<string, WireError>();
@@ -99,7 +99,7 @@ export class SiteManager {
     for (const conf of this.#additions.missing()) this.load(conf);
     this.#started = true;
     const sites = this.#sites.list();
-    const planned = this.#wanted().map(({ wantedPlaces }) => wantedPlaces);
+    const planned = sites.map(({ wantedPlaces }) => wantedPlaces);
     this.#plan(planned, 'begins');
     const results = await Promise.all(sites.map((site) => this.#start(site)));
     this.#plan(planned, 'ends');
@@ -119,7 +119,11 @@ export class SiteManager {
   async reload(sites: readonly Site[]): Promise<ReloadResult> {
     const [only] = sites;
     const split =
-      sites.length === 1 && only !== undefined ? this.#splitBy(only, this.#allWants()) : undefined;
+      sites.length === 1 && only !== undefined
+        ? this.#isStopped(only)
+          ? STOPPED
+          : this.#splitBy(only, this.#allWants())
+        : undefined;
     if (split === undefined || only === undefined) return await this.#change(sites, []);
     return { sites: [this.#tellReload(outcomeOf(only.siteId, only.generation, split))] };
   }
@@ -210,8 +214,9 @@ export class SiteManager {
     this.#failed.delete(siteId);
     const gone = site.takeDown(now);
     this.#leaving.set(site, gone);
-    await gone;
+    const error = await gone;
     this.#leaving.delete(site);
+    this.#retryStopped(site, error);
     return { siteId, lasts };
   }
 
@@ -283,8 +288,8 @@ export class SiteManager {
   }
 
   async #start(site: Site, joint?: JointChange<Site>): Promise<SiteFailure | undefined> {
-    if (this.#desired.isStopped(site.siteId)) {
-      await site.stop(false);
+    if (this.#isStopped(site)) {
+      this.#retryStopped(site, await site.keepStopped(joint));
       return undefined;
     }
     const error = await site.bringUp(joint);
@@ -301,7 +306,7 @@ export class SiteManager {
     const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
     for (const conf of confs) this.#sites.load(this.#desired.applied(conf));
     this.#sites.arrange(confs);
-    const kept = this.#wanted().filter(({ siteId }) => named.has(siteId));
+    const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
     return await this.#change(kept, gone);
   }
 
@@ -312,7 +317,7 @@ export class SiteManager {
     const planned = kept.map(({ wantedPlaces }) => wantedPlaces);
     this.#plan(planned, 'begins');
     const leaving = gone.map((site) => this.#giveUp(site, joints.get(site)));
-    const outcomes = new Map<Site, Promise<ReloadOutcome>>();
+    const outcomes = new Map<Site, Promise<ReloadOutcome | undefined>>();
     const renewed = inDependencyOrder(kept, async (site) => {
       const joint = joints.get(site);
       const outcome = this.#renew(site, joint);
@@ -322,7 +327,8 @@ export class SiteManager {
     });
     const done = renewed.then(async () => {
       await Promise.all(leaving);
-      return await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
+      const all = await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
+      return all.filter((outcome) => outcome !== undefined);
     });
     if (joints.size === 0) {
       const sites = await done;
@@ -361,8 +367,14 @@ export class SiteManager {
     return { hosts: hostsOf(conf), listening };
   }
 
-  /** Starts a site that has never been, or reloads it. */
-  async #renew(site: Site, joint: JointChange<Site> | undefined): Promise<ReloadOutcome> {
+  /** Starts a site that has never been, or reloads it. Undefined: it is stopped, and has what it is to have. */
+  async #renew(site: Site, joint: JointChange<Site> | undefined): Promise<ReloadOutcome | undefined> {
+    if (this.#isStopped(site)) {
+      const error = await site.keepStopped(joint);
+      joint?.fail(site, error);
+      this.#retryStopped(site, error);
+      return error && this.#tellReload(outcomeOf(site.siteId, site.generation, error));
+    }
     const outcome = site.fresh
       ? outcomeOf(site.siteId, site.generation, (await this.#start(site, joint))?.error)
       : await this.#reload(site, joint);
@@ -384,20 +396,24 @@ export class SiteManager {
     );
     for (const conf of confs) {
       const other = this.#sites.find(conf.siteId);
-      if (other !== undefined && !this.#desired.isStopped(conf.siteId))
-        wants.set(other, other.placesBy(conf));
+      if (other !== undefined) wants.set(other, other.placesBy(conf));
     }
     const split = this.#splitBy(site, wants);
     if (split !== undefined) throw fromWireError(split);
   }
 
-  /** Without those that an operator has stopped: they have nothing, and want nothing. */
-  #wanted(): Site[] {
-    return this.#sites.list().filter(({ siteId }) => !this.#desired.isStopped(siteId));
+  #isStopped({ siteId }: Site): boolean {
+    return this.#desired.isStopped(siteId);
+  }
+
+  /** One that is stopped holds its addresses and hosts as soon as it can have them. */
+  #retryStopped(site: Site, error: WireError | undefined): void {
+    const again = this.#retries.after(site, error);
+    if (error !== undefined && !again) this.#events.emit('site.failed', { siteId: site.siteId, error });
   }
 
   #allWants(): Map<Site, ListenConf | undefined> {
-    return new Map(this.#wanted().map((site) => [site, site.wantedPlaces]));
+    return new Map(this.#sites.list().map((site) => [site, site.wantedPlaces]));
   }
 
   #splitBy(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {

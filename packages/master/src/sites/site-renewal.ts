@@ -37,7 +37,7 @@ export class SiteRenewal {
     const next = set.beginNext(confs.wanted);
     const reload = new Reload(set, next, this.#reloadConfs(), () => workers.published());
     workers.reload = reload;
-    void confs.jointFailure()?.then((error) => reload.fail(error));
+    if (confs.joint !== undefined) void confs.failureOf(confs.joint).then((error) => reload.fail(error));
     reload.run();
     const error = await reload.outcome;
     workers.reload = undefined;

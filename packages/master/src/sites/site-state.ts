@@ -195,6 +195,16 @@ export class SiteStateMachine {
     return this.#state === 'loaded' || this.#state === 'blocked' || this.#state === 'waiting';
   }
 
+  /** A worker has been started. */
+  get begun(): boolean {
+    return !this.starting && !this.stopping;
+  }
+
+  /** It has been given addresses and hosts, which one that is stopped keeps. */
+  get placed(): boolean {
+    return !['loaded', 'blocked'].includes(this.#state);
+  }
+
   /** It serves, and nothing about its workers is being changed on purpose. */
   get serving(): boolean {
     return this.#state === 'running' || this.#state === 'filling';

@@ -44,6 +44,7 @@ export class SiteWorkers {
     set.on('stats', (worker) => this.#onStats(worker));
     set.on('connections', () => ingress.look());
     set.on('late', (worker) => ingress.relieve(worker));
+    set.on('withdrawn', () => ingress.look());
     set.on('gone', () => ingress.look());
   }
 
@@ -57,6 +58,22 @@ export class SiteWorkers {
     const { set, confs } = this.#parts;
     set.scale(Math.max(1, workerCount(confs.inForce)));
     this.#replacement.keepTo(set.current.workers);
+  }
+
+  /** Drains every worker; `now` kills them. */
+  async stop(now: boolean): Promise<void> {
+    const { state, set } = this.#parts;
+    state.apply('stop');
+    await set.stop(now);
+    state.apply('workers-gone');
+  }
+
+  /** {@link stop} for those whose idle connections others get. */
+  async leave(): Promise<void> {
+    const { state, set } = this.#parts;
+    state.apply('stop');
+    await set.leave();
+    state.apply('workers-gone');
   }
 
   /** No worker is to take the place of another one: others follow. */
@@ -109,6 +126,7 @@ export class SiteWorkers {
 
   #onExit(worker: Worker, role: Role, failure: WireError, slow: boolean): void {
     const { state, trouble, boot, ingress } = this.#parts;
+    ingress.onExit(worker);
     if (worker.finished && role === 'serving') return this.#onFinished();
     if (role === 'next') this.reload?.fail(failure);
     else if (role === 'replacement') this.#replacement.onExit(worker, failure);

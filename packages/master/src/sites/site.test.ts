@@ -208,7 +208,7 @@ test('a site that stops rejects what waits, drains its workers, and may be start
   bench.spawner.last.busy = true;
   const stopped = site.stop(false);
   site.ingress.serve(connection('1'));
-  assert.deepEqual([site.status().state, bench.rejected], ['stopping', ['1']]);
+  assert.deepEqual([site.status().state, bench.rejected], ['stopping', ['1 site-stopped']]);
   assert.equal((await site.bringUp())?.code, 'ERR_SITE_STOPPED');
   assert.equal((await site.reload()).error?.code, 'ERR_SITE_STOPPED');
   bench.spawner.last.exit(0);

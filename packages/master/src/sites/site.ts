@@ -1,5 +1,5 @@
 // One site: its state, and what follows from each step of it for its conf, its workers and its connections.
-import { fromWireError, toWireError } from '@vhostd/protocol';
+import { toWireError } from '@vhostd/protocol';
 import type { SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
 import { isScheduledJob } from '../conf/cron.js';
@@ -14,19 +14,20 @@ import type { Worker } from '../workers/worker.js';
 import { AppPorts } from './app-ports.js';
 import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
-import { startsOnDemand } from './idle-stop.js';
+import { DirectAccept } from './direct-accept.js';
+import type { DirectSource } from './direct-accept.js';
 import type { Generation } from './generation.js';
 import { Following } from './following.js';
 import type { JointChange } from './joint-change.js';
 import { hostsOf, Publication } from './publication.js';
-import { missingOf } from './readiness.js';
-import type { MissingSites, Readiness, SiteDirectory } from './readiness.js';
+import type { Readiness, SiteDirectory } from './readiness.js';
 import { SiteConfs } from './site-confs.js';
 import { SiteCron } from './site-cron.js';
 import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
 import { SiteRenewal, STOPPED } from './site-renewal.js';
 import type { ReloadOutcome } from './site-renewal.js';
+import { SiteStart } from './site-start.js';
 import { SiteStateMachine } from './site-state.js';
 import type { SiteState, SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
@@ -39,7 +40,7 @@ export interface SiteFloor {
   readonly router: Router<Site>;
   readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
   readonly spawner: Spawner;
-  readonly listeners: AppPortSource;
+  readonly listeners: AppPortSource & DirectSource;
   readonly events: MasterEvents;
   /** What gets the output of sites that have no log files. Absent: nothing does. */
   readonly output?: SiteOutput;
@@ -52,8 +53,6 @@ export class Site implements WorkerSite {
   readonly readingShare: ReadingShare = new ReadingShare();
   readonly #events: MasterEvents;
   readonly #proxySources: ProxySources;
-  readonly #directory: SiteDirectory;
-  readonly #spawner: Spawner;
   readonly #state: SiteStateMachine;
   readonly #confs: SiteConfs<Site>;
   readonly #set: WorkerSet;
@@ -63,28 +62,29 @@ export class Site implements WorkerSite {
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
-  readonly #cron = new SiteCron(() => void this.#events.emit('site.due', { siteId: this.siteId }));
+  readonly #start: SiteStart;
+  readonly #cron: SiteCron;
   readonly #output: SiteOutput | undefined;
   #logs: SiteLogs;
   readonly #renewal: SiteRenewal;
   readonly #nextReload = new Following(() => this.reload());
   readonly #nextRestart = new Following(() => this.restart());
-  /** It is a job that was done under another master. */
-  #finished = false;
-  #missing: MissingSites = { siteIds: [], failure: undefined };
 
   constructor(conf: SiteConf, floor: SiteFloor, directory: SiteDirectory) {
     const { router, acceptor, spawner, listeners, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
     this.#proxySources = acceptor.proxySources;
-    this.#directory = directory;
-    this.#spawner = spawner;
     this.#output = output;
     this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
     this.#set = new WorkerSet(this, conf, spawner, events);
-    this.ingress = new SiteIngress(conf, this.#set, this.#state, acceptor);
+    const direct = new DirectAccept<Site>(conf, this, {
+      workers: this.#set,
+      source: listeners,
+      holders: router.holders,
+    });
+    this.ingress = new SiteIngress(conf, this.#set, this.#state, { acceptor, direct });
     this.#confs = new SiteConfs(conf, this, router, (changed) => this.#onConf(changed));
     this.#publication = new Publication(conf.siteId, events);
     const parts = {
@@ -98,7 +98,10 @@ export class Site implements WorkerSite {
       trouble: this.#trouble,
     };
     this.#workers = new SiteWorkers(parts);
-    this.#renewal = new SiteRenewal({ ...parts, workers: this.#workers });
+    const renewed = { ...parts, workers: this.#workers };
+    this.#renewal = new SiteRenewal(renewed);
+    this.#start = new SiteStart({ ...renewed, spawner, directory });
+    this.#cron = new SiteCron({ ...parts, start: this.#start });
     this.#ports = new AppPorts(listeners, () => this.#isBooting);
     this.#set.on('gone', () => this.#ports.look());
     this.#answerWorkers();
@@ -122,9 +125,10 @@ export class Site implements WorkerSite {
     return this.#set.current.number;
   }
 
-  /** Whether its addresses or hosts can't be had: it is brought up as soon as they can. */
+  /** Whether its addresses or hosts can't be had: it is tried again as soon as they can. */
   get blocked(): boolean {
-    return this.#state.state === 'blocked';
+    const { state } = this.#state;
+    return state === 'blocked' || (state === 'stopped' && this.#trouble.failure !== undefined);
   }
 
   /** Whether a worker serves, or is started as soon as there is something to serve; of a job also that it is done. */
@@ -134,16 +138,7 @@ export class Site implements WorkerSite {
 
   /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. A job is when it is done. */
   get readiness(): Readiness {
-    const { siteId } = this;
-    const { state } = this.#state;
-    if (this.#state.stopping) return { siteId, published: false, failure: STOPPED };
-    // Nobody waits for what comes again and again.
-    if (isScheduledJob(this.conf) && this.#begun) return { siteId, published: true };
-    const serves = this.conf.autorestart && this.ingress.candidates().some(({ ready }) => ready);
-    if (serves || state === 'idle' || state === 'finished') return { siteId, published: true };
-    const failure =
-      this.#boot.failure ?? (this.#state.meaning.serves === 'never' ? this.#trouble.failure : undefined);
-    return { siteId, published: false, ...(failure === undefined ? {} : { failure }) };
+    return this.#start.readiness;
   }
 
   /** Whether it has never been brought up. */
@@ -153,7 +148,7 @@ export class Site implements WorkerSite {
 
   /** Whether it has been given addresses and hosts. */
   get placed(): boolean {
-    return !['loaded', 'blocked', 'stopped'].includes(this.#state.state);
+    return this.#state.placed && !this.blocked;
   }
 
   /** What the operator wants from its next generation on. */
@@ -182,11 +177,8 @@ export class Site implements WorkerSite {
   }
 
   /** Goes on with what served under another master, if the operator wants the same and nothing has been started. */
-  restore({ conf, generation: number, release, finished }: EventPayloads['site.served']): void {
-    const { wanted } = this.#confs;
-    if (this.#state.state !== 'loaded' || JSON.stringify(conf) !== JSON.stringify(wanted)) return;
-    this.#set.prepare(wanted, { number, release });
-    this.#finished = finished === true;
+  restore(served: EventPayloads['site.served']): void {
+    this.#start.restore(served);
   }
 
   /**
@@ -194,48 +186,12 @@ export class Site implements WorkerSite {
    * be published, which it may be later on. With a joint change it boots first, and gets its places with the others.
    */
   async bringUp(joint?: JointChange<Site>): Promise<WireError | undefined> {
-    if (this.#state.state === 'stopped') this.#begin();
-    const answer = this.#state.apply('start');
-    if (answer === 'being-stopped') return STOPPED;
-    if (answer !== 'ok') return await this.#boot.outcome;
-    this.#prepare(this.#confs.wanted);
-    if (joint !== undefined) return await this.#jointly(joint, () => this.#bringUpJointly(joint));
-    try {
-      // Another call of this may have started it by then.
-      this.#spawner.check(this.#confs.wanted);
-      await this.#confs.commit(() => (this.#state.starting ? this.#confs.wanted : this.conf));
-    } catch (error) {
-      if (!this.#state.starting) return await this.#boot.outcome;
-      this.#trouble.failure = toWireError(error);
-      this.#state.apply('places-failed');
-      return this.#trouble.failure;
-    }
-    if (this.#state.starting) {
-      this.#trouble.failure = undefined;
-      this.#prepare(this.conf);
-      // A failure to get this far has been told; now it is tried again.
-      this.#boot.reopen();
-      this.#state.apply('placed');
-      this.look();
-    }
-    return this.#state.stopping ? STOPPED : await this.#boot.outcome;
+    return await this.#start.bringUp(joint);
   }
 
   /** Another site has changed: it may be one that this one waits for. */
   look(): void {
-    if (this.#state.state !== 'waiting') return;
-    const missing = missingOf(this.conf.dependencies.map((siteId) => this.#directory.readinessOf(siteId)));
-    const changed = missing.failure?.message !== this.#missing.failure?.message;
-    this.#missing = missing;
-    if (missing.siteIds.length > 0) {
-      this.#boot.fail(missing.failure);
-      if (changed) this.#state.apply('dependencies-missing');
-      return;
-    }
-    this.#boot.reopen();
-    const isLater = startsOnDemand(this.conf) || isScheduledJob(this.conf);
-    if (!this.#finished) this.#state.apply(isLater ? 'none-wanted' : 'dependencies-ready');
-    else if (this.#state.apply('workers-finished') === 'ok') this.#boot.succeed();
+    this.#start.look();
   }
 
   /**
@@ -246,15 +202,15 @@ export class Site implements WorkerSite {
    */
   async reload(joint?: JointChange<Site>): Promise<ReloadOutcome> {
     const renewal = this.#renewal;
-    if (this.#isJob && this.#begun) {
+    if (this.#confs.isJob && this.#state.begun) {
       const isFailed = this.#state.state === 'errored' && !isScheduledJob(this.#confs.wanted);
       return await (isFailed ? this.restart() : renewal.takeUp());
     }
     const answer = this.#state.apply('reload');
-    if (answer === 'is-finished') return await this.#jointly(joint, () => renewal.beginAnew());
-    if (answer === 'ok') return await this.#jointly(joint, () => renewal.reload());
+    if (answer === 'is-finished') return await this.#confs.jointly(joint, () => renewal.beginAnew());
+    if (answer === 'ok') return await this.#confs.jointly(joint, () => renewal.reload());
     if (answer === 'is-idle') {
-      const outcome = await this.#jointly(joint, () => renewal.reloadIdle());
+      const outcome = await this.#confs.jointly(joint, () => renewal.reloadIdle());
       return outcome ?? (await this.reload());
     }
     if (answer === 'not-started') return renewal.outcome(await this.bringUp(joint));
@@ -283,33 +239,45 @@ export class Site implements WorkerSite {
     const answer = this.#state.apply('restart');
     if (answer === 'ok') return await this.#renewal.restart();
     if (answer === 'at-work') return await this.#nextRestart.behind(this.#renewal.atWork);
-    if (answer === 'is-idle' && this.#isJob) return await this.#renewal.beginAnew();
+    if (answer === 'is-idle' && this.#confs.isJob) return await this.#renewal.beginAnew();
     return await this.reload();
   }
 
-  /** Does what it has to do at the times of its `cron`: a job is run, the workers of any other site are replaced. */
+  /** Does what it has to do at this time, unless that has to be left out. */
   async onTime(reload: () => Promise<unknown>): Promise<void> {
-    const { siteId } = this;
-    const reason = this.#whyNotNow;
-    this.#cron.done(reason);
-    if (reason !== undefined) return void this.#events.emit('site.cron.skipped', { siteId, reason });
-    this.#events.emit('site.cron', { siteId, does: this.#isJob ? 'run' : 'reload' });
-    await (this.#isJob ? this.restart() : reload());
+    const does = this.#cron.take();
+    if (does === 'run') await this.restart();
+    else if (does === 'reload') await reload();
   }
 
   /** Drains every worker; `now` kills them. Its addresses and hosts stay its own, and are answered 503. */
   async stop(now: boolean): Promise<void> {
-    this.#state.apply('stop');
-    await this.#set.stop(now);
-    this.#state.apply('workers-gone');
+    await this.#workers.stop(now);
   }
 
-  /** {@link stop} for a site that an operator wants no more: nothing leads to it until {@link bringUp}. */
-  async takeDown(now: boolean): Promise<void> {
-    if (this.placed && !this.#state.stopping) {
-      await this.#confs.commit(() => ({ ...this.conf, listen: [], defaultListen: false }));
-    }
+  /**
+   * {@link stop} by an operator's order, until {@link bringUp}: a site that had no places gets them now. Resolves with why
+   * it can't have them.
+   */
+  async takeDown(now: boolean): Promise<WireError | undefined> {
+    const { placed } = this;
+    this.#trouble.clear();
     await this.stop(now);
+    return placed ? undefined : await this.keepStopped();
+  }
+
+  /** Has the places that the operator wants, and starts nothing. Resolves with why it can't have them. */
+  async keepStopped(joint?: JointChange<Site>): Promise<WireError | undefined> {
+    if (!this.#state.stopping) await this.stop(false);
+    return await this.#confs.jointly(joint, async () => {
+      try {
+        await this.#confs.commitWanted();
+        this.#trouble.failure = undefined;
+      } catch (error) {
+        this.#trouble.failure = toWireError(error);
+      }
+      return this.#trouble.failure;
+    });
   }
 
   /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
@@ -322,9 +290,7 @@ export class Site implements WorkerSite {
 
   /** {@link stop} for a site whose hosts are others' by now: they get the connections that are idle. */
   async leave(): Promise<void> {
-    this.#state.apply('stop');
-    await this.#set.leave();
-    this.#state.apply('workers-gone');
+    await this.#workers.leave();
   }
 
   /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
@@ -338,7 +304,8 @@ export class Site implements WorkerSite {
 
   status(): SiteStatus {
     const { state, meaning } = this.#state;
-    const waiting = state === 'waiting' && this.#missing.siteIds.length > 0;
+    const { waitsFor } = this.#start;
+    const waiting = waitsFor.length > 0;
     const serving = !this.#state.stopping && this.#workers.anyReady ? this.generation : undefined;
     const trouble = this.#trouble.reason({
       siteId: this.siteId,
@@ -354,7 +321,7 @@ export class Site implements WorkerSite {
       hosts: hostsOf(this.conf),
       workers: this.#set.all().map((worker) => worker.status()),
       ...this.ingress.status(),
-      ...(waiting ? { waitsFor: [...this.#missing.siteIds] } : {}),
+      ...(waiting ? { waitsFor: [...waitsFor] } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...this.#cron.status(),
       logs: this.#logs.named,
@@ -383,7 +350,7 @@ export class Site implements WorkerSite {
       else if (to === 'errored') this.ingress.rejectWaiting();
       else if (to === 'stopping') this.#onStopping();
     }
-    this.#keepTime();
+    this.#cron.keep();
     this.#tellPublished();
     this.ingress.look();
     this.#ports.look();
@@ -416,7 +383,7 @@ export class Site implements WorkerSite {
   #onConf(conf: SiteConf): void {
     this.#proxySources.set(this, conf.proxySources ?? []);
     this.ingress.setConf(conf);
-    this.#keepTime();
+    this.#cron.keep();
     if (this.#state.serving) this.#workers.scale();
     this.#tellPublished();
   }
@@ -441,89 +408,6 @@ export class Site implements WorkerSite {
     return new SiteLogs({ ...logFilesOf(conf), output: this.#output });
   }
 
-  #prepare(conf: SiteConf): void {
-    this.#set.prepare(conf);
-    this.#workers.tellServed();
-  }
-
-  /** Nothing of its life before counts. */
-  #begin(): void {
-    this.#finished = false;
-    this.#set.renew(this.#confs.wanted);
-    this.#boot.restart({ onDemand: false });
-    this.#trouble.clear();
-  }
-
-  async #jointly<R>(joint: JointChange<Site> | undefined, act: () => Promise<R>): Promise<R> {
-    this.#confs.joint = joint;
-    try {
-      return await act();
-    } finally {
-      if (this.#confs.joint === joint) this.#confs.joint = undefined;
-    }
-  }
-
-  /** It gets its places when it serves: until then the hosts that move are answered by those who have them. */
-  async #bringUpJointly(joint: JointChange<Site>): Promise<WireError | undefined> {
-    this.#trouble.clear();
-    this.#boot.reopen();
-    this.#confs.adopt(this.#confs.wanted);
-    this.#state.apply('placed');
-    this.look();
-    const failure = await Promise.race([this.#boot.outcome, joint.failureOf(this)]);
-    if (failure !== undefined) {
-      joint.fail(this, failure);
-      await this.#block(failure);
-      return failure;
-    }
-    try {
-      await this.#confs.commit(() => {
-        if (!this.readiness.published) throw fromWireError(this.#trouble.failure ?? STOPPED);
-        return this.conf;
-      });
-    } catch (error) {
-      const wire = toWireError(error);
-      await this.#block(wire);
-      return wire;
-    }
-    return undefined;
-  }
-
-  /** It has no places: its workers, which would serve nobody, leave until it can have them. */
-  async #block(failure: WireError): Promise<void> {
-    if (this.#state.stopping) return;
-    await this.stop(false);
-    if (this.#state.state !== 'stopped') return;
-    this.#begin();
-    this.#state.apply('start');
-    this.#trouble.failure = failure;
-    this.#state.apply('places-failed');
-  }
-
-  /** Whether it is done once, now and by the conf that is wanted. */
-  get #isJob(): boolean {
-    return !this.conf.autorestart && !this.#confs.wanted.autorestart;
-  }
-
-  /** Why what its `cron` is for has to wait for the next time. */
-  get #whyNotNow(): string | undefined {
-    const { state, meaning } = this.#state;
-    const [rests, why] = this.#isJob
-      ? [JOB_RESTS, 'the last run is still at work']
-      : [REPLACEABLE, `it is ${meaning.status}`];
-    if (rests.has(state)) return undefined;
-    return state === 'waiting' ? `it waits for ${this.#missing.siteIds.join(', ')}` : why;
-  }
-
-  #keepTime(): void {
-    this.#cron.set(this.placed && !this.#state.stopping ? this.conf.cron : undefined);
-  }
-
-  /** A worker has been started. */
-  get #begun(): boolean {
-    return !this.#state.starting && !this.#state.stopping;
-  }
-
   /** Whether a worker boots, or is to. */
   get #isBooting(): boolean {
     if (!BOOTS.has(this.#state.state)) return false;
@@ -546,9 +430,5 @@ const BOOTS: ReadonlySet<string> = new Set([
   'reloading',
   'restarting',
 ]);
-
-/** States in which a job may be begun at its time, and the workers of another site be replaced. */
-const JOB_RESTS: ReadonlySet<SiteState> = new Set(['idle', 'finished', 'errored']);
-const REPLACEABLE: ReadonlySet<SiteState> = new Set(['filling', 'running', 'retrying', 'idle', 'errored']);
 
 const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);

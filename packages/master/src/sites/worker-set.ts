@@ -23,6 +23,8 @@ export interface WorkerSetEvents {
   exit: [worker: Worker, role: Role, failure: WireError, slow: boolean];
   /** A worker is not started again. */
   errored: [worker: Worker, role: Role, failure: WireError];
+  /** A worker is to leave: it gets no more connections. */
+  withdrawn: [];
   /** One that was to leave has gone. */
   gone: [];
   stats: [worker: Worker];
@@ -198,6 +200,7 @@ export class WorkerSet extends EventEmitter<WorkerSetEvents> implements Replaced
     if (index !== -1) workers.splice(index, 1);
     if (worker.resting) return false;
     this.#draining.add(worker);
+    this.emit('withdrawn');
     return true;
   }
 

@@ -1,6 +1,6 @@
 // Workers without processes: what a test does to them, and what was done to them.
 import { VhostError } from '@vhostd/protocol';
-import type { WireError, WorkerIdentity, WorkerStats } from '@vhostd/protocol';
+import type { DirectListener, WireError, WorkerIdentity, WorkerStats } from '@vhostd/protocol';
 import type { ChildHandle } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -20,6 +20,9 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   readonly given: Connection[] = [];
   /** What it was asked: `drain`, `drain and hand back`, signals, and methods, but for who has which host. */
   readonly asked: string[] = [];
+  /** Listeners on which it was told to accept by itself. */
+  readonly accepting: Set<string> = new Set<string>();
+  handsBack = true;
   stats: WorkerStats = { residentBytes: 1, requestCount: 0, cpuMs: 0 };
   connectionCount = 0;
   takesConnections = true;
@@ -83,6 +86,16 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
     if (!this.takesConnections) return false;
     this.given.push(connection);
     return true;
+  }
+
+  accept({ listener }: DirectListener): Promise<boolean> {
+    this.accepting.add(listener);
+    return Promise.resolve(true);
+  }
+
+  acceptNoMore(listenerKey: string): Promise<void> {
+    this.accepting.delete(listenerKey);
+    return Promise.resolve();
   }
 
   retract(): void {

@@ -51,7 +51,7 @@ test('the handle is kept until the worker confirms it, and a confirmation covers
   const given = Array.from({ length: 3 }, () => connection());
   for (const { connection: next } of given) assert.equal(handoff.give(next), true);
   assert.equal(handoff.connectionCount, 3);
-  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2 });
+  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
   assert.deepEqual(
     given.map(({ closed }) => closed()),
     [1, 1, 0],
@@ -87,7 +87,7 @@ test('an old confirmation says nothing but how many connections are open', () =>
   const handoff = new Handoff(new Wire().link);
   handoff.give(connection().connection);
   handoff.onAccepted(confirmation(1, 1));
-  assert.deepEqual(handoff.onAccepted(confirmation(1, 0)), { kind: 'ok', acceptedCount: 0 });
+  assert.deepEqual(handoff.onAccepted(confirmation(1, 0)), { kind: 'ok', acceptedCount: 0, directCount: 0 });
   assert.equal(handoff.connectionCount, 0);
 });
 
@@ -99,7 +99,7 @@ test('a connection that arrived without its descriptor is no longer the workerâ€
   lost.writeUInt32BE(2);
   assert.deepEqual(handoff.onLost(lost), [given[1]?.connection]);
   assert.deepEqual(handoff.onLost(lost), []);
-  assert.deepEqual(handoff.onAccepted(confirmation(3, 2)), { kind: 'ok', acceptedCount: 2 });
+  assert.deepEqual(handoff.onAccepted(confirmation(3, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
   assert.deepEqual(
     given.map(({ closed }) => closed()),
     [1, 0, 1],
@@ -149,7 +149,7 @@ test('what a worker has not claimed is taken back, in order; the rest is still i
   assert.deepEqual(handoff.retract(), []);
   // It has not claimed that one, so it cannot have it.
   assert.equal(handoff.onAccepted(confirmation(3, 3)).kind, 'violation');
-  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2 });
+  assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
 });
 
 test('numbers that were never given, or that came back before, take nothing back', () => {

@@ -5,7 +5,9 @@ import type { ConnectionHeader, Link, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
 /** What a confirmation came to. */
-export type Confirmation = { kind: 'ok'; acceptedCount: number } | { kind: 'violation'; detail: string };
+export type Confirmation =
+  | { kind: 'ok'; acceptedCount: number; /** New ones that it accepted by itself. */ directCount: number }
+  | { kind: 'violation'; detail: string };
 
 export class Handoff {
   readonly #link: Link;
@@ -66,12 +68,17 @@ export class Handoff {
     return true;
   }
 
-  /** Takes the worker's word that it has every connection up to a number, and how many it has now. */
+  /**
+   * Takes the worker's word that it has every connection up to a number, how many it has now, and how many of them it
+   * has accepted by itself since it last said so.
+   */
   onAccepted(payload: Buffer): Confirmation {
-    if (payload.length !== 8) return { kind: 'violation', detail: 'a confirmation of the wrong length' };
+    if (payload.length !== 8 && payload.length !== 12)
+      return { kind: 'violation', detail: 'a confirmation of the wrong length' };
+    const directCount = payload.length === 12 ? payload.readUInt32BE(8) : 0;
     const upTo = payload.readUInt32BE(0);
     this.#reportedCount = payload.readUInt32BE(4);
-    if (this.#isOld(upTo)) return { kind: 'ok', acceptedCount: 0 };
+    if (this.#isOld(upTo)) return { kind: 'ok', acceptedCount: 0, directCount };
     const index = this.#pending.findIndex(({ id }) => id === upTo);
     if (index === -1)
       return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
@@ -79,7 +86,7 @@ export class Handoff {
     let good = true;
     for (const { connection } of accepted) good = this.#close(connection) && good;
     if (!good) return { kind: 'violation', detail: 'a connection whose closing waits' };
-    return { kind: 'ok', acceptedCount: accepted.length };
+    return { kind: 'ok', acceptedCount: accepted.length, directCount };
   }
 
   /** Takes the worker's word that these arrived without their descriptor; returns them. */

@@ -38,6 +38,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   readonly takesConnections = false;
   readonly full = false;
   readonly late = false;
+  readonly handsBack = false;
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #asked = false;
@@ -85,6 +86,14 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
 
   get lastWords(): string | undefined {
     return this.#words.text;
+  }
+
+  accept(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  acceptNoMore(): Promise<void> {
+    return Promise.resolve();
   }
 
   give(): boolean {

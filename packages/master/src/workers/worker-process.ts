@@ -1,14 +1,11 @@
-// One process of a worker: forked with its link, guarded, asked to drain; its messages are narrowed here.
-import cluster from 'node:cluster';
-import type { Worker as ClusterWorker } from 'node:cluster';
+// One process of a worker: given connections, heard, asked to drain.
 import type { ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { WORKER_VARIABLE } from '@vhostd/protocol';
-import { forkUntrusted, FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
+import { VhostError } from '@vhostd/protocol';
+import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type {
   CertificateFacts,
-  LinkType,
+  DirectListener,
   MasterToWorker,
   OtherServer,
   WireError,
@@ -17,24 +14,25 @@ import type {
 } from '@vhostd/protocol';
 import { fromChildProcess } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import type { Frame, Link, NativeHandle, ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
+import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import { parseCertificates } from './told-certificates.js';
-import { isForeign } from '../conf/foreign-user.js';
-import type { Release } from '../conf/release.js';
-import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
-import { forkLeader } from '../node/fork-leader.js';
 import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
 import { afterWords, LastWords } from './last-words.js';
-import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
-import { openForSite } from './site-directories.js';
-import { workerVariables } from './worker-environment.js';
+import { startWorker } from './worker-launch.js';
+import type { WorkerLaunch } from './worker-launch.js';
+import {
+  parseFailure,
+  parseLeaveReason,
+  parseMaxConnections,
+  parseOtherServer,
+} from './worker-notifications.js';
 
 /** What a worker's process tells. */
 export interface WorkerProcessEvents {
@@ -76,30 +74,16 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
+  /** Whether it can hand connections back. */
+  readonly handsBack: boolean;
   give(connection: Connection): boolean;
+  /** Lets it accept on a listening socket by itself, which stays the caller's; resolves with whether it does. */
+  accept(listener: DirectListener, socket: NativeHandle): Promise<boolean>;
+  /** Lets it accept there no more. One that does not say in time that it has stopped breaks the rules. */
+  acceptNoMore(listenerKey: string): Promise<void>;
   /** Gives the connections that it has not begun with to whoever takes them now. */
   retract(): void;
   drain(limitMs: number, handBack: boolean): void;
-}
-
-/** How to start one. */
-export interface WorkerLaunch {
-  readonly conf: SiteConf;
-  readonly identity: WorkerIdentity;
-  readonly linkType: LinkType;
-  /** The module that each worker loads before its site's code. */
-  readonly preload: string;
-  /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
-  readonly headMaxBytes: number;
-  readonly release: Release;
-  /** The variables that the conf names. */
-  readonly variables: Readonly<Record<string, string>>;
-  /** What reading from the site's workers may cost. */
-  readonly readingShare: ReadingShare;
-  /** That of the site's workers alone. */
-  readonly directory: string;
-  /** Ends what a worker has started. */
-  readonly groups: ProcessGroups;
 }
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
@@ -120,6 +104,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #maxConnections: number | undefined;
+  /** It has, or had, a listening socket. */
+  #acceptsDirectly = false;
   #ends = 0;
   #asked = false;
   #exited = false;
@@ -200,6 +186,31 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return true;
   }
 
+  get handsBack(): boolean {
+    return this.#link.receivesHandles;
+  }
+
+  async accept(listener: DirectListener, socket: NativeHandle): Promise<boolean> {
+    this.#acceptsDirectly = true;
+    try {
+      await this.peer.request('accept', listener, {
+        passenger: { handle: socket, release: () => undefined },
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async acceptNoMore(listenerKey: string): Promise<void> {
+    try {
+      await this.peer.request('acceptNoMore', { listener: listenerKey });
+    } catch (error) {
+      const isGone = error instanceof VhostError && error.code === 'ERR_CALL_LOST';
+      if (!isGone) this.emit('violation', `it may still accept connections of ${listenerKey}`);
+    }
+  }
+
   retract(): void {
     for (const connection of this.#handoff.retract()) this.#return(connection, 'retracted');
   }
@@ -228,7 +239,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   get givenCount(): number {
-    return this.#handoff.givenCount;
+    return this.#acceptsDirectly ? Infinity : this.#handoff.givenCount;
   }
 
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
@@ -251,11 +262,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.handle('ready', () => this.#tell('ready'));
     this.peer.handle('waits', () => this.#tell('waits'));
     this.peer.handle('leaving', (params) => {
-      this.emit('leaving', leaveReasonOf(params));
+      this.emit('leaving', parseLeaveReason(params));
       return null;
     });
     this.peer.handle('listens', (params) => {
-      const server = otherServerOf(params);
+      const server = parseOtherServer(params);
       if (server !== undefined) this.emit('listens', server);
       return null;
     });
@@ -264,12 +275,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
       return null;
     });
     this.peer.handle('maxConnections', (params) => {
-      const count: unknown = Reflect.get(Object(params), 'count');
-      this.#maxConnections = typeof count === 'number' ? count : undefined;
+      this.#maxConnections = parseMaxConnections(params);
       return null;
     });
     this.peer.handle('failed', (params) => {
-      this.emit('failed', wireErrorOf(params));
+      this.emit('failed', parseFailure(params));
       return null;
     });
     this.peer.handle('message', (params) => {
@@ -313,6 +323,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     const { siteId, workerId } = this.identity;
     const count = confirmation.acceptedCount;
     if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
+    const { directCount } = confirmation;
+    if (directCount > 0)
+      this.#events.emit('connection.accepted-directly', { siteId, workerId, count: directCount });
     this.emit('confirmed');
   }
 
@@ -326,90 +339,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 }
 
-function startWorker(launch: WorkerLaunch, onViolation: (detail: string) => void): Untrusted<ClusterWorker> {
-  const inherit = openForSite(launch.directory, launch.conf);
-  try {
-    return forkUntrusted(
-      (how) => forkWorker(launch, how),
-      (worker: ClusterWorker) => worker.process,
-      { type: launch.linkType, share: launch.readingShare, onViolation, inherit },
-    );
-  } finally {
-    if (inherit !== undefined) closeSync(inherit);
-  }
-}
-
-/** Where a worker finds its site's directory; undefined where it can't. */
-function siteDirOf({ conf, directory }: WorkerLaunch, inheritedFd: number | undefined): string | undefined {
-  if (!isForeign(conf.runAs)) return directory;
-  return inheritedFd === undefined ? undefined : `/proc/self/fd/${inheritedFd}`;
-}
-
-function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: UntrustedFork): ClusterWorker {
-  const { conf, release } = launch;
-  const siteDir = siteDirOf(launch, inheritedFd);
-  const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
-  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
-  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
-  const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
-  const own = workerVariables(conf, told, process.env);
-  const prepared = prepare(conf, release.cwd, own);
-  // What is not named stays as it was for the last worker, of whatever site.
-  delete cluster.settings.inspectPort;
-  cluster.setupPrimary({
-    exec: release.workerFile,
-    args: [...(release.workerArgs ?? conf.workerArgs)],
-    execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
-    cwd: prepared.cwd,
-    stdio,
-    serialization: 'json',
-    ...inspectorOf(execArgv, identity.slot),
-  });
-  return forkLeader(() => cluster.fork(prepared.variables), prepared.through);
-}
-
-/** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
-function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {
-  const port = execArgv.flatMap((option) => INSPECT.exec(option)?.groups?.['port'] ?? []).at(-1);
-  if (port === undefined) return {};
-  return { inspectPort: port === '0' ? 0 : Math.min(Number(port) + slot, MAX_PORT) };
-}
-
-function otherServerOf(params: unknown): OtherServer | undefined {
-  if (typeof params !== 'object' || params === null) return undefined;
-  const { protocol, where, shares } = params as Record<string, unknown>;
-  if (typeof where !== 'string') return undefined;
-  return {
-    protocol: protocol === 'http' ? 'http' : 'tcp',
-    where: where.slice(0, 256),
-    shares: shares === true,
-  };
-}
-
-function leaveReasonOf(params: unknown): string {
-  const closed = typeof params === 'object' && params !== null && Reflect.get(params, 'why') === 'closed';
-  return closed ? 'its app closed its server' : 'it was sent SIGTERM';
-}
-
-function wireErrorOf(params: unknown): WireError {
-  const fallback = { code: 'ERR_WORKER_FAILED', message: 'the worker said that it failed, but not why' };
-  if (typeof params !== 'object' || params === null || !('error' in params)) return fallback;
-  const { error } = params;
-  if (typeof error !== 'object' || error === null) return fallback;
-  const { code, message, stack } = error as Record<string, unknown>;
-  return {
-    // An error without a code of its own was given one for calls.
-    code: typeof code === 'string' && code !== 'ERR_CALL_FAILED' ? code : fallback.code,
-    message: typeof message === 'string' ? message.slice(0, 4096) : fallback.message,
-    ...(typeof stack === 'string' ? { stack: stack.slice(0, 16_384) } : {}),
-  };
-}
-
 /** What it takes to read the confirmation of one connection and to close it here, generously, ms. */
 const CONFIRMATION_MS = 0.05;
 
-/** `--inspect`, `--inspect-brk`, `--inspect-wait`, `--inspect-port` with a port, behind a host or not. */
-const INSPECT = /^--(?:inspect|debug)(?:-brk|-wait|-port)?=(?:.*:)?(?<port>\d{1,5})$/;
-const MAX_PORT = 65_535;
 /** How long a process may live without its link: one that leaves closes it a moment before it ends, ms. */
 const LINK_LOST_MS = 1000;

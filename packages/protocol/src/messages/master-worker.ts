@@ -118,6 +118,18 @@ export interface ListenRequest {
   ca?: string;
   /** Requests are sent on to HTTPS by the master. */
   redirect?: 'https';
+  /** The site has the address alone, and its workers accept there by themselves. */
+  accept?: 'direct';
+}
+
+/** A listener whose connections a worker accepts by itself. */
+export interface DirectListener {
+  /** Its key, as in the header of a connection. */
+  listener: string;
+  /** Its clients speak TLS. */
+  secure: boolean;
+  /** Connections that may wait in its queue. */
+  backlog: number;
 }
 
 /** What a worker may change of its site; a field that is absent stays as it is. */
@@ -201,6 +213,10 @@ export type MasterToWorker = {
    * host.
    */
   hosts: { params: { claims: SiteClaims[] }; result: null };
+  /** From now on it accepts the connections of a listener by itself, on the socket that comes along, until it leaves. */
+  accept: { params: DirectListener; result: null };
+  /** It accepts those of a listener no more. Answered once it has closed its descriptor. */
+  acceptNoMore: { params: { listener: string }; result: null };
   ping: { params: null; result: WorkerStats };
   call: { params: Call; result: unknown };
 };

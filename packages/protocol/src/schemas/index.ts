@@ -4,6 +4,7 @@ export { certificateFacts, certificatesResult } from './certificates.js';
 export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-master.js';
 export { certificateState } from './certificate-state.js';
 export { certificatesToMaster, masterToCertificates } from './master-certificates.js';
+export { masterToWatcher, watcherToMaster } from './master-watcher.js';
 export { decode } from './decode.js';
 export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';

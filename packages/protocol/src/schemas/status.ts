@@ -87,6 +87,8 @@ export const siteStatus = z.object({
     .exactOptional(),
   /** What is wrong with its certificates, or will be soon; absent when nothing is. */
   certificateFaults: z.array(z.string()).exactOptional(),
+  /** Present where its files are watched; `files`: how many, once they are known. */
+  watch: z.object({ files: count.exactOptional() }).exactOptional(),
   /** The files that get what its workers print. */
   logs: z
     .array(z.object({ file: z.string(), streams: z.array(z.enum(['stdout', 'stderr'])) }))
@@ -111,6 +113,8 @@ export const masterCounts = z.object({
   accepted: count,
   /** Connections that a worker took over. */
   handedOff: count,
+  /** Accepted by workers themselves. */
+  acceptedDirectly: count,
   /** Connections given to another worker because the first one was gone. */
   redispatched: count,
   /** Idle connections that a draining worker handed back for another one. */

@@ -16,6 +16,7 @@ function receiverOf(...queue: Received[]): DescriptorReceiver {
     stopReceiving: () => undefined,
     makeFifo: () => 0,
     peersOf: () => [],
+    duplicate: () => -1,
     sendDatagram: () => 0,
     reap: () => undefined,
   };

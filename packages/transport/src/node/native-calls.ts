@@ -1,5 +1,6 @@
 // System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
-// not know; SO_LINGER; mkfifo; poll; a datagram to a Unix socket; waiting for a child of somebody else's.
+// not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket; waiting for a child that Node has
+// not started.
 import { closeSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
@@ -26,6 +27,8 @@ export interface NativeCalls {
   disarm(fd: number): boolean;
   /** From now on nothing can be sent to this end of a Unix socket. */
   stopReceiving(fd: number): void;
+  /** Another descriptor of the same file, which no child inherits; -1 where there is none left. */
+  duplicate(fd: number): number;
   /** Creates a FIFO with mode 0600; returns 0 or an errno. */
   makeFifo(path: string): number;
   /** How the peers of TCP connections stand, in the order of their descriptors. Nothing is read. */
@@ -95,6 +98,7 @@ const UNIX_ADDRESS_BYTES = 128;
 const DATAGRAM_MAX_BYTES: number = PATH_MAX_BYTES - UNIX_ADDRESS_BYTES;
 const SHUT_RD = 0;
 const WNOHANG = 1;
+const F_DUPFD_CLOEXEC = 1030;
 const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
 /** Entries of 8 bytes for which there is room. */
 const POLL_MAX_COUNT: number = PATH_MAX_BYTES / 8;
@@ -165,6 +169,10 @@ class Calls implements NativeCalls {
 
   stopReceiving(fd: number): void {
     this.#calls.shutdown(fd, SHUT_RD);
+  }
+
+  duplicate(fd: number): number {
+    return this.#calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
   }
 
   makeFifo(path: string): number {

@@ -15,6 +15,7 @@ export interface SystemCalls {
   setsockopt(fd: number, level: number, name: number, value: bigint, length: number): number;
   shutdown(fd: number, how: number): number;
   mkfifo(path: bigint, mode: number): number;
+  fcntl(fd: number, command: number, value: number): number;
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
   waitpid(pid: number, status: bigint, options: number): number;
   socket(family: number, type: number, protocol: number): number;
@@ -70,6 +71,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     setsockopt: { arguments: [int, int, int, pointer, unsigned], return: int },
     shutdown: { arguments: [int, int], return: int },
     mkfifo: { arguments: [pointer, unsigned], return: int },
+    fcntl: { arguments: [int, int, int], return: int },
     poll: { arguments: [pointer, 'u64', int], return: int },
     waitpid: { arguments: [int, pointer, int], return: int },
     socket: { arguments: [int, int, int], return: int },
@@ -104,6 +106,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     setsockopt: library.func('int setsockopt(int, int, int, size_t, uint)'),
     shutdown: library.func('int shutdown(int, int)'),
     mkfifo: library.func('int mkfifo(size_t, uint)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
     poll: library.func('int poll(size_t, uint64, int)'),
     waitpid: library.func('int waitpid(int, size_t, int)'),
     socket: library.func('int socket(int, int, int)'),

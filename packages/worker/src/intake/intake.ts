@@ -47,6 +47,8 @@ export class Intake {
   #lost: number[] = [];
   #reportScheduled = false;
   #reportedCount = 0;
+  /** Accepted by this process since it last said so. */
+  #directCount = 0;
   #countTimer: NodeJS.Timeout | undefined;
   #limit: number | undefined;
 
@@ -94,6 +96,14 @@ export class Intake {
     // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
     if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, bytes, header));
     else this.#inject(handle, bytes, header);
+  }
+
+  /** Takes a connection that this process has accepted by itself, and that nobody has read from. */
+  takeAccepted(handle: NativeHandle, header: ConnectionHeader): void {
+    this.#directCount += 1;
+    if (!header.secure) return this.#readopt(handle, header);
+    this.#arrivingCount += 1;
+    this.#inject(handle, NOTHING_READ, header);
   }
 
   /** Gives the server a connection back that had left it. */
@@ -158,7 +168,7 @@ export class Intake {
     return terms && (() => terms.prepare(hello));
   }
 
-  /** Gives the server a connection back that is between two requests. */
+  /** Gives the server a connection, at once, of whose next request nothing has been read. */
   #readopt(handle: NativeHandle, header: ConnectionHeader, idleMs = 0): void {
     const socket = this.#server?.accept(handle);
     if (socket === undefined) return;
@@ -188,7 +198,7 @@ export class Intake {
     if (this.#reportScheduled || this.#countTimer !== undefined) return;
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
-      if (this.connectionCount() !== this.#reportedCount) this.#report();
+      if (this.connectionCount() !== this.#reportedCount || this.#directCount > 0) this.#report();
     }, COUNT_DELAY_MS);
     this.#countTimer.unref();
   }
@@ -220,10 +230,14 @@ export class Intake {
       if (!this.#link.send(FrameKind.lost, lost.toString('latin1'))) return;
       this.#lost = [];
     }
-    const accepted = Buffer.alloc(8);
+    const direct = this.#directCount;
+    const accepted = Buffer.alloc(direct > 0 ? 12 : 8);
     accepted.writeUInt32BE(this.#acceptedId, 0);
     accepted.writeUInt32BE(count, 4);
-    if (this.#link.send(FrameKind.accepted, accepted.toString('latin1'))) this.#reportedCount = count;
+    if (direct > 0) accepted.writeUInt32BE(direct, 8);
+    if (!this.#link.send(FrameKind.accepted, accepted.toString('latin1'))) return;
+    this.#reportedCount = count;
+    this.#directCount = 0;
   }
 }
 
@@ -240,6 +254,8 @@ function refuseHttp2(handle: NativeHandle): void {
 
 /** Silence after which a refused client has had its time, ms. */
 const LINGER_MS = 1000;
+
+const NOTHING_READ: Buffer = Buffer.alloc(0);
 
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };

@@ -11,6 +11,7 @@
 import cluster from 'node:cluster';
 import { Server, Socket } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
+import type { NativeHandle } from '@vhostd/transport';
 
 /** The libuv handle of an accepted connection, Node's internal `TCP`, as far as it is touched here. */
 export interface TcpHandle {
@@ -85,6 +86,22 @@ export function listenOn(server: Server, handle: ServerHandle, query?: ListenQue
     if (Reflect.get(previous, symbol) === server) Reflect.set(handle, symbol, server);
   }
   previous.close();
+}
+
+/**
+ * Listens on a bare handle, whose connections no server gets; returns 0 or an errno. Whatever fails later is for the next
+ * connection to show.
+ */
+export function listenRaw(
+  socket: NativeHandle,
+  backlog: number,
+  onConnection: (connection: NativeHandle) => void,
+): number {
+  const listening = socket as unknown as ServerHandle;
+  listening.onconnection = (status, connection) => {
+    if (status === 0) onConnection(connection as unknown as NativeHandle);
+  };
+  return listening.listen(backlog);
 }
 
 /** Whether `server` listens on exactly this handle. */

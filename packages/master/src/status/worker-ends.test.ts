@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { MasterEvents } from './events.js';
+import { MasterEvents } from '../events.js';
 import { WorkerEnds } from './worker-ends.js';
 
 const worker = { siteId: 'a', workerPid: 1, generation: 1 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counts } from './counts.js';
-import { MasterEvents } from './events.js';
+import { MasterEvents } from '../events.js';
 
 test('what happens with connections is counted', () => {
   const events = new MasterEvents();
@@ -10,6 +10,7 @@ test('what happens with connections is counted', () => {
   const worker = { siteId: 'a', workerId: 'a/1' };
   for (let count = 0; count < 3; count += 1) events.emit('connection.accepted', { key: 'l', secure: false });
   events.emit('connection.handed-off', { ...worker, count: 2 });
+  events.emit('connection.accepted-directly', { ...worker, count: 3 });
   events.emit('connection.redispatched', { ...worker, why: 'lost' });
   events.emit('connection.handed-back', worker);
   events.emit('connection.refused', { key: 'l', status: 503, reason: 'no-worker' });
@@ -18,6 +19,7 @@ test('what happens with connections is counted', () => {
   assert.deepEqual(counts.current, {
     accepted: 3,
     handedOff: 2,
+    acceptedDirectly: 3,
     redispatched: 1,
     handedBack: 1,
     refused: { 503: 2 },

@@ -1,11 +1,12 @@
 // The counts that `vhostd status --json` shows, made out of what happens.
 import type { MasterCounts } from '@vhostd/protocol';
-import type { MasterEvents } from './events.js';
+import type { MasterEvents } from '../events.js';
 
 export class Counts {
   readonly #counts: MasterCounts = {
     accepted: 0,
     handedOff: 0,
+    acceptedDirectly: 0,
     redispatched: 0,
     handedBack: 0,
     refused: {},
@@ -20,6 +21,9 @@ export class Counts {
     });
     events.on('connection.handed-off', ({ count }) => {
       counts.handedOff += count;
+    });
+    events.on('connection.accepted-directly', ({ count }) => {
+      counts.acceptedDirectly += count;
     });
     events.on('connection.redispatched', () => {
       counts.redispatched += 1;

@@ -1,6 +1,6 @@
 // How the workers of each site ended lately that nobody had asked to end, for those who ask why they were replaced.
 import type { SiteDetail } from '@vhostd/protocol';
-import type { MasterEvents } from './events.js';
+import type { MasterEvents } from '../events.js';
 
 /** One end, as `vhostd status SITE` shows it. */
 type WorkerEnd = SiteDetail['ends'][number];

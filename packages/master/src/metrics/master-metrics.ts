@@ -1,0 +1,69 @@
+// A master's metrics: what it counts, and the address on which it answers who asks for that.
+import type { MetricFamily } from '@vhostd/protocol';
+import type { MetricsConf } from '../conf/site-conf.js';
+import type { MasterEvents } from '../events.js';
+import type { Health } from '../ingress/health.js';
+import type { ListenerRegistry } from '../listeners/listener-registry.js';
+import { LogFiles } from '../logs/log-files.js';
+import type { Sites } from '../sites/sites.js';
+import { VERSION } from '../version.js';
+import { MetricsServer } from './metrics-server.js';
+import { Metrics } from './metrics.js';
+
+/** What {@link MasterMetrics} works with. */
+export interface MetricsParts {
+  readonly sites: Sites;
+  readonly listeners: ListenerRegistry;
+  readonly health: Health;
+  readonly events: MasterEvents;
+}
+
+export class MasterMetrics {
+  readonly #parts: MetricsParts;
+  readonly #metrics = new Metrics();
+  readonly #server: MetricsServer;
+  /** Another master answers. */
+  #held = false;
+
+  constructor(parts: MetricsParts) {
+    const { listeners, health, events } = parts;
+    this.#parts = parts;
+    this.#server = new MetricsServer(
+      { families: () => this.families(), health: () => health.state },
+      listeners,
+    );
+    this.#metrics.subscribe(events);
+  }
+
+  families(): MetricFamily[] {
+    const { sites, health } = this.#parts;
+    return this.#metrics.families({
+      version: VERSION,
+      ready: health.state === 'serving',
+      sites: sites.all().map((site) => site.status()),
+      logs: LogFiles.shared.stats(),
+    });
+  }
+
+  /** Answers where the conf says, or nowhere. That it can't is no reason not to serve. */
+  serve(conf: MetricsConf | undefined): void {
+    if (this.#held) return;
+    this.#server.listen(conf).catch((error: Error) => {
+      this.#parts.events.emit('listener.failed', { key: `metrics ${conf?.ipaddress} ${conf?.port}`, error });
+    });
+  }
+
+  /** Leaves it to another master until {@link accept}. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  accept(conf: MetricsConf | undefined): void {
+    this.#held = false;
+    this.serve(conf);
+  }
+
+  close(): void {
+    void this.#server.listen(undefined);
+  }
+}

@@ -1,0 +1,124 @@
+// How a master ends: because it is asked to, or because another one serves by now.
+import { setTimeout as delay } from 'node:timers/promises';
+import { Deferred } from '@vhostd/transport';
+import type { Certificates } from './certificates/certificates.js';
+import type { MasterConf } from './conf/site-conf.js';
+import type { DaemonSide } from './daemon-link/daemon-side.js';
+import type { MasterEvents } from './events.js';
+import type { Acceptor } from './ingress/acceptor.js';
+import type { ListenerRegistry } from './listeners/listener-registry.js';
+import type { MasterMetrics } from './metrics/master-metrics.js';
+import type { Router } from './routing/router.js';
+import type { SiteManager } from './sites/site-manager.js';
+import type { Site } from './sites/site.js';
+import type { Sites } from './sites/sites.js';
+import type { SiteWatch } from './watch/site-watch.js';
+
+/** What of a master has an end. */
+export interface ShutdownParts {
+  readonly daemon: DaemonSide | undefined;
+  readonly listeners: ListenerRegistry;
+  readonly acceptor: Acceptor;
+  readonly router: Router<Site>;
+  readonly sites: Sites;
+  readonly manager: SiteManager;
+  readonly certificates: Certificates;
+  readonly watch: SiteWatch;
+  readonly metrics: MasterMetrics;
+}
+
+export class Shutdown {
+  readonly #parts: ShutdownParts;
+  #conf: MasterConf;
+  #stopping: Promise<void> | undefined;
+  /** Another master serves by now. */
+  #yielding = false;
+  /** Resolves when no time is to be lost any more. */
+  readonly #stopDelay = new Deferred<void>();
+
+  constructor(parts: ShutdownParts, conf: MasterConf) {
+    this.#parts = parts;
+    this.#conf = conf;
+  }
+
+  subscribe(events: MasterEvents): void {
+    events.on('conf.applied', ({ conf }) => {
+      this.#conf = conf;
+    });
+  }
+
+  /** Whether a stop has been asked for. */
+  get begun(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** Drains every site and ends the process; `now` without draining. */
+  stop(now = false): Promise<void> {
+    const { acceptor, sites } = this.#parts;
+    // Behind an upgrade all goes on, and so it does for clients whose connections are here.
+    if (!this.#yielding) acceptor.health.state = 'stopping';
+    this.#stopping ??= this.#stop(now);
+    if (now) this.#stopDelay.resolve();
+    if (now) for (const site of sites.all()) void site.stop(true);
+    return this.#stopping;
+  }
+
+  /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
+  async yield(): Promise<void> {
+    const { certificates, daemon, listeners, manager, metrics, sites, watch } = this.#parts;
+    this.#yielding = true;
+    // The other master has its own.
+    void certificates.stop();
+    void watch.stop();
+    daemon?.leave();
+    manager.close();
+    listeners.closeExcept(new Set());
+    metrics.close();
+    // Nobody can end a pause here any more.
+    for (const site of sites.list()) {
+      site.ingress.resume();
+      site.ingress.look();
+    }
+    while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);
+    await this.stop();
+  }
+
+  async #stop(now: boolean): Promise<void> {
+    const { certificates, daemon, manager, watch } = this.#parts;
+    daemon?.leave();
+    if (!now) await this.#stillServe();
+    manager.close();
+    await this.#closeListeners();
+    await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
+    process.exit();
+  }
+
+  /** Balancers are to notice that this one stops before it refuses anybody. */
+  async #stillServe(): Promise<void> {
+    const { stopDelayMs } = this.#conf;
+    if (stopDelayMs === 0 || this.#yielding) return;
+    await Promise.race([delay(stopDelayMs, undefined, { ref: false }), this.#stopDelay.promise]);
+  }
+
+  /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */
+  async #closeListeners(): Promise<void> {
+    const { acceptor, listeners, router, sites } = this.#parts;
+    if (this.#conf.healthPath === undefined || this.#yielding) {
+      await Promise.all(sites.all().map((site) => router.remove(site, { others: false })));
+      acceptor.close();
+    } else {
+      const clear = listeners.list().filter(({ secure }) => !secure);
+      listeners.closeExcept(new Set(clear.map(({ key }) => key)));
+    }
+  }
+
+  /** Connections that were accepted and have no worker yet; each has its limit of time. */
+  #unplacedCount(): number {
+    const { acceptor, sites } = this.#parts;
+    const parked = sites.list().reduce((sum, site) => sum + site.ingress.status().parked, 0);
+    return parked + acceptor.peekingCount;
+  }
+}
+
+/** How often it is looked whether every connection has found its worker, ms. */
+const UNPLACED_LOOK_MS = 10;

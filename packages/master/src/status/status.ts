@@ -1,0 +1,71 @@
+// What `vhostd status` shows of a master and of its sites.
+import type { CertificatesResult, MasterStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
+import type { LinkChoice } from '@vhostd/transport';
+import { certificatesOf, remarksOn } from '../certificates/site-certificates.js';
+import { shownConf } from '../conf/shown-conf.js';
+import type { MasterEvents } from '../events.js';
+import type { ListenerRegistry } from '../listeners/listener-registry.js';
+import type { Site } from '../sites/site.js';
+import type { Sites } from '../sites/sites.js';
+import type { SiteWatch } from '../watch/site-watch.js';
+import { Counts } from './counts.js';
+import { WorkerEnds } from './worker-ends.js';
+
+export class Status {
+  readonly #sites: Sites;
+  readonly #listeners: ListenerRegistry;
+  readonly #watch: SiteWatch;
+  readonly #counts = new Counts();
+  readonly #ends = new WorkerEnds();
+
+  constructor(sites: Sites, listeners: ListenerRegistry, watch: SiteWatch) {
+    this.#sites = sites;
+    this.#listeners = listeners;
+    this.#watch = watch;
+  }
+
+  subscribe(events: MasterEvents): void {
+    this.#counts.subscribe(events);
+    this.#ends.subscribe(events);
+  }
+
+  ofMaster(handoff: LinkChoice): MasterStatus {
+    return {
+      pid: process.pid,
+      listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
+      sites: this.#sites.all().map((site) => this.#statusOf(site)),
+      handoff,
+      counts: this.#counts.current,
+    };
+  }
+
+  /** @throws {VhostError} ERR_SITE_UNKNOWN. */
+  ofSite(siteId: string): SiteDetail {
+    const site = this.#sites.get(siteId);
+    const certificates = certificatesOf(site, Date.now());
+    return {
+      ...this.#statusOf(site),
+      ...(certificates.length === 0 ? {} : { certificates }),
+      conf: shownConf(site.conf),
+      ends: this.#ends.of(siteId),
+    };
+  }
+
+  ofCertificates(): CertificatesResult {
+    const now = Date.now();
+    return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
+  }
+
+  /** A site, what is wrong with its certificates, and whether its files are watched. */
+  #statusOf(site: Site): SiteStatus {
+    const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
+    const certificateFaults = remarks.map(({ code, message }) =>
+      code === undefined ? message : `${code}: ${message}`,
+    );
+    return {
+      ...site.status(),
+      ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
+      ...this.#watch.status(site.siteId),
+    };
+  }
+}

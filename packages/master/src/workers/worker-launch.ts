@@ -1,0 +1,93 @@
+// How a worker's process is forked: with its link, its site's directory, its environment and an inspector of its own.
+import cluster from 'node:cluster';
+import type { Worker as ClusterWorker } from 'node:cluster';
+import { closeSync } from 'node:fs';
+import { WORKER_VARIABLE } from '@vhostd/protocol';
+import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
+import { forkUntrusted } from '@vhostd/transport';
+import type { ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
+import { isForeign } from '../conf/foreign-user.js';
+import type { Release } from '../conf/release.js';
+import type { SiteConf } from '../conf/site-conf.js';
+import { forkLeader } from '../node/fork-leader.js';
+import { prepare } from './exec-chain.js';
+import type { ProcessGroups } from './process-groups.js';
+import { openForSite } from './site-directories.js';
+import { workerVariables } from './worker-environment.js';
+
+/** How to start a worker. */
+export interface WorkerLaunch {
+  readonly conf: SiteConf;
+  readonly identity: WorkerIdentity;
+  readonly linkType: LinkType;
+  /** The module that each worker loads before its site's code. */
+  readonly preload: string;
+  /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
+  readonly headMaxBytes: number;
+  readonly release: Release;
+  /** The variables that the conf names. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** What reading from the site's workers may cost. */
+  readonly readingShare: ReadingShare;
+  /** That of the site's workers alone. */
+  readonly directory: string;
+  /** Ends what a worker has started. */
+  readonly groups: ProcessGroups;
+}
+
+/** @throws {Error} what fork throws, ERR_NODE_INTERNALS. */
+export function startWorker(
+  launch: WorkerLaunch,
+  onViolation: (detail: string) => void,
+): Untrusted<ClusterWorker> {
+  const inherit = openForSite(launch.directory, launch.conf);
+  try {
+    return forkUntrusted(
+      (how) => forkWorker(launch, how),
+      (worker: ClusterWorker) => worker.process,
+      { type: launch.linkType, share: launch.readingShare, onViolation, inherit },
+    );
+  } finally {
+    if (inherit !== undefined) closeSync(inherit);
+  }
+}
+
+/** Where a worker finds its site's directory; undefined where it can't. */
+function siteDirOf({ conf, directory }: WorkerLaunch, inheritedFd: number | undefined): string | undefined {
+  if (!isForeign(conf.runAs)) return directory;
+  return inheritedFd === undefined ? undefined : `/proc/self/fd/${inheritedFd}`;
+}
+
+function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: UntrustedFork): ClusterWorker {
+  const { conf, release } = launch;
+  const siteDir = siteDirOf(launch, inheritedFd);
+  const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
+  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
+  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
+  const own = workerVariables(conf, told, process.env);
+  const prepared = prepare(conf, release.cwd, own);
+  // What is not named stays as it was for the last worker, of whatever site.
+  delete cluster.settings.inspectPort;
+  cluster.setupPrimary({
+    exec: release.workerFile,
+    args: [...(release.workerArgs ?? conf.workerArgs)],
+    execArgv: ['--require', launch.preload, `--max-http-header-size=${launch.headMaxBytes}`, ...execArgv],
+    cwd: prepared.cwd,
+    stdio,
+    serialization: 'json',
+    ...inspectorOf(execArgv, identity.slot),
+  });
+  return forkLeader(() => cluster.fork(prepared.variables), prepared.through);
+}
+
+/** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
+function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {
+  const port = execArgv.flatMap((option) => INSPECT.exec(option)?.groups?.['port'] ?? []).at(-1);
+  if (port === undefined) return {};
+  return { inspectPort: port === '0' ? 0 : Math.min(Number(port) + slot, MAX_PORT) };
+}
+
+/** `--inspect`, `--inspect-brk`, `--inspect-wait`, `--inspect-port` with a port, behind a host or not. */
+const INSPECT = /^--(?:inspect|debug)(?:-brk|-wait|-port)?=(?:.*:)?(?<port>\d{1,5})$/;
+const MAX_PORT = 65_535;
