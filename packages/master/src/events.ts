@@ -83,6 +83,8 @@ export interface EventPayloads {
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */
   'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** A request in clear was answered with the address of its host with TLS. */
+  'connection.redirected': { readonly key: string; readonly host: string };
   /** Its client left while it waited for a worker; it was not served. `host`: what it asked for. */
   'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */

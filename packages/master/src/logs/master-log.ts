@@ -30,6 +30,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'listeners.resumed': { level: 'warn' },
   'connection.accepted': undefined,
   'connection.refused': { level: 'debug' },
+  'connection.redirected': undefined,
   'connection.left': { level: 'debug' },
   'connection.handed-off': undefined,
   'connection.accepted-directly': undefined,

@@ -1,5 +1,6 @@
 // A master's metrics: what it counts, and the address on which it answers who asks for that.
 import type { MetricFamily } from '@vhostd/protocol';
+import { certificatesOf } from '../certificates/site-certificates.js';
 import type { MetricsConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Health } from '../ingress/health.js';
@@ -37,10 +38,12 @@ export class MasterMetrics {
 
   families(): MetricFamily[] {
     const { sites, health } = this.#parts;
+    const now = Date.now();
     return this.#metrics.families({
       version: VERSION,
       ready: health.state === 'serving',
       sites: sites.all().map((site) => site.status()),
+      certificates: sites.all().flatMap((site) => certificatesOf(site, now)),
       logs: LogFiles.shared.stats(),
     });
   }
