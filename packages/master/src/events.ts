@@ -79,6 +79,11 @@ export interface EventPayloads {
   /** Connections are accepted again. */
   'listeners.resumed': { readonly pausedMs: number };
 
+  /** A collector did not take metrics; it is tried again, which is reported once it works. */
+  'metrics.push-failed': { readonly endpoint: string; readonly message: string };
+  /** It takes them again. */
+  'metrics.push-resumed': { readonly endpoint: string; readonly failureCount: number };
+
   /** A connection has been accepted. `key` names its listener, `secure` says whether that speaks TLS. */
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */

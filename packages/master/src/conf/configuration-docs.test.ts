@@ -119,6 +119,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
 function confWith(names: readonly string[], written: object): object {
   const [name = '', ...rest] = names;
   if (name === 'eab' && rest.length > 0) return { eab: { kid: 'kid-1', key: 'a2V5', ...written } };
+  if (name === 'otlp' && rest.length > 0) return { otlp: { endpoint: 'http://a.test', ...written } };
   if (rest.length === 0) return written;
   if (!name.endsWith('[]')) return { [name]: confWith(rest, written) };
   const required = name === 'sites[]' ? { path: './a' } : { port: 443 };

@@ -24,6 +24,6 @@ void test('every field of the JSON Schema has a description, and no object takes
     return node;
   });
   // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, allow, balance,
-  // restart, metrics, acme and its eab.
-  assert.equal(objectCount, 16);
+  // restart, metrics, its otlp, acme and its eab.
+  assert.equal(objectCount, 17);
 });

@@ -244,6 +244,14 @@ export interface MetricsConf {
   /** Absent: only on the control socket. */
   readonly port?: number;
   readonly ipaddress: string;
+  readonly otlp?: OtlpConf;
+}
+
+/** The collector that metrics are sent to. */
+export interface OtlpConf {
+  readonly endpoint: string;
+  readonly intervalMs: number;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The conf of a whole master. */

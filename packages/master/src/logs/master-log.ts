@@ -28,6 +28,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'listener.accept-failed': { level: 'error' },
   'listeners.paused': { level: 'warn' },
   'listeners.resumed': { level: 'warn' },
+  'metrics.push-failed': { level: 'warn' },
+  'metrics.push-resumed': { level: 'info' },
   'connection.accepted': undefined,
   'connection.refused': { level: 'debug' },
   'connection.redirected': undefined,

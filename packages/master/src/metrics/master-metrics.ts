@@ -9,6 +9,7 @@ import { LogFiles } from '../logs/log-files.js';
 import type { Sites } from '../sites/sites.js';
 import { VERSION } from '../version.js';
 import { MetricsServer } from './metrics-server.js';
+import { OtlpPush } from './otlp-push.js';
 import { Metrics } from './metrics.js';
 
 /** What {@link MasterMetrics} works with. */
@@ -23,6 +24,7 @@ export class MasterMetrics {
   readonly #parts: MetricsParts;
   readonly #metrics = new Metrics();
   readonly #server: MetricsServer;
+  readonly #push: OtlpPush;
   /** Another master answers. */
   #held = false;
 
@@ -33,6 +35,7 @@ export class MasterMetrics {
       { families: () => this.families(), health: () => health.state },
       listeners,
     );
+    this.#push = new OtlpPush(() => this.families(), events);
     this.#metrics.subscribe(events);
   }
 
@@ -48,9 +51,10 @@ export class MasterMetrics {
     });
   }
 
-  /** Answers where the conf says, or nowhere. That it can't is no reason not to serve. */
+  /** Answers where the conf says, or nowhere, and tells the collector that it names. That it can't is no reason not to serve. */
   serve(conf: MetricsConf | undefined): void {
     if (this.#held) return;
+    this.#push.follow(conf?.otlp);
     this.#server.listen(conf).catch((error: Error) => {
       this.#parts.events.emit('listener.failed', { key: `metrics ${conf?.ipaddress} ${conf?.port}`, error });
     });
@@ -59,6 +63,7 @@ export class MasterMetrics {
   /** Leaves it to another master until {@link accept}. */
   hold(): void {
     this.#held = true;
+    this.#push.follow(undefined);
   }
 
   accept(conf: MetricsConf | undefined): void {
@@ -67,6 +72,7 @@ export class MasterMetrics {
   }
 
   close(): void {
+    this.#push.follow(undefined);
     void this.#server.listen(undefined);
   }
 }
