@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { DaemonClient, findRunDir, resolveStateDir } from '@vhostd/daemon';
+import { DaemonClient, findRunDir, resolveStateDir } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 
 /** Where a daemon that was started runs. */

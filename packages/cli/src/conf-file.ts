@@ -1,7 +1,7 @@
 // Which conf file is meant.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { CONF_EXTENSIONS } from '@vhostd/master/load-conf';
+import { CONF_EXTENSIONS } from '@vhostd/master/conf-extensions';
 import { VhostError } from '@vhostd/protocol';
 
 /**

@@ -1,5 +1,5 @@
 // How a command fails: one line for people on stderr, an exit code for scripts.
-import { exitCodeOf } from '@vhostd/daemon';
+import { exitCodeOf } from '@vhostd/daemon/client';
 import { printable } from './printable.js';
 
 /** Options that every command has. */

@@ -1,37 +1,6 @@
 // The command line as a whole: its commands, its help, its way of refusing what it doesn't understand.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { Command, CommanderError } from 'commander';
-import { addAddCommand } from './commands/add.js';
-import { addCertCommand } from './commands/cert.js';
-import { addCheckCommand } from './commands/check.js';
-import { addCompletionCommand } from './commands/completion.js';
-import { addDashboardCommand } from './commands/dashboard.js';
-import { addDoctorCommand } from './commands/doctor.js';
-import { addDevCommand } from './commands/dev.js';
-import { addEnvCommand } from './commands/env.js';
-import { addEventsCommand } from './commands/events.js';
-import { addFlushCommand } from './commands/flush.js';
-import { addImportCommand } from './commands/import.js';
-import { addInitCommand } from './commands/init.js';
-import { addLogsCommand } from './commands/logs.js';
-import { addMaintenanceCommand } from './commands/maintenance.js';
-import { addPauseCommand } from './commands/pause.js';
-import { addReloadCommand } from './commands/reload.js';
-import { addRemoveCommand } from './commands/remove.js';
-import { addReopenCommand } from './commands/reopen.js';
-import { addRestartCommand } from './commands/restart.js';
-import { addResumeCommand } from './commands/resume.js';
-import { addRunCommand } from './commands/run.js';
-import { addScaleCommand } from './commands/scale.js';
-import { addSignalCommand } from './commands/signal.js';
-import { addStartCommand } from './commands/start.js';
-import { addStatusCommand } from './commands/status.js';
-import { addStopCommand } from './commands/stop.js';
-import { addSystemdCommand } from './commands/systemd.js';
-import { addTopCommand } from './commands/top.js';
-import { addTrustCommand } from './commands/trust.js';
-import { addUpgradeCommand } from './commands/upgrade.js';
-import { addWatchCommand } from './commands/watch.js';
 import { pm2Suggestion } from './pm2-words.js';
 import { VERSION } from './version.js';
 
@@ -44,7 +13,8 @@ export async function main(args: readonly string[]): Promise<void> {
     return;
   }
   try {
-    await createProgram().parseAsync(args, { from: 'user' });
+    const program = await createProgram(namesFor(args));
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // It has printed what there is to say; its own code for every kind of wrong use is 1.
@@ -52,8 +22,8 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** All commands. */
-export function createProgram(): Command {
+/** The program with these commands, by default all; in the order of the help. */
+export async function createProgram(names: readonly string[] = COMMAND_NAMES): Promise<Command> {
   const program = new Command('vhostd')
     .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
     .version(VERSION)
@@ -64,41 +34,53 @@ export function createProgram(): Command {
     })
     .showHelpAfterError('(vhostd --help tells what there is)')
     .exitOverride();
-  const commands = [
-    addInitCommand,
-    addRunCommand,
-    addStatusCommand,
-    addCertCommand,
-    addTopCommand,
-    addDashboardCommand,
-    addLogsCommand,
-    addEventsCommand,
-    addReloadCommand,
-    addRestartCommand,
-    addStartCommand,
-    addScaleCommand,
-    addAddCommand,
-    addRemoveCommand,
-    addPauseCommand,
-    addResumeCommand,
-    addMaintenanceCommand,
-    addEnvCommand,
-    addSignalCommand,
-    addFlushCommand,
-    addReopenCommand,
-    addUpgradeCommand,
-    addStopCommand,
-    addTrustCommand,
-    addCheckCommand,
-    addDoctorCommand,
-    addImportCommand,
-    addSystemdCommand,
-    addDevCommand,
-    addWatchCommand,
-    addCompletionCommand,
-  ];
-  for (const add of commands) add(program);
+  const adders = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
+  for (const add of adders) add(program);
   return program.addHelpText('after', EXIT_CODE_HELP);
+}
+
+/** The file of each command, in the order of the help. It is loaded when the command is called: all take long. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  init: async () => (await import('./commands/init.js')).addInitCommand,
+  run: async () => (await import('./commands/run.js')).addRunCommand,
+  status: async () => (await import('./commands/status.js')).addStatusCommand,
+  cert: async () => (await import('./commands/cert.js')).addCertCommand,
+  top: async () => (await import('./commands/top.js')).addTopCommand,
+  dashboard: async () => (await import('./commands/dashboard.js')).addDashboardCommand,
+  logs: async () => (await import('./commands/logs.js')).addLogsCommand,
+  events: async () => (await import('./commands/events.js')).addEventsCommand,
+  reload: async () => (await import('./commands/reload.js')).addReloadCommand,
+  restart: async () => (await import('./commands/restart.js')).addRestartCommand,
+  start: async () => (await import('./commands/start.js')).addStartCommand,
+  scale: async () => (await import('./commands/scale.js')).addScaleCommand,
+  add: async () => (await import('./commands/add.js')).addAddCommand,
+  remove: async () => (await import('./commands/remove.js')).addRemoveCommand,
+  pause: async () => (await import('./commands/pause.js')).addPauseCommand,
+  resume: async () => (await import('./commands/resume.js')).addResumeCommand,
+  maintenance: async () => (await import('./commands/maintenance.js')).addMaintenanceCommand,
+  env: async () => (await import('./commands/env.js')).addEnvCommand,
+  signal: async () => (await import('./commands/signal.js')).addSignalCommand,
+  flush: async () => (await import('./commands/flush.js')).addFlushCommand,
+  reopen: async () => (await import('./commands/reopen.js')).addReopenCommand,
+  upgrade: async () => (await import('./commands/upgrade.js')).addUpgradeCommand,
+  stop: async () => (await import('./commands/stop.js')).addStopCommand,
+  trust: async () => (await import('./commands/trust.js')).addTrustCommand,
+  check: async () => (await import('./commands/check.js')).addCheckCommand,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctorCommand,
+  import: async () => (await import('./commands/import.js')).addImportCommand,
+  systemd: async () => (await import('./commands/systemd.js')).addSystemdCommand,
+  dev: async () => (await import('./commands/dev.js')).addDevCommand,
+  watch: async () => (await import('./commands/watch.js')).addWatchCommand,
+  completion: async () => (await import('./commands/completion.js')).addCompletionCommand,
+};
+
+/** The names of all commands. */
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
+
+/** The command that is called. Help and what is no command need all of them, and a completion script tells of all. */
+function namesFor([name = '']: readonly string[]): readonly string[] {
+  if (name === '--version' || name === '-V') return [];
+  return name !== 'completion' && COMMAND_NAMES.includes(name) ? [name] : COMMAND_NAMES;
 }
 
 const EXIT_CODE_HELP = `

@@ -8,8 +8,8 @@ import { createProgram } from './program.js';
 export const REFERENCE_FILE: string = fileURLToPath(new URL('../../../docs/commands.md', import.meta.url));
 
 /** The help of each command, as `vhostd help COMMAND` prints it at 80 columns. Pure. */
-export function commandReference(): string {
-  const program = createProgram();
+export async function commandReference(): Promise<string> {
+  const program = await createProgram();
   const sections = program.commands.map((command) => section(command));
   return [
     '# Commands\n',
@@ -29,5 +29,6 @@ function section(command: Command): string {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const before = readFileSync(REFERENCE_FILE, { encoding: 'utf8', flag: 'a+' });
-  if (before !== commandReference()) writeFileSync(REFERENCE_FILE, commandReference());
+  const now = await commandReference();
+  if (before !== now) writeFileSync(REFERENCE_FILE, now);
 }

@@ -1,6 +1,6 @@
 // Which state directory is meant: that of a running daemon, unless another one is named.
 import path from 'node:path';
-import { resolveStateDir } from '@vhostd/daemon';
+import { resolveStateDir } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { ClientOptions } from './commands/options.js';

@@ -56,6 +56,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...cronRows(site),
+      ...usageRows(site),
       ...certificateRows(site),
       ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
@@ -76,6 +77,20 @@ function cronRows({ cron }: SiteDetail): string[][] {
     ['next run', next],
     ...(skipped === undefined ? [] : [['skipped', `${skipped.time}: ${skipped.reason}`]]),
   ];
+}
+
+function usageRows({ usage, limitsUnheld }: SiteDetail): string[][] {
+  const unheld = limitsUnheld === undefined ? [] : [['limits', `not held: ${limitsUnheld}`]];
+  if (usage === undefined) return unheld;
+  const { cpuMs, throttledMs, processes, memoryBytes, oomKills = 0 } = usage;
+  const parts = [
+    `${processes} ${processes === 1 ? 'process' : 'processes'}`,
+    ...(memoryBytes === undefined ? [] : [`memory ${formatBytes(memoryBytes)}`]),
+    `CPU time ${formatDuration(cpuMs)}`,
+    ...(throttledMs === 0 ? [] : [`${formatDuration(throttledMs)} of waiting for limits.cpu`]),
+    ...(oomKills === 0 ? [] : [`${oomKills} ended for want of memory`]),
+  ];
+  return [['usage', parts.join(', ')], ...unheld];
 }
 
 function certificateRows({ certificates = [] }: SiteDetail): string[][] {

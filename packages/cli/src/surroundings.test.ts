@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { DaemonClient } from '@vhostd/daemon';
+import { DaemonClient } from '@vhostd/daemon/client';
 import { Workspace } from './cli.test.kit.js';
 
 let workspace: Workspace;

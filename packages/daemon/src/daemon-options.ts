@@ -1,7 +1,7 @@
 // What a daemon is told when it is made, and what it tells from then on.
 import type { LinkType } from '@vhostd/protocol';
 import type { BackoffOptions, ChildReason, RestartPolicy } from '@vhostd/supervisor';
-import type { LogLevel } from './log.js';
+import type { LogLevel } from './log-level.js';
 
 /** Options of `Daemon`; all of them may be left out. */
 export interface DaemonOptions {

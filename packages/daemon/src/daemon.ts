@@ -25,6 +25,7 @@ import {
   takePassedSockets,
   UnusedSockets,
 } from './systemd/passed-sockets.js';
+import { takeGroup } from './systemd/delegated-group.js';
 import { serviceNotifier } from './systemd/service-notifier.js';
 import type { ServiceNotifier } from './systemd/service-notifier.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
@@ -210,7 +211,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   /** The daemon's beginning, read aloud. */
   async #open(): Promise<void> {
     const stateDir = this.#takeStateDir();
-    const launch = resolveMasterLaunch(this.#masterFile, stateDir, this.#options);
+    const group = takeGroup(process.env, this.#log);
+    const launch = resolveMasterLaunch(this.#masterFile, { stateDir, group }, this.#options);
     const runtime = this.#createRuntime(launch, stateDir);
     this.#reportMaster(runtime.slot);
     // As the first daemon, after the death of one, or as the candidate of an upgrade.

@@ -2,12 +2,8 @@
 import { VhostError } from '@vhostd/protocol';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
-
-/** Least severe level that is logged; `silent` logs nothing. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
-
-/** The levels, least severe first. */
-export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+import { LOG_LEVELS } from './log-level.js';
+import type { LogLevel } from './log-level.js';
 
 /** @throws {VhostError} ERR_DAEMON_OPTION for an unknown level. */
 export function createLog(level: LogLevel): Logger {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DaemonClient } from '@vhostd/daemon';
+import type { DaemonClient } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import { Access } from './access.js';
 import type { Refusal } from './access.js';

@@ -1,8 +1,8 @@
 // What the page is told of: how the daemon and its sites are, again and again, and what happens.
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkerRates } from '@vhostd/daemon';
-import type { DaemonClient } from '@vhostd/daemon';
+import { WorkerRates } from '@vhostd/daemon/client';
+import type { DaemonClient } from '@vhostd/daemon/client';
 import type { DaemonStatus, MasterEvent } from '@vhostd/protocol';
 import type { FeedMessages, Look, Sample, SiteFigures, Trouble } from './messages.js';
 

@@ -1,7 +1,7 @@
 // What the page may ask of a daemon: nothing but what stands here.
 import { VhostError } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
-import type { DaemonClient } from '@vhostd/daemon';
+import type { DaemonClient } from '@vhostd/daemon/client';
 
 /** An order to a site. */
 export type Order = 'reload' | 'start' | 'stop' | 'scale';

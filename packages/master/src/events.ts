@@ -65,6 +65,17 @@ export interface EventPayloads {
   /** The process that watches files ended, or can't be started; it is started again. */
   'watcher.exited': { readonly message: string };
 
+  /** What the fleet is to know of this machine is in its store. */
+  'fleet.connected': { readonly endpoint: string; readonly lease: string };
+  /** The store does not answer, or has forgotten this machine: it is tried again and again. */
+  'fleet.lost': { readonly message: string };
+  /** Nobody is to be led here by the fleet any more; absent `siteIds`: to no site. */
+  'fleet.drained': { readonly siteIds?: readonly string[] };
+  /** The store could not be told that sites are about to stop: they stop all the same. */
+  'fleet.drain-failed': { readonly siteIds?: readonly string[]; readonly message: string };
+  /** The process that publishes ended, or can't be started; it is started again. */
+  'fleet.exited': { readonly message: string };
+
   /** A listening socket accepts connections. */
   'listener.opened': ListeningInfo;
   /** One that accepted has been closed. */
@@ -181,6 +192,8 @@ export interface EventPayloads {
   };
   /** A site could not be published. */
   'site.failed': SiteFailure;
+  /** The kernel does not hold what the conf's `limits` say; told again only where the reason is another one. */
+  'site.limits-unheld': { readonly siteId: string; readonly reason: string };
   /** All workers of a site are given up. */
   'site.given-up': SiteFailure;
   /** A reload has published a new generation. */

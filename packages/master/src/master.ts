@@ -40,6 +40,7 @@ import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
 import { ServedState } from './daemon-link/served-state.js';
 import { MasterEvents } from './events.js';
+import { Fleet } from './fleet/fleet.js';
 import type { SiteFailure } from './events.js';
 import { Acceptor } from './ingress/acceptor.js';
 import { AcceptPause } from './listeners/accept-pause.js';
@@ -87,6 +88,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #manager: SiteManager;
   readonly #calls: Calls;
   readonly #certificates: Certificates;
+  readonly #fleet: Fleet;
   readonly #watch: SiteWatch;
   readonly #metrics: MasterMetrics;
   readonly #status: Status;
@@ -147,7 +149,8 @@ export class Master extends EventEmitter<PublicEvents> {
       health: this.#acceptor.health,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners, this.#watch);
+    this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
+    this.#fleet = new Fleet(new ControlAnswers(this), events);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(
@@ -158,6 +161,7 @@ export class Master extends EventEmitter<PublicEvents> {
         manager: this.#manager,
         certificates: this.#certificates,
         watch: this.#watch,
+        fleet: this.#fleet,
         metrics: this.#metrics,
       },
       this.#conf,
@@ -183,9 +187,12 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
     this.#listeners.backlog = conf.backlog;
+    this.#listeners.leavesAny = conf.limits.perAddress.newPerSecond === undefined;
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
-    if (this.#running !== undefined) this.#metrics.serve(conf.metrics);
+    if (this.#running === undefined) return;
+    this.#metrics.serve(conf.metrics);
+    this.#fleet.serve(conf);
   }
 
   /**
@@ -242,7 +249,7 @@ export class Master extends EventEmitter<PublicEvents> {
     await this.#whenBegun();
     const site = this.#sites.get(siteId);
     const workers = site.workers().length;
-    const { error } = await this.#manager.restart(site);
+    const { error } = await this.#fleet.without([siteId], () => this.#manager.restart(site));
     if (error !== undefined) throw fromWireError(error);
     return { siteId, workers };
   }
@@ -254,7 +261,9 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    return await this.#manager.stopSite(this.#sites.get(siteId), now);
+    const site = this.#sites.get(siteId);
+    const stop = (): Promise<SwitchResult> => this.#manager.stopSite(site, now);
+    return await (now ? stop() : this.#fleet.without([siteId], stop));
   }
 
   /**
@@ -282,7 +291,8 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async removeSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    return await this.#manager.removeSite(siteId, now);
+    const remove = (): Promise<SwitchResult> => this.#manager.removeSite(siteId, now);
+    return await (now ? remove() : this.#fleet.without([siteId], remove));
   }
 
   /**
@@ -312,7 +322,9 @@ export class Master extends EventEmitter<PublicEvents> {
     }
     this.configure(conf);
     this.#suspects.forgive(conf.sites.map((site) => site.siteId));
-    return await this.#manager.takeUp(conf.sites);
+    const kept = new Set(conf.sites.map((site) => site.siteId));
+    const gone = this.#sites.list().flatMap((site) => (kept.has(site.siteId) ? [] : [site.siteId]));
+    return await this.#fleet.without(gone, () => this.#manager.takeUp(conf.sites));
   }
 
   /**
@@ -465,6 +477,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
     this.#metrics.serve(this.#conf.metrics);
+    this.#fleet.serve(this.#conf);
     for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
       this.#manager.restore(siteId, served);
     }
@@ -500,10 +513,12 @@ export class Master extends EventEmitter<PublicEvents> {
       call: (params, context) => this.#calls.fromDaemon(params, context),
       hold: () => {
         this.#metrics.hold();
+        this.#fleet.hold();
         this.#listeners.hold();
       },
       accept: async () => {
         this.#metrics.accept(this.#conf.metrics);
+        this.#fleet.accept(this.#conf);
         await this.#listeners.accept();
         for (const site of this.#sites.all()) site.ingress.look();
       },

@@ -5,6 +5,7 @@ import type { Certificates } from './certificates/certificates.js';
 import type { MasterConf } from './conf/site-conf.js';
 import type { DaemonSide } from './daemon-link/daemon-side.js';
 import type { MasterEvents } from './events.js';
+import type { Fleet } from './fleet/fleet.js';
 import type { Acceptor } from './ingress/acceptor.js';
 import type { ListenerRegistry } from './listeners/listener-registry.js';
 import type { MasterMetrics } from './metrics/master-metrics.js';
@@ -24,6 +25,7 @@ export interface ShutdownParts {
   readonly manager: SiteManager;
   readonly certificates: Certificates;
   readonly watch: SiteWatch;
+  readonly fleet: Fleet;
   readonly metrics: MasterMetrics;
 }
 
@@ -65,11 +67,12 @@ export class Shutdown {
 
   /** Others have the listeners: takes no new connection, finds a worker for each that was accepted, then stops. */
   async yield(): Promise<void> {
-    const { certificates, daemon, listeners, manager, metrics, sites, watch } = this.#parts;
+    const { certificates, daemon, fleet, listeners, manager, metrics, sites, watch } = this.#parts;
     this.#yielding = true;
     // The other master has its own.
     void certificates.stop();
     void watch.stop();
+    void fleet.leave();
     daemon?.leave();
     manager.close();
     listeners.closeExcept(new Set());
@@ -84,20 +87,23 @@ export class Shutdown {
   }
 
   async #stop(now: boolean): Promise<void> {
-    const { certificates, daemon, manager, watch } = this.#parts;
+    const { certificates, daemon, fleet, manager, watch } = this.#parts;
     daemon?.leave();
     if (!now) await this.#stillServe();
     manager.close();
     await this.#closeListeners();
     await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
+    await fleet.stop();
     process.exit();
   }
 
-  /** Balancers are to notice that this one stops before it refuses anybody. */
+  /** Balancers and the fleet are to know that this one stops before it refuses anybody. */
   async #stillServe(): Promise<void> {
+    if (this.#yielding) return;
     const { stopDelayMs } = this.#conf;
-    if (stopDelayMs === 0 || this.#yielding) return;
-    await Promise.race([delay(stopDelayMs, undefined, { ref: false }), this.#stopDelay.promise]);
+    const known = [this.#parts.fleet.drain()];
+    if (stopDelayMs > 0) known.push(delay(stopDelayMs, undefined, { ref: false }));
+    await Promise.race([Promise.all(known), this.#stopDelay.promise]);
   }
 
   /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */

@@ -43,7 +43,13 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
-export { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE } from './messages/output-variables.js';
+export {
+  CGROUP_VARIABLE,
+  DELEGATED,
+  SCREEN_VARIABLE,
+  SITES_DIR_VARIABLE,
+  STATE_DIR_VARIABLE,
+} from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
@@ -67,6 +73,7 @@ export type {
   WantedCertificate,
 } from './schemas/master-certificates.js';
 export type { MasterToWatcher, WatchedSite, WatcherToMaster } from './schemas/master-watcher.js';
+export type { FleetSettings, FleetState, FleetToMaster, MasterToFleet } from './schemas/master-fleet.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,
@@ -106,6 +113,7 @@ export type {
   MasterStatus,
   SiteState,
   SiteDetail,
+  SiteUsage,
   SiteStatus,
   WorkerState,
   WorkerStatus,

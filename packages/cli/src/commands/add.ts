@@ -1,7 +1,7 @@
 // `vhostd add`: a daemon that runs serves another site from now on.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { parseConfText } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
 import type { AddSiteResult } from '@vhostd/protocol';

@@ -1,5 +1,5 @@
 // `vhostd cert`: the certificates that run, until when they are good, and what is wrong with them.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { CertificateStatus } from '@vhostd/protocol';
 import { certificatesResult, decode } from '@vhostd/protocol/schemas';

@@ -1,12 +1,13 @@
 // `vhostd check`: whether a conf would run here. Nothing is changed, opened or started.
 import path from 'node:path';
-import { EXIT_CODES, exitCodeOf } from '@vhostd/daemon';
+import { EXIT_CODES, exitCodeOf } from '@vhostd/daemon/client';
 import { loadConf } from '@vhostd/master/load-conf';
 import type { MasterConf } from '@vhostd/master';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
+import { checkGroups } from '../check/check-groups.js';
 import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
 import { findingLines, hasErrors } from '../check/report.js';
@@ -44,6 +45,7 @@ async function check(given: string | undefined, options: ClientOptions): Promise
     ...checkNode(process.versions.node),
     ...checkPorts(conf, await runningDaemon(options)),
     ...conf.sites.flatMap((site) => checkFiles(site)),
+    ...checkGroups(conf),
   ];
   report(options, file, findings);
   return hasErrors(findings) ? EXIT_CODES.failed : EXIT_CODES.ok;

@@ -1,5 +1,5 @@
 // `vhostd completion`: a script for a shell, made of the commands as they are; and what such a script asks.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { bashScript } from '../completion/bash.js';

@@ -1,7 +1,7 @@
 // `vhostd dashboard`: sites and workers, live in a browser.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,6 +1,6 @@
 // `vhostd doctor`: what runs against what should run, and what to do about it. Nothing is changed.
 import { lstatSync, readlinkSync } from 'node:fs';
-import { EXIT_CODES, findRunDir, inspectRunDir, resolveStateDir } from '@vhostd/daemon';
+import { EXIT_CODES, findRunDir, inspectRunDir, resolveStateDir } from '@vhostd/daemon/client';
 import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';

@@ -1,5 +1,5 @@
 // `vhostd env SITE`: what the workers of a site find in their environment.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, variablesResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { columns } from '../columns.js';

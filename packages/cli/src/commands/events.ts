@@ -1,5 +1,5 @@
 // `vhostd events`: what happens in a running daemon's master, as it comes.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { MasterEvent } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,7 +1,7 @@
 // `vhostd import`: a conf out of what PM2 and nginx have, and what is to be done by hand.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,8 +1,8 @@
 // `vhostd init`: writes a conf for the app in a directory.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { EXIT_CODES } from '@vhostd/daemon';
-import { CONF_EXTENSIONS } from '@vhostd/master/load-conf';
+import { EXIT_CODES } from '@vhostd/daemon/client';
+import { CONF_EXTENSIONS } from '@vhostd/master/conf-extensions';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { foundConfFiles } from '../conf-file.js';

@@ -1,6 +1,6 @@
 // `vhostd logs`: what the workers of sites have printed, and what they print.
 import { setTimeout as delay } from 'node:timers/promises';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { withoutControls } from '@vhostd/master/screen-lines';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';

@@ -1,5 +1,5 @@
 // `vhostd maintenance`: every request of a site is answered with a page.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { MaintenanceResult } from '@vhostd/protocol';
 import { decode, maintenanceResult } from '@vhostd/protocol/schemas';
 import { Option } from 'commander';

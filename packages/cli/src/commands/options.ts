@@ -1,5 +1,5 @@
 // What the commands share that ask a running daemon: their options, and how they print what came of it.
-import { DaemonClient, findRunDir, LOG_LEVELS } from '@vhostd/daemon';
+import { DaemonClient, findRunDir, LOG_LEVELS } from '@vhostd/daemon/client';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommonOptions } from '../errors.js';

@@ -1,5 +1,5 @@
 // `vhostd pause`: a site's new connections are held.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, pauseResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { connections } from '../connections.js';

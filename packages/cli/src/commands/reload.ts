@@ -1,5 +1,5 @@
 // `vhostd reload`: new workers with the code and conf that are on disk now.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { ReloadResult } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,5 +1,5 @@
 // `vhostd reopen`: logs go on in the files that have the names now, for programs that rotate them.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
 import { addClientOptions, clientOf, printOutcome } from './options.js';

@@ -1,5 +1,5 @@
 // `vhostd restart`: all workers of a site are replaced at once.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, restartResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,5 +1,5 @@
 // `vhostd resume`: the connections that a pause holds go to the site's workers.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, resumeResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { connections } from '../connections.js';

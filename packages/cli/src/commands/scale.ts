@@ -1,5 +1,5 @@
 // `vhostd scale SITE N`: a site has another number of workers.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, scaleResult } from '@vhostd/protocol/schemas';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';

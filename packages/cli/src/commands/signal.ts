@@ -1,5 +1,5 @@
 // `vhostd signal SITE SIGNAL`: a signal for every worker of a site.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, signalResult, WORKER_SIGNALS } from '@vhostd/protocol/schemas';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';

@@ -1,5 +1,5 @@
 // `vhostd start`: a site that was stopped runs again; or an app runs, of a daemon in the background.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';

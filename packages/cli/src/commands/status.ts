@@ -1,5 +1,5 @@
 // `vhostd status`: what a running daemon says of itself and of its sites.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { decode, siteDetail } from '@vhostd/protocol/schemas';

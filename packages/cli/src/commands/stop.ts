@@ -1,5 +1,5 @@
 // `vhostd stop`: ends a running daemon and waits until it has gone; or takes one site down.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,7 +1,7 @@
 // `vhostd systemd`: units that fit this machine, printed, installed or removed.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
 import { Argument } from 'commander';

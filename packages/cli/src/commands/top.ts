@@ -1,5 +1,5 @@
 // `vhostd top`: sites and workers, live in a terminal.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { showsColours } from '../colours.js';

@@ -1,6 +1,6 @@
 // `vhostd trust`: how a system comes to trust the machine's own authority, which signs certificates of `"cert": "internal"`.
 import { spawnSync } from 'node:child_process';
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';

@@ -1,5 +1,5 @@
 // `vhostd upgrade`: the daemon, its master and all workers are replaced by new ones, of another version perhaps.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
 import { printableLine } from '../printable.js';

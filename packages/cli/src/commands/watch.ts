@@ -1,5 +1,5 @@
 // `vhostd watch`: runs a program, and runs it anew when it ends or a file changes. It needs no daemon.
-import { EXIT_CODES } from '@vhostd/daemon';
+import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import { HELP } from '@vhostd/watch/help';
 import type { Command } from 'commander';

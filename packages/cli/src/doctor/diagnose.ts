@@ -1,5 +1,5 @@
 // What runs against what should run: facts in, findings out. Pure.
-import type { RunDirState } from '@vhostd/daemon';
+import type { RunDirState } from '@vhostd/daemon/client';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import type { Finding } from '../check/finding.js';
 import type { FoundWorker } from './vhostd-processes.js';

@@ -28,6 +28,7 @@ export function serviceUnit(options: UnitOptions): string {
     ends(options),
     ['Restart=always', 'RestartPreventExitStatus=2 100 101'],
     ['KillMode=mixed', 'TimeoutStopSec=60'],
+    ['Delegate=yes', 'Environment=VHOSTD_CGROUP=delegated'],
     hardening(options),
     ['[Install]', `WantedBy=${options.scope === 'user' ? 'default' : 'multi-user'}.target`],
   ];
@@ -120,7 +121,6 @@ const HARDENING: readonly string[] = [
   'ProtectKernelLogs=yes',
   'ProtectKernelModules=yes',
   'ProtectKernelTunables=yes',
-  'ProtectControlGroups=yes',
   'LockPersonality=yes',
   'RestrictNamespaces=yes',
   'RestrictRealtime=yes',

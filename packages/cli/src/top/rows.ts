@@ -1,5 +1,5 @@
 // The rows of `vhostd top`: sites, and below each its workers, in the order and to the filter that are chosen. Pure.
-import type { WorkerRate } from '@vhostd/daemon';
+import type { WorkerRate } from '@vhostd/daemon/client';
 import type { DaemonStatus, SiteStatus, WorkerStatus } from '@vhostd/protocol';
 
 export const SORTS = ['conf', 'name', 'req/s', 'conns', 'cpu', 'mem', 'restarts'] as const;

@@ -1,7 +1,7 @@
 // `vhostd top` as it runs: what the daemon tells, what is typed, and what is shown of it.
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkerRates } from '@vhostd/daemon';
-import type { DaemonClient } from '@vhostd/daemon';
+import { WorkerRates } from '@vhostd/daemon/client';
+import type { DaemonClient } from '@vhostd/daemon/client';
 import type { DaemonStatus } from '@vhostd/protocol';
 import { eventLine } from '../commands/events.js';
 import { describeError } from '../errors.js';

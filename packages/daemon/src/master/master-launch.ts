@@ -1,7 +1,13 @@
 // Resolves how a daemon starts its master out of what its owner said.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { SCREEN_VARIABLE, SITES_DIR_VARIABLE, STATE_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
+import {
+  CGROUP_VARIABLE,
+  SCREEN_VARIABLE,
+  SITES_DIR_VARIABLE,
+  STATE_DIR_VARIABLE,
+  VhostError,
+} from '@vhostd/protocol';
 import type { DaemonOptions } from '../daemon-options.js';
 import { resolveRunDir } from '../run-dir/run-dir.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
@@ -10,7 +16,7 @@ import type { MasterLaunch } from './master-process.js';
 /** @throws {VhostError} ERR_DAEMON_MASTER_FILE when no file is named, or it is not there. */
 export function resolveMasterLaunch(
   masterFile: string | undefined,
-  stateDir: string | undefined,
+  { stateDir, group }: { readonly stateDir: string | undefined; readonly group: string },
   options: DaemonOptions,
 ): MasterLaunch {
   const { masterArgs = [], env = {}, execArgv, linkType = 'pipe', supervision = {}, screen } = options;
@@ -29,6 +35,7 @@ export function resolveMasterLaunch(
     env: {
       ...env,
       [SITES_DIR_VARIABLE]: resolveRunDir(options.runDir).sites,
+      [CGROUP_VARIABLE]: group,
       ...(stateDir === undefined ? {} : { [STATE_DIR_VARIABLE]: stateDir }),
       ...(screen === true ? { [SCREEN_VARIABLE]: '1' } : {}),
     },

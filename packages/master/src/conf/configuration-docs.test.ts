@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { renderJsonSchema } from './json-schema.js';
-import { CONF_EXTENSIONS } from './load-conf.js';
+import { CONF_EXTENSIONS } from './conf-extensions.js';
 import { parseMasterConf } from './parse-conf.js';
 import { formatDuration, formatSize } from './quantity.js';
 import { refusal } from './refusal.test.fixture.js';
@@ -110,6 +110,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
   }
   if (Array.isArray(node['enum']))
     return `one of ${node['enum'].map((name) => `\`${String(name)}\``).join(', ')}`;
+  if (type === 'number') return `number, \`${String(minimum)}\` to \`${String(maximum)}\``;
   if (type === 'integer') return `integer, \`${String(minimum)}\` to \`${String(maximum)}\``;
   if (type === 'array') return typeof minItems === 'number' ? `list, at least ${minItems}` : 'list';
   return typeof pattern === 'string' && pattern.startsWith('^(?!~') ? 'path' : String(type);
@@ -120,6 +121,7 @@ function confWith(names: readonly string[], written: object): object {
   const [name = '', ...rest] = names;
   if (name === 'eab' && rest.length > 0) return { eab: { kid: 'kid-1', key: 'a2V5', ...written } };
   if (name === 'otlp' && rest.length > 0) return { otlp: { endpoint: 'http://a.test', ...written } };
+  if (name === 'fleet' && rest.length > 0) return { fleet: fleetWith(written) };
   if (rest.length === 0) return written;
   if (!name.endsWith('[]')) return { [name]: confWith(rest, written) };
   const required = name === 'sites[]' ? { path: './a' } : { port: 443 };
@@ -134,6 +136,18 @@ function confWith(names: readonly string[], written: object): object {
   };
   const inner = rest.length === 1 ? { ...implied, ...written } : confWith(rest, written);
   return { [name.slice(0, -2)]: [{ ...required, ...inner }] };
+}
+
+/** Some of its fields go in pairs. */
+function fleetWith(written: object): object {
+  return {
+    endpoints: ['https://10.0.0.1:2379'],
+    machine: 'm1',
+    address: '10.0.0.11',
+    ...('user' in written || 'password' in written ? { user: 'm1', password: 'secret' } : {}),
+    ...('cert' in written || 'key' in written ? { cert: 'm1.pem', key: 'm1.key' } : {}),
+    ...written,
+  };
 }
 
 function object(value: unknown): Readonly<Record<string, unknown>> {

@@ -47,6 +47,12 @@ export function integer(min: number, max: number, otherwise = ''): z.ZodInt {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
+/** A number of `min`..`max`, both included. */
+export function number(min: number, max: number): z.ZodType<number> {
+  const error = `a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, { error }).max(max, { error });
+}
+
 /** `true` or `false`. */
 export function flag(): z.ZodBoolean {
   return z.boolean({ error: 'true or false' });
@@ -218,6 +224,7 @@ export function ordered(
   low: string,
   high: string,
   relation: 'be at most' | 'be less than',
+  what = 'a duration',
 ): [check: (value: object) => boolean, params: z.core.$ZodCustomParams] {
   const check = (value: object): boolean => {
     const fields: Readonly<Record<string, unknown>> = { ...value };
@@ -225,7 +232,7 @@ export function ordered(
     if (typeof lowValue !== 'number' || typeof highValue !== 'number') return true;
     return lowValue < highValue || (lowValue === highValue && relation === 'be at most');
   };
-  return [check, refusal([low], `a duration to ${relation} ${high}`, `${low} must ${relation} ${high}`)];
+  return [check, refusal([low], `${what} to ${relation} ${high}`, `${low} must ${relation} ${high}`)];
 }
 
 /** The same fields, none of them undefined. */

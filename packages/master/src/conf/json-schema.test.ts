@@ -23,7 +23,7 @@ void test('every field of the JSON Schema has a description, and no object takes
     }
     return node;
   });
-  // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, allow, balance,
+  // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, fleet, allow, balance,
   // restart, metrics, its otlp, acme and its eab.
-  assert.equal(objectCount, 17);
+  assert.equal(objectCount, 19);
 });

@@ -4,6 +4,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { CONF_EXTENSIONS } from './conf-extensions.js';
 import { parseConfText } from './conf-text.js';
 import type { TextFormat } from './conf-text.js';
 import { parseMasterConf } from './parse-conf.js';
@@ -28,18 +29,6 @@ export async function loadConf(file: string): Promise<MasterConf> {
 }
 
 export { parseConfText } from './conf-text.js';
-
-/** The extensions that {@link loadConf} takes. */
-export const CONF_EXTENSIONS: readonly string[] = [
-  '.json',
-  '.js',
-  '.mjs',
-  '.cjs',
-  '.ts',
-  '.yaml',
-  '.yml',
-  '.toml',
-];
 
 const TEXT_FORMATS: ReadonlyMap<string, TextFormat> = new Map([
   ['.json', 'json'],

@@ -17,7 +17,8 @@ import {
   urlPath,
   withoutUndefined,
 } from './fields.js';
-import type { AcmeConf, MasterConf, MetricsConf } from './site-conf.js';
+import { fleet } from './fleet-schema.js';
+import type { AcmeConf, FleetConf, MasterConf, MetricsConf } from './site-conf.js';
 import { siteSchema } from './site-schema.js';
 import type { WrittenSite } from './site-schema.js';
 
@@ -127,6 +128,9 @@ const masterShape = {
     .describe(
       'Metrics of requests and event loops, which workers measure, and where they are. Absent: none of these.',
     ),
+  fleet: fleet
+    .optional()
+    .describe('Store in which this machine publishes its sites for others. Absent: it stands alone.'),
 };
 const sites = list(siteSchema, 'sites', 1).describe('The sites to serve.');
 
@@ -148,15 +152,23 @@ function withoutSchemaKey({
   bootMaxCount,
   acme: authority,
   metrics: measured,
+  fleet: published,
   ...master
-}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'acme' | 'metrics'> & {
+}: Omit<WrittenMaster, 'stopDelayMs' | 'healthPath' | 'bootMaxCount' | 'acme' | 'metrics' | 'fleet'> & {
   $schema?: unknown;
   stopDelay: number;
   healthPath?: string | undefined;
   bootMaxCount?: number | undefined;
   acme?: AcmeConf | undefined;
   metrics?: MetricsConf | undefined;
+  fleet?: FleetConf | undefined;
 }): WrittenMaster {
-  const named = withoutUndefined({ healthPath, bootMaxCount, acme: authority, metrics: measured });
+  const named = withoutUndefined({
+    healthPath,
+    bootMaxCount,
+    acme: authority,
+    metrics: measured,
+    fleet: published,
+  });
   return { ...master, stopDelayMs, ...named };
 }

@@ -166,7 +166,7 @@ void test('each wrong value of a master is told with its path, the value and wha
     [
       { watch: true },
       'watch',
-      /unknown key; expected one of \$schema, log, limits, backlog, bootMaxCount, handoff, acme, healthPath, stopDelay, metrics, sites/,
+      /unknown key; expected one of \$schema, log, limits, backlog, bootMaxCount, handoff, acme, healthPath, stopDelay, metrics, fleet, sites/,
     ],
     [{ healthPath: 'healthz' }, 'healthPath', /"healthz" is not the path of a URL, such as '\/healthz'/],
     [{ healthPath: '/a?b' }, 'healthPath', /the path of a URL/],

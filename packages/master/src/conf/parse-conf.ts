@@ -13,7 +13,7 @@ import {
   withInterpreter,
 } from './resolve-site.js';
 import { sharedHostProblems } from './shared-hosts.js';
-import type { AcmeConf, ConfSource, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
+import type { AcmeConf, ConfSource, FleetConf, MasterConf, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { MAX_UPDATE_LISTEN_COUNT, siteSchema, updateSchema } from './site-schema.js';
 
 /**
@@ -35,7 +35,7 @@ export function parseMasterConf(written: unknown, source: ConfSource): MasterCon
     ...duplicateProblems(rawSites, source),
   ];
   if (!parsed.success || problems.length > 0) throw confError(problems, source);
-  const { log, acme, sites: parsedSites, ...rest } = parsed.data;
+  const { log, acme, fleet, sites: parsedSites, ...rest } = parsed.data;
   const sites = parsedSites.map((site) => resolveSite(site, source));
   const unmet = [
     ...dependencyProblems(sites, { complete: source.file !== undefined }),
@@ -46,6 +46,7 @@ export function parseMasterConf(written: unknown, source: ConfSource): MasterCon
   return {
     ...rest,
     ...(acme === undefined ? {} : { acme: resolveAcme(acme, source) }),
+    ...(fleet === undefined ? {} : { fleet: resolveFleet(fleet, source) }),
     log: log.file === undefined ? log : { ...log, file: resolvePath(log.file, source.baseDir) },
     sites,
   };
@@ -106,6 +107,14 @@ function authorityProblems(sites: readonly SiteConf[], acme: AcmeConf | undefine
 
 function resolveAcme(acme: AcmeConf, { baseDir }: ConfSource): AcmeConf {
   return acme.ca === undefined ? acme : { ...acme, ca: resolvePath(acme.ca, baseDir) };
+}
+
+function resolveFleet(fleet: FleetConf, { baseDir }: ConfSource): FleetConf {
+  const files = (['ca', 'cert', 'key'] as const).flatMap((name) => {
+    const written = fleet[name];
+    return written === undefined ? [] : [[name, resolvePath(written, baseDir)] as const];
+  });
+  return { ...fleet, ...Object.fromEntries(files) };
 }
 
 function rawSitesOf(raw: unknown): readonly unknown[] {

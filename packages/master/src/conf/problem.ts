@@ -109,7 +109,7 @@ export function showValue(value: unknown): string {
 const MAX_PROBLEM_COUNT = 1000;
 const MAX_LINE_COUNT = 20;
 const MAX_SHOWN_LENGTH = 60;
-const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set(['passphrase', 'key', 'cert', 'ca', 'env']);
+const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set(['passphrase', 'password', 'key', 'cert', 'ca', 'env']);
 
 function problemOf(issue: z.core.$ZodIssue, raw: unknown): ConfProblem {
   if (issue.code === 'invalid_key') {

@@ -166,6 +166,8 @@ export interface SiteConf {
   readonly logError?: string;
   readonly logAll?: string;
   readonly allow: Allowance;
+  /** What all its workers may take together, by its control group. Absent: it has none. */
+  readonly limits?: SiteLimits;
   /** Its code may be run where the master can't be protected from it. */
   readonly trusted: boolean;
   readonly balance: BalanceRule;
@@ -201,6 +203,18 @@ export interface SiteConf {
   readonly maxAgeMs?: number;
   /** Requests after which a worker is replaced. */
   readonly maxRequests?: number;
+}
+
+/** What the workers of a site, and all that they start, may take together. An absent field: no bound. */
+export interface SiteLimits {
+  /** Bytes at which the kernel ends one of its processes. */
+  readonly memory?: number;
+  /** Bytes above which its processes are slowed down, and memory is taken back. Absent: nine tenths of `memory`. */
+  readonly memoryHigh?: number;
+  /** CPUs. */
+  readonly cpu?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
 }
 
 /** Bounds on what a connection may cost before it is routed. */
@@ -254,6 +268,27 @@ export interface OtlpConf {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** The fleet that this machine publishes its sites in. */
+export interface FleetConf {
+  readonly driver: 'etcd';
+  /** URLs of members of the store. */
+  readonly endpoints: readonly string[];
+  /** What this machine is called there. */
+  readonly machine: string;
+  /** IP address at which others reach this machine, in its canonical form. */
+  readonly address: string;
+  /** What all keys begin with. */
+  readonly prefix: string;
+  /** Its share of the clients, beside those of the other machines. */
+  readonly weight: number;
+  readonly user?: string;
+  readonly password?: string;
+  /** Absolute paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** The conf of a whole master. */
 export interface MasterConf {
   /** No two share a `siteId`. At least one if the conf comes from a file. */
@@ -273,6 +308,8 @@ export interface MasterConf {
   readonly acme?: AcmeConf;
   /** Absent: workers measure nothing. */
   readonly metrics?: MetricsConf;
+  /** Absent: this machine stands alone. */
+  readonly fleet?: FleetConf;
 }
 
 /** What a worker may change of its site while it runs. An absent field leaves things as they are. */

@@ -15,6 +15,7 @@ import {
   list,
   MAX_PORT,
   MEGABYTE,
+  number,
   object,
   ordered,
   path,
@@ -75,6 +76,19 @@ const allow = object({
     .optional()
     .describe('Most hosts that workers may claim. Absent: 10 000.'),
 }).transform((allowed) => withoutUndefined(allowed));
+
+const siteLimits = object({
+  memory: size(16 * MEGABYTE, 64 * 1024 * GIGABYTE)
+    .optional()
+    .describe('Memory at which the kernel ends a process of the site. Absent: no bound.'),
+  memoryHigh: size(16 * MEGABYTE, 64 * 1024 * GIGABYTE)
+    .optional()
+    .describe('Memory above which its processes are slowed down. Absent: nine tenths of `memory`.'),
+  cpu: number(0.01, 1024).optional().describe('CPUs, such as `0.5` or `2`. Absent: no bound.'),
+  pids: integer(16, 4_194_304).optional().describe('Processes and threads. Absent: no bound.'),
+})
+  .refine(...ordered('memoryHigh', 'memory', 'be at most', 'a size'))
+  .transform((written) => withoutUndefined(written));
 
 const restart = object({
   intensity: integer(0, 1000)
@@ -156,6 +170,9 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .default('combined')
     .describe('Form of such a line: that of Apache and nginx, or an object.'),
   allow: allow.prefault({}).describe("What the site's workers may ask for in `updateServerConf`."),
+  limits: siteLimits
+    .optional()
+    .describe('What all workers of the site, and what they start, may take together. Absent: no bound.'),
   trusted: flag()
     .default(false)
     .describe("Whether the site's code may be run where the master can't be protected from it."),

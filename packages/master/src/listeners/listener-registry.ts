@@ -29,6 +29,8 @@ export class ListenerRegistry {
   /** Addresses that will be asked for, soon. */
   #planned: readonly ListenerAddress[] = [];
   #deliver: Deliver = (handle) => handle.close();
+  /** Workers may accept: nothing has to be known here of every connection. */
+  leavesAny = true;
   /** Connections that may wait in the queue of a socket. */
   backlog = 511;
   #held = false;
@@ -89,10 +91,10 @@ export class ListenerRegistry {
     );
   }
 
-  /** The socket of a listener that accepts, to be sent to workers; undefined where others are reached by it as well. */
+  /** The socket of a listener, to be sent to workers; undefined where others are reached by it as well, or it rests. */
   soleSocket({ socket, address, accepting }: Listener): NativeHandle | undefined {
     const isSole = socket.listeners.size === 1 && address.ipaddress === socket.address.ipaddress;
-    return isSole && accepting ? socket.handle : undefined;
+    return this.leavesAny && isSole && accepting ? socket.handle : undefined;
   }
 
   /**

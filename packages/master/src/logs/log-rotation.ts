@@ -1,6 +1,5 @@
 // Keeps a log file within bounds: the full one is renamed, and so are those before it; the oldest one goes.
 import { rename, rm } from 'node:fs/promises';
-import { lock } from 'proper-lockfile';
 
 /** Bounds of a log file. */
 export interface LogRotation {
@@ -19,6 +18,8 @@ export async function rotate(
   { keepCount }: LogRotation,
   isMeant: () => Promise<boolean>,
 ): Promise<void> {
+  // Few masters ever come here, and it takes as long to load as a tenth of a master.
+  const { lock } = await import('proper-lockfile');
   const release = await lock(file, LOCK_OPTIONS);
   try {
     if (!(await isMeant())) return;

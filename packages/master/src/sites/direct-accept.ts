@@ -75,7 +75,9 @@ export class DirectAccept<S> {
   }
 
   #wanted(): Listener[] {
-    return directAddressesOf(this.#conf).flatMap((address) => this.#source.get(address) ?? []);
+    return directAddressesOf(this.#conf)
+      .flatMap((address) => this.#source.get(address) ?? [])
+      .filter((listener) => this.#source.soleSocket(listener) !== undefined);
   }
 
   #grant(process: SpawnedWorker, listener: Listener): void {

@@ -8,6 +8,7 @@ import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Site } from '../sites/site.js';
 import type { Sites } from '../sites/sites.js';
 import type { SiteWatch } from '../watch/site-watch.js';
+import type { SiteGroups } from '../workers/site-groups.js';
 import { Counts } from './counts.js';
 import { WorkerEnds } from './worker-ends.js';
 
@@ -15,10 +16,17 @@ export class Status {
   readonly #sites: Sites;
   readonly #listeners: ListenerRegistry;
   readonly #watch: SiteWatch;
+  readonly #groups: Pick<SiteGroups, 'statusOf'>;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
 
-  constructor(sites: Sites, listeners: ListenerRegistry, watch: SiteWatch) {
+  constructor(
+    sites: Sites,
+    listeners: ListenerRegistry,
+    watch: SiteWatch,
+    groups: Pick<SiteGroups, 'statusOf'>,
+  ) {
+    this.#groups = groups;
     this.#sites = sites;
     this.#listeners = listeners;
     this.#watch = watch;
@@ -47,6 +55,7 @@ export class Status {
       ...this.#statusOf(site),
       ...(certificates.length === 0 ? {} : { certificates }),
       conf: shownConf(site.conf),
+      ...this.#groups.statusOf(siteId),
       ends: this.#ends.of(siteId),
     };
   }

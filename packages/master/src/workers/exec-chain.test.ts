@@ -18,7 +18,7 @@ function site(fields: object): SiteConf {
 const VARIABLES = { PATH: '/site/bin', LD_PRELOAD: '/site/evil.so', TOKEN: 'secret', GONE: undefined };
 
 test('a site that asks for nothing is started as it is', () => {
-  assert.deepEqual(prepare(site({}), '/srv/shop', VARIABLES, machine()), {
+  assert.deepEqual(prepare(site({}), { cwd: '/srv/shop' }, VARIABLES, machine()), {
     through: [],
     variables: VARIABLES,
     cwd: '/srv/shop',
@@ -27,7 +27,12 @@ test('a site that asks for nothing is started as it is', () => {
 });
 
 test('a user is changed to before the directory is entered and before what the variables load is loaded', () => {
-  const { through, variables, cwd } = prepare(site({ user: NO_ACCOUNT }), '/srv/shop', VARIABLES, machine());
+  const { through, variables, cwd } = prepare(
+    site({ user: NO_ACCOUNT }),
+    { cwd: '/srv/shop' },
+    VARIABLES,
+    machine(),
+  );
   assert.deepEqual(through, [
     '/bin/setpriv',
     `--reuid=${NO_ACCOUNT}`,
@@ -56,7 +61,7 @@ test('limits are set while the process is still root; a user with an account has
     noNewPrivileges: false,
   };
   const conf = { ...site({ workerOptions }), runAs: { uid: 7, gid: 8, name: 'seven', home: '/' } };
-  const { through } = prepare(conf, '/srv/shop', {}, machine());
+  const { through } = prepare(conf, { cwd: '/srv/shop' }, {}, machine());
   assert.deepEqual(
     through.join(' '),
     '/bin/prlimit --nofile=64:64 --nproc=9:9 --core=0:0 /bin/nice -n -5 /bin/choom -n 300 -- ' +
@@ -66,7 +71,7 @@ test('limits are set while the process is still root; a user with an account has
 
 test('limits alone need no other user', () => {
   const conf = site({ workerOptions: { nofile: 64 } });
-  assert.deepEqual(prepare(conf, '/srv/shop', {}, machine(1000)), {
+  assert.deepEqual(prepare(conf, { cwd: '/srv/shop' }, {}, machine(1000)), {
     through: ['/bin/prlimit', '--nofile=64:64', '/bin/env'],
     variables: {},
     cwd: '/srv/shop',
@@ -92,4 +97,33 @@ test('a program that is missing is named, with what needs it', () => {
 test('only root changes the user', () => {
   assert.equal(checkPrograms(site({ user: NO_ACCOUNT }), machine(1000))?.code, 'ERR_SITE_RIGHTS');
   assert.equal(checkPrograms(site({ user: NO_ACCOUNT, group: NO_ACCOUNT }), machine(NO_ACCOUNT)), undefined);
+});
+
+test('a control group is entered first, and what a shell changes or drops is put right behind it', () => {
+  const group = { cwd: '/srv/shop', siteGroup: '/sys/fs/cgroup/site-shop' };
+  const named = { PATH: '/bin', PWD: '/here', 'npm.token': 'x', ENV: '/site/evil.sh' };
+  const { through, variables } = prepare(site({ workerOptions: { nofile: 64 } }), group, named, machine());
+  assert.deepEqual(
+    [through.slice(0, 2), ...through.slice(3)],
+    [
+      ['/bin/sh', '-c'],
+      'vhostd-join',
+      '/bin/mkdir',
+      '/sys/fs/cgroup/site-shop',
+      '/bin/prlimit',
+      '--nofile=64:64',
+      '/bin/env',
+      '-u',
+      'OLDPWD',
+      '-u',
+      'SHLVL',
+      '-u',
+      '_',
+      'PWD=/here',
+      'npm.token=x',
+      'ENV=/site/evil.sh',
+    ],
+  );
+  assert.deepEqual(variables, { PATH: '/bin', PWD: undefined, 'npm.token': undefined, ENV: undefined });
+  assert.match(checkPrograms(site({}), machine(0, 'mkdir'), group.siteGroup)?.message ?? '', /limits needs/);
 });

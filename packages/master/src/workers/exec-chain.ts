@@ -24,27 +24,34 @@ export interface Machine {
   find(program: Program): string | undefined;
 }
 
-/** All but the last are of util-linux; `env` and `nice` are of the GNU coreutils. */
-export type Program = 'setpriv' | 'prlimit' | 'choom' | 'nice' | 'env';
+/** Of util-linux, and of the GNU coreutils; any `sh` will do. */
+export type Program = 'setpriv' | 'prlimit' | 'choom' | 'nice' | 'env' | 'sh' | 'mkdir';
 
-/** How the worker of a site is prepared that runs in `cwd` with these variables. `checkPrograms` says whether it can. */
+/**
+ * How the worker of a site is prepared that runs in `cwd` with these variables. `checkPrograms` says whether it can.
+ * @param siteGroup The directory of the site's control group, in which the process makes one of its own.
+ */
 export function prepare(
   conf: SiteConf,
-  cwd: string,
+  { cwd, siteGroup }: { readonly cwd: string; readonly siteGroup?: string | undefined },
   variables: Record<string, string | undefined>,
   machine: Machine = thisMachine,
 ): Preparation {
+  const joined = joinOf(siteGroup, machine);
   const commands = commandsOf(conf, machine);
-  if (commands.length === 0) return { through: [], variables, cwd };
+  if (commands.length + joined.length === 0) return { through: [], variables, cwd };
   const withheld = Object.entries(variables).filter(
-    ([name, value]) => LOADER.test(name) && value !== undefined,
+    ([name, value]) => (LOADER.test(name) || (joined.length > 0 && isShells(name))) && value !== undefined,
   );
   const changed = changesUser(conf, machine);
+  const unset = joined.length === 0 ? [] : SHELL_VARIABLES.filter((name) => variables[name] === undefined);
   const through = [
+    ...joined,
     ...commands.flatMap(([program, ...args]) => [machine.find(program) ?? program, ...args]),
     // The directory is entered with the rights of the site's user.
     machine.find('env') ?? 'env',
     ...(changed ? ['-C', cwd] : []),
+    ...unset.flatMap((name) => ['-u', name]),
     ...withheld.map(([name, value]) => `${name}=${value}`),
   ];
   const others = withheld.map(([name]) => [name, undefined]);
@@ -52,15 +59,20 @@ export function prepare(
 }
 
 /** Why a worker of this site cannot be prepared here; undefined where it can. */
-export function checkPrograms(conf: SiteConf, machine: Machine = thisMachine): VhostError | undefined {
+export function checkPrograms(
+  conf: SiteConf,
+  machine: Machine = thisMachine,
+  siteGroup?: string,
+): VhostError | undefined {
   const { siteId } = conf;
   const commands = commandsOf(conf, machine);
-  if (commands.length === 0) return undefined;
+  const joined: Program[] = siteGroup === undefined ? [] : ['sh', 'mkdir'];
+  if (commands.length + joined.length === 0) return undefined;
   if (changesUser(conf, machine) && machine.uid !== 0) {
     const message = `site ${siteId}: only a vhostd of root runs a site as another user; this one runs as user id ${machine.uid}`;
     return new VhostError('ERR_SITE_RIGHTS', message, { info: { siteId, uid: machine.uid } });
   }
-  const needed: Program[] = [...commands.map(([program]) => program), 'env'];
+  const needed: Program[] = [...joined, ...commands.map(([program]) => program), 'env'];
   const missing = needed.find((program) => machine.find(program) === undefined);
   if (missing === undefined) return undefined;
   const fields = FIELDS[missing];
@@ -83,6 +95,18 @@ function commandsOf(conf: SiteConf, machine: Machine): [program: Program, ...arg
       : [['choom', '-n', String(oomScoreAdjust), '--'] satisfies [Program, ...string[]]]),
     ...(changesUser(conf, machine) ? [dropOf(conf)] : []),
   ];
+}
+
+/** Enters a control group of its own, with the number of its pid, in the site's. */
+function joinOf(siteGroup: string | undefined, machine: Machine): string[] {
+  if (siteGroup === undefined) return [];
+  const [sh, mkdir] = (['sh', 'mkdir'] as const).map((program) => machine.find(program) ?? program);
+  return [sh ?? 'sh', '-c', JOIN, 'vhostd-join', mkdir ?? 'mkdir', siteGroup];
+}
+
+/** A shell changes these, or passes them on to no other program. */
+function isShells(name: string): boolean {
+  return SHELL_VARIABLES.includes(name) || SHELL_BEHAVIOUR.test(name) || !/^[A-Za-z_]\w*$/.test(name);
 }
 
 /** Behind it the process is the site's user, and has nothing else. */
@@ -132,6 +156,7 @@ function isExecutable(path: string): boolean {
 
 /** Busybox has programs of these names that can do less. */
 function isMeant(program: Program, path: string): boolean {
+  if (program === 'sh') return true;
   const args = program === 'env' ? ['-C', '/', path] : ['--version'];
   const { status, stdout } = spawnSync(path, args, { env: {}, timeout: LOOK_LIMIT_MS, encoding: 'utf8' });
   return status === 0 && (program === 'env' || stdout.includes(PACKAGES[program]));
@@ -152,6 +177,8 @@ const PACKAGES: Readonly<Record<Program, string>> = {
   choom: 'util-linux',
   nice: 'coreutils',
   env: 'coreutils',
+  sh: 'dash',
+  mkdir: 'coreutils',
 };
 const FIELDS: Readonly<Record<Program, string>> = {
   setpriv: 'a user of its own',
@@ -159,5 +186,17 @@ const FIELDS: Readonly<Record<Program, string>> = {
   choom: 'workerOptions.oomScoreAdjust',
   nice: 'workerOptions.nice',
   env: 'a user of its own, or a limit in workerOptions,',
+  sh: 'limits',
+  mkdir: 'limits',
 };
+/** Another process may remove the group while it is empty: it is made anew then. */
+const JOIN = `group=$2/$$
+join() { "$1" -p "$group" && echo $$ >"$group/cgroup.procs"; }
+join "$1" 2>/dev/null || join "$1" || exit 126
+shift 2
+exec "$@"`;
+/** What a shell sets by itself. */
+const SHELL_VARIABLES: readonly string[] = ['PWD', 'OLDPWD', 'SHLVL', '_'];
+/** What makes a shell do something else: POSIX, and bash(1) in POSIX mode. */
+const SHELL_BEHAVIOUR = /^(?:ENV|BASH.*|IFS|PS4|SHELLOPTS|POSIXLY_CORRECT)$/;
 const LOOK_LIMIT_MS = 10_000;

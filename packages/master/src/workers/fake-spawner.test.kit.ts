@@ -29,6 +29,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   full = false;
   late = false;
   lastWords: string | undefined;
+  oomKilled = false;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
   busy = false;
   ended = false;

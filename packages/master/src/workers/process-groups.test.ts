@@ -46,6 +46,27 @@ void describe('the processes that a worker leaves behind', () => {
     assert.deepEqual(sent, ['SIGTERM 70']);
   });
 
+  void it('are killed in their control group, whatever session they are in, which is removed then', (t) => {
+    const { groups, sent } = setScene(t);
+    const asked: string[] = [];
+    const group = {
+      populated: true,
+      oomKillCount: 0,
+      kill(): void {
+        asked.push('kill');
+        group.populated = false;
+      },
+      remove: () => void asked.push('remove'),
+    };
+    groups.end(70, group);
+    pass(t, 2000);
+    assert.deepEqual(asked, []);
+    pass(t, 100);
+    assert.deepEqual([asked, sent], [['kill', 'remove'], []]);
+    groups.end(71, group);
+    assert.deepEqual(asked, ['kill', 'remove', 'remove']);
+  });
+
   void it('are none where there is no group', (t) => {
     const before = process.listenerCount('exit');
     const { groups, sent } = setScene(t);

@@ -13,6 +13,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { prepare } from './exec-chain.js';
 import { afterWords, LastWords } from './last-words.js';
 import type { ProcessGroups } from './process-groups.js';
+import type { WorkerGroup } from './site-groups.js';
 import { workerVariables } from './worker-environment.js';
 import { stopSignalOf } from './worker-limits.js';
 import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
@@ -26,6 +27,10 @@ export interface ProgramLaunch {
   readonly variables: Readonly<Record<string, string>>;
   /** Ends what it has started. */
   readonly groups: ProcessGroups;
+  /** The directory of the site's control group; undefined: it has none. */
+  readonly siteGroup: string | undefined;
+  /** The control group of a process. */
+  readonly groupOf: (pid: number | undefined) => WorkerGroup | undefined;
 }
 
 export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker {
@@ -42,14 +47,15 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #asked = false;
+  #oomKilled = false;
 
   /** @throws {Error} ERR_FIFO, or the system's. */
-  constructor({ conf, identity, release, variables: named, groups }: ProgramLaunch) {
+  constructor({ conf, identity, release, variables: named, groups, siteGroup, groupOf }: ProgramLaunch) {
     super();
     this.identity = identity;
     const told = { cwd: release.cwd, slot: identity.slot, named, link: {} };
     const own = workerVariables(conf, told, process.env);
-    const { through, variables, cwd } = prepare(conf, release.cwd, own);
+    const { through, variables, cwd } = prepare(conf, { cwd: release.cwd, siteGroup }, own);
     const [file = '', ...args] = [...through, ...commandOf(conf, release)];
     const { child, stdout, stderr } = spawnUntrusted(file, args, {
       cwd,
@@ -60,6 +66,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
     stderr.on('data', (chunk: Buffer) => this.#words.push(chunk));
     const { pid } = child;
     const handle = fromChildProcess(child);
+    const group = groupOf(pid);
     this.handle = {
       ...handle,
       // As a terminal's Ctrl-C does: a shell alone would tell nobody.
@@ -67,7 +74,8 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
         pid !== undefined && signalGroup(pid, signal === 'SIGTERM' ? stopSignalOf(conf) : signal),
       onExit: (callback) =>
         handle.onExit((code, signal) => {
-          if (pid !== undefined) groups.end(pid);
+          this.#oomKilled = signal === 'SIGKILL' && group !== undefined && group.oomKillCount > 0;
+          if (pid !== undefined) groups.end(pid, group);
           this.#afterWords(() => callback(code, signal));
         }),
     };
@@ -94,6 +102,10 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
 
   acceptNoMore(): Promise<void> {
     return Promise.resolve();
+  }
+
+  get oomKilled(): boolean {
+    return this.#oomKilled;
   }
 
   give(): boolean {

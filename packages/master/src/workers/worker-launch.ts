@@ -13,6 +13,7 @@ import { forkLeader } from '../node/fork-leader.js';
 import { prepare } from './exec-chain.js';
 import type { ProcessGroups } from './process-groups.js';
 import { openForSite } from './site-directories.js';
+import type { WorkerGroup } from './site-groups.js';
 import { workerVariables } from './worker-environment.js';
 
 /** How to start a worker. */
@@ -33,6 +34,10 @@ export interface WorkerLaunch {
   readonly directory: string;
   /** Ends what a worker has started. */
   readonly groups: ProcessGroups;
+  /** The directory of the site's control group; undefined: it has none. */
+  readonly siteGroup: string | undefined;
+  /** The control group of a process. */
+  readonly groupOf: (pid: number | undefined) => WorkerGroup | undefined;
 }
 
 /** @throws {Error} what fork throws, ERR_NODE_INTERNALS. */
@@ -66,7 +71,7 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
   const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
   const own = workerVariables(conf, told, process.env);
-  const prepared = prepare(conf, release.cwd, own);
+  const prepared = prepare(conf, { cwd: release.cwd, siteGroup: launch.siteGroup }, own);
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.inspectPort;
   cluster.setupPrimary({

@@ -24,7 +24,6 @@ import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
 import { afterWords, LastWords } from './last-words.js';
-import type { ProcessGroups } from './process-groups.js';
 import { startWorker } from './worker-launch.js';
 import type { WorkerLaunch } from './worker-launch.js';
 import {
@@ -68,6 +67,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly connectionCount: number;
   /** What it last wrote to its standard error, in one line. */
   readonly lastWords: string | undefined;
+  /** The kernel has ended it for want of memory. */
+  readonly oomKilled: boolean;
   /** Whether it can be given another connection. */
   readonly takesConnections: boolean;
   /** Whether its server has as many connections as it takes at a time. */
@@ -108,6 +109,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #acceptsDirectly = false;
   #ends = 0;
   #asked = false;
+  #oomKilled = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
 
@@ -129,7 +131,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.stdout = stdout;
     this.stderr = stderr;
     this.#link = link;
-    this.handle = this.#handleOf(launch.groups);
+    this.handle = this.#handleOf(launch);
     stderr?.on('data', (chunk: Buffer | string) => this.#words.push(chunk));
     this.#handoff = new Handoff(link, offers, () => void this.emit('late'));
     this.#handBacks = new HandBacks(link, this);
@@ -160,6 +162,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get lastWords(): string | undefined {
     return this.#words.text;
+  }
+
+  get oomKilled(): boolean {
+    return this.#oomKilled;
   }
 
   get connectionCount(): number {
@@ -223,11 +229,13 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   /** Its end is told when what it wrote has been read, which says why. */
-  #handleOf(groups: ProcessGroups): ChildHandle {
+  #handleOf({ groups, groupOf }: WorkerLaunch): ChildHandle {
     const handle = fromChildProcess(this.process);
+    const group = groupOf(handle.pid);
     const onExit: ChildHandle['onExit'] = (callback) =>
       handle.onExit((code, signal) => {
-        if (handle.pid !== undefined) groups.end(handle.pid);
+        this.#oomKilled = signal === 'SIGKILL' && group !== undefined && group.oomKillCount > 0;
+        if (handle.pid !== undefined) groups.end(handle.pid, group);
         this.#afterWords(() => callback(code, signal));
       });
     return { ...handle, onExit };

@@ -15,6 +15,7 @@ import { BootGate } from './boot-gate.js';
 import { checkPrograms } from './exec-chain.js';
 import { ProcessGroups } from './process-groups.js';
 import { SiteDirectories } from './site-directories.js';
+import { SiteGroups } from './site-groups.js';
 import type { Suspects } from './suspects.js';
 import { preloadFile } from './worker-files.js';
 import { ProgramProcess } from './program-process.js';
@@ -62,6 +63,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   readonly #preload: string = preloadFile();
   readonly #directories: SiteDirectories = SiteDirectories.ofProcess();
   readonly #groups: ProcessGroups = new ProcessGroups();
+  /** The control groups of sites. */
+  readonly siteGroups: SiteGroups;
   /** Whether workers that are started from now on measure their requests and event loop. */
   measures = false;
   #headMaxBytes: number;
@@ -72,6 +75,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     this.#suspects = suspects;
     this.#acceptor = acceptor;
     this.#events = events;
+    this.siteGroups = SiteGroups.ofProcess(events);
     this.#headMaxBytes = limits.headMaxBytes;
   }
 
@@ -95,6 +99,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   spawn(order: WorkerOrder): SpawnedWorker {
     const { conf, site, release, variables } = order;
     this.check(conf);
+    const siteGroup = this.siteGroups.enter(conf);
+    const refused = siteGroup === undefined ? undefined : checkPrograms(conf, undefined, siteGroup);
+    if (refused !== undefined) throw refused;
     const launch = {
       conf,
       release,
@@ -106,6 +113,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       headMaxBytes: this.#headMaxBytes,
       readingShare: site.readingShare,
       groups: this.#groups,
+      siteGroup,
+      groupOf: (pid: number | undefined) => this.siteGroups.of(siteGroup, pid),
     };
     site.readingShare.watch ??= this.#suspects.watch(site.siteId);
     const process =

@@ -116,6 +116,28 @@ test('an end is expected where it left in time and with exit code 0, or was to b
   }
 });
 
+test('one that the kernel ends for want of memory says so, with the limit of its site', (t) => {
+  for (const [limits, reason] of [
+    [
+      { memory: '100mb' },
+      'was ended by SIGKILL of the kernel for want of memory, as its site had reached limits.memory of 100mb',
+    ],
+    [{}, 'was ended by SIGKILL of the kernel for want of memory'],
+  ] as const) {
+    const { worker, spawner, log } = new Bench(t, { limits });
+    worker.start();
+    spawner.last.ready();
+    spawner.last.oomKilled = true;
+    spawner.last.exit(null, 'SIGKILL');
+    assert.equal(worker.status().reason, reason);
+    assert.ok(
+      log.some((line) => line.startsWith('worker.exited') && line.includes(reason)),
+      log.join(),
+    );
+    void worker.stop();
+  }
+});
+
 test('one that ends is started again, and its status says of which process that takes the place', async (t) => {
   const { worker, spawner } = new Bench(t);
   worker.start();

@@ -8,6 +8,7 @@ import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
 import { withSince } from './told-certificates.js';
 import type { ToldCertificate } from './told-certificates.js';
+import { formatSize } from '../conf/quantity.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
@@ -405,7 +406,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
           this.#asked === 'at once' ||
           (this.#asked === 'in time' && (isNormalEnd(reason) || this.#obeys(reason))),
         what: reason.what,
-        reason: overdue ? `it did not leave in time; ${reason.message}` : reason.message,
+        reason: overdue ? `it did not leave in time; ${this.#messageOf(reason)}` : this.#messageOf(reason),
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });
     }
@@ -439,7 +440,16 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   /** Why a process ended, with its own last lines: they may be all that tells the cause. */
   #explain(reason: ChildReason): string {
     const words = reason.what === 'spawn-failed' ? undefined : this.#process?.lastWords;
-    return words === undefined ? reason.message : `${reason.message}; it printed: ${words}`;
+    const message = this.#messageOf(reason);
+    return words === undefined ? message : `${message}; it printed: ${words}`;
+  }
+
+  #messageOf({ message, what }: ChildReason): string {
+    if (what === 'spawn-failed' || this.#process?.oomKilled !== true) return message;
+    const memory = this.conf.limits?.memory;
+    const limit =
+      memory === undefined ? '' : `, as its site had reached limits.memory of ${formatSize(memory)}`;
+    return `${message} of the kernel for want of memory${limit}`;
   }
 
   #fields(): WorkerFields {

@@ -96,12 +96,30 @@ export const siteStatus = z.object({
 });
 export type SiteStatus = z.infer<typeof siteStatus>;
 
+/** What the workers of a site, and all that they have started, take together, as the kernel counts it. */
+export const siteUsage = z.object({
+  /** Processor time since its control group was made, ms. */
+  cpuMs: amount,
+  /** For how long processes have waited for the next share of `limits.cpu`, in sum, ms. */
+  throttledMs: amount,
+  processes: count,
+  /** Absent where the kernel does not count it. */
+  memoryBytes: count.exactOptional(),
+  /** Processes that the kernel has ended for `limits.memory`, or for want of memory. */
+  oomKills: count.exactOptional(),
+});
+export type SiteUsage = z.infer<typeof siteUsage>;
+
 /** All that there is to know of one site. */
 export const siteDetail = siteStatus.extend({
   /** The conf in force, without secrets: `workerOptions.env` has the names of the variables. */
   conf: z.record(z.string(), z.unknown()),
   /** The certificates of its `ssl` entries; absent when its workers serve none. */
   certificates: z.array(certificateStatus).exactOptional(),
+  /** Absent where it has no control group. */
+  usage: siteUsage.exactOptional(),
+  /** Why its `limits` do not hold here; absent where they do. */
+  limitsUnheld: z.string().exactOptional(),
   /** How its workers ended lately that nobody had asked to, the latest one first; at most 20. */
   ends: z.array(z.object({ time: z.string(), workerId: z.string(), reason: z.string() })),
 });

@@ -1,0 +1,170 @@
+// What this package needs of etcd (3.4 and later), over its JSON gateway: several members, authentication, leases,
+// transactions, ranges, watches. 64-bit numbers stay texts, as the gateway has them.
+import { z } from '@vhostd/protocol/schemas';
+import { EtcdHttp, EtcdRefusal } from './etcd-http.js';
+import type { TlsFiles } from './etcd-http.js';
+
+/** Where the store is, and who asks. */
+export interface EtcdOptions extends TlsFiles {
+  readonly endpoints: readonly string[];
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Limit of a request to one member, ms. Default 2000. */
+  readonly timeoutMs?: number;
+}
+
+/** A key with its value; of a deletion the key alone. */
+export interface Change {
+  readonly key: string;
+  readonly value?: string;
+}
+
+export class EtcdClient {
+  readonly #options: EtcdOptions;
+  readonly #http: EtcdHttp;
+  #current = 0;
+  #token: string | undefined;
+
+  /** @throws {Error} a file of TLS can't be read. */
+  constructor(options: EtcdOptions) {
+    this.#options = options;
+    this.#http = new EtcdHttp(options);
+  }
+
+  /** The member that is asked first. */
+  get endpoint(): string {
+    return this.#options.endpoints[this.#current] ?? '';
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  async grant(ttlS: number): Promise<string> {
+    return decoded(leased, await this.#post('/v3/lease/grant', { TTL: String(ttlS) })).ID;
+  }
+
+  /** False: there is no such lease any more. */
+  async keepAlive(lease: string): Promise<boolean> {
+    const { result } = decoded(kept, await this.#post('/v3/lease/keepalive', { ID: lease }));
+    return Number(result.TTL ?? 0) > 0;
+  }
+
+  /** Ends a lease, and all keys that it holds. One that is not there has ended. */
+  async revoke(lease: string): Promise<void> {
+    try {
+      await this.#post('/v3/lease/revoke', { ID: lease });
+    } catch (error) {
+      if (!(error instanceof EtcdRefusal && error.code === NOT_FOUND)) throw error;
+    }
+  }
+
+  /** The keys that a lease holds; none where it has ended. */
+  async keysOf(lease: string): Promise<string[]> {
+    const answer = await this.#post('/v3/lease/timetolive', { ID: lease, keys: true });
+    return decoded(holding, answer).keys.map(fromBase64);
+  }
+
+  /** Makes all changes at once; gives the revision behind them. At most {@link MAX_CHANGE_COUNT}. */
+  async commit(changes: readonly Change[], lease: string | undefined): Promise<string> {
+    const success = changes.map(({ key, value }) =>
+      value === undefined
+        ? { requestDeleteRange: { key: toBase64(key) } }
+        : {
+            requestPut: {
+              key: toBase64(key),
+              value: toBase64(value),
+              ...(lease === undefined ? {} : { lease }),
+            },
+          },
+    );
+    return decoded(headed, await this.#post('/v3/kv/txn', { success })).header.revision;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const { kvs } = decoded(ranged, await this.#post('/v3/kv/range', { key: toBase64(key) }));
+    const [found] = kvs;
+    return found === undefined ? undefined : fromBase64(found.value);
+  }
+
+  /** Asks the next member: this one answers nothing, or what a client of its own hangs at. */
+  next(): void {
+    this.#current = (this.#current + 1) % this.#options.endpoints.length;
+    // Simple tokens are those of one member.
+    this.#token = undefined;
+  }
+
+  /** Asks one member after the other until one answers. @throws {EtcdRefusal}, or why the last one did not. */
+  async #post(path: string, body: object): Promise<unknown> {
+    let failure: unknown;
+    for (let left = this.#options.endpoints.length; left > 0; left -= 1) {
+      try {
+        return await this.#ask(path, body);
+      } catch (error) {
+        if (error instanceof EtcdRefusal && error.code !== UNAVAILABLE) throw error;
+        failure = error;
+        this.next();
+      }
+    }
+    throw failure;
+  }
+
+  async #ask(path: string, body: object): Promise<unknown> {
+    const url = `${this.endpoint}${path}`;
+    const token = await this.#authenticate();
+    try {
+      return await this.#http.post({ url, body, token, signal: this.#limit() });
+    } catch (error) {
+      const isExpired = error instanceof EtcdRefusal && error.code === UNAUTHENTICATED;
+      if (!isExpired || token === undefined) throw error;
+      this.#token = undefined;
+      return await this.#http.post({ url, body, token: await this.#authenticate(), signal: this.#limit() });
+    }
+  }
+
+  async #authenticate(): Promise<string | undefined> {
+    const { user, password } = this.#options;
+    if (user === undefined || this.#token !== undefined) return this.#token;
+    const url = `${this.endpoint}/v3/auth/authenticate`;
+    const body = { name: user, password: password ?? '' };
+    const answer = await this.#http.post({ url, body, token: undefined, signal: this.#limit() });
+    this.#token = decoded(authenticated, answer).token;
+    return this.#token;
+  }
+
+  #limit(): AbortSignal {
+    return AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS);
+  }
+}
+
+/** Operations that etcd takes in one transaction, unless it is told otherwise. */
+export const MAX_CHANGE_COUNT = 128;
+
+function toBase64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString();
+}
+
+function decoded<Schema extends z.ZodType>(schema: Schema, answer: unknown): z.infer<Schema> {
+  const { success, data, error } = schema.safeParse(answer);
+  if (success) return data;
+  throw new Error(`this is no etcd: ${error.issues[0]?.path.join('.')}: ${error.issues[0]?.message}`);
+}
+
+const number = z.string().regex(/^\d{1,20}$/);
+const header = z.object({ revision: number.default('0') });
+const headed = z.object({ header });
+const leased = z.object({ ID: number });
+const kept = z.object({ result: z.object({ TTL: z.string().optional() }) });
+const holding = z.object({ keys: z.array(z.string()).default([]) });
+const pair = z.object({ key: z.string(), value: z.string().default('') });
+const ranged = z.object({ header, kvs: z.array(pair).default([]), more: z.boolean().default(false) });
+const authenticated = z.object({ token: z.string() });
+
+const TIMEOUT_MS = 2000;
+const NOT_FOUND = 5;
+const UNAVAILABLE = 14;
+const UNAUTHENTICATED = 16;

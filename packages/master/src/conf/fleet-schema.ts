@@ -1,0 +1,54 @@
+// What a conf may say of the fleet that the machine belongs to.
+import { z } from '@vhostd/protocol/schemas';
+import { choice, integer, ipAddress, list, object, path, refusal, text, withoutUndefined } from './fields.js';
+import type { FleetConf } from './site-conf.js';
+
+const ENDPOINT_EXPECTED = "the URL of a member, such as 'http://10.0.0.1:2379'";
+const endpoint = z
+  .string({ error: ENDPOINT_EXPECTED })
+  .regex(/^https?:\/\/[^/\s?#@]+$/, { error: ENDPOINT_EXPECTED })
+  .refine((url) => URL.canParse(url), { error: ENDPOINT_EXPECTED });
+
+const MACHINE_EXPECTED = '1 to 63 letters, digits or hyphens, the first one no hyphen';
+const PREFIX_EXPECTED = "a path of letters, digits, dots, underscores and hyphens, such as '/vhostd/v1'";
+const TLS_EXPECTED = 'to be left out';
+
+export const fleet: z.ZodType<FleetConf> = object({
+  driver: choice(['etcd']).default('etcd').describe('Kind of the store.'),
+  endpoints: list(endpoint, 'URLs', 1).describe('Members of the store; the first one that answers is asked.'),
+  machine: z
+    .string({ error: MACHINE_EXPECTED })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/, { error: MACHINE_EXPECTED })
+    .describe('Name of this machine, which no other one of the fleet has.'),
+  address: ipAddress().describe('IP address at which the balancers reach this machine.'),
+  prefix: z
+    .string({ error: PREFIX_EXPECTED })
+    .max(255, { error: PREFIX_EXPECTED })
+    .regex(/^(?:\/[A-Za-z0-9._-]+)+$/, { error: PREFIX_EXPECTED })
+    .default('/vhostd/v1')
+    .describe('What the keys begin with.'),
+  weight: integer(1, 256)
+    .default(100)
+    .describe('Share of the clients, in proportion to that of the other machines.'),
+  user: text().optional().describe('Name of a user of the store. Absent: none is needed.'),
+  password: text().optional().describe("That user's password. It is never shown."),
+  ca: path().optional().describe('PEM file that the store is trusted by. Absent: as a public server.'),
+  cert: path().optional().describe('PEM file of a client certificate, which the store may ask for.'),
+  key: path().optional().describe('PEM file of its private key.'),
+})
+  .refine(
+    ({ user, password }) => (user === undefined) === (password === undefined),
+    refusal(['password'], 'a password for `user`', 'user and password go together'),
+  )
+  .refine(
+    ({ cert, key }) => (cert === undefined) === (key === undefined),
+    refusal(['key'], 'the key of `cert`', 'cert and key go together'),
+  )
+  .refine(
+    ({ endpoints, ca, cert }) =>
+      !Array.isArray(endpoints) ||
+      endpoints.some((url) => url.startsWith('https:')) ||
+      (ca === undefined && cert === undefined),
+    refusal(['ca'], TLS_EXPECTED, 'ca, cert and key have no use: no endpoint is https'),
+  )
+  .transform((written) => withoutUndefined(written));

@@ -1,0 +1,148 @@
+// This machine in the fleet, seen from the master: a process beside it publishes what the control API shows. Nothing waits
+// for that process but a stop that is to be known of first, and that for a limited time.
+import { fileURLToPath } from 'node:url';
+import type { FleetState, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
+import { decoding, fleetToMaster } from '@vhostd/protocol/schemas';
+import type { Peer } from '@vhostd/transport';
+import type { FleetConf, MasterConf } from '../conf/site-conf.js';
+import type { ControlAnswers } from '../control/control-answers.js';
+import type { MasterEvents } from '../events.js';
+import { SideProcess } from '../side-process.js';
+
+type FleetPeer = Peer<MasterToFleet, FleetToMaster>;
+
+/** Where to publish. */
+type FleetSettings = MasterToFleet['configure']['params'];
+
+export class Fleet {
+  readonly #control: ControlAnswers;
+  readonly #events: MasterEvents;
+  #settings: FleetSettings | undefined;
+  /** Another master publishes still. */
+  #held = false;
+  #process: SideProcess<MasterToFleet, FleetToMaster> | undefined;
+  #state: FleetState['state'] = 'connecting';
+  /** A process that publishes by another conf is on its way out. */
+  #leaving: Promise<void> = Promise.resolve();
+
+  constructor(control: ControlAnswers, events: MasterEvents) {
+    this.#control = control;
+    this.#events = events;
+  }
+
+  /** Publishes nothing until {@link accept}. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  accept(conf: MasterConf): void {
+    this.#held = false;
+    this.serve(conf);
+  }
+
+  /** Publishes by this conf from now on; what was published by another one is withdrawn. */
+  serve({ fleet, healthPath }: Pick<MasterConf, 'fleet' | 'healthPath'>): void {
+    if (!this.#held) void this.#configure(fleet === undefined ? undefined : settingsOf(fleet, healthPath));
+  }
+
+  /** Has nobody led to these sites, or to any; resolves when that is known, or can't be told. */
+  async drain(siteIds?: readonly string[]): Promise<void> {
+    const peer = this.#process?.peer;
+    if (peer === undefined) return;
+    const which = siteIds === undefined ? {} : { siteIds: [...siteIds] };
+    try {
+      await peer.request('drain', which, { timeoutMs: DRAIN_LIMIT_MS });
+      this.#events.emit('fleet.drained', which);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#events.emit('fleet.drain-failed', { ...which, message });
+    }
+  }
+
+  /** Does what keeps sites from serving for a while, or for good, once nobody is led to them. */
+  async without<T>(siteIds: readonly string[], act: () => Promise<T>): Promise<T> {
+    if (siteIds.length === 0) return await act();
+    await this.drain(siteIds);
+    try {
+      return await act();
+    } finally {
+      this.#process?.peer?.request('undrain', { siteIds: [...siteIds] }).catch(() => undefined);
+    }
+  }
+
+  /** Leaves nothing of this machine in the store; resolves when the process has gone. */
+  async stop(): Promise<void> {
+    const peer = this.#state === 'connected' ? this.#process?.peer : undefined;
+    await peer?.request('withdraw', null, { timeoutMs: DRAIN_LIMIT_MS }).catch(() => undefined);
+    await this.leave();
+  }
+
+  /** Ends the process: another master publishes by now, and what is in the store is its own. */
+  async leave(): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    await process?.stop();
+  }
+
+  async #configure(settings: FleetSettings | undefined): Promise<void> {
+    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
+    this.#settings = settings;
+    this.#leaving = Promise.all([this.#leaving, this.stop()]).then(() => undefined);
+    await this.#leaving;
+    if (settings === undefined || this.#settings !== settings) return;
+    this.#process = this.#processFor(settings);
+    this.#process.start();
+  }
+
+  #processFor(settings: FleetSettings): SideProcess<MasterToFleet, FleetToMaster> {
+    return new SideProcess<MasterToFleet, FleetToMaster>({
+      name: 'fleet',
+      program: PROGRAM,
+      args: [],
+      onSpawned: (peer) => {
+        this.#answer(peer);
+        peer.request('configure', settings).catch(() => undefined);
+      },
+      onLost: () => {
+        this.#state = 'connecting';
+      },
+      onExited: (message) => this.#events.emit('fleet.exited', { message }),
+    });
+  }
+
+  #answer(peer: FleetPeer): void {
+    const control = decoding(fleetToMaster, 'control', (request) =>
+      this.#control.answer(request, (value) => {
+        try {
+          return peer.notify('controlProgress', { id: request.id, value });
+        } catch {
+          return false;
+        }
+      }),
+    );
+    const state = decoding(fleetToMaster, 'state', (told) => {
+      this.#take(told);
+      return null;
+    });
+    peer.handle('control', control);
+    peer.handle('state', state);
+  }
+
+  #take({ state, endpoint = '', lease = '', error = '' }: FleetState): void {
+    const before = this.#state;
+    this.#state = state;
+    if (state === before) return;
+    if (state === 'connected') this.#events.emit('fleet.connected', { endpoint, lease });
+    if (state === 'lost') this.#events.emit('fleet.lost', { message: error });
+  }
+}
+
+function settingsOf(conf: FleetConf, healthPath: string | undefined): FleetSettings {
+  const { endpoints, ...rest } = conf;
+  return { ...rest, endpoints: [...endpoints], ...(healthPath === undefined ? {} : { healthPath }) };
+}
+
+/** Resolved, never imported: nothing of it is to be loaded where connections are accepted. */
+const PROGRAM = fileURLToPath(import.meta.resolve('@vhostd/fleet/run-fleet'));
+/** How long a stop waits until it is known of, ms. */
+const DRAIN_LIMIT_MS = 5000;
