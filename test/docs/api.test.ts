@@ -58,6 +58,7 @@ void test('docs/daemon-api.md describes all that @vhostd/daemon exports', () => 
     'DaemonClient',
     'EXIT_CODES',
     'LOG_LEVELS',
+    'WorkerRates',
     'exitCodeOf',
     'findRunDir',
     'inspectRunDir',

@@ -49,6 +49,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   status: async () => (await import('./commands/status.js')).addStatusCommand,
   cert: async () => (await import('./commands/cert.js')).addCertCommand,
   top: async () => (await import('./commands/top.js')).addTopCommand,
+  dashboard: async () => (await import('./commands/dashboard.js')).addDashboardCommand,
   logs: async () => (await import('./commands/logs.js')).addLogsCommand,
   events: async () => (await import('./commands/events.js')).addEventsCommand,
   reload: async () => (await import('./commands/reload.js')).addReloadCommand,

@@ -1,6 +1,8 @@
 // What another process needs to speak to a daemon. It loads a fraction of what the daemon itself does.
 export { DaemonClient } from './control/daemon-client.js';
 export type { DaemonRequest } from './control/daemon-client.js';
+export { WorkerRates } from './control/worker-rates.js';
+export type { WorkerRate } from './control/worker-rates.js';
 export type { FollowOptions } from './control/follow-events.js';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';

@@ -16,6 +16,7 @@ import { DaemonCalls } from './master/daemon-calls.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
 import type { MasterLaunch } from './master/master-process.js';
 import type { MasterSlot } from './master/master-slot.js';
+import { reapOrphans } from './orphan-reaper.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { listenForSignals } from './signals.js';
 import {
@@ -299,20 +300,23 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     });
     if (!this.#ownsProcess) return;
     this.handleSignals();
+    reapOrphans((library) => this.#log.info({ event: 'orphans.reaped', library: library ?? 'none' }));
     this.#notifier = serviceNotifier(process.env, this.#log);
     this.#notifier?.takeCharge(slot, this.#orders);
   }
 
   /** Lets a master start this program anew when it dies, and an upgrade on request. */
   #allowFollowers(runtime: DaemonRuntime, { linkType, bootTimeoutMs }: MasterLaunch): Upgrades {
-    const launch = this.#ownsProcess
-      ? ownLaunchInfo({
-          runDir: this.runDir,
-          linkType,
-          bootTimeoutMs,
-          env: passedVariables(runtime.listeners),
-        })
-      : undefined;
+    // With the first process of a container all others end: nobody can follow it.
+    const launch =
+      this.#ownsProcess && process.pid !== 1
+        ? ownLaunchInfo({
+            runDir: this.runDir,
+            linkType,
+            bootTimeoutMs,
+            env: passedVariables(runtime.listeners),
+          })
+        : undefined;
     if (launch !== undefined) {
       allowRespawn(runtime.slot, launch);
       this.#startGuard(runtime, launch);

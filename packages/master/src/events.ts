@@ -90,10 +90,17 @@ export interface EventPayloads {
   /** Connections are accepted again. */
   'listeners.resumed': { readonly pausedMs: number };
 
+  /** A collector did not take metrics; it is tried again, which is reported once it works. */
+  'metrics.push-failed': { readonly endpoint: string; readonly message: string };
+  /** It takes them again. */
+  'metrics.push-resumed': { readonly endpoint: string; readonly failureCount: number };
+
   /** A connection has been accepted. `key` names its listener, `secure` says whether that speaks TLS. */
   'connection.accepted': { readonly key: string; readonly secure: boolean };
   /** A connection was ended without a worker. */
   'connection.refused': { readonly key: string; readonly status: number; readonly reason: string };
+  /** A request in clear was answered with the address of its host with TLS. */
+  'connection.redirected': { readonly key: string; readonly host: string };
   /** Its client left while it waited for a worker; it was not served. `host`: what it asked for. */
   'connection.left': { readonly key: string; readonly host: string | null };
   /** A worker has confirmed connections that it was given. */

@@ -5,8 +5,7 @@ import type { Command } from 'commander';
 import { showsColours } from '../colours.js';
 import { attempt } from '../errors.js';
 import type { CommonOptions } from '../errors.js';
-import { logSources } from '../logs/log-sources.js';
-import { inOrder, SiteLog } from '../logs/site-log.js';
+import { openSiteLog } from '../logs/open-site-log.js';
 import { Screen } from '../top/screen.js';
 import { Top } from '../top/top.js';
 import type { TopLog } from '../top/top.js';
@@ -61,20 +60,11 @@ async function top(options: TopCommandOptions): Promise<number> {
   return EXIT_CODES.ok;
 }
 
-/** All logs of a site as one. @throws {VhostError} ERR_LOG_NOT_FOUND. */
 async function openLog(options: TopCommandOptions, siteId: string): Promise<TopLog> {
-  const sources = await logSources(options, siteId);
-  const logs = sources.map((source) => new SiteLog(source, { err: false }));
-  let before = inOrder(logs.map((log) => log.last(LAST_COUNT)));
+  const log = await openSiteLog(options, siteId, LAST_COUNT);
   return {
-    more: () => {
-      const entries = [...before, ...inOrder(logs.map((log) => log.more()))];
-      before = [];
-      return entries.map(({ workerId, line }) => `${workerId ?? siteId} | ${line}`);
-    },
-    close: () => {
-      for (const log of logs) log.close();
-    },
+    more: () => log.more().map(({ workerId, line }) => `${workerId ?? siteId} | ${line}`),
+    close: () => log.close(),
   };
 }
 

@@ -1,6 +1,6 @@
 // The rows of `vhostd top`: sites, and below each its workers, in the order and to the filter that are chosen. Pure.
+import type { WorkerRate } from '@vhostd/daemon/client';
 import type { DaemonStatus, SiteStatus, WorkerStatus } from '@vhostd/protocol';
-import type { Rate } from './rates.js';
 
 export const SORTS = ['conf', 'name', 'req/s', 'conns', 'cpu', 'mem', 'restarts'] as const;
 export type Sort = (typeof SORTS)[number];
@@ -26,7 +26,7 @@ export interface RowChoice {
   readonly sort: Sort;
   /** Part of the name of a site or a host, in any case. */
   readonly filter: string;
-  readonly rateOf: (workerId: string) => Rate | undefined;
+  readonly rateOf: (workerId: string) => WorkerRate | undefined;
 }
 
 export function rowsOf({ sites }: Pick<DaemonStatus, 'sites'>, { sort, filter, rateOf }: RowChoice): Row[] {
@@ -44,7 +44,7 @@ export function rowsOf({ sites }: Pick<DaemonStatus, 'sites'>, { sort, filter, r
     .flatMap(({ site, workers }) => [site, ...workers.toSorted(order)]);
 }
 
-function workerRow({ siteId }: SiteStatus, worker: WorkerStatus, rate: Rate | undefined): Row {
+function workerRow({ siteId }: SiteStatus, worker: WorkerStatus, rate: WorkerRate | undefined): Row {
   const { workerId, state, connections, memoryBytes, restarts, uptimeMs } = worker;
   return {
     siteId,

@@ -29,6 +29,8 @@ export class Screen {
     if (this.#isOpen) return;
     this.#isOpen = true;
     process.on('exit', this.#onExit);
+    // Before the error is printed, which would be gone with this screen.
+    process.on('uncaughtExceptionMonitor', this.#onExit);
     this.#input.setRawMode(true);
     this.#write(`${ALTERNATE_SCREEN}${HIDE_CURSOR}${NO_WRAP}`);
     this.#drawn = [];
@@ -39,6 +41,7 @@ export class Screen {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     process.off('exit', this.#onExit);
+    process.off('uncaughtExceptionMonitor', this.#onExit);
     this.#write(`${RESET}${WRAP}${SHOW_CURSOR}${FIRST_SCREEN}`);
     try {
       this.#input.setRawMode(false);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { DaemonStatus, MasterEvent, SiteStatus } from '@vhostd/protocol';
 import { keysOf } from './keys.js';
-import { Rates } from './rates.js';
 import { rowsOf } from './rows.js';
 import { Top } from './top.js';
 import type { Line } from './view.js';
@@ -27,11 +26,6 @@ const STATUS: DaemonStatus = {
   sites: [site('shop', 3), site('a-site-with-a-name-that-is-longer-than-there-is-room-for', 7)],
 };
 
-function stats(seconds: number, requestCount: number, cpuMs: number): MasterEvent {
-  const payload = { siteId: 'shop', workerId: 'shop/1', requestCount, cpuMs };
-  return { time: new Date(seconds * 1_000).toISOString(), event: 'worker.stats', payload };
-}
-
 void describe('keys', () => {
   void it('are told from each other, also when several come at once', () => {
     assert.deepEqual(keysOf('\u001b[Ajä/\r\u001b[1;5C\u007f\u0003'), [
@@ -45,24 +39,6 @@ void describe('keys', () => {
       'quit',
     ]);
     assert.deepEqual(keysOf('\u001b'), ['escape']);
-  });
-});
-
-void describe('rates', () => {
-  void it('are what is more by the time from one heartbeat to the next', () => {
-    const rates = new Rates();
-    rates.take(stats(1, 100, 50));
-    assert.equal(rates.of('shop/1'), undefined);
-    rates.take(stats(3, 300, 1_050));
-    assert.deepEqual(rates.of('shop/1'), { requests: 100, cpu: 0.5 });
-    rates.take({ time: '', event: 'worker.exited', payload: { workerId: 'shop/1' } });
-    assert.equal(rates.of('shop/1'), undefined);
-  });
-
-  void it('of requests are not known where they are not counted', () => {
-    const rates = new Rates();
-    for (const second of [1, 2]) rates.take(stats(second, 0, second));
-    assert.deepEqual(rates.of('shop/1'), { requests: undefined, cpu: 0.001 });
   });
 });
 

@@ -1,11 +1,11 @@
 // `vhostd top` as it runs: what the daemon tells, what is typed, and what is shown of it.
 import { setTimeout as delay } from 'node:timers/promises';
+import { WorkerRates } from '@vhostd/daemon/client';
 import type { DaemonClient } from '@vhostd/daemon/client';
 import type { DaemonStatus } from '@vhostd/protocol';
 import { eventLine } from '../commands/events.js';
 import { describeError } from '../errors.js';
 import { keysOf } from './keys.js';
-import { Rates } from './rates.js';
 import { nameOf, rowsOf, SORTS } from './rows.js';
 import type { Row, Sort } from './rows.js';
 import { view } from './view.js';
@@ -36,7 +36,7 @@ type Mode = 'keys' | 'filter' | 'reload';
 
 export class Top {
   readonly #options: TopOptions;
-  readonly #rates = new Rates();
+  readonly #rates = new WorkerRates();
   readonly #ended = new AbortController();
   readonly #events: string[] = [];
   #status: DaemonStatus | undefined;

@@ -35,7 +35,7 @@ export class Upgrades {
     }
     if (launch === undefined) {
       const message =
-        'this daemon is part of a larger program, or its program is no file: it is not started once more';
+        'this daemon is part of a larger program, the first process of a container, or its program is no file: it is not started once more';
       throw new VhostError('ERR_UPGRADE_PROGRAM', message);
     }
     const told = (what: string): void => {

@@ -120,6 +120,7 @@ function valueOf(node: Readonly<Record<string, unknown>>): string {
 function confWith(names: readonly string[], written: object): object {
   const [name = '', ...rest] = names;
   if (name === 'eab' && rest.length > 0) return { eab: { kid: 'kid-1', key: 'a2V5', ...written } };
+  if (name === 'otlp' && rest.length > 0) return { otlp: { endpoint: 'http://a.test', ...written } };
   if (name === 'fleet' && rest.length > 0) return { fleet: fleetWith(written) };
   if (rest.length === 0) return written;
   if (!name.endsWith('[]')) return { [name]: confWith(rest, written) };

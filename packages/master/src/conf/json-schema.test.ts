@@ -24,6 +24,6 @@ void test('every field of the JSON Schema has a description, and no object takes
     return node;
   });
   // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, fleet, allow,
-  // a site's limits and permissions, balance, restart, metrics, acme and its eab.
-  assert.equal(objectCount, 19);
+  // a site's limits and permissions, balance, restart, metrics, its otlp, acme and its eab.
+  assert.equal(objectCount, 20);
 });

@@ -84,11 +84,23 @@ const acme = object({
     .describe('External account binding, which some authorities demand. Absent: none.'),
 }).transform((written) => withoutUndefined(written));
 
+const otlp = object({
+  endpoint: text()
+    .refine((url) => /^https?:\/\/[^/\s]+/.test(url) && URL.canParse(url), { error: 'an http or https URL' })
+    .describe("URL that takes metrics. Nothing is added to it: a collector's ends in `/v1/metrics`."),
+  interval: duration(1_000).prefault('60s').describe('From one message to the next.'),
+  headers: z
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), text())
+    .default({})
+    .describe('Header fields of each message, such as one that names a key.'),
+}).transform(({ endpoint, interval, headers }) => ({ endpoint, intervalMs: interval, headers }));
+
 const metrics = object({
   port: integer(1, MAX_PORT)
     .optional()
     .describe('Port of `/metrics`, `/livez` and `/readyz`. Absent: metrics are on the control socket only.'),
   ipaddress: ipAddress().prefault('127.0.0.1').describe('IP address of that port.'),
+  otlp: otlp.optional().describe('An OpenTelemetry collector that gets the same metrics. Absent: none.'),
 }).transform((written) => withoutUndefined(written));
 
 const masterShape = {

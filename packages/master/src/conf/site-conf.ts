@@ -271,6 +271,14 @@ export interface MetricsConf {
   /** Absent: only on the control socket. */
   readonly port?: number;
   readonly ipaddress: string;
+  readonly otlp?: OtlpConf;
+}
+
+/** The collector that metrics are sent to. */
+export interface OtlpConf {
+  readonly endpoint: string;
+  readonly intervalMs: number;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The fleet that this machine publishes its sites in. */

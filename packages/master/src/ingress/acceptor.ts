@@ -151,8 +151,10 @@ export class Acceptor {
     if (secure || host === null || head === '') return false;
     const port = this.#routes.redirectOf(listener.key, host);
     const answer = port === undefined ? undefined : redirection(host, port, head);
-    if (answer !== undefined) this.#refusals.refuse(handle, answer);
-    return answer !== undefined;
+    if (answer === undefined) return false;
+    this.#refusals.refuse(handle, answer);
+    this.#events.emit('connection.redirected', { key: listener.key, host });
+    return true;
   }
 
   /** One with a request is for whoever has its host; so is one that no worker has confirmed. */

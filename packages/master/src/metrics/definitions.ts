@@ -14,6 +14,7 @@ export type MetricName =
   | 'vhostd_master_cpu_seconds_total'
   | 'vhostd_connections_accepted_total'
   | 'vhostd_connections_refused_total'
+  | 'vhostd_connections_redirected_total'
   | 'vhostd_connections_left_total'
   | 'vhostd_connections_handed_off_total'
   | 'vhostd_connections_accepted_directly_total'
@@ -33,6 +34,7 @@ export type MetricName =
   | 'vhostd_worker_event_loop_delay_seconds'
   | 'vhostd_http_requests_total'
   | 'vhostd_http_request_duration_seconds'
+  | 'vhostd_certificate_expiry_timestamp_seconds'
   | 'vhostd_log_lost_lines_total';
 
 export const METRICS: Readonly<Record<MetricName, Definition>> = {
@@ -43,6 +45,7 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_master_cpu_seconds_total: counter([], 'Processor time of the master.'),
   vhostd_connections_accepted_total: counter(['secure'], 'Connections that the master accepted.'),
   vhostd_connections_refused_total: counter(['status', 'reason'], 'Connections ended without a worker.'),
+  vhostd_connections_redirected_total: counter([], 'Requests in clear answered with their address with TLS.'),
   vhostd_connections_left_total: counter([], 'Clients that left while they waited for a worker.'),
   vhostd_connections_handed_off_total: counter(['site'], 'Connections that workers took.'),
   vhostd_connections_accepted_directly_total: counter(
@@ -73,6 +76,10 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_http_request_duration_seconds: histogram(
     ['site'],
     'From the head of a request to the end of its answer.',
+  ),
+  vhostd_certificate_expiry_timestamp_seconds: gauge(
+    ['site', 'host'],
+    'When the certificate that is served expires, seconds since 1970.',
   ),
   vhostd_log_lost_lines_total: counter(['file'], 'Lines that were lost because the file took none.'),
 };

@@ -1,5 +1,6 @@
 // A master's metrics: what it counts, and the address on which it answers who asks for that.
 import type { MetricFamily } from '@vhostd/protocol';
+import { certificatesOf } from '../certificates/site-certificates.js';
 import type { MetricsConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Health } from '../ingress/health.js';
@@ -8,6 +9,7 @@ import { LogFiles } from '../logs/log-files.js';
 import type { Sites } from '../sites/sites.js';
 import { VERSION } from '../version.js';
 import { MetricsServer } from './metrics-server.js';
+import { OtlpPush } from './otlp-push.js';
 import { Metrics } from './metrics.js';
 
 /** What {@link MasterMetrics} works with. */
@@ -22,6 +24,7 @@ export class MasterMetrics {
   readonly #parts: MetricsParts;
   readonly #metrics = new Metrics();
   readonly #server: MetricsServer;
+  readonly #push: OtlpPush;
   /** Another master answers. */
   #held = false;
 
@@ -32,22 +35,26 @@ export class MasterMetrics {
       { families: () => this.families(), health: () => health.state },
       listeners,
     );
+    this.#push = new OtlpPush(() => this.families(), events);
     this.#metrics.subscribe(events);
   }
 
   families(): MetricFamily[] {
     const { sites, health } = this.#parts;
+    const now = Date.now();
     return this.#metrics.families({
       version: VERSION,
       ready: health.state === 'serving',
       sites: sites.all().map((site) => site.status()),
+      certificates: sites.all().flatMap((site) => certificatesOf(site, now)),
       logs: LogFiles.shared.stats(),
     });
   }
 
-  /** Answers where the conf says, or nowhere. That it can't is no reason not to serve. */
+  /** Answers where the conf says, or nowhere, and tells the collector that it names. That it can't is no reason not to serve. */
   serve(conf: MetricsConf | undefined): void {
     if (this.#held) return;
+    this.#push.follow(conf?.otlp);
     this.#server.listen(conf).catch((error: Error) => {
       this.#parts.events.emit('listener.failed', { key: `metrics ${conf?.ipaddress} ${conf?.port}`, error });
     });
@@ -56,6 +63,7 @@ export class MasterMetrics {
   /** Leaves it to another master until {@link accept}. */
   hold(): void {
     this.#held = true;
+    this.#push.follow(undefined);
   }
 
   accept(conf: MetricsConf | undefined): void {
@@ -64,6 +72,7 @@ export class MasterMetrics {
   }
 
   close(): void {
+    this.#push.follow(undefined);
     void this.#server.listen(undefined);
   }
 }

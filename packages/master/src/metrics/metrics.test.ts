@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { MetricFamily, RequestStats, SiteStatus } from '@vhostd/protocol';
+import type { CertificateStatus, MetricFamily, RequestStats, SiteStatus } from '@vhostd/protocol';
 import { metricsText } from '@vhostd/protocol/schemas';
 import { MasterEvents } from '../events.js';
 import { METRICS } from './definitions.js';
@@ -88,6 +88,28 @@ void describe('metrics', () => {
     assert.deepEqual(left, []);
   });
 
+  void it('tell when certificates expire, of several for one host the first one', () => {
+    const of = (host: string, day: string): CertificateStatus => ({
+      ...CERTIFICATE,
+      host,
+      notAfter: `2026-01-${day}T00:00:00.000Z`,
+    });
+    const certificates = [of('x.test', '03'), of('x.test', '02'), of('y.test', '03')];
+    const lines = bench({ certificates })
+      .text()
+      .filter((line) => line.startsWith('vhostd_certificate'));
+    assert.deepEqual(lines, [
+      'vhostd_certificate_expiry_timestamp_seconds{site="a",host="x.test"} 1767312000',
+      'vhostd_certificate_expiry_timestamp_seconds{site="a",host="y.test"} 1767398400',
+    ]);
+  });
+
+  void it('count redirects', () => {
+    const { events, text } = bench();
+    events.emit('connection.redirected', { key: 'k', host: 'a.test' });
+    assert.ok(text().includes('vhostd_connections_redirected_total 1'));
+  });
+
   void it('escape what labels are', () => {
     const family: MetricFamily = {
       name: 'x',
@@ -108,11 +130,27 @@ function end(events: MasterEvents): void {
   events.emit('worker.exited', { ...WORKER, asked: false, expected: false, what: 'exit', reason: 'code 1' });
 }
 
-function bench(): { events: MasterEvents; families: () => MetricFamily[]; text: () => string[] } {
+const CERTIFICATE: CertificateStatus = {
+  siteId: 'a',
+  issuer: 'CN=x',
+  names: [],
+  notBefore: '2025-01-01T00:00:00.000Z',
+  notAfter: '2026-01-01T00:00:00.000Z',
+  renewFrom: '2025-12-01T00:00:00.000Z',
+  fingerprint: '',
+  state: 'good',
+  workers: 1,
+};
+
+function bench({ certificates = [] }: { certificates?: CertificateStatus[] } = {}): {
+  events: MasterEvents;
+  families: () => MetricFamily[];
+  text: () => string[];
+} {
   const events = new MasterEvents();
   const metrics = new Metrics();
   metrics.subscribe(events);
   const families = (): MetricFamily[] =>
-    metrics.families({ version: '1', ready: true, sites: [SITE], logs: [] });
+    metrics.families({ version: '1', ready: true, sites: [SITE], certificates, logs: [] });
   return { events, families, text: () => metricsText(families()).split('\n') };
 }

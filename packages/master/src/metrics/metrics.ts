@@ -1,6 +1,6 @@
 // The numbers of a master, its sites and workers, made out of what happens and of the status. prom-client would take
 // 12 MB and 0.3 s here, and keeps counts of its own, while workers tell theirs whole.
-import type { MasterStatus, MetricFamily, SiteStatus } from '@vhostd/protocol';
+import type { CertificateStatus, MasterStatus, MetricFamily, SiteStatus } from '@vhostd/protocol';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { LogFileStats } from '../logs/log-file.js';
 import { Counters, sampleOf } from './counters.js';
@@ -13,6 +13,7 @@ export interface MetricsNow {
   readonly version: string;
   readonly ready: boolean;
   readonly sites: MasterStatus['sites'];
+  readonly certificates: readonly CertificateStatus[];
   readonly logs: readonly (LogFileStats & { path: string })[];
 }
 
@@ -60,6 +61,7 @@ export class Metrics {
     events.on('connection.refused', ({ status, reason }) =>
       counters.add('vhostd_connections_refused_total', [String(status), reason]),
     );
+    events.on('connection.redirected', () => counters.add('vhostd_connections_redirected_total'));
     events.on('connection.left', () => counters.add('vhostd_connections_left_total'));
     events.on('connection.handed-off', ({ siteId, count }) =>
       counters.add('vhostd_connections_handed_off_total', [siteId], count),
@@ -91,7 +93,7 @@ export class Metrics {
     });
   }
 
-  #samples({ version, ready, sites, logs }: MetricsNow): Partial<Record<MetricName, Samples>> {
+  #samples({ version, ready, sites, certificates, logs }: MetricsNow): Partial<Record<MetricName, Samples>> {
     const { user, system } = process.cpuUsage();
     const one = (name: MetricName, value: number, texts: string[] = []): Samples => [
       sampleOf(name, texts, value),
@@ -112,6 +114,7 @@ export class Metrics {
       vhostd_worker_event_loop_delay_seconds: [...this.#loops.values()].flatMap(delaySamples),
       vhostd_http_requests_total: this.#requests.requests(),
       vhostd_http_request_duration_seconds: this.#requests.durations(),
+      vhostd_certificate_expiry_timestamp_seconds: expirySamples(certificates),
       vhostd_log_lost_lines_total: logs.map(({ path, lostLines }) =>
         sampleOf('vhostd_log_lost_lines_total', [path], lostLines),
       ),
@@ -156,6 +159,19 @@ function siteSamples(sites: readonly SiteStatus[]): Partial<Record<MetricName, S
       cpuMs === undefined ? undefined : cpuMs / 1_000,
     ),
   };
+}
+
+/** Of several for one host, as while one is renewed, the one that expires first. */
+function expirySamples(certificates: readonly CertificateStatus[]): Samples {
+  const first = new Map<string, CertificateStatus>();
+  for (const certificate of certificates) {
+    const key = `${certificate.siteId} ${certificate.host ?? ''}`;
+    const known = first.get(key);
+    if (known === undefined || certificate.notAfter < known.notAfter) first.set(key, certificate);
+  }
+  return [...first.values()].map(({ siteId, host = '', notAfter }) =>
+    sampleOf('vhostd_certificate_expiry_timestamp_seconds', [siteId, host], Date.parse(notAfter) / 1_000),
+  );
 }
 
 function delaySamples({

@@ -1,5 +1,6 @@
 // System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
-// not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket.
+// not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket; waiting for a child that Node has
+// not started.
 import { closeSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
@@ -37,6 +38,8 @@ export interface NativeCalls {
    * name, unix(7). Returns 0 or an errno.
    */
   sendDatagram(address: string, content: string): number;
+  /** Takes a child that has ended off the process table. To be called for none that Node has started. */
+  reap(pid: number): void;
 }
 
 /** `finished`: it will send no more, be it that it waits for an answer or has closed; `gone`: reset. */
@@ -94,6 +97,7 @@ const UNIX_NAME_MAX_BYTES = 107;
 const UNIX_ADDRESS_BYTES = 128;
 const DATAGRAM_MAX_BYTES: number = PATH_MAX_BYTES - UNIX_ADDRESS_BYTES;
 const SHUT_RD = 0;
+const WNOHANG = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
 /** Entries of 8 bytes for which there is room. */
@@ -203,6 +207,10 @@ class Calls implements NativeCalls {
     const errno = sent < 0 ? this.#errno() : 0;
     closeSync(fd);
     return errno;
+  }
+
+  reap(pid: number): void {
+    this.#calls.waitpid(pid, this.#at(AT.value), WNOHANG);
   }
 
   #peersOf(fds: readonly number[]): PeerStanding[] {

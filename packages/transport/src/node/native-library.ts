@@ -17,6 +17,7 @@ export interface SystemCalls {
   mkfifo(path: bigint, mode: number): number;
   fcntl(fd: number, command: number, value: number): number;
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
+  waitpid(pid: number, status: bigint, options: number): number;
   socket(family: number, type: number, protocol: number): number;
   sendto(
     fd: number,
@@ -72,6 +73,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     mkfifo: { arguments: [pointer, unsigned], return: int },
     fcntl: { arguments: [int, int, int], return: int },
     poll: { arguments: [pointer, 'u64', int], return: int },
+    waitpid: { arguments: [int, pointer, int], return: int },
     socket: { arguments: [int, int, int], return: int },
     sendto: { arguments: [int, pointer, 'u64', int, pointer, unsigned], return: 'i64' },
     __errno_location: { arguments: [], return: pointer },
@@ -106,6 +108,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     mkfifo: library.func('int mkfifo(size_t, uint)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     poll: library.func('int poll(size_t, uint64, int)'),
+    waitpid: library.func('int waitpid(int, size_t, int)'),
     socket: library.func('int socket(int, int, int)'),
     sendto: library.func('intptr sendto(int, size_t, size_t, int, size_t, uint)'),
   };

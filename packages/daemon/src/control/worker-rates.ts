@@ -2,7 +2,7 @@
 import type { MasterEvent } from '@vhostd/protocol';
 
 /** What a worker does, each in a second. */
-export interface Rate {
+export interface WorkerRate {
   /** Undefined where its requests are not counted. */
   readonly requests: number | undefined;
   /** Share of one processor, 0 to about 1. */
@@ -15,9 +15,9 @@ interface Told {
   readonly cpuMs: number;
 }
 
-export class Rates {
+export class WorkerRates {
   readonly #told = new Map<string, Told>();
-  readonly #rates = new Map<string, Rate>();
+  readonly #rates = new Map<string, WorkerRate>();
 
   /** Takes each event. */
   take({ time, event, payload }: MasterEvent): void {
@@ -39,12 +39,12 @@ export class Rates {
   }
 
   /** Undefined until it has told something twice. */
-  of(workerId: string): Rate | undefined {
+  of(workerId: string): WorkerRate | undefined {
     return this.#rates.get(workerId);
   }
 }
 
-function rateOf(before: Told, now: Told): Rate {
+function rateOf(before: Told, now: Told): WorkerRate {
   const passedMs = now.atMs - before.atMs;
   return {
     requests:

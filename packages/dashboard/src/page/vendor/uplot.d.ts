@@ -1,0 +1,2 @@
+// Types of what the server gives as vendor/uplot.js.
+export { default } from 'uplot';
