@@ -69,7 +69,7 @@ async function runSites(t: TestContext, bench: Workbench): Promise<void> {
 
 function lookAt(modules: string): void {
   const own = ['vhostd', ...readdirSync(join(modules, '@vhostd')).map((name) => `@vhostd/${name}`)];
-  assert.equal(own.length, 10);
+  assert.equal(own.length, 12);
   for (const name of own) {
     const files = filesOf(join(modules, name));
     for (const wanted of ['LICENSE', 'README.md', 'bundle/index.js', 'dist/index.d.ts']) {
