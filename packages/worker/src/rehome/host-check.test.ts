@@ -28,6 +28,7 @@ interface Scene {
   /** The targets of the requests that the site has seen. */
   seen: string[];
   handedBack: HandedBack[];
+  hosts: SiteHosts;
 }
 
 interface How {
@@ -59,7 +60,7 @@ async function setScene(t: TestContext, server: Server, how: How = {}): Promise<
   if (!secure) server.on('connection', (socket: Socket) => check.watch(socket, header));
   t.after(() => handedBack.forEach(({ handle }) => handle.close()));
   const { port } = await serve(t, 'listening', server);
-  return { port, seen, handedBack };
+  return { port, seen, handedBack, hosts };
 }
 
 function site(): HttpServer {
@@ -245,5 +246,24 @@ void describe('HTTP/1 over TLS', () => {
     await client.closed;
     assert.match(client.text, /HTTP\/1.1 400 [^]*Connection: close/);
     assert.deepEqual(seen, ['/own']);
+  });
+
+  void it("is answered 421 for a host that was the site's when the connection asked for it before", async (t) => {
+    const server = createHttpsServer(await selfSigned('a.test'), (_request, response) =>
+      response.end('answer'),
+    );
+    const { port, seen, hosts } = await setScene(t, server, { rerouting: true });
+    const client = new RawClient(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }));
+    t.after(() => client.socket.destroy());
+    for (const time of [1, 2]) {
+      client.send(OWN);
+      await client.until(/answer$/);
+      client.text = '';
+      assert.equal(seen.length, time);
+    }
+    hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: [] } }]);
+    client.send(OWN);
+    await client.until(/421 Misdirected Request\n$/);
+    assert.equal(seen.length, 2);
   });
 });

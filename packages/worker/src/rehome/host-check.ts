@@ -53,8 +53,7 @@ export class HostCheck {
     const { hosts, rerouting, healthPath } = this.#parts;
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
-    let ownValue: string | null | undefined;
-    let ownVersion = -1;
+    const own = new OwnValue(hosts);
     watchHeads(socket, (request, proceed) => {
       if (isRouted) {
         isRouted = false;
@@ -64,12 +63,11 @@ export class HostCheck {
         return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
       const value = plainHost(request);
-      if (value !== undefined && value === ownValue && ownVersion === hosts.version) return proceed();
+      if (own.is(value)) return proceed();
       if (value !== undefined) {
         const host = hostOf(value);
         if (host !== undefined && hosts.has(listener, host)) {
-          ownValue = value;
-          ownVersion = hosts.version;
+          own.keep(value);
           return proceed();
         }
       }
@@ -84,14 +82,19 @@ export class HostCheck {
     if (typeof under !== 'object' || under === null) return;
     const header = this.#parts.originOf(under);
     if (header === undefined) return;
+    const own = new OwnValue(this.#parts.hosts);
     watchHeads(socket, (request, proceed) => {
+      if (isCutHead(request)) return this.#refuse(request, 431, proceed);
+      const value = plainHost(request);
+      if (own.is(value)) return proceed();
       const status = this.#secureStatus(request, header);
-      return status === undefined ? proceed() : this.#refuse(request, status, proceed);
+      if (status !== undefined) return this.#refuse(request, status, proceed);
+      own.keep(value);
+      return proceed();
     });
   }
 
   #secureStatus(request: IncomingMessage, header: ConnectionHeader): RefusedStatus | undefined {
-    if (isCutHead(request)) return 431;
     const reading = strictHost(request);
     if (reading.kind === 'none') return undefined;
     if (reading.kind === 'invalid') return 400;
@@ -148,6 +151,27 @@ export class HostCheck {
     // RFC 9113 8.3.1: a Host that differs makes the request malformed.
     if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;
     return this.#parts.hosts.has(header.listener ?? '', host) ? undefined : 421;
+  }
+}
+
+/** The last value of a connection's Host fields that was the site's: most of its requests have the same one. */
+class OwnValue {
+  readonly #hosts: SiteHosts;
+  #value: string | null | undefined;
+  #version = -1;
+
+  constructor(hosts: SiteHosts) {
+    this.#hosts = hosts;
+  }
+
+  is(value: string | null | undefined): boolean {
+    return value !== undefined && value === this.#value && this.#version === this.#hosts.version;
+  }
+
+  /** The site has it, by the routes of now. */
+  keep(value: string | null | undefined): void {
+    this.#value = value;
+    this.#version = this.#hosts.version;
   }
 }
 
