@@ -22,7 +22,13 @@ let dashboard: Dashboard;
 let asked: Asked[];
 let isRunning: boolean;
 let closedLogs: number;
+/** Until then no log is opened. */
+let mayOpen: Promise<void>;
+/** Called when a log is asked for. */
+let onOpening: () => void;
 beforeEach(async () => {
+  mayOpen = Promise.resolve();
+  onOpening = () => undefined;
   asked = [];
   isRunning = true;
   closedLogs = 0;
@@ -39,10 +45,14 @@ beforeEach(async () => {
         return { done: true };
       },
     },
-    openLog: async () => ({
-      more: () => [{ line: '\u001b[31mred\u001b[0m <b>' }],
-      close: () => (closedLogs += 1),
-    }),
+    openLog: async () => {
+      onOpening();
+      await mayOpen;
+      return {
+        more: () => [{ line: '\u001b[31mred\u001b[0m <b>' }],
+        close: () => (closedLogs += 1),
+      };
+    },
   });
   await dashboard.open();
 });
@@ -226,6 +236,22 @@ void describe('what the dashboard answers', () => {
     const { body } = await ask('/api/sites/shop/log', { headers: await own() }, 'red');
     assert.match(body, /data: \{"lines":\[\{"line":"red <b>"\}\],"leftOutCount":0\}/);
     while (closedLogs === 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  void it('closes a log whose browser has left while it was opened', async () => {
+    const headers = await own();
+    let open: () => void = () => undefined;
+    mayOpen = new Promise((resolve) => (open = resolve));
+    const opening = new Promise<void>((resolve) => (onOpening = resolve));
+    const { port } = new URL(dashboard.address());
+    const request = http.get({ port, path: '/api/sites/shop/log', agent: false, headers });
+    request.on('error', () => undefined);
+    await opening;
+    // Ends all connections.
+    await dashboard.close();
+    open();
+    while (closedLogs === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(closedLogs, 1);
   });
 });
 

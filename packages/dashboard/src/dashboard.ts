@@ -101,7 +101,12 @@ export class Dashboard {
     }
     response.setHeader('set-cookie', cookie);
     response.setHeader('refresh', '0; url=/');
-    send(response, 200, 'text/html; charset=utf-8', '<!doctype html><title>vhostd</title>');
+    send(
+      response,
+      200,
+      'text/html; charset=utf-8',
+      '<!doctype html><title>vhostd</title><link rel="icon" href="/icon.svg">',
+    );
   }
 
   async #answerApi(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
@@ -133,6 +138,8 @@ export class Dashboard {
 
   async #openLog(response: ServerResponse, siteId: string): Promise<void> {
     const log = await this.#options.openLog(siteId);
+    // Its browser may have left meanwhile, which is told once.
+    if (response.destroyed) return log.close();
     const left = new AbortController();
     const stream = this.#openStream(response, () => left.abort());
     if (stream === undefined) return log.close();

@@ -132,7 +132,7 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 24, 0, 0],
+    padding: [8, 30, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'time' }, points: { size: 6 }, y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
