@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import type { DaemonStatus } from '@vhostd/protocol';
 import { freePorts } from '../../kit/free-port.js';
 import { COMMAND } from '../../kit/full-vhostd.js';
 import { Load } from '../../kit/load.js';
@@ -23,7 +24,7 @@ void describe('a listener that is passed to vhostd', { concurrency: 2, skip: WHY
       await load.progress(20);
       for (let round = 0; round < 2; round += 1) {
         const { daemon } = now;
-        for (const pid of [daemon.pid, now.master?.pid ?? 0]) process.kill(pid, 'SIGKILL');
+        killAtOnce(now);
         now = await vhostd.until('it is back', (next) => next.daemon.pid !== daemon.pid && serves(next));
         await load.progress(20);
       }
@@ -62,7 +63,7 @@ void describe('a listener that is passed to vhostd', { concurrency: 2, skip: WHY
     await load.progress(20);
 
     // Whoever follows knows that it was passed.
-    for (const pid of [upgraded.daemon.pid, upgraded.master?.pid ?? 0]) process.kill(pid, 'SIGKILL');
+    killAtOnce(upgraded);
     await vhostd.until('it is back', (now) => now.daemon.pid !== upgraded.daemon.pid && serves(now));
     await load.progress(20);
     await assertNoneRefused(t, load);
@@ -83,6 +84,13 @@ async function started(
       passing([port, unused], [process.execPath, COMMAND, 'run', '--config', confFile, '--run-dir', runDir]),
   });
   return { vhostd, port, sites };
+}
+
+/** Between two signals the master could start the next daemon, and die before that one has the sockets. */
+function killAtOnce({ daemon, master }: DaemonStatus): void {
+  const pids = [master?.pid ?? 0, daemon.pid];
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
 }
 
 /** What the descriptors of a process lead to, but for those that it has just closed. */
