@@ -41,6 +41,12 @@ export class Workspace {
     rmSync(path.join(this.directory, name));
   }
 
+  /** The port of the first address that the daemon listens on. */
+  async port(): Promise<number> {
+    const { stdout } = await this.run('status', '--json');
+    return (JSON.parse(stdout) as { listeners: { port: number }[] }).listeners[0]?.port ?? 0;
+  }
+
   /** Writes a conf of these sites, whose code is in directories of their names. */
   conf(sites: { siteId: string; port: number }[]): string {
     return this.write(
@@ -139,6 +145,11 @@ export class Workspace {
     }
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The code of an app that answers with a text. */
+export function appSaying(text: string): string {
+  return `require('node:http').createServer((_, r) => r.end(${JSON.stringify(text)})).listen(80)`;
 }
 
 /** The body of a site's answer to GET. */

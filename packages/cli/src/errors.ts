@@ -40,7 +40,7 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
   }
 }
 
-/** Broken between words where it is wider than the terminal; where that is none it stays a line. */
+/** Broken between words where it is wider than the terminal; without a terminal it stays a line. */
 function shown(text: string): string {
   const width = process.stderr.columns ?? Infinity;
   return text

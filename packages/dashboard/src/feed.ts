@@ -1,4 +1,4 @@
-// What the page is told of: how the daemon and its sites are, again and again, and what happens.
+// What the page shows: the state of the daemon and its sites, again and again, and their events.
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkerRates } from '@vhostd/daemon/client';

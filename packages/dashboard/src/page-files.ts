@@ -7,7 +7,7 @@ export interface PageFile {
   readonly content: Buffer;
 }
 
-/** Undefined where there is none of this path. */
+/** Undefined: there is no file of this path. */
 export function pageFile(path: string): PageFile | undefined {
   const known = FILES.get(path);
   if (known === undefined) return undefined;

@@ -3,7 +3,7 @@ import type { WatchedSite, WatcherToMaster } from '@vhostd/protocol';
 import { toWireError } from '@vhostd/protocol';
 import { FileWatcher } from './files/file-watcher.js';
 
-/** What is told of sites. */
+/** Takes what the process that watches reports. */
 export type WatchReports = {
   readonly [Name in keyof WatcherToMaster]: (told: WatcherToMaster[Name]['params']) => void;
 };

@@ -74,7 +74,7 @@ void describe('vhostd start APP', () => {
 void it('vhostd run APP runs an app in the foreground, and keeps nothing of it', async () => {
   const daemon = workspace.start('run', './a', '--port', '0', '--env', 'NAME=fore', '--log-level', 'silent');
   await daemon.says('vhostd ready\n');
-  assert.equal(await get(await portOf(), 'any.test'), 'fore');
+  assert.equal(await get(await workspace.port(), 'any.test'), 'fore');
   assert.equal((await workspace.run('reload')).stdout, 'a: generation 2\n');
   daemon.process.kill('SIGTERM');
   assert.equal((await daemon.ended).code, 0);
@@ -176,10 +176,6 @@ async function status(): Promise<Status> {
 
 async function siteIds(): Promise<string[]> {
   return (await status()).sites.map(({ siteId }) => siteId);
-}
-
-async function portOf(): Promise<number> {
-  return (await status()).listeners[0]?.port ?? 0;
 }
 
 function stateFile(): string {

@@ -1,7 +1,7 @@
 // `vhostd dev` as a shell runs it.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, it } from 'node:test';
-import { get, Workspace } from '../cli.test.kit.js';
+import { appSaying, get, Workspace } from '../cli.test.kit.js';
 import type { Running } from '../cli.test.kit.js';
 
 let workspace: Workspace;
@@ -10,15 +10,12 @@ beforeEach(() => {
 });
 afterEach(() => workspace.clear());
 
-const serving = (text: string): string =>
-  `require('node:http').createServer((_, r) => r.end(${JSON.stringify(text)})).listen(80)`;
-
 void it('serves a change when it is ready; while code is broken, a page says why and reloads itself', async () => {
-  workspace.write('shop/index.js', serving('one'));
+  workspace.write('shop/index.js', appSaying('one'));
   const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');
   const port = await portOf(dev);
   assert.equal(await get(port, 'a.test'), 'one');
-  workspace.write('shop/index.js', serving('two'));
+  workspace.write('shop/index.js', appSaying('two'));
   await dev.says('dev: index.js changed\n');
   await dev.says('dev: shop reloaded in ');
   assert.equal(await get(port, 'a.test'), 'two');
@@ -27,7 +24,7 @@ void it('serves a change when it is ready; while code is broken, a page says why
   const page = await pageOf(port, 'shop is broken');
   assert.match(page, /<meta http-equiv="refresh" content="1">/);
   assert.match(page, /no &#60;database&#62;/);
-  workspace.write('shop/index.js', serving('three'));
+  workspace.write('shop/index.js', appSaying('three'));
   await untilServed(port, 'three');
   dev.process.kill('SIGINT');
   const { code, stderr } = await dev.ended;
@@ -40,7 +37,7 @@ void it('begins with broken code, too', async () => {
   const port = await portOf(dev);
   await dev.says('dev: shop is broken: ');
   assert.match(await pageOf(port, 'shop is broken'), /not yet/);
-  workspace.write('shop/index.js', serving('now'));
+  workspace.write('shop/index.js', appSaying('now'));
   await untilServed(port, 'now');
 });
 

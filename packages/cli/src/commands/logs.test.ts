@@ -24,7 +24,7 @@ void describe('vhostd logs', () => {
   void it('shows what sites without log files have printed, also when the daemon has ended', async () => {
     workspace.conf(['a', 'b'].map((siteId) => ({ siteId, port: 0 })));
     const daemon = await workspace.daemon('--log-level', 'silent');
-    const port = await portOf();
+    const port = await workspace.port();
     await get(port, 'a.test');
     await get(port, 'b.test');
     const running = await until(/b\/\d+ \| no \//);
@@ -53,7 +53,7 @@ void describe('vhostd logs', () => {
   void it('follows what comes, until its reader has gone', async () => {
     workspace.conf([{ siteId: 'a', port: 0 }]);
     await workspace.daemon('--log-level', 'silent');
-    const port = await portOf();
+    const port = await workspace.port();
     const logs = workspace.start('logs', '-f');
     await logs.says('| up\n');
     await get(port, 'a.test');
@@ -83,7 +83,7 @@ void describe('vhostd logs', () => {
     );
     workspace.conf([{ siteId: 'a', port: 0 }]);
     await workspace.daemon('--log-level', 'silent');
-    const port = await portOf();
+    const port = await workspace.port();
     for (const [index, url] of Object.keys(ends).entries()) {
       await get(port, 'a.test', url).catch(() => undefined);
       await until(new RegExp(`^(?:.*n1999[.]+\n){1}$`, 'mu'), '--grep', 'n1999', '-n', '1');
@@ -104,7 +104,7 @@ void describe('vhostd logs', () => {
       JSON.stringify({ sites: [{ ...site, listen: [{ host: 'a.test', port: 0, ipaddress: '127.0.0.1' }] }] }),
     );
     await workspace.daemon('--log-level', 'silent');
-    await get(await portOf(), 'a.test');
+    await get(await workspace.port(), 'a.test');
     await until(/a \| no \/\n/);
     assert.equal((await workspace.run('logs', '--err')).stdout, 'a | no /\n');
     assert.match((await workspace.run('logs', '--grep', 'asked')).stdout, /^a\/\d+ \| asked for \/\n$/);
@@ -132,12 +132,6 @@ void describe('vhostd logs', () => {
     }
   });
 });
-
-async function portOf(): Promise<number> {
-  const { stdout } = await workspace.run('status', '--json');
-  const { listeners } = JSON.parse(stdout) as { listeners: { port: number }[] };
-  return listeners[0]?.port ?? 0;
-}
 
 /** What `vhostd logs` shows once it shows this: lines are written a moment after they were printed. */
 async function until(pattern: RegExp, ...args: string[]): Promise<string> {

@@ -70,7 +70,7 @@ void describe('of a site that runs', () => {
   void it('vhostd signal reaches each worker; a signal that there is not is refused', async () => {
     const sent = await workspace.run('signal', 'a', 'usr2');
     assert.deepEqual(sent, { code: 0, stdout: 'a: SIGUSR2 sent to 1 worker\n', stderr: '' });
-    while ((await get(await portOf(), 'a.test')) !== '1');
+    while ((await get(await workspace.port(), 'a.test')) !== '1');
     const wrong = await workspace.run('signal', 'a', 'SIGFOO');
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /It is not one of SIGHUP, /);
@@ -84,7 +84,7 @@ void describe('of a site that runs', () => {
       'log',
       'a.log',
     );
-    const port = await portOf();
+    const port = await workspace.port();
     await get(port, 'a.test');
     while (!existsSync(log) || !readFileSync(log, 'utf8').includes('asked'));
     workspace.write(path.relative(workspace.directory, `${log}.1`), 'old\n');
@@ -100,8 +100,3 @@ void describe('of a site that runs', () => {
     assert.equal((await workspace.run('flush', 'b')).code, 1);
   });
 });
-
-async function portOf(): Promise<number> {
-  const { stdout } = await workspace.run('status', '--json');
-  return (JSON.parse(stdout) as { listeners: { port: number }[] }).listeners[0]?.port ?? 0;
-}

@@ -28,7 +28,7 @@ interface Site {
 void describe('an operator', () => {
   void it('stops and starts a site beside another, also across a reload and the end of the daemon', async () => {
     const daemon = await workspace.daemon('--log-level', 'silent');
-    const port = await portOf();
+    const port = await workspace.port();
     assert.deepEqual(await workspace.run('stop', 'a'), { code: 0, stdout: 'a: stopped\n', stderr: '' });
     assert.match(await get(port, 'a.test'), /This site has been stopped/);
     assert.equal(await get(port, 'b.test'), 'b');
@@ -48,7 +48,7 @@ void describe('an operator', () => {
     await daemon.ended;
     await workspace.daemon('--log-level', 'silent');
     assert.equal((await site('a')).state, 'stopped');
-    assert.match(await get(await portOf(), 'a.test'), /This site has been stopped/);
+    assert.match(await get(await workspace.port(), 'a.test'), /This site has been stopped/);
     assert.deepEqual(await workspace.run('start', 'a'), { code: 0, stdout: 'a: started\n', stderr: '' });
     const { listeners } = await status();
     const answers = await Promise.all(listeners.map((listener) => get(listener.port, 'a.test')));
@@ -97,10 +97,6 @@ async function site(siteId: string): Promise<Site> {
   const found = (await status()).sites.find((one) => one.siteId === siteId);
   assert.ok(found !== undefined);
   return found;
-}
-
-async function portOf(): Promise<number> {
-  return (await status()).listeners[0]?.port ?? 0;
 }
 
 /** Waits until site a has so many workers. */

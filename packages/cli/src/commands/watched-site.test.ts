@@ -1,7 +1,7 @@
 // `"watch": true` of a site that runs under a daemon.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, it } from 'node:test';
-import { get, Workspace } from '../cli.test.kit.js';
+import { appSaying, get, Workspace } from '../cli.test.kit.js';
 import type { Running } from '../cli.test.kit.js';
 
 let workspace: Workspace;
@@ -9,9 +9,6 @@ beforeEach(() => {
   workspace = new Workspace();
 });
 afterEach(() => workspace.clear());
-
-const serving = (text: string): string =>
-  `require('node:http').createServer((_, r) => r.end(${JSON.stringify(text)})).listen(80)`;
 
 void it('is reloaded when a file of it changes, and shows why while it is broken; others are not watched', async () => {
   const sites = ['shop', 'blog'].map((siteId) => ({
@@ -22,16 +19,16 @@ void it('is reloaded when a file of it changes, and shows why while it is broken
     watch: siteId === 'shop',
     listen: [{ host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1' }],
   }));
-  for (const { siteId } of sites) workspace.write(`${siteId}/index.js`, serving('one'));
+  for (const { siteId } of sites) workspace.write(`${siteId}/index.js`, appSaying('one'));
   workspace.write('vhostd.config.json', JSON.stringify({ log: { level: 'silent' }, sites }));
   await workspace.daemon();
   const events = workspace.start('events');
   await events.says('subscribed');
-  const port = await portOf();
+  const port = await workspace.port();
   assert.equal(await get(port, 'shop.test'), 'one');
-  workspace.write('blog/index.js', serving('two'));
+  workspace.write('blog/index.js', appSaying('two'));
   await watched(events);
-  workspace.write('shop/index.js', serving('two'));
+  workspace.write('shop/index.js', appSaying('two'));
   await events.says('site.reloaded shop generation=2');
   assert.equal(await get(port, 'shop.test'), 'two');
   workspace.write('shop/index.js', `throw new Error('no database');`);
@@ -39,7 +36,7 @@ void it('is reloaded when a file of it changes, and shows why while it is broken
   assert.match(await until(port, 'shop is broken'), /no database/);
   const status = await workspace.run('status');
   assert.match(status.stdout, /no database/);
-  workspace.write('shop/index.js', serving('three'));
+  workspace.write('shop/index.js', appSaying('three'));
   await until(port, 'three');
   await events.says('site.mended shop');
   const { stdout } = await workspace.run('status', 'blog', '--json');
@@ -50,11 +47,6 @@ void it('is reloaded when a file of it changes, and shows why while it is broken
 async function watched(events: Running): Promise<void> {
   const { stdout } = await workspace.run('status', 'shop', '--json');
   if (JSON.parse(stdout).watch.files === undefined) await events.says('site.watched shop');
-}
-
-async function portOf(): Promise<number> {
-  const { stdout } = await workspace.run('status', '--json');
-  return JSON.parse(stdout).listeners[0].port;
 }
 
 /** It is told before it is shown. */

@@ -14,7 +14,7 @@ export interface GroupFiles {
   readonly mountinfo: string;
 }
 
-/** The directory below which sites have their groups. Empty: there is none, which is no reason not to serve. */
+/** The directory below which sites have their groups. Empty: sites are served without. */
 export function takeGroup(env: NodeJS.ProcessEnv, log: Logger): string {
   const wanted = env[CGROUP_VARIABLE] ?? '';
   if (wanted === '') return '';

@@ -1,4 +1,4 @@
-// A question before anything is changed, and what became of it.
+// A question before anything is changed, and the outcome.
 import { html, useEffect, useRef, useState } from './vendor/preact.js';
 import type { VNode } from './vendor/preact.js';
 
@@ -14,7 +14,7 @@ export interface Question {
   readonly onYes: (count: number) => void;
 }
 
-/** What became of an order. */
+/** The outcome of an order. */
 export interface Notice {
   readonly text: string;
   readonly isBad: boolean;

@@ -18,9 +18,11 @@ void test('a conf of an edge has paths relative to its file, and defaults', (t) 
   assert.deepEqual([conf.http, conf.https, conf.prefix], [[':80'], [':443'], '/vhostd/v1']);
   for (const [written, message] of [
     ['{', /edge\.json: /],
-    [JSON.stringify({}), /endpoints/],
+    [JSON.stringify({}), /endpoints: a list of URLs, at least one/],
+    [JSON.stringify({ endpoints: [] }), /endpoints: a list of URLs, at least one/],
+    ['[]', /the conf: /],
     [JSON.stringify({ endpoints: ENDPOINTS, htp: [] }), /htp/],
-    [JSON.stringify({ endpoints: ENDPOINTS, http: [':80 ssl crt x'] }), /http\.0: an address/],
+    [JSON.stringify({ endpoints: ENDPOINTS, http: [':80 ssl crt x'] }), /http\[0\]: an address/],
     [JSON.stringify({ endpoints: ENDPOINTS, dir: 'a b' }), /letters, digits/],
   ] as const) {
     writeFileSync(file, written);

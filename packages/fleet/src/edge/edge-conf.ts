@@ -35,9 +35,7 @@ export function loadEdgeConf(file: string): EdgeConf {
   }
   const { success, data, error } = edgeConf.safeParse(written);
   if (!success) {
-    const lines = error.issues.map(
-      ({ path, message }) => `${path.map(String).join('.') || 'it'}: ${message}`,
-    );
+    const lines = error.issues.map(({ path, message }) => `${fieldOf(path)}: ${message}`);
     throw refused(file, lines.join('; '));
   }
   const base = dirname(resolve(file));
@@ -56,6 +54,12 @@ export function loadEdgeConf(file: string): EdgeConf {
   };
 }
 
+/** As in JavaScript: `http[0]`. */
+function fieldOf(path: readonly PropertyKey[]): string {
+  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  return text === '' ? 'the conf' : text.replace(/^\./, '');
+}
+
 function refused(file: string, why: string): VhostError {
   return new VhostError('ERR_FLEET_CONF', `${file}: ${why}`, { info: { file } });
 }
@@ -68,8 +72,9 @@ const bind = z
 const endpoint = z
   .string()
   .regex(/^https?:\/\/[^/\s?#@]+$/, { error: "a URL such as 'http://10.0.0.1:2379'" });
+const ENDPOINTS = 'a list of URLs, at least one';
 const edgeConf = z.strictObject({
-  endpoints: z.array(endpoint).min(1),
+  endpoints: z.array(endpoint, { error: ENDPOINTS }).min(1, { error: ENDPOINTS }),
   prefix: z
     .string()
     .regex(/^(?:\/[A-Za-z0-9._-]+)+$/, { error: "a path such as '/vhostd/v1'" })

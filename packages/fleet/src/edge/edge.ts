@@ -10,7 +10,7 @@ import { Haproxy } from './haproxy.js';
 import { planOf } from './haproxy-plan.js';
 import { writeWhole } from './whole-file.js';
 
-/** Told of what happens, with fields. */
+/** Takes an event and its fields. */
 export type EdgeLog = (event: string, fields: Readonly<Record<string, unknown>>) => void;
 
 export class Edge {

@@ -102,7 +102,7 @@ async function post(
   });
 }
 
-/** Of an ExportMetricsServiceResponse; what is none says nothing. */
+/** Of an ExportMetricsServiceResponse; any other answer says nothing. */
 function rejectedCount(text: string): number {
   try {
     const { partialSuccess } = JSON.parse(text) as {
