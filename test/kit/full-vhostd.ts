@@ -29,6 +29,8 @@ export interface FullVhostdOptions {
   env?: Record<string, string>;
   /** The Node binary. Default: this one. */
   node?: string;
+  /** What the daemon is started by, such as `nsenter --net=FILE`. Default: nothing. */
+  through?: readonly string[];
   /** The daemon's program and its arguments, behind options of Node. Default: `vhostd run`. */
   program?: (place: Place) => string[];
   /** The program answers orders, see {@link FullVhostd.ask}. */
@@ -156,9 +158,7 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
       what,
       async () => {
         const value = await this.statusNow();
-        if (value === undefined && this.withGuard().length === 0)
-          throw new Error(`it has ended, and not: ${what}:\n${this.output}`);
-        return { done: value !== undefined && wanted(value), value };
+        return { done: this.stillMay(value !== undefined && wanted(value)), value };
       },
       limitMs,
     );
@@ -198,10 +198,11 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
 
   #spawn(
     args: readonly string[],
-    { node = process.execPath, env = {}, orders = false }: Pick<FullVhostdOptions, 'node' | 'env' | 'orders'>,
+    { node = process.execPath, env = {}, orders = false, through = [] }: Omit<FullVhostdOptions, 'sites'>,
   ): ChildProcess {
     const log = openSync(this.outputFile, 'a');
-    const child = spawn(node, args, {
+    const [file = node, ...rest] = [...through, node, ...args];
+    const child = spawn(file, rest, {
       cwd: this.dir,
       env: { ...process.env, ...env, [MARK_VARIABLE]: reaped(this.mark) },
       stdio: ['ignore', log, log, ...(orders ? (['ipc'] as const) : [])],
