@@ -36,7 +36,7 @@ void describe('no client notices that', () => {
   }
 
   void it('the leader of three members of the store is killed', async (t) => {
-    const bench = await FleetBench.start(t, network, 3);
+    const bench = await FleetBench.start(t, network, { memberCount: 3 });
     const leader = await bench.leader();
     await leader.kill();
     await stopAndStart(bench);
@@ -67,41 +67,37 @@ void describe('a client notices no more than it must that', () => {
   });
 
   void it('daemon and master of m2 are killed', async (t) => {
-    const { clients, edge, m1, m2 } = await FleetBench.start(t, network);
-    await clients.hold();
-    const held = await Promise.all(
-      Array.from({ length: 4 }, () => HeldRequest.begin(80, 'a.test', network.addressOf('edge'))),
-    );
-    await until('two are in work on each machine', async () => {
-      const value = await Promise.all([m1, m2].map(connectionCount));
-      return { done: value.every((count) => count === 2), value };
-    });
-    clients.goOn();
+    const bench = await FleetBench.start(t, network, { drainTimeout: '30s' });
+    const { clients, edge, m2 } = bench;
+    const held = await inWorkOnBoth(bench);
     await clients.progress(50);
     const { daemon, master } = await m2.status();
     const pids = [daemon.pid, master?.pid ?? 0];
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     const killedMs = performance.now();
-    await clients.progress(50);
     // What workers have in work they finish.
     for (const request of held) await request.finish();
     await m2.until('both halves are back', (status) => status.daemon.pid !== daemon.pid);
     await edge.until('http:a.test', BOTH);
     await clients.progress(100);
     await clients.stop(t);
-    // Connections that the master had in its hands.
     t.diagnostic(`${clients.failed.length} failed, of connections that no worker had`);
     clients.assertLostOnlyAt(killedMs);
   });
 
   void it('the cable of m2 is cut', async (t) => {
-    const { clients, edge } = await FleetBench.start(t, network);
+    const bench = await FleetBench.start(t, network);
+    const { clients, edge } = bench;
+    const held = await inWorkOnBoth(bench);
+    await clients.progress(50);
     t.after(() => network.mend('m2'));
     await network.cut('m2');
     const cutMs = performance.now();
     await edge.until('http:a.test', ONLY_M1);
     await clients.progress(100);
+    const ends = await Promise.allSettled(held.map((request) => request.finish()));
+    assert.equal(ends.filter(({ status }) => status === 'rejected').length, 2, 'what m2 had in work is lost');
     await network.mend('m2');
     await edge.until('http:a.test', BOTH);
     await clients.progress(100);
@@ -110,6 +106,19 @@ void describe('a client notices no more than it must that', () => {
     clients.assertLostOnlyAt(cutMs);
   });
 });
+
+/** Four requests that both machines have in work, two each. */
+async function inWorkOnBoth({ clients, m1, m2 }: FleetBench): Promise<HeldRequest[]> {
+  await clients.hold();
+  const address = network.addressOf('edge');
+  const held = await Promise.all(Array.from({ length: 4 }, () => HeldRequest.begin(80, 'a.test', address)));
+  await until('two are in work on each machine', async () => {
+    const value = await Promise.all([m1, m2].map(connectionCount));
+    return { done: value.every((count) => count === 2), value };
+  });
+  clients.goOn();
+  return held;
+}
 
 async function endWithoutLoss(t: TestContext, { clients }: Pick<FleetBench, 'clients'>): Promise<void> {
   await clients.progress(200);

@@ -38,7 +38,11 @@ export class FleetBench {
   }
 
   /** Resolves once both machines serve all clients. */
-  static async start(t: TestContext, network: Network, memberCount = 1): Promise<FleetBench> {
+  static async start(
+    t: TestContext,
+    network: Network,
+    { memberCount = 1, drainTimeout }: { memberCount?: number; drainTimeout?: string } = {},
+  ): Promise<FleetBench> {
     const etcd = await Etcd.start(t, {
       count: memberCount,
       address: network.addressOf('etcd'),
@@ -51,6 +55,7 @@ export class FleetBench {
       port: 8080,
       address: network.addressOf(machine),
       edge: network.addressOf('edge'),
+      ...(drainTimeout === undefined ? {} : { drainTimeout }),
       through: network.through(machine),
     });
     const place = placeOf('m1');

@@ -14,6 +14,8 @@ export interface FleetMachine {
   address?: string;
   /** Of the edge. Default: 127.0.0.1. */
   edge?: string;
+  /** Of its sites. Default: 2 s. */
+  drainTimeout?: string;
   /** What it is started by, such as `nsenter --net=FILE`. Default: nothing. */
   through?: readonly string[];
 }
@@ -40,10 +42,10 @@ export function machineConf({
 /** A site of a machine, for `SITEID.test`. */
 export function machineSite(
   siteId: string,
-  { port, address = '127.0.0.1', edge = '127.0.0.1' }: FleetMachine,
+  { port, address = '127.0.0.1', edge = '127.0.0.1', drainTimeout = '2s' }: FleetMachine,
 ): SiteOptions {
   const listen = [{ host: `${siteId}.test`, port, ipaddress: address, proxyProtocol: [edge] }];
-  return { siteId, listen, drainTimeout: '2s' };
+  return { siteId, listen, drainTimeout };
 }
 
 /** The process that publishes. */
