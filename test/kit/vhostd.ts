@@ -152,7 +152,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
   async logs(event: string, count = 1): Promise<LogLine[]> {
     return await until(`${count} × ${event}`, () => {
       const value = this.logged(event);
-      return { done: this.stillMay(value.length >= count), value };
+      return { done: this.#stillMay(value.length >= count), value };
     });
   }
 
@@ -161,7 +161,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
     await until(`it says ${String(text)}`, () => {
       const { output } = this;
       const found = typeof text === 'string' ? output.includes(text) : text.test(output);
-      return { done: this.stillMay(found), value: output.slice(-2000) };
+      return { done: this.#stillMay(found), value: output.slice(-2000) };
     });
   }
 
@@ -198,7 +198,7 @@ export abstract class Vhostd<Status extends AnyStatus> {
   }
 
   /** @throws {Error} when what is waited for has not come, and there is nobody left to do it. */
-  protected stillMay(done: boolean): boolean {
+  #stillMay(done: boolean): boolean {
     const nowMs = performance.now();
     if (done || this.withGuard().length > 0) this.#emptySinceMs = undefined;
     else this.#emptySinceMs ??= nowMs;
