@@ -16,8 +16,9 @@ export class Clients {
   closedCount = 0;
   readonly #loads: readonly Load[];
 
-  /** Begin at once. */
-  constructor(address: string, port: number, host: string) {
+  /** Begin at once; the end of the test ends them. */
+  constructor(t: TestContext, address: string, port: number, host: string) {
+    t.after(() => Promise.all(this.#loads.map((load) => load.stop())));
     this.#loads = (['kept', 'fresh'] as const).map(
       (connections) =>
         new Load({

@@ -64,7 +64,7 @@ export class FleetBench {
     const through = network.through('edge');
     const edge = await FleetEdge.start(t, { endpoints, http: [`${address}:80`], https: [], through });
     await edge.until('http:a.test', BOTH);
-    const clients = new Clients(address, 80, 'a.test');
+    const clients = new Clients(t, address, 80, 'a.test');
     await clients.progress(20);
     return new FleetBench({ etcd, edge, m1, m2, place, clients });
   }
