@@ -12,7 +12,7 @@ import type {
   WorkerIdentity,
   WorkerToMaster,
 } from '@vhostd/protocol';
-import { fromChildProcess } from '@vhostd/supervisor';
+import { fromChildProcess, isWaiting } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -75,6 +75,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
+  /** Whether it has confirmed all that it was given, and its event loop waits. */
+  readonly idle: boolean;
   /** Whether it can hand connections back. */
   readonly handsBack: boolean;
   give(connection: Connection): boolean;
@@ -185,6 +187,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get late(): boolean {
     return this.#handoff.late;
+  }
+
+  get idle(): boolean {
+    const { pid } = this.process;
+    return this.#handoff.pendingCount === 0 && pid !== undefined && isWaiting(pid) !== false;
   }
 
   give(connection: Connection): boolean {
