@@ -341,13 +341,17 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #onAccepted(payload: Buffer): void {
     const confirmation = this.#handoff.onAccepted(payload);
     if (confirmation.kind === 'violation') return void this.emit('violation', confirmation.detail);
+    this.#tellAccepted(confirmation.acceptedCount);
     const { siteId, workerId } = this.identity;
-    const count = confirmation.acceptedCount;
-    if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
     const { directCount } = confirmation;
     if (directCount > 0)
       this.#events.emit('connection.accepted-directly', { siteId, workerId, count: directCount });
     this.emit('confirmed');
+  }
+
+  #tellAccepted(count: number): void {
+    const { siteId, workerId } = this.identity;
+    if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
   }
 
   /** The link and the process end in either order; a late confirmation is read before the link's end. */
@@ -356,7 +360,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     if (this.#ends < 2) return;
     clearTimeout(this.#linkLost);
     for (const connection of this.#handBacks.takeBack()) this.#return(connection, 'handed-back');
-    for (const connection of this.#handoff.takeBack()) this.#return(connection, 'unconfirmed');
+    const { connections, acceptedCount } = this.#handoff.takeBack();
+    this.#tellAccepted(acceptedCount);
+    for (const connection of connections) this.#return(connection, 'unconfirmed');
   }
 }
 
