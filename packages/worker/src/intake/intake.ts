@@ -292,6 +292,6 @@ const NOTHING_READ: Buffer = Buffer.alloc(0);
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
 
 /** How long a confirmation may wait for others to ride on, ms: far less than a worker may be late. */
-const CONFIRM_DELAY_MS = 5;
+const CONFIRM_DELAY_MS = 10;
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;
