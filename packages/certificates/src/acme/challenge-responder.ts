@@ -98,7 +98,7 @@ export function serverNameOf(host: string): string {
 function digitsOf(address: string): string[] {
   const [front = [], back = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
   const zeros = Array.from({ length: 8 - front.length - back.length }, () => '0');
-  return [...front, ...zeros, ...back].flatMap((group) => [...group.padStart(4, '0')]);
+  return [...front, ...zeros, ...back].flatMap((group) => group.padStart(4, '0').split(''));
 }
 
 /** How long an authority may take, ms. */
