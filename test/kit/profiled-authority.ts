@@ -12,8 +12,8 @@ import type { Pebble } from './pebble.js';
 export class ProfiledAuthority {
   /** URL of its directory. */
   readonly directory: string;
-  /** What each order has asked for. */
-  readonly ordered: string[] = [];
+  /** What orders have asked for; one with a bad nonce is sent twice. */
+  readonly ordered: Set<string> = new Set();
 
   private constructor(port: number) {
     this.directory = `https://localhost:${port}/dir`;
@@ -43,7 +43,7 @@ export class ProfiledAuthority {
     answer: ServerResponse,
   ): Promise<void> {
     const body = await text(asked);
-    if (asked.url === '/order-plz') this.ordered.push(profileOf(body));
+    if (asked.url === '/order-plz') this.ordered.add(profileOf(body));
     // Pebble makes its URLs of the Host.
     const { method = 'GET', headers, url = '' } = asked;
     const options = { method, headers, ca: readFileSync(pebble.ca), agent: false };
