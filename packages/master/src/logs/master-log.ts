@@ -26,6 +26,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'fleet.lost': { level: 'warn' },
   'fleet.drained': { level: 'info' },
   'fleet.drain-failed': { level: 'warn' },
+  'fleet.machine-drained': { level: 'info' },
+  'fleet.machine-resumed': { level: 'info' },
   'fleet.exited': { level: 'warn' },
   'listener.opened': { level: 'info' },
   'listener.closed': { level: 'info' },
