@@ -6,6 +6,7 @@ import { decoding, masterToFleet } from '@vhostd/protocol/schemas';
 import { openParentLink, Peer } from '@vhostd/transport';
 import { EtcdClient } from './etcd/etcd-client.js';
 import { untilEdgesFollow } from './publishing/edges.js';
+import { FleetSites } from './publishing/fleet-sites.js';
 import { localSiteOf } from './publishing/local-site.js';
 import { hostsAlone, storeOverview } from './overview/store-overview.js';
 import { MasterControl } from './publishing/master-control.js';
@@ -83,6 +84,16 @@ peer.handle(
     const { store, settings } = configured();
     const { prefix } = settings;
     return storeOverview({ ...(await store.range(`${prefix}/`)), prefix, host });
+  }),
+);
+let fleetSites: FleetSites | undefined;
+peer.handle(
+  'wantSites',
+  decoding(masterToFleet, 'wantSites', ({ siteIds }) => {
+    const { store, settings } = configured();
+    fleetSites ??= new FleetSites(store, settings.prefix, (up) => peer.notify('sites', up));
+    fleetSites.want(siteIds);
+    return null;
   }),
 );
 peer.handle(

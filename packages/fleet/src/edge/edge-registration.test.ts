@@ -9,7 +9,7 @@ const KEY = '/f/edges/lb1';
 const RECORD = { version: '1', revision: '7', haproxy: 'answers', kept: {} } as const;
 
 function start(t: TestContext, fake: FakeEtcd): { edge: EdgeRegistration; end: () => Promise<void> } {
-  const store = new EtcdClient({ endpoints: [fake.url], timeoutMs: 500 });
+  const store = new EtcdClient({ endpoints: [fake.url], timeoutMs: 30_000 });
   const edge = new EdgeRegistration({ store, key: KEY, keepAliveMs: 20 });
   const running = edge.run();
   const end = async (): Promise<void> => {

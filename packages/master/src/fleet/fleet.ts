@@ -34,6 +34,8 @@ export class Fleet {
   /** What an operator wants of this machine, also under the next master. */
   readonly #kept: KeptFile<z.infer<typeof kept>>;
   #isOut: boolean;
+  /** Those that sites here wait for. */
+  #wantedSites: readonly string[] = [];
   /** Another master publishes still. */
   #held = false;
   #process: SideProcess<MasterToFleet, FleetToMaster> | undefined;
@@ -48,6 +50,10 @@ export class Fleet {
     this.#events = events;
     this.#kept = new KeptFile(stateDir, 'fleet.json', kept);
     this.#isOut = this.#kept.content?.drained ?? false;
+    events.on('fleet.sites-wanted', ({ siteIds }) => {
+      this.#wantedSites = siteIds;
+      this.#wantSites();
+    });
   }
 
   /** Why what was kept could not be read. */
@@ -178,6 +184,7 @@ export class Fleet {
       onSpawned: (peer) => {
         this.#answer(peer);
         peer.request('configure', { settings, isOut: this.#isOut }).catch(() => undefined);
+        this.#wantSites();
       },
       onLost: () => {
         this.#state = CONNECTING;
@@ -205,6 +212,16 @@ export class Fleet {
     });
     peer.handle('control', control);
     peer.handle('state', state);
+    const sites = decoding(fleetToMaster, 'sites', (told) => {
+      this.#events.emit('fleet.sites', told);
+      return null;
+    });
+    peer.handle('sites', sites);
+  }
+
+  #wantSites(): void {
+    if (this.#wantedSites.length === 0) return;
+    this.#process?.peer?.request('wantSites', { siteIds: [...this.#wantedSites] }).catch(() => undefined);
   }
 
   #take(told: FleetState): void {

@@ -28,6 +28,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'fleet.drain-failed': { level: 'warn' },
   'fleet.machine-drained': { level: 'info' },
   'fleet.machine-resumed': { level: 'info' },
+  'fleet.sites': { level: 'debug' },
+  'fleet.sites-wanted': { level: 'debug' },
   'fleet.exited': { level: 'warn' },
   'listener.opened': { level: 'info' },
   'listener.closed': { level: 'info' },

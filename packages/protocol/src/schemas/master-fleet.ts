@@ -41,6 +41,8 @@ export const masterToFleet = {
    * rejected where the store could not be told.
    */
   setOut: { params: z.object({ isOut: z.boolean(), timeoutMs: count }), result: fleetFollowed },
+  /** These sites are waited for, on any machine: {@link fleetToMaster}.sites tells from now on. */
+  wantSites: { params: z.object({ siteIds: z.array(z.string()) }), result: z.null() },
   /** All have stopped: nothing of this machine is to be left in the store. */
   withdraw: { params: z.null(), result: z.null() },
   /** Reads what is in the store; rejected where that does not answer. */
@@ -54,5 +56,10 @@ export const fleetToMaster = {
   /** A request of the control API. */
   control: { params: controlRequest, result: z.unknown() },
   state: { params: fleetState, result: z.null() },
+  /** The sites that are waited for and are up; `error`: why that may be out of date. */
+  sites: {
+    params: z.object({ siteIds: z.array(z.string()), error: z.string().exactOptional() }),
+    result: z.null(),
+  },
 };
 export type FleetToMaster = MessageTypes<typeof fleetToMaster>;
