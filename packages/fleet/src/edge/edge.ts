@@ -32,6 +32,7 @@ export class Edge {
   #revision: string | undefined;
   /** The last one that HAProxy leads by. */
   #applied: string | undefined;
+  #kept: ReadonlyMap<string, number> = new Map();
   #haproxyAnswers = false;
   #isDirty = true;
   #isStored = false;
@@ -141,6 +142,7 @@ export class Edge {
     const { commands, reloaded, settled } = await this.#haproxy.apply(plan);
     // The store may have been lost meanwhile, and revisions begin anew.
     if (settled && this.#revision !== undefined) this.#applied = revision;
+    this.#kept = plan.kept;
     if (commands > 0 || reloaded) this.#log('edge.applied', { commands, reloaded });
     // What still has connections can't be taken away, and is tried again.
     if (commands > 0) this.#isDirty = true;
@@ -150,7 +152,7 @@ export class Edge {
   #register(): void {
     const revision = this.#applied;
     const haproxy = this.#haproxyAnswers ? 'answers' : 'fails';
-    const kept = Object.fromEntries(this.#plan().kept);
+    const kept = Object.fromEntries(this.#kept);
     this.#registration.tell(
       revision === undefined ? undefined : { version: VERSION, revision, haproxy, kept },
     );

@@ -126,10 +126,11 @@ void describe('the publisher', () => {
   void it('tells of a machine that an operator has taken out, and that it is back', async (t) => {
     const fake = await FakeEtcd.start(t);
     const bench = new Bench(t, fake);
-    bench.publisher.set([siteOf('a')]);
-    await bench.until(({ state }) => state === 'connected');
     const isOut = (): unknown => (fake.records['/f/machines/m1'] as { drained?: true }).drained;
-    await bench.publisher.setOut(true);
+    // Asked for before its sites are known.
+    const out = bench.publisher.setOut(true);
+    bench.publisher.set([siteOf('a')]);
+    await out;
     assert.deepEqual([bench.hosts(), isOut()], [{ '/f/hosts/a.test/m1': 'drain' }, true]);
     assert.equal(bench.publisher.revision, String(fake.revision));
     await bench.publisher.setOut(false);

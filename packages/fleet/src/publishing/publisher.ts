@@ -34,6 +34,7 @@ export class Publisher {
   #revision = '0';
   #keepAliveAtMs = 0;
   #known = false;
+  readonly #whenKnown = new Deferred<void>();
   #adopted = false;
   #isOut: boolean;
   #withdrawn = false;
@@ -62,6 +63,7 @@ export class Publisher {
   set(sites: readonly LocalSite[]): void {
     this.#machine.set(sites);
     this.#known = true;
+    this.#whenKnown.resolve();
     this.#wake.resolve();
   }
 
@@ -84,6 +86,8 @@ export class Publisher {
   async setOut(isOut: boolean): Promise<void> {
     this.#isOut = isOut;
     this.#machine.setOut(isOut);
+    // Before the sites are known nothing is published, and nothing would be waited for.
+    await this.#whenKnown.promise;
     await this.#settled();
   }
 

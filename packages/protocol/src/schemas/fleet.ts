@@ -145,7 +145,6 @@ export const fleetFollowed = z.object({
   /** Hosts that no other machine has up: some of them, and how many. */
   alone: z.object({ count, hosts: z.array(z.string()) }),
 });
-export type FleetFollowed = z.infer<typeof fleetFollowed>;
 
 /** What `vhostd fleet drain --json` and `resume` print. */
 export const fleetDrainResult = fleetFollowed.extend({
