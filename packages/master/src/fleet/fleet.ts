@@ -119,7 +119,8 @@ export class Fleet {
         'setOut',
       );
       const late = answer.edges.filter(({ applied }) => !applied).map(({ edge }) => edge);
-      this.#events.emit(isOut ? 'fleet.machine-drained' : 'fleet.machine-resumed', { machine, late });
+      if (isOut) this.#events.emit('fleet.machine-drained', { machine, late });
+      else this.#events.emit('fleet.machine-resumed', { machine, late });
       return { machine, drained: isOut, lasts, ...answer };
     } catch (error) {
       const done = isOut ? 'drained' : 'brought back';
