@@ -32,6 +32,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   takesConnections = true;
   full = false;
   late = false;
+  idle = true;
   lastWords: string | undefined;
   oomKilled = false;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
