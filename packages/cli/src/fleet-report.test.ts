@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { FleetHostMachine, FleetStatus, FleetStore } from '@vhostd/protocol';
-import { fleetReport } from './fleet-report.js';
+import { drainReport, fleetReport } from './fleet-report.js';
 
 const STANDING: FleetStatus = {
   machine: 'm1',
@@ -31,7 +31,11 @@ const RECORD: FleetHostMachine = {
 };
 const STORE: FleetStore = {
   revision: '42',
-  machines: [MACHINE, { ...MACHINE, machine: 'm2', address: '10.0.0.12', up: 0, drain: 1, lease: '8' }],
+  machines: [
+    MACHINE,
+    { ...MACHINE, machine: 'm2', address: '10.0.0.12', drained: true, up: 0, drain: 1, lease: '8' },
+  ],
+  edges: [{ edge: 'lb1-0a1b2c3d', version: '0.1.0', revision: '42', haproxy: 'answers', kept: {} }],
   hosts: [{ host: 'shop.example', machines: [RECORD, { ...RECORD, machine: 'm2', state: 'drain' }] }],
   hostCount: 1,
   conflictCount: 0,
@@ -44,9 +48,12 @@ void it('shows this machine, all machines, and a line a host and machine', () =>
     'lease     7587870123456789012',
     'revision  42',
     '',
-    'MACHINE  ADDRESS    HOSTS  DRAIN  VERSION  STARTED',
-    'm1       10.0.0.11  2      0      0.1.0    2026-11-27T10:00',
-    'm2       10.0.0.12  1      1      0.1.0    2026-11-27T10:00',
+    'MACHINE  ADDRESS    STATE    HOSTS  DRAIN  VERSION  STARTED',
+    'm1       10.0.0.11  up       2      0      0.1.0    2026-11-27T10:00',
+    'm2       10.0.0.12  drained  1      1      0.1.0    2026-11-27T10:00',
+    '',
+    'EDGE          REVISION  HAPROXY  KEEPS',
+    'lb1-0a1b2c3d  42        answers  -',
     '',
     'HOST          MACHINE  STATE  SITE  PORTS',
     'shop.example  m1       up     shop  8080 proxy',
@@ -112,4 +119,27 @@ void it('fits the terminal, whatever names are like', () => {
   }
   const ended = fleetReport({ ...STANDING, store: { ...STORE, hosts: [], hostCount: 4 } }, 80, 'x.test');
   assert.equal(ended.at(-1), 'no machine publishes x.test');
+});
+
+void it('says who has applied a drain, who has not, and for what nobody else is left', () => {
+  const done = { edge: 'lb1', haproxy: 'answers', applied: true, kept: 0 } as const;
+  const drained = {
+    machine: 'm1',
+    drained: true,
+    lasts: true,
+    edges: [done],
+    alone: { count: 0, hosts: [] },
+  };
+  assert.deepEqual(drainReport(drained), ['m1 is drained: applied by lb1']);
+  const late = { edge: 'lb2', haproxy: 'fails', applied: false, kept: 0 } as const;
+  const edges = [{ ...done, kept: 2 }, late];
+  assert.deepEqual(drainReport({ ...drained, edges, alone: { count: 2, hosts: ['a.test'] } }), [
+    'm1 is drained: applied by lb1',
+    'lb2 has not applied it in time: its HAProxy does not answer',
+    'lb1 leads clients here still for 2 hosts: no other machine is left',
+    'no other machine has up: a.test, …',
+  ]);
+  assert.deepEqual(drainReport({ ...drained, drained: false, edges: [] }), [
+    'm1 is back: the store has it; no edge tells whether it has applied it',
+  ]);
 });

@@ -1,7 +1,39 @@
 // What `vhostd fleet status` shows: this machine, all machines, a line a host and machine, and where they do not agree.
-import type { FleetHost, FleetHostMachine, FleetStatus, FleetStore } from '@vhostd/protocol';
+import type {
+  FleetDrainResult,
+  FleetHost,
+  FleetHostMachine,
+  FleetStatus,
+  FleetStore,
+} from '@vhostd/protocol';
 import { columns, within, wrapped } from './columns.js';
 import { printableLine } from './printable.js';
+
+/** What came of a machine being taken out, or brought back; a sentence a line. */
+export function drainReport({ machine, drained, edges, alone }: FleetDrainResult): string[] {
+  const verb = drained ? 'drained' : 'back';
+  const followed = edges.filter(({ applied }) => applied).map(({ edge }) => edge);
+  const kept = edges.filter((edge) => drained && edge.kept > 0);
+  const hosts = alone.count > alone.hosts.length ? [...alone.hosts, '…'] : alone.hosts;
+  return [
+    edges.length === 0
+      ? `${machine} is ${verb}: the store has it; no edge tells whether it has applied it`
+      : followed.length === 0
+        ? `${machine} is ${verb} in the store`
+        : `${machine} is ${verb}: applied by ${followed.join(', ')}`,
+    ...edges
+      .filter(({ applied }) => !applied)
+      .map(({ edge, haproxy }) => {
+        const why = haproxy === 'fails' ? ': its HAProxy does not answer' : '';
+        return `${edge} has not applied it in time${why}`;
+      }),
+    ...kept.map(
+      ({ edge, kept: count }) =>
+        `${edge} leads clients here still for ${count} ${count === 1 ? 'host' : 'hosts'}: no other machine is left`,
+    ),
+    ...(drained && alone.count > 0 ? [`no other machine has up: ${hosts.join(', ')}`] : []),
+  ];
+}
 
 /** `width`: of a line, in characters. `wanted`: the host that was asked for. */
 export function fleetReport(status: FleetStatus, width: number, wanted?: string): string[] {
@@ -16,23 +48,18 @@ export function fleetReport(status: FleetStatus, width: number, wanted?: string)
     ...head.flatMap((line) => wrapped(line, width)),
     '',
     ...machineTable(store, width),
+    ...(store.edges.length === 0 ? [] : ['', ...edgeTable(store, width)]),
     ...(store.hosts.length === 0 ? [] : ['', ...hostTable(store.hosts, width)]),
     ...(remarks.length === 0 ? [] : ['', ...remarks]),
   ];
 }
 
-function standingRows({
-  machine,
-  address,
-  state,
-  endpoint,
-  lease,
-  store,
-  lastError,
-}: FleetStatus): string[][] {
+function standingRows(status: FleetStatus): string[][] {
+  const { machine, address, state, drained, endpoint, lease, store, lastError } = status;
   const where = endpoint === undefined ? '' : ` to ${endpoint}`;
+  const out = drained === undefined ? '' : ', drained until vhostd fleet resume';
   return [
-    ['machine', `${machine} at ${address}`],
+    ['machine', `${machine} at ${address}${out}`],
     ['state', state === 'connected' ? `connected${where}` : state],
     ['lease', lease ?? 'none'],
     ...(store === undefined ? [] : [['revision', store.revision]]),
@@ -42,15 +69,26 @@ function standingRows({
 
 function machineTable({ machines }: FleetStore, width: number): string[] {
   if (machines.length === 0) return ['no machines'];
-  const rows = machines.map(({ machine, address, up, drain, version, started }) => [
+  const rows = machines.map(({ machine, address, drained, up, drain, version, started }) => [
     within(machine, nameWidth(width)),
     address,
+    drained === undefined ? 'up' : 'drained',
     String(up + drain),
     String(drain),
     version,
     started.slice(0, STARTED_CHARS),
   ]);
   return table([MACHINE_HEADINGS, ...rows], width);
+}
+
+function edgeTable({ edges }: FleetStore, width: number): string[] {
+  const rows = edges.map(({ edge, revision, haproxy, kept }) => [
+    within(edge, width < WIDE ? 30 : 63),
+    revision,
+    haproxy,
+    Object.keys(kept).join(', ') || '-',
+  ]);
+  return table([EDGE_HEADINGS, ...rows], width);
 }
 
 function hostTable(hosts: readonly FleetHost[], width: number): string[] {
@@ -119,7 +157,8 @@ function nameWidth(width: number): number {
   return width < WIDE ? 14 : 63;
 }
 
-const MACHINE_HEADINGS = ['MACHINE', 'ADDRESS', 'HOSTS', 'DRAIN', 'VERSION', 'STARTED'];
+const MACHINE_HEADINGS = ['MACHINE', 'ADDRESS', 'STATE', 'HOSTS', 'DRAIN', 'VERSION', 'STARTED'];
+const EDGE_HEADINGS = ['EDGE', 'REVISION', 'HAPROXY', 'KEEPS'];
 const HOST_HEADINGS = ['HOST', 'MACHINE', 'STATE', 'SITE', 'PORTS'];
 /** `2026-11-27T14:35`. */
 const STARTED_CHARS = 16;

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from '@vhostd/protocol/schemas';
 
-/** Letters, digits and hyphens: it becomes a word of HAProxy's conf. */
+/** Of machines and edges. Letters, digits and hyphens: it becomes a word of HAProxy's conf. */
 export const MACHINE_PATTERN: RegExp = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})$/;
 
 /** A host in its normal form, `*.suffix`, `*` for the default of an address, or an IPv6 address in brackets. */
@@ -52,8 +52,21 @@ export interface MachineRecord {
   /** When its vhostd began to publish, ISO 8601. */
   readonly started: string;
   readonly lease: string;
+  /** An operator has taken it out: all of its hosts are in drain. */
+  readonly drained?: true;
   /** Where it says whether it serves. Without a path a connection is all that can be tried; absent: nothing. */
   readonly health?: { readonly port: number; readonly path?: string; readonly proxy: 'v2' | 'none' };
+}
+
+/** `edges/<edge>`: an edge, and how far it is. Under a lease of its own. */
+export interface EdgeRecord {
+  readonly version: string;
+  /** Its HAProxy leads clients as hosts and machines were at this revision of the store. */
+  readonly revision: string;
+  /** Whether its HAProxy answers. */
+  readonly haproxy: 'answers' | 'fails';
+  /** Machines that it leads to though they are in drain, as nobody else is left: for how many hosts. */
+  readonly kept: Readonly<Record<string, number>>;
 }
 
 export const hostRecord: z.ZodType<HostRecord> = z.object({
@@ -78,17 +91,27 @@ export const machineRecord: z.ZodType<MachineRecord> = z.object({
   version: z.string().max(64),
   started: z.string().max(64),
   lease: z.string().regex(/^\d{1,20}$/),
+  drained: z.literal(true).exactOptional(),
   health: z.object({ port, path: z.string().regex(PATH_PATTERN).exactOptional(), proxy }).exactOptional(),
+});
+
+export const edgeRecord: z.ZodType<EdgeRecord> = z.object({
+  version: z.string().max(64),
+  revision: z.string().regex(/^\d{1,20}$/),
+  haproxy: z.enum(['answers', 'fails']),
+  kept: z.record(z.string().regex(MACHINE_PATTERN), z.int().min(1)),
 });
 
 /** What a key is about. */
 export type KeyName =
   | { readonly kind: 'machine'; readonly machine: string }
+  | { readonly kind: 'edge'; readonly edge: string }
   | { readonly kind: 'host'; readonly host: string; readonly machine: string }
   | { readonly kind: 'site'; readonly site: string; readonly machine: string };
 
 export function keyOf(prefix: string, name: KeyName): string {
   if (name.kind === 'machine') return `${prefix}/machines/${name.machine}`;
+  if (name.kind === 'edge') return `${prefix}/edges/${name.edge}`;
   if (name.kind === 'host') return `${prefix}/hosts/${name.host}/${name.machine}`;
   return `${prefix}/sites/${name.site}/${name.machine}`;
 }
@@ -98,8 +121,9 @@ export function parseKey(prefix: string, key: string): KeyName | undefined {
   if (!key.startsWith(`${prefix}/`)) return undefined;
   const [folder, first = '', second = '', ...rest] = key.slice(prefix.length + 1).split('/');
   if (rest.length > 0) return undefined;
-  if (folder === 'machines') {
-    return second === '' && MACHINE_PATTERN.test(first) ? { kind: 'machine', machine: first } : undefined;
+  if (folder === 'machines' || folder === 'edges') {
+    if (second !== '' || !MACHINE_PATTERN.test(first)) return undefined;
+    return folder === 'machines' ? { kind: 'machine', machine: first } : { kind: 'edge', edge: first };
   }
   if (!MACHINE_PATTERN.test(second)) return undefined;
   if (folder === 'hosts' && first.length <= HOST_MAX_CHARS && HOST_PATTERN.test(first)) {

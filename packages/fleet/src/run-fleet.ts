@@ -1,12 +1,14 @@
 // The process that publishes the sites of this machine in the fleet: a master starts it, and it ends with its master.
 // Nothing that serves waits for it.
-import type { FleetToMaster, MasterToFleet } from '@vhostd/protocol';
+import type { FleetSettings, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
 import { packageVersion, VhostError } from '@vhostd/protocol';
 import { decoding, masterToFleet } from '@vhostd/protocol/schemas';
 import { openParentLink, Peer } from '@vhostd/transport';
 import { EtcdClient } from './etcd/etcd-client.js';
+import { untilEdgesFollow } from './publishing/edges.js';
+import { FleetSites } from './publishing/fleet-sites.js';
 import { localSiteOf } from './publishing/local-site.js';
-import { storeOverview } from './overview/store-overview.js';
+import { hostsAlone, storeOverview } from './overview/store-overview.js';
 import { MasterControl } from './publishing/master-control.js';
 import { MasterSites } from './publishing/master-sites.js';
 import { Publisher } from './publishing/publisher.js';
@@ -22,20 +24,21 @@ const peer = new Peer<FleetToMaster, MasterToFleet>(link, {
 });
 const control = new MasterControl(peer);
 let running:
-  { readonly publisher: Publisher; readonly store: EtcdClient; readonly prefix: string } | undefined;
+  { readonly publisher: Publisher; readonly store: EtcdClient; readonly settings: FleetSettings } | undefined;
 let sites: MasterSites | undefined;
 
 /** Where to publish is told once: for another conf the master starts another process. */
-function begin(settings: MasterToFleet['configure']['params']): void {
+function begin({ settings, isOut }: MasterToFleet['configure']['params']): void {
   const store = new EtcdClient(settings);
   const version = packageVersion(import.meta.url);
   const publisher = new Publisher({
     settings,
     version,
     store,
+    isOut,
     onState: (state) => peer.notify('state', state),
   });
-  running = { publisher, store, prefix: settings.prefix };
+  running = { publisher, store, settings };
   sites = new MasterSites(control, (details) =>
     publisher.set(details.map((detail) => localSiteOf(detail, settings.address))),
   );
@@ -50,8 +53,8 @@ function configured(): NonNullable<typeof running> {
 peer.handle('ping', () => null);
 peer.handle(
   'configure',
-  decoding(masterToFleet, 'configure', (settings) => {
-    if (running === undefined) begin(settings);
+  decoding(masterToFleet, 'configure', (params) => {
+    if (running === undefined) begin(params);
     return null;
   }),
 );
@@ -78,10 +81,35 @@ peer.handle('withdraw', async () => {
 peer.handle(
   'look',
   decoding(masterToFleet, 'look', async ({ host }) => {
-    const { store, prefix } = configured();
+    const { store, settings } = configured();
+    const { prefix } = settings;
     return storeOverview({ ...(await store.range(`${prefix}/`)), prefix, host });
+  }),
+);
+let fleetSites: FleetSites | undefined;
+peer.handle(
+  'wantSites',
+  decoding(masterToFleet, 'wantSites', ({ siteIds }) => {
+    const { store, settings } = configured();
+    fleetSites ??= new FleetSites(store, settings.prefix, (up) => peer.notify('sites', up));
+    fleetSites.want(siteIds);
+    return null;
+  }),
+);
+peer.handle(
+  'setOut',
+  decoding(masterToFleet, 'setOut', async ({ isOut, timeoutMs }) => {
+    const { publisher, store, settings } = configured();
+    const { prefix, machine } = settings;
+    await publisher.setOut(isOut);
+    const revision = (): string => publisher.revision;
+    const edges = await untilEdgesFollow(store, { prefix, machine, revision, timeoutMs });
+    const hosts = hostsAlone(prefix, (await store.range(`${prefix}/hosts/`)).entries, machine);
+    return { edges, alone: { count: hosts.length, hosts: hosts.slice(0, SHOWN_HOST_COUNT) } };
   }),
 );
 // What a terminal says is for the master, which ends this one by its link.
 process.on('SIGINT', () => undefined);
 peer.start();
+
+const SHOWN_HOST_COUNT = 10;

@@ -73,6 +73,14 @@ export interface EventPayloads {
   'fleet.drained': { readonly siteIds?: readonly string[] };
   /** The store could not be told that sites are about to stop: they stop all the same. */
   'fleet.drain-failed': { readonly siteIds?: readonly string[]; readonly message: string };
+  /** An operator has taken this machine out; `late`: edges that may lead clients here still. */
+  'fleet.machine-drained': { readonly machine: string; readonly late: readonly string[] };
+  /** An operator has brought it back; `late`: edges that may lead nobody here yet. */
+  'fleet.machine-resumed': { readonly machine: string; readonly late: readonly string[] };
+  /** Sites of the fleet that sites here wait for, and that are up; `error`: why that may be out of date. */
+  'fleet.sites': { readonly siteIds: readonly string[]; readonly error?: string };
+  /** Sites of the fleet that sites here wait for. */
+  'fleet.sites-wanted': { readonly siteIds: readonly string[] };
   /** The process that publishes ended, or can't be started; it is started again. */
   'fleet.exited': { readonly message: string };
 

@@ -6,6 +6,8 @@ import type {
   AddSiteResult,
   CertificatesResult,
   EventsOptions,
+  FleetDrainOptions,
+  FleetDrainResult,
   FleetStatus,
   FleetStatusOptions,
   FlushOptions,
@@ -145,7 +147,7 @@ export class Master extends EventEmitter<PublicEvents> {
       },
       events,
     );
-    this.#fleet = new Fleet(new ControlAnswers(this), events);
+    this.#fleet = new Fleet(new ControlAnswers(this), events, output.stateDir);
     this.#metrics = new MasterMetrics({
       sites: this.#sites,
       listeners: this.#listeners,
@@ -172,7 +174,7 @@ export class Master extends EventEmitter<PublicEvents> {
     for (const subscriber of [this.#log, this.#status, this.#served, this.#reports, this.#shutdown])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
-    for (const { trouble } of [desired, added])
+    for (const { trouble } of [desired, added, this.#fleet])
       if (trouble !== undefined) events.emit('sites.desired-unreadable', { message: trouble });
     publish(events, this);
     this.#answerWorkers();
@@ -423,6 +425,22 @@ export class Master extends EventEmitter<PublicEvents> {
   /** What `vhostd fleet status --json` shows. @throws {VhostError} ERR_FLEET_NONE. */
   async fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
     return await this.#fleet.status(options);
+  }
+
+  /**
+   * Takes this machine out of the fleet until {@link fleetResume}, also under the next master. Resolves when the edges
+   * lead nobody here, or at the limit of time.
+   * @throws {VhostError} ERR_FLEET_NONE, ERR_SITE_OPTION, ERR_FLEET_STORE: the last one leaves it wanted.
+   */
+  async fleetDrain(options: FleetDrainOptions = {}): Promise<FleetDrainResult> {
+    await this.#whenBegun();
+    return await this.#fleet.setOut(true, options);
+  }
+
+  /** Brings it back. @throws {VhostError} as {@link fleetDrain}. */
+  async fleetResume(options: FleetDrainOptions = {}): Promise<FleetDrainResult> {
+    await this.#whenBegun();
+    return await this.#fleet.setOut(false, options);
   }
 
   /** The certificates that workers of all sites serve. */

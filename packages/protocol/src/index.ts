@@ -77,6 +77,10 @@ export type {
 export type { MasterToWatcher, WatchedSite, WatcherToMaster } from './schemas/master-watcher.js';
 export type {
   FleetConflict,
+  FleetDrainOptions,
+  FleetDrainResult,
+  FleetEdge,
+  FleetEdgeProgress,
   FleetHost,
   FleetHostMachine,
   FleetMachine,

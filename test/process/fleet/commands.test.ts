@@ -13,10 +13,11 @@ async function machineOf(
   t: TestContext,
   etcd: Etcd,
   machine: string,
-  site: object = {},
+  { wait = true, ...site }: { wait?: boolean; [field: string]: unknown } = {},
 ): Promise<FullVhostd> {
   return await startVhostd(t, {
     daemon: true,
+    wait,
     conf: { healthPath: '/up', fleet: { endpoints: [etcd.url], machine, address: '127.0.0.1' } },
     sites: [
       {
@@ -79,6 +80,28 @@ void test(
     assert.ok(lost.storeError !== undefined && lost.lastError !== undefined);
     const failed = await m1.run('fleet', 'status');
     assert.deepEqual([failed.code, /the store can't be read/.test(failed.stdout)], [1, true]);
+  },
+);
+
+void test(
+  'a site waits for one of another machine, and says what it waits for',
+  { skip: etcdSkip },
+  async (t) => {
+    const [etcd] = await Etcd.start(t);
+    assert.ok(etcd);
+    await etcd.kill();
+    const m1 = await machineOf(t, etcd, 'm1', { dependencies: ['db@fleet'], wait: false });
+    await m1.says(/it waits for db@fleet: the store of the fleet does not answer/);
+    const { state, waitsFor } = await m1.site('a');
+    assert.deepEqual([state, waitsFor], ['waiting', ['db@fleet']]);
+    etcd.start();
+    await machineOf(t, etcd, 'm2', { siteId: 'db' });
+    await until('the site has come up', async () => {
+      const value = await m1.site('a');
+      return { done: value.state === 'running', value };
+    });
+    await etcd.kill();
+    assert.equal((await m1.run('reload', 'a')).code, 0);
   },
 );
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import type { FleetDrainResult, FleetStatus } from '@vhostd/protocol';
 import { FleetEdge, haproxySkip } from '../../kit/edge.js';
 import { Etcd, etcdSkip } from '../../kit/etcd.js';
 import { startMachine } from '../../kit/fleet-machine.js';
@@ -9,6 +10,7 @@ import { freePort } from '../../kit/free-port.js';
 import { inParallel } from '../../kit/in-parallel.js';
 import { Load } from '../../kit/load.js';
 import type { FullVhostd } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
 
 const skip = etcdSkip === false ? haproxySkip : etcdSkip;
 const BACKEND = 'http:a.test';
@@ -64,6 +66,49 @@ void test('no client notices that a machine stops, or starts, or is upgraded', {
   assert.equal((await m1.run('reload', 'a')).code, 0);
   await end(t, loads);
 });
+
+void test(
+  'a machine that is drained gets nobody until it is brought back, also by the next master',
+  { skip },
+  async (t) => {
+    const { edge, machines, names, port } = await start(t);
+    const [m1, m2] = machines;
+    const loads = loadOn(port);
+    await inParallel(loads, loads.length, (load) => load.progress(20));
+    const drained = await m1.run('fleet', 'drain');
+    assert.equal(drained.code, 0, drained.stdout + drained.stderr);
+    assert.match(drained.stdout, /^m1 is drained: applied by /);
+    const both = { [names[0]]: 'up', [names[1]]: 'up' };
+    assert.deepEqual(await edge.servers(BACKEND), { ...both, [names[0]]: 'drain' });
+
+    process.kill((await m1.status()).master?.pid ?? 0, 'SIGKILL');
+    await m1.logs('master::ready', 2);
+    await until('the next master has it out', async () => {
+      const value = JSON.parse((await m1.run('fleet', 'status', '--json')).stdout) as FleetStatus;
+      const isOut = value.store?.machines.some(
+        ({ machine, drained: out }) => machine === 'm1' && out === true,
+      );
+      return { done: value.drained === true && isOut === true, value };
+    });
+    assert.notEqual((await edge.servers(BACKEND))[names[0]], 'up');
+
+    const alone = await m2.run('fleet', 'drain', '--json');
+    const { edges, alone: hosts } = JSON.parse(alone.stdout) as FleetDrainResult;
+    assert.deepEqual([hosts.hosts, edges[0]?.applied, edges[0]?.kept], [['a.test'], true, 1]);
+    assert.equal((await m2.run('fleet', 'resume')).code, 0);
+    assert.equal((await m1.run('fleet', 'resume')).code, 0);
+    await edge.until(BACKEND, both);
+
+    const upgraded = await m1.run('upgrade', '--fleet');
+    assert.equal(upgraded.code, 0, upgraded.stdout + upgraded.stderr);
+    assert.match(upgraded.stdout, /m1 is drained.*vhostd upgraded.*m1 is back/s);
+    const failed = await m1.run('upgrade', '--fleet', '--node', '/nonexistent/node');
+    assert.equal(failed.code, 1);
+    assert.match(failed.stdout, /m1 is drained.*m1 is back/s);
+    await edge.until(BACKEND, both);
+    await end(t, loads);
+  },
+);
 
 void test(
   'no client notices that the store is lost, empty, or that the edge is killed',

@@ -1,32 +1,47 @@
 // `vhostd fleet`: this machine among others.
 import { EXIT_CODES } from '@vhostd/daemon/client';
-import { decode, fleetStatus } from '@vhostd/protocol/schemas';
+import type { FleetDrainResult } from '@vhostd/protocol';
+import { decode, fleetDrainResult, fleetStatus } from '@vhostd/protocol/schemas';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import { fleetReport } from '../fleet-report.js';
-import { addClientOptions, clientOf, printOutcome } from './options.js';
+import { drainReport, fleetReport } from '../fleet-report.js';
+import { addClientOptions, clientOf, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface FleetOptions extends ClientOptions {
   host?: string;
+  timeout?: string;
 }
 
-type Action = 'status';
+type Action = 'status' | 'drain' | 'resume';
 
 export function addFleetCommand(program: Command): void {
   const command = program
     .command('fleet')
-    .summary('show this machine among others')
+    .summary('show, drain or resume this machine')
     .description(
-      'status shows the machines of the fleet and their hosts, as its store has them, and where machines do not agree; ' +
-        'the exit code is 1 where the store can not be read.',
+      'status shows the machines of the fleet and their hosts, as its store has them, and where machines do not agree. ' +
+        'drain takes this machine out and waits until every edge leads clients to others; resume brings it back. What is ' +
+        'drained stays so, also under the next master. The exit code is 1 where the store or an edge does not follow.',
     )
-    .addArgument(new Argument('<action>', 'what to do').choices(['status']))
-    .option('--host <host>', 'status: of this host only, as the conf names it');
-  addClientOptions(command).action((_action: Action, options: FleetOptions) =>
-    attempt(options, () => status(options)),
+    .addArgument(new Argument('<action>', 'what to do').choices(['status', 'drain', 'resume']))
+    .option('--host <host>', 'status: of this host only, as the conf names it')
+    .option('--timeout <duration>', 'drain, resume: how long edges are waited for (default: 30s)');
+  addClientOptions(command).action((action: Action, options: FleetOptions) =>
+    attempt(options, () => (action === 'status' ? status(options) : change(action, options))),
   );
+}
+
+/** Takes the machine out of the fleet, or brings it back. */
+export async function orderFleet(
+  action: 'drain' | 'resume',
+  options: ClientOptions & { timeout?: string },
+): Promise<FleetDrainResult> {
+  const { timeout } = options;
+  const body = timeout === undefined ? {} : { timeout };
+  const answer = await orderDaemon(options, { method: 'POST', path: `/fleet/${action}`, body });
+  return decode(fleetDrainResult, answer, action);
 }
 
 async function status(options: FleetOptions): Promise<number> {
@@ -36,6 +51,13 @@ async function status(options: FleetOptions): Promise<number> {
   const told = decode(fleetStatus, answer, 'fleet');
   printOutcome(options, told, () => fleetReport(told, process.stdout.columns ?? DEFAULT_WIDTH, host));
   return told.store === undefined ? EXIT_CODES.failed : EXIT_CODES.ok;
+}
+
+async function change(action: 'drain' | 'resume', options: FleetOptions): Promise<number> {
+  const result = await orderFleet(action, options);
+  const [first = '', ...rest] = drainReport(result);
+  printOutcome(options, result, () => sentences([`${first}${untilWhen(result)}`, ...rest]));
+  return result.edges.every(({ applied }) => applied) ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
 const DEFAULT_WIDTH = 80;

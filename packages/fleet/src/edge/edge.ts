@@ -1,9 +1,15 @@
 // `vhostd edge`: follows the fleet, and keeps one HAProxy as that wants it. What it last knew is in a file: without the
 // store it begins with that, and a store that is lost changes nothing.
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { packageVersion } from '@vhostd/protocol';
 import { EtcdClient } from '../etcd/etcd-client.js';
+import type { Change } from '../etcd/etcd-client.js';
+import { keyOf, parseKey } from '../layout.js';
 import type { EdgeConf } from './edge-conf.js';
+import { EdgeRegistration } from './edge-registration.js';
 import { FleetFollower } from './fleet-follower.js';
 import { FleetView } from './fleet-view.js';
 import { Haproxy } from './haproxy.js';
@@ -20,7 +26,15 @@ export class Edge {
   readonly #view: FleetView;
   readonly #haproxy: Haproxy;
   readonly #follower: FleetFollower;
+  readonly #registration: EdgeRegistration;
+  readonly #prefix: string;
   readonly #stateFile: string;
+  /** Of the store, behind what the view knows; undefined while the store is out of reach: another one may come back. */
+  #revision: string | undefined;
+  /** The last one that HAProxy leads by. */
+  #applied: string | undefined;
+  #kept: ReadonlyMap<string, number> = new Map();
+  #haproxyAnswers = false;
   /** As the view and the checks are now. */
   #planned: Plan | undefined;
   /** Since when the check of a machine has found it down. */
@@ -39,25 +53,36 @@ export class Edge {
     this.#view = new FleetView(conf.prefix);
     this.#haproxy = new Haproxy(conf);
     this.#store = new EtcdClient(conf);
+    this.#prefix = conf.prefix;
+    const key = keyOf(conf.prefix, { kind: 'edge', edge: edgeName() });
+    this.#registration = new EdgeRegistration({ store: this.#store, key });
     this.#follower = new FleetFollower(this.#store, conf.prefix, {
       onSnapshot: (entries, revision) => {
         this.#view.reset(entries);
+        this.#revision = revision;
         this.#said.delete('store');
         this.#log('edge.connected', { endpoint: this.#store.endpoint, revision });
         this.#changed();
       },
-      onChanges: (changes) => {
+      onChanges: (changes, revision) => {
+        // What edges tell changes nothing here, and would have each of them answer all others.
+        if (changes.every((change) => this.#isOfEdge(change))) return;
         this.#view.apply(changes);
+        this.#revision = revision;
         this.#changed();
       },
-      onLost: (message) => this.#say('store', 'edge.store-lost', { message }),
+      onLost: (message) => {
+        this.#revision = this.#applied = undefined;
+        this.#register();
+        this.#say('store', 'edge.store-lost', { message });
+      },
     });
   }
 
   /** Resolves behind {@link end}. */
   async run(): Promise<void> {
     this.#restore();
-    const following = this.#follower.run();
+    const following = Promise.all([this.#follower.run(), this.#registration.run()]);
     while (!this.#ended) {
       await this.#pass();
       await this.#rest();
@@ -69,6 +94,7 @@ export class Edge {
   end(): void {
     this.#ended = true;
     this.#follower.end();
+    this.#registration.end();
     this.#wake();
   }
 
@@ -101,23 +127,44 @@ export class Edge {
       }
       this.#forget();
       if (this.#isDirty) await this.#apply();
+      this.#haproxyAnswers = true;
       this.#say('haproxy', 'edge.haproxy-answers', {});
     } catch (error) {
       this.#isDirty = true;
+      this.#haproxyAnswers = false;
       this.#say('haproxy', 'edge.haproxy-failed', {
         message: error instanceof Error ? error.message : String(error),
       });
     }
+    this.#register();
   }
 
   async #apply(): Promise<void> {
     this.#isDirty = false;
+    const revision = this.#revision;
     const plan = this.#plan();
     this.#haproxy.write(plan);
-    const { commands, reloaded } = await this.#haproxy.apply(plan);
+    const { commands, reloaded, settled } = await this.#haproxy.apply(plan);
+    // The store may have been lost meanwhile, and revisions begin anew.
+    if (settled && this.#revision !== undefined) this.#applied = revision;
+    this.#kept = plan.kept;
     if (commands > 0 || reloaded) this.#log('edge.applied', { commands, reloaded });
     // What still has connections can't be taken away, and is tried again.
     if (commands > 0) this.#isDirty = true;
+  }
+
+  /** Tells machines how far this edge is, where that is known. */
+  #register(): void {
+    const revision = this.#applied;
+    const haproxy = this.#haproxyAnswers ? 'answers' : 'fails';
+    const kept = Object.fromEntries(this.#kept);
+    this.#registration.tell(
+      revision === undefined ? undefined : { version: VERSION, revision, haproxy, kept },
+    );
+  }
+
+  #isOfEdge({ key }: Change): boolean {
+    return parseKey(this.#prefix, key)?.kind === 'edge';
   }
 
   /** HAProxy leads nobody to what is down: this only tidies up, and has time. */
@@ -161,6 +208,17 @@ export class Edge {
   }
 }
 
+/** No other edge has it, whatever machines are called: for each start another one. */
+function edgeName(): string {
+  const host = hostname()
+    .replaceAll(/[^A-Za-z0-9-]/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, HOST_NAME_CHARS);
+  return `${host === '' ? 'edge' : host}-${randomBytes(4).toString('hex')}`;
+}
+
+const VERSION = packageVersion(import.meta.url);
+const HOST_NAME_CHARS = 50;
 /** How often the checks are looked at, ms. */
 const LOOK_MS = 500;
 /** So long a machine whose keys have vanished must have been down to be forgotten, ms. */

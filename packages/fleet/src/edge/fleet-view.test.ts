@@ -44,6 +44,20 @@ void describe('what an edge knows of a fleet', () => {
     assert.deepEqual(namesOf(view), ['a.test/m2 up']);
   });
 
+  void it('keeps what has vanished of a machine that an operator has taken out, which serves on', () => {
+    const view = viewOf('a.test/m1', 'b.test/m1');
+    const drained = text(HOST, { state: 'drain' });
+    view.apply([
+      { key: '/f/hosts/a.test/m1', value: drained },
+      { key: '/f/hosts/b.test/m1', value: drained },
+      { key: '/f/machines/m1', value: text(MACHINE, { drained: true }) },
+    ]);
+    view.apply([{ key: '/f/hosts/b.test/m1' }]);
+    assert.deepEqual(namesOf(view), ['a.test/m1 drain']);
+    view.apply([{ key: '/f/hosts/a.test/m1' }, { key: '/f/machines/m1' }]);
+    assert.deepEqual(namesOf(view), ['a.test/m1 drain']);
+  });
+
   void it('keeps all of a store that came back empty, until a machine is gone', () => {
     const view = viewOf('a.test/m1', 'a.test/m2');
     view.reset(new Map());

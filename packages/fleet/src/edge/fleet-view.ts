@@ -104,7 +104,9 @@ export class FleetView {
   ): void {
     const seen = this.#hosts.get(key);
     if (value === undefined) {
-      if (seen?.record.state === 'drain') this.#hosts.delete(key);
+      // One that an operator has taken out serves on: its lease has ended, perhaps.
+      const isOut = this.#machines.get(machine)?.record.drained === true;
+      if (seen?.record.state === 'drain' && !isOut) this.#hosts.delete(key);
       else if (seen !== undefined) seen.present = false;
       return;
     }

@@ -13,6 +13,8 @@ export interface Running {
 export interface Changes {
   /** A backend is missing, which only a new process can have. */
   readonly reload: boolean;
+  /** Clients are led as planned; at most there is something left to remove that gets nobody. */
+  readonly settled: boolean;
   readonly commands: readonly string[];
   /** The backends that commands are about. */
   readonly touched: readonly string[];
@@ -42,15 +44,19 @@ export function changesOf(plan: Plan, running: Running, dir: string): Changes {
     }
     if (commands.length > before) touched.add(name);
   }
+  let isLedTo = false;
+  let removalCount = 0;
   const byName = new Map(
     plan.backends.map((backend) => [backend.name, new Set(backend.servers.map(({ name }) => name))]),
   );
   for (const [backend, servers] of running.servers) {
     if (!/^(?:http|tls):/.test(backend)) continue;
-    for (const name of servers.keys()) {
+    for (const [name, { maint }] of servers) {
       if (byName.get(backend)?.has(name) === true) continue;
       commands.push(`set server ${backend}/${name} state maint`, `del server ${backend}/${name}`);
       touched.add(backend);
+      removalCount += 2;
+      isLedTo ||= !maint;
     }
   }
   for (const kind of ['http', 'tls'] as const) {
@@ -63,5 +69,6 @@ export function changesOf(plan: Plan, running: Running, dir: string): Changes {
     for (const host of running.maps[kind].keys())
       if (!hosts.has(host)) commands.push(`del map ${file} ${host}`);
   }
-  return { reload, commands, touched: [...touched] };
+  const settled = !reload && !isLedTo && commands.length === removalCount;
+  return { reload, settled, commands, touched: [...touched] };
 }

@@ -3,9 +3,11 @@ import { describe, it } from 'node:test';
 import type { HostRecord, MachineRecord } from '../layout.js';
 import type { SeenHost } from './fleet-view.js';
 import { changesOf } from './haproxy-changes.js';
+import type { Running } from './haproxy-changes.js';
 import { haproxyFiles } from './haproxy-files.js';
 import { backendName, planOf } from './haproxy-plan.js';
 import type { Plan } from './haproxy-plan.js';
+import type { RunningServer } from './haproxy-runtime.js';
 
 const CONF = { dir: '/edge', http: [':80'], https: [':443'] };
 
@@ -50,6 +52,12 @@ void describe('the plan of a HAProxy', () => {
     assert.deepEqual(drained(plan(hosts)), [true, false]);
     assert.deepEqual(drained(plan(hosts, ['m2'])), [false, false]);
     assert.deepEqual(drained(plan(hosts.slice(0, 1))), [false]);
+    assert.deepEqual([...plan(hosts).kept], []);
+    assert.deepEqual([...plan(hosts, ['m2']).kept], [['m1', 1]]);
+    const secure = { port: 443, tls: 'passthrough', proxy: 'none' } as const;
+    const clear = { port: 80, tls: 'none', proxy: 'none' } as const;
+    const both = hostOf('a.test', 'm1', { state: 'drain', listen: [clear, secure] });
+    assert.deepEqual([...plan([both]).kept], [['m1', 1]]);
   });
 
   void it('leads the longest suffix first', () => {
@@ -99,11 +107,17 @@ void describe('the plan of a HAProxy', () => {
         tls: new Map(),
       },
     };
-    assert.deepEqual(changesOf(before, running, '/edge'), { reload: false, commands: [], touched: [] });
+    assert.deepEqual(changesOf(before, running, '/edge'), {
+      reload: false,
+      settled: true,
+      commands: [],
+      touched: [],
+    });
     const after = plan([hostOf('a.test', 'm1', { state: 'drain' }), hostOf('a.test', 'm2', { weight: 7 })]);
     const track = after.backends[0]?.servers[1]?.track;
     assert.deepEqual(changesOf(after, running, '/edge'), {
       reload: false,
+      settled: false,
       commands: [
         'set server http:a.test/m1:80 state drain',
         `add server http:a.test/m2:80 10.0.0.1:80 weight 7 track ${track}`,
@@ -115,5 +129,26 @@ void describe('the plan of a HAProxy', () => {
       touched: ['http:a.test', 'http:b.test'],
     });
     assert.equal(changesOf(plan([hostOf('c.test', 'm1')]), running, '/edge').reload, true);
+  });
+
+  void it('is settled when nobody is led otherwise, though a server can not be removed yet', () => {
+    const made = plan([hostOf('a.test', 'm1')]);
+    const up = { maint: false, drain: false, state: 'up', weight: 100 } as const;
+    const running = (left: RunningServer): Running => ({
+      backends: new Set([...made.checks, ...made.backends].map(({ name }) => name)),
+      servers: new Map([
+        [
+          'http:a.test',
+          new Map([
+            ['m1:80', up],
+            ['m2:80', left],
+          ]),
+        ],
+      ]),
+      maps: { http: new Map([['a.test', 'http:a.test']]), tls: new Map() },
+    });
+    assert.equal(changesOf(made, running(up), '/edge').settled, false);
+    const { settled, commands } = changesOf(made, running({ ...up, maint: true }), '/edge');
+    assert.deepEqual([settled, commands.length], [true, 2]);
   });
 });

@@ -8,6 +8,7 @@ import type { SeenHost } from './fleet-view.js';
 export type CheckState = 'up' | 'down' | 'unknown';
 
 export interface PlannedServer {
+  readonly machine: string;
   readonly name: string;
   /** As HAProxy takes it, with the port. */
   readonly address: string;
@@ -37,6 +38,8 @@ export interface PlannedCheck {
 export interface Plan {
   readonly checks: readonly PlannedCheck[];
   readonly backends: readonly PlannedBackend[];
+  /** Machines that are led to though they are in drain, for want of another one: for how many hosts. */
+  readonly kept: ReadonlyMap<string, number>;
 }
 
 export function planOf(
@@ -50,16 +53,18 @@ export function planOf(
       return check === undefined ? [] : [[machine, check] as const];
     }),
   );
-  const backends = new Map<string, { kind: 'http' | 'tls'; servers: PlannedServer[] }>();
+  const kept = new Map<string, Set<string>>();
+  const backends = new Map<string, { host: string; kind: 'http' | 'tls'; servers: PlannedServer[] }>();
   for (const { host, machine, record } of hosts) {
     const check = checks.get(machine);
     if (check === undefined) continue;
     for (const { port, tls, proxy } of record.listen) {
       const kind = tls === 'passthrough' ? 'tls' : 'http';
       const name = backendName(kind, host);
-      const backend = backends.get(name) ?? { kind, servers: [] };
+      const backend = backends.get(name) ?? { host, kind, servers: [] };
       backends.set(name, backend);
       backend.servers.push({
+        machine,
         name: `${machine}:${port}${proxy === 'v2' ? ':v2' : ''}`,
         address: addressOf(record.address, port),
         weight: record.weight,
@@ -69,15 +74,18 @@ export function planOf(
       });
     }
   }
+  const planned = [...backends].map(([name, { host, kind, servers }]) => {
+    const left = withoutLastDrained(servers.toSorted(byName), checkOf);
+    for (const { machine, drain } of servers) {
+      if (drain && left.some((server) => server.machine === machine && !server.drain))
+        kept.set(machine, (kept.get(machine) ?? new Set()).add(host));
+    }
+    return { name, kind, servers: left };
+  });
   return {
     checks: [...checks.values()].toSorted(byName),
-    backends: [...backends]
-      .map(([name, { kind, servers }]) => ({
-        name,
-        kind,
-        servers: withoutLastDrained(servers.toSorted(byName), checkOf),
-      }))
-      .toSorted(byName),
+    backends: planned.toSorted(byName),
+    kept: new Map([...kept].map(([machine, hostNames]) => [machine, hostNames.size])),
   };
 }
 

@@ -18,6 +18,8 @@ import { writeWhole } from './whole-file.js';
 export interface Applied {
   readonly commands: number;
   readonly reloaded: boolean;
+  /** Clients are led as planned. */
+  readonly settled: boolean;
 }
 
 type Servers = Map<string, Map<string, RunningServer>>;
@@ -65,17 +67,17 @@ export class Haproxy {
 
   /** @throws {Error} HAProxy does not answer, or refuses its conf: it goes on with what it has. */
   async apply(plan: Plan): Promise<Applied> {
-    if (this.#running === undefined) return { commands: 0, reloaded: false };
+    if (this.#running === undefined) return { commands: 0, reloaded: false, settled: false };
     const first = await this.#change(plan);
-    if (!first.reload) return { commands: first.commands, reloaded: false };
+    if (!first.reload) return { commands: first.commands, reloaded: false, settled: first.settled };
     await this.#reload();
     const second = await this.#change(plan);
-    return { commands: first.commands + second.commands, reloaded: true };
+    return { commands: first.commands + second.commands, reloaded: true, settled: second.settled };
   }
 
-  async #change(plan: Plan): Promise<{ commands: number; reload: boolean }> {
+  async #change(plan: Plan): Promise<{ commands: number; reload: boolean; settled: boolean }> {
     const running = this.#running;
-    if (running === undefined) return { commands: 0, reload: false };
+    if (running === undefined) return { commands: 0, reload: false, settled: false };
     const { dir } = this.#conf;
     const { commands, touched, reload } = changesOf(plan, running, dir);
     if (commands.length > 0) {
@@ -83,7 +85,7 @@ export class Haproxy {
       await this.#read(touched);
       if (commands.some((command) => command.includes(' map '))) running.maps = await this.#maps();
     }
-    return { commands: commands.length, reload };
+    return { commands: commands.length, reload, settled: changesOf(plan, running, dir).settled };
   }
 
   async #reload(): Promise<void> {

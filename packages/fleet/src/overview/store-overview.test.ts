@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { HostListen } from '../layout.js';
-import { storeOverview } from './store-overview.js';
+import { hostsAlone, storeOverview } from './store-overview.js';
 
 const CLEAR: HostListen = { port: 80, tls: 'none', proxy: 'none' };
 
@@ -108,4 +108,16 @@ void describe('the overview of a store', () => {
     assert.deepEqual(unreadable, { count: 4, keys: Object.keys(entries) });
     assert.deepEqual([machines, hosts], [[], []]);
   });
+});
+
+void it('the hosts that no other machine has up are those of this one that others have in drain, or not', () => {
+  const entries = new Map([
+    ['/f/hosts/a.test/m1', host('a', [CLEAR], 'drain')],
+    ['/f/hosts/a.test/m2', host('a')],
+    ['/f/hosts/b.test/m1', host('a')],
+    ['/f/hosts/b.test/m2', host('a', [CLEAR], 'drain')],
+    ['/f/hosts/c.test/m1', host('a')],
+    ['/f/hosts/d.test/m2', host('a')],
+  ]);
+  assert.deepEqual(hostsAlone('/f', entries, 'm1'), ['b.test', 'c.test']);
 });

@@ -1,6 +1,6 @@
 // What is in the store, for a person: machines, hosts, and where machines do not agree. Pure.
-import type { FleetHost, FleetHostMachine, FleetMachine, FleetStore } from '@vhostd/protocol';
-import { hostRecord, machineRecord, parseKey, parseRecord, siteRecord } from '../layout.js';
+import type { FleetEdge, FleetHost, FleetHostMachine, FleetMachine, FleetStore } from '@vhostd/protocol';
+import { edgeRecord, hostRecord, machineRecord, parseKey, parseRecord, siteRecord } from '../layout.js';
 import type { MachineRecord } from '../layout.js';
 import { hostConflicts } from './host-conflicts.js';
 
@@ -16,6 +16,7 @@ export interface StoreRead {
 export function storeOverview({ prefix, entries, revision, host: wanted }: StoreRead): FleetStore {
   const machines = new Map<string, FleetMachine>();
   const byHost = new Map<string, FleetHostMachine[]>();
+  const edges: FleetEdge[] = [];
   const unreadable: string[] = [];
   for (const [key, value] of entries) {
     const name = parseKey(prefix, key);
@@ -32,6 +33,10 @@ export function storeOverview({ prefix, entries, revision, host: wanted }: Store
       const known = byHost.get(name.host) ?? [];
       known.push({ machine: name.machine, ...record, listen: [...record.listen] });
       byHost.set(name.host, known);
+    } else if (name?.kind === 'edge') {
+      const record = parseRecord(edgeRecord, value);
+      if (record === undefined) unreadable.push(key);
+      else edges.push({ edge: name.edge, ...record, kept: { ...record.kept } });
     } else if (name === undefined || parseRecord(siteRecord, value) === undefined) unreadable.push(key);
   }
   for (const records of byHost.values()) count(machines, records);
@@ -40,6 +45,7 @@ export function storeOverview({ prefix, entries, revision, host: wanted }: Store
   return {
     revision,
     machines: [...machines.values()],
+    edges,
     hosts: shown(hosts, wanted),
     hostCount: hosts.length,
     conflictCount,
@@ -49,8 +55,10 @@ export function storeOverview({ prefix, entries, revision, host: wanted }: Store
   };
 }
 
-function machineOf(machine: string, { address, version, started, lease }: MachineRecord): FleetMachine {
-  return { machine, address, version, started, lease, up: 0, drain: 0 };
+function machineOf(machine: string, record: MachineRecord): FleetMachine {
+  const { address, version, started, lease, drained } = record;
+  const out = drained === undefined ? {} : { drained };
+  return { machine, address, version, started, lease, ...out, up: 0, drain: 0 };
 }
 
 function count(machines: ReadonlyMap<string, FleetMachine>, records: readonly FleetHostMachine[]): void {
@@ -58,6 +66,19 @@ function count(machines: ReadonlyMap<string, FleetMachine>, records: readonly Fl
     const known = machines.get(machine);
     if (known !== undefined) known[state] += 1;
   }
+}
+
+/** Hosts of a machine that no other one has up. */
+export function hostsAlone(prefix: string, entries: ReadonlyMap<string, string>, machine: string): string[] {
+  const own = new Set<string>();
+  const others = new Set<string>();
+  for (const [key, value] of entries) {
+    const name = parseKey(prefix, key);
+    if (name?.kind !== 'host') continue;
+    if (name.machine === machine) own.add(name.host);
+    else if (parseRecord(hostRecord, value)?.state === 'up') others.add(name.host);
+  }
+  return [...own].filter((host) => !others.has(host));
 }
 
 function hostOf(host: string, machines: FleetHostMachine[]): FleetHost {

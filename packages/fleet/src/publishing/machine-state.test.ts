@@ -62,6 +62,19 @@ void describe('what is to be in the store of a machine', () => {
     assert.deepEqual(states(machine, 3), { 'a.test/m1': 'up', 'b.test/m1': 'up' });
   });
 
+  void it('has all in drain, for as long as it serves, where an operator has taken the machine out', () => {
+    const machine = new MachineState(FACTS);
+    machine.setOut(true);
+    machine.set([siteOf('a', 'serves'), siteOf('b', 'serves')]);
+    assert.deepEqual(states(machine, 0), { 'a.test/m1': 'drain', 'b.test/m1': 'drain' });
+    assert.equal(machine.nextMs, undefined);
+    machine.set([siteOf('a', 'serves'), siteOf('b', 'gone')]);
+    states(machine, 1);
+    assert.deepEqual(states(machine, 6001), { 'a.test/m1': 'drain' });
+    machine.setOut(false);
+    assert.deepEqual(states(machine, 6002), { 'a.test/m1': 'up' });
+  });
+
   void it('leaves what a process before it has published as it is while its site boots, for 30 s', () => {
     const record = { ...FACTS, site: 'a', state: 'up' as const, generation: 7, listen: [] };
     const machine = new MachineState(FACTS);

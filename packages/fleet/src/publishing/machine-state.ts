@@ -26,6 +26,8 @@ export class MachineState {
   readonly #entries = new Map<string, Entry>();
   readonly #drained = new Set<string>();
   #allDrained = false;
+  /** All that serves is in drain, and stays there, until an operator brings the machine back. */
+  #isOut = false;
   #sites: readonly LocalSite[] = [];
 
   constructor(facts: MachineFacts) {
@@ -56,14 +58,19 @@ export class MachineState {
     } else for (const siteId of siteIds) this.#drained.delete(siteId);
   }
 
+  /** An operator takes the machine out, or brings it back. What serves stays in the store. */
+  setOut(isOut: boolean): void {
+    this.#isOut = isOut;
+  }
+
   /** All keys that are to be there now, besides the machine's own. */
   wanted(nowMs: number): Map<string, string> {
-    const up = this.#up();
-    for (const [key, record] of up) {
+    const serving = this.#serving();
+    for (const [key, record] of serving) {
       this.#entries.set(key, { record, goneAtMs: undefined, adoptedUntilMs: undefined });
     }
     for (const [key, entry] of this.#entries) {
-      if (!up.has(key) && !this.#mayCome(key, entry, nowMs)) this.#leave(key, entry, nowMs);
+      if (!serving.has(key) && !this.#mayCome(key, entry, nowMs)) this.#leave(key, entry, nowMs);
     }
     return new Map([...this.#entries].map(([key, { record }]) => [key, JSON.stringify(record)]));
   }
@@ -86,23 +93,24 @@ export class MachineState {
     return { health: { port, proxy, ...(clear === undefined || path === undefined ? {} : { path }) } };
   }
 
-  #up(): Map<string, HostRecord | SiteRecord> {
+  #serving(): Map<string, HostRecord | SiteRecord> {
     const { prefix, machine, address, weight } = this.#facts;
-    const up = new Map<string, HostRecord | SiteRecord>();
+    const state = this.#isOut ? 'drain' : 'up';
+    const serving = new Map<string, HostRecord | SiteRecord>();
     for (const { siteId: site, generation, standing, hosts } of this.#sites) {
       if (standing !== 'serves' || this.#isDrained(site)) continue;
-      up.set(keyOf(prefix, { kind: 'site', site, machine }), { state: 'up', generation });
+      serving.set(keyOf(prefix, { kind: 'site', site, machine }), { state, generation });
       for (const [host, ways] of hosts) {
         const key = keyOf(prefix, { kind: 'host', host, machine });
-        const known = up.get(key);
+        const known = serving.get(key);
         // On other ports the host may be another site's.
         const before: readonly HostListen[] = known !== undefined && 'listen' in known ? known.listen : [];
         const first = known !== undefined && 'site' in known ? known.site : site;
         const listen = [...before, ...ways];
-        up.set(key, { address, site: first, state: 'up', weight, generation, listen });
+        serving.set(key, { address, site: first, state, weight, generation, listen });
       }
     }
-    return up;
+    return serving;
   }
 
   #isDrained(siteId: string): boolean {

@@ -123,6 +123,20 @@ void describe('the publisher', () => {
     assert.deepEqual([...fake.keys.keys(), ...fake.leases.keys()], []);
   });
 
+  void it('tells of a machine that an operator has taken out, and that it is back', async (t) => {
+    const fake = await FakeEtcd.start(t);
+    const bench = new Bench(t, fake);
+    const isOut = (): unknown => (fake.records['/f/machines/m1'] as { drained?: true }).drained;
+    // Asked for before its sites are known.
+    const out = bench.publisher.setOut(true);
+    bench.publisher.set([siteOf('a')]);
+    await out;
+    assert.deepEqual([bench.hosts(), isOut()], [{ '/f/hosts/a.test/m1': 'drain' }, true]);
+    assert.equal(bench.publisher.revision, String(fake.revision));
+    await bench.publisher.setOut(false);
+    assert.deepEqual([bench.hosts(), isOut()], [{ '/f/hosts/a.test/m1': 'up' }, undefined]);
+  });
+
   void it('publishes all again behind a lease that has ended, and a store that came back empty', async (t) => {
     const fake = await FakeEtcd.start(t);
     const bench = new Bench(t, fake);

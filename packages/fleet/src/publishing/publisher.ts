@@ -15,6 +15,8 @@ export interface PublisherOptions {
   readonly version: string;
   readonly store: EtcdClient;
   readonly onState: (state: FleetState) => void;
+  /** An operator has taken the machine out. Default: no. */
+  readonly isOut?: boolean;
   /** Life of the lease, and how often it is kept alive. Default 10 s and 3 s. */
   readonly leaseTtlS?: number;
   readonly keepAliveMs?: number;
@@ -32,7 +34,9 @@ export class Publisher {
   #revision = '0';
   #keepAliveAtMs = 0;
   #known = false;
+  readonly #whenKnown = new Deferred<void>();
   #adopted = false;
+  #isOut: boolean;
   #withdrawn = false;
   #ended = false;
   /** Resolved when there is something to do. */
@@ -48,6 +52,8 @@ export class Publisher {
     this.#options = options;
     this.#store = store;
     this.#machine = new MachineState(settings);
+    this.#isOut = options.isOut ?? false;
+    this.#machine.setOut(this.#isOut);
     this.#machineKey = keyOf(prefix, { kind: 'machine', machine });
     this.#tell({ state: 'connecting' });
     this.#loop = this.#run();
@@ -57,6 +63,7 @@ export class Publisher {
   set(sites: readonly LocalSite[]): void {
     this.#machine.set(sites);
     this.#known = true;
+    this.#whenKnown.resolve();
     this.#wake.resolve();
   }
 
@@ -73,6 +80,20 @@ export class Publisher {
   undrain(siteIds: readonly string[] | undefined): void {
     this.#machine.undrain(siteIds);
     this.#wake.resolve();
+  }
+
+  /** Takes the whole machine out, or brings it back; resolves when the store has it. @throws {Error} it could not be told. */
+  async setOut(isOut: boolean): Promise<void> {
+    this.#isOut = isOut;
+    this.#machine.setOut(isOut);
+    // Before the sites are known nothing is published, and nothing would be waited for.
+    await this.#whenKnown.promise;
+    await this.#settled();
+  }
+
+  /** Of the store, behind the last change of this machine. */
+  get revision(): string {
+    return this.#revision;
   }
 
   /** Leaves nothing of this machine in the store. @throws {Error} the store could not be told. */
@@ -166,7 +187,8 @@ export class Publisher {
     const { prefix, machine } = this.#options.settings;
     for (const key of keys) {
       const name = parseKey(prefix, key);
-      if (name === undefined || name.kind === 'machine' || name.machine !== machine) continue;
+      if (name?.kind !== 'host' && name?.kind !== 'site') continue;
+      if (name.machine !== machine) continue;
       const value = (await this.#store.get(key)) ?? '';
       const record = parseRecord(name.kind === 'host' ? hostRecord : siteRecord, value);
       if (record !== undefined) this.#machine.adopt(key, record, performance.now());
@@ -210,7 +232,9 @@ export class Publisher {
   #record(lease: string): MachineRecord {
     const { settings, version } = this.#options;
     const { address, healthPath } = settings;
-    return { address, version, started: this.#started, lease, ...this.#machine.health(healthPath) };
+    const drained = this.#isOut ? ({ drained: true } as const) : {};
+    const health = this.#machine.health(healthPath);
+    return { address, version, started: this.#started, lease, ...drained, ...health };
   }
 
   #nextMs(): number {

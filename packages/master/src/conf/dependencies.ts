@@ -3,6 +3,7 @@
 import { VhostError } from '@vhostd/protocol';
 import { problemAt } from './problem.js';
 import type { ConfProblem } from './problem.js';
+import { fleetSiteOf } from './fleet-site.js';
 import { findCycle } from './site-graph.js';
 import type { DependentSite } from './site-graph.js';
 
@@ -12,14 +13,17 @@ import type { DependentSite } from './site-graph.js';
  */
 export function dependencyProblems(
   sites: readonly DependentSite[],
-  { complete }: { complete: boolean },
+  { complete, fleet }: { complete: boolean; fleet: boolean },
 ): ConfProblem[] {
   const known = new Set(sites.map(({ siteId }) => siteId));
   const problems: ConfProblem[] = [];
   for (const [index, { dependencies }] of sites.entries()) {
     for (const [at, dependency] of dependencies.entries()) {
-      if (!complete || known.has(dependency)) continue;
-      const reason = `there is no site ${JSON.stringify(dependency)}`;
+      const ofFleet = fleetSiteOf(dependency) !== undefined;
+      if (!complete || known.has(dependency) || (ofFleet && fleet)) continue;
+      const reason = ofFleet
+        ? 'this machine is in no fleet: the conf has no `fleet`'
+        : `there is no site ${JSON.stringify(dependency)}`;
       problems.push(
         problemAt(['sites', index, 'dependencies', at], dependency, 'the siteId of a site of this conf', {
           code: 'ERR_CONF_DEPENDENCY_UNKNOWN',

@@ -75,6 +75,24 @@ void test('dependencies on no site are refused by name in a file, where no site 
   rmSync(baseDir, { recursive: true });
 });
 
+void test('a dependency on a site of the fleet needs a fleet, whatever sites there are', () => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  mkdirSync(join(baseDir, 'a'));
+  const sites = [{ path: 'a', dependencies: ['a@fleet', 'b@fleet'] }];
+  const fleet = { endpoints: ['http://10.0.0.1:2379'], machine: 'm1', address: '10.0.0.1' };
+  const file = { baseDir, file: join(baseDir, 'conf.json') };
+  const error = refusal(() => parseMasterConf({ sites }, file));
+  assert.equal(error.code, 'ERR_CONF_DEPENDENCY_UNKNOWN');
+  assert.deepEqual(pathsOf(error), ['sites[0].dependencies[0]', 'sites[0].dependencies[1]']);
+  assert.match(error.message, /the conf has no `fleet`/);
+  assert.doesNotThrow(() => parseMasterConf({ fleet, sites }, file));
+  const wrong = [{ path: 'a', dependencies: ['..@fleet'] }];
+  assert.deepEqual(pathsOf(refusal(() => parseMasterConf({ fleet, sites: wrong }, file))), [
+    'sites[0].dependencies[0]',
+  ]);
+  rmSync(baseDir, { recursive: true });
+});
+
 void test('a cycle of dependencies is refused and spelled out', () => {
   const sites = [
     { path: 'z', dependencies: ['a'] },

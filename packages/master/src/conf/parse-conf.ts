@@ -38,7 +38,7 @@ export function parseMasterConf(written: unknown, source: ConfSource): MasterCon
   const { log, acme, fleet, sites: parsedSites, ...rest } = parsed.data;
   const sites = parsedSites.map((site) => resolveSite(site, source));
   const unmet = [
-    ...dependencyProblems(sites, { complete: source.file !== undefined }),
+    ...dependencyProblems(sites, { complete: source.file !== undefined, fleet: fleet !== undefined }),
     ...sharedHostProblems(sites),
     ...authorityProblems(sites, acme),
   ];

@@ -47,6 +47,9 @@ export interface WrittenSite extends Omit<
 /** What a `siteId` looks like. It may become a file name, so it can't be `.` or `..`. */
 export const SITE_ID_PATTERN: RegExp = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 
+/** What another site may wait for: one of this machine, or of the fleet. */
+const WAITED_PATTERN = /^(?!\.{1,2}(?:@fleet)?$)[A-Za-z0-9._-]{1,64}(?:@fleet)?$/;
+
 /** What would be right where a `siteId` isn't. */
 export const SITE_ID_EXPECTED =
   "1 to 64 letters, digits, dots, underscores or hyphens, other than '.' and '..'";
@@ -57,6 +60,8 @@ export const MAX_UPDATE_LISTEN_COUNT = 10_000;
 const MAX_CPU_LEN = 1024;
 const cpuLen = integer(0, MAX_CPU_LEN).optional();
 const siteId = z.string({ error: SITE_ID_EXPECTED }).regex(SITE_ID_PATTERN, { error: SITE_ID_EXPECTED });
+const WAITED_EXPECTED = `${SITE_ID_EXPECTED}; or such a one with '@fleet' behind it`;
+const waitedSite = z.string({ error: WAITED_EXPECTED }).regex(WAITED_PATTERN, { error: WAITED_EXPECTED });
 const balanceName = choice(['least', 'round-robin', 'ip-hash']);
 const allow = object({
   hosts: list(hostPattern(), 'host patterns')
@@ -167,7 +172,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe(
       'Number of workers. Absent: what the worker asks for in `updateServerConf`, else the number of CPUs, or 1 with `"server": false`.',
     ),
-  dependencies: list(siteId, 'siteIds')
+  dependencies: list(waitedSite, 'siteIds')
     .default([])
     .describe('Sites that must be published before a worker of this one is started.'),
   listen: list(listenEntry, 'listen entries').default([]).describe('Where the site is served.'),

@@ -101,6 +101,8 @@ function bench(): {
     followEvents: method('followEvents'),
     metrics: () => [],
     fleetStatus: method('fleetStatus'),
+    fleetDrain: method('fleetDrain'),
+    fleetResume: method('fleetResume'),
     signalSite: method('signalSite'),
     flushLogs: method('flushLogs'),
     reopenLogs: method('reopenLogs'),

@@ -4,6 +4,8 @@ import type {
   AddSiteResult,
   CertificatesResult,
   EventsOptions,
+  FleetDrainOptions,
+  FleetDrainResult,
   FleetStatus,
   FleetStatusOptions,
   FlushOptions,
@@ -31,6 +33,8 @@ import {
   addSiteResult,
   certificatesResult,
   eventsOptions,
+  fleetDrainOptions,
+  fleetDrainResult,
   fleetStatus,
   fleetStatusOptions,
   flushOptions,
@@ -79,6 +83,8 @@ export interface ControlledMaster {
   followEvents(options: EventsOptions, follower: Follower): Promise<never>;
   metrics(): MetricFamily[];
   fleetStatus(options: FleetStatusOptions): Promise<FleetStatus>;
+  fleetDrain(options: FleetDrainOptions): Promise<FleetDrainResult>;
+  fleetResume(options: FleetDrainOptions): Promise<FleetDrainResult>;
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
@@ -148,6 +154,22 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: fleetStatusOptions,
     response: fleetStatus,
     run: (master, { body }) => master.fleetStatus(body),
+  }),
+  route({
+    method: 'POST',
+    path: '/fleet/drain',
+    summary: 'takes this machine out of the fleet',
+    request: fleetDrainOptions,
+    response: fleetDrainResult,
+    run: (master, { body }) => master.fleetDrain(body),
+  }),
+  route({
+    method: 'POST',
+    path: '/fleet/resume',
+    summary: 'brings it back',
+    request: fleetDrainOptions,
+    response: fleetDrainResult,
+    run: (master, { body }) => master.fleetResume(body),
   }),
   route({
     method: 'POST',

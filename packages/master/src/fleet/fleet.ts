@@ -3,6 +3,8 @@
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type {
+  FleetDrainOptions,
+  FleetDrainResult,
   FleetStanding,
   FleetState,
   FleetStatus,
@@ -10,22 +12,30 @@ import type {
   FleetToMaster,
   MasterToFleet,
 } from '@vhostd/protocol';
-import { decode, decoding, fleetStore, fleetToMaster } from '@vhostd/protocol/schemas';
+import { decode, decoding, fleetFollowed, fleetStore, fleetToMaster, z } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
+import { MAX_DURATION_MS } from '../conf/fields.js';
+import { parseDuration } from '../conf/quantity.js';
 import type { FleetConf, MasterConf } from '../conf/site-conf.js';
 import type { ControlAnswers } from '../control/control-answers.js';
 import type { MasterEvents } from '../events.js';
+import { KeptFile } from '../sites/kept-file.js';
 import { SideProcess } from '../side-process.js';
 
 type FleetPeer = Peer<MasterToFleet, FleetToMaster>;
 
 /** Where to publish. */
-type FleetSettings = MasterToFleet['configure']['params'];
+type FleetSettings = MasterToFleet['configure']['params']['settings'];
 
 export class Fleet {
   readonly #control: ControlAnswers;
   readonly #events: MasterEvents;
   #settings: FleetSettings | undefined;
+  /** What an operator wants of this machine, also under the next master. */
+  readonly #kept: KeptFile<z.infer<typeof kept>>;
+  #isOut: boolean;
+  /** Those that sites here wait for. */
+  #wantedSites: readonly string[] = [];
   /** Another master publishes still. */
   #held = false;
   #process: SideProcess<MasterToFleet, FleetToMaster> | undefined;
@@ -34,9 +44,21 @@ export class Fleet {
   /** A process that publishes by another conf is on its way out. */
   #leaving: Promise<void> = Promise.resolve();
 
-  constructor(control: ControlAnswers, events: MasterEvents) {
+  /** Without a state directory what an operator wants of this machine lasts as long as this process. */
+  constructor(control: ControlAnswers, events: MasterEvents, stateDir: string | undefined) {
     this.#control = control;
     this.#events = events;
+    this.#kept = new KeptFile(stateDir, 'fleet.json', kept);
+    this.#isOut = this.#kept.content?.drained ?? false;
+    events.on('fleet.sites-wanted', ({ siteIds }) => {
+      this.#wantedSites = siteIds;
+      this.#wantSites();
+    });
+  }
+
+  /** Why what was kept could not be read. */
+  get trouble(): string | undefined {
+    return this.#kept.trouble;
   }
 
   /** Publishes nothing until {@link accept}. */
@@ -59,7 +81,8 @@ export class Fleet {
     if (this.#settings === undefined) return undefined;
     const { machine, address } = this.#settings;
     const lastError = this.#lastError === undefined ? {} : { lastError: this.#lastError };
-    return { machine, address, ...this.#state, ...lastError };
+    const drained = this.#isOut ? ({ drained: true } as const) : {};
+    return { machine, address, ...this.#state, ...drained, ...lastError };
   }
 
   /** {@link standing}, and what is in the store. @throws {VhostError} ERR_FLEET_NONE. */
@@ -72,6 +95,37 @@ export class Fleet {
       return { ...standing, store: decode(fleetStore, store, 'look') };
     } catch (error) {
       return { ...standing, storeError: messageOf(error) };
+    }
+  }
+
+  /**
+   * Takes this machine out of the fleet, or brings it back, also under the next master. Resolves when the edges that tell
+   * how far they are lead clients so, or with those that do not at the limit of time.
+   * @throws {VhostError} ERR_FLEET_NONE, ERR_SITE_OPTION: nothing has changed. ERR_FLEET_STORE: it is wanted, and will be
+   * in the store as soon as that answers.
+   */
+  async setOut(isOut: boolean, { timeout }: FleetDrainOptions): Promise<FleetDrainResult> {
+    const { machine } = this.#standing();
+    const timeoutMs = timeout === undefined ? EDGES_LIMIT_MS : timeoutOf(timeout);
+    this.#isOut = isOut;
+    const lasts = this.#kept.write({ version: 1, drained: isOut });
+    try {
+      const peer = this.#process?.peer;
+      if (peer === undefined) throw new Error('the process of the fleet does not run right now');
+      const limit = { timeoutMs: timeoutMs + ANSWER_LIMIT_MS };
+      const answer = decode(
+        fleetFollowed,
+        await peer.request('setOut', { isOut, timeoutMs }, limit),
+        'setOut',
+      );
+      const late = answer.edges.filter(({ applied }) => !applied).map(({ edge }) => edge);
+      if (isOut) this.#events.emit('fleet.machine-drained', { machine, late });
+      else this.#events.emit('fleet.machine-resumed', { machine, late });
+      return { machine, drained: isOut, lasts, ...answer };
+    } catch (error) {
+      const done = isOut ? 'drained' : 'brought back';
+      const message = `${messageOf(error)}; ${machine} is ${done} as soon as the store can be told`;
+      throw new VhostError('ERR_FLEET_STORE', message, { cause: error });
     }
   }
 
@@ -130,7 +184,8 @@ export class Fleet {
       args: [],
       onSpawned: (peer) => {
         this.#answer(peer);
-        peer.request('configure', settings).catch(() => undefined);
+        peer.request('configure', { settings, isOut: this.#isOut }).catch(() => undefined);
+        this.#wantSites();
       },
       onLost: () => {
         this.#state = CONNECTING;
@@ -158,6 +213,16 @@ export class Fleet {
     });
     peer.handle('control', control);
     peer.handle('state', state);
+    const sites = decoding(fleetToMaster, 'sites', (told) => {
+      this.#events.emit('fleet.sites', told);
+      return null;
+    });
+    peer.handle('sites', sites);
+  }
+
+  #wantSites(): void {
+    if (this.#wantedSites.length === 0) return;
+    this.#process?.peer?.request('wantSites', { siteIds: [...this.#wantedSites] }).catch(() => undefined);
   }
 
   #take(told: FleetState): void {
@@ -192,6 +257,19 @@ function settingsOf(conf: FleetConf, healthPath: string | undefined): FleetSetti
 
 /** Resolved, never imported: nothing of it is to be loaded where connections are accepted. */
 const PROGRAM = fileURLToPath(import.meta.resolve('@vhostd/fleet/run-fleet'));
+/** @throws {VhostError} ERR_SITE_OPTION. */
+function timeoutOf(written: string | number): number {
+  const timeoutMs = parseDuration(written);
+  if (timeoutMs !== undefined && timeoutMs >= 1 && timeoutMs <= MAX_DURATION_MS) return timeoutMs;
+  const message = `timeout: ${JSON.stringify(written)} is no duration from 1 ms to 24 days, such as 2m`;
+  throw new VhostError('ERR_SITE_OPTION', message, { info: { option: 'timeout' } });
+}
+
+const kept = z.object({ version: z.literal(1), drained: z.boolean() });
+/** How long edges are waited for, unless it is said, ms. */
+const EDGES_LIMIT_MS = 30_000;
+/** How long the store may take beside that, ms. */
+const ANSWER_LIMIT_MS = 30_000;
 const CONNECTING: FleetState = { state: 'connecting' };
 /** How long a store of any size may take to be read, ms. */
 const LOOK_LIMIT_MS = 30_000;

@@ -37,6 +37,7 @@ export type MetricName =
   | 'vhostd_certificate_expiry_timestamp_seconds'
   | 'vhostd_log_lost_lines_total'
   | 'vhostd_fleet_connected'
+  | 'vhostd_fleet_drained'
   | 'vhostd_fleet_losses_total';
 
 export const METRICS: Readonly<Record<MetricName, Definition>> = {
@@ -85,6 +86,7 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   ),
   vhostd_log_lost_lines_total: counter(['file'], 'Lines that were lost because the file took none.'),
   vhostd_fleet_connected: gauge([], '1 while the store of the fleet has all of this machine.'),
+  vhostd_fleet_drained: gauge([], '1 while an operator has taken this machine out.'),
   vhostd_fleet_losses_total: counter([], 'Times that the store did not answer, or had lost this machine.'),
 };
 

@@ -118,11 +118,13 @@ void describe('metrics', () => {
     const standing = { machine: 'm1', address: '10.0.0.1' };
     assert.deepEqual(ofFleet(bench({ fleet: { ...standing, state: 'lost' } })), [
       'vhostd_fleet_connected 0',
+      'vhostd_fleet_drained 0',
       'vhostd_fleet_losses_total 1',
     ]);
-    assert.deepEqual(ofFleet(bench({ fleet: { ...standing, state: 'connected' } })).slice(0, 1), [
-      'vhostd_fleet_connected 1',
-    ]);
+    assert.deepEqual(
+      ofFleet(bench({ fleet: { ...standing, state: 'connected', drained: true } })).slice(0, 2),
+      ['vhostd_fleet_connected 1', 'vhostd_fleet_drained 1'],
+    );
     assert.deepEqual(
       bench()
         .text()

@@ -136,6 +136,8 @@ export class Metrics {
       ),
       vhostd_fleet_connected:
         fleet === undefined ? [] : one('vhostd_fleet_connected', Number(fleet.state === 'connected')),
+      vhostd_fleet_drained:
+        fleet === undefined ? [] : one('vhostd_fleet_drained', Number(fleet.drained === true)),
     };
   }
 }

@@ -1,5 +1,6 @@
 // Whether sites are published, as far as other sites wait for them.
 import type { WireError } from '@vhostd/protocol';
+import { fleetSiteOf } from '../conf/fleet-site.js';
 
 /** How a site stands, for those that wait for it. */
 export interface Readiness {
@@ -32,5 +33,6 @@ export function missingOf(dependencies: readonly Readiness[]): MissingSites {
 }
 
 function waitsInVain(siteId: string, { message }: WireError): WireError {
-  return { code: 'ERR_SITE_WAITS', message: `it waits for site ${siteId}, which has failed: ${message}` };
+  const what = fleetSiteOf(siteId) === undefined ? `site ${siteId}, which has failed` : siteId;
+  return { code: 'ERR_SITE_WAITS', message: `it waits for ${what}: ${message}` };
 }

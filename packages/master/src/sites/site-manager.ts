@@ -68,8 +68,9 @@ export class SiteManager {
     this.#sites = sites;
     this.#router = router;
     this.#events = events;
-    this.#waits = new SiteWaits({ readiness: (siteId) => sites.find(siteId)?.readiness });
+    this.#waits = new SiteWaits({ readiness: (name) => sites.findReadiness(name) });
     events.on('site.state', () => this.#look());
+    events.on('fleet.sites', () => this.#look());
     events.on('site.due', ({ siteId }) => void this.#onTime(siteId));
   }
 

@@ -1,19 +1,23 @@
 // All sites of the master, by id.
 import { unknownSite } from '@vhostd/protocol';
+import { fleetSiteOf } from '../conf/fleet-site.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Worker } from '../workers/worker.js';
+import { FleetSites } from './fleet-sites.js';
 import type { Readiness, SiteDirectory } from './readiness.js';
 import { Site } from './site.js';
 import type { SiteFloor } from './site.js';
 
 export class Sites implements SiteDirectory {
   readonly #floor: SiteFloor;
+  readonly #fleet: FleetSites;
   readonly #byId = new Map<string, Site>();
   /** Those that are being removed. */
   readonly #detached = new Set<Site>();
 
   constructor(floor: SiteFloor) {
     this.#floor = floor;
+    this.#fleet = new FleetSites(floor.events);
   }
 
   /** Adds a site, which is returned, or gives a known one the conf that its next reload takes up. */
@@ -54,9 +58,21 @@ export class Sites implements SiteDirectory {
   }
 
   /** How a site stands; one that is not there has failed. */
-  readinessOf(siteId: string): Readiness {
-    const failure = { code: 'ERR_SITE_UNKNOWN', message: 'there is no such site' };
-    return this.find(siteId)?.readiness ?? { siteId, published: false, failure };
+  readinessOf(name: string): Readiness {
+    const failure = {
+      code: 'ERR_SITE_UNKNOWN',
+      message: fleetSiteOf(name) === undefined ? 'there is no such site' : 'the conf has no `fleet`',
+    };
+    return this.findReadiness(name) ?? { siteId: name, published: false, failure };
+  }
+
+  /** The same, undefined for one that is not there. A site of the fleet is published on any machine, this one included. */
+  findReadiness(name: string): Readiness | undefined {
+    const siteId = fleetSiteOf(name);
+    if (siteId === undefined) return this.find(name)?.readiness;
+    const ofFleet = this.#fleet.readinessOf(siteId, name);
+    const isHere = this.find(siteId)?.readiness.published === true;
+    return ofFleet !== undefined && isHere ? { siteId: name, published: true } : ofFleet;
   }
 
   /** @throws {VhostError} ERR_SITE_UNKNOWN. */

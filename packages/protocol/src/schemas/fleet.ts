@@ -21,6 +21,8 @@ export type FleetState = z.infer<typeof fleetState>;
 export const fleetStanding = fleetState.extend({
   machine: z.string(),
   address: z.string(),
+  /** Present while an operator has taken it out. */
+  drained: z.literal(true).exactOptional(),
   /** The last failure, also one that is over. ISO 8601. */
   lastError: z.object({ time: z.string(), message: z.string() }).exactOptional(),
 });
@@ -34,6 +36,8 @@ export const fleetMachine = z.object({
   /** When its vhostd began to publish, ISO 8601. */
   started: z.string(),
   lease: z.string(),
+  /** Present while an operator has taken it out. */
+  drained: z.literal(true).exactOptional(),
   /** Its hosts by their state. */
   up: count,
   drain: count,
@@ -53,6 +57,19 @@ export const fleetHostMachine = z.object({
   ),
 });
 export type FleetHostMachine = z.infer<typeof fleetHostMachine>;
+
+/** An edge, as the store has it. */
+export const fleetEdge = z.object({
+  edge: z.string(),
+  version: z.string(),
+  /** Its HAProxy leads clients as hosts and machines were at this revision. */
+  revision: z.string(),
+  /** Whether its HAProxy answers. */
+  haproxy: z.enum(['answers', 'fails']),
+  /** Machines that it leads to though they are in drain, as nobody else is left: for how many hosts. */
+  kept: z.record(z.string(), count),
+});
+export type FleetEdge = z.infer<typeof fleetEdge>;
 
 /** What machines say differently of one host. */
 export const fleetConflict = z.object({
@@ -75,6 +92,7 @@ export const fleetStore = z.object({
   /** Of the store when it was read. */
   revision: z.string(),
   machines: z.array(fleetMachine),
+  edges: z.array(fleetEdge),
   /** Those with conflicts first; as many as an answer may have, or the one that was asked for. */
   hosts: z.array(fleetHost),
   /** How many hosts there are. */
@@ -99,3 +117,40 @@ export const fleetStatusOptions = z.object({
   host: z.string().max(255).exactOptional(),
 });
 export type FleetStatusOptions = z.infer<typeof fleetStatusOptions>;
+
+/** How long edges are waited for. */
+export const fleetDrainOptions = z.object({
+  /** A duration such as `2m`, or ms; 1 ms to 24 days. Default: 30 s. */
+  timeout: z
+    .union([z.string(), z.number()], { error: 'a duration: a text such as 2m, or ms' })
+    .exactOptional(),
+});
+export type FleetDrainOptions = z.infer<typeof fleetDrainOptions>;
+
+/** How far an edge is with what a machine has written. */
+export const fleetEdgeProgress = z.object({
+  edge: z.string(),
+  haproxy: z.enum(['answers', 'fails']),
+  /** False: it was waited for in vain. */
+  applied: z.boolean(),
+  /** For how many hosts it leads to this machine though that is in drain, as nobody else is left. */
+  kept: count,
+});
+export type FleetEdgeProgress = z.infer<typeof fleetEdgeProgress>;
+
+/** What the store and the edges have of a change of a whole machine. */
+export const fleetFollowed = z.object({
+  /** Those that tell how far they are. */
+  edges: z.array(fleetEdgeProgress),
+  /** Hosts that no other machine has up: some of them, and how many. */
+  alone: z.object({ count, hosts: z.array(z.string()) }),
+});
+
+/** What `vhostd fleet drain --json` and `resume` print. */
+export const fleetDrainResult = fleetFollowed.extend({
+  machine: z.string(),
+  drained: z.boolean(),
+  /** Whether the next master knows of it. */
+  lasts: z.boolean(),
+});
+export type FleetDrainResult = z.infer<typeof fleetDrainResult>;

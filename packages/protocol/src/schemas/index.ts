@@ -5,7 +5,14 @@ export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-maste
 export { certificateState } from './certificate-state.js';
 export { certificatesToMaster, masterToCertificates } from './master-certificates.js';
 export { masterToWatcher, watcherToMaster } from './master-watcher.js';
-export { fleetStatus, fleetStatusOptions, fleetStore } from './fleet.js';
+export {
+  fleetDrainOptions,
+  fleetDrainResult,
+  fleetFollowed,
+  fleetStatus,
+  fleetStatusOptions,
+  fleetStore,
+} from './fleet.js';
 export { fleetToMaster, masterToFleet } from './master-fleet.js';
 export { decode } from './decode.js';
 export { decoding } from './message-table.js';

@@ -1,7 +1,7 @@
 // What a master and the process that publishes its sites in the fleet say to each other.
 import * as z from './zod.js';
 import { controlRequest } from './daemon-master.js';
-import { fleetState, fleetStatusOptions, fleetStore } from './fleet.js';
+import { fleetFollowed, fleetState, fleetStatusOptions, fleetStore } from './fleet.js';
 import type { MessageTypes } from './message-table.js';
 import { count } from './values.js';
 
@@ -27,8 +27,8 @@ export type FleetSettings = z.infer<typeof fleetSettings>;
 
 export const masterToFleet = {
   ping: { params: z.null(), result: z.null() },
-  /** Where to publish from now on. */
-  configure: { params: fleetSettings, result: z.null() },
+  /** Where to publish from now on, and whether an operator has taken this machine out. */
+  configure: { params: z.object({ settings: fleetSettings, isOut: z.boolean() }), result: z.null() },
   /**
    * These sites, or all, are about to stop: nobody is to be led to them. Answered when those who follow the fleet have
    * had time to know it; rejected where the store could not be told.
@@ -36,6 +36,13 @@ export const masterToFleet = {
   drain: { params: z.object({ siteIds: z.array(z.string()).exactOptional() }), result: z.null() },
   /** They are led to again as soon as they serve. */
   undrain: { params: z.object({ siteIds: z.array(z.string()).exactOptional() }), result: z.null() },
+  /**
+   * An operator takes this machine out, or brings it back. Answered when the edges lead clients so, or at the limit;
+   * rejected where the store could not be told.
+   */
+  setOut: { params: z.object({ isOut: z.boolean(), timeoutMs: count }), result: fleetFollowed },
+  /** These sites are waited for, on any machine: {@link fleetToMaster}.sites tells from now on. */
+  wantSites: { params: z.object({ siteIds: z.array(z.string()) }), result: z.null() },
   /** All have stopped: nothing of this machine is to be left in the store. */
   withdraw: { params: z.null(), result: z.null() },
   /** Reads what is in the store; rejected where that does not answer. */
@@ -49,5 +56,10 @@ export const fleetToMaster = {
   /** A request of the control API. */
   control: { params: controlRequest, result: z.unknown() },
   state: { params: fleetState, result: z.null() },
+  /** The sites that are waited for and are up; `error`: why that may be out of date. */
+  sites: {
+    params: z.object({ siteIds: z.array(z.string()), error: z.string().exactOptional() }),
+    result: z.null(),
+  },
 };
 export type FleetToMaster = MessageTypes<typeof fleetToMaster>;
