@@ -53,6 +53,8 @@ export {
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { CLEAR_LINE, terminalLogLine } from './log-line.js';
 export { unknownSite } from './unknown-site.js';
+export { workerRate } from './worker-rate.js';
+export type { WorkerRate, WorkerTotals } from './worker-rate.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {

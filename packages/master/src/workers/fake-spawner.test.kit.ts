@@ -55,7 +55,6 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
       stopTimeoutMs: 1000,
-      countsRequests: false,
       measures: false,
     };
     this.handle = {
