@@ -51,7 +51,7 @@ export {
   STATE_DIR_VARIABLE,
 } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
-export { CLEAR_LINE, terminalLogLine } from './log-line.js';
+export { CLEAR_LINE, logShape } from './log-line.js';
 export { unknownSite } from './unknown-site.js';
 export { workerRate } from './worker-rate.js';
 export type { WorkerRate, WorkerTotals } from './worker-rate.js';

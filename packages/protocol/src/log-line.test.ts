@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { fstatSync } from 'node:fs';
 import { test } from 'node:test';
-import { CLEAR_LINE, terminalLogLine } from './log-line.js';
+import { CLEAR_LINE, isJournal, journalLogLine, terminalLogLine } from './log-line.js';
 
 void test('a line says when, how bad, about what, what happened and why, then what else there is', () => {
   const time = new Date(2026, 0, 2, 3, 4, 5).toISOString();
@@ -48,4 +49,18 @@ void test('of an error there is its message and its code', () => {
 
 void test('what is no JSON stays as it is', () => {
   assert.equal(terminalLogLine('plain\n'), 'plain\n');
+});
+
+void test('for the journal a line has its level before it, as syslog counts', () => {
+  assert.equal(journalLogLine('{"level":40,"a":1}\n'), '<4>{"level":40,"a":1}\n');
+  assert.equal(journalLogLine('{"level":50}\n'), '<3>{"level":50}\n');
+  assert.equal(journalLogLine('plain\n'), '<6>plain\n');
+});
+
+void test('a descriptor is the journal if it has the device and inode that systemd names', () => {
+  const { dev, ino } = fstatSync(2);
+  assert.equal(isJournal(2, `${dev}:${ino}`), true);
+  assert.equal(isJournal(2, `${dev}:${ino + 1}`), false);
+  assert.equal(isJournal(2, undefined), false);
+  assert.equal(isJournal(99_999, `${dev}:${ino}`), false);
 });

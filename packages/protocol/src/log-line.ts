@@ -1,7 +1,32 @@
-// A line of a log as a person on a terminal reads it.
+// A line of a log as a person on a terminal reads it, or as systemd's journal wants it.
+import { fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 /** Goes to the begin of a terminal's line, and takes away what it has: mostly, how far something is. */
 export const CLEAR_LINE = '\r\u{1b}[K';
+
+/** What a JSON line becomes on this descriptor: words on a terminal, with its level for the journal, else what it is. */
+export function logShape(fd: number): (json: string) => string {
+  if (isatty(fd)) return terminalLogLine;
+  return isJournal(fd, process.env['JOURNAL_STREAM']) ? journalLogLine : (json) => json;
+}
+
+/** Whether a descriptor leads to the journal: systemd names the device and inode of that, systemd.exec(5). */
+export function isJournal(fd: number, stream: string | undefined): boolean {
+  if (stream === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(fd);
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+/** A JSON line of our own logs with its level before it, as sd-daemon(3) has it: `<4>{…}`. */
+export function journalLogLine(json: string): string {
+  const level = /^\{"level":(\d+)/u.exec(json)?.[1] ?? '';
+  return `<${PRIORITIES[level] ?? 6}>${json}`;
+}
 
 /**
  * Turns a JSON line of our own logs into `18:13:25 warn shop/3: worker exited: exited with code 1`: what it is about, what
@@ -57,3 +82,6 @@ const LEVELS: Readonly<Record<string, string>> = {
   50: 'error',
   60: 'fatal',
 };
+
+/** Of syslog: debug, informational, warning, error, critical. */
+const PRIORITIES: Readonly<Record<string, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
