@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DaemonClient } from '@vhostd/daemon';
 import type { DaemonStatus, ReloadResult } from '@vhostd/protocol';
@@ -156,7 +157,7 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
       what,
       async () => {
         const value = await this.statusNow();
-        if (value === undefined && this.withGuard().length === 0)
+        if (value === undefined && (await this.#hasEnded()))
           throw new Error(`it has ended, and not: ${what}:\n${this.output}`);
         return { done: value !== undefined && wanted(value), value };
       },
@@ -164,6 +165,13 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
     );
     if (found === undefined) throw new Error(`no status: ${what}`);
     return found;
+  }
+
+  /** The guard becomes a daemon: a process shows no environment while it executes another program. */
+  async #hasEnded(): Promise<boolean> {
+    if (this.withGuard().length > 0) return false;
+    await delay(EXECUTE_LIMIT_MS);
+    return this.withGuard().length === 0;
   }
 
   async reload(siteId?: string): Promise<ReloadResult> {
@@ -230,6 +238,8 @@ export function withOwnState({ dir, confFile, runDir }: Place): string[] {
 
 /** What only a hang exceeds. */
 const COMMAND_LIMIT_MS = 60_000;
+/** Far longer than execve(2) takes. */
+const EXECUTE_LIMIT_MS = 2000;
 
 /** Lines on stderr that tell what a command waits for. */
 const WAITS = /^vhostd: waits for .*\n/gm;

@@ -81,6 +81,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   trust: async () => (await import('./commands/trust.js')).addTrustCommand,
   check: async () => (await import('./commands/check.js')).addCheckCommand,
   doctor: async () => (await import('./commands/doctor.js')).addDoctorCommand,
+  fleet: async () => (await import('./commands/fleet.js')).addFleetCommand,
   edge: async () => (await import('./commands/edge.js')).addEdgeCommand,
   import: async () => (await import('./commands/import.js')).addImportCommand,
   systemd: async () => (await import('./commands/systemd.js')).addSystemdCommand,

@@ -25,6 +25,7 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
       ],
       ['master', describeMaster(status)],
       ['listens', describeListeners(status)],
+      ...describeFleet(status),
       ...describeRefusals(status),
     ]).map(printableLine),
     '',
@@ -258,6 +259,12 @@ function describeRefusals({ counts }: DaemonStatus): string[][] {
   const reasons = Object.entries(counts?.refusedReasons ?? {}).toSorted(([, one], [, other]) => other - one);
   if (reasons.length === 0) return [];
   return [['refused', reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')]];
+}
+
+function describeFleet({ fleet }: DaemonStatus): string[][] {
+  if (fleet === undefined) return [];
+  const { machine, state, error } = fleet;
+  return [['fleet', `${machine}, ${state}${error === undefined ? '' : `: ${error}`}`]];
 }
 
 function waiting(count: number): string {

@@ -16,6 +16,7 @@ import { RunDirLease } from './run-dir/run-dir-lease.js';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import type { RunDir } from './run-dir/run-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
+import { Guard } from './master/guard.js';
 
 /** What a daemon needs to run. */
 export interface DaemonRuntimeOptions {
@@ -42,6 +43,7 @@ export interface DaemonRuntimeOptions {
 export class DaemonRuntime {
   readonly listeners: BoundListeners;
   readonly slot: MasterSlot;
+  readonly guard: Guard = new Guard();
   readonly #startedAtMs: number = performance.now();
   readonly #runDir: RunDir;
   readonly #options: DaemonRuntimeOptions;
@@ -62,7 +64,7 @@ export class DaemonRuntime {
       passedKeys: options.passedKeys,
       onExpired: ({ key }) => options.onListenerExpired(key),
     });
-    this.slot = new MasterSlot({ launch, supervision, listeners: this.listeners, calls });
+    this.slot = new MasterSlot({ launch, supervision, listeners: this.listeners, calls, guard: this.guard });
   }
 
   get runDir(): string {

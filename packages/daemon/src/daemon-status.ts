@@ -27,8 +27,8 @@ export async function readDaemonStatus(
   const { pid } = slot;
   if (told === undefined || pid === undefined) return { daemon, listeners: [], sites: [] };
   const master = { pid, uptimeMs: Math.round(slot.uptimeMs), restarts: slot.restartCount };
-  const { listeners, sites, handoff, counts } = told;
-  return { daemon, master, listeners, sites, handoff, counts };
+  const { listeners, sites, handoff, counts, fleet } = told;
+  return { daemon, master, listeners, sites, handoff, counts, ...(fleet === undefined ? {} : { fleet }) };
 }
 
 async function askMaster(slot: MasterSlot): Promise<MasterStatus | undefined> {

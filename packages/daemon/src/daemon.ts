@@ -1,6 +1,6 @@
 // The daemon: holds the listening sockets and keeps one master alive.
 import { VhostError } from '@vhostd/protocol';
-import type { DaemonStatus, LaunchInfo, ReloadResult, UpgradeResult } from '@vhostd/protocol';
+import type { DaemonStatus, ReloadResult, UpgradeResult } from '@vhostd/protocol';
 import { decode, reloadResult } from '@vhostd/protocol/schemas';
 import type { CallCallback, CallHandler, CallOptions } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -31,7 +31,6 @@ import type { ServiceNotifier } from './systemd/service-notifier.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 import { begin } from './takeover/begin.js';
-import { startGuard } from './takeover/guard.js';
 import { allowRespawn, ownLaunchInfo } from './takeover/launch-info.js';
 import { Upgrades } from './takeover/upgrades.js';
 import type { UpgradeOptions } from './takeover/upgrade.js';
@@ -59,7 +58,6 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   /** The process is to end with the daemon. */
   #endsProcess = false;
   #ignoreSignals: (() => void) | undefined;
-  #dismissGuard: () => void = () => undefined;
   /** Undefined where systemd wants to hear nothing. */
   #notifier: ServiceNotifier | undefined;
 
@@ -214,6 +212,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const group = takeGroup(process.env, this.#log);
     const launch = resolveMasterLaunch(this.#masterFile, { stateDir, group }, this.#options);
     const runtime = this.#createRuntime(launch, stateDir);
+    runtime.guard.announce();
     this.#reportMaster(runtime.slot);
     // As the first daemon, after the death of one, or as the candidate of an upgrade.
     const start = await begin(runtime);
@@ -319,22 +318,11 @@ export class Daemon extends EventEmitter<DaemonEvents> {
         : undefined;
     if (launch !== undefined) {
       allowRespawn(runtime.slot, launch);
-      this.#startGuard(runtime, launch);
+      const { pidFile } = resolveRunDir(this.runDir);
+      runtime.guard.allow(launch, pidFile, runtime.listeners);
     }
     const heartbeat = this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat;
     return new Upgrades({ runtime, orders: this.#orders, log: this.#log, heartbeat, launch });
-  }
-
-  #startGuard({ slot, listeners }: DaemonRuntime, launch: LaunchInfo): void {
-    const start = (): (() => void) => startGuard(launch, resolveRunDir(this.runDir).pidFile, slot, listeners);
-    this.#dismissGuard = start();
-    if (listeners.passed().length === listeners.passedKeys.length) return;
-    // They come from a master that lived before this daemon did; by then it has sent them.
-    slot.once('loaded', () => {
-      if (this.#closing !== undefined) return;
-      this.#dismissGuard();
-      this.#dismissGuard = start();
-    });
   }
 
   async #upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
@@ -343,9 +331,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
       throw new VhostError('ERR_DAEMON_STATE', 'this daemon is being stopped');
     }
     const result = await this.#upgrades.run(options);
-    // Another daemon is in charge: this one lets its master finish, then ends.
+    // Another daemon is in charge, and has the guard: this one lets its master finish, then ends.
     this.#notifier?.replaced();
-    this.#dismissGuard();
+    runtime.guard.leave();
     this.#endProcess();
     this.#closing ??= this.#close(runtime, runtime.slot.yield());
     return result;
@@ -375,7 +363,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     if (runtime === undefined) return;
     this.#notifier?.stopping();
     this.#orders.abandon();
-    this.#dismissGuard();
+    runtime.guard.dismiss();
     const gone = Promise.all([runtime.slot.stop({ now }), this.#upgrades?.abort(now)]);
     this.#closing ??= this.#close(runtime, gone);
     await gone;

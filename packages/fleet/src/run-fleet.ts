@@ -6,6 +6,7 @@ import { decoding, masterToFleet } from '@vhostd/protocol/schemas';
 import { openParentLink, Peer } from '@vhostd/transport';
 import { EtcdClient } from './etcd/etcd-client.js';
 import { localSiteOf } from './publishing/local-site.js';
+import { storeOverview } from './overview/store-overview.js';
 import { MasterControl } from './publishing/master-control.js';
 import { MasterSites } from './publishing/master-sites.js';
 import { Publisher } from './publishing/publisher.js';
@@ -20,28 +21,29 @@ const peer = new Peer<FleetToMaster, MasterToFleet>(link, {
   onEnd: () => process.exit(),
 });
 const control = new MasterControl(peer);
-let publisher: Publisher | undefined;
+let running:
+  { readonly publisher: Publisher; readonly store: EtcdClient; readonly prefix: string } | undefined;
 let sites: MasterSites | undefined;
 
 /** Where to publish is told once: for another conf the master starts another process. */
 function begin(settings: MasterToFleet['configure']['params']): void {
   const store = new EtcdClient(settings);
   const version = packageVersion(import.meta.url);
-  const started = new Publisher({
+  const publisher = new Publisher({
     settings,
     version,
     store,
     onState: (state) => peer.notify('state', state),
   });
-  publisher = started;
+  running = { publisher, store, prefix: settings.prefix };
   sites = new MasterSites(control, (details) =>
-    started.set(details.map((detail) => localSiteOf(detail, settings.address))),
+    publisher.set(details.map((detail) => localSiteOf(detail, settings.address))),
   );
   void sites.run();
 }
 
-function configured(): Publisher {
-  if (publisher !== undefined) return publisher;
+function configured(): NonNullable<typeof running> {
+  if (running !== undefined) return running;
   throw new VhostError('ERR_FLEET_STORE', 'the process of the fleet has no conf yet');
 }
 
@@ -49,14 +51,14 @@ peer.handle('ping', () => null);
 peer.handle(
   'configure',
   decoding(masterToFleet, 'configure', (settings) => {
-    if (publisher === undefined) begin(settings);
+    if (running === undefined) begin(settings);
     return null;
   }),
 );
 peer.handle(
   'drain',
   decoding(masterToFleet, 'drain', async ({ siteIds }) => {
-    await configured().drain(siteIds);
+    await configured().publisher.drain(siteIds);
     return null;
   }),
 );
@@ -65,14 +67,21 @@ peer.handle(
   decoding(masterToFleet, 'undrain', async ({ siteIds }) => {
     // What they are by now, or they would be up for a moment.
     await sites?.askAnew();
-    configured().undrain(siteIds);
+    configured().publisher.undrain(siteIds);
     return null;
   }),
 );
 peer.handle('withdraw', async () => {
-  await configured().withdraw();
+  await configured().publisher.withdraw();
   return null;
 });
+peer.handle(
+  'look',
+  decoding(masterToFleet, 'look', async ({ host }) => {
+    const { store, prefix } = configured();
+    return storeOverview({ ...(await store.range(`${prefix}/`)), prefix, host });
+  }),
+);
 // What a terminal says is for the master, which ends this one by its link.
 process.on('SIGINT', () => undefined);
 peer.start();

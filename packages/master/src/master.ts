@@ -6,6 +6,8 @@ import type {
   AddSiteResult,
   CertificatesResult,
   EventsOptions,
+  FleetStatus,
+  FleetStatusOptions,
   FlushOptions,
   FlushResult,
   MaintenanceOptions,
@@ -143,14 +145,15 @@ export class Master extends EventEmitter<PublicEvents> {
       },
       events,
     );
+    this.#fleet = new Fleet(new ControlAnswers(this), events);
     this.#metrics = new MasterMetrics({
       sites: this.#sites,
       listeners: this.#listeners,
       health: this.#acceptor.health,
+      fleet: this.#fleet,
       events,
     });
     this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
-    this.#fleet = new Fleet(new ControlAnswers(this), events);
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(
@@ -404,7 +407,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return this.#status.ofMaster(this.#handoff);
+    return this.#status.ofMaster(this.#handoff, this.#fleet.standing);
   }
 
   /** What `GET /v1/metrics` shows. */
@@ -415,6 +418,11 @@ export class Master extends EventEmitter<PublicEvents> {
   /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
   siteDetail(siteId: string): SiteDetail {
     return this.#status.ofSite(siteId);
+  }
+
+  /** What `vhostd fleet status --json` shows. @throws {VhostError} ERR_FLEET_NONE. */
+  async fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
+    return await this.#fleet.status(options);
   }
 
   /** The certificates that workers of all sites serve. */

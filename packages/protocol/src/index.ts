@@ -77,7 +77,18 @@ export type {
   WantedCertificate,
 } from './schemas/master-certificates.js';
 export type { MasterToWatcher, WatchedSite, WatcherToMaster } from './schemas/master-watcher.js';
-export type { FleetSettings, FleetState, FleetToMaster, MasterToFleet } from './schemas/master-fleet.js';
+export type {
+  FleetConflict,
+  FleetHost,
+  FleetHostMachine,
+  FleetMachine,
+  FleetStanding,
+  FleetState,
+  FleetStatus,
+  FleetStatusOptions,
+  FleetStore,
+} from './schemas/fleet.js';
+export type { FleetSettings, FleetToMaster, MasterToFleet } from './schemas/master-fleet.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

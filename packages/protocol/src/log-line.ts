@@ -41,11 +41,11 @@ export function terminalLogLine(json: string): string {
   }
   const { level, time, name, event, siteId, workerId, error, message, reason, code, ...rest } = fields;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
-  const what = String(event ?? '').replaceAll(/[:.-]+/gu, ' ');
+  const what = shown(event ?? '').replaceAll(/[:.-]+/gu, ' ');
   const why = [error, message, reason].filter((value) => value !== undefined).map(shown);
   const others = Object.entries(rest).filter(([field]) => !FOR_PROGRAMS.has(field));
   const line = [
-    `${clock} ${LEVELS[String(level)] ?? level} ${shown(workerId ?? siteId ?? name)}: ${what}`,
+    `${clock} ${LEVELS[String(level)] ?? String(level)} ${shown(workerId ?? siteId ?? name)}: ${what}`,
     ...(why.length === 0 ? [] : [`: ${why.join('; ')}`]),
     ...(typeof code === 'string' ? [` (${code})`] : []),
     ...others.map(([field, value]) => ` ${field}=${quoted(value)}`),

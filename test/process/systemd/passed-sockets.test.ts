@@ -1,6 +1,6 @@
 // Listeners that are passed to vhostd, as systemd passes those of a socket unit: over deaths, upgrades and starts.
 import assert from 'node:assert/strict';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { DaemonStatus } from '@vhostd/protocol';
@@ -26,6 +26,37 @@ void describe('a listener that is passed to vhostd', { concurrency: 2, skip: WHY
         const { daemon } = now;
         killAtOnce(now);
         now = await vhostd.until('it is back', (next) => next.daemon.pid !== daemon.pid && serves(next));
+        await load.progress(20);
+      }
+      await assertNoneRefused(t, load);
+      await vhostd.stop();
+    });
+  }
+
+  for (const first of ['daemon', 'master'] as const) {
+    void it(`refuses nobody whatever lies between the deaths of both, the ${first}'s being the first`, async (t) => {
+      const { vhostd, port } = await started(t);
+      let now = await vhostd.serves();
+      const load = new Load({ port, host: HOST, connections: 'fresh', pauseMaxMs: 10 });
+      await load.progress(20);
+      for (const gap of [0, 3, 20, 100, 'once it has started another'] as const) {
+        const { daemon, master } = now;
+        const pids = [daemon.pid, master?.pid ?? 0];
+        if (first === 'master') pids.reverse();
+        const [one = 0, other = 0] = pids;
+        const before = childrenOf(other);
+        process.kill(one, 'SIGKILL');
+        const killedMs = performance.now();
+        // Busily: this is to hit the very moment.
+        if (typeof gap === 'number') while (performance.now() - killedMs < gap);
+        else while (!childrenOf(other).some((pid) => !before.includes(pid)) && !isLate(killedMs));
+        process.kill(other, 'SIGKILL');
+        now = await vhostd.until(
+          'both are back',
+          (next) => next.daemon.pid !== daemon.pid && next.master?.pid !== master?.pid && serves(next),
+        );
+        t.diagnostic(`${gap}: back after ${Math.round(performance.now() - killedMs)} ms`);
+        assert.equal(vhostd.pidInFile(), now.daemon.pid);
         await load.progress(20);
       }
       await assertNoneRefused(t, load);
@@ -86,11 +117,20 @@ async function started(
   return { vhostd, port, sites };
 }
 
-/** Between two signals the master could start the next daemon, and die before that one has the sockets. */
+/** In one instant: neither starts the other anew. */
 function killAtOnce({ daemon, master }: DaemonStatus): void {
   const pids = [master?.pid ?? 0, daemon.pid];
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
   for (const pid of pids) process.kill(pid, 'SIGKILL');
+}
+
+/** The processes that a process has started, as they were just now. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').map(Number);
+}
+
+function isLate(sinceMs: number): boolean {
+  return performance.now() - sinceMs > 30_000;
 }
 
 /** What the descriptors of a process lead to, but for those that it has just closed. */

@@ -74,7 +74,7 @@ void describe('vhostd start APP', () => {
 void describe('vhostd start with a conf', () => {
   const sites = (...names: string[]): void => {
     const listen = (name: string): object[] => [{ host: `${name}.test`, port: 0, ipaddress: '127.0.0.1' }];
-    const conf = { sites: names.map((path) => ({ path, cpuLen: 1, listen: listen(path) })) };
+    const conf = { sites: names.map((name) => ({ path: name, cpuLen: 1, listen: listen(name) })) };
     workspace.write('vhostd.config.json', JSON.stringify(conf));
   };
 

@@ -35,9 +35,8 @@ void describe('LogTail', () => {
     writeFileSync(`${file}.1`, 'd\n');
     writeFileSync(`${file}.2.gz`, gzipSync('b\nc\n'));
     writeFileSync(`${file}.3.gz`, gzipSync('a\n'));
-    const tail = new LogTail(file);
+    tail = new LogTail(file);
     assert.deepEqual([...tail.back()], ['e', 'd', 'c', 'b', 'a']);
-    tail.close();
   });
 
   void it('gives lines of any length, wherever blocks end', () => {

@@ -10,8 +10,12 @@ import type { MasterBody, MasterLaunch } from './master-process.js';
 const MASTER_VARIABLE = 'VHOSTD_MASTER';
 
 /** @throws {VhostError} ERR_MASTER_SPAWN, ERR_NODE_INTERNALS. */
-export function forkMaster(launch: MasterLaunch, onViolation: (detail: string) => void): MasterBody {
-  const { child, link } = forkLinked(launch, onViolation);
+export function forkMaster(
+  launch: MasterLaunch,
+  onViolation: (detail: string) => void,
+  guardFd: number | undefined,
+): MasterBody {
+  const { child, link } = forkLinked(launch, onViolation, guardFd);
   return {
     pid: child.pid,
     link,
@@ -24,6 +28,7 @@ export function forkMaster(launch: MasterLaunch, onViolation: (detail: string) =
 function forkLinked(
   launch: MasterLaunch,
   onViolation: (detail: string) => void,
+  guardFd: number | undefined,
 ): { child: ChildProcess; link: Link } {
   let forked: ChildProcess | undefined;
   try {
@@ -42,7 +47,7 @@ function forkLinked(
         return forked;
       },
       (child) => child,
-      { type: launch.linkType, onViolation },
+      { type: launch.linkType, onViolation, guardFd },
     );
   } catch (error) {
     if (forked === undefined || forked.pid !== undefined) throw error;

@@ -13,6 +13,7 @@ import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { answerListenerRequests } from '../listeners/listener-requests.js';
 import { receiveListeners, sendListeners } from '../listeners/listener-transfer.js';
 import { SUPERVISION_DEFAULTS } from '../supervision-defaults.js';
+import type { Guard } from './guard.js';
 import { adoptMaster } from './adopted-master.js';
 import type { Adoption } from './adopted-master.js';
 import type { DaemonCalls } from './daemon-calls.js';
@@ -48,6 +49,7 @@ export interface MasterSlotOptions {
   readonly listeners: BoundListeners;
   /** Answers what masters and workers call. */
   readonly calls: DaemonCalls;
+  readonly guard: Guard;
 }
 
 /** Keeps a master alive until it is stopped or given up. */
@@ -56,6 +58,7 @@ export class MasterSlot extends EventEmitter<MasterSlotEvents> {
   readonly #stopNowTimeoutMs: number;
   readonly #listeners: BoundListeners;
   readonly #calls: DaemonCalls;
+  readonly #guard: Guard;
   readonly #child: SupervisedChild;
   readonly #orphanedWorkers: OrphanedWorkers;
   readonly #servedState = new ServedState();
@@ -73,11 +76,12 @@ export class MasterSlot extends EventEmitter<MasterSlotEvents> {
   #fatal: { error: Error; exitCode: number } | undefined;
 
   /** @throws {VhostError} ERR_SUPERVISOR_OPTION. */
-  constructor({ launch, supervision, listeners, calls }: MasterSlotOptions) {
+  constructor({ launch, supervision, listeners, calls, guard }: MasterSlotOptions) {
     super();
     this.#launch = launch;
     this.#listeners = listeners;
     this.#calls = calls;
+    this.#guard = guard;
     this.#stopNowTimeoutMs = supervision.stopNowTimeoutMs ?? SUPERVISION_DEFAULTS.stopNowTimeoutMs;
     this.#orphanedWorkers = new OrphanedWorkers((pid, error) =>
       this.emit('trouble', 'worker::outlived-master', error ?? `process ${pid} was killed`),
@@ -215,7 +219,9 @@ export class MasterSlot extends EventEmitter<MasterSlotEvents> {
       onLinkEnd: () => this.#listeners.drop(claimant),
     };
     const process: MasterProcess = new MasterProcess(this.#launch, watcher, (onViolation) =>
-      adoption === undefined ? forkMaster(this.#launch, onViolation) : adoptMaster(adoption),
+      adoption === undefined
+        ? forkMaster(this.#launch, onViolation, this.#guard.stand())
+        : adoptMaster(adoption),
     );
     this.#process = process;
     this.#workers = new MasterWorkers(process.peer, () => process.pid);
@@ -228,11 +234,14 @@ export class MasterSlot extends EventEmitter<MasterSlotEvents> {
     return process;
   }
 
-  /** At once gives a master all that it needs if this process is no more when it has booted. */
+  /**
+   * At once gives a master all that it needs if this process is no more when it has booted. What makes it start another
+   * daemon comes last: one that has not got the sockets leaves, and the guard starts a daemon.
+   */
   #provide({ peer }: MasterProcess, adopted: boolean): void {
-    if (this.#respawn !== undefined) peer.notify('allowRespawn', this.#launchInfo(this.#respawn));
-    if (this.#held) peer.notify('hold', null);
     if (!adopted) sendListeners(peer, this.#listeners);
+    if (this.#held) peer.notify('hold', null);
+    if (this.#respawn !== undefined) peer.notify('allowRespawn', this.#launchInfo(this.#respawn));
   }
 
   #launchInfo(launch: LaunchInfo): LaunchInfo & { restarts: number } {

@@ -6,6 +6,7 @@ import type { DaemonToMaster, MasterToDaemon, TakeoverInfo } from '@vhostd/proto
 import { openParentLink, Peer } from '@vhostd/transport';
 import type { Link } from '@vhostd/transport';
 import type { DaemonRuntime } from '../daemon-runtime.js';
+import { EXIT_CODES } from '../exit-codes.js';
 import { readTakeoverInfo } from './takeover-info.js';
 import { UpgradeCandidate } from './upgrade-candidate.js';
 
@@ -43,7 +44,28 @@ async function beginAfterDeath(
     await yieldMaster(link, error);
     throw error;
   }
-  return () => runtime.slot.adopt({ identity: master, link }, master);
+  return () => {
+    endWithoutPassed(runtime);
+    runtime.slot.adopt({ identity: master, link }, master);
+  };
+}
+
+/**
+ * A master that dies before it has sent all sockets leaves to the guard what was passed: no other process could bind
+ * those addresses again. Its first answer comes behind the last of them.
+ */
+function endWithoutPassed({ slot, listeners }: DaemonRuntime): void {
+  const check = (): void => {
+    if (listeners.passed().length === listeners.passedKeys.length) return;
+    slot.emit(
+      'trouble',
+      'listeners.left-to-guard',
+      'the master died before it had sent the sockets that were passed',
+    );
+    process.exit(EXIT_CODES.failed);
+  };
+  slot.once('exit', check);
+  slot.once('ready', () => slot.off('exit', check));
 }
 
 /** The parent is a daemon that is to be replaced: start a master that accepts nothing yet, take over when told. */

@@ -8,6 +8,7 @@ import type { ChildHandle, PeerWatch, ProcessIdentity } from '@vhostd/supervisor
 import { Deferred, forkDaemon, Peer } from '@vhostd/transport';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
 import { sendListeners } from '../listeners/listener-transfer.js';
+import type { Guard } from '../master/guard.js';
 
 /** How it is watched. */
 export interface CandidateWatch {
@@ -21,6 +22,7 @@ export class CandidateProcess {
   /** Resolves when the process is dead, or was not to be had. */
   readonly exited: Promise<void>;
   readonly #launch: LaunchInfo;
+  readonly #guard: Guard;
   readonly #watch: CandidateWatch;
   readonly #supervised: SupervisedChild;
   readonly #failed = new Deferred<never>();
@@ -31,8 +33,9 @@ export class CandidateProcess {
   #heartbeat: PeerWatch | undefined;
 
   /** Starts the process. */
-  constructor(launch: LaunchInfo, watch: CandidateWatch) {
+  constructor(launch: LaunchInfo, guard: Guard, watch: CandidateWatch) {
     this.#launch = launch;
+    this.#guard = guard;
     this.#watch = watch;
     this.failed = this.#failed.promise;
     this.exited = this.#exited.promise;
@@ -96,7 +99,7 @@ export class CandidateProcess {
     const { child, link } = forkDaemon(
       this.#launch,
       { role: 'candidate', runDir, daemon: self() },
-      onViolation,
+      { onViolation, guardFd: this.#guard.fd },
     );
     const peer: Peer<DaemonToCandidate, CandidateToDaemon> = new Peer(link, {
       name: 'the new daemon',

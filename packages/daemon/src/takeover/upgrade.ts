@@ -75,7 +75,8 @@ export class Upgrade {
 
   #start(node: string | undefined): CandidateProcess {
     const binary = node === undefined ? this.#launch.argv0 : path.resolve(node);
-    const candidate = new CandidateProcess({ ...this.#launch, execPath: binary, argv0: binary }, this.#watch);
+    const launch = { ...this.#launch, execPath: binary, argv0: binary };
+    const candidate = new CandidateProcess(launch, this.#runtime.guard, this.#watch);
     const { pid } = candidate;
     if (pid !== undefined) this.#watch.onProgress(`process ${pid} is started with ${binary}`);
     return candidate;

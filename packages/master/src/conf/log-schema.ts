@@ -1,5 +1,5 @@
 // How a conf bounds log files.
-import { z } from '@vhostd/protocol/schemas';
+import type { z } from '@vhostd/protocol/schemas';
 import { duration, flag, GIGABYTE, integer, object, size, withoutUndefined } from './fields.js';
 import type { LogRotation } from './site-conf.js';
 

@@ -99,6 +99,7 @@ function bench(): {
     variables: method('variables'),
     followEvents: method('followEvents'),
     metrics: () => [],
+    fleetStatus: method('fleetStatus'),
     signalSite: method('signalSite'),
     flushLogs: method('flushLogs'),
     reopenLogs: method('reopenLogs'),

@@ -4,6 +4,8 @@ import type {
   AddSiteResult,
   CertificatesResult,
   EventsOptions,
+  FleetStatus,
+  FleetStatusOptions,
   FlushOptions,
   FlushResult,
   MaintenanceOptions,
@@ -29,6 +31,8 @@ import {
   addSiteResult,
   certificatesResult,
   eventsOptions,
+  fleetStatus,
+  fleetStatusOptions,
   flushOptions,
   flushResult,
   maintenanceOptions,
@@ -72,6 +76,7 @@ export interface ControlledMaster {
   variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
   followEvents(options: EventsOptions, follower: Follower): Promise<never>;
   metrics(): MetricFamily[];
+  fleetStatus(options: FleetStatusOptions): Promise<FleetStatus>;
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
@@ -133,6 +138,14 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: nothing,
     response: z.object({ metrics: z.array(metricFamily) }),
     run: (master) => ({ metrics: master.metrics() }),
+  }),
+  route({
+    method: 'GET',
+    path: '/fleet',
+    summary: 'this machine in its fleet, and what is in the store',
+    request: fleetStatusOptions,
+    response: fleetStatus,
+    run: (master, { body }) => master.fleetStatus(body),
   }),
   route({
     method: 'POST',

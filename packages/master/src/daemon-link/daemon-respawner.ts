@@ -11,6 +11,8 @@ export interface RespawnerHost {
   launch(): LaunchInfo | undefined;
   /** How many masters there were before this one. */
   restarts(): number;
+  /** The end of the guard's pipe, which the daemon is to hold as well. */
+  guardFd(): number | undefined;
   /** A process was started; the link to it is to be served at once. */
   onStarted(link: Link, pid: number | undefined): void;
   /** It ended, or never came up; another follows. */
@@ -70,7 +72,10 @@ export class DaemonRespawner {
     const { child, link } = forkDaemon(
       launch,
       { role: 'respawned', runDir: launch.runDir, master },
-      (detail) => broken(`it broke the rules of its link: ${detail}`),
+      {
+        onViolation: (detail) => broken(`it broke the rules of its link: ${detail}`),
+        guardFd: this.#host.guardFd(),
+      },
     );
     const linked = new LinkedChild(fromChildProcess(child), {
       closeLink: () => link.close(),

@@ -1,6 +1,6 @@
 // A master's side of its daemon: the link to it, the sockets it gives, and another daemon when it dies.
 import { VhostError } from '@vhostd/protocol';
-import { openParentLink, Peer } from '@vhostd/transport';
+import { GuardPipe, openParentLink, Peer } from '@vhostd/transport';
 import type {
   AcquiredListener,
   ForkedWorker,
@@ -37,6 +37,7 @@ export class DaemonSide implements ListenerSource, StateStore {
   readonly #respawner: DaemonRespawner;
   /** What is kept for the master after this one. */
   readonly #kept = new Map<string, unknown>();
+  readonly #guard = GuardPipe.inherited();
   #peer: DaemonPeer | undefined;
   #launch: LaunchInfo | undefined;
   #restarts = 0;
@@ -51,6 +52,7 @@ export class DaemonSide implements ListenerSource, StateStore {
     this.#respawner = new DaemonRespawner({
       launch: () => this.#launch,
       restarts: () => this.#restarts,
+      guardFd: () => this.#guard?.fd,
       onStarted: (link, pid) => {
         this.#attach(link);
         this.#transferAll();
@@ -80,6 +82,7 @@ export class DaemonSide implements ListenerSource, StateStore {
   leave(): void {
     this.#leaving = true;
     this.#respawner.stop();
+    this.#guard?.close();
     this.#transferred.clear();
   }
 

@@ -1,8 +1,16 @@
 // This machine in the fleet, seen from the master: a process beside it publishes what the control API shows. Nothing waits
 // for that process but a stop that is to be known of first, and that for a limited time.
 import { fileURLToPath } from 'node:url';
-import type { FleetState, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
-import { decoding, fleetToMaster } from '@vhostd/protocol/schemas';
+import { VhostError } from '@vhostd/protocol';
+import type {
+  FleetStanding,
+  FleetState,
+  FleetStatus,
+  FleetStatusOptions,
+  FleetToMaster,
+  MasterToFleet,
+} from '@vhostd/protocol';
+import { decode, decoding, fleetStore, fleetToMaster } from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
 import type { FleetConf, MasterConf } from '../conf/site-conf.js';
 import type { ControlAnswers } from '../control/control-answers.js';
@@ -21,7 +29,8 @@ export class Fleet {
   /** Another master publishes still. */
   #held = false;
   #process: SideProcess<MasterToFleet, FleetToMaster> | undefined;
-  #state: FleetState['state'] = 'connecting';
+  #state: FleetState = CONNECTING;
+  #lastError: FleetStanding['lastError'];
   /** A process that publishes by another conf is on its way out. */
   #leaving: Promise<void> = Promise.resolve();
 
@@ -45,6 +54,27 @@ export class Fleet {
     if (!this.#held) void this.#configure(fleet === undefined ? undefined : settingsOf(fleet, healthPath));
   }
 
+  /** This machine in the fleet; undefined where the conf names none. */
+  get standing(): FleetStanding | undefined {
+    if (this.#settings === undefined) return undefined;
+    const { machine, address } = this.#settings;
+    const lastError = this.#lastError === undefined ? {} : { lastError: this.#lastError };
+    return { machine, address, ...this.#state, ...lastError };
+  }
+
+  /** {@link standing}, and what is in the store. @throws {VhostError} ERR_FLEET_NONE. */
+  async status(options: FleetStatusOptions): Promise<FleetStatus> {
+    const standing = this.#standing();
+    const peer = this.#process?.peer;
+    try {
+      if (peer === undefined) throw new Error('the process of the fleet does not run right now');
+      const store = await peer.request('look', options, { timeoutMs: LOOK_LIMIT_MS });
+      return { ...standing, store: decode(fleetStore, store, 'look') };
+    } catch (error) {
+      return { ...standing, storeError: messageOf(error) };
+    }
+  }
+
   /** Has nobody led to these sites, or to any; resolves when that is known, or can't be told. */
   async drain(siteIds?: readonly string[]): Promise<void> {
     const peer = this.#process?.peer;
@@ -54,8 +84,7 @@ export class Fleet {
       await peer.request('drain', which, { timeoutMs: DRAIN_LIMIT_MS });
       this.#events.emit('fleet.drained', which);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.#events.emit('fleet.drain-failed', { ...which, message });
+      this.#events.emit('fleet.drain-failed', { ...which, message: messageOf(error) });
     }
   }
 
@@ -72,7 +101,7 @@ export class Fleet {
 
   /** Leaves nothing of this machine in the store; resolves when the process has gone. */
   async stop(): Promise<void> {
-    const peer = this.#state === 'connected' ? this.#process?.peer : undefined;
+    const peer = this.#state.state === 'connected' ? this.#process?.peer : undefined;
     await peer?.request('withdraw', null, { timeoutMs: DRAIN_LIMIT_MS }).catch(() => undefined);
     await this.leave();
   }
@@ -104,9 +133,12 @@ export class Fleet {
         peer.request('configure', settings).catch(() => undefined);
       },
       onLost: () => {
-        this.#state = 'connecting';
+        this.#state = CONNECTING;
       },
-      onExited: (message) => this.#events.emit('fleet.exited', { message }),
+      onExited: (message) => {
+        this.#failed(message);
+        this.#events.emit('fleet.exited', { message });
+      },
     });
   }
 
@@ -128,13 +160,29 @@ export class Fleet {
     peer.handle('state', state);
   }
 
-  #take({ state, endpoint = '', lease = '', error = '' }: FleetState): void {
-    const before = this.#state;
-    this.#state = state;
+  #take(told: FleetState): void {
+    const before = this.#state.state;
+    this.#state = told;
+    const { state, endpoint = '', lease = '', error = '' } = told;
+    if (state === 'lost') this.#failed(error);
     if (state === before) return;
     if (state === 'connected') this.#events.emit('fleet.connected', { endpoint, lease });
     if (state === 'lost') this.#events.emit('fleet.lost', { message: error });
   }
+
+  #failed(message: string): void {
+    this.#lastError = { time: new Date().toISOString(), message };
+  }
+
+  #standing(): FleetStanding {
+    if (this.standing !== undefined) return this.standing;
+    const message = 'this machine is in no fleet: its conf has no `fleet`, see docs/fleet.md';
+    throw new VhostError('ERR_FLEET_NONE', message);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function settingsOf(conf: FleetConf, healthPath: string | undefined): FleetSettings {
@@ -144,5 +192,8 @@ function settingsOf(conf: FleetConf, healthPath: string | undefined): FleetSetti
 
 /** Resolved, never imported: nothing of it is to be loaded where connections are accepted. */
 const PROGRAM = fileURLToPath(import.meta.resolve('@vhostd/fleet/run-fleet'));
+const CONNECTING: FleetState = { state: 'connecting' };
+/** How long a store of any size may take to be read, ms. */
+const LOOK_LIMIT_MS = 30_000;
 /** How long a stop waits until it is known of, ms. */
 const DRAIN_LIMIT_MS = 5000;

@@ -35,7 +35,9 @@ export type MetricName =
   | 'vhostd_http_requests_total'
   | 'vhostd_http_request_duration_seconds'
   | 'vhostd_certificate_expiry_timestamp_seconds'
-  | 'vhostd_log_lost_lines_total';
+  | 'vhostd_log_lost_lines_total'
+  | 'vhostd_fleet_connected'
+  | 'vhostd_fleet_losses_total';
 
 export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_info: gauge(['version', 'node'], 'Always 1.'),
@@ -82,6 +84,8 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
     'When the certificate that is served expires, seconds since 1970.',
   ),
   vhostd_log_lost_lines_total: counter(['file'], 'Lines that were lost because the file took none.'),
+  vhostd_fleet_connected: gauge([], '1 while the store of the fleet has all of this machine.'),
+  vhostd_fleet_losses_total: counter([], 'Times that the store did not answer, or had lost this machine.'),
 };
 
 function counter(labels: readonly string[], help: string): Definition {

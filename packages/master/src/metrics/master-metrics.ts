@@ -1,5 +1,5 @@
 // A master's metrics: what it counts, and the address on which it answers who asks for that.
-import type { MetricFamily } from '@vhostd/protocol';
+import type { FleetStanding, MetricFamily } from '@vhostd/protocol';
 import { certificatesOf } from '../certificates/site-certificates.js';
 import type { MetricsConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
@@ -17,6 +17,7 @@ export interface MetricsParts {
   readonly sites: Sites;
   readonly listeners: ListenerRegistry;
   readonly health: Health;
+  readonly fleet: { readonly standing: FleetStanding | undefined };
   readonly events: MasterEvents;
 }
 
@@ -40,7 +41,7 @@ export class MasterMetrics {
   }
 
   families(): MetricFamily[] {
-    const { sites, health } = this.#parts;
+    const { sites, health, fleet } = this.#parts;
     const now = Date.now();
     return this.#metrics.families({
       version: VERSION,
@@ -48,6 +49,7 @@ export class MasterMetrics {
       sites: sites.all().map((site) => site.status()),
       certificates: sites.all().flatMap((site) => certificatesOf(site, now)),
       logs: LogFiles.shared.stats(),
+      fleet: fleet.standing,
     });
   }
 

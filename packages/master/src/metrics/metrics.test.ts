@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CertificateStatus, MetricFamily, RequestStats, SiteStatus } from '@vhostd/protocol';
+import type {
+  CertificateStatus,
+  FleetStanding,
+  MetricFamily,
+  RequestStats,
+  SiteStatus,
+} from '@vhostd/protocol';
 import { metricsText } from '@vhostd/protocol/schemas';
 import { MasterEvents } from '../events.js';
 import { METRICS } from './definitions.js';
@@ -104,6 +110,27 @@ void describe('metrics', () => {
     ]);
   });
 
+  void it('tell how the machine stands in its fleet, where it has one', () => {
+    const ofFleet = ({ events, text }: ReturnType<typeof bench>): string[] => {
+      events.emit('fleet.lost', { message: 'gone' });
+      return text().filter((line) => line.startsWith('vhostd_fleet'));
+    };
+    const standing = { machine: 'm1', address: '10.0.0.1' };
+    assert.deepEqual(ofFleet(bench({ fleet: { ...standing, state: 'lost' } })), [
+      'vhostd_fleet_connected 0',
+      'vhostd_fleet_losses_total 1',
+    ]);
+    assert.deepEqual(ofFleet(bench({ fleet: { ...standing, state: 'connected' } })).slice(0, 1), [
+      'vhostd_fleet_connected 1',
+    ]);
+    assert.deepEqual(
+      bench()
+        .text()
+        .filter((line) => line.startsWith('vhostd_fleet')),
+      [],
+    );
+  });
+
   void it('count redirects', () => {
     const { events, text } = bench();
     events.emit('connection.redirected', { key: 'k', host: 'a.test' });
@@ -142,7 +169,10 @@ const CERTIFICATE: CertificateStatus = {
   workers: 1,
 };
 
-function bench({ certificates = [] }: { certificates?: CertificateStatus[] } = {}): {
+function bench({
+  certificates = [],
+  fleet,
+}: { certificates?: CertificateStatus[]; fleet?: FleetStanding } = {}): {
   events: MasterEvents;
   families: () => MetricFamily[];
   text: () => string[];
@@ -151,6 +181,6 @@ function bench({ certificates = [] }: { certificates?: CertificateStatus[] } = {
   const metrics = new Metrics();
   metrics.subscribe(events);
   const families = (): MetricFamily[] =>
-    metrics.families({ version: '1', ready: true, sites: [SITE], certificates, logs: [] });
+    metrics.families({ version: '1', ready: true, sites: [SITE], certificates, logs: [], fleet });
   return { events, families, text: () => metricsText(families()).split('\n') };
 }

@@ -1,6 +1,12 @@
 // The numbers of a master, its sites and workers, made out of what happens and of the status. prom-client would take
 // 12 MB and 0.3 s here, and keeps counts of its own, while workers tell theirs whole.
-import type { CertificateStatus, MasterStatus, MetricFamily, SiteStatus } from '@vhostd/protocol';
+import type {
+  CertificateStatus,
+  FleetStanding,
+  MasterStatus,
+  MetricFamily,
+  SiteStatus,
+} from '@vhostd/protocol';
 import type { EventPayloads, MasterEvents } from '../events.js';
 import type { LogFileStats } from '../logs/log-file.js';
 import { Counters, sampleOf } from './counters.js';
@@ -15,6 +21,8 @@ export interface MetricsNow {
   readonly sites: MasterStatus['sites'];
   readonly certificates: readonly CertificateStatus[];
   readonly logs: readonly (LogFileStats & { path: string })[];
+  /** Absent where the conf names no fleet. */
+  readonly fleet: FleetStanding | undefined;
 }
 
 type Samples = MetricFamily['samples'];
@@ -31,6 +39,7 @@ export class Metrics {
   subscribe(events: MasterEvents): void {
     this.#countConnections(events);
     this.#countSites(events);
+    events.on('fleet.lost', () => this.#counters.add('vhostd_fleet_losses_total'));
     events.on('worker.stats', ({ siteId, workerId, workerPid, requests, loopDelay }) => {
       const process = `${workerId} ${workerPid}`;
       if (requests !== undefined) this.#requests.add(siteId, process, requests);
@@ -93,7 +102,14 @@ export class Metrics {
     });
   }
 
-  #samples({ version, ready, sites, certificates, logs }: MetricsNow): Partial<Record<MetricName, Samples>> {
+  #samples({
+    version,
+    ready,
+    sites,
+    certificates,
+    logs,
+    fleet,
+  }: MetricsNow): Partial<Record<MetricName, Samples>> {
     const { user, system } = process.cpuUsage();
     const one = (name: MetricName, value: number, texts: string[] = []): Samples => [
       sampleOf(name, texts, value),
@@ -118,6 +134,8 @@ export class Metrics {
       vhostd_log_lost_lines_total: logs.map(({ path, lostLines }) =>
         sampleOf('vhostd_log_lost_lines_total', [path], lostLines),
       ),
+      vhostd_fleet_connected:
+        fleet === undefined ? [] : one('vhostd_fleet_connected', Number(fleet.state === 'connected')),
     };
   }
 }

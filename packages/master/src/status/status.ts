@@ -1,5 +1,11 @@
 // What `vhostd status` shows of a master and of its sites.
-import type { CertificatesResult, MasterStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
+import type {
+  CertificatesResult,
+  FleetStanding,
+  MasterStatus,
+  SiteDetail,
+  SiteStatus,
+} from '@vhostd/protocol';
 import type { LinkChoice } from '@vhostd/transport';
 import { certificatesOf, remarksOn } from '../certificates/site-certificates.js';
 import { shownConf } from '../conf/shown-conf.js';
@@ -37,13 +43,14 @@ export class Status {
     this.#ends.subscribe(events);
   }
 
-  ofMaster(handoff: LinkChoice): MasterStatus {
+  ofMaster(handoff: LinkChoice, fleet: FleetStanding | undefined): MasterStatus {
     return {
       pid: process.pid,
       listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
       sites: this.#sites.all().map((site) => this.#statusOf(site)),
       handoff,
       counts: this.#counts.current,
+      ...(fleet === undefined ? {} : { fleet }),
     };
   }
 

@@ -5,7 +5,8 @@ export { acquiredListener, daemonToMaster, masterToDaemon } from './daemon-maste
 export { certificateState } from './certificate-state.js';
 export { certificatesToMaster, masterToCertificates } from './master-certificates.js';
 export { masterToWatcher, watcherToMaster } from './master-watcher.js';
-export { fleetSettings, fleetState, fleetToMaster, masterToFleet } from './master-fleet.js';
+export { fleetStatus, fleetStatusOptions, fleetStore } from './fleet.js';
+export { fleetToMaster, masterToFleet } from './master-fleet.js';
 export { decode } from './decode.js';
 export { decoding } from './message-table.js';
 export { findRoute, noRoute, routeOf } from './route.js';

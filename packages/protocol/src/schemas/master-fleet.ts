@@ -1,6 +1,7 @@
 // What a master and the process that publishes its sites in the fleet say to each other.
 import * as z from './zod.js';
 import { controlRequest } from './daemon-master.js';
+import { fleetState, fleetStatusOptions, fleetStore } from './fleet.js';
 import type { MessageTypes } from './message-table.js';
 import { count } from './values.js';
 
@@ -24,21 +25,6 @@ export const fleetSettings = z.object({
 });
 export type FleetSettings = z.infer<typeof fleetSettings>;
 
-/** How the publishing stands. */
-export const fleetState = z.object({
-  /** `connected`: all that is to be known of this machine is in the store. */
-  state: z.enum(['connecting', 'connected', 'lost']),
-  /** The member that answered last. */
-  endpoint: z.string().exactOptional(),
-  /** Present while there is one. */
-  lease: z.string().exactOptional(),
-  /** Of the store, behind the last change. */
-  revision: z.string().exactOptional(),
-  /** Why the last attempt failed. */
-  error: z.string().exactOptional(),
-});
-export type FleetState = z.infer<typeof fleetState>;
-
 export const masterToFleet = {
   ping: { params: z.null(), result: z.null() },
   /** Where to publish from now on. */
@@ -52,6 +38,8 @@ export const masterToFleet = {
   undrain: { params: z.object({ siteIds: z.array(z.string()).exactOptional() }), result: z.null() },
   /** All have stopped: nothing of this machine is to be left in the store. */
   withdraw: { params: z.null(), result: z.null() },
+  /** Reads what is in the store; rejected where that does not answer. */
+  look: { params: fleetStatusOptions, result: fleetStore },
   /** How far a {@link fleetToMaster}.control is. */
   controlProgress: { params: z.object({ id: count, value: z.unknown() }), result: z.null() },
 };

@@ -1,6 +1,7 @@
 // What `vhostd status --json` prints; names are part of the public interface.
 import * as z from './zod.js';
 import { certificateStatus } from './certificates.js';
+import { fleetStanding } from './fleet.js';
 import { amount, count, pid } from './values.js';
 
 /** A state of a worker. */
@@ -162,6 +163,8 @@ export const masterStatus = z.object({
     reason: z.string().exactOptional(),
   }),
   counts: masterCounts,
+  /** This machine in its fleet; absent where the conf names none. */
+  fleet: fleetStanding.exactOptional(),
 });
 export type MasterStatus = z.infer<typeof masterStatus>;
 
@@ -180,5 +183,6 @@ export const daemonStatus = z.object({
   sites: masterStatus.shape.sites,
   handoff: masterStatus.shape.handoff.exactOptional(),
   counts: masterCounts.exactOptional(),
+  fleet: fleetStanding.exactOptional(),
 });
 export type DaemonStatus = z.infer<typeof daemonStatus>;

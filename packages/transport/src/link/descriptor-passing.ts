@@ -1,7 +1,7 @@
 // Descriptors from a child that is not trusted: they come over a socket that libuv does not read, each with a number,
 // and a frame with a handle is the bell. The child sends that frame only when the kernel has the descriptor, so the
 // parent finds it there: whatever else it finds breaks the rules.
-import { closeSync } from 'node:fs';
+import { closeWatched, whileClosing } from '../node/close-watchdog.js';
 import { dispose } from '../node/dispose.js';
 import type { NativeCalls } from '../node/native-calls.js';
 import type { NativeHandle, NativePipe } from '../node/native-handle.js';
@@ -25,19 +25,20 @@ export class DescriptorReceiver {
   /** Takes the descriptor of the frame that has just come. */
   receive(): Arrival {
     this.#count = (this.#count + 1) >>> 0;
-    const received = this.#calls.receive(this.#pipe.fd);
+    // The kernel closes what has no room here.
+    const received = whileClosing(() => this.#calls.receive(this.#pipe.fd));
     if (received.kind === 'empty') return violation('a frame with a descriptor that was not sent');
     if (received.kind === 'refused') {
-      dispose(received.fds.map((fd) => ({ fd, close: () => closeSync(fd) })));
+      dispose(received.fds.map((fd) => ({ fd, close: () => closeWatched(fd) })));
       return violation(`a descriptor that was refused: ${received.why}`);
     }
     const { number } = received;
     if (number !== this.#count) {
-      if (received.kind === 'socket') dispose([{ fd: received.fd, close: () => closeSync(received.fd) }]);
+      if (received.kind === 'socket') dispose([{ fd: received.fd, close: () => closeWatched(received.fd) }]);
       return violation(`descriptor ${number} out of turn`);
     }
     if (received.kind === 'lost') return { kind: 'lost' };
-    const handle = openTcp(received.fd);
+    const handle = whileClosing(() => openTcp(received.fd));
     return handle === undefined ? { kind: 'lost' } : { kind: 'handle', handle };
   }
 }

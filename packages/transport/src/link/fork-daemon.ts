@@ -4,6 +4,7 @@ import type { ChildProcess, ForkOptions } from 'node:child_process';
 import { TAKEOVER_VARIABLE } from '@vhostd/protocol';
 import type { LaunchInfo, TakeoverInfo } from '@vhostd/protocol';
 import { forkWithLink } from './fork-link.js';
+import type { ForkLinkOptions } from './fork-link.js';
 import type { Link } from './link.js';
 import { workingDirectory } from './working-directory.js';
 
@@ -15,7 +16,7 @@ import { workingDirectory } from './working-directory.js';
 export function forkDaemon(
   launch: LaunchInfo,
   takeover: TakeoverInfo,
-  onViolation: (detail: string) => void,
+  { onViolation, guardFd }: Pick<ForkLinkOptions, 'onViolation' | 'guardFd'>,
 ): { child: ChildProcess; link: Link } {
   const [file = '', ...args] = launch.args;
   return forkWithLink(
@@ -36,6 +37,6 @@ export function forkDaemon(
       return child;
     },
     (child) => child,
-    { type: launch.linkType, onViolation },
+    { type: launch.linkType, onViolation, guardFd },
   );
 }

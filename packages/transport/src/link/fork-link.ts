@@ -1,8 +1,10 @@
 // The end of a link that a process has to a child which it forks and trusts as itself, such as a master its daemon.
 import type { ChildProcess } from 'node:child_process';
 import type { LinkType } from '@vhostd/protocol';
-import { forkWithExtras, unknownSpawn } from '../node/fork-with-pipe.js';
+import { forkWithExtras, LINK_FD, unknownSpawn } from '../node/fork-with-pipe.js';
+import type { ExtraEntry } from '../node/fork-with-pipe.js';
 import { guardChannel } from './channel-guard.js';
+import { GUARD_VARIABLE } from './guard-pipe.js';
 import { IpcLink } from './ipc-link.js';
 import { DEFAULT_LINK_LIMITS } from './link.js';
 import type { Link, LinkLimits } from './link.js';
@@ -15,6 +17,8 @@ export interface ForkLinkOptions {
   limits?: Partial<LinkLimits>;
   /** Called when the child wrote to Node's own channel what it must not. */
   onViolation: (detail: string) => void;
+  /** The end of a guard's pipe that the child is to hold, too. */
+  guardFd?: number | undefined;
 }
 
 /**
@@ -29,10 +33,14 @@ export function forkWithLink<T>(
   processOf: (child: T) => ChildProcess,
   options: ForkLinkOptions,
 ): { child: T; link: Link } {
-  const { type, onViolation } = options;
+  const { type, onViolation, guardFd } = options;
   const limits = { ...DEFAULT_LINK_LIMITS, ...options.limits };
-  const variables = { [LINK_VARIABLE]: type };
-  const extras = type === 'pipe' ? (['pipe'] as const) : [];
+  const variables: Record<string, string> = { [LINK_VARIABLE]: type };
+  const extras: ExtraEntry[] = type === 'pipe' ? ['pipe'] : [];
+  if (guardFd !== undefined) {
+    variables[GUARD_VARIABLE] = String(LINK_FD + extras.length);
+    extras.push(guardFd);
+  }
   const { child, pipes } = forkWithExtras(() => fork(variables), extras);
   const [pipe] = pipes;
   const forked = processOf(child);

@@ -53,7 +53,8 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
   });
 }
 
-function isSocket(fd: number): boolean {
+/** Whether a descriptor of this process is a socket. */
+export function isSocket(fd: number): boolean {
   try {
     // As bigint: Node 20 and 22 keep the plain form's result for realpathSync, which then takes the next module that
     // is required through a symbolic link to lie where the link does.

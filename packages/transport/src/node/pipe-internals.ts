@@ -76,6 +76,12 @@ export function openTcp(fd: number): NativeHandle | undefined {
   return undefined;
 }
 
+/** What the handles of sockets and pipes share: where each of them finds its `close`. */
+export function closingPrototypes(): { close(...args: unknown[]): unknown }[] {
+  tcpConstructor ??= findTcpConstructor();
+  return [tcpConstructor, pipeConstructor(process)].map(({ prototype }) => prototype as never);
+}
+
 type TcpConstructor = new (type: number) => NativeHandle & { open(fd: number): number };
 let tcpConstructor: TcpConstructor | undefined;
 

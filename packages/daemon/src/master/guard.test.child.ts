@@ -1,15 +1,13 @@
 // A process that plays a daemon: it writes its PID file, starts its guard, and waits. Its arguments: the PID file, the
-// file that the program writes which the guard starts, and the master's pid, 0 for none.
-import { EventEmitter } from 'node:events';
+// file that the program writes which the guard starts, and `master` where one that lives on is to be played as well.
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { LaunchInfo } from '@vhostd/protocol';
 import { BoundListeners } from '../listeners/bound-listeners.js';
-import type { MasterSlot } from '../master/master-slot.js';
-import { startGuard } from './guard.js';
+import { Guard } from './guard.js';
 
-const [pidFile = '', startedFile = '', master = '0'] = process.argv.slice(2);
+const [pidFile = '', startedFile = '', master = ''] = process.argv.slice(2);
 writeFileSync(pidFile, `${process.pid}\n`);
-const slot = Object.assign(new EventEmitter(), { pid: undefined });
 const launch: LaunchInfo = {
   execPath: process.execPath,
   argv0: process.execPath,
@@ -21,10 +19,15 @@ const launch: LaunchInfo = {
   linkType: 'pipe',
   bootTimeoutMs: 0,
 };
-const dismiss = startGuard(launch, pidFile, slot as unknown as MasterSlot, new BoundListeners());
-if (master !== '0') slot.emit('spawned', Number(master));
+const guard = new Guard();
+guard.allow(launch, pidFile, new BoundListeners());
+const fd = guard.stand();
+const follower =
+  master === ''
+    ? undefined
+    : spawn('sleep', ['600'], { stdio: ['ignore', 'ignore', 'ignore', fd], detached: true });
 process.on('message', (word) => {
-  if (word === 'dismiss') dismiss();
+  if (word === 'dismiss') guard.dismiss();
   else process.exit(0);
 });
-process.send?.('guarded');
+process.send?.(follower?.pid ?? 0);

@@ -1,6 +1,6 @@
 // What brings a daemon back that died together with its master: it does so just where nobody else does.
 import assert from 'node:assert/strict';
-import { fork, spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,25 +16,34 @@ class Guarded {
   readonly pidFile: string;
   readonly startedFile: string;
   readonly daemon: ChildProcess;
+  /** Of the process that plays its master; 0 without one. */
+  master = 0;
 
-  private constructor(dir: string, master: number) {
+  private constructor(dir: string, withMaster: boolean) {
     this.pidFile = join(dir, 'daemon.pid');
     this.startedFile = join(dir, 'started');
     const file = fileURLToPath(new URL('./guard.test.child.js', import.meta.url));
-    this.daemon = fork(file, [this.pidFile, this.startedFile, String(master)]);
+    this.daemon = fork(file, [this.pidFile, this.startedFile, ...(withMaster ? ['master'] : [])]);
   }
 
-  static async start(t: TestContext, master = 0): Promise<Guarded> {
+  static async start(t: TestContext, withMaster = false): Promise<Guarded> {
     const dir = mkdtempSync(join(tmpdir(), 'vhostd-guard-'));
-    const guarded = new Guarded(dir, master);
+    const guarded = new Guarded(dir, withMaster);
     t.after(() => {
       guarded.daemon.kill('SIGKILL');
+      guarded.killMaster();
       for (const pid of guarded.guards()) process.kill(pid, 'SIGKILL');
       rmSync(dir, { recursive: true, force: true });
     });
-    await once(guarded.daemon, 'message');
+    const [master] = (await once(guarded.daemon, 'message')) as [number];
+    guarded.master = master;
     assert.equal(guarded.guards().length, 1);
     return guarded;
+  }
+
+  killMaster(): void {
+    if (this.master !== 0) process.kill(this.master, 'SIGKILL');
+    this.master = 0;
   }
 
   /** The shells that wait. */
@@ -83,16 +92,14 @@ void describe('the guard of a daemon', { skip: process.platform !== 'linux', con
   });
 
   void it('waits for as long as the master lives, which is to start the next daemon', async (t) => {
-    const master = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
-    t.after(() => master.kill('SIGKILL'));
-    const guarded = await Guarded.start(t, master.pid);
+    const guarded = await Guarded.start(t, true);
     const ended = once(guarded.daemon, 'exit');
     guarded.daemon.kill('SIGKILL');
     await ended;
-    // Longer than it takes where there is no master.
-    await delay(2500);
+    // Many times as long as it takes where there is no master.
+    await delay(1000);
     assert.deepEqual([guarded.guards().length, existsSync(guarded.startedFile)], [1, false]);
-    master.kill('SIGKILL');
+    guarded.killMaster();
     assert.equal(await guarded.started(), 'one,two words');
   });
 
