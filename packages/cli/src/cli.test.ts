@@ -40,7 +40,7 @@ void describe('vhostd', () => {
       [['statsu'], /^vhostd: unknown command 'statsu'\n\(Did you mean status\?\)/],
       [['status', '--run-dir', ''], /^vhostd: --run-dir '' is invalid\. It is empty\./],
       [['status', '--jsno'], /^vhostd: unknown option '--jsno'\n\(Did you mean --json\?\)/],
-      [['stop', '--log-level', 'loud'], /^vhostd: option '--log-level <level>' argument 'loud' is invalid/],
+      [['stop', '--log-level', 'loud'], /^vhostd: --log-level 'loud' is invalid/],
       [['pause'], /^vhostd: missing required argument 'site'/],
       [['maintenance', 'a', '--off', '--message', 'x'], /^vhostd: option '--off' cannot be used with/],
       [[], /^Usage: vhostd/],
@@ -191,11 +191,11 @@ void describe('a running daemon', () => {
     assert.equal(table.code, 0);
     assert.match(table.stdout, new RegExp(`^daemon +pid ${daemon.process.pid}, `));
     assert.match(table.stdout, /\nSITE +STATE +WORKERS +CONNS +REQ\/S +RESTARTS +MEM +UP +HOSTS\n/);
-    assert.match(table.stdout, /\na +running +1\/1 +\d+ +0 +\S+ +\d+s +a\.test\n/);
+    assert.match(table.stdout, /\na +running +1\/1 +\d+ +\S+ +0 +\S+ +\d+s +a\.test\n/);
     const site = await workspace.run('status', 'a');
     assert.match(
       site.stdout,
-      /^site +a, running, generation 1\nhosts +a\.test\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +0 +0 +\S+ +\d+s\n\nconf in force:\n/,
+      /^site +a, running, generation 1\nhosts +a\.test\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +\S+ +0 +0 +\S+ +\S+ +\d+s\n\nconf in force:\n/,
     );
     assert.equal((await workspace.run('status', 'nobody')).code, 1);
     const json = await workspace.run('status', '--json');
