@@ -27,11 +27,17 @@ export async function aging(name: string): Promise<SelfSigned> {
   });
 }
 
+/** One that names its subject in another way than by a common name. */
+export async function withoutCommonName(name: string): Promise<SelfSigned> {
+  return await make([name], {}, { name: 'organizationName', value: 'fleet' });
+}
+
 async function make(
   names: [string, ...string[]],
   dates: { notBeforeDate?: Date; notAfterDate?: Date } = {},
+  subject: { name: string; value: string } = { name: 'commonName', value: names[0] },
 ): Promise<SelfSigned> {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: names[0] }], {
+  const { private: key, cert } = await generate([subject], {
     ...dates,
     keyType: 'ec',
     algorithm: 'sha256',

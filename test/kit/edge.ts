@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { connect } from 'node:net';
 import { COMMAND } from './full-vhostd.js';
 import { until } from './until.js';
+import { passed } from './vhostd.js';
 
 const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/usr/local/sbin`;
 
@@ -23,6 +24,11 @@ export interface EdgePlace {
   endpoints: readonly string[];
   http: readonly string[];
   https: readonly string[];
+  user?: string;
+  password?: string;
+  ca?: string;
+  cert?: string;
+  key?: string;
   /** What its processes are started by, such as `ip netns exec NAME`. Default: nothing. */
   through?: readonly string[];
 }
@@ -34,9 +40,9 @@ export class FleetEdge {
   #haproxy: ChildProcess | undefined;
   #output = '';
 
-  private constructor({ endpoints, http, https, through = [] }: EdgePlace) {
+  private constructor({ through = [], ...conf }: EdgePlace) {
     this.#through = through;
-    writeFileSync(join(this.dir, 'edge.json'), JSON.stringify({ endpoints, http, https, dir: this.dir }));
+    writeFileSync(join(this.dir, 'edge.json'), JSON.stringify({ ...conf, dir: this.dir }));
   }
 
   /** Starts both; the end of the test ends them. */
@@ -44,6 +50,7 @@ export class FleetEdge {
     const edge = new FleetEdge(place);
     t.after(async () => {
       for (const child of [edge.#edge, edge.#haproxy]) await end(child, 'SIGTERM');
+      if (!passed(t)) t.diagnostic(`output of the edge:\n${edge.#output}`);
       rmSync(edge.dir, { recursive: true });
     });
     edge.startEdge();
@@ -67,6 +74,11 @@ export class FleetEdge {
       const value = await this.ask('show info').catch(() => '');
       return { done: value.includes('Pid:'), value };
     });
+  }
+
+  /** To the edge. */
+  signalEdge(name: NodeJS.Signals): void {
+    this.#edge?.kill(name);
   }
 
   async killEdge(): Promise<void> {

@@ -30,6 +30,8 @@ export interface FullVhostdOptions {
   env?: Record<string, string>;
   /** The Node binary. Default: this one. */
   node?: string;
+  /** What the daemon is started by, such as `nsenter --net=FILE`. Default: nothing. */
+  through?: readonly string[];
   /** The daemon's program and its arguments, behind options of Node. Default: `vhostd run`. */
   program?: (place: Place) => string[];
   /** The program answers orders, see {@link FullVhostd.ask}. */
@@ -206,10 +208,11 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
 
   #spawn(
     args: readonly string[],
-    { node = process.execPath, env = {}, orders = false }: Pick<FullVhostdOptions, 'node' | 'env' | 'orders'>,
+    { node = process.execPath, env = {}, orders = false, through = [] }: Omit<FullVhostdOptions, 'sites'>,
   ): ChildProcess {
     const log = openSync(this.outputFile, 'a');
-    const child = spawn(node, args, {
+    const [file = node, ...rest] = [...through, node, ...args];
+    const child = spawn(file, rest, {
       cwd: this.dir,
       env: { ...process.env, ...env, [MARK_VARIABLE]: reaped(this.mark) },
       stdio: ['ignore', log, log, ...(orders ? (['ipc'] as const) : [])],

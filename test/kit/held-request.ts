@@ -13,9 +13,9 @@ export class HeldRequest {
     this.#request = request;
   }
 
-  /** Sends a POST to the echo site, on a connection of its own. */
-  static async begin(port: number, host: string): Promise<HeldRequest> {
-    const client = await WireClient.open(port);
+  /** Sends a POST to the echo site, on a connection of its own; `address`: of the server, default 127.0.0.1. */
+  static async begin(port: number, host: string, address = '127.0.0.1'): Promise<HeldRequest> {
+    const client = await WireClient.open(port, { host: address });
     const request = slowPost(new Random(port), host, { bodyBytes: 1000, slowMs: 0, closes: false });
     client.send(request.bytes.subarray(0, -1));
     return new HeldRequest(client, request);

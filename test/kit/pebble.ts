@@ -23,6 +23,8 @@ export interface PebbleOptions {
   env?: Record<string, string>;
   /** Accounts must be bound to this key. */
   eab?: { kid: string; key: string };
+  /** How long what it issues is good, s. Default: its own, five years. */
+  validityS?: number;
 }
 
 export class Pebble {
@@ -30,6 +32,8 @@ export class Pebble {
   readonly directory: string;
   /** What its server is trusted by. */
   readonly ca: string;
+  /** Path of its server's key. */
+  readonly key: string;
   readonly #dir: string;
   readonly #ports: { api: number; management: number; names: number };
   readonly #env: Record<string, string>;
@@ -46,23 +50,29 @@ export class Pebble {
     this.#env = env;
     this.directory = `https://localhost:${ports.api}/dir`;
     this.ca = join(dir, 'server.pem');
+    this.key = join(dir, 'server.key');
   }
 
   /** Prepares one, which {@link start} starts; the end of the test ends it. */
-  static async prepare(t: TestContext, { httpPort, tlsPort, env = {}, eab }: PebbleOptions): Promise<Pebble> {
+  static async prepare(
+    t: TestContext,
+    { httpPort, tlsPort, env = {}, eab, validityS }: PebbleOptions,
+  ): Promise<Pebble> {
     const dir = mkdtempSync(join(tmpdir(), 'vhostd-pebble-'));
     const [api = 0, management = 0, names = 0, control = 0] = await freePorts(4);
     const { key, cert } = await selfSigned('localhost');
-    writeFileSync(join(dir, 'server.pem'), cert);
-    writeFileSync(join(dir, 'server.key'), key);
+    const made = new Pebble(dir, { api, management, names }, env);
+    writeFileSync(made.ca, cert);
+    writeFileSync(made.key, key);
     const pebble = {
       listenAddress: `127.0.0.1:${api}`,
       managementListenAddress: `127.0.0.1:${management}`,
-      certificate: join(dir, 'server.pem'),
-      privateKey: join(dir, 'server.key'),
+      certificate: made.ca,
+      privateKey: made.key,
       httpPort,
       tlsPort,
       ocspResponderURL: '',
+      ...(validityS === undefined ? {} : { certificateValidityPeriod: validityS }),
       externalAccountBindingRequired: eab !== undefined,
       ...(eab === undefined ? {} : { externalAccountMACKeys: { [eab.kid]: eab.key } }),
     };
@@ -70,7 +80,6 @@ export class Pebble {
     const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
     const at = ['-dns01', `127.0.0.1:${names}`, '-management', `127.0.0.1:${control}`];
     const server = spawn('pebble-challtestsrv', [...at, ...off], { stdio: 'ignore' });
-    const made = new Pebble(dir, { api, management, names }, env);
     t.after(async () => {
       await made.stop();
       await end(server);

@@ -149,11 +149,15 @@ export abstract class Vhostd<Status extends AnyStatus> {
   }
 
   /** Waits until so many lines of the log tell of an event; returns them. */
-  async logs(event: string, count = 1): Promise<LogLine[]> {
-    return await until(`${count} × ${event}`, () => {
-      const value = this.logged(event);
-      return { done: this.#stillMay(value.length >= count), value };
-    });
+  async logs(event: string, count = 1, limitMs?: number): Promise<LogLine[]> {
+    return await until(
+      `${count} × ${event}`,
+      () => {
+        const value = this.logged(event);
+        return { done: this.#stillMay(value.length >= count), value };
+      },
+      limitMs,
+    );
   }
 
   /** Waits until the output holds a text. */

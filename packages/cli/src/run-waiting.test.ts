@@ -9,7 +9,7 @@ if (require('node:fs').existsSync('broken')) throw new Error('broken, as the tes
 require('node:http').createServer((_request, response) => response.end('ok')).listen(80);
 `;
 
-test('run names the site that keeps another one from starting, and is ready when both are up', async (t) => {
+test('run says which sites are not up, names the site that keeps another one from starting, and is ready when both are up', async (t) => {
   const workspace = new Workspace();
   t.after(() => workspace.clear());
   for (const siteId of ['a', 'b']) workspace.write(`${siteId}/server.cjs`, SITE);
@@ -24,6 +24,7 @@ test('run names the site that keeps another one from starting, and is ready when
     'vhostd: site a: it waits for site b, which has failed: broken, as the test asked (ERR_SITE_WAITS)\n',
     'stderr',
   );
+  await daemon.says('vhostd ready: 0 of 2 sites; up: none; not up: a, b\n');
   const { stdout } = await workspace.run('status');
   assert.match(stdout, /^a +waiting +0\/0 /m);
   assert.match(stdout, /^a: it waits for site b, which has failed: broken, as the test asked$/m);

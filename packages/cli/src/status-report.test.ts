@@ -122,7 +122,14 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     generation: 3,
     hosts: ['shop.test'],
     workers: [
-      { ...worker, workerId: 'shop/1', pid: 4_000, requestsPerSecond: 7.5, cpuShare: 0.125 },
+      {
+        ...worker,
+        workerId: 'shop/1',
+        pid: 4_000,
+        requestsPerSecond: 7.5,
+        cpuShare: 0.125,
+        alsoListens: ['http on port 9118 of 127.0.0.1'],
+      },
       {
         ...worker,
         workerId: 'shop/2',
@@ -139,13 +146,16 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   const detail: SiteDetail = {
     ...site,
     hosts: [...site.hosts],
-    workers: [...site.workers],
+    workers: site.workers.map((one) =>
+      'alsoListens' in one ? { ...one, alsoListens: [...one.alsoListens] } : one,
+    ),
     ends: [...site.ends],
     logs: [{ file: '/var/lib/vhostd/log/shop.log', streams: ['stdout', 'stderr'] }],
   };
   assert.deepEqual(siteReport(detail, Infinity), [
     'site   shop, running, generation 3',
     'hosts  shop.test',
+    'also   http on port 9118 of 127.0.0.1',
     'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
     '',
     'WORKER  PID   STATE                   CONNS  REQ/S  RESTARTS  REPLACED  CPU    MEM    UP',

@@ -61,6 +61,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ...cronRows(site),
       ...usageRows(site),
       ...certificateRows(site),
+      ...alsoListensRows(site),
       ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
     ]),
     '',
@@ -101,6 +102,12 @@ function certificateRows({ certificates = [] }: SiteDetail): string[][] {
     'cert',
     `${host}, ${state}, until ${notAfter}`,
   ]);
+}
+
+/** Servers of its app beside the site's. */
+function alsoListensRows({ workers }: SiteDetail): string[][] {
+  const servers = new Set(workers.flatMap(({ alsoListens = [] }) => alsoListens));
+  return servers.size === 0 ? [] : [['also', [...servers].join(', ')]];
 }
 
 function endRows({ ends }: SiteDetail): string[][] {

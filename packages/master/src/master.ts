@@ -497,6 +497,12 @@ export class Master extends EventEmitter<PublicEvents> {
     return { failures };
   }
 
+  /** Resolves once the sites are there that orders are about; at once where nobody will load any. */
+  get loaded(): Promise<void> {
+    const isLoading = this.#running !== undefined || this.#confSource !== undefined;
+    return isLoading ? this.#begun.promise : Promise.resolve();
+  }
+
   /** Resolves once what a reload is about has begun to start. */
   async #whenBegun(): Promise<void> {
     if (this.#running === undefined) {

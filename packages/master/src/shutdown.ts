@@ -93,7 +93,9 @@ export class Shutdown {
     manager.close();
     await this.#closeListeners();
     await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
-    await fleet.stop();
+    // A store that hangs holds up nobody who wants a stop at once.
+    const limit = this.#stopDelay.promise.then(() => delay(WITHDRAW_NOW_LIMIT_MS));
+    await Promise.race([fleet.stop(), limit]);
     process.exit();
   }
 
@@ -126,5 +128,7 @@ export class Shutdown {
   }
 }
 
+/** How long a stop at once waits until the fleet's store has nothing of this machine, ms. */
+const WITHDRAW_NOW_LIMIT_MS = 500;
 /** How often it is looked whether every connection has found its worker, ms. */
 const UNPLACED_LOOK_MS = 10;

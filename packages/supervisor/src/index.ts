@@ -25,6 +25,7 @@ export { signalGroup } from './process-group.js';
 export {
   isAlive,
   isSame,
+  isWaiting,
   readIdentity,
   readProcess,
   readSession,

@@ -5,7 +5,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FakeOs } from './fake-os.test.kit.js';
-import { isAlive, readIdentity, readProcess, readSession, signalIdentity } from './process-identity.js';
+import {
+  isAlive,
+  isWaiting,
+  readIdentity,
+  readProcess,
+  readSession,
+  signalIdentity,
+} from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'there is no /proc' };
@@ -117,6 +124,17 @@ void test('without /proc only the pid is compared', () => {
   os.processes.delete(7);
   assert.equal(readIdentity(7, os), undefined);
   assert.equal(isAlive({ pid: 7, startTime: '', bootId: '' }, os), false);
+});
+
+void test('a process waits while its main thread sleeps, not while it runs or is stopped', onLinux, () => {
+  const os = new FakeOs();
+  const told = ['S', 'R', 'T', 'D', 'Z'].map((state) => {
+    os.files.set('/proc/7/stat', `7 (a) S) ${state} 1 7 7 0`);
+    return isWaiting(7, os);
+  });
+  assert.deepEqual(told, [true, false, false, false, false]);
+  assert.equal(isWaiting(8, os), undefined);
+  assert.equal(isWaiting(process.pid), false);
 });
 
 void test('a process that /proc hides counts as alive and is not signalled', () => {

@@ -63,6 +63,15 @@ export function readProcess(pid: number, os: Os = realOs): ProcessEntry | undefi
   return { pid, parentPid: Number(parentPid), session: Number(session), startTime, isZombie: isEnded(state) };
 }
 
+/**
+ * Whether the main thread of a process waits for something to happen, as an event loop does that has nothing to do: not
+ * so while it runs, wants to run, or is stopped. Undefined if there is no such process, or no /proc.
+ */
+export function isWaiting(pid: number, os: Os = realOs): boolean | undefined {
+  const stat = isPid(pid) ? os.readFile(`/proc/${pid}/stat`) : undefined;
+  return stat === undefined ? undefined : parseStat(stat).state === 'S';
+}
+
 /** Whether this very process lives. A process that may be it and can't be told for sure counts as alive. */
 export function isAlive(identity: ProcessIdentity, os: Os = realOs): boolean {
   const found = readIdentity(identity.pid, os);

@@ -1,8 +1,9 @@
 // Loads TLS only where a site has an 'ssl' entry: a plain site never pays for it.
-import { existsSync } from 'node:fs';
+import { on } from 'node:events';
+import { existsSync, watch } from 'node:fs';
 import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CertificateFacts, CertificateKind, ListenRequest } from '@vhostd/protocol';
 import { certificateFile, isCertificateKind, VhostError } from '@vhostd/protocol';
@@ -64,12 +65,28 @@ function keptFile(
  */
 export async function untilIssued(entries: readonly SecureEntry[]): Promise<void> {
   const files = entries.filter(({ issued }) => issued === 'internal').map(({ cert }) => cert);
-  const end = performance.now() + FIRST_CERTIFICATE_LIMIT_MS;
-  while (!files.every((file) => existsSync(file)) && performance.now() < end) await delay(20);
+  const [file] = files;
+  const areThere = (): boolean => files.every((one) => existsSync(one));
+  if (file === undefined || areThere()) return;
+  const end = AbortSignal.timeout(FIRST_CERTIFICATE_LIMIT_MS);
+  try {
+    // They lie in one directory.
+    const watcher = watch(dirname(file));
+    try {
+      const changes = on(watcher, 'change', { signal: end });
+      while (!areThere()) await changes.next();
+    } finally {
+      watcher.close();
+    }
+  } catch {
+    // Its time is over, or the kernel has no more watches.
+    while (!areThere() && !end.aborted) await delay(UNWATCHED_LOOK_MS);
+  }
 }
 
 /** With a busy machine in mind, ms. */
 const FIRST_CERTIFICATE_LIMIT_MS = 10_000;
+const UNWATCHED_LOOK_MS = 200;
 
 /**
  * A server that ends TLS has no use for connections in clear.

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { FleetEdge, haproxySkip } from '../../kit/edge.js';
 import { Etcd, etcdSkip } from '../../kit/etcd.js';
+import { startMachine } from '../../kit/fleet-machine.js';
 import { freePort } from '../../kit/free-port.js';
 import { inParallel } from '../../kit/in-parallel.js';
 import { Load } from '../../kit/load.js';
-import { startVhostd } from '../../kit/start-vhostd.js';
 import type { FullVhostd } from '../../kit/start-vhostd.js';
 
 const skip = etcdSkip === false ? haproxySkip : etcdSkip;
@@ -22,26 +22,14 @@ interface Bench {
   port: number;
 }
 
-async function machineOf(t: TestContext, etcd: Etcd, machine: string, port: number): Promise<FullVhostd> {
-  return await startVhostd(t, {
-    daemon: true,
-    conf: { healthPath: '/up', fleet: { endpoints: [etcd.url], machine, address: '127.0.0.1' } },
-    sites: [
-      {
-        siteId: 'a',
-        listen: [{ host: 'a.test', port, ipaddress: '127.0.0.1', proxyProtocol: ['127.0.0.1'] }],
-        drainTimeout: '2s',
-      },
-    ],
-  });
-}
-
 async function start(t: TestContext): Promise<Bench> {
   const [etcd] = await Etcd.start(t);
   assert.ok(etcd);
   const [port, first, second] = [await freePort(), await freePort(), await freePort()];
-  const [m1, m2] = [await machineOf(t, etcd, 'm1', first), await machineOf(t, etcd, 'm2', second)];
-  const edge = await FleetEdge.start(t, { endpoints: [etcd.url], http: [`127.0.0.1:${port}`], https: [] });
+  const endpoints = [etcd.url];
+  const m1 = await startMachine(t, { machine: 'm1', endpoints, port: first });
+  const m2 = await startMachine(t, { machine: 'm2', endpoints, port: second });
+  const edge = await FleetEdge.start(t, { endpoints, http: [`127.0.0.1:${port}`], https: [] });
   const names: [string, string] = [`m1:${first}:v2`, `m2:${second}:v2`];
   await edge.until(BACKEND, { [names[0]]: 'up', [names[1]]: 'up' });
   return { etcd, edge, machines: [m1, m2], names, port };

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Etcd, etcdSkip } from '../../kit/etcd.js';
+import { publisherOf } from '../../kit/fleet-machine.js';
 import { freePort } from '../../kit/free-port.js';
-import { commandOf } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { FullVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
@@ -49,10 +49,6 @@ async function records(
 
 function isUp(found: Record<string, Record<string, unknown>>): boolean {
   return found[HOST_A]?.['state'] === 'up' && found[HOST_B]?.['state'] === 'up' && MACHINE in found;
-}
-
-function publisherOf(vhostd: FullVhostd): number | undefined {
-  return vhostd.processes().find((pid) => commandOf(pid).includes('run-fleet'));
 }
 
 void test(

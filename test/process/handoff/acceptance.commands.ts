@@ -1,5 +1,5 @@
 // Lets a test know which worker each connection belongs to in the eyes of the master: from the moment on in which it
-// has read the worker's confirmation, the connection lives and dies with that process. Looks into the master's classes.
+// has read the worker's confirmation, or the worker has claimed it, the connection lives and dies with that process. Looks into the master's classes.
 import type { Commands } from '../../kit/orders.js';
 
 interface WorkerProcess {
@@ -13,6 +13,7 @@ interface Handoff {
     payload: Buffer,
   ) => { kind: 'ok'; acceptedCount: number } | { kind: 'violation' };
   retract: (this: Handoff) => { head: string }[];
+  takeBack: (this: Handoff) => { acceptedCount: number };
 }
 interface Given {
   url: string;
@@ -44,7 +45,7 @@ handoffs.onAccepted = function confirm(payload) {
   return confirmation;
 };
 const { retract } = handoffs;
-handoffs.retract = function takeBack() {
+handoffs.retract = function takeSome() {
   const back = retract.call(this);
   const urls = new Set(back.map(urlOf));
   given.set(
@@ -52,6 +53,14 @@ handoffs.retract = function takeBack() {
     listOf(this).filter(({ url }) => !urls.has(url)),
   );
   return back;
+};
+
+// What a dead worker had claimed is its own, though it had not confirmed it yet.
+const { takeBack } = handoffs;
+handoffs.takeBack = function takeAll() {
+  const taken = takeBack.call(this);
+  accepted.push(...listOf(this).splice(0, taken.acceptedCount));
+  return taken;
 };
 
 export const commands: Commands = {

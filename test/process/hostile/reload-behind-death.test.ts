@@ -1,4 +1,4 @@
-// A reload that is asked for while the next master has not loaded its sites waits for them.
+// An order that is given while the next master has not loaded its sites waits for them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,3 +37,21 @@ for (const how of ['command', 'signal'] as const) {
     assert.deepEqual(vhostd.logged('order.failed'), []);
   });
 }
+
+test("an order for one site right behind a master's death waits, and works", async (t) => {
+  const vhostd = await startVhostd(t, { daemon: true, sites: [{ siteId: 'a', settleTime: '10ms' }] });
+  const orders: readonly (readonly string[])[] = [
+    ['pause', 'a'],
+    ['scale', 'a', '1'],
+    ['maintenance', 'a'],
+    ['flush', 'a'],
+  ];
+  for (const order of orders) {
+    const { master } = await vhostd.serves();
+    const spawned = vhostd.logged('master::spawned').length;
+    process.kill(master?.pid ?? 0, 'SIGKILL');
+    await vhostd.logs('master::spawned', spawned + 1);
+    const { code, stderr } = await vhostd.run(...order);
+    assert.deepEqual([code, stderr], [0, ''], order.join(' '));
+  }
+});

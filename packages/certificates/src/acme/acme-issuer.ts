@@ -8,6 +8,8 @@ import type { AcmeSettings } from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
 import type { IssueContext, Issuer } from '../issuer.js';
 import type { ChallengeResponder } from './challenge-responder.js';
+import { AcmeDirectory } from './acme-directory.js';
+import { Turns } from './turns.js';
 import { forgetAccount, openAccount } from './acme-account.js';
 import { configureHttp, problemOf } from './acme-http.js';
 import { renewalId, RenewalWindows } from './renewal-windows.js';
@@ -21,7 +23,9 @@ export class AcmeIssuer implements Issuer {
   readonly attemptsPerHour = 5;
   readonly #settings: AcmeSettings;
   readonly #responder: ChallengeResponder;
+  readonly #asked: AcmeDirectory;
   readonly #windows: RenewalWindows;
+  readonly #turns = new Turns(ORDERS_MAX_COUNT);
 
   constructor(stateDir: string, settings: AcmeSettings, responder: ChallengeResponder) {
     this.#settings = settings;
@@ -29,7 +33,8 @@ export class AcmeIssuer implements Issuer {
     this.name = settings.directory;
     this.directory = join(stateDir, 'certificates', 'acme', folderOf(settings.directory));
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    this.#windows = new RenewalWindows(settings.directory);
+    this.#asked = new AcmeDirectory(settings.directory);
+    this.#windows = new RenewalWindows(this.#asked);
   }
 
   vouchesFor(pem: string): boolean {
@@ -38,6 +43,10 @@ export class AcmeIssuer implements Issuer {
 
   /** @throws {VhostError} ERR_ACME_…, ERR_LOCK_FAILED. */
   async issue(host: string, context: IssueContext): Promise<string> {
+    return await this.#turns.run(() => this.#issue(host, context));
+  }
+
+  async #issue(host: string, context: IssueContext): Promise<string> {
     configureHttp(this.#settings.ca);
     const client = await openAccount(this.directory, this.#settings);
     try {
@@ -60,9 +69,12 @@ export class AcmeIssuer implements Issuer {
     const { previous } = context;
     const replaces =
       previous !== undefined && (await this.#windows.known()) ? renewalId(previous) : undefined;
+    const isAddress = isIP(name) !== 0;
+    const profile = await this.#asked.profileFor(this.#settings.profile, isAddress);
     const order = await client.createOrder({
-      identifiers: [{ type: isIP(name) === 0 ? 'dns' : 'ip', value: name }],
+      identifiers: [{ type: isAddress ? 'ip' : 'dns', value: name }],
       ...(replaces === undefined ? {} : { replaces }),
+      ...(profile === undefined ? {} : { profile }),
     });
     for (const authorization of await client.getAuthorizations(order)) {
       if (authorization.status !== 'valid') await this.#prove(client, authorization, context);
@@ -103,6 +115,9 @@ export class AcmeIssuer implements Issuer {
     }
   }
 }
+
+/** An authority limits orders under way, and a hundred hosts that are new would all be asked for at once. */
+const ORDERS_MAX_COUNT = 4;
 
 /** The ways in which a host is shown to be here, the preferred one first. */
 const TYPES = ['tls-alpn-01', 'http-01'] as const;

@@ -1,6 +1,6 @@
 // What an authority is shown as a proof that a host is here. Proofs in clear are answered by the master, which is told the
 // text; those within TLS by this process, which has their keys and gets the connections from the master.
-import { isIP, Socket } from 'node:net';
+import { isIPv4, isIPv6, Socket } from 'node:net';
 import { createSecureContext, createServer } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import acme from 'acme-client';
@@ -37,7 +37,7 @@ export class ChallengeResponder {
   /** Resolves when it is answered; until the result is called. */
   async answer(type: 'http-01' | 'tls-alpn-01', proof: Proof): Promise<() => void> {
     const { authorization, challenge, keyAuthorization } = proof;
-    const host = authorization.identifier.value.toLowerCase();
+    const host = hostOf(authorization.identifier.value);
     const withdraw =
       type === 'http-01'
         ? this.#addHttp({ host, token: challenge.token, keyAuthorization })
@@ -82,10 +82,23 @@ export class ChallengeResponder {
   }
 }
 
+/** An identifier as a request names it. */
+function hostOf(identifier: string): string {
+  return isIPv6(identifier) ? new URL(`http://[${identifier}]`).hostname : identifier.toLowerCase();
+}
+
 /** What is in the hello; of an IP address its name in the reverse zone (RFC 8738 6). */
-function serverNameOf(host: string): string {
-  if (isIP(host) === 4) return `${host.split('.').toReversed().join('.')}.in-addr.arpa`;
-  return host;
+export function serverNameOf(host: string): string {
+  if (isIPv4(host)) return `${host.split('.').toReversed().join('.')}.in-addr.arpa`;
+  if (!host.startsWith('[')) return host;
+  return `${digitsOf(host.slice(1, -1)).toReversed().join('.')}.ip6.arpa`;
+}
+
+/** All 32 hexadecimal digits of an IPv6 address. */
+function digitsOf(address: string): string[] {
+  const [front = [], back = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array.from({ length: 8 - front.length - back.length }, () => '0');
+  return [...front, ...zeros, ...back].flatMap((group) => group.padStart(4, '0').split(''));
 }
 
 /** How long an authority may take, ms. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { InternalAuthority } from '../internal/internal-authority.js';
+import { AcmeDirectory } from './acme-directory.js';
 import { renewalId, RenewalWindows } from './renewal-windows.js';
 
 /** The example of RFC 9773 4.1. */
@@ -44,7 +45,7 @@ void test('a window is asked for by that name, and again not before the authorit
   t.after(() => server.close());
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : 0;
-  const windows = new RenewalWindows(`http://127.0.0.1:${port}/dir`);
+  const windows = new RenewalWindows(new AcmeDirectory(`http://127.0.0.1:${port}/dir`));
   for (let look = 0; look < 2; look += 1) assert.deepEqual(await windows.of(pem), { start: 1000, end: 2000 });
   assert.deepEqual(asked, ['/dir', `/renewal/${renewalId(pem)}`]);
 });

@@ -3,34 +3,29 @@ import { X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { z } from '@vhostd/protocol/schemas';
 import { getJson } from './acme-http.js';
+import type { AcmeDirectory } from './acme-directory.js';
 
 export class RenewalWindows {
-  readonly #directory: string;
-  /** Where it answers; null: it does not. */
-  #url: string | null | undefined;
+  readonly #directory: AcmeDirectory;
   readonly #known = new Map<string, { window: RenewalWindow; until: number }>();
 
-  constructor(directory: string) {
+  constructor(directory: AcmeDirectory) {
     this.#directory = directory;
   }
 
   /** Whether the authority has such windows. @throws {VhostError} ERR_ACME_…. */
   async known(): Promise<boolean> {
-    if (this.#url === undefined) {
-      const { data } = await getJson(this.#directory);
-      const url: unknown = Reflect.get(Object(data), 'renewalInfo');
-      this.#url = typeof url === 'string' ? url : null;
-    }
-    return this.#url !== null;
+    return (await this.#directory.read()).renewalInfo !== undefined;
   }
 
   /** That of a certificate. @throws {VhostError} ERR_ACME_…. */
   async of(pem: string): Promise<RenewalWindow | undefined> {
     const id = renewalId(pem);
-    if (id === undefined || !(await this.known())) return undefined;
+    const { renewalInfo } = await this.#directory.read();
+    if (id === undefined || renewalInfo === undefined) return undefined;
     const before = this.#known.get(id);
     if (before !== undefined && before.until > Date.now()) return before.window;
-    const { data, retryAfterMs = DEFAULT_RETRY_MS } = await getJson(`${this.#url}/${id}`);
+    const { data, retryAfterMs = DEFAULT_RETRY_MS } = await getJson(`${renewalInfo}/${id}`);
     const { suggestedWindow } = answer.parse(data);
     const window = { start: Date.parse(suggestedWindow.start), end: Date.parse(suggestedWindow.end) };
     const wait = Math.min(Math.max(retryAfterMs, MIN_RETRY_MS), MAX_RETRY_MS);

@@ -8,7 +8,7 @@ import { addressTable } from '../addresses.js';
 import { confFile, isConfFile } from '../conf-file.js';
 import { attempt, describeError, printError, printNextStep } from '../errors.js';
 import { ProgressLine } from '../progress.js';
-import { printable } from '../printable.js';
+import { printable, printableLine } from '../printable.js';
 import { addSiteFlags, hasSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
@@ -25,8 +25,8 @@ export function addRunCommand(program: Command): void {
     .command('run')
     .summary('run the sites of a conf file, or an app, until Ctrl-C')
     .description(
-      'Runs the sites of a conf file, or an app without one, in the foreground. Prints "vhostd ready" once every site is published; ' +
-        'a site that fails is reported on stderr and tried again. Ctrl-C, SIGTERM and the end of its terminal stop it, Ctrl-C twice without draining; SIGHUP reloads all.',
+      'Runs the sites of a conf file, or an app without one, in the foreground. Prints "vhostd ready" once every site is published, ' +
+        'and which are not once each has been tried; a site that fails is reported on stderr and tried again. Ctrl-C, SIGTERM and the end of its terminal stop it, Ctrl-C twice without draining; SIGHUP reloads all.',
     )
     .argument('[app]', 'file or directory that a worker runs, in place of a conf')
     .argument('[args...]', "the app's arguments, behind --")
@@ -65,11 +65,17 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     ...(options.runDir === undefined ? {} : { runDir: options.runDir }),
   });
   let ready = false;
+  let told = false;
   daemon.on('error', (error) => (logSays ? printNextStep(error) : printError(error, options)));
   daemon.on('loaded', (failures) => {
     if (!logSays) printFailures(failures);
     // A master that took the place of a dead one loads too.
-    if (ready || failures.length > 0) return;
+    if (ready) return;
+    if (failures.length > 0) {
+      if (!told) void printReadiness(new DaemonClient(options.runDir), failures).catch(() => undefined);
+      told = true;
+      return;
+    }
     process.stdout.write('vhostd ready\n');
     ready = true;
     if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir));
@@ -77,6 +83,21 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
   if (isTerminal) showProgress(daemon, options.runDir);
   await daemon.run();
   return EXIT_CODES.ok;
+}
+
+/** Says which sites are up and which are not. */
+async function printReadiness(client: DaemonClient, failures: readonly LoadFailure[]): Promise<void> {
+  const failed = new Set(failures.map(({ siteId }) => siteId));
+  const { sites } = await client.status();
+  const up = sites.map(({ siteId }) => siteId).filter((siteId) => !failed.has(siteId));
+  const text = `vhostd ready: ${up.length} of ${sites.length} sites; up: ${namesOf(up)}; not up: ${namesOf([...failed])}`;
+  process.stdout.write(`${printableLine(text)}\n`);
+}
+
+function namesOf(siteIds: readonly string[]): string {
+  const more = siteIds.length - SHOWN_SITES_MAX_COUNT;
+  const names = siteIds.slice(0, SHOWN_SITES_MAX_COUNT).join(', ') || 'none';
+  return more > 0 ? `${names} and ${more} more` : names;
 }
 
 function printAddresses(client: DaemonClient): Promise<void> {
@@ -133,3 +154,5 @@ function printFailures(failures: readonly LoadFailure[]): void {
     process.stderr.write(`vhostd: site ${printable(siteId)}: ${describeError(error)}\n`);
   }
 }
+
+const SHOWN_SITES_MAX_COUNT = 10;

@@ -59,9 +59,12 @@ export async function sendByCall(send: () => number): Promise<string | undefined
   }
 }
 
-/** It waits for nothing: whether systemd has read what it sent does not matter. */
+/**
+ * It lives until systemd has read what it sent, so without `--no-block`: what came of a process that has ended belongs to no
+ * service, and is dropped.
+ */
 export async function sendByProgram(address: string, content: string): Promise<string | undefined> {
-  const program = spawn('systemd-notify', ['--no-block', ...content.split('\n')], {
+  const program = spawn('systemd-notify', content.split('\n'), {
     env: { PATH: process.env['PATH'], NOTIFY_SOCKET: address },
     stdio: 'ignore',
   });

@@ -8,6 +8,7 @@ import { FleetFollower } from './fleet-follower.js';
 import { FleetView } from './fleet-view.js';
 import { Haproxy } from './haproxy.js';
 import { planOf } from './haproxy-plan.js';
+import type { Plan } from './haproxy-plan.js';
 import { writeWhole } from './whole-file.js';
 
 /** Takes an event and its fields. */
@@ -20,6 +21,10 @@ export class Edge {
   readonly #haproxy: Haproxy;
   readonly #follower: FleetFollower;
   readonly #stateFile: string;
+  /** As the view and the checks are now. */
+  #planned: Plan | undefined;
+  /** Since when the check of a machine has found it down. */
+  readonly #downSinceMs = new Map<string, number>();
   #isDirty = true;
   #isStored = false;
   #ended = false;
@@ -37,7 +42,8 @@ export class Edge {
     this.#follower = new FleetFollower(this.#store, conf.prefix, {
       onSnapshot: (entries, revision) => {
         this.#view.reset(entries);
-        this.#say('store', 'edge.connected', { endpoint: this.#store.endpoint, revision });
+        this.#said.delete('store');
+        this.#log('edge.connected', { endpoint: this.#store.endpoint, revision });
         this.#changed();
       },
       onChanges: (changes) => {
@@ -67,6 +73,7 @@ export class Edge {
   }
 
   #changed(): void {
+    this.#planned = undefined;
     this.#isDirty = true;
     this.#isStored = false;
     this.#wake();
@@ -88,13 +95,11 @@ export class Edge {
       this.#isStored = true;
       // Before HAProxy is asked: it may not have been started for want of them.
       if (this.#isDirty) this.#haproxy.write(this.#plan());
-      if (await this.#haproxy.look()) this.#isDirty = true;
-      const down = new Set(
-        this.#plan().checks.flatMap(({ name, machine }) =>
-          this.#haproxy.checkOf(name) === 'down' ? [machine] : [],
-        ),
-      );
-      if (this.#view.forget((machine) => down.has(machine))) this.#changed();
+      if (await this.#haproxy.look()) {
+        this.#planned = undefined;
+        this.#isDirty = true;
+      }
+      this.#forget();
       if (this.#isDirty) await this.#apply();
       this.#say('haproxy', 'edge.haproxy-answers', {});
     } catch (error) {
@@ -115,8 +120,25 @@ export class Edge {
     if (commands > 0) this.#isDirty = true;
   }
 
-  #plan(): ReturnType<typeof planOf> {
-    return planOf(this.#view.hosts, this.#view.machines, this.#haproxy.checkOf);
+  /** HAProxy leads nobody to what is down: this only tidies up, and has time. */
+  #forget(): void {
+    const nowMs = performance.now();
+    for (const { name, machine } of this.#plan().checks) {
+      if (this.#haproxy.checkOf(name) !== 'down') this.#downSinceMs.delete(machine);
+      else if (!this.#downSinceMs.has(machine)) this.#downSinceMs.set(machine, nowMs);
+    }
+    const isGone = (machine: string): boolean =>
+      nowMs - (this.#downSinceMs.get(machine) ?? nowMs) >= FORGET_MS;
+    const machines = this.#view.forget(isGone);
+    if (machines.length === 0) return;
+    this.#log('edge.forgotten', { machines });
+    for (const machine of machines) this.#downSinceMs.delete(machine);
+    this.#changed();
+  }
+
+  #plan(): Plan {
+    this.#planned ??= planOf(this.#view.hosts, this.#view.machines, this.#haproxy.checkOf);
+    return this.#planned;
   }
 
   #say(part: string, event: string, fields: Record<string, unknown>): void {
@@ -141,3 +163,5 @@ export class Edge {
 
 /** How often the checks are looked at, ms. */
 const LOOK_MS = 500;
+/** So long a machine whose keys have vanished must have been down to be forgotten, ms. */
+const FORGET_MS = 10_000;

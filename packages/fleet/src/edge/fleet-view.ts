@@ -58,14 +58,16 @@ export class FleetView {
     this.#forgetMachines();
   }
 
-  /** Forgets what has vanished of machines that a check finds down; whether there was any. */
-  forget(isDown: (machine: string) => boolean): boolean {
-    const before = this.#hosts.size;
+  /** Forgets what has vanished of machines that are gone; gives those of which there was any. */
+  forget(isGone: (machine: string) => boolean): string[] {
+    const forgotten = new Set<string>();
     for (const [key, { machine, present }] of this.#hosts) {
-      if (!present && isDown(machine)) this.#hosts.delete(key);
+      if (present || !isGone(machine)) continue;
+      this.#hosts.delete(key);
+      forgotten.add(machine);
     }
     this.#forgetMachines();
-    return this.#hosts.size < before;
+    return [...forgotten];
   }
 
   /** Those whose machine is known. */

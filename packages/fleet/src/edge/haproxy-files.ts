@@ -13,6 +13,11 @@ export interface HaproxyFiles {
 
 export function haproxyFiles(plan: Plan, conf: Pick<EdgeConf, 'dir' | 'http' | 'https'>): HaproxyFiles {
   return {
+    'http.map': mapText(exactHosts(plan, 'http')),
+    'tls.map': mapText(exactHosts(plan, 'tls')),
+    'http-suffix.map': mapText(suffixes(plan, 'http')),
+    'tls-suffix.map': mapText(suffixes(plan, 'tls')),
+    // Written last: where it is, so is all that it names.
     'haproxy.cfg': [
       ...head(conf.dir),
       ...(conf.http.length === 0 ? [] : httpFrontend(plan, conf.dir, conf.http)),
@@ -27,10 +32,6 @@ export function haproxyFiles(plan: Plan, conf: Pick<EdgeConf, 'dir' | 'http' | '
       ]),
       '',
     ].join('\n'),
-    'http.map': mapText(exactHosts(plan, 'http')),
-    'tls.map': mapText(exactHosts(plan, 'tls')),
-    'http-suffix.map': mapText(suffixes(plan, 'http')),
-    'tls-suffix.map': mapText(suffixes(plan, 'tls')),
   };
 }
 
@@ -73,7 +74,8 @@ function head(dir: string): string[] {
     '  timeout server 60s',
     '  timeout http-request 10s',
     '  timeout tunnel 1h',
-    '  timeout check 1s',
+    // Of an answer; the connection has timeout connect. A machine that is busy is not gone.
+    '  timeout check 5s',
     // Of what no machine has taken, another one is asked; nothing else is sent twice.
     '  retries 3',
     '  retry-on conn-failure',
@@ -96,6 +98,8 @@ function httpFrontend(plan: Plan, dir: string, binds: readonly string[]): string
   return [
     'frontend http',
     ...binds.map((bind) => `  bind ${bind}`),
+    // A process that another one has replaced ends kept connections with their next answer, not between two.
+    '  option idle-close-on-response',
     '  http-request set-var(txn.host) req.hdr(host),lower,host_only,rtrim(.)',
     `  ${set} var(txn.host),map_str(${dir}/http.map)`,
     `  ${set} var(txn.host),map_end(${dir}/http-suffix.map) if !${isFound}`,

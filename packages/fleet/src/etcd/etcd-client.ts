@@ -61,7 +61,7 @@ export class EtcdClient {
     try {
       await this.#post('/v3/lease/revoke', { ID: lease });
     } catch (error) {
-      if (!(error instanceof EtcdRefusal && error.code === NOT_FOUND)) throw error;
+      if (!isGone(error)) throw error;
     }
   }
 
@@ -199,6 +199,11 @@ export class EtcdClient {
   #limit(): AbortSignal {
     return AbortSignal.timeout(this.#options.timeoutMs ?? TIMEOUT_MS);
   }
+}
+
+/** Whether a request was refused because the lease that it named has ended. */
+export function isGone(error: unknown): boolean {
+  return error instanceof EtcdRefusal && error.code === NOT_FOUND;
 }
 
 /** Operations that etcd takes in one transaction, unless it is told otherwise. */

@@ -38,6 +38,8 @@ export class FakeEtcd {
   user: { name: string; password: string } | undefined;
   revision = 1;
   #compacted = 0;
+  /** All keys in their order, at a revision. */
+  #sorted: { revision: number; entries: [string, Stored][] } | undefined;
   #history: Happened[] = [];
   readonly #watchers = new Set<Watcher>();
   readonly #tokens = new Set<string>();
@@ -84,6 +86,7 @@ export class FakeEtcd {
     this.keys.clear();
     this.leases.clear();
     this.#history = [];
+    this.#sorted = undefined;
     this.revision = 1;
     this.cutWatches();
   }
@@ -188,9 +191,13 @@ export class FakeEtcd {
   #range({ key, range_end: end, limit, min_mod_revision: least = 0 }: Record<string, unknown>): unknown {
     const from = text64(key);
     const to = end === undefined ? `${from}\0` : text64(end);
-    const found = [...this.keys]
-      .filter(([one, stored]) => one >= from && one < to && stored.revision >= Number(least))
-      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+    if (this.#sorted?.revision !== this.revision) {
+      const entries = [...this.keys].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      this.#sorted = { revision: this.revision, entries };
+    }
+    const found = this.#sorted.entries.filter(
+      ([one, stored]) => one >= from && one < to && stored.revision >= Number(least),
+    );
     const page = limit === undefined ? found : found.slice(0, Number(limit));
     return {
       header: { revision: String(this.revision) },

@@ -19,7 +19,7 @@ class Bench {
   readonly #store: EtcdClient;
   #heard: (() => void)[] = [];
 
-  constructor(t: TestContext, fake: FakeEtcd, machine = 'm1') {
+  constructor(t: TestContext, fake: FakeEtcd, machine = 'm1', keepAliveMs = 50) {
     this.#fake = fake;
     this.#store = new EtcdClient({ endpoints: [fake.url], timeoutMs: 500 });
     const settings = {
@@ -35,7 +35,7 @@ class Bench {
       settings: { ...settings, endpoints: [...settings.endpoints] },
       version: '1.2.3',
       store: this.#store,
-      keepAliveMs: 50,
+      keepAliveMs,
       onState: (state) => {
         this.states.push(state);
         for (const wake of this.#heard.splice(0)) wake();
@@ -140,6 +140,18 @@ void describe('the publisher', () => {
     }
   });
 
+  void it('waits for no keep-alive where a change finds that the lease has ended', async (t) => {
+    const fake = await FakeEtcd.start(t);
+    const bench = new Bench(t, fake, 'm1', HOUR_MS);
+    bench.publisher.set([siteOf('a')]);
+    await bench.until(({ state }) => state === 'connected');
+    fake.expireAll();
+    bench.publisher.set([siteOf('b')]);
+    await bench.until(({ state }) => state === 'lost');
+    await bench.until(({ state }) => state === 'connected');
+    assert.deepEqual(bench.hosts(), { '/f/hosts/a.test/m1': 'drain', '/f/hosts/b.test/m1': 'up' });
+  });
+
   void it('says that the store does not answer, and goes on when it does', async (t) => {
     const fake = await FakeEtcd.start(t);
     const bench = new Bench(t, fake);
@@ -182,3 +194,5 @@ void describe('the publisher', () => {
     assert.deepEqual(one.hosts(), { '/f/hosts/a.test/m2': 'up' });
   });
 });
+
+const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@
 // lease that was lost. One loop does it all, so that nothing of it overtakes another.
 import type { FleetSettings, FleetState } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
-import { MAX_CHANGE_COUNT } from '../etcd/etcd-client.js';
+import { isGone, MAX_CHANGE_COUNT } from '../etcd/etcd-client.js';
 import type { Change, EtcdClient } from '../etcd/etcd-client.js';
 import { hostRecord, keyOf, machineRecord, parseKey, parseRecord, siteRecord } from '../layout.js';
 import type { MachineRecord } from '../layout.js';
@@ -119,13 +119,26 @@ export class Publisher {
     if (this.#lease !== undefined && performance.now() >= this.#keepAliveAtMs) await this.#keepAlive();
     if (!this.#known) return;
     if (!this.#adopted) await this.#adopt();
-    const keepAliveMs = this.#options.keepAliveMs ?? KEEP_ALIVE_MS;
-    if (this.#lease === undefined) {
-      this.#lease = await this.#store.grant(this.#options.leaseTtlS ?? LEASE_TTL_S);
-      this.#keepAliveAtMs = performance.now() + keepAliveMs;
+    const lease = await this.#publishUnderLease();
+    this.#tell({ state: 'connected', lease, revision: this.#revision });
+  }
+
+  /** Gives the lease. One that has ended is granted anew: a change does not wait until a keep-alive notices. */
+  async #publishUnderLease(): Promise<string> {
+    try {
+      return await this.#publish();
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      this.#loseLease();
+      return await this.#publish();
     }
-    await this.#publish(this.#lease);
-    this.#tell({ state: 'connected', lease: this.#lease, revision: this.#revision });
+  }
+
+  async #leased(): Promise<string> {
+    if (this.#lease !== undefined) return this.#lease;
+    this.#lease = await this.#store.grant(this.#options.leaseTtlS ?? LEASE_TTL_S);
+    this.#keepAliveAtMs = performance.now() + (this.#options.keepAliveMs ?? KEEP_ALIVE_MS);
+    return this.#lease;
   }
 
   async #keepAlive(): Promise<void> {
@@ -134,11 +147,15 @@ export class Publisher {
       this.#keepAliveAtMs = performance.now() + (this.#options.keepAliveMs ?? KEEP_ALIVE_MS);
       return;
     }
+    this.#loseLease();
+    // All machines of a fleet lose theirs at the same time.
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * REGRANT_JITTER_MS));
+  }
+
+  #loseLease(): void {
     this.#lease = undefined;
     this.#stored.clear();
     this.#tell({ state: 'lost', error: 'the lease has ended' });
-    // All machines of a fleet lose theirs at the same time.
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * REGRANT_JITTER_MS));
   }
 
   /** Takes over what a process before this one has published and nobody has withdrawn. */
@@ -158,7 +175,8 @@ export class Publisher {
   }
 
   /** The machine's own key comes last: what is not there by then, it does not have. */
-  async #publish(lease: string): Promise<void> {
+  async #publish(): Promise<string> {
+    const lease = await this.#leased();
     const wanted = this.#machine.wanted(performance.now());
     wanted.set(this.#machineKey, JSON.stringify(this.#record(lease)));
     const changes: Change[] = [...this.#stored.keys()]
@@ -168,6 +186,7 @@ export class Publisher {
     for (let from = 0; from < changes.length; from += MAX_CHANGE_COUNT) {
       await this.#commit(changes.slice(from, from + MAX_CHANGE_COUNT), lease);
     }
+    return lease;
   }
 
   async #commit(changes: readonly Change[], lease: string | undefined): Promise<void> {

@@ -33,7 +33,11 @@ export const fleet: z.ZodType<FleetConf> = object({
   user: text().optional().describe('Name of a user of the store. Absent: none is needed.'),
   password: text().optional().describe("That user's password. It is never shown."),
   ca: path().optional().describe('PEM file that the store is trusted by. Absent: as a public server.'),
-  cert: path().optional().describe('PEM file of a client certificate, which the store may ask for.'),
+  cert: path()
+    .optional()
+    .describe(
+      'PEM file of a client certificate, which the store may ask for. Without a common name, or etcd refuses it.',
+    ),
   key: path().optional().describe('PEM file of its private key.'),
 })
   .refine(

@@ -78,6 +78,9 @@ const acme = object({
     .optional()
     .describe("PEM file that the authority's server is trusted by. Absent: as a public one."),
   agree: flag().default(false).describe("Whether you agree to the authority's terms."),
+  profile: text()
+    .optional()
+    .describe('What kind of certificate to order, such as `shortlived`. Absent: what the authority gives.'),
   eab: object({
     kid: text().describe('Name of the key that the authority has given you.'),
     key: text().describe('That key, in base64url.'),

@@ -282,6 +282,8 @@ export interface AcmeConf {
   /** Absolute path of a PEM file that its server is trusted by, beside the usual ones. */
   readonly ca?: string;
   readonly agree: boolean;
+  /** One of those that its directory names. */
+  readonly profile?: string;
   readonly eab?: { readonly kid: string; readonly key: string };
 }
 

@@ -87,6 +87,7 @@ function bench(): {
     };
   const master: ControlledMaster = {
     status: () => STATUS,
+    loaded: Promise.resolve(),
     siteDetail: () => SITE,
     certificates: () => ({ certificates: [] }),
     reloadConf: method('reloadConf'),

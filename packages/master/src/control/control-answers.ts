@@ -24,6 +24,8 @@ export class ControlAnswers {
     this.#running.set(id, abort);
     try {
       const { route, params } = found;
+      // An order right behind the death of the master before this one is not to fail for want of sites.
+      if (method !== 'GET') await this.#master.loaded;
       return await route.run(this.#master, { params, body, signal: abort.signal, progress });
     } finally {
       this.#running.delete(id);

@@ -63,6 +63,8 @@ import type { Follower } from './event-feed.js';
 
 /** The master as its routes see it. */
 export interface ControlledMaster {
+  /** Resolves once its sites are there. */
+  readonly loaded: Promise<void>;
   status(): MasterStatus;
   siteDetail(siteId: string): SiteDetail;
   certificates(): CertificatesResult;

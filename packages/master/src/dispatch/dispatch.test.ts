@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
+import type { Link, Offers } from '@vhostd/transport';
 import type { Connection, ReturnReason } from '../ingress/connection.js';
 import { parseSite } from '../conf/parse-conf.js';
+import { Handoff } from '../workers/handoff.js';
 import { Dispatch } from './dispatch.js';
 import type { CandidateWorker, DispatchSite } from './dispatch.js';
 
@@ -12,6 +14,8 @@ class Bench implements DispatchSite {
   readonly room: Record<string, number> = {};
   /** Workers that do not confirm what they were given. */
   readonly late = new Set<string>();
+  /** Workers that have something to do. */
+  readonly busy = new Set<string>();
   /** Workers whose server has as many connections as it takes. */
   readonly full = new Set<string>();
   unavailable = false;
@@ -32,6 +36,7 @@ class Bench implements DispatchSite {
       takesConnections: (this.room[id] ?? 0) > 0,
       full: this.full.has(id),
       late: this.late.has(id),
+      idle: !this.busy.has(id) && !this.late.has(id),
       give: (connection: Connection) => this.#give(id, connection),
       retract: () => void this.log.push(`retract ${id}`),
     }));
@@ -128,14 +133,108 @@ test('what a late worker has not begun with is taken back where another one begi
   bench.dispatch.pause(60_000);
   assert.deepEqual(relieve(), []);
   bench.dispatch.resume();
-  bench.late.add('w');
+  bench.busy.add('w');
   assert.deepEqual(relieve(), []);
-  bench.late.delete('w');
+  bench.busy.delete('w');
   bench.room['w'] = 0;
   assert.deepEqual(relieve(), []);
   bench.room['w'] = 1;
   bench.dispatch.setConf(parseSite({ path: '/a', balance: 'ip-hash' }, { baseDir: '/' }));
   assert.deepEqual(relieve(), []);
+});
+
+/** A worker whose process begins with one connection each time it is told to. */
+class SlowWorker implements CandidateWorker {
+  readonly id: string;
+  readonly slot: number;
+  readonly full = false;
+  readonly handoff: Handoff;
+  readonly retracted: Connection[] = [];
+  /** Numbers that the process has not claimed. */
+  #offered: number[] = [];
+
+  constructor(id: string, slot: number) {
+    this.id = id;
+    this.slot = slot;
+    const link = { open: true, send: () => true } as unknown as Link;
+    const offers = {
+      offer: (number: number) => this.#offered.push(number) > 0,
+      takeBack: () => new Set(this.#offered.splice(0)),
+    } as unknown as Offers;
+    this.handoff = new Handoff(link, offers);
+  }
+
+  get connectionCount(): number {
+    return this.handoff.connectionCount;
+  }
+
+  get takesConnections(): boolean {
+    return this.handoff.open;
+  }
+
+  get late(): boolean {
+    return this.handoff.late;
+  }
+
+  get idle(): boolean {
+    return this.handoff.pendingCount === 0;
+  }
+
+  give(connection: Connection): boolean {
+    return this.handoff.give(connection);
+  }
+
+  retract(): void {
+    this.retracted.push(...this.handoff.retract());
+  }
+
+  begin(): void {
+    const number = this.#offered.shift();
+    const confirmation = Buffer.alloc(8);
+    confirmation.writeUInt32BE(number ?? 0);
+    if (number !== undefined) this.handoff.onAccepted(confirmation);
+  }
+}
+
+test('where all workers are busy no connection goes from one to another, however late; once one is idle they do', (t) => {
+  let nowMs = 1000;
+  const clock = mock.method(performance, 'now', () => nowMs);
+  t.after(() => clock.mock.restore());
+  const workers = [new SlowWorker('v', 0), new SlowWorker('w', 1)] as const;
+  const dispatch: Dispatch = new Dispatch(parseSite({ path: '/a' }, { baseDir: '/' }), {
+    candidates: () => workers,
+    unavailable: false,
+    answering: false,
+    serveWithoutWorker: () => false,
+    reject: () => assert.fail('rejected'),
+    dismiss: () => assert.fail('dismissed'),
+  });
+  const relieve = (): void => {
+    for (const worker of workers) if (worker.late) dispatch.relieve(worker);
+  };
+  const handle = { fd: -1, close: () => undefined };
+  const queued = (): Connection =>
+    ({ host: 'a', handle, head: '', listener: { key: 'any' } }) as unknown as Connection;
+  for (let count = 0; count < 24; count += 1) dispatch.serve(queued());
+  // Each takes 20 ms for one: from the third on they are late, and not one of them is begun with sooner elsewhere.
+  for (let round = 0; round < 40; round += 1) {
+    nowMs += 20;
+    for (const worker of workers) worker.begin();
+    for (let count = 0; count < 2; count += 1) dispatch.serve(queued());
+    relieve();
+  }
+  assert.deepEqual(
+    workers.map(({ late, retracted }) => [late, retracted.length]),
+    [
+      [true, 0],
+      [true, 0],
+    ],
+  );
+  const [stuck, quick] = workers;
+  while (!quick.idle) quick.begin();
+  const waiting = stuck.handoff.pendingCount;
+  relieve();
+  assert.deepEqual([waiting > 0, stuck.retracted.length, stuck.idle], [true, waiting, true]);
 });
 
 test('where a client belongs to one worker, it waits for that one', () => {

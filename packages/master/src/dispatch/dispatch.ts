@@ -17,6 +17,8 @@ export interface CandidateWorker extends Candidate {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
   readonly late: boolean;
+  /** Whether it has confirmed all that it was given and has nothing to do: it begins with another one at once. */
+  readonly idle: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
   give(connection: Connection): boolean;
   /** Gives the connections that it has not begun with to whoever takes them now. */
@@ -126,12 +128,15 @@ export class Dispatch {
     if (this.#queue.count > 0) this.#retryLater();
   }
 
-  /** A worker does not begin with what it was given: takes that back where another one begins at once. */
+  /**
+   * A worker does not begin with what it was given: takes that back where another one begins at once. Where all are
+   * busy, connections that go from one to the next wait no less, and cost the work twice.
+   */
   relieve(late: CandidateWorker): void {
     // A client that belongs to one worker waits for that one.
     if (this.#balance.sticky || this.#holding()) return;
     const isFree = (worker: CandidateWorker): boolean =>
-      worker.takesConnections && !worker.late && !worker.full;
+      worker.takesConnections && !worker.full && worker.idle;
     if (this.#site.candidates().some(isFree)) late.retract();
   }
 

@@ -124,3 +124,18 @@ test('what a worker returns is reported, and goes to whoever has its host by now
     'the first serves ',
   ]);
 });
+
+test('a hello that names no host is for the site of the address that it came to', () => {
+  const bench = new Bench();
+  const cases = [
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8::7', '[2001:db8::7]'],
+  ] as const;
+  for (const [address, host] of cases) {
+    const getsockname = (out: { address?: string }): void => void (out.address = address);
+    const handle = { close: () => undefined, getsockname } as unknown as Connection['handle'];
+    bench.acceptor.accept(connection(null, { handle }));
+    assert.equal(bench.log.pop(), `${host} serves hello`);
+  }
+});

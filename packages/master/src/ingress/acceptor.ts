@@ -1,5 +1,6 @@
 // Where connections enter the master: those that a listener has accepted are peeked, then routed; those that a worker
 // returns bring bytes and a history, and go on from there.
+import { isIPv6 } from 'node:net';
 import { speaksHttp2 } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
@@ -140,10 +141,11 @@ export class Acceptor {
     this.#peeking.close();
   }
 
-  /** HTTP/2 in clear names its hosts stream by stream, to the worker. */
-  #siteOf({ listener, host, head, secure }: Connection): { readonly ingress: Ingress } | undefined {
+  /** HTTP/2 in clear names its hosts stream by stream, to the worker. A hello names no IP address (RFC 6066 3). */
+  #siteOf(connection: Connection): { readonly ingress: Ingress } | undefined {
+    const { listener, host, head, secure } = connection;
     if (!secure && speaksHttp2(head)) return this.#routes.hostless(listener.key);
-    return this.#routes.lookup(listener.key, host);
+    return this.#routes.lookup(listener.key, host ?? (secure ? addressHostOf(connection) : null));
   }
 
   /** Answers a request in clear whose host is served with TLS only. */
@@ -229,6 +231,13 @@ function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptio
 /** Behind a balancer that speaks the PROXY protocol, the balancer's client. */
 function clientOf({ proxied, handle }: Connection): string {
   return proxied?.client.address ?? remoteAddressOf(handle);
+}
+
+/** The address that a client has connected to, as a host. */
+function addressHostOf({ proxied, handle }: Connection): string | null {
+  const address = (proxied?.server ?? localAddressOf(handle)).address.replace(/^::ffff:(?=[\d.]+$)/, '');
+  if (address === '') return null;
+  return isIPv6(address) ? `[${address}]` : address;
 }
 
 /** A client that is well has said something by then, ms. */

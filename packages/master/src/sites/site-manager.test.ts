@@ -82,6 +82,9 @@ test('an update of a worker of a removed site does not touch a new site of the s
   assert.deepEqual([fresh.status().hosts, fresh.conf.listen.length], [['a.test'], 1]);
   assert.equal(bench.router.lookup('127.0.0.1|0|tcp', 'stolen.test'), undefined);
   assert.equal(bench.router.lookup('127.0.0.1|0|tcp', 'a.test'), fresh);
+  old.exit(0);
+  await bench.until('the old site has gone', () => bench.sites.all().length === 1);
+  assert.deepEqual(bench.spawner.forgotten, []);
 });
 
 test('a conf that is taken up starts what is new, reloads what was there, and stops what is gone', async (t) => {
@@ -100,6 +103,7 @@ test('a conf that is taken up starts what is new, reloads what was there, and st
     ],
   );
   assert.deepEqual([gone.status().state, bench.sites.find('b')], ['stopped', undefined]);
+  await bench.until('nothing is kept for it', () => bench.spawner.forgotten.join() === 'b');
   assert.deepEqual(
     [bench.of('site.removed'), bench.of('site.reloaded')],
     [[{ siteId: 'b' }], [{ siteId: 'a', generation: 2 }]],

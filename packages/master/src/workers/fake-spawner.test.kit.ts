@@ -32,6 +32,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   takesConnections = true;
   full = false;
   late = false;
+  idle = true;
   lastWords: string | undefined;
   oomKilled = false;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
@@ -155,6 +156,8 @@ export class FakeSpawner implements Spawner {
   readonly refused: Set<string> = new Set<string>();
   /** All of them, in the order in which they were started. */
   readonly processes: FakeProcess[] = [];
+  /** Sites that are there no more. */
+  readonly forgotten: string[] = [];
   /** Why the system starts none. */
   failure: Error | undefined;
 
@@ -168,6 +171,10 @@ export class FakeSpawner implements Spawner {
     const process = new FakeProcess(this.processes.length + 1, order);
     this.processes.push(process);
     return process;
+  }
+
+  forget(siteId: string): void {
+    this.forgotten.push(siteId);
   }
 
   /** Those that have not ended. */

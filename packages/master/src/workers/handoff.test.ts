@@ -65,10 +65,10 @@ test('what a dead worker never confirmed comes back, in order and open', () => {
   const given = Array.from({ length: 3 }, () => connection());
   for (const { connection: next } of given) handoff.give(next);
   handoff.onAccepted(confirmation(1, 1));
-  assert.deepEqual(
-    handoff.takeBack(),
-    given.slice(1).map(({ connection: next }) => next),
-  );
+  assert.deepEqual(handoff.takeBack(), {
+    connections: given.slice(1).map(({ connection: next }) => next),
+    acceptedCount: 0,
+  });
   assert.deepEqual(
     given.map(({ closed }) => closed()),
     [1, 0, 0],
@@ -150,6 +150,20 @@ test('what a worker has not claimed is taken back, in order; the rest is still i
   // It has not claimed that one, so it cannot have it.
   assert.equal(handoff.onAccepted(confirmation(3, 3)).kind, 'violation');
   assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
+});
+
+test('a dead worker had what it claimed, whether it confirmed it or not; the rest comes back', () => {
+  const numbers = new Numbers();
+  const handoff = new Handoff(new Wire().link, numbers.offers);
+  const given = Array.from({ length: 4 }, () => connection());
+  for (const { connection: next } of given) handoff.give(next);
+  numbers.offered.splice(0, 3);
+  handoff.onAccepted(confirmation(1, 1));
+  assert.deepEqual(handoff.takeBack(), { connections: [given[3]?.connection], acceptedCount: 2 });
+  assert.deepEqual(
+    given.map(({ closed }) => closed()),
+    [1, 1, 1, 0],
+  );
 });
 
 test('numbers that were never given, or that came back before, take nothing back', () => {

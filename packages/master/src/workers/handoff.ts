@@ -103,7 +103,7 @@ export class Handoff {
 
   /** What the worker has not begun with, in order: it will not, from now on. Empty where that cannot be known. */
   retract(): Connection[] {
-    const numbers = this.#offers?.takeBack();
+    const numbers = this.#offers?.takeBack(this.#lastId);
     if (numbers === undefined || numbers.size === 0) return [];
     const isBack = ({ id }: { id: number }): boolean => numbers.has(id);
     const back = this.#pending.filter(isBack).map(({ connection }) => connection);
@@ -111,13 +111,24 @@ export class Handoff {
     return back;
   }
 
-  /** The worker is dead: what it never confirmed, in order. */
-  takeBack(): Connection[] {
+  /**
+   * The worker is dead: what it had not begun with, in order; where that cannot be known, what it never confirmed. The
+   * rest is closed.
+   */
+  takeBack(): {
+    connections: Connection[];
+    /** Those that it had and never confirmed. */ acceptedCount: number;
+  } {
     clearTimeout(this.#watch);
-    const connections = this.#pending.splice(0).map(({ connection }) => connection);
     // The worker may have had them, and have changed how they close.
-    for (const { handle } of connections) nativeCalls()?.disarm(handle.fd);
-    return connections;
+    for (const { connection } of this.#pending) nativeCalls()?.disarm(connection.handle.fd);
+    const connections =
+      this.#offers === undefined
+        ? this.#pending.splice(0).map(({ connection }) => connection)
+        : this.retract();
+    const begun = this.#pending.splice(0);
+    for (const { connection } of begun) connection.handle.close();
+    return { connections, acceptedCount: begun.length };
   }
 
   #watchConfirmations(delayMs: number): void {

@@ -1,5 +1,6 @@
 // A directory for each site that its workers alone use: of their user, with mode 0700. What they share there, such as the
 // keys of TLS sessions, is none of the master's business; it only makes the directory.
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -8,8 +9,10 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  renameSync,
   rmSync,
 } from 'node:fs';
+import { opendir, rmdir, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SITES_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
@@ -56,8 +59,24 @@ export class SiteDirectories {
     return directory;
   }
 
+  /** Of a site that is there no more, nor any process of it. */
+  remove(siteId: string): void {
+    if (this.#base !== undefined) this.#discard(path.join(this.#base, siteId));
+  }
+
+  /** Out of the way at once, for a site of the same id; emptied after that. No site has an id with a tilde. */
+  #discard(directory: string): void {
+    const discarded = path.join(path.dirname(directory), `removed~${randomUUID()}`);
+    try {
+      renameSync(directory, discarded);
+    } catch {
+      return; // It was never made.
+    }
+    void removeFlat(discarded);
+  }
+
   #handTo(directory: string, uid: number, gid: number): void {
-    rmSync(directory, { recursive: true, force: true });
+    this.#discard(directory);
     mkdirSync(directory, { mode: 0o700 });
     chmodSync(directory, 0o700);
     chownSync(directory, uid, gid);
@@ -82,6 +101,22 @@ export class SiteDirectories {
 export function openForSite(directory: string, { runAs }: Pick<SiteConf, 'runAs'>): number | undefined {
   if (!isForeign(runAs)) return undefined;
   return openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+/**
+ * Removes a directory with the files in it and follows no link: a process that the site left behind may change what is
+ * there meanwhile. Directories that hold something stay, and so does this one then.
+ */
+async function removeFlat(directory: string): Promise<void> {
+  try {
+    for await (const entry of await opendir(directory)) {
+      const found = path.join(directory, entry.name);
+      await (entry.isDirectory() ? rmdir(found) : unlink(found)).catch(() => undefined);
+    }
+    await rmdir(directory);
+  } catch {
+    // What is left harms nobody.
+  }
 }
 
 function failed(siteId: string, cause: unknown): VhostError {

@@ -12,7 +12,7 @@ import type {
   WorkerIdentity,
   WorkerToMaster,
 } from '@vhostd/protocol';
-import { fromChildProcess } from '@vhostd/supervisor';
+import { fromChildProcess, isWaiting } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -75,6 +75,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
+  /** Whether it has confirmed all that it was given, and its event loop waits. */
+  readonly idle: boolean;
   /** Whether it can hand connections back. */
   readonly handsBack: boolean;
   give(connection: Connection): boolean;
@@ -185,6 +187,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get late(): boolean {
     return this.#handoff.late;
+  }
+
+  get idle(): boolean {
+    const { pid } = this.process;
+    return this.#handoff.pendingCount === 0 && pid !== undefined && isWaiting(pid) !== false;
   }
 
   give(connection: Connection): boolean {
@@ -334,13 +341,17 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #onAccepted(payload: Buffer): void {
     const confirmation = this.#handoff.onAccepted(payload);
     if (confirmation.kind === 'violation') return void this.emit('violation', confirmation.detail);
+    this.#tellAccepted(confirmation.acceptedCount);
     const { siteId, workerId } = this.identity;
-    const count = confirmation.acceptedCount;
-    if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
     const { directCount } = confirmation;
     if (directCount > 0)
       this.#events.emit('connection.accepted-directly', { siteId, workerId, count: directCount });
     this.emit('confirmed');
+  }
+
+  #tellAccepted(count: number): void {
+    const { siteId, workerId } = this.identity;
+    if (count > 0) this.#events.emit('connection.handed-off', { siteId, workerId, count });
   }
 
   /** The link and the process end in either order; a late confirmation is read before the link's end. */
@@ -349,7 +360,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     if (this.#ends < 2) return;
     clearTimeout(this.#linkLost);
     for (const connection of this.#handBacks.takeBack()) this.#return(connection, 'handed-back');
-    for (const connection of this.#handoff.takeBack()) this.#return(connection, 'unconfirmed');
+    const { connections, acceptedCount } = this.#handoff.takeBack();
+    this.#tellAccepted(acceptedCount);
+    for (const connection of connections) this.#return(connection, 'unconfirmed');
   }
 }
 

@@ -51,6 +51,8 @@ export interface Spawner {
   check(conf: SiteConf): void;
   /** @throws {Error} what {@link check} and fork throw. */
   spawn(order: WorkerOrder): SpawnedWorker;
+  /** No site of this id is there any more, nor any worker of one: what was kept for its workers goes. */
+  forget(siteId: string): void;
 }
 
 export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWorker] }> implements Spawner {
@@ -88,6 +90,10 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   /** The directory of a site, made if it is missing. @throws {VhostError} ERR_SITE_DIR. */
   directoryOf(conf: Pick<SiteConf, 'siteId' | 'runAs'>): string {
     return this.#directories.of(conf);
+  }
+
+  forget(siteId: string): void {
+    this.#directories.remove(siteId);
   }
 
   check(conf: SiteConf): void {

@@ -127,6 +127,10 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#process?.late === true;
   }
 
+  get idle(): boolean {
+    return this.#process?.idle === true;
+  }
+
   get ready(): boolean {
     return this.#child.state === 'ready';
   }

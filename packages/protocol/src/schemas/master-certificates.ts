@@ -34,6 +34,8 @@ export const acmeSettings = z.object({
   ca: z.string().exactOptional(),
   /** Whether its terms are agreed to. */
   agree: z.boolean(),
+  /** What kind of certificate to order: one of those that its directory names. */
+  profile: z.string().exactOptional(),
   /** An account that is bound to one elsewhere (RFC 8555 7.3.4). */
   eab: z.object({ kid: z.string(), key: z.string() }).exactOptional(),
 });

@@ -119,7 +119,7 @@ export function forkUntrusted<T>(
     });
     forked.once('exit', () => {
       link.peerExited();
-      offered.close();
+      offered.end();
       const channel = channelHandle(forked);
       if (channel !== undefined) dispose([{ fd: channel.fd, close: () => endChannel(forked) }]);
       // Another process may go on printing where this one did; nobody waits for it for ever.

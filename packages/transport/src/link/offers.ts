@@ -1,17 +1,24 @@
 // Whose a connection is that was sent to a child which may not have looked at it: whoever takes its number out of a
 // FIFO that both ends read. A read takes a number once, whoever else reads at that moment; so the parent can take back
-// what the child has not begun with, though the descriptor itself has long been sent.
+// what the child has not begun with, though the descriptor itself has long been sent, and knows of a dead child what
+// that has begun with, though it may not have said so.
+//
+// Entry: [number, 4 bytes big endian][kind, 4 bytes big endian]. Numbers count up and wrap at 2^32.
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { fifos } from '../node/fifo.js';
 
-/** The parent's side: the numbers of what it has sent. */
+/** The parent's side: the numbers of what it has sent, and of some that it will send next. */
 export class Offers {
   /** The child's end, which is its own: how it sets that one does not matter here. Closed once the child has it. */
   readonly childFd: number;
   readonly #readFd: number;
   readonly #writeFd: number;
-  readonly #number = Buffer.alloc(NUMBER_BYTES);
+  readonly #entries = Buffer.alloc(AHEAD_COUNT * ENTRY_BYTES);
+  /** The last that is in the FIFO, or was. */
+  #lastNumber: number | undefined;
   #closed = false;
+  /** What the child had not taken when it died. */
+  #left: Buffer = Buffer.alloc(0);
 
   /** @throws {VhostError} ERR_FIFO; or the system's error (EMFILE). */
   constructor() {
@@ -29,25 +36,48 @@ export class Offers {
     [this.#readFd, this.#writeFd, this.childFd] = opened as [number, number, number];
   }
 
-  /** To be called before what has this number is sent. False: it cannot be sent now. */
+  /** To be called before what has this number is sent, with one number after the other. False: it cannot be sent now. */
   offer(number: number): boolean {
     if (this.#closed) return false;
-    this.#number.writeUInt32BE(number, 0);
-    try {
-      return writeSync(this.#writeFd, this.#number) === NUMBER_BYTES;
-    } catch {
-      return false;
+    // Some are written at once, which costs as much as one.
+    if (this.#lastNumber !== undefined && distance(number, this.#lastNumber) < AHEAD_COUNT) return true;
+    for (let index = 0; index < AHEAD_COUNT; index += 1) {
+      this.#entries.writeUInt32BE((number + index) >>> 0, index * ENTRY_BYTES);
+      this.#entries.writeUInt32BE(OFFERED, index * ENTRY_BYTES + NUMBER_BYTES);
     }
+    if (!this.#write(this.#entries)) return false;
+    this.#lastNumber = (number + AHEAD_COUNT - 1) >>> 0;
+    return true;
   }
 
-  /** Takes back what the child has not taken: its numbers, and whatever else the child has written there. */
-  takeBack(): Set<number> {
+  /**
+   * Takes back what the child has not taken: its numbers, up to the last that was sent, and whatever else the child has
+   * written there.
+   */
+  takeBack(lastSent: number): Set<number> {
+    const bytes = this.#closed ? this.#left : readAll(this.#readFd);
+    this.#left = Buffer.alloc(0);
+    this.#lastNumber = undefined;
     const numbers = new Set<number>();
-    if (this.#closed) return numbers;
-    const bytes = Buffer.allocUnsafe(READ_BYTES);
-    const length = readNow(this.#readFd, bytes);
-    for (let at = 0; at + NUMBER_BYTES <= length; at += NUMBER_BYTES) numbers.add(bytes.readUInt32BE(at));
+    for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+      const number = bytes.readUInt32BE(at);
+      const isOffer = bytes.readUInt32BE(at + NUMBER_BYTES) === OFFERED;
+      if (isOffer && distance(number, lastSent) < HALF) numbers.add(number);
+    }
+    // So that the child takes none of what follows before it has come.
+    if (!this.#closed && bytes.length > 0) {
+      const entry = Buffer.alloc(ENTRY_BYTES);
+      entry.writeUInt32BE(lastSent, 0);
+      entry.writeUInt32BE(TAKEN_BACK, NUMBER_BYTES);
+      this.#write(entry);
+    }
     return numbers;
+  }
+
+  /** The child is dead: nothing is offered from now on, and what it has left is there to be taken back. */
+  end(): void {
+    if (!this.#closed) this.#left = readAll(this.#readFd);
+    this.close();
   }
 
   /** Nothing is offered or taken back from now on. */
@@ -57,14 +87,25 @@ export class Offers {
     closeSync(this.#readFd);
     closeSync(this.#writeFd);
   }
+
+  /** All of it or nothing: it is shorter than PIPE_BUF, pipe(7). */
+  #write(bytes: Buffer): boolean {
+    try {
+      return writeSync(this.#writeFd, bytes) === bytes.length;
+    } catch {
+      return false;
+    }
+  }
 }
 
 /** The child's side. */
 export class Claims {
   readonly #fd: number;
-  readonly #bytes = Buffer.alloc(NUMBER_BYTES);
+  readonly #entry = Buffer.alloc(ENTRY_BYTES);
   /** Taken, and what has it has not come yet. */
   #next: number | undefined;
+  /** The parent has taken back all up to this one that had not been claimed. */
+  #backUpTo: number | undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -73,19 +114,39 @@ export class Claims {
   /** To be called once for all that comes, in order; false: the parent has taken it back, and somebody else has it. */
   claim(number: number): boolean {
     for (;;) {
-      this.#next ??= this.#take();
-      if (this.#next === undefined) return false;
-      const ahead = (this.#next - number) >>> 0;
-      // What is before it was never sent, or has lost its way here. Numbers wrap at 2^32.
-      if (ahead === 0 || ahead >= 0x8000_0000) this.#next = undefined;
-      if (ahead === 0) return true;
-      if (ahead < 0x8000_0000) return false;
+      if (this.#backUpTo !== undefined && distance(number, this.#backUpTo) < HALF) return false;
+      if (this.#next === undefined && !this.#take()) return false;
+      // That was how far it has been taken back.
+      if (this.#next === undefined) continue;
+      const ahead = distance(number, this.#next);
+      if (ahead > 0 && ahead < HALF) return false;
+      this.#next = undefined;
+      // What is before it was never sent, or has lost its way here.
+      if (ahead > 0) continue;
+      this.#backUpTo = undefined;
+      return true;
     }
   }
 
-  #take(): number | undefined {
-    return readNow(this.#fd, this.#bytes) === NUMBER_BYTES ? this.#bytes.readUInt32BE(0) : undefined;
+  /** Reads the next entry; false: there is none. */
+  #take(): boolean {
+    if (readNow(this.#fd, this.#entry) !== ENTRY_BYTES) return false;
+    const number = this.#entry.readUInt32BE(0);
+    if (this.#entry.readUInt32BE(NUMBER_BYTES) === TAKEN_BACK) this.#backUpTo = number;
+    else this.#next = number;
+    return true;
   }
+}
+
+/** How far it is from a number to a later one. */
+function distance(from: number, to: number): number {
+  return (to - from) >>> 0;
+}
+
+/** All that a FIFO holds. */
+function readAll(fd: number): Buffer {
+  const bytes = Buffer.allocUnsafe(READ_BYTES);
+  return bytes.subarray(0, readNow(fd, bytes));
 }
 
 /** How much could be read without waiting. */
@@ -98,5 +159,11 @@ function readNow(fd: number, bytes: Buffer): number {
 }
 
 const NUMBER_BYTES = 4;
-/** All that a FIFO holds. */
+const ENTRY_BYTES = 8;
+const OFFERED = 0;
+const TAKEN_BACK = 1;
+/** Numbers that are written at once. */
+const AHEAD_COUNT = 64;
+/** Numbers this far apart are in the reverse order. */
+const HALF = 0x8000_0000;
 const READ_BYTES = 65_536;

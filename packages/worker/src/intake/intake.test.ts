@@ -123,6 +123,31 @@ void describe('a connection from the master', () => {
     assert.deepEqual(confirmed(scene), [7]);
   });
 
+  void it('may be confirmed a little later where it is claimed; what another worker has is closed', async (t) => {
+    const scene = await setScene(t);
+    const claimed: number[] = [];
+    const claim = (number: number): boolean => claimed.push(number) > 0 && number !== 2;
+    Object.assign(scene.link, { claims: { claim } });
+    scene.link.sent.length = 0;
+    await scene.arrive(1, 'head');
+    await (
+      await scene.arrive(2, 'head')
+    ).closed;
+    await scene.arrive(3, 'head');
+    while (confirmed(scene).at(-1) !== 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual(claimed, [1, 2, 3]);
+    assert.equal(confirmed(scene).includes(2), false);
+    scene.intake.receive({ ...frameOf(4, false, {} as NativeHandle, Buffer.from(GET)), handle: undefined });
+    await new Promise(setImmediate);
+    const lost = scene.link.sent.filter(({ kind }) => kind === FrameKind.lost);
+    assert.deepEqual(
+      lost.map(({ payload }) => payload.readUInt32BE(0)),
+      [4],
+    );
+    // Nobody claims what has lost its way: the master gives it to another worker.
+    assert.deepEqual([claimed, confirmed(scene).at(-1)], [[1, 2, 3], 3]);
+  });
+
   void it('is neither taken nor confirmed once this worker takes no more', async (t) => {
     const scene = await setScene(t);
     await scene.arrive(1, 'nothing');

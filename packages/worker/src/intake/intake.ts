@@ -45,7 +45,9 @@ export class Intake {
   #arrivingCount = 0;
   #acceptedId = 0;
   #lost: number[] = [];
-  #reportScheduled = false;
+  /** It is told of what has come: in this turn of the event loop; within a moment. */
+  #reportsThisTurn = false;
+  #reportTimer: NodeJS.Timeout | undefined;
   #reportedCount = 0;
   /** Accepted by this process since it last said so. */
   #directCount = 0;
@@ -85,12 +87,16 @@ export class Intake {
     const connection = this.#refusing ? undefined : decodeConnection(frame.payload);
     if (connection === undefined) return handle?.close();
     const { number, header, bytes } = connection;
+    if (handle === undefined) {
+      this.#lost.push(number);
+      return this.#reportThisTurn();
+    }
+    const { claims } = this.#link;
     // The master did not wait for this process to look at it: another worker has it.
-    if (this.#link.claims?.claim(number) === false) return handle?.close();
-    if (handle === undefined) this.#lost.push(number);
+    if (claims?.claim(number) === false) return handle.close();
     this.#acceptedId = number;
-    this.#scheduleReport();
-    if (handle === undefined) return;
+    if (claims === undefined) this.#reportThisTurn();
+    else this.#reportSoon();
     setConnectionEnds(handle, header);
     this.#arrivingCount += 1;
     // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
@@ -152,7 +158,7 @@ export class Intake {
 
   /** Tells the master at once what it would be told soon. */
   reportNow(): void {
-    if (this.#reportScheduled || this.#lost.length > 0) this.#report();
+    if (this.#reportDue) this.#report();
   }
 
   /** Connections open now, those included that the server has not been given yet. */
@@ -206,7 +212,7 @@ export class Intake {
   }
 
   #onCountChange(): void {
-    if (this.#reportScheduled || this.#countTimer !== undefined) return;
+    if (this.#reportDue || this.#countTimer !== undefined) return;
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
       if (this.connectionCount() !== this.#reportedCount || this.#directCount > 0) this.#report();
@@ -214,19 +220,33 @@ export class Intake {
     this.#countTimer.unref();
   }
 
-  #scheduleReport(): void {
-    if (this.#reportScheduled) return;
-    this.#reportScheduled = true;
-    // Once per turn of the event loop, behind all that this turn has read. A request that kills this process must
-    // have been confirmed: the master would give it to another worker, and that one would die of it, too.
+  get #reportDue(): boolean {
+    return this.#reportsThisTurn || this.#reportTimer !== undefined;
+  }
+
+  /**
+   * A request that kills this process must have been confirmed before: the master would give it to another worker, and
+   * that one would die of it, too.
+   */
+  #reportThisTurn(): void {
+    if (this.#reportsThisTurn) return;
+    this.#reportsThisTurn = true;
+    // Behind all that this turn has read.
     setImmediate(() => {
-      if (this.#reportScheduled) this.#report();
+      if (this.#reportsThisTurn) this.#report();
     });
+  }
+
+  /** The master knows of what was claimed when this process dies: that it has come may be told with what follows. */
+  #reportSoon(): void {
+    this.#reportTimer ??= setTimeout(() => this.#report(), CONFIRM_DELAY_MS).unref();
   }
 
   /** Confirms what has arrived. */
   #report(): void {
-    this.#reportScheduled = false;
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = undefined;
+    this.#reportsThisTurn = false;
     if (!this.#link.open) return;
     this.lookAtLimit();
     this.#confirm();
@@ -271,5 +291,7 @@ const NOTHING_READ: Buffer = Buffer.alloc(0);
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
 
+/** How long a confirmation may wait for others to ride on, ms: far less than a worker may be late. */
+const CONFIRM_DELAY_MS = 10;
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;

@@ -40,6 +40,22 @@ void describe('the contexts of ssl entries', () => {
     assert.equal(contexts.find('b.test'), undefined);
   });
 
+  void it('have the first address for clients that name no host, since nobody can name an address', async () => {
+    const [named, four, six] = [
+      await selfSigned('b.test'),
+      await selfSigned('c.test'),
+      await selfSigned('d.test'),
+    ];
+    const entries = [
+      { host: 'a.test', ...identity },
+      { host: 'b.test', ...named },
+      { host: '[2001:db8::7]', ...six },
+      { host: '192.0.2.7', ...four },
+    ];
+    assert.equal(new SecureContexts(entries).fallback.cert, six.cert);
+    assert.equal(new SecureContexts(entries.slice(0, 2)).fallback.cert, identity.cert);
+  });
+
   void it('take an encrypted key with its passphrase', () => {
     const key = createPrivateKey(identity.key)
       .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' })

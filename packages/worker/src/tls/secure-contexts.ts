@@ -12,7 +12,7 @@ import { filesState } from './file-watch.js';
 
 /** One listen entry of type 'ssl', as far as TLS is concerned. */
 export interface SecureEntry {
-  /** `a.com`, or `*.a.com` for every name below a.com; without one, only the first entry is ever used. */
+  /** `a.com`, `*.a.com` for every name below a.com, or an IP address; without one, only the first entry is ever used. */
   host?: string | undefined;
   /** The private key: PEM text or the path of a PEM file. */
   key: string;
@@ -54,7 +54,10 @@ export interface SecureOptions {
 
 /** The readable, matching keys of a list of entries. */
 export class SecureContexts {
-  /** For clients that name no host, or one that no entry has: the first entry, and all that its context has. */
+  /**
+   * For clients that name no host, or one that no entry has: the first entry of an IP address, which a hello can't name,
+   * else the first entry; and all that its context has.
+   */
   readonly fallback: SecureContextOptions;
   readonly demands: ClientDemands;
   /** What is wrong with files and certificates that are used, or were to be used. */
@@ -83,6 +86,7 @@ export class SecureContexts {
     this.demands = demandsOf(entries);
     const common = { ...base?.(this.demands), ...this.demands };
     let fallback: Partial<SecureOptions> | undefined;
+    let hasAddress = false;
     for (const [index, entry] of entries.entries()) {
       const host = entry.host?.toLowerCase() ?? '';
       const source = { index, host };
@@ -91,7 +95,8 @@ export class SecureContexts {
       if (fault !== undefined) faults.push(fault);
       if (isPair(options)) this.#pairs.set(identityOf(entry), options);
       const context = contextOf({ ...common, ...options }, source);
-      fallback ??= options;
+      if (fallback === undefined || (!hasAddress && isAddress(host))) fallback = options;
+      hasAddress ||= isAddress(host);
       const map = host.startsWith('*.') ? this.#suffixes : this.#exact;
       const name = host.startsWith('*.') ? host.slice(1) : host;
       if (map.has(name)) continue;
@@ -190,8 +195,12 @@ function describe(pem: string): {
     covers: (host) =>
       host === '' ||
       host.startsWith('*.') ||
-      (isIP(bare(host)) === 0 ? certificate.checkHost(host) : certificate.checkIP(bare(host))) !== undefined,
+      (isAddress(host) ? certificate.checkIP(bare(host)) : certificate.checkHost(host)) !== undefined,
   };
+}
+
+function isAddress(host: string): boolean {
+  return isIP(bare(host)) !== 0;
 }
 
 /** An IPv6 address without its brackets. */
