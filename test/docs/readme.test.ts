@@ -25,7 +25,7 @@ void test("the README's site runs with the README's commands", async (t) => {
 
   const told = bench.node(argumentsOf(status));
   assert.equal(await told.ended, 0, told.output);
-  assert.match(told.output, /^my-site\s+running\s+\d+\/\d+\s+\d+\s+0\s+\S+\s+\d+s\s+my\.localhost$/m);
+  assert.match(told.output, /^my-site\s+running\s+\d+\/\d+\s+\d+\s+\S+\s+0\s+\S+\s+\d+s\s+my\.localhost$/m);
   const port = Number(/^listens\s+\[::\]:(\d+) tcp/m.exec(told.output)?.[1]);
   const answer = (await get(port, 'my.localhost')).body.toString();
   assert.match(answer, /^Hello from my-site\/\d+, process \d+\n$/);

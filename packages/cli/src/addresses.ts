@@ -1,6 +1,24 @@
 // Where a site is reached, as a browser takes it.
+import type { DaemonClient } from '@vhostd/daemon/client';
 import type { AddSiteResult, DaemonStatus, SiteDetail } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
+import { columns, within } from './columns.js';
+import { printableLine } from './printable.js';
+import { siteDetailOf } from './site-detail.js';
+
+/** A line an address, behind the name of its site; of ten sites at most. Rejects as {@link DaemonClient}. */
+export async function addressTable(client: DaemonClient): Promise<string[]> {
+  const { sites, listeners } = await client.status();
+  const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
+  const rows: string[][] = [];
+  for (const { siteId } of shown) {
+    const urls = siteUrls(await siteDetailOf(client, siteId), listeners);
+    for (const [index, url] of urls.entries())
+      rows.push([index === 0 ? `  ${within(siteId, NAME_WIDTH)}` : '', url]);
+  }
+  const more = sites.length - shown.length;
+  return [...columns(rows), ...(more > 0 ? [`  and ${more} more: vhostd status`] : [])].map(printableLine);
+}
 
 /** A line an address and host; a wildcard is shown as it is. */
 export function urlsOf({ hosts, listening }: Pick<AddSiteResult, 'hosts' | 'listening'>): string[] {
@@ -34,4 +52,6 @@ const listenEntry = z.object({
   ipaddress: z.string().optional(),
 });
 
+const SHOWN_SITES_MAX_COUNT = 10;
+const NAME_WIDTH = 20;
 const EVERYWHERE: ReadonlySet<string> = new Set(['::', '0.0.0.0']);

@@ -25,6 +25,11 @@ export function confFile(given: string | undefined, directory: string = process.
   throw new VhostError('ERR_CONF_NOT_FOUND', message, { info: { directory } });
 }
 
+/** Whether a file is one by its name. */
+export function isConfFile(file: string): boolean {
+  return CONF_EXTENSIONS.some((extension) => path.basename(file) === `${NAME}${extension}`);
+}
+
 /** The conf files of a directory, as absolute paths. */
 export function foundConfFiles(directory: string): string[] {
   return CONF_EXTENSIONS.map((extension) => path.join(directory, `${NAME}${extension}`)).filter((file) =>

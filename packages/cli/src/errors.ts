@@ -2,6 +2,7 @@
 import { exitCodeOf } from '@vhostd/daemon/client';
 import { wrapped } from './columns.js';
 import { printable } from './printable.js';
+import { shown } from './usage-error.js';
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -27,7 +28,14 @@ export function printError(error: unknown, { logLevel }: CommonOptions): void {
 /** What to type next, where there is something. */
 export function printNextStep(error: unknown): void {
   const next = nextStepOf(error);
-  if (next !== undefined) process.stderr.write(`  ${next}\n`);
+  if (next !== undefined) {
+    const width = process.stderr.columns ?? Infinity;
+    process.stderr.write(
+      `${wrapped(next, width - 2)
+        .map((line) => `  ${line}`)
+        .join('\n')}\n`,
+    );
+  }
 }
 
 /** Runs the work of a command; what it throws is printed and becomes the exit code. */
@@ -38,15 +46,6 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
     printError(error, options);
     process.exitCode = exitCodeOf(error);
   }
-}
-
-/** Broken between words where it is wider than the terminal; without a terminal it stays a line. */
-function shown(text: string): string {
-  const width = process.stderr.columns ?? Infinity;
-  return text
-    .split('\n')
-    .flatMap((line) => (line.length > width ? wrapped(line, width) : [line]))
-    .join('\n');
 }
 
 /** What to type next. */
@@ -67,6 +66,19 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
   ERR_SITE_EXISTS: '--name SITEID gives it another name; vhostd remove SITE removes one that was added',
   ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
+  ERR_SITE_FILE: 'name a file or a directory that is there',
+  ERR_SITE_IN_CONF: 'vhostd stop SITE stops it; take it out of the conf and vhostd reload to remove it',
+  ERR_CONF_NOT_FOUND:
+    'vhostd init writes one for the app of this directory; vhostd run APP runs an app without one',
+  ERR_CONF_EXISTS: 'vhostd check looks at it, vhostd run runs it',
+  ERR_CONF_INVALID: 'correct it; vhostd check looks at it anew',
+  ERR_LOG_NOT_FOUND: 'vhostd status lists the sites; --state-dir DIR names where logs are',
+  ERR_IMPORT_UNREADABLE: 'vhostd import FILE takes ecosystem.config.js, ~/.pm2/dump.pm2 and confs of nginx',
+  ERR_IMPORT_OUTPUT: '-o FILE names another file; without it the conf is printed',
+  ERR_WATCH_PROGRAM:
+    'vhostd watch FILE runs a file that is there; vhostd watch -x PROGRAM FILE by another program',
+  ERR_FLEET_CONF: 'docs/fleet.md has each field of it',
+  ERR_SYSTEMD_NOT_RUNNING: 'vhostd systemd print shows the units; vhostd start runs without systemd',
   ERR_SITE_STOPPED: 'vhostd start SITE starts it',
   ERR_WORKER_EXITED: 'vhostd logs SITE --err shows all that it printed',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',

@@ -2,18 +2,23 @@
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { Command, CommanderError } from 'commander';
 import { pm2Suggestion } from './pm2-words.js';
+import { shown, usageError } from './usage-error.js';
 import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
   const suggestion = pm2Suggestion(args[0]);
   if (suggestion !== undefined) {
-    process.stderr.write(`${suggestion}\n(vhostd --help tells what there is)\n`);
+    process.stderr.write(`${shown(suggestion)}\n`);
     process.exitCode = EXIT_CODES.usage;
     return;
   }
+  const [command, topic] = args;
   try {
     const program = await createProgram(namesFor(args));
+    if (command === 'help' && topic !== undefined && !COMMAND_NAMES.includes(topic)) {
+      program.error(`error: unknown command '${topic}'`);
+    }
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -27,11 +32,8 @@ export async function createProgram(names: readonly string[] = COMMAND_NAMES): P
   const program = new Command('vhostd')
     .description('Runs many Node.js servers on one machine: one listener, virtual hosts, no lost connection.')
     .version(VERSION)
-    // At 80 columns the summaries of the commands have 37.
-    .configureHelp({ minWidthToWrap: 20 })
-    .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /u, 'vhostd: ')),
-    })
+    .configureHelp({ minWidthToWrap: 20, subcommandTerm: termOf })
+    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .showHelpAfterError('(vhostd --help tells what there is)')
     .exitOverride();
   const adders = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
@@ -40,6 +42,15 @@ export async function createProgram(names: readonly string[] = COMMAND_NAMES): P
     command.showHelpAfterError(`(vhostd ${command.name()} --help tells what there is)`);
   }
   return program.addHelpText('after', EXIT_CODE_HELP);
+}
+
+/** Each command takes options: that needs no word. */
+function termOf(command: Command): string {
+  const words = command.registeredArguments.map((argument) => {
+    const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+    return argument.required ? ` <${name}>` : ` [${name}]`;
+  });
+  return `${command.name()}${words.join('')}`;
 }
 
 /** The file of each command, in the order of the help. It is loaded when the command is called: all take long. */

@@ -47,6 +47,26 @@ void describe('on a terminal', () => {
     assert.ok(!stdout.includes('{"level"'), stdout);
   });
 
+  void it('run ends gracefully when its terminal closes; SIGHUP of a person is a reload', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    const terminal = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await terminal.says('vhostd ready');
+    const told = JSON.parse((await workspace.run('status', '--json')).stdout) as {
+      daemon: { pid: number };
+      listeners: [{ port: number }];
+    };
+    process.kill(told.daemon.pid, 'SIGHUP');
+    await generationOf(2);
+    const answer = ask(told.listeners[0].port);
+    await connected();
+    terminal.process.kill('SIGKILL');
+    await stopping();
+    workspace.write('shop/go', '');
+    assert.equal(await answer, 'ok');
+    while ((await workspace.run('status')).code !== 3);
+  });
+
   void it('reload shows a site slot by slot and takes that away at the end', async () => {
     const boot = `setTimeout(() => { ${SLOW} }, 700)`;
     workspace.write('shop/server.cjs', boot);
@@ -83,6 +103,24 @@ function ask(port: number): Promise<string> {
       })
       .on('error', reject);
   });
+}
+
+/** The site is of this generation. */
+async function generationOf(wanted: number): Promise<void> {
+  for (;;) {
+    const { stdout } = await workspace.run('status', '--json');
+    const { sites } = JSON.parse(stdout) as { sites: { generation: number; state: string }[] };
+    if (sites.every(({ generation, state }) => generation === wanted && state === 'running')) return;
+  }
+}
+
+/** The daemon lets its sites finish. */
+async function stopping(): Promise<void> {
+  for (;;) {
+    const { stdout } = await workspace.run('status', '--json');
+    const { sites } = JSON.parse(stdout) as { sites: { state: string }[] };
+    if (sites.every(({ state }) => state === 'stopping')) return;
+  }
 }
 
 /** A worker has a connection. */

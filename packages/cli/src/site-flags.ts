@@ -11,7 +11,7 @@ export interface SiteFlags {
   host?: string[];
   port?: number;
   ip?: string;
-  workers?: number;
+  workers?: number | 'max';
   env?: Record<string, string>;
   envFile?: string;
   user?: string;
@@ -25,7 +25,7 @@ export function addSiteFlags(command: Command): Command {
     .option('--host <host...>', 'host names that it answers for (default: all)')
     .option('--port <port>', `port (default: ${DEFAULT_PORT})`, parsePort)
     .option('--ip <address>', 'IP address to listen on (default: all)')
-    .option('-n, --workers <count>', 'how many workers (default: one a CPU)', parseCount)
+    .option('-n, --workers <count>', 'how many workers, or max (default: one a CPU)', parseCount)
     .option('--env <NAME=value...>', 'variables', parseVariable)
     .option('--env-file <file>', 'file with variables, such as .env')
     .option('--user <user>', 'user that its workers run as')
@@ -49,7 +49,7 @@ export function siteOfFlags(app: string, args: readonly string[], flags: SiteFla
     ...(name === undefined ? {} : { siteId: name }),
     path: path.resolve(app),
     ...(args.length === 0 ? {} : { workerArgs: [...args] }),
-    ...(workers === undefined ? {} : { cpuLen: workers }),
+    ...(workers === undefined || workers === 'max' ? {} : { cpuLen: workers }),
     ...(server === false ? { server: false } : { listen }),
     ...(env === undefined ? {} : { workerOptions: { env } }),
     ...(envFile === undefined ? {} : { envFile: path.resolve(envFile) }),
@@ -62,8 +62,12 @@ export function isApp(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** @throws {VhostError} ERR_SITE_FILE where an app is not there. */
+/** @throws {VhostError} ERR_SITE_FILE where an app is not there, or is a list of apps of PM2. */
 export function refuseMissing(app: string): void {
+  if (PM2_FILE.test(app) && isApp(app)) {
+    const message = `${app} is a list of apps for PM2: vhostd import ${app} --output vhostd.config.json makes a conf of it`;
+    throw new VhostError('ERR_SITE_FILE', message, { info: { file: app } });
+  }
   if (isApp(app)) return;
   throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
     info: { file: app },
@@ -77,10 +81,10 @@ export function parsePort(text: string): number {
   throw new InvalidArgumentError('It is no port from 0 to 65535.');
 }
 
-function parseCount(text: string): number {
+function parseCount(text: string): number | 'max' {
   const count = Number(text);
-  if (/^\d{1,4}$/u.test(text) && count <= 1024) return count;
-  throw new InvalidArgumentError('It is no number from 0 to 1024.');
+  if (text === 'max' || (/^\d{1,4}$/u.test(text) && count <= 1024)) return text === 'max' ? text : count;
+  throw new InvalidArgumentError('It is neither a number from 0 to 1024 nor max.');
 }
 
 function parseVariable(text: string, before: Record<string, string> | undefined): Record<string, string> {
@@ -89,4 +93,6 @@ function parseVariable(text: string, before: Record<string, string> | undefined)
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
+/** As `pm2 start` knows them. */
+const PM2_FILE = /(?:^|\/)(?:(?:ecosystem|pm2)\.config\.[cm]?js|(?:ecosystem|pm2|process)\.(?:json|ya?ml))$/u;
 const DEFAULT_PORT = 8080;

@@ -82,11 +82,11 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     'master   pid 11, up 5s, 1 restart, handoff by ipc',
     'listens  0.0.0.0:80 tcp, [::]:443 ssl',
     '',
-    'SITE  STATE                      WORKERS  CONNS  RESTARTS  MEM   UP     HOSTS',
-    'b     errored                    0/0      0      0         -     -      -',
-    'shop  reloading                  1/1      24     0         172M  1h 2m  shop… +1',
-    'd     waiting                    0/0      0      0         -     -      -',
-    'c     idle, paused, maintenance  0/0      0      0         -     -      c.test',
+    'SITE  STATE                      WORKERS  CONNS  REQ/S  RESTARTS  MEM   UP     …',
+    'b     errored                    0/0      0      -      0         -     -      -',
+    'shop  reloading                  1/1      24     -      0         172M  1h 2m  …',
+    'd     waiting                    0/0      0      -      0         -     -      -',
+    'c     idle, paused, maintenance  0/0      0      -      0         -     -      …',
     '',
     'shop: 2 connections wait for a worker',
     'shop/2: exited with code 1',
@@ -122,7 +122,14 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     generation: 3,
     hosts: ['shop.test'],
     workers: [
-      { ...worker, workerId: 'shop/1', pid: 4_000, alsoListens: ['http on port 9118 of 127.0.0.1'] },
+      {
+        ...worker,
+        workerId: 'shop/1',
+        pid: 4_000,
+        requestsPerSecond: 7.5,
+        cpuShare: 0.125,
+        alsoListens: ['http on port 9118 of 127.0.0.1'],
+      },
       {
         ...worker,
         workerId: 'shop/2',
@@ -151,9 +158,9 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     'also   http on port 9118 of 127.0.0.1',
     'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
     '',
-    'WORKER  PID   STATE                   CONNS  RESTARTS  REPLACED  MEM    UP',
-    'shop/1  4000  ready                   12     0         0         85.8M  1h 2m',
-    'shop/2  -     backoff (generation 4)  12     2         0         85.8M  1h 2m',
+    'WORKER  PID   STATE                   CONNS  REQ/S  RESTARTS  REPLACED  CPU    MEM    UP',
+    'shop/1  4000  ready                   12     7.5    0         0         12.5%  85.8M  1h 2m',
+    'shop/2  -     backoff (generation 4)  12     -      2         0         -      85.8M  1h 2m',
     '',
     'shop/2: exited with code 1',
     '',
@@ -244,8 +251,27 @@ void it('a thousand hosts and workers are shown without delay', () => {
   const sites = Array.from({ length: 200 }, (_, index) => ({ ...site, siteId: `site-${index}` }));
   const report = statusReport({ daemon, listeners: [], sites }, at(80));
   assert.equal(report.length, 205);
-  assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +0 +- +- +host-0\.exa\S* \+999$/);
+  assert.match(report[5] ?? '', /^site-0 +running +0\/0 +0 +- +0 +- +- +host-0\.exa\S* \+999$/);
   assert.equal(printableLine('x'.repeat(10) + ' '.repeat(200_000)).length, 200_010);
+});
+
+void it('requests a second are those of all workers, and why a worker ended is not told twice', () => {
+  const crashing: SiteStatus = {
+    siteId: 'shop',
+    state: 'booting',
+    generation: 3,
+    hosts: ['shop.test'],
+    workers: [
+      { ...worker, workerId: 'shop/1', pid: 1, requestsPerSecond: 60.04 },
+      { ...worker, workerId: 'shop/2', pid: 2, requestsPerSecond: 30 },
+      { ...worker, workerId: 'shop/3', pid: 3, reason: 'replaced shop/9: exited with code 1' },
+    ],
+    parked: 0,
+    reason: 'worker shop/9 exited with code 1',
+  };
+  const report = statusReport({ daemon, listeners: [], sites: [crashing] }, at(100));
+  assert.match(report[5] ?? '', /^shop +booting +3\/3 +36 +90\.0 +0 /);
+  assert.deepEqual(report.slice(6), ['', 'shop: worker shop/9 exited with code 1']);
 });
 
 void it('a daemon between two masters has no sites to show', () => {
@@ -271,7 +297,7 @@ void it('what a site says of itself cannot steer the terminal', () => {
     },
     at(80),
   );
-  assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +0 +- +- +x; y$/);
+  assert.match(row ?? '', /^a\\u\{1b\} +running +0\/0 +0 +- +0 +- +- +x; y$/);
 });
 
 void it('a size is told in three digits of its unit', () => {

@@ -47,8 +47,10 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ? worker.state
       : `${worker.state} (generation ${worker.generation})`,
     String(worker.connections),
+    requestRate([worker]),
     String(worker.restarts),
     String(worker.replacements),
+    worker.cpuShare === undefined ? NONE : `${(worker.cpuShare * 100).toFixed(1)}%`,
     ...vitals([worker]),
   ]);
   const faults = faultsOf(site).flatMap((line) => wrapped(printableLine(line), textWidth));
@@ -138,8 +140,19 @@ export function isAtFault(site: SiteStatus, fault: Fault): boolean {
 }
 
 const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished', 'stopped']);
-const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
-const WORKER_HEADINGS = ['WORKER', 'PID', 'STATE', 'CONNS', 'RESTARTS', 'REPLACED', 'MEM', 'UP'];
+const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'REQ/S', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
+const WORKER_HEADINGS = [
+  'WORKER',
+  'PID',
+  'STATE',
+  'CONNS',
+  'REQ/S',
+  'RESTARTS',
+  'REPLACED',
+  'CPU',
+  'MEM',
+  'UP',
+];
 const NONE = '-';
 
 /** A line a site, those at fault first. */
@@ -165,6 +178,14 @@ function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean
 
 /** Of errored, degraded and other sites. */
 const RANK_COLOURS = ['red', 'yellow', undefined] as const;
+
+/** Requests a second of all of these workers that are known. */
+function requestRate(workers: readonly SiteStatus['workers'][number][]): string {
+  const rates = workers.flatMap(({ requestsPerSecond }) => requestsPerSecond ?? []);
+  if (rates.length === 0) return NONE;
+  const sum = rates.reduce((total, rate) => total + rate, 0);
+  return sum === 0 || sum >= 100 ? String(Math.round(sum)) : sum.toFixed(1);
+}
 
 /** Memory of all of these workers, and how long the oldest one has lived. */
 function vitals(workers: readonly SiteStatus['workers'][number][]): string[] {
@@ -192,6 +213,7 @@ function siteCells(site: SiteStatus, nameWidth: number): string[] {
     stateOf(site),
     `${ready.length}/${present.length}`,
     sum(({ connections }) => connections),
+    requestRate(workers),
     sum(({ restarts }) => restarts),
     ...vitals(workers),
   ];
@@ -219,7 +241,7 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
 const MIN_HOSTS_WIDTH = 6;
 /** What the cells beside a site's name and its hosts take, and a few hosts. */
-const OTHER_CELLS_WIDTH = 60;
+const OTHER_CELLS_WIDTH = 67;
 const MIN_NAME_WIDTH = 16;
 /** What stands before the hosts of one site. */
 const HOSTS_INDENT = 'hosts  '.length;
@@ -259,7 +281,7 @@ function waiting(count: number): string {
 /** What the site does, and what was done to it. */
 function stateOf({ state, paused, maintenance }: SiteStatus): string {
   const marks = [...(paused ? ['paused'] : []), ...(maintenance === undefined ? [] : ['maintenance'])];
-  return [state, ...marks].join(', ');
+  return [...(state === 'running' && marks.length > 0 ? [] : [state]), ...marks].join(', ');
 }
 
 function complaints({ sites, handoff }: DaemonStatus): string[] {
@@ -283,8 +305,10 @@ function faultsOf(site: SiteStatus): string[] {
     ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
     ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
     ...workers.flatMap((worker) =>
-      // Of a site that has stopped it is no complaint.
-      worker.reason === undefined || worker.state === 'exited'
+      // Of a site that has stopped it is no complaint, and what the site's own line says needs no second one.
+      worker.reason === undefined ||
+      worker.state === 'exited' ||
+      reason?.includes(worker.reason.replace(/^replaced \S+: /u, '')) === true
         ? []
         : [`${worker.workerId}: ${worker.reason}`],
     ),

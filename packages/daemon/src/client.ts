@@ -2,7 +2,7 @@
 export { DaemonClient } from './control/daemon-client.js';
 export type { DaemonRequest } from './control/daemon-client.js';
 export { WorkerRates } from './control/worker-rates.js';
-export type { WorkerRate } from './control/worker-rates.js';
+export type { WorkerRate } from '@vhostd/protocol';
 export type { FollowOptions } from './control/follow-events.js';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';

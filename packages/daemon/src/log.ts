@@ -1,6 +1,5 @@
 // The daemon's own log on stderr, an event and its fields each: a JSON object a line, or words where that is a terminal.
-import { isatty } from 'node:tty';
-import { terminalLogLine, VhostError } from '@vhostd/protocol';
+import { logShape, VhostError } from '@vhostd/protocol';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
 import { LOG_LEVELS } from './log-level.js';
@@ -17,8 +16,8 @@ export function createLog(level: LogLevel): Logger {
   // A full disk or a reader that is gone must not end the daemon; what can't be written is lost.
   destination.on('error', () => undefined);
   const options = { name: 'daemon', level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
-  if (!isatty(2)) return pino(options, destination);
-  return pino(options, { write: (line) => void destination.write(terminalLogLine(line)) });
+  const shape = logShape(2);
+  return pino(options, { write: (line) => void destination.write(shape(line)) });
 }
 
 /** The fields of an error in a log line; its stack is for those who debug. */

@@ -66,7 +66,7 @@ export class Feed {
         .flatMap(({ workers }) => workers)
         .flatMap(({ workerId }) => {
           const rate = this.#rates.of(workerId);
-          return rate === undefined ? [] : [[workerId, { requests: rate.requests ?? null, cpu: rate.cpu }]];
+          return rate === undefined ? [] : [[workerId, rate]];
         }),
     ) as Look['rates'];
     const sites = Object.fromEntries(

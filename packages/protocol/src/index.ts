@@ -51,8 +51,10 @@ export {
   STATE_DIR_VARIABLE,
 } from './messages/output-variables.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
-export { CLEAR_LINE, terminalLogLine } from './log-line.js';
+export { CLEAR_LINE, logShape } from './log-line.js';
 export { unknownSite } from './unknown-site.js';
+export { workerRate } from './worker-rate.js';
+export type { WorkerRate, WorkerTotals } from './worker-rate.js';
 export { packageVersion } from './package-version.js';
 export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
 export {

@@ -306,7 +306,7 @@ export class ManagedSite {
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
     if (this.#identity.measures) this.#timings.watch(server);
-    else if (this.#identity.countsRequests) this.#requests.watch(server);
+    else this.#requests.watch(server);
     this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {

@@ -33,7 +33,7 @@ void describe('vhostd start APP', () => {
     const first = await workspace.run(...args, '--', 'x', '-y');
     assert.equal(first.stderr, '');
     const [, pid, log, port] =
-      /^vhostd runs in the background, process (\d+); its log is (\S+)\na: added\n {2}http:\/\/a\.test:(\d+)\/\n$/.exec(
+      /^vhostd runs in the background, process (\d+)\n {2}its log: (\S+)\na: added\n {2}http:\/\/a\.test:(\d+)\/\n$/.exec(
         first.stdout,
       ) ?? assert.fail(first.stdout);
     assert.equal(await get(Number(port), 'a.test'), 'one x -y');
@@ -44,13 +44,13 @@ void describe('vhostd start APP', () => {
     assert.equal((await workspace.run('start', './b', '--port', '0', '--json')).code, 0);
     assert.equal((await workspace.run('stop')).stdout, 'vhostd stopped\n');
     const again = await workspace.run(...args, '--', 'x', '-y');
-    assert.match(again.stdout, /process \d+; .*\na: is there\n {2}http:\/\/a\.test:\d+\/\n$/);
+    assert.match(again.stdout, /process \d+\n.*\na: is there\n {2}http:\/\/a\.test:\d+\/\n$/);
     assert.deepEqual(await siteIds(), ['a', 'b']);
   });
 
   void it('says what is wrong with an app before anything is started', async () => {
     for (const [args, code, message] of [
-      [['./gone'], 1, /^vhostd: \.\/gone: there is no such file or directory \(ERR_SITE_FILE\)\n$/],
+      [['./gone'], 1, /^vhostd: \.\/gone: there is no such file or directory \(ERR_SITE_FILE\)\n {2}name/],
       [['./a', '--port', '99999'], 2, /It is no port from 0 to 65535\./],
       [['./a', '--env', 'NAME'], 2, /It is not NAME=value\./],
       [['nobody'], 3, /ERR_DAEMON_NOT_RUNNING/],
@@ -68,6 +68,50 @@ void describe('vhostd start APP', () => {
     const { code, stderr } = await workspace.run('start', './a', '--port', '0');
     assert.equal(code, 1);
     assert.match(stderr, /^vhostd: .*ended.*\n?.*run is not safe: .*notes\.txt.*\(ERR_RUN_DIR_UNSAFE\)/s);
+  });
+});
+
+void describe('vhostd start with a conf', () => {
+  const sites = (...names: string[]): void => {
+    const listen = (name: string): object[] => [{ host: `${name}.test`, port: 0, ipaddress: '127.0.0.1' }];
+    const conf = { sites: names.map((name) => ({ path: name, cpuLen: 1, listen: listen(name) })) };
+    workspace.write('vhostd.config.json', JSON.stringify(conf));
+  };
+
+  void it('runs that of the working directory in the background, and comes back when its sites serve', async () => {
+    sites('a', 'b');
+    const { code, stdout, stderr } = await workspace.run('start');
+    assert.equal(code, 0, stderr);
+    const [, port] =
+      /^vhostd runs in the background, process \d+\n {2}its log: \S+\n {2}a +http:\/\/a\.test:(\d+)\/\n {2}b +http:\S+\n$/.exec(
+        stdout,
+      ) ?? assert.fail(stdout);
+    assert.equal(await get(Number(port), 'a.test'), '');
+    const again = await workspace.run('start', './vhostd.config.json');
+    assert.equal(again.code, 101);
+    assert.match(again.stderr, /a daemon runs already; vhostd reload.*ERR_DAEMON_RUNNING/);
+  });
+
+  void it('tells which sites do not serve, by its exit code too', async () => {
+    workspace.write('broken/index.js', 'throw new Error("no database")');
+    sites('a', 'broken');
+    const { code, stdout } = await workspace.run('start', '--config', 'vhostd.config.json');
+    assert.equal(code, 1);
+    assert.match(stdout, /^broken: does not serve: .*no database/m);
+    assert.match(stdout, /^ {2}a +http:\/\/a\.test/m);
+  });
+
+  void it('starts nothing of a conf that is refused, and of a list of apps for PM2', async () => {
+    workspace.write('vhostd.config.json', '{"sites": [{"pth": "a"}]}');
+    const refused = await workspace.run('start');
+    assert.equal(refused.code, 100);
+    assert.match(refused.stderr, /sites\[0\]\.pth: unknown key[^]*\n {2}correct it; vhostd check/);
+    workspace.write('ecosystem.config.js', '');
+    const list = await workspace.run('start', 'ecosystem.config.js', '--port', '0');
+    assert.match(list.stderr, /a list of apps for PM2: vhostd import ecosystem\.config\.js --output/);
+    const both = await workspace.run('start', './a', '--config', 'vhostd.config.json');
+    assert.match(both.stderr, /give either a conf, or an app.*ERR_SITE_OPTION/);
+    assert.equal((await workspace.run('status')).code, 3);
   });
 });
 

@@ -54,7 +54,8 @@ async function dev(app: string | undefined, args: readonly string[], options: De
     signals: false,
   });
   let asked = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // SIGHUP: the terminal has closed.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       void daemon.stop({ now: asked });
       asked = true;

@@ -11,11 +11,12 @@ import type { CommonOptions } from '../errors.js';
 import { findApp } from '../init/find-app.js';
 import type { FoundApp } from '../init/find-app.js';
 import { parsePort } from '../site-flags.js';
-import { logLevelOption } from './options.js';
+import { logLevelOption, printOutcome } from './options.js';
 
 interface InitOptions extends CommonOptions {
   host?: string;
   port: number;
+  json?: true;
 }
 
 export function addInitCommand(program: Command): void {
@@ -29,6 +30,7 @@ export function addInitCommand(program: Command): void {
     .argument('[directory]', 'where the app is (default: the working directory)')
     .option('--host <host>', 'host that it answers for (default: NAME.localhost)')
     .option('--port <port>', 'port to listen on', parsePort, 8080)
+    .option('--json', 'print { file, notes } as JSON, for programs')
     .addOption(logLevelOption('debug shows the stack of an error'))
     .action((directory: string | undefined, options: InitOptions) =>
       attempt(options, () => Promise.resolve(init(path.resolve(directory ?? '.'), options))),
@@ -45,7 +47,11 @@ function init(directory: string, options: InitOptions): number {
   const file = path.join(directory, `vhostd.config${CONF_EXTENSIONS[0]}`);
   // Somebody may have been faster.
   writeFileSync(file, confOf(app, options), { flag: 'wx' });
-  process.stdout.write([`${file}: written`, ...app.notes.map((note) => `  ${note}`), ''].join('\n'));
+  printOutcome(options, { file, notes: app.notes }, () => [
+    `${file}: written`,
+    ...app.notes.map((note) => `  ${note}`),
+    'next: vhostd check, then vhostd run',
+  ]);
   return EXIT_CODES.ok;
 }
 

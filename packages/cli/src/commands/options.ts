@@ -94,7 +94,7 @@ export function whileShown<T>(
 /** Prints an outcome as JSON, or in words. */
 export function printOutcome({ json }: ClientOptions, outcome: object, words: () => string[]): void {
   const lines = json === true ? [JSON.stringify(outcome, null, 2)] : words().map(printableLine);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
 /** Sentences for a person, broken between words at the width of the terminal. */

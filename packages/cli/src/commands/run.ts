@@ -4,13 +4,11 @@ import { Daemon, DaemonClient, EXIT_CODES } from '@vhostd/daemon';
 import type { LoadFailure, LogLevel } from '@vhostd/daemon';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
-import { siteUrls } from '../addresses.js';
-import { columns } from '../columns.js';
-import { confFile } from '../conf-file.js';
+import { addressTable } from '../addresses.js';
+import { confFile, isConfFile } from '../conf-file.js';
 import { attempt, describeError, printError, printNextStep } from '../errors.js';
 import { ProgressLine } from '../progress.js';
 import { printable, printableLine } from '../printable.js';
-import { siteDetailOf } from '../site-detail.js';
 import { addSiteFlags, hasSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { logLevelOption, RUN_DIR_DEFAULT, runDirOption, stateDirOption } from './options.js';
@@ -28,7 +26,7 @@ export function addRunCommand(program: Command): void {
     .summary('run the sites of a conf file, or an app, until Ctrl-C')
     .description(
       'Runs the sites of a conf file, or an app without one, in the foreground. Prints "vhostd ready" once every site is published, ' +
-        'and which are not once each has been tried; a site that fails is reported on stderr and tried again. Ctrl-C and SIGTERM stop it, twice without draining; SIGHUP reloads all.',
+        'and which are not once each has been tried; a site that fails is reported on stderr and tried again. Ctrl-C, SIGTERM and the end of its terminal stop it, Ctrl-C twice without draining; SIGHUP reloads all.',
     )
     .argument('[app]', 'file or directory that a worker runs, in place of a conf')
     .argument('[args...]', "the app's arguments, behind --")
@@ -80,7 +78,7 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     }
     process.stdout.write('vhostd ready\n');
     ready = true;
-    if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir)).catch(() => undefined);
+    if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir));
   });
   if (isTerminal) showProgress(daemon, options.runDir);
   await daemon.run();
@@ -102,18 +100,11 @@ function namesOf(siteIds: readonly string[]): string {
   return more > 0 ? `${names} and ${more} more` : names;
 }
 
-/** Where each site is. */
-async function printAddresses(client: DaemonClient): Promise<void> {
-  const { sites, listeners } = await client.status();
-  const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
-  const rows: string[][] = [];
-  for (const { siteId } of shown) {
-    const urls = siteUrls(await siteDetailOf(client, siteId), listeners);
-    for (const [index, url] of urls.entries()) rows.push([index === 0 ? `  ${siteId}` : '', url]);
-  }
-  const more = sites.length - shown.length;
-  const lines = [...columns(rows), ...(more > 0 ? [`  and ${more} more: vhostd status`] : [])];
-  process.stdout.write(lines.map((line) => `${printableLine(line)}\n`).join(''));
+function printAddresses(client: DaemonClient): Promise<void> {
+  return addressTable(client).then(
+    (lines) => void process.stdout.write(lines.map((line) => `${line}\n`).join('')),
+    () => undefined,
+  );
 }
 
 /** Shows what it is at until all sites are up, and again when it is told to stop. */
@@ -148,6 +139,9 @@ export function sourceOf(
       );
     }
     return config === false ? ['--sites', '[]'] : ['--config', confFile(config)];
+  }
+  if (isConfFile(app) && args.length === 0 && !hasSiteFlags(options) && config === undefined) {
+    return ['--config', confFile(app)];
   }
   if (typeof config === 'string')
     throw new VhostError('ERR_SITE_OPTION', 'give either an app or --config, not both');

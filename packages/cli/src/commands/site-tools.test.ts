@@ -16,7 +16,11 @@ void it('vhostd init writes a conf that vhostd check finds right, once', async (
   workspace.write('server.cjs', '');
   const file = path.join(workspace.directory, 'vhostd.config.json');
   const first = await workspace.runAnywhere('init', '--port', '0');
-  assert.deepEqual(first, { code: 0, stdout: `${file}: written\n  main of package.json\n`, stderr: '' });
+  assert.deepEqual(first, {
+    code: 0,
+    stdout: `${file}: written\n  main of package.json\nnext: vhostd check, then vhostd run\n`,
+    stderr: '',
+  });
   assert.deepEqual((JSON.parse(readFileSync(file, 'utf8')) as { sites: unknown }).sites, [
     { siteId: 'shop', path: '.', workerFile: 'server.cjs', listen: [{ host: 'shop.localhost', port: 0 }] },
   ]);
@@ -24,8 +28,14 @@ void it('vhostd init writes a conf that vhostd check finds right, once', async (
   const before = readFileSync(file, 'utf8');
   const again = await workspace.runAnywhere('init', '--host', 'other.localhost');
   assert.equal(again.code, 100);
-  assert.equal(again.stderr, `vhostd: ${file} is there already: it is left as it is (ERR_CONF_EXISTS)\n`);
+  assert.match(
+    again.stderr,
+    /is there already: it is left as it is \(ERR_CONF_EXISTS\)\n {2}vhostd check looks/,
+  );
   assert.equal(readFileSync(file, 'utf8'), before);
+  workspace.remove('vhostd.config.json');
+  const { stdout } = await workspace.runAnywhere('init', '--json');
+  assert.deepEqual(JSON.parse(stdout), { file, notes: ['main of package.json'] });
 });
 
 void describe('of a site that runs', () => {

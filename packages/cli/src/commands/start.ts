@@ -1,38 +1,60 @@
-// `vhostd start`: a site that was stopped runs again; or an app runs, of a daemon in the background.
+// `vhostd start`: a site that was stopped runs again; or a conf, or an app, of a daemon in the background.
 import { EXIT_CODES } from '@vhostd/daemon/client';
+import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
-import { startDaemon } from '../background.js';
+import { addressTable } from '../addresses.js';
+import { loadedStatus, startDaemon } from '../background.js';
+import type { StartedDaemon } from '../background.js';
+import { confFile, isConfFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
 import { addSiteFlags, hasSiteFlags, isApp, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { addToDaemon } from './add.js';
-import { addClientOptions, orderSite, printOutcome, stateDirOption, untilWhen } from './options.js';
+import { addClientOptions, clientOf, orderSite, printOutcome, sentences } from './options.js';
+import { stateDirOption, untilWhen, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface StartOptions extends ClientOptions, SiteFlags {
+  config?: string;
   stateDir?: string;
 }
 
 export function addStartCommand(program: Command): void {
   const command = program
     .command('start')
-    .summary('start a site that was stopped, or an app in the background')
+    .summary('start a conf or an app in the background, or a site that was stopped')
     .description(
-      'Starts a site that vhostd stop has stopped, with the conf as it was last read. Or an app without a conf: in the ' +
-        'background, of the daemon that runs, or of one that is started for it; as vhostd add keeps it. An app is what ' +
-        'has a slash in it, or flags behind it, or is no site but a file or directory.',
+      'Without an argument, or with a conf file: runs its sites in the background. With a siteId: starts a site that ' +
+        'vhostd stop has stopped, with the conf as it was last read. With an app: runs it in the background, of the ' +
+        'daemon that runs or of one that is started for it, as vhostd add keeps it. An app is what has a slash in it, ' +
+        'or flags behind it, or is no site but a file or directory.',
     )
-    .argument('<site or app>', 'its siteId, or a file or directory that a worker runs')
+    .argument('[site or app]', 'its siteId, or a file or directory that a worker runs')
     .argument('[args...]', "the app's arguments, behind --")
+    .option('--config <file>', 'conf file (default: the vhostd.config.* of the working directory)')
     .addOption(stateDirOption());
-  addClientOptions(addSiteFlags(command)).action((name: string, args: string[], options: StartOptions) =>
-    attempt(options, () => start(name, args, options)),
+  addClientOptions(addSiteFlags(command)).action(
+    (name: string | undefined, args: string[], options: StartOptions) =>
+      attempt(options, () => start(name, args, options)),
   );
 }
 
-async function start(name: string, args: readonly string[], options: StartOptions): Promise<number> {
+async function start(
+  name: string | undefined,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<number> {
+  if (name === undefined || isConfFile(name) || options.config !== undefined) {
+    if (hasSiteFlags(options) || args.length > 0 || (name !== undefined && options.config !== undefined)) {
+      throw new VhostError(
+        'ERR_SITE_OPTION',
+        'give either a conf, or an app with its flags: vhostd start ./shop --port 8080',
+      );
+    }
+    return await startConf(confFile(name ?? options.config), options);
+  }
   const saysApp = /^\.{1,2}$|\//u.test(name) || hasSiteFlags(options) || args.length > 0;
   if (saysApp) return await startApp(name, args, options);
   try {
@@ -46,14 +68,34 @@ async function start(name: string, args: readonly string[], options: StartOption
   return await startApp(name, args, options);
 }
 
+async function startConf(config: string, options: StartOptions): Promise<number> {
+  // What is wrong with it is told here, not in the log of a daemon that has ended.
+  const conf = await loadConf(config);
+  const started = await startDaemon(['--config', config], options);
+  if (started === undefined) {
+    const message = 'a daemon runs already; vhostd reload has it read its conf anew';
+    throw new VhostError('ERR_DAEMON_RUNNING', message);
+  }
+  printStarted(started, options);
+  const { sites } = await whileShown(options, (client) => loadedStatus(client, started, conf.sites.length));
+  const addresses = options.json === true ? [] : await addressTable(clientOf(options));
+  const failed = sites.filter(({ reason }) => reason !== undefined);
+  printOutcome(options, { ...started, sites }, () => [
+    ...sentences(failed.map(({ siteId, reason = '' }) => `${siteId}: does not serve: ${reason}`)),
+    ...addresses,
+  ]);
+  return failed.length === 0 ? EXIT_CODES.ok : EXIT_CODES.failed;
+}
+
+function printStarted({ pid, log }: StartedDaemon, { json }: StartOptions): void {
+  if (json === true) return;
+  process.stdout.write(`vhostd runs in the background, process ${pid}\n  its log: ${log}\n`);
+}
+
 async function startApp(app: string, args: readonly string[], options: StartOptions): Promise<number> {
   refuseMissing(app);
-  const started = await startDaemon(options);
-  if (started !== undefined && options.json !== true) {
-    process.stdout.write(
-      `vhostd runs in the background, process ${started.pid}; its log is ${started.log}\n`,
-    );
-  }
+  const started = await startDaemon(['--no-config'], options);
+  if (started !== undefined) printStarted(started, options);
   return await addToDaemon(options, siteOfFlags(app, args, options), process.cwd());
 }
 

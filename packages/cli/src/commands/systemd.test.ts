@@ -36,6 +36,30 @@ void test('prints a socket unit with the addresses of the conf, and refuses one 
   assert.match(none.stderr, /ERR_SYSTEMD_ADDRESS/u);
 });
 
+void test('of a conf that is refused there is no unit, and of a daemon without a conf one that names none', () => {
+  const config = workspace.write('bad.json', '{"sites": [{"pth": "a"}]}');
+  const refused = systemd('print', '--config', config);
+  assert.deepEqual([refused.status, refused.stdout], [100, '']);
+  assert.match(refused.stderr, /sites\[0\]\.pth: unknown key[^]*ERR_CONF_INVALID/u);
+  const none = systemd('print', '--no-config', '--json');
+  const { units } = JSON.parse(none.stdout) as { units: Record<string, string> };
+  assert.match(units['vhostd.service'] ?? '', /^ExecStart=\S+ \S+ run --no-config --run-dir /mu);
+});
+
+void test('files of the conf that are not there are told, and the unit is printed all the same', () => {
+  const conf = {
+    sites: [{ path: 'a', workerFile: 'server.cjs', envFile: 'gone.env', listen: [{ port: 18_081 }] }],
+  };
+  const { status, stdout, stderr } = systemd(
+    'print',
+    '--config',
+    workspace.write('gone.json', JSON.stringify(conf)),
+  );
+  assert.equal(status, 0);
+  assert.match(stdout, /^ExecStart=/mu);
+  assert.match(stderr, /^vhostd: warning: .*gone/mu);
+});
+
 const isBooted = existsSync('/run/systemd/system');
 void test('installs nothing where systemd does not run', { skip: isBooted && 'it does' }, () => {
   const config = workspace.conf([{ siteId: 'a', port: 0 }]);

@@ -183,7 +183,7 @@ function siteFinding(site: SiteStatus): Finding[] {
     return found(
       'error',
       `does not run: ${reason ?? ''}`,
-      `vhostd logs ${siteId} --err; vhostd reload ${siteId} starts it anew`,
+      `vhostd logs ${siteId} --err shows all that it printed`,
     );
   if (state === 'waiting') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
   if (state === 'stopped') return found('warning', 'was stopped', `vhostd start ${siteId}`);

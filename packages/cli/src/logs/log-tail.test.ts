@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFil
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { LogTail } from './log-tail.js';
 
 let directory: string;
@@ -27,6 +28,15 @@ void describe('LogTail', () => {
     appendFileSync(file, ' no more\nseven\n');
     assert.deepEqual(tail.more(), ['unfinished no more', 'seven']);
     assert.deepEqual(tail.more(), []);
+  });
+
+  void it('reads on in old files that were compressed', () => {
+    writeFileSync(file, 'e\n');
+    writeFileSync(`${file}.1`, 'd\n');
+    writeFileSync(`${file}.2.gz`, gzipSync('b\nc\n'));
+    writeFileSync(`${file}.3.gz`, gzipSync('a\n'));
+    tail = new LogTail(file);
+    assert.deepEqual([...tail.back()], ['e', 'd', 'c', 'b', 'a']);
   });
 
   void it('gives lines of any length, wherever blocks end', () => {

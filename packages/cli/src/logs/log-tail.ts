@@ -1,5 +1,6 @@
 // One log file, with those that it was rotated to: its lines from the end back, and those that come.
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 
 export class LogTail {
   readonly #file: string;
@@ -19,7 +20,12 @@ export class LogTail {
     if (this.#fd !== undefined) yield* linesBack(this.#fd, this.#offset);
     for (let number = 1; ; number++) {
       const fd = openIfThere(`${this.#file}.${number}`);
-      if (fd === undefined) return;
+      if (fd === undefined) {
+        const older = unpacked(`${this.#file}.${number}.gz`);
+        if (older === undefined) return;
+        yield* older.toReversed();
+        continue;
+      }
       try {
         yield* linesBack(fd, endOfLines(fd));
       } finally {
@@ -82,6 +88,16 @@ export class LogTail {
       if (rotated.ino === inode) return names.toReversed();
       names.push(`${this.#file}.${number}`);
     }
+  }
+}
+
+/** The lines of a file that was compressed; undefined where there is none. */
+function unpacked(file: string): string[] | undefined {
+  try {
+    return gunzipSync(readFileSync(file)).toString().split('\n').slice(0, -1);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

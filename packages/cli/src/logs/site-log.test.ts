@@ -39,6 +39,17 @@ void describe('SiteLog', () => {
     ]);
   });
 
+  void it('knows the lines of a log with JSON, and takes what an app prints alike for a line', () => {
+    const line = { time: '2026-11-27T08:00:03.000Z', stream: 'stderr', workerId: 'shop/1', line: 'no {"x"}' };
+    const other = '{"time":"2026-11-27T08:00:04.000Z","msg":"hello"}';
+    appendFileSync(source.file, `${JSON.stringify(line)}\n${other}\n{"time":"\n`);
+    assert.deepEqual(read({}, 3), [
+      { siteId: 'shop', ...line },
+      { siteId: 'shop', line: other },
+      { siteId: 'shop', line: '{"time":"' },
+    ]);
+  });
+
   void it('gives only what is wanted, and as much of that as is asked for', () => {
     const texts = (filter: Partial<LogFilter>, count: number): string[] =>
       read(filter, count).map(({ line }) => line);

@@ -1,5 +1,5 @@
 // The lines of one log file of a site, by what is known of each.
-import { parseStampedLine } from '@vhostd/master/default-log';
+import { parseJsonLine, parseStampedLine } from '@vhostd/master/default-log';
 import type { LogStream } from '@vhostd/master/default-log';
 import { LogTail } from './log-tail.js';
 
@@ -70,7 +70,7 @@ export class SiteLog {
 
   #entryOf(line: string): LogEntry {
     const { siteId, streams } = this.source;
-    const stamped = parseStampedLine(line);
+    const stamped = parseStampedLine(line) ?? parseJsonLine(line);
     if (stamped !== undefined) {
       const { text, ...known } = stamped;
       return { siteId, line: text, ...known };

@@ -9,7 +9,8 @@ export interface UnitOptions {
   /** Absolute paths. */
   readonly node: string;
   readonly program: string;
-  readonly config: string;
+  /** Absent: of a daemon without a conf. */
+  readonly config?: string;
   /** Whom the machine's service runs as. Default: root, for sites with a `user` of their own. */
   readonly serviceUser?: string;
   /** There is a socket unit, too. */
@@ -62,9 +63,10 @@ function supervision(options: UnitOptions): string[] {
 }
 
 function commands({ node, program, config }: UnitOptions): string[] {
+  const source = config === undefined ? '--no-config' : `--config ${quoted(config)}`;
   const [vhostd, runDir] = [`${quoted(node)} ${quoted(program)}`, '--run-dir ${RUNTIME_DIRECTORY}'];
   return [
-    `ExecStart=${vhostd} run --config ${quoted(config)} ${runDir}`,
+    `ExecStart=${vhostd} run ${source} ${runDir}`,
     `ExecReload=${vhostd} reload ${runDir}`,
     `ExecStop=${vhostd} stop ${runDir}`,
   ];

@@ -18,10 +18,4 @@ void describe('rates of a worker', () => {
     rates.take({ time: '', event: 'worker.exited', payload: { workerId: 'shop/1' } });
     assert.equal(rates.of('shop/1'), undefined);
   });
-
-  void it('of requests are not known where they are not counted', () => {
-    const rates = new WorkerRates();
-    for (const second of [1, 2]) rates.take(stats(second, 0, second));
-    assert.deepEqual(rates.of('shop/1'), { requests: undefined, cpu: 0.001 });
-  });
 });

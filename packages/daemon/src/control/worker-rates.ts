@@ -1,22 +1,9 @@
 // How much a worker does in a second, by what it tells with its heartbeats.
-import type { MasterEvent } from '@vhostd/protocol';
-
-/** What a worker does, each in a second. */
-export interface WorkerRate {
-  /** Undefined where its requests are not counted. */
-  readonly requests: number | undefined;
-  /** Share of one processor, 0 to about 1. */
-  readonly cpu: number;
-}
-
-interface Told {
-  readonly atMs: number;
-  readonly requests: number;
-  readonly cpuMs: number;
-}
+import { workerRate } from '@vhostd/protocol';
+import type { MasterEvent, WorkerRate, WorkerTotals } from '@vhostd/protocol';
 
 export class WorkerRates {
-  readonly #told = new Map<string, Told>();
+  readonly #told = new Map<string, WorkerTotals>();
   readonly #rates = new Map<string, WorkerRate>();
 
   /** Takes each event. */
@@ -35,20 +22,12 @@ export class WorkerRates {
     const now = { atMs: Date.parse(time), requests: requestCount, cpuMs };
     const before = this.#told.get(workerId);
     this.#told.set(workerId, now);
-    if (before !== undefined && now.atMs > before.atMs) this.#rates.set(workerId, rateOf(before, now));
+    const rate = before && workerRate(before, now);
+    if (rate !== undefined) this.#rates.set(workerId, rate);
   }
 
   /** Undefined until it has told something twice. */
   of(workerId: string): WorkerRate | undefined {
     return this.#rates.get(workerId);
   }
-}
-
-function rateOf(before: Told, now: Told): WorkerRate {
-  const passedMs = now.atMs - before.atMs;
-  return {
-    requests:
-      now.requests === 0 ? undefined : (Math.max(0, now.requests - before.requests) * 1_000) / passedMs,
-    cpu: Math.max(0, now.cpuMs - before.cpuMs) / passedMs,
-  };
 }

@@ -25,5 +25,5 @@ void test('every field of the JSON Schema has a description, and no object takes
   });
   // The conf, log, limits, those per address, site, listen entry, workerOptions, two kinds of secret, cron, fleet, allow,
   // a site's limits and permissions, balance, restart, metrics, its otlp, acme and its eab.
-  assert.equal(objectCount, 20);
+  assert.equal(objectCount, 22);
 });

@@ -18,6 +18,7 @@ import {
   withoutUndefined,
 } from './fields.js';
 import { fleet } from './fleet-schema.js';
+import { logRotate } from './log-schema.js';
 import type { AcmeConf, FleetConf, MasterConf, MetricsConf } from './site-conf.js';
 import { siteSchema } from './site-schema.js';
 import type { WrittenSite } from './site-schema.js';
@@ -64,6 +65,7 @@ const log = object({
   file: path()
     .optional()
     .describe("Log file, relative to the conf file's directory. Absent: standard error."),
+  rotate: logRotate.optional().describe('Bounds of that file. Absent: other programs rotate it.'),
 }).transform((written) => withoutUndefined(written));
 
 const acme = object({

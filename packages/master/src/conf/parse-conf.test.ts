@@ -23,6 +23,7 @@ void test('a site needs nothing but its path; the rest has defaults', () => {
     autorestart: true,
     defaultListen: false,
     accessLogFormat: 'combined',
+    logFormat: 'plain',
     allow: { defaultListen: true },
     trusted: false,
     balance: 'least',
@@ -100,6 +101,8 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     logAll: '/var/log/all.log',
     accessLog: 'log/access.log',
     accessLogFormat: 'json',
+    logFormat: 'prefix',
+    logRotate: { size: '1mb', interval: '1d', keep: 7, maxAge: '14d', compress: true },
     allow: { hosts: ['A.com'], ports: [80, '90-99'], ipaddresses: ['0::1'], cpuLen: 3 },
     trusted: true,
     balance: 'ip-hash',
@@ -162,6 +165,14 @@ void test('every field of a site arrives, resolved and in its unit', () => {
     logAll: '/var/log/all.log',
     accessLog: '/www/shop/log/access.log',
     accessLogFormat: 'json',
+    logFormat: 'prefix',
+    logRotate: {
+      maxBytes: 1_048_576,
+      keepCount: 7,
+      intervalMs: 86_400_000,
+      maxAgeMs: 1_209_600_000,
+      compress: true,
+    },
     allow: {
       hosts: ['a.com'],
       ports: [

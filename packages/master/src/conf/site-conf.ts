@@ -2,6 +2,20 @@
 // durations are whole milliseconds, sizes are bytes, host patterns and IP literals are in their normal form.
 import type { VariableSource } from './fields.js';
 
+/** Bounds of a log file. */
+export interface LogRotation {
+  /** A file that would grow beyond this is rotated. */
+  readonly maxBytes: number;
+  /** Files that are kept beside the one that is written to: `FILE.1`, the newest, to `FILE.N`. */
+  readonly keepCount: number;
+  /** A file is also rotated with the first line behind each multiple of this since 1970, UTC. Absent: by size alone. */
+  readonly intervalMs?: number;
+  /** Files that were written to longer ago are removed, when the log is opened or rotated. Absent: none is. */
+  readonly maxAgeMs?: number;
+  /** Whether all but `FILE.1` are compressed, as `FILE.2.gz`: a program that has not noticed may still write to that one. */
+  readonly compress?: boolean;
+}
+
 /** One address that a site is served on, and the host it answers for there. */
 export interface ListenEntry {
   /** `tcp`: HTTP/1 in clear. `ssl`: TLS, routed by SNI and decrypted in the worker. */
@@ -194,6 +208,9 @@ export interface SiteConf {
   /** Absolute. */
   readonly accessLog?: string;
   readonly accessLogFormat: 'combined' | 'json';
+  readonly logFormat: 'plain' | 'prefix' | 'json';
+  /** Absent: others rotate the files that the conf names. */
+  readonly logRotate?: LogRotation;
   /** Absolute path of the page for a maintenance. */
   readonly maintenancePage?: string;
   readonly heartbeatIntervalMs: number;
@@ -247,6 +264,8 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 
 /** The master's own log. */
 export interface LogConf {
+  /** Absent: others rotate the file. */
+  readonly rotate?: LogRotation;
   readonly level: LogLevel;
   /** Absolute path. Absent: standard error. */
   readonly file?: string;

@@ -26,6 +26,7 @@ import {
   withoutUndefined,
 } from './fields.js';
 import { acceptsAlike, listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
+import { logRotate } from './log-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
 import type { Allowance, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
@@ -186,6 +187,16 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   accessLogFormat: choice(['combined', 'json'])
     .default('combined')
     .describe('Form of such a line: that of Apache and nginx, or an object.'),
+  logFormat: choice(['plain', 'prefix', 'json'])
+    .default('plain')
+    .describe(
+      'Form of a line in these files: as it was printed, with time, stream and worker before it, or an object.',
+    ),
+  logRotate: logRotate
+    .optional()
+    .describe(
+      'Bounds of these files, of `accessLog` and of the default log. Absent: other programs rotate them; the default log has 10 MiB and 3 old files.',
+    ),
   allow: allow.prefault({}).describe("What the site's workers may ask for in `updateServerConf`."),
   limits: siteLimits
     .optional()

@@ -1,6 +1,6 @@
 // The default log of a site: where it is, and how a line is written and read.
 import path from 'node:path';
-import type { LogRotation } from './log-rotation.js';
+import type { LogRotation } from '../conf/site-conf.js';
 
 /** Of which worker, and which of its streams. */
 export interface LineOrigin {
@@ -41,6 +41,27 @@ export function siteOfLogFile(name: string): string | undefined {
 /** Whole lines as `2026-11-27T08:15:00.123Z out shop/3 TEXT`; `err` for standard error. */
 export function stampedLines(lines: Buffer, { workerId, stream }: LineOrigin, nowMs: number): Buffer {
   return prefixed(lines, `${new Date(nowMs).toISOString()} ${NAMES[stream]} ${workerId} `);
+}
+
+/** Whole lines as objects with `time`, `stream`, `workerId` and `line`. */
+export function jsonLines(lines: Buffer, { workerId, stream }: LineOrigin, nowMs: number): Buffer {
+  const time = new Date(nowMs).toISOString();
+  const texts = lines.toString('utf8', 0, lines.length - 1).split('\n');
+  return Buffer.from(texts.map((line) => `${JSON.stringify({ time, stream, workerId, line })}\n`).join(''));
+}
+
+/** A line without its newline; undefined where it is not one of {@link jsonLines}. */
+export function parseJsonLine(line: string): StampedLine | undefined {
+  if (!line.startsWith('{"time":"')) return undefined;
+  let fields: unknown;
+  try {
+    fields = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { time, stream, workerId, line: text }: Record<string, unknown> = { ...Object(fields) };
+  if (typeof time !== 'string' || typeof workerId !== 'string' || typeof text !== 'string') return undefined;
+  return stream === 'stdout' || stream === 'stderr' ? { time, stream, workerId, text } : undefined;
 }
 
 /** A line without its newline; undefined where it is not one of {@link stampedLines}. */

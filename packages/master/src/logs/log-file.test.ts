@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -104,6 +105,23 @@ void describe('LogFile', () => {
       Array.from({ length: lines.length }, (_, index) => 1_000 - lines.length + index),
     );
     assert.ok(lines.length >= 300, String(lines.length));
+  });
+
+  void it('goes on in a new file with the first line of another interval, and knows across a restart when it wrote', async () => {
+    const rotation = { maxBytes: 10_000, keepCount: 2, intervalMs: 86_400_000 };
+    const first = new LogFile(file, { rotation });
+    first.write('one\n');
+    first.write('two\n');
+    await first.close();
+    const yesterday = new Date(Date.now() - 86_400_000);
+    utimesSync(file, yesterday, yesterday);
+    const second = new LogFile(file, { rotation });
+    second.write('three\n');
+    await second.close();
+    assert.deepEqual(
+      [`${file}.1`, file].map((name) => readFileSync(name, 'utf8')),
+      ['one\ntwo\n', 'three\n'],
+    );
   });
 
   void it('two that write to one path rotate it in turn, and lose nothing', async () => {

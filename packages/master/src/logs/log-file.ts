@@ -8,8 +8,8 @@ import { Deferred } from '@vhostd/transport';
 import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
-import { removeRotated, rotate } from './log-rotation.js';
-import type { LogRotation } from './log-rotation.js';
+import { isOverdue, removeRotated, rotate, tidy } from './log-rotation.js';
+import type { LogRotation } from '../conf/site-conf.js';
 import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
 
@@ -66,6 +66,8 @@ export class LogFile {
   /** Resolves when so little waits that more may come. */
   #room: Deferred<void> | undefined;
   #sizeBytes = 0;
+  /** On the wall clock. */
+  #writtenAtMs = 0;
   #target: LogTarget | undefined;
   #writtenBytes = 0;
   #inFlightBytes = 0;
@@ -284,7 +286,7 @@ export class LogFile {
     if (this.#target === undefined) {
       // Nothing is written yet: a reopen meanwhile means another file.
       this.#target = await this.#options.source.open();
-      if (this.#rotation !== undefined) this.#sizeBytes = await this.#target.sizeBytes();
+      if (this.#rotation !== undefined) await this.#measure(this.#target, this.#rotation);
       return;
     }
     if (this.#emptied !== undefined) return await this.#empty(this.#target, this.#emptied);
@@ -293,6 +295,13 @@ export class LogFile {
     if (this.#reopenWanted) return;
     await this.#writeBatch(this.#target);
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
+  }
+
+  async #measure(target: LogTarget, rotation: LogRotation): Promise<void> {
+    const { bytes, writtenMs } = await target.extent();
+    this.#sizeBytes = bytes;
+    this.#writtenAtMs = writtenMs;
+    void tidy(this.path, rotation);
   }
 
   async #empty(target: LogTarget, emptied: Deferred<void>): Promise<void> {
@@ -307,7 +316,8 @@ export class LogFile {
   async #isFull(target: LogTarget): Promise<boolean> {
     const next = this.#queue.peek(BATCH_BYTES)?.length ?? 0;
     if (this.#rotation === undefined || this.#sizeBytes === 0) return false;
-    if (this.#sizeBytes + next <= this.#rotation.maxBytes) return false;
+    const fits = this.#sizeBytes + next <= this.#rotation.maxBytes;
+    if (fits && !isOverdue(this.#rotation, this.#writtenAtMs, Date.now())) return false;
     // Another master that writes here may have done it.
     if (await target.isNamed()) await rotate(this.path, this.#rotation, () => target.isNamed());
     await this.#leaveTarget();
@@ -324,6 +334,7 @@ export class LogFile {
       if (this.#abandoned) return;
       this.#writtenBytes += bytes;
       this.#sizeBytes += bytes;
+      this.#writtenAtMs = Date.now();
       this.#queue.advance(bytes);
       if (this.#queue.bytes < this.#options.maxQueueBytes / 4) this.#letGo();
     } finally {

@@ -12,7 +12,8 @@ export interface LogTarget {
   write(bytes: Buffer): Promise<number>;
   /** Whether nobody can find it any more by a name. */
   isDeleted(): Promise<boolean>;
-  sizeBytes(): Promise<number>;
+  /** How large it is, and when it was written to last. */
+  extent(): Promise<{ bytes: number; writtenMs: number }>;
   /** Whether the name leads to it still: another process may have renamed it. */
   isNamed(): Promise<boolean>;
   /** Removes what is in it; of what is no regular file, nothing. */
@@ -71,7 +72,10 @@ function toTarget(fd: number, file: string): LogTarget {
     fd,
     write: async (bytes) => (await writeBytes(fd, bytes)).bytesWritten,
     isDeleted: async () => (await statFd(fd)).nlink === 0,
-    sizeBytes: async () => (await statFd(fd)).size,
+    extent: async () => {
+      const { size, mtimeMs } = await statFd(fd);
+      return { bytes: size, writtenMs: mtimeMs };
+    },
     isNamed: async () => {
       const [own, named] = await Promise.all([statFd(fd), statFile(file).catch(() => undefined)]);
       return own.ino === named?.ino && own.dev === named.dev;

@@ -1,11 +1,11 @@
 // The master's own log, an event and its fields each: JSON lines, or words on a terminal, that neither a full disk nor a dead reader of
 // standard error can turn into a crash.
-import { isatty } from 'node:tty';
-import { terminalLogLine } from '@vhostd/protocol';
+import { logShape } from '@vhostd/protocol';
 import { pino, stdTimeFunctions } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import type { Loss } from './line-queue.js';
 import { LogFiles } from './log-files.js';
+import type { LogRotation } from '../conf/site-conf.js';
 import { descriptorSource } from './log-target.js';
 
 export type { Logger } from 'pino';
@@ -20,6 +20,8 @@ export interface LoggerOptions {
   name: string;
   /** File to append to. Default: standard error. */
   file?: string | undefined;
+  /** Bounds of the file. Absent: others rotate it. */
+  rotate?: LogRotation | undefined;
 }
 
 /**
@@ -29,20 +31,23 @@ export interface LoggerOptions {
  * `log.lost` tells when it can be written again. A file is reopened by `LogFiles.shared.reopen()`. When the process
  * exits, what is held is written before; a line that is being written at that moment may come out of its order.
  */
-export function createLogger({ level, name, file }: LoggerOptions): Logger {
+export function createLogger({ level, name, file, rotate }: LoggerOptions): Logger {
   const options = { name, level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
-  return pino(options, destination(name, file));
+  return pino(options, destination(name, file, rotate));
 }
 
 /** pino's own destination keeps a process from exiting for ever when standard error takes nothing (a full disk). */
-function destination(name: string, file: string | undefined): DestinationStream & { flushSync(): void } {
+function destination(
+  name: string,
+  file: string | undefined,
+  rotation: LogRotation | undefined,
+): DestinationStream & { flushSync(): void } {
   const notice = (loss: Loss): string => `${JSON.stringify(lossLine(name, loss))}\n`;
   const opened =
     file === undefined
       ? LogFiles.shared.open('standard error', { notice, source: descriptorSource(STANDARD_ERROR) })
-      : LogFiles.shared.open(file, { notice });
-  const isTerminal = file === undefined && isatty(STANDARD_ERROR);
-  const shape = isTerminal ? terminalLogLine : (line: string): string => line;
+      : LogFiles.shared.open(file, { notice, ...(rotation === undefined ? {} : { rotation }) });
+  const shape = file === undefined ? logShape(STANDARD_ERROR) : (line: string): string => line;
   return { write: (line) => void opened.write(shape(line)), flushSync: () => opened.flushSync() };
 }
 

@@ -12,6 +12,7 @@ import { LogFiles } from './log-files.js';
 import { SiteLogs } from './site-logs.js';
 import { SiteOutput } from './site-output.js';
 import type { PrintingWorker } from './site-logs.js';
+import { until } from './until.test.kit.js';
 
 let directory: string;
 let files: LogFiles;
@@ -45,6 +46,52 @@ void describe('SiteLogs', () => {
         ['err', 0],
       ],
     );
+  });
+
+  void it('writes lines with time, stream and worker, or as objects, where the conf wants it', async () => {
+    for (const [logFormat, pattern] of [
+      ['prefix', /^\d{4}-\S+Z out shop\/1 say "hi"\n$/],
+      ['json', /^\{"time":"\S+Z","stream":"stdout","workerId":"shop\/1","line":"say \\"hi\\""\}\n$/],
+    ] as const) {
+      const logs = new SiteLogs({
+        siteId: 'shop',
+        logOutput: at(`${logFormat}.log`),
+        logFormat,
+        files: new LogFiles(),
+      });
+      const worker = fakeWorker();
+      logs.attach(worker);
+      worker.stdout.end('say "hi"\n');
+      worker.stderr.end();
+      await logs.close();
+      assert.match(read(`${logFormat}.log`), pattern);
+    }
+  });
+
+  void it('keeps the files of the conf within bounds, except those in directories of another user', async () => {
+    const logRotate = { maxBytes: 10, keepCount: 1 };
+    const user = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    for (const [name, owner] of [
+      ['own', undefined],
+      ['foreign', user],
+    ] as const) {
+      const logs = new SiteLogs({
+        siteId: 'shop',
+        logAll: at(`${name}.log`),
+        logRotate,
+        user: owner,
+        files: new LogFiles(),
+      });
+      const worker = fakeWorker();
+      logs.attach(worker);
+      worker.stdout.write('123456789\n');
+      await until(() => logs.stats.every(({ writtenBytes }) => writtenBytes === 10));
+      worker.stdout.end('next\n');
+      worker.stderr.end();
+      await logs.close();
+    }
+    assert.deepEqual([read('own.log'), read('own.log.1')], ['next\n', '123456789\n']);
+    assert.equal(read('foreign.log'), '123456789\nnext\n');
   });
 
   void it('never mixes lines of several workers, although each writes them in pieces', async () => {

@@ -6,11 +6,13 @@ import type { SiteStatus } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
 import { Deferred, TURN_LIMIT_MS } from '@vhostd/transport';
 import { foreignUserOf } from '../conf/foreign-user.js';
-import type { SiteConf } from '../conf/site-conf.js';
+import type { LogRotation, SiteConf } from '../conf/site-conf.js';
 import type { SiteUser } from '../node/site-file.js';
 import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
+import { AccessLogRotation } from './access-log-rotation.js';
+import { jsonLines, stampedLines } from './default-log.js';
 import type { LineOrigin, LogStream } from './default-log.js';
 import type { LogSink, SiteOutput } from './site-output.js';
 
@@ -23,6 +25,12 @@ export interface SiteLogsOptions {
   logError?: string | undefined;
   /** File for both. */
   logAll?: string | undefined;
+  /** Form of a line in these files. Default: as it was printed. */
+  logFormat?: SiteConf['logFormat'] | undefined;
+  /** Bounds of these files and of the default log. Absent: others rotate these, and that has bounds of its own. */
+  logRotate?: LogRotation | undefined;
+  /** File that the site's workers write; it is only rotated here. */
+  accessLog?: string | undefined;
   /** Whom the site's workers run as, where that is another user than this process's. */
   user?: SiteUser | undefined;
   /** What gets a stream that has no file. Absent: its lines are discarded. */
@@ -53,6 +61,7 @@ export class SiteLogs {
   readonly #files: LogFiles;
   readonly #opened: LogFile[];
   #sinks: Record<LogStream, readonly LogSink[]>;
+  readonly #accessLog: AccessLogRotation | undefined;
   #attachedCount = 0;
   #retired = false;
   #closing: Promise<void> | undefined;
@@ -61,18 +70,30 @@ export class SiteLogs {
 
   constructor(options: SiteLogsOptions) {
     const { siteId, logOutput, logError, logAll, user, output, maxLineBytes = 65_536 } = options;
+    const { logFormat = 'plain', logRotate: rotation, accessLog } = options;
+    // Whoever may change the directories of these files would say what is renamed and removed with the master's rights.
+    const bounds = user === undefined && rotation !== undefined ? { rotation } : {};
     const { files = LogFiles.shared } = options;
     this.#siteId = siteId;
     this.#maxLineBytes = maxLineBytes;
     this.#files = files;
     const open = (stream: LogStream, own: string | undefined): LogSink[] => {
       const paths = [own, logAll].filter((path) => path !== undefined);
-      const named = paths.map((path) => ({ file: files.open(path, { user }), shape: asIs }));
-      return [...named, ...(output?.open(files, siteId, stream, named.length > 0) ?? [])];
+      const named = paths.map((path) => ({
+        file: files.open(path, { user, ...bounds }),
+        shape: SHAPES[logFormat],
+      }));
+      return [
+        ...named,
+        ...(output?.open(files, siteId, stream, { named: named.length > 0, rotation }) ?? []),
+      ];
     };
     const sinks = { stdout: open('stdout', logOutput), stderr: open('stderr', logError) };
     this.#opened = [...sinks.stdout, ...sinks.stderr].map(({ file }) => file);
     this.#sinks = { stdout: once(sinks.stdout), stderr: once(sinks.stderr) };
+    if (accessLog !== undefined && bounds.rotation !== undefined) {
+      this.#accessLog = new AccessLogRotation(accessLog, bounds.rotation);
+    }
   }
 
   /** What became of the lines, a file each. */
@@ -173,6 +194,7 @@ export class SiteLogs {
   }
 
   async #close(): Promise<void> {
+    this.#accessLog?.close();
     if (this.#attachedCount > 0) {
       const unused = new Deferred<void>();
       this.#unused = unused;
@@ -190,9 +212,12 @@ function once(sinks: readonly LogSink[]): LogSink[] {
   return sinks.filter(({ file }, index) => sinks.findIndex((other) => other.file === file) === index);
 }
 
-function asIs(lines: Buffer): Buffer {
-  return lines;
-}
+/** Of a line in a file that the conf names. */
+const SHAPES = {
+  plain: (lines: Buffer): Buffer => lines,
+  prefix: (lines: Buffer, origin: LineOrigin): Buffer => stampedLines(lines, origin, Date.now()),
+  json: (lines: Buffer, origin: LineOrigin): Buffer => jsonLines(lines, origin, Date.now()),
+};
 
 const STREAMS = ['stdout', 'stderr'] as const;
 /** How long what ended workers have printed is waited for, ms: something else may hold their output open. */
@@ -200,6 +225,7 @@ const LAST_OUTPUT_MS = 1000;
 
 /** What a conf says of a site's logs. */
 export function logFilesOf(conf: SiteConf): SiteLogsOptions {
-  const { siteId, logOutput, logError, logAll } = conf;
-  return { siteId, logOutput, logError, logAll, user: foreignUserOf(conf.runAs) };
+  const { siteId, logOutput, logError, logAll, logFormat, logRotate, accessLog } = conf;
+  const user = foreignUserOf(conf.runAs);
+  return { siteId, logOutput, logError, logAll, logFormat, logRotate, accessLog, user };
 }

@@ -5,6 +5,7 @@ import type { LogFile } from './log-file.js';
 import type { LogFiles } from './log-files.js';
 import { DEFAULT_LOG_ROTATION, defaultLogFile, stampedLines } from './default-log.js';
 import type { LineOrigin, LogStream } from './default-log.js';
+import type { LogRotation } from '../conf/site-conf.js';
 import { screenLines } from './screen-lines.js';
 import { descriptorSource } from './log-target.js';
 
@@ -43,20 +44,30 @@ export class SiteOutput {
   }
 
   /** Opens what gets one stream of a site; `named`: the conf names a file for it. */
-  open(files: LogFiles, siteId: string, stream: LogStream, named: boolean): LogSink[] {
+  open(
+    files: LogFiles,
+    siteId: string,
+    stream: LogStream,
+    { named, rotation }: { named: boolean; rotation: LogRotation | undefined },
+  ): LogSink[] {
     const { stateDir, screen } = this.#options;
     const sinks: LogSink[] = [];
-    if (!named && stateDir !== undefined) sinks.push(defaultSink(files, stateDir, siteId));
+    if (!named && stateDir !== undefined) sinks.push(defaultSink(files, stateDir, siteId, rotation));
     if (screen === true || (!named && stateDir === undefined)) sinks.push(screenSink(files, stream));
     return sinks;
   }
 }
 
-function defaultSink(files: LogFiles, stateDir: string, siteId: string): LogSink {
+function defaultSink(
+  files: LogFiles,
+  stateDir: string,
+  siteId: string,
+  rotation: LogRotation = DEFAULT_LOG_ROTATION,
+): LogSink {
   const file = files.open(defaultLogFile(stateDir, siteId), {
     mode: 0o600,
     directoryMode: 0o700,
-    rotation: DEFAULT_LOG_ROTATION,
+    rotation,
   });
   return { file, shape: (lines, origin) => stampedLines(lines, origin, Date.now()) };
 }

@@ -56,7 +56,6 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
       stopTimeoutMs: 1000,
-      countsRequests: false,
       measures: false,
     };
     this.handle = {

@@ -1,5 +1,6 @@
 // What is known of one process of a worker, from its spawn to the spawn of the next one.
-import type { OtherServer, WireError, WorkerStats } from '@vhostd/protocol';
+import { workerRate } from '@vhostd/protocol';
+import type { OtherServer, WireError, WorkerRate, WorkerStats, WorkerTotals } from '@vhostd/protocol';
 import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 
@@ -9,8 +10,6 @@ export class WorkerRun {
   readonly #startedAtMs: number = performance.now();
   /** What the worker itself said of its failed boot, or of what it dies of. */
   failure: WireError | undefined;
-  /** What it last told of itself. */
-  stats: WorkerStats | undefined;
   /** The certificates that it serves. */
   certificates: readonly ToldCertificate[] = [];
   /** What the status says of it. */
@@ -26,6 +25,9 @@ export class WorkerRun {
   /** It was told to leave, and has not within its limits. */
   overdue = false;
   readonly #others: OtherServer[] = [];
+  #stats: WorkerStats | undefined;
+  #totals: WorkerTotals | undefined;
+  #rate: WorkerRate | undefined;
 
   constructor(predecessor?: string) {
     this.predecessor = predecessor;
@@ -33,6 +35,24 @@ export class WorkerRun {
 
   get uptimeMs(): number {
     return Math.round(performance.now() - this.#startedAtMs);
+  }
+
+  /** What it last told of itself. */
+  get stats(): WorkerStats | undefined {
+    return this.#stats;
+  }
+
+  /** What it did between the last two times that it told something of itself; undefined until it has twice. */
+  get rate(): WorkerRate | undefined {
+    return this.#rate;
+  }
+
+  /** Takes what it tells of itself. */
+  tell(stats: WorkerStats, atMs: number): void {
+    const totals = { atMs, requests: stats.requestCount, cpuMs: stats.cpuMs };
+    this.#stats = stats;
+    if (this.#totals !== undefined) this.#rate = workerRate(this.#totals, totals);
+    this.#totals = totals;
   }
 
   /** Takes note of a server that is not the site's. False: there are more of them than anybody wants to know. */

@@ -147,7 +147,6 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(conf.stopSignal === undefined ? {} : { stopSignal: conf.stopSignal }),
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
-      countsRequests: conf.maxRequests !== undefined,
       measures: this.measures,
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined

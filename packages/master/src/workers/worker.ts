@@ -257,7 +257,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return {
       workerId: this.id,
       ...(pid === undefined ? {} : { pid, uptimeMs: run.uptimeMs }),
-      ...(pid === undefined || run.stats === undefined ? {} : shownStats(run.stats)),
+      ...(pid === undefined ? {} : this.#shownStats(run)),
       slot: this.slot,
       generation: this.place.generation,
       state: this.#status(),
@@ -266,6 +266,20 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       replacements: this.#replacementCount,
       ...(reason === undefined ? {} : { reason }),
       ...(run.alsoListens.length === 0 || pid === undefined ? {} : { alsoListens: run.alsoListens }),
+    };
+  }
+
+  /** What the status shows of it; nobody counts the requests of a program that is not Node's. */
+  #shownStats({ stats, rate }: WorkerRun): Partial<WorkerStatus> {
+    if (stats === undefined) return {};
+    const { residentBytes, cpuMs, requestCount } = stats;
+    const isCounted = this.conf.interpreter === undefined && this.conf.server;
+    return {
+      memoryBytes: residentBytes,
+      cpuMs,
+      ...(isCounted ? { requests: requestCount } : {}),
+      ...(rate === undefined ? {} : { cpuShare: rate.cpu }),
+      ...(rate === undefined || !isCounted ? {} : { requestsPerSecond: rate.requests }),
     };
   }
 
@@ -367,7 +381,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     if (stats === undefined)
       return this.#onViolation(process, run, 'an answer to a ping that tells nothing of it');
     if (this.#process !== process) return;
-    run.stats = stats;
+    run.tell(stats, performance.now());
     const { connectionCount } = this;
     this.#events.emit('worker.stats', { ...this.#fields(), ...stats, connectionCount });
     if (!this.leaving) this.emit('stats');
@@ -461,12 +475,6 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const { siteId } = this.conf;
     return { siteId, workerId: this.id, workerPid: undefined, generation: this.place.generation };
   }
-}
-
-/** What of it the status shows. */
-function shownStats({ residentBytes, cpuMs, requestCount }: WorkerStats): Partial<WorkerStatus> {
-  const requests = requestCount === 0 ? {} : { requests: requestCount };
-  return { memoryBytes: residentBytes, cpuMs, ...requests };
 }
 
 function fieldsOf({ identity: { siteId, workerId, generation }, handle }: SpawnedWorker): WorkerFields {

@@ -37,8 +37,6 @@ export interface WorkerIdentity {
   waitReady?: boolean;
   /** The path that the master answers by itself, also later on a connection in clear. */
   healthPath?: string;
-  /** Whether its {@link WorkerStats} tell how many requests it was sent; otherwise they say 0. */
-  countsRequests: boolean;
   /** Whether its {@link WorkerStats} have all that is measured. */
   measures: boolean;
 }

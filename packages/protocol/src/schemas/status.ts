@@ -55,6 +55,9 @@ export const workerStatus = z.object({
   cpuMs: amount.exactOptional(),
   /** Requests to its process, as it last said; absent where they are not counted. */
   requests: count.exactOptional(),
+  /** Requests a second, and the share of one processor, between its last two heartbeats. */
+  requestsPerSecond: amount.exactOptional(),
+  cpuShare: amount.exactOptional(),
   /** Why it ended last, why it is not started again, or for which limit it is or was replaced. */
   reason: z.string().exactOptional(),
   /** Servers of its process that are not the site's: `http on port 9118 of 127.0.0.1`. Absent when there are none. */

@@ -1,0 +1,45 @@
+// What is said of a command line that cannot be understood: for a person, not for one who writes parsers.
+import { wrapped } from './columns.js';
+import { printable } from './printable.js';
+
+/** What commander says, in this command's words. */
+export function usageError(text: string): string {
+  const { name, argument = name, value, why } = INVALID.exec(text.trimEnd())?.groups ?? {};
+  const said =
+    value === undefined
+      ? text.trimEnd().replace(/^error: /u, '')
+      : `${argument} '${value}' is invalid. ${why}`;
+  const option = /^unknown option '(?<name>[^'=]+)/u.exec(said)?.groups?.['name'] ?? '';
+  const here = Object.hasOwn(PM2_OPTIONS, option)
+    ? `; what PM2 calls so is here: ${PM2_OPTIONS[option]}`
+    : '';
+  return `${shown(`vhostd: ${said}${here}`)}\n`;
+}
+
+/** Broken between words where it is wider than the terminal; without a terminal it stays as it is. */
+export function shown(text: string): string {
+  const width = process.stderr.columns ?? Infinity;
+  return printable(text)
+    .split('\n')
+    .flatMap((line) => (line.length > width ? wrapped(line, width) : [line]))
+    .join('\n');
+}
+
+const INVALID =
+  /^error: (?:command-argument value|option '(?:-\w, )?(?<name>--[\w-]+)[^']*' argument) '(?<value>.*?)' is invalid(?: for argument '(?<argument>\w+)')?\. (?<why>.*)$/su;
+
+/** An option of `pm2 start` → what to type. */
+const PM2_OPTIONS: Readonly<Record<string, string>> = {
+  '-i': '-n COUNT, or -n max',
+  '--instances': '-n COUNT, or -n max',
+  '--watch': 'vhostd dev APP, or "watch": true in the conf',
+  '--max-memory-restart': '"memoryLimit" in the conf',
+  '--cron': '"cron" in the conf',
+  '--cron-restart': '"cron" in the conf',
+  '--no-daemon': 'vhostd run APP',
+  '--no-autorestart': '"autorestart": false in the conf',
+  '--interpreter': '"interpreter" in the conf',
+  '--node-args': '"execArgv" of "workerOptions" in the conf',
+  '--update-env': 'nothing: vhostd reload reads variables anew',
+  '--uid': '--user USER',
+};
