@@ -7,6 +7,8 @@ import { openParentLink, Peer } from '@vhostd/transport';
 import { EtcdClient } from './etcd/etcd-client.js';
 import { untilEdgesFollow } from './publishing/edges.js';
 import { FleetSites } from './publishing/fleet-sites.js';
+import type { Layout } from './publishing/layout-writer.js';
+import { layoutOf } from './publishing/layouts.js';
 import { localSiteOf } from './publishing/local-site.js';
 import { hostsAlone, storeOverview } from './overview/store-overview.js';
 import { MasterControl } from './publishing/master-control.js';
@@ -23,8 +25,15 @@ const peer = new Peer<FleetToMaster, MasterToFleet>(link, {
   onEnd: () => process.exit(),
 });
 const control = new MasterControl(peer);
-let running:
-  { readonly publisher: Publisher; readonly store: EtcdClient; readonly settings: FleetSettings } | undefined;
+/** What works once there is a conf. */
+interface Running {
+  readonly publisher: Publisher;
+  readonly store: EtcdClient;
+  readonly settings: FleetSettings;
+  readonly layout: Layout;
+}
+
+let running: Running | undefined;
 let sites: MasterSites | undefined;
 
 /** Where to publish is told once: for another conf the master starts another process. */
@@ -38,14 +47,14 @@ function begin({ settings, isOut }: MasterToFleet['configure']['params']): void 
     isOut,
     onState: (state) => peer.notify('state', state),
   });
-  running = { publisher, store, settings };
+  running = { publisher, store, settings, layout: layoutOf(settings) };
   sites = new MasterSites(control, (details) =>
     publisher.set(details.map((detail) => localSiteOf(detail, settings.address))),
   );
   void sites.run();
 }
 
-function configured(): NonNullable<typeof running> {
+function configured(): Running {
   if (running !== undefined) return running;
   throw new VhostError('ERR_FLEET_STORE', 'the process of the fleet has no conf yet');
 }
@@ -81,8 +90,8 @@ peer.handle('withdraw', async () => {
 peer.handle(
   'look',
   decoding(masterToFleet, 'look', async ({ host }) => {
-    const { store, settings } = configured();
-    const { prefix } = settings;
+    const { store, layout } = configured();
+    const prefix = layout.root;
     return storeOverview({ ...(await store.range(`${prefix}/`)), prefix, host });
   }),
 );
@@ -90,8 +99,8 @@ let fleetSites: FleetSites | undefined;
 peer.handle(
   'wantSites',
   decoding(masterToFleet, 'wantSites', ({ siteIds }) => {
-    const { store, settings } = configured();
-    fleetSites ??= new FleetSites(store, settings.prefix, (up) => peer.notify('sites', up));
+    const { store, layout } = configured();
+    fleetSites ??= new FleetSites(store, layout.root, (up) => peer.notify('sites', up));
     fleetSites.want(siteIds);
     return null;
   }),
@@ -99,11 +108,12 @@ peer.handle(
 peer.handle(
   'setOut',
   decoding(masterToFleet, 'setOut', async ({ isOut, timeoutMs }) => {
-    const { publisher, store, settings } = configured();
-    const { prefix, machine } = settings;
+    const { publisher, store, settings, layout } = configured();
+    const { machine } = settings;
+    const { root: prefix, followMs } = layout;
     await publisher.setOut(isOut);
     const revision = (): string => publisher.revision;
-    const edges = await untilEdgesFollow(store, { prefix, machine, revision, timeoutMs });
+    const edges = await untilEdgesFollow(store, { prefix, machine, revision, timeoutMs, followMs });
     const hosts = hostsAlone(prefix, (await store.range(`${prefix}/hosts/`)).entries, machine);
     return { edges, alone: { count: hosts.length, hosts: hosts.slice(0, SHOWN_HOST_COUNT) } };
   }),

@@ -87,6 +87,15 @@ export class EtcdClient {
     return decoded(headed, await this.#post('/v3/kv/txn', { success })).header.revision;
   }
 
+  /** Removes keys, unless there is one that begins with a prefix. At most {@link MAX_CHANGE_COUNT}. */
+  async removeUnless(prefix: string, keys: readonly string[]): Promise<void> {
+    const range = { key: toBase64(prefix), range_end: toBase64(endOf(prefix)) };
+    // A key that is there was created behind revision 0.
+    const compare = [{ ...range, target: 'CREATE', result: 'EQUAL', create_revision: '0' }];
+    const success = keys.map((key) => ({ requestDeleteRange: { key: toBase64(key) } }));
+    await this.#post('/v3/kv/txn', { compare, success });
+  }
+
   async get(key: string): Promise<string | undefined> {
     const { kvs } = decoded(ranged, await this.#post('/v3/kv/range', { key: toBase64(key) }));
     const [found] = kvs;

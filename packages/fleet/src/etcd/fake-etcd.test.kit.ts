@@ -64,7 +64,12 @@ export class FakeEtcd {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** The keys and their values, decoded from JSON. */
+  /** The keys and their values. */
+  get values(): Record<string, string> {
+    return Object.fromEntries([...this.keys].map(([key, { value }]) => [key, value]));
+  }
+
+  /** The same, decoded from JSON. */
   get records(): Record<string, unknown> {
     return Object.fromEntries([...this.keys].map(([key, { value }]) => [key, JSON.parse(value) as unknown]));
   }
@@ -208,7 +213,10 @@ export class FakeEtcd {
     };
   }
 
-  #transaction({ success }: Record<string, unknown>): unknown {
+  #transaction({ compare = [], success }: Record<string, unknown>): unknown {
+    const header = (): unknown => ({ revision: String(this.revision) });
+    if (!(compare as Record<string, unknown>[]).every((one) => this.#isEmpty(one)))
+      return { header: header() };
     const operations = success as Record<string, Record<string, unknown>>[];
     if (operations.length > 128) throw new Error('etcdserver: too many operations in txn request');
     const changes = operations.map(({ requestPut, requestDeleteRange }) => {
@@ -220,7 +228,20 @@ export class FakeEtcd {
       return { key: text64(requestPut['key']), value: text64(requestPut['value']), lease };
     });
     this.write(changes);
-    return { header: { revision: String(this.revision) }, succeeded: true };
+    return { header: header(), succeeded: true };
+  }
+
+  /** The one comparison that is known: nothing of a range has been created. */
+  #isEmpty({
+    key,
+    range_end: end,
+    target,
+    result,
+    create_revision: created,
+  }: Record<string, unknown>): boolean {
+    if (target !== 'CREATE' || result !== 'EQUAL' || created !== '0') throw new Error('unknown comparison');
+    const [from, to] = [text64(key), text64(end)];
+    return ![...this.keys.keys()].some((one) => one >= from && one < to);
   }
 
   #watch({ create_request: asked }: Record<string, unknown>, response: ServerResponse): void {

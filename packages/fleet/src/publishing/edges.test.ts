@@ -18,7 +18,7 @@ function storeOf(...reads: Record<string, object>[]): Parameters<typeof untilEdg
   };
 }
 
-const WAIT = { prefix: '/f', machine: 'm1', revision: () => '9', timeoutMs: 60_000 };
+const WAIT = { prefix: '/f', machine: 'm1', revision: () => '9', timeoutMs: 60_000, followMs: 1000 };
 
 void describe('waiting for edges', () => {
   void it('ends when each has applied the revision, and has what each keeps of this machine', async () => {

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FleetEdge, FleetEdgeProgress } from '@vhostd/protocol';
 import type { EtcdClient } from '../etcd/etcd-client.js';
 import { edgeRecord, parseKey, parseRecord } from '../layout.js';
-import { FOLLOW_MS } from './machine-state.js';
 
 /** What is waited for. */
 export interface EdgeWait {
@@ -12,6 +11,8 @@ export interface EdgeWait {
   /** Of the last change of this machine, which may come to be another one meanwhile. */
   readonly revision: () => string;
   readonly timeoutMs: number;
+  /** How long those who do not tell have to know of a change, ms. */
+  readonly followMs: number;
 }
 
 /** @throws {Error} the store does not answer. */
@@ -33,7 +34,7 @@ export async function readEdges(store: Pick<EtcdClient, 'range'>, prefix: string
  */
 export async function untilEdgesFollow(
   store: Pick<EtcdClient, 'range'>,
-  { prefix, machine, revision, timeoutMs }: EdgeWait,
+  { prefix, machine, revision, timeoutMs, followMs }: EdgeWait,
 ): Promise<FleetEdgeProgress[]> {
   const fromMs = performance.now();
   for (;;) {
@@ -46,7 +47,7 @@ export async function untilEdgesFollow(
     }));
     const waitedMs = performance.now() - fromMs;
     if (waitedMs >= timeoutMs) return edges;
-    const isKnown = edges.length === 0 ? waitedMs >= FOLLOW_MS : edges.every(({ applied }) => applied);
+    const isKnown = edges.length === 0 ? waitedMs >= followMs : edges.every(({ applied }) => applied);
     if (isKnown) return edges;
     await delay(LOOK_MS);
   }

@@ -1,4 +1,4 @@
-// What is to be in the store of this machine, as keys and values: what serves, what is drained, and for how long yet.
+// What is to be in the store of this machine, as records by their keys: what serves, what is drained, and for how long yet.
 // Pure: a state table a host, with the time from outside.
 import { keyOf } from '../layout.js';
 import type { HostListen, HostRecord, MachineRecord, SiteRecord } from '../layout.js';
@@ -6,7 +6,10 @@ import type { LocalSite } from './local-site.js';
 
 /** This machine, as its conf has it. */
 export interface MachineFacts {
+  /** What the keys of records begin with. */
   readonly prefix: string;
+  /** How long those who follow the store have to know of a change, ms. */
+  readonly followMs: number;
   readonly machine: string;
   readonly address: string;
   readonly weight: number;
@@ -63,8 +66,8 @@ export class MachineState {
     this.#isOut = isOut;
   }
 
-  /** All keys that are to be there now, besides the machine's own. */
-  wanted(nowMs: number): Map<string, string> {
+  /** All records that are to be there now by their keys, besides the machine's own. */
+  wanted(nowMs: number): Map<string, HostRecord | SiteRecord> {
     const serving = this.#serving();
     for (const [key, record] of serving) {
       this.#entries.set(key, { record, goneAtMs: undefined, adoptedUntilMs: undefined });
@@ -72,7 +75,7 @@ export class MachineState {
     for (const [key, entry] of this.#entries) {
       if (!serving.has(key) && !this.#mayCome(key, entry, nowMs)) this.#leave(key, entry, nowMs);
     }
-    return new Map([...this.#entries].map(([key, { record }]) => [key, JSON.stringify(record)]));
+    return new Map([...this.#entries].map(([key, { record }]) => [key, record]));
   }
 
   /** When {@link wanted} changes by itself. */
@@ -133,12 +136,10 @@ export class MachineState {
     const site = 'site' in entry.record ? entry.record.site : undefined;
     const drainTimeoutMs = this.#sites.find(({ siteId }) => siteId === site)?.drainTimeoutMs ?? 0;
     entry.record = { ...entry.record, state: 'drain' };
-    entry.goneAtMs = nowMs + FOLLOW_MS + drainTimeoutMs;
+    entry.goneAtMs = nowMs + this.#facts.followMs + drainTimeoutMs;
     entry.adoptedUntilMs = undefined;
   }
 }
 
-/** How long those who follow the store have to know of a change, ms. */
-export const FOLLOW_MS = 1000;
 /** How long a site that boots may take until it is led to no more, ms. */
 const ADOPTED_MS = 30_000;

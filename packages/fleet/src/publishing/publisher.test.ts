@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { FleetState } from '@vhostd/protocol';
+import type { FleetSettings, FleetState } from '@vhostd/protocol';
 import { EtcdClient } from '../etcd/etcd-client.js';
 import { FakeEtcd } from '../etcd/fake-etcd.test.kit.js';
 import type { LocalSite } from './local-site.js';
@@ -19,15 +19,21 @@ class Bench {
   readonly #store: EtcdClient;
   #heard: (() => void)[] = [];
 
-  constructor(t: TestContext, fake: FakeEtcd, machine = 'm1', keepAliveMs = 50) {
+  constructor(
+    t: TestContext,
+    fake: FakeEtcd,
+    machine = 'm1',
+    keepAliveMs = 50,
+    driver: FleetSettings['driver'] = 'etcd',
+  ) {
     this.#fake = fake;
     this.#store = new EtcdClient({ endpoints: [fake.url], timeoutMs: 500 });
     const settings = {
-      driver: 'etcd',
+      driver,
       endpoints: [fake.url],
       machine,
       address: '10.0.0.1',
-      prefix: '/f',
+      prefix: driver === 'etcd' ? '/f' : 'traefik',
       weight: 100,
       healthPath: '/up',
     } as const;
@@ -206,6 +212,75 @@ void describe('the publisher', () => {
     for (const bench of [one, other]) await bench.until(({ state }) => state === 'connected');
     await one.publisher.withdraw();
     assert.deepEqual(one.hosts(), { '/f/hosts/a.test/m2': 'up' });
+  });
+});
+
+void describe('the publisher, for Traefik', () => {
+  const MACHINES = ['m1', 'm2'];
+  const SERVERS = 'traefik/http/services/vhostd-a.test/loadBalancer/servers/';
+  const ROUTER = 'traefik/http/routers/vhostd-a.test/rule';
+
+  async function twoMachines(t: TestContext): Promise<{ fake: FakeEtcd; one: Bench; other: Bench }> {
+    const fake = await FakeEtcd.start(t);
+    const [one, other] = MACHINES.map((machine) => new Bench(t, fake, machine, 50, 'traefik'));
+    assert.ok(one !== undefined && other !== undefined);
+    for (const bench of [one, other]) {
+      bench.publisher.set([siteOf('a')]);
+      await bench.until(({ state }) => state === 'connected');
+    }
+    return { fake, one, other };
+  }
+
+  function servers(fake: FakeEtcd): string[] {
+    return Object.keys(fake.values).filter((key) => key.startsWith(SERVERS));
+  }
+
+  void it('leaves the router to the last machine of a host, which takes all away', async (t) => {
+    const { fake, one, other } = await twoMachines(t);
+    assert.deepEqual(servers(fake), [`${SERVERS}771700080/url`, `${SERVERS}771800080/url`]);
+    assert.equal(fake.values[ROUTER], 'Host(`a.test`)');
+    await one.publisher.withdraw();
+    assert.deepEqual(servers(fake), [`${SERVERS}771800080/url`]);
+    assert.equal(fake.values[ROUTER], 'Host(`a.test`)');
+    await other.publisher.withdraw();
+    assert.deepEqual(fake.values, {});
+  });
+
+  void it('takes a server out as soon as it is in drain, and puts all back with it', async (t) => {
+    const { fake, one, other } = await twoMachines(t);
+    await one.publisher.setOut(true);
+    assert.deepEqual(servers(fake), [`${SERVERS}771800080/url`]);
+    // The last server goes, and what is of use for nobody.
+    await other.publisher.withdraw();
+    assert.deepEqual([servers(fake), fake.values[ROUTER]], [[], undefined]);
+    await one.publisher.setOut(false);
+    assert.deepEqual(servers(fake), [`${SERVERS}771700080/url`]);
+    assert.equal(fake.values[ROUTER], 'Host(`a.test`)');
+  });
+
+  void it('keeps the router where all leases end, and has the servers back', async (t) => {
+    const { fake, one, other } = await twoMachines(t);
+    fake.expireAll();
+    assert.deepEqual([servers(fake), fake.values[ROUTER]], [[], 'Host(`a.test`)']);
+    for (const bench of [one, other]) {
+      await bench.until(({ state }) => state === 'lost');
+      await bench.until(({ state }) => state === 'connected');
+    }
+    assert.equal(servers(fake).length, 2);
+    for (const bench of [one, other]) await bench.publisher.withdraw();
+    assert.deepEqual(fake.values, {});
+  });
+
+  void it('takes away what a process before it has published and its sites have not', async (t) => {
+    const { fake, one, other } = await twoMachines(t);
+    await other.publisher.withdraw();
+    await one.end();
+    const second = new Bench(t, fake, 'm1', 50, 'traefik');
+    second.publisher.set([siteOf('b')]);
+    await second.until(({ state }) => state === 'connected');
+    assert.deepEqual(servers(fake), []);
+    await second.publisher.withdraw();
+    assert.deepEqual(fake.values, {});
   });
 });
 

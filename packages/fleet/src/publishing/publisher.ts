@@ -5,9 +5,12 @@ import { Deferred } from '@vhostd/transport';
 import { isGone, MAX_CHANGE_COUNT } from '../etcd/etcd-client.js';
 import type { Change, EtcdClient } from '../etcd/etcd-client.js';
 import { hostRecord, keyOf, machineRecord, parseKey, parseRecord, siteRecord } from '../layout.js';
-import type { MachineRecord } from '../layout.js';
+import type { HostRecord, MachineRecord, SiteRecord } from '../layout.js';
+import type { Layout } from './layout-writer.js';
+import { layoutOf } from './layouts.js';
 import type { LocalSite } from './local-site.js';
-import { FOLLOW_MS, MachineState } from './machine-state.js';
+import { MachineState } from './machine-state.js';
+import { SharedWriter } from './shared-writer.js';
 
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
@@ -25,7 +28,9 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #store: EtcdClient;
+  readonly #layout: Layout;
   readonly #machine: MachineState;
+  readonly #shared: SharedWriter;
   readonly #machineKey: string;
   readonly #started = new Date().toISOString();
   /** What the store has of this machine, as far as is known. */
@@ -48,10 +53,13 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     const { settings, store } = options;
-    const { prefix, machine } = settings;
+    const { machine } = settings;
     this.#options = options;
     this.#store = store;
-    this.#machine = new MachineState(settings);
+    this.#layout = layoutOf(settings);
+    const { root: prefix, followMs } = this.#layout;
+    this.#machine = new MachineState({ ...settings, prefix, followMs });
+    this.#shared = new SharedWriter(store);
     this.#isOut = options.isOut ?? false;
     this.#machine.setOut(this.#isOut);
     this.#machineKey = keyOf(prefix, { kind: 'machine', machine });
@@ -74,7 +82,7 @@ export class Publisher {
   async drain(siteIds: readonly string[] | undefined): Promise<void> {
     this.#machine.drain(siteIds);
     await this.#settled();
-    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+    await new Promise((resolve) => setTimeout(resolve, this.#layout.followMs));
   }
 
   undrain(siteIds: readonly string[] | undefined): void {
@@ -176,6 +184,7 @@ export class Publisher {
   #loseLease(): void {
     this.#lease = undefined;
     this.#stored.clear();
+    this.#shared.forget();
     this.#tell({ state: 'lost', error: 'the lease has ended' });
   }
 
@@ -184,30 +193,37 @@ export class Publisher {
     const text = await this.#store.get(this.#machineKey);
     const before = text === undefined ? undefined : parseRecord(machineRecord, text);
     const keys = before === undefined ? [] : await this.#store.keysOf(before.lease);
-    const { prefix, machine } = this.#options.settings;
+    const { machine } = this.#options.settings;
+    const adopted = new Map<string, HostRecord | SiteRecord>();
     for (const key of keys) {
-      const name = parseKey(prefix, key);
+      const name = parseKey(this.#layout.root, key);
       if (name?.kind !== 'host' && name?.kind !== 'site') continue;
       if (name.machine !== machine) continue;
       const value = (await this.#store.get(key)) ?? '';
       const record = parseRecord(name.kind === 'host' ? hostRecord : siteRecord, value);
-      if (record !== undefined) this.#machine.adopt(key, record, performance.now());
+      if (record === undefined) continue;
+      this.#machine.adopt(key, record, performance.now());
+      adopted.set(key, record);
     }
+    // All that stood for them is there still, and is removed or hung on another lease.
+    for (const key of this.#layout.write(adopted).own.keys()) this.#stored.set(key, '');
     this.#adopted = true;
   }
 
   /** The machine's own key comes last: what is not there by then, it does not have. */
   async #publish(): Promise<string> {
     const lease = await this.#leased();
-    const wanted = this.#machine.wanted(performance.now());
-    wanted.set(this.#machineKey, JSON.stringify(this.#record(lease)));
+    const { own, shared } = this.#layout.write(this.#machine.wanted(performance.now()));
+    const wanted = new Map(own).set(this.#machineKey, JSON.stringify(this.#record(lease)));
     const changes: Change[] = [...this.#stored.keys()]
       .filter((key) => !wanted.has(key))
       .map((key) => ({ key }));
     for (const [key, value] of wanted) if (this.#stored.get(key) !== value) changes.push({ key, value });
+    this.#shared.expect(shared, new Set(changes.map(({ key }) => key)));
     for (let from = 0; from < changes.length; from += MAX_CHANGE_COUNT) {
       await this.#commit(changes.slice(from, from + MAX_CHANGE_COUNT), lease);
     }
+    await this.#shared.write(shared);
     return lease;
   }
 
@@ -225,6 +241,7 @@ export class Publisher {
       const changes = keys.slice(from, from + MAX_CHANGE_COUNT).map((key) => ({ key }));
       await this.#commit(changes, undefined);
     }
+    await this.#shared.write([]);
     if (this.#lease !== undefined) await this.#store.revoke(this.#lease);
     this.#lease = undefined;
   }

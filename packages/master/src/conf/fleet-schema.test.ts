@@ -15,6 +15,27 @@ void test('a fleet needs members of its store, a name and an address', () => {
   });
 });
 
+void test('the keys of Traefik begin as Traefik has it', () => {
+  const { fleet } = parseMasterConf({ fleet: { ...LEAST, driver: 'traefik' } }, SOURCE);
+  assert.deepEqual([fleet?.prefix, fleet?.weight], ['traefik', 100]);
+});
+
+void test('an address in clear that wants PROXY headers is refused in front of Traefik', () => {
+  const parse = (type: string, ipaddress: string): unknown =>
+    parseMasterConf(
+      {
+        fleet: { ...LEAST, driver: 'traefik' },
+        sites: [{ path: 'a', listen: [{ type, port: 80, ipaddress, proxyProtocol: ['10.0.0.1'] }] }],
+      },
+      SOURCE,
+    );
+  const error = refusal(() => parse('tcp', '10.0.0.11'));
+  assert.deepEqual(pathsOf(error), ['sites[0].listen']);
+  assert.match(error.message, /port 80 has proxyProtocol/);
+  parse('ssl', '10.0.0.11');
+  parse('tcp', '127.0.0.1');
+});
+
 void test('files of TLS are relative to the conf', () => {
   const endpoints = ['https://10.0.0.1:2379'];
   const files = { ca: 'ca.pem', cert: '/etc/m1.pem', key: 'tls/m1.key' };
@@ -34,7 +55,10 @@ for (const [what, written, path, message] of [
   ['a user without a password', { user: 'a' }, 'fleet.password', /go together/],
   ['a certificate without its key', { cert: 'a', endpoints: ['https://a'] }, 'fleet.key', /go together/],
   ['an authority without https', { ca: 'a' }, 'fleet.ca', /no endpoint is https/],
-  ['another driver', { driver: 'consul' }, 'fleet.driver', /'etcd'/],
+  ['another driver', { driver: 'consul' }, 'fleet.driver', /'etcd', 'traefik'/],
+  ['a prefix without a slash', { prefix: 'a' }, 'fleet.prefix', /begins with a slash/],
+  ['a slash before the keys of Traefik', { driver: 'traefik', prefix: '/a' }, 'fleet.prefix', /without it/],
+  ['a weight for Traefik', { driver: 'traefik', weight: 50 }, 'fleet.weight', /no weights of machines/],
 ] as const) {
   void test(`${what} is refused`, () => {
     const error = refusal(() => parseMasterConf({ fleet: { ...LEAST, ...written } }, SOURCE));

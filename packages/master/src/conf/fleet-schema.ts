@@ -12,9 +12,13 @@ const endpoint = z
 const MACHINE_EXPECTED = '1 to 63 letters, digits or hyphens, the first one no hyphen';
 const PREFIX_EXPECTED = "a path of letters, digits, dots, underscores and hyphens, such as '/vhostd/v1'";
 const TLS_EXPECTED = 'to be left out';
+const PREFIXES = { etcd: '/vhostd/v1', traefik: 'traefik' };
+const DEFAULT_WEIGHT = 100;
 
 export const fleet: z.ZodType<FleetConf> = object({
-  driver: choice(['etcd']).default('etcd').describe('Kind of the store.'),
+  driver: choice(['etcd', 'traefik'])
+    .default('etcd')
+    .describe('Who follows the store, which is etcd: `vhostd edge`, or Traefik.'),
   endpoints: list(endpoint, 'URLs', 1).describe('Members of the store; the first one that answers is asked.'),
   machine: z
     .string({ error: MACHINE_EXPECTED })
@@ -24,11 +28,11 @@ export const fleet: z.ZodType<FleetConf> = object({
   prefix: z
     .string({ error: PREFIX_EXPECTED })
     .max(255, { error: PREFIX_EXPECTED })
-    .regex(/^(?:\/[A-Za-z0-9._-]+)+$/, { error: PREFIX_EXPECTED })
-    .default('/vhostd/v1')
-    .describe('What the keys begin with.'),
+    .regex(/^\/?[A-Za-z0-9._-]+(?:\/[A-Za-z0-9._-]+)*$/, { error: PREFIX_EXPECTED })
+    .optional()
+    .describe('What the keys begin with. Absent: `/vhostd/v1`, with Traefik `traefik`.'),
   weight: integer(1, 256)
-    .default(100)
+    .default(DEFAULT_WEIGHT)
     .describe('Share of the clients, in proportion to that of the other machines.'),
   user: text().optional().describe('Name of a user of the store. Absent: none is needed.'),
   password: text().optional().describe("That user's password. It is never shown."),
@@ -55,4 +59,18 @@ export const fleet: z.ZodType<FleetConf> = object({
       (ca === undefined && cert === undefined),
     refusal(['ca'], TLS_EXPECTED, 'ca, cert and key have no use: no endpoint is https'),
   )
-  .transform((written) => withoutUndefined(written));
+  .refine(
+    ({ driver, prefix }) => typeof prefix !== 'string' || prefix.startsWith('/') === (driver !== 'traefik'),
+    refusal(
+      ['prefix'],
+      'a path that begins with a slash, or one without it for Traefik',
+      'of the keys of Traefik, and of no others, the first character is no slash',
+    ),
+  )
+  .refine(
+    ({ driver, weight }) => driver !== 'traefik' || weight === DEFAULT_WEIGHT,
+    refusal(['weight'], 'to be left out', 'Traefik has no weights of machines where TLS passes through'),
+  )
+  .transform((written) =>
+    withoutUndefined({ ...written, prefix: written.prefix ?? PREFIXES[written.driver] }),
+  );

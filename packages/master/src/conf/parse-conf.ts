@@ -1,5 +1,6 @@
 // The one way from what somebody wrote, be it in a file, a program or a worker, to a conf that can be trusted.
 import type { z } from '@vhostd/protocol/schemas';
+import { fleetProxyProblems } from './fleet-proxy.js';
 import { dependencyProblems } from './dependencies.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
@@ -41,6 +42,7 @@ export function parseMasterConf(written: unknown, source: ConfSource): MasterCon
     ...dependencyProblems(sites, { complete: source.file !== undefined, fleet: fleet !== undefined }),
     ...sharedHostProblems(sites),
     ...authorityProblems(sites, acme),
+    ...fleetProxyProblems(sites, fleet),
   ];
   if (unmet.length > 0) throw confError(unmet, source);
   return {

@@ -304,7 +304,8 @@ export interface OtlpConf {
 
 /** The fleet that this machine publishes its sites in. */
 export interface FleetConf {
-  readonly driver: 'etcd';
+  /** `traefik`: with the keys that Traefik reads. */
+  readonly driver: 'etcd' | 'traefik';
   /** URLs of members of the store. */
   readonly endpoints: readonly string[];
   /** What this machine is called there. */

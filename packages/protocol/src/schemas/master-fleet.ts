@@ -7,7 +7,8 @@ import { count } from './values.js';
 
 /** Where the fleet keeps what it knows, and what this machine is called there. Paths are absolute. */
 export const fleetSettings = z.object({
-  driver: z.enum(['etcd']),
+  /** `traefik`: beside all else, in etcd too, what Traefik reads. */
+  driver: z.enum(['etcd', 'traefik']),
   /** URLs of members of the store, such as `http://10.0.0.1:2379`. */
   endpoints: z.array(z.string()),
   machine: z.string(),

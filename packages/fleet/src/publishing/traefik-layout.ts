@@ -1,0 +1,168 @@
+// The keys that Traefik 3 reads in etcd (its KV provider, https://doc.traefik.io/traefik/reference/routing-configuration/
+// other-providers/kv/), and beside them the records of vhostd, which Traefik leaves alone: it reads nothing of its root but
+// http, tcp, udp and tls. One key of a kind that it does not know, and it takes none of them: what only some versions know
+// is not written.
+import type { FleetSettings } from '@vhostd/protocol';
+import { parseKey } from '../layout.js';
+import type { HostListen, HostRecord } from '../layout.js';
+import type { Layout, SharedKeys } from './layout-writer.js';
+import { vhostdLayout } from './vhostd-layout.js';
+
+type TraefikSettings = Pick<FleetSettings, 'prefix' | 'machine' | 'healthPath'>;
+
+/** A router and a service of Traefik's for a host, as keys: what all machines write alike, and servers of this one. */
+interface Route {
+  readonly shared: SharedKeys;
+  readonly servers: ReadonlyMap<string, string>;
+}
+
+export function traefikLayout(settings: TraefikSettings): Layout {
+  const records = vhostdLayout({ prefix: `${settings.prefix}/vhostd` });
+  return {
+    root: records.root,
+    followMs: FOLLOW_MS,
+    write(written) {
+      const own = new Map(records.write(written).own);
+      const shared: SharedKeys[] = [];
+      for (const [key, record] of written) {
+        const name = parseKey(records.root, key);
+        if (name?.kind !== 'host' || !('listen' in record)) continue;
+        for (const route of routesOf(settings, name.host, record)) {
+          shared.push(route.shared);
+          for (const [server, address] of route.servers) own.set(server, address);
+        }
+      }
+      return { own, shared };
+    },
+  };
+}
+
+function routesOf(settings: TraefikSettings, host: string, record: HostRecord): Route[] {
+  const ofKind = (tls: HostListen['tls']): HostListen[] => record.listen.filter((way) => way.tls === tls);
+  // Traefik sends no header of the PROXY protocol with HTTP.
+  const clear = ofKind('none').filter(({ proxy }) => proxy === 'none');
+  // A service has the header or not. Clients name no address by SNI.
+  const [first, ...others] = host.startsWith('[') ? [] : ofKind('passthrough');
+  const secure = first === undefined ? [] : [first, ...others.filter(({ proxy }) => proxy === first.proxy)];
+  return [
+    ...(clear.length === 0 ? [] : [httpRoute(settings, host, record, clear)]),
+    ...(secure.length === 0 ? [] : [tcpRoute(settings, host, record, secure)]),
+  ];
+}
+
+function httpRoute(
+  { prefix, machine, healthPath }: TraefikSettings,
+  host: string,
+  record: HostRecord,
+  ways: readonly HostListen[],
+): Route {
+  const name = nameOf(host);
+  const router = `${prefix}/http/routers/${name}`;
+  const retry = `${prefix}/http/middlewares/${name}/retry`;
+  const service = `${prefix}/http/services/${name}/loadBalancer`;
+  const isChecked = healthPath !== undefined;
+  const values = new Map<string, string | undefined>([
+    [`${router}/rule`, httpRule(host)],
+    [`${router}/priority`, priorityOf(host)],
+    [`${router}/service`, name],
+    // Another machine is asked where nothing of a request was sent.
+    [`${router}/middlewares/0`, name],
+    [`${retry}/attempts`, RETRY_ATTEMPTS],
+    [`${service}/healthCheck/path`, healthPath],
+    [`${service}/healthCheck/interval`, isChecked ? HEALTH_INTERVAL : undefined],
+    [`${service}/healthCheck/timeout`, isChecked ? HEALTH_TIMEOUT : undefined],
+  ]);
+  const servers = new Map(
+    ways.map(({ port }) => [
+      `${service}/servers/${serverNumber(machine, port)}/url`,
+      `http://${authority(record.address, port)}`,
+    ]),
+  );
+  return routeOf(`${service}/servers/`, values, record, servers);
+}
+
+function tcpRoute(
+  { prefix, machine }: TraefikSettings,
+  host: string,
+  record: HostRecord,
+  ways: readonly HostListen[],
+): Route {
+  const name = nameOf(host);
+  const router = `${prefix}/tcp/routers/${name}`;
+  const service = `${prefix}/tcp/services/${name}/loadBalancer`;
+  const isProxied = ways.every(({ proxy }) => proxy === 'v2');
+  const values = new Map<string, string | undefined>([
+    [`${router}/rule`, tcpRule(host)],
+    [`${router}/priority`, priorityOf(host)],
+    [`${router}/service`, name],
+    [`${router}/tls/passthrough`, 'true'],
+    [`${service}/proxyProtocol/version`, isProxied ? '2' : undefined],
+  ]);
+  const servers = new Map(
+    ways.map(({ port }) => [
+      `${service}/servers/${serverNumber(machine, port)}/address`,
+      authority(record.address, port),
+    ]),
+  );
+  return routeOf(`${service}/servers/`, values, record, servers);
+}
+
+/** What is in drain is no server; its router stays until all have gone. */
+function routeOf(
+  prefix: string,
+  values: SharedKeys['values'],
+  { state }: HostRecord,
+  servers: ReadonlyMap<string, string>,
+): Route {
+  const up = state === 'up' ? servers : new Map<string, string>();
+  return { shared: { servers: prefix, own: [...up.keys()], values }, servers: up };
+}
+
+/** Never digits alone, which would be an index, and never with an @, which stands before a provider's name. */
+function nameOf(host: string): string {
+  return `vhostd-${host}`;
+}
+
+function httpRule(host: string): string {
+  if (host === '*') return 'PathPrefix(`/`)';
+  if (host.startsWith('*.')) return `HostRegexp(\`${suffixPattern(host)}\`)`;
+  // Without a port Traefik leaves the brackets, with one it takes them off.
+  if (host.startsWith('[')) return `Host(\`${host}\`) || Host(\`${host.slice(1, -1)}\`)`;
+  return `Host(\`${host}\`)`;
+}
+
+function tcpRule(host: string): string {
+  return host.startsWith('*.') ? `HostSNIRegexp(\`${suffixPattern(host)}\`)` : `HostSNI(\`${host}\`)`;
+}
+
+/** One label or more before it, but not the bare name. */
+function suffixPattern(host: string): string {
+  return `^.+${host.slice(1).replaceAll('.', String.raw`\.`)}$`;
+}
+
+/**
+ * A host's own router has Traefik's priority, the length of its rule, so that longer rules of others for it come first.
+ * That is more than the length of a wildcard that matches the host, and of a shorter wildcard: their length is theirs.
+ */
+function priorityOf(host: string): string | undefined {
+  return host.startsWith('*') ? String(host.length) : undefined;
+}
+
+function authority(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Its index among the servers of a service: two digits a character of the machine's name, five for the port. */
+function serverNumber(machine: string, port: number): string {
+  const digits = Array.from(machine, (char) => char.charCodeAt(0) - CHAR_BASE);
+  return `${digits.join('')}${String(port).padStart(PORT_DIGITS, '0')}`;
+}
+
+/** From `-` to `z`, names have two digits a character. */
+const CHAR_BASE = 32;
+const PORT_DIGITS = 5;
+const RETRY_ATTEMPTS = '3';
+const HEALTH_INTERVAL = '5s';
+const HEALTH_TIMEOUT = '5s';
+/** Traefik gathers changes for 2 s (`providersThrottleDuration`). */
+const FOLLOW_MS = 3000;
