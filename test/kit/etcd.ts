@@ -129,19 +129,22 @@ export class Etcd {
     return JSON.parse(text) as unknown;
   }
 
-  /** All keys below a prefix, their values parsed. */
-  async records(prefix: string): Promise<Record<string, Record<string, unknown>>> {
+  /** All keys below a prefix, and their values. */
+  async values(prefix: string): Promise<Record<string, string>> {
     const answer = (await this.ask('kv/range', {
       key: base64(prefix),
       range_end: base64(endOf(prefix)),
     })) as {
       kvs?: { key: string; value: string }[];
     };
+    return Object.fromEntries((answer.kvs ?? []).map(({ key, value }) => [text64(key), text64(value)]));
+  }
+
+  /** The same, the values parsed. */
+  async records(prefix: string): Promise<Record<string, Record<string, unknown>>> {
+    const found = Object.entries(await this.values(prefix));
     return Object.fromEntries(
-      (answer.kvs ?? []).map(({ key, value }) => [
-        text64(key),
-        JSON.parse(text64(value)) as Record<string, unknown>,
-      ]),
+      found.map(([key, value]) => [key, JSON.parse(value) as Record<string, unknown>]),
     );
   }
 

@@ -21,6 +21,8 @@ export class FleetView {
   readonly #prefix: string;
   readonly #hosts = new Map<string, Seen<HostRecord> & { host: string; machine: string }>();
   readonly #machines = new Map<string, Seen<MachineRecord>>();
+  /** Keys of {@link #hosts} by machine: a change looks at its own machines alone. */
+  readonly #keys = new Map<string, Set<string>>();
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -50,24 +52,20 @@ export class FleetView {
 
   /** This has happened to keys of the store. */
   apply(changes: readonly Change[]): void {
-    this.#take(changes);
-    for (const [key, { machine, present }] of this.#hosts) {
-      // A machine's own key is written behind its hosts: this one it does not have.
-      if (!present && this.#machines.get(machine)?.present === true) this.#hosts.delete(key);
+    for (const machine of this.#take(changes)) {
+      // A machine's own key is written behind its hosts: what is not there by then, it does not have.
+      if (this.#machines.get(machine)?.present === true) this.#forgetAbsent(machine);
+      this.#forgetUnused(machine);
     }
-    this.#forgetMachines();
   }
 
   /** Forgets what has vanished of machines that are gone; gives those of which there was any. */
   forget(isGone: (machine: string) => boolean): string[] {
-    const forgotten = new Set<string>();
-    for (const [key, { machine, present }] of this.#hosts) {
-      if (present || !isGone(machine)) continue;
-      this.#hosts.delete(key);
-      forgotten.add(machine);
-    }
-    this.#forgetMachines();
-    return [...forgotten];
+    const forgotten = [...this.#keys.keys()].filter(
+      (machine) => isGone(machine) && this.#forgetAbsent(machine),
+    );
+    for (const machine of forgotten) this.#forgetUnused(machine);
+    return forgotten;
   }
 
   /** Those whose machine is known. */
@@ -79,12 +77,17 @@ export class FleetView {
     return new Map([...this.#machines].map(([machine, { record }]) => [machine, record]));
   }
 
-  #take(changes: readonly Change[]): void {
+  /** Gives the machines that it is about. */
+  #take(changes: readonly Change[]): Set<string> {
+    const machines = new Set<string>();
     for (const { key, value } of changes) {
       const name = parseKey(this.#prefix, key);
-      if (name?.kind === 'machine') this.#takeMachine(name.machine, value);
-      else if (name?.kind === 'host') this.#takeHost(key, name, value);
+      if (name?.kind !== 'machine' && name?.kind !== 'host') continue;
+      if (name.kind === 'machine') this.#takeMachine(name.machine, value);
+      else this.#takeHost(key, name, value);
+      machines.add(name.machine);
     }
+    return machines;
   }
 
   #takeMachine(machine: string, value: string | undefined): void {
@@ -106,21 +109,38 @@ export class FleetView {
     if (value === undefined) {
       // One that an operator has taken out serves on: its lease has ended, perhaps.
       const isOut = this.#machines.get(machine)?.record.drained === true;
-      if (seen?.record.state === 'drain' && !isOut) this.#hosts.delete(key);
+      if (seen?.record.state === 'drain' && !isOut) this.#deleteHost(key, machine);
       else if (seen !== undefined) seen.present = false;
       return;
     }
     const record = parseRecord(hostRecord, value);
     // What can't be read leaves what was known.
-    if (record !== undefined) this.#hosts.set(key, { host, machine, record, present: true });
-    else if (seen !== undefined) seen.present = true;
+    if (record !== undefined) {
+      this.#hosts.set(key, { host, machine, record, present: true });
+      const keys = this.#keys.get(machine) ?? new Set();
+      this.#keys.set(machine, keys.add(key));
+    } else if (seen !== undefined) seen.present = true;
   }
 
-  #forgetMachines(): void {
-    const used = new Set([...this.#hosts.values()].map(({ machine }) => machine));
-    for (const [machine, { present }] of this.#machines) {
-      if (!present && !used.has(machine)) this.#machines.delete(machine);
-    }
+  #deleteHost(key: string, machine: string): void {
+    this.#hosts.delete(key);
+    this.#keys.get(machine)?.delete(key);
+  }
+
+  /** Forgets the hosts of a machine whose keys are not there; tells whether there was any. */
+  #forgetAbsent(machine: string): boolean {
+    const absent = [...(this.#keys.get(machine) ?? [])].filter(
+      (key) => this.#hosts.get(key)?.present === false,
+    );
+    for (const key of absent) this.#deleteHost(key, machine);
+    return absent.length > 0;
+  }
+
+  /** Forgets a machine that has neither a key nor a host. */
+  #forgetUnused(machine: string): void {
+    if (this.#keys.get(machine)?.size === 0) this.#keys.delete(machine);
+    if (this.#keys.has(machine)) return;
+    if (this.#machines.get(machine)?.present === false) this.#machines.delete(machine);
   }
 
   #machineKey(machine: string): string {

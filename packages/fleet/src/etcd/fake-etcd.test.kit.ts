@@ -195,7 +195,8 @@ export class FakeEtcd {
 
   #range({ key, range_end: end, limit, min_mod_revision: least = 0 }: Record<string, unknown>): unknown {
     const from = text64(key);
-    const to = end === undefined ? `${from}\0` : text64(end);
+    if (end === undefined) return this.#answerRange(this.#entryOf(from), false);
+    const to = text64(end);
     if (this.#sorted?.revision !== this.revision) {
       const entries = [...this.keys].toSorted(([a], [b]) => (a < b ? -1 : 1));
       this.#sorted = { revision: this.revision, entries };
@@ -204,12 +205,20 @@ export class FakeEtcd {
       ([one, stored]) => one >= from && one < to && stored.revision >= Number(least),
     );
     const page = limit === undefined ? found : found.slice(0, Number(limit));
+    return this.#answerRange(page, page.length < found.length);
+  }
+
+  #entryOf(key: string): [string, Stored][] {
+    const stored = this.keys.get(key);
+    return stored === undefined ? [] : [[key, stored]];
+  }
+
+  #answerRange(page: readonly [string, Stored][], more: boolean): unknown {
+    const kvs = page.map(([key, { value }]) => ({ key: base64(key), value: base64(value) }));
     return {
       header: { revision: String(this.revision) },
-      ...(page.length > 0
-        ? { kvs: page.map(([one, { value }]) => ({ key: base64(one), value: base64(value) })) }
-        : {}),
-      ...(page.length < found.length ? { more: true } : {}),
+      ...(kvs.length > 0 ? { kvs } : {}),
+      ...(more ? { more } : {}),
     };
   }
 

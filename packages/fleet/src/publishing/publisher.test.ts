@@ -262,10 +262,11 @@ void describe('the publisher, for Traefik', () => {
     const { fake, one, other } = await twoMachines(t);
     fake.expireAll();
     assert.deepEqual([servers(fake), fake.values[ROUTER]], [[], 'Host(`a.test`)']);
-    for (const bench of [one, other]) {
+    const isBack = async (bench: Bench): Promise<void> => {
       await bench.until(({ state }) => state === 'lost');
       await bench.until(({ state }) => state === 'connected');
-    }
+    };
+    await Promise.all([one, other].map(isBack));
     assert.equal(servers(fake).length, 2);
     for (const bench of [one, other]) await bench.publisher.withdraw();
     assert.deepEqual(fake.values, {});
