@@ -35,8 +35,8 @@ void describe('examples/start.js', () => {
     const [, status = ''] = await program.prints(/npx vhostd (status .*)$/m);
     const [, reload = ''] = await program.prints(/npx vhostd (reload .*)$/m);
     const told = await vhostd(bench, status);
-    assert.match(told, /^express\s+running\s+(\d+)\/\1\s+\d+\s+0\s+\S+\s+\S+\s+express\.localhost/m);
-    assert.match(told, /^plain\s+running\s+(\d+)\/\1\s+\d+\s+0\s+\S+\s+\S+\s+plain\.localhost/m);
+    assert.match(told, /^express\s+running\s+(\d+)\/\1\s+\d+\s+\S+\s+0\s+\S+\s+\S+\s+express\.localhost/m);
+    assert.match(told, /^plain\s+running\s+(\d+)\/\1\s+\d+\s+\S+\s+0\s+\S+\s+\S+\s+plain\.localhost/m);
     assert.equal(await vhostd(bench, reload), 'express: generation 2\nplain: generation 2\n');
     assert.equal((await who(port, 'express.localhost')).generation, 2);
   });

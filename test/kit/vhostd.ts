@@ -264,7 +264,7 @@ export function portOf({ listeners }: AnyStatus, type: 'tcp' | 'ssl' = 'tcp'): n
 
 /** A status, or a part of one, without what changes by itself: age and memory. */
 export function settled<T>(status: T): T {
-  const changing = ['uptimeMs', 'memoryBytes', 'cpuMs'];
+  const changing = ['uptimeMs', 'memoryBytes', 'cpuMs', 'cpuShare', 'requestsPerSecond', 'requests'];
   return JSON.parse(
     JSON.stringify(status, (key, value: unknown) => (changing.includes(key) ? undefined : value)),
   ) as T;

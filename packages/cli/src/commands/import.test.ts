@@ -108,8 +108,9 @@ void describe('vhostd import', () => {
       `exports.load = (text) => ({ apps: [{ script: 'a.js', name: text.slice(0, 4) }] })`,
     );
     assert.match((await workspace.runAnywhere('import', 'e.yaml')).stdout, /"siteId": "apps"/);
-    for (const [name, content, code] of [
-      ['absent.conf', undefined, 'ERR_IMPORT_UNREADABLE'],
+    const takes = '  vhostd import FILE takes .*\n';
+    for (const [name, content, code, next = ''] of [
+      ['absent.conf', undefined, 'ERR_IMPORT_UNREADABLE', takes],
       ['a.conf', 'server {', 'ERR_IMPORT_SYNTAX'],
       ['b.conf', 'user www;', 'ERR_IMPORT_EMPTY'],
       ['loop.conf', 'include loop.conf;', 'ERR_IMPORT_SYNTAX'],
@@ -120,7 +121,7 @@ void describe('vhostd import', () => {
       if (content !== undefined) workspace.write(name, content);
       const { code: exitCode, stdout, stderr } = await workspace.runAnywhere('import', name);
       assert.deepEqual([exitCode, stdout], [1, ''], name);
-      assert.match(stderr, new RegExp(`^vhostd: .*${name}.*\\(${code}\\)\\n$`), name);
+      assert.match(stderr, new RegExp(`^vhostd: .*${name}.*\\(${code}\\)\\n${next}$`), name);
     }
   });
 });

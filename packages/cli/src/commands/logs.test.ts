@@ -115,7 +115,7 @@ void describe('vhostd logs', () => {
     assert.equal(none.code, 1);
     assert.match(
       none.stderr,
-      /^vhostd: there are no logs in .*%2F.*; sites with logs: none \(ERR_LOG_NOT_FOUND\)\n$/,
+      /^vhostd: there are no logs in .*%2F.*; sites with logs: none \(ERR_LOG_NOT_FOUND\)\n  vhostd status lists the sites; .*\n$/,
     );
     const state = workspace.write('state/log/a.log', '');
     assert.ok(state.length > 0);

@@ -37,7 +37,11 @@ void describe('vhostd watch', () => {
     const wrong: [string[], number, RegExp][] = [
       [[], 2, /^vhostd: there is no PROGRAM to run\n\(vhostd watch --help tells what there is\)\n$/],
       [['--wacth', 'lib', 'a.js'], 2, /^vhostd: unknown option '--wacth' \(did you mean --watch\?\)/],
-      [['absent.js'], 1, /^vhostd: .*absent\.js: there is no such PROGRAM \(ERR_WATCH_PROGRAM\)\n$/],
+      [
+        ['absent.js'],
+        1,
+        /^vhostd: .*absent\.js: there is no such PROGRAM \(ERR_WATCH_PROGRAM\)\n  vhostd watch FILE /,
+      ],
       [
         ['-x', 'no-such-thing', 'a'],
         1,
