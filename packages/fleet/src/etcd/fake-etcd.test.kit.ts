@@ -201,11 +201,16 @@ export class FakeEtcd {
       const entries = [...this.keys].toSorted(([a], [b]) => (a < b ? -1 : 1));
       this.#sorted = { revision: this.revision, entries };
     }
-    const found = this.#sorted.entries.filter(
-      ([one, stored]) => one >= from && one < to && stored.revision >= Number(least),
-    );
-    const page = limit === undefined ? found : found.slice(0, Number(limit));
-    return this.#answerRange(page, page.length < found.length);
+    const { entries } = this.#sorted;
+    const page: [string, Stored][] = [];
+    const max = limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
+    let at = firstFrom(entries, from);
+    for (let entry = entries[at]; entry !== undefined && entry[0] < to; entry = entries[(at += 1)]) {
+      if (entry[1].revision < Number(least)) continue;
+      if (page.length === max) return this.#answerRange(page, true);
+      page.push(entry);
+    }
+    return this.#answerRange(page, false);
   }
 
   #entryOf(key: string): [string, Stored][] {
@@ -284,6 +289,17 @@ export class FakeEtcd {
     this.sums.watchBytes += line.length;
     response.write(line);
   }
+}
+
+/** Index of the first one that is not before a key. */
+function firstFrom(entries: readonly (readonly [string, unknown])[], key: string): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((entries[middle]?.[0] ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function base64(text: string): string {
