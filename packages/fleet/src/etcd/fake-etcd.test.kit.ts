@@ -48,6 +48,8 @@ export class FakeEtcd {
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#take(request, response));
+    // As etcd: a connection that nobody uses stays.
+    this.#server.keepAliveTimeout = 0;
   }
 
   static async start(t: Pick<TestContext, 'after'>): Promise<FakeEtcd> {

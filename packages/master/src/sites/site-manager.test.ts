@@ -108,6 +108,9 @@ test('a conf that is taken up starts what is new, reloads what was there, and st
     [bench.of('site.removed'), bench.of('site.reloaded')],
     [[{ siteId: 'b' }], [{ siteId: 'a', generation: 2 }]],
   );
+  // The next master serves its sites where this one has.
+  await bench.manager.stopAll(true);
+  assert.deepEqual([bench.sites.all(), bench.spawner.forgotten], [[], ['b']]);
 });
 
 test('a restart of a site is reported', async (t) => {

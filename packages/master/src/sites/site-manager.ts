@@ -449,6 +449,8 @@ export class SiteManager {
     this.#sites.unplace(site);
     await (moved ? site.leave() : site.stop(false));
     await this.#sites.remove(site);
+    // The next master has its sites where this one has, and maybe one of this id.
+    if (!this.#stopping) this.#sites.forget(siteId);
   }
 }
 

@@ -106,8 +106,11 @@ export class Sites implements SiteDirectory {
   /** Forgets a site that has been stopped, and closes its logs. */
   async remove(site: Site): Promise<void> {
     this.detach(site);
-    if (!this.#detached.delete(site)) return;
-    if (this.all().every(({ siteId }) => siteId !== site.siteId)) this.#floor.spawner.forget(site.siteId);
-    await site.logs.close();
+    if (this.#detached.delete(site)) await site.logs.close();
+  }
+
+  /** What was kept for workers of a site of this id goes, unless there is another one. */
+  forget(siteId: string): void {
+    if (this.all().every((site) => site.siteId !== siteId)) this.#floor.spawner.forget(siteId);
   }
 }
