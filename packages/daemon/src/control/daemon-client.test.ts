@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { VERSION } from '../version.js';
-import { Bench, fixture, next, talk } from '../fixtures/bench.test.kit.js';
+import { Bench, fixture, guardsOf, next, talk } from '../fixtures/bench.test.kit.js';
 import { DaemonClient } from './daemon-client.js';
 
 const bench = new Bench();
@@ -137,6 +137,7 @@ void describe('a daemon with a process of its own', () => {
 
   void it('that was killed is no obstacle to the next one', async () => {
     const { process: killed, runDir } = await owning();
+    for (const guard of guardsOf(path.join(runDir, 'daemon.pid'))) process.kill(guard, 'SIGKILL');
     killed.kill('SIGKILL');
     await once(killed, 'exit');
     const daemon = bench.daemon({ runDir });
@@ -157,8 +158,16 @@ async function owning(...masterArgs: string[]): Promise<{ process: ChildProcess;
 
 function forked(...args: string[]): ChildProcess {
   const child = fork(fixture('owning-daemon'), args);
-  bench.later(() => void child.kill('SIGKILL'));
+  bench.later(() => ended(child));
   return child;
+}
+
+/** In order: its guard would bring a killed one back. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
 }
 
 /** What a daemon says of itself under this key. */

@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { guardsOf } from '../fixtures/bench.test.kit.js';
 
 /** A daemon with its guard. */
 class Guarded {
@@ -48,9 +49,7 @@ class Guarded {
 
   /** The shells that wait. */
   guards(): number[] {
-    return readdirSync('/proc')
-      .map(Number)
-      .filter((pid) => pid > 0 && commandOf(pid).includes(`vhostd-guard\0${this.pidFile}\0`));
+    return guardsOf(this.pidFile);
   }
 
   /** Ends the daemon, and waits until its guard has nothing more to do. */
@@ -71,14 +70,6 @@ class Guarded {
     for (const limitMs = performance.now() + LIMIT_MS; !existsSync(this.startedFile); await delay(20))
       assert.ok(performance.now() < limitMs, 'nothing was started');
     return readFileSync(this.startedFile, 'utf8');
-  }
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
   }
 }
 
