@@ -424,6 +424,8 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd fleet status --json` shows. @throws {VhostError} ERR_FLEET_NONE. */
   async fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
+    // Whether there is a fleet is in the conf.
+    await this.loaded;
     return await this.#fleet.status(options);
   }
 
