@@ -14,6 +14,11 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** How wide a table may be on standard output: 80 where that is no terminal. */
+export function tableWidth(): number {
+  return process.stdout.columns ?? 80;
+}
+
 /** How wide a line may be on standard output; `Infinity` where no person reads it on a terminal. */
 export function terminalWidth(): number {
   return process.stdout.columns ?? Infinity;

@@ -15,7 +15,7 @@ import type { Running } from './edge/haproxy-changes.js';
 import { exactHosts, haproxyFiles } from './edge/haproxy-files.js';
 import { planOf } from './edge/haproxy-plan.js';
 import type { Plan } from './edge/haproxy-plan.js';
-import { FleetFollower } from './edge/fleet-follower.js';
+import { FleetFollower } from './etcd/fleet-follower.js';
 import { EtcdClient } from './etcd/etcd-client.js';
 import type { Change } from './etcd/etcd-client.js';
 import { FakeEtcd } from './etcd/fake-etcd.test.kit.js';

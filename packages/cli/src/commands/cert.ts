@@ -5,6 +5,7 @@ import type { CertificateStatus } from '@vhostd/protocol';
 import { certificatesResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { certificatesFor, certificateDetails, certificateTable } from '../certificate-report.js';
+import { tableWidth } from '../columns.js';
 import { attempt } from '../errors.js';
 import { addClientOptions, clientOf, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
@@ -29,7 +30,7 @@ async function cert(host: string | undefined, options: ClientOptions): Promise<n
   const certificates = host === undefined ? all : certificatesOf(host, all);
   printOutcome(options, { certificates }, () =>
     host === undefined
-      ? certificateTable(certificates, process.stdout.columns ?? DEFAULT_WIDTH, Date.now())
+      ? certificateTable(certificates, tableWidth(), Date.now())
       : certificateDetails(certificates, Date.now()),
   );
   return EXIT_CODES.ok;
@@ -47,5 +48,4 @@ function certificatesOf(host: string, all: readonly CertificateStatus[]): Certif
   );
 }
 
-const DEFAULT_WIDTH = 80;
 const MAX_NAMED = 10;

@@ -4,6 +4,7 @@ import type { FleetDrainResult } from '@vhostd/protocol';
 import { decode, fleetDrainResult, fleetStatus } from '@vhostd/protocol/schemas';
 import { Argument } from 'commander';
 import type { Command } from 'commander';
+import { tableWidth } from '../columns.js';
 import { attempt } from '../errors.js';
 import { drainReport, fleetReport } from '../fleet-report.js';
 import { addClientOptions, clientOf, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
@@ -49,7 +50,7 @@ async function status(options: FleetOptions): Promise<number> {
   const query = host === undefined ? '' : `?host=${encodeURIComponent(host)}`;
   const answer = await clientOf(options).request({ method: 'GET', path: `/fleet${query}` });
   const told = decode(fleetStatus, answer, 'fleet');
-  printOutcome(options, told, () => fleetReport(told, process.stdout.columns ?? DEFAULT_WIDTH, host));
+  printOutcome(options, told, () => fleetReport(told, tableWidth(), host));
   return told.store === undefined ? EXIT_CODES.failed : EXIT_CODES.ok;
 }
 
@@ -59,5 +60,3 @@ async function change(action: 'drain' | 'resume', options: FleetOptions): Promis
   printOutcome(options, result, () => sentences([`${first}${untilWhen(result)}`, ...rest]));
   return result.edges.every(({ applied }) => applied) ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
-
-const DEFAULT_WIDTH = 80;

@@ -5,6 +5,7 @@ import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { showsColours } from '../colours.js';
+import { tableWidth, terminalWidth } from '../columns.js';
 import { attempt } from '../errors.js';
 import { siteDetailOf } from '../site-detail.js';
 import { isAtFault, siteReport, statusReport } from '../status-report.js';
@@ -37,8 +38,7 @@ export function addStatusCommand(program: Command): void {
 
 async function status(site: string | undefined, options: StatusOptions): Promise<number> {
   const told = await clientOf(options).status();
-  const { columns } = process.stdout;
-  const width = { table: columns ?? DEFAULT_WIDTH, text: columns ?? Infinity };
+  const width = { table: tableWidth(), text: terminalWidth() };
   const sites = site === undefined ? told.sites : [siteOf(told, site)];
   const [one] = sites;
   if (site !== undefined && one !== undefined) {
@@ -63,5 +63,3 @@ function siteOf({ sites }: DaemonStatus, siteId: string): SiteStatus {
     sites.map((one) => one.siteId),
   );
 }
-
-const DEFAULT_WIDTH = 80;

@@ -10,7 +10,7 @@ import type { Change } from '../etcd/etcd-client.js';
 import { keyOf, parseKey } from '../layout.js';
 import type { EdgeConf } from './edge-conf.js';
 import { EdgeRegistration } from './edge-registration.js';
-import { FleetFollower } from './fleet-follower.js';
+import { FleetFollower } from '../etcd/fleet-follower.js';
 import { FleetView } from './fleet-view.js';
 import { Haproxy } from './haproxy.js';
 import { planOf } from './haproxy-plan.js';

@@ -1,5 +1,5 @@
 // Which sites, of those that are waited for, are up on any machine of the fleet.
-import { FleetFollower } from '../edge/fleet-follower.js';
+import { FleetFollower } from '../etcd/fleet-follower.js';
 import type { Change, EtcdClient } from '../etcd/etcd-client.js';
 import { parseKey, parseRecord, siteRecord } from '../layout.js';
 

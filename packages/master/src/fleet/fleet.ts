@@ -112,7 +112,7 @@ export class Fleet {
     try {
       const peer = this.#process?.peer;
       if (peer === undefined) throw new Error('the process of the fleet does not run right now');
-      const limit = { timeoutMs: timeoutMs + ANSWER_LIMIT_MS };
+      const limit = { timeoutMs: Math.min(timeoutMs + ANSWER_LIMIT_MS, MAX_DURATION_MS) };
       const answer = decode(
         fleetFollowed,
         await peer.request('setOut', { isOut, timeoutMs }, limit),
@@ -255,8 +255,6 @@ function settingsOf(conf: FleetConf, healthPath: string | undefined): FleetSetti
   return { ...rest, endpoints: [...endpoints], ...(healthPath === undefined ? {} : { healthPath }) };
 }
 
-/** Resolved, never imported: nothing of it is to be loaded where connections are accepted. */
-const PROGRAM = fileURLToPath(import.meta.resolve('@vhostd/fleet/run-fleet'));
 /** @throws {VhostError} ERR_SITE_OPTION. */
 function timeoutOf(written: string | number): number {
   const timeoutMs = parseDuration(written);
@@ -265,6 +263,8 @@ function timeoutOf(written: string | number): number {
   throw new VhostError('ERR_SITE_OPTION', message, { info: { option: 'timeout' } });
 }
 
+/** Resolved, never imported: nothing of it is to be loaded where connections are accepted. */
+const PROGRAM = fileURLToPath(import.meta.resolve('@vhostd/fleet/run-fleet'));
 const kept = z.object({ version: z.literal(1), drained: z.boolean() });
 /** How long edges are waited for, unless it is said, ms. */
 const EDGES_LIMIT_MS = 30_000;

@@ -45,7 +45,7 @@ export class Intake {
   #arrivingCount = 0;
   #acceptedId = 0;
   #lost: number[] = [];
-  /** It is told of what has come: in this turn of the event loop; within a moment. */
+  /** When what has come is confirmed: in this turn of the event loop; within a moment. */
   #reportsThisTurn = false;
   #reportTimer: NodeJS.Timeout | undefined;
   #reportedCount = 0;

@@ -1,7 +1,7 @@
 // Follows the keys of a fleet: all of them, then what happens behind that revision, and all of them again where a part was
 // forgotten, or a stream says nothing of what is written.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Change, EtcdClient } from '../etcd/etcd-client.js';
+import type { Change, EtcdClient } from './etcd-client.js';
 
 /** What a {@link FleetFollower} tells. */
 export interface FollowerEvents {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { EtcdClient } from '../etcd/etcd-client.js';
-import { FakeEtcd } from '../etcd/fake-etcd.test.kit.js';
+import { EtcdClient } from './etcd-client.js';
+import { FakeEtcd } from './fake-etcd.test.kit.js';
 import { FleetFollower } from './fleet-follower.js';
 
 class Bench {
