@@ -100,3 +100,34 @@ void test('what a conf named is free when the conf says it no more, or the site 
   claims.delete(a);
   assert.equal(claims.refusal(b, conf('y.test'), allow), undefined);
 });
+
+void test('vhostd’s certificate for a host of another site’s conf is not for these workers, on whatever address', () => {
+  const secure = (...entries: string[]): { listen: ListenEntry[]; defaultListen: boolean } => {
+    const listen = conf(...entries).listen.map((entry) => ({
+      ...entry,
+      type: 'ssl' as const,
+      cert: 'internal',
+    }));
+    return { listen, defaultListen: false };
+  };
+  const ask = (named: string[], wanted: string[], ofB: string[] = [], hosts: string[] = []): string => {
+    const claims = new ConfClaims<Site>();
+    claims.set(a, secure(...named));
+    claims.set(b, conf(...ofB));
+    const allow = { defaultListen: true, hosts };
+    return claims.refusal(b, secure(...wanted), allow)?.message ?? 'granted';
+  };
+  const named = /^the conf of site a names x\.test; workers of b cannot have a certificate of vhostd's for /;
+  assert.match(ask(['x.test 443'], ['y.test 444', 'x.test 444']), named);
+  assert.match(ask(['x.test 443'], ['*.test 444']), named);
+  assert.match(ask(['*.x.test 443'], ['y.x.test 444']), /names \*\.x\.test;/);
+  assert.match(ask(['- 443'], ['- 444']), /names localhost;/);
+  assert.match(ask(['- 443'], ['localhost 444']), /names localhost;/);
+  for (const [ofB, hosts] of [
+    [['x.test 80'], []],
+    [[], ['x.test']],
+  ] as const) {
+    assert.equal(ask(['x.test 443'], ['x.test 444'], [...ofB], [...hosts]), 'granted');
+  }
+  assert.equal(ask(['x.test 443'], ['y.test 444', 'ax.test 444']), 'granted');
+});

@@ -1,7 +1,7 @@
 // What the confs of sites name, whether a site has it at the moment or not: the workers of another one can't take it.
 // The table alone would let them have what is free until the site of the conf comes, and names below its wildcards.
-import { addressCovers, VhostError } from '@vhostd/protocol';
-import type { Allowance, SiteConf } from '../conf/site-conf.js';
+import { addressCovers, HOSTLESS_CERTIFICATE, isCertificateKind, VhostError } from '@vhostd/protocol';
+import type { Allowance, ListenEntry, SiteConf } from '../conf/site-conf.js';
 import { keysOverlap } from './exclusive-addresses.js';
 import { formatHostPattern } from '../hosts/host-pattern.js';
 import type { HostPattern } from '../hosts/host-pattern.js';
@@ -53,6 +53,10 @@ export class ConfClaims<T extends { readonly siteId: string }> {
       if (refused !== undefined) return refused;
     }
     const hosts = new Set(allow.hosts);
+    for (const entry of conf.listen) {
+      const refused = this.#refuseCertificate(site, entry, hosts);
+      if (refused !== undefined) return refused;
+    }
     for (const place of places) {
       const { listenerKey: key, pattern } = place;
       const exclusive = this.#refuseExclusive(site, place);
@@ -88,6 +92,26 @@ export class ConfClaims<T extends { readonly siteId: string }> {
       const [holder] = [...users].filter((user) => user !== site);
       if (holder === undefined) continue;
       return conflict(site, holder, address, `${ipaddress} is an address`, 'allow.ipaddresses', null);
+    }
+    return undefined;
+  }
+
+  /** vhostd has one key a host: on whatever address, it would be that of the other site, or would pass for it. */
+  #refuseCertificate(site: T, entry: ListenEntry, allowed: ReadonlySet<string>): VhostError | undefined {
+    const name = certifiedHost(entry);
+    const names = this.#confs.get(site)?.listen.map(hostOf) ?? [];
+    if (name === undefined || names.includes(name) || allowed.has(name)) return undefined;
+    for (const [other, { listen }] of this.#confs) {
+      const named = listen.map(hostOf).find((host) => host !== undefined && overlap(host, name));
+      if (other === site || named === undefined) continue;
+      const { siteId: holder } = other;
+      const { siteId: claimant } = site;
+      return new VhostError(
+        'ERR_ROUTE_CONFLICT',
+        `the conf of site ${holder} names ${named}; workers of ${claimant} cannot have a certificate of vhostd's for ` +
+          `${name}, unless the listen or allow.hosts of its conf names it`,
+        { info: { host: name, port: entry.port, holder, claimant } },
+      );
     }
     return undefined;
   }
@@ -146,6 +170,23 @@ function refusePlace<T extends { readonly siteId: string }>(
     return conflict(site, above, address, `host ${name} is below ${wildcard},`, 'allow.hosts', name);
   }
   return undefined;
+}
+
+/** That of the certificate which an entry asks vhostd for. */
+function certifiedHost({ type, host = HOSTLESS_CERTIFICATE, cert }: ListenEntry): string | undefined {
+  return type === 'ssl' && isCertificateKind(cert) ? host : undefined;
+}
+
+/** The host that an entry names, be it by its certificate. */
+function hostOf(entry: ListenEntry): string | undefined {
+  return entry.host ?? certifiedHost(entry);
+}
+
+/** Whether a host is, or a wildcard has, one that the other is or has. */
+function overlap(one: string, other: string): boolean {
+  const isBelow = (host: string, wildcard: string): boolean =>
+    wildcard.startsWith('*.') && host.endsWith(wildcard.slice(1));
+  return one === other || isBelow(one, other) || isBelow(other, one);
 }
 
 function nameOf({ listenerKey: key, pattern }: RoutePlace): string {

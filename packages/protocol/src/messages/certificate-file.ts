@@ -23,7 +23,7 @@ export function certificateFile(kind: CertificateKind, host: string | undefined)
   return `${kind}.${certificateName(host)}.pem`;
 }
 
-/** What a host is called in names of files. */
+/** What a host is called in names of files; no host has a `+`. */
 export function certificateName(host: string = HOSTLESS_CERTIFICATE): string {
-  return host.toLowerCase().replace(/^\*\./, 'wildcard_.').replaceAll(/[[\]]/g, '');
+  return host.toLowerCase().replace(/^\*\./, 'wildcard+.').replaceAll(/[[\]]/g, '');
 }
