@@ -1,11 +1,11 @@
 // Whether what a conf names is there, and may be read or written by this user.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
 import { entryOf } from '@vhostd/master/directory-entry';
-import { renewFrom } from '@vhostd/protocol';
+import { readPemFile, renewFrom } from '@vhostd/protocol';
 import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
@@ -106,9 +106,7 @@ function checkLife({ validFrom, validTo }: X509Certificate, host: string, now: n
 
 /** A field holds the text itself, or a path as the worker resolves it. */
 function readText(site: SiteConf, field: string): string {
-  return field.includes('-----BEGIN')
-    ? field
-    : readFileSync(path.resolve(site.workerOptions.cwd, field), 'utf8');
+  return field.includes('-----BEGIN') ? field : readPemFile(path.resolve(site.workerOptions.cwd, field));
 }
 
 function whyNot(file: string, mode: number, kind: 'file' | 'directory'): string | undefined {
