@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import type { CertificateState, FailedCertificate, IssuedCertificate } from '@vhostd/protocol';
+import type {
+  CertificateRenewal,
+  CertificateState,
+  FailedCertificate,
+  IssuedCertificate,
+} from '@vhostd/protocol';
 import { VhostError } from '@vhostd/protocol';
 import { locked } from './files/lock.js';
 import { InternalAuthority } from './internal/internal-authority.js';
@@ -18,6 +23,7 @@ class Bench {
   readonly stateDir: string = mkdtempSync(join(tmpdir(), 'kept-certificate-'));
   readonly home: string = join(this.stateDir, 'home');
   readonly issued: IssuedCertificate[] = [];
+  readonly renewals: CertificateRenewal[] = [];
   readonly failed: FailedCertificate[] = [];
   issuer!: Issuer;
   nowMs: number = Date.now();
@@ -53,7 +59,11 @@ class Bench {
     const kept = new KeptCertificate(wanted, {
       issuer: () => Promise.resolve(this.issuer),
       now: () => this.nowMs,
-      events: { onIssued: (told) => this.issued.push(told), onFailed: (told) => this.failed.push(told) },
+      events: {
+        onIssued: (told) => this.issued.push(told),
+        onFailed: (told) => this.failed.push(told),
+        onRenewal: (told) => this.renewals.push(told),
+      },
     });
     await kept.look();
     kept.stop();
@@ -204,6 +214,7 @@ void test('it is renewed within the window of its authority, which may change', 
   await bench.look();
   assert.equal(bench.state.nextRenewal, nextRenewal, 'the time within a window is chosen once');
   window = { start: bench.nowMs - DAY_MS, end: bench.nowMs - 1 };
+  bench.nowMs += DAY_MS / 8;
   await bench.look();
   assert.equal(bench.count, 1);
   await bench.look();
@@ -229,4 +240,29 @@ void test('a wait that the authority asks for is kept, and what it has looked fo
   await bench.look();
   assert.deepEqual([bench.state.attemptsLeft, bench.state.refusals.length], [4, 1]);
   assert.equal(Date.parse(bench.state.nextRenewal), bench.nowMs + 30_000);
+});
+
+void test('whatever time an authority says to wait, it is asked again within a week', async (t) => {
+  const bench = await Bench.open(t);
+  bench.refusal = new VhostError('ERR_ACME_LIMIT', 'too many', { info: { retryAfterMs: 1e21 } });
+  await bench.look();
+  assert.equal(Date.parse(bench.state.nextRenewal), bench.nowMs + 7 * DAY_MS);
+  const { code, message } = bench.state.lastError ?? {};
+  assert.deepEqual([code, message], ['ERR_ACME_LIMIT', 'too many']);
+});
+
+void test('when the next one comes is told once, and again when that is another time', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.look();
+  const { nextRenewal } = bench.state;
+  const renewal = { kind: 'internal', host: HOST, authority: 'internal', nextRenewal };
+  assert.deepEqual(bench.renewals, [{ ...renewal, nextRenewalReason: 'two-thirds' }]);
+  bench.refusal = new VhostError('ERR_ACME_REFUSED', 'no');
+  bench.nowMs += 25 * DAY_MS;
+  await bench.look();
+  const [, told] = bench.renewals;
+  assert.deepEqual([told?.nextRenewalReason, told?.lastError?.code], ['retry', 'ERR_ACME_REFUSED']);
+  bench.issuer = { ...bench.issuer, directory: join(bench.stateDir, 'none', 'such') };
+  await bench.look();
+  assert.equal(bench.renewals[2]?.lastError?.code, 'ERR_LOCK_FAILED');
 });

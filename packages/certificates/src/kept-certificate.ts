@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type {
   CertificateKind,
+  CertificateRenewal,
   FailedCertificate,
   IssuedCertificate,
   CertificateState,
@@ -20,6 +21,8 @@ import { refusedRetryTime, renewalTime, retryTime, windowTime, withinHour } from
 export interface CertificateEvents {
   onIssued(told: IssuedCertificate): void;
   onFailed(told: FailedCertificate): void;
+  /** When the next one comes is known, or another time by now. */
+  onRenewal(told: CertificateRenewal): void;
 }
 
 /** What a {@link KeptCertificate} works with. */
@@ -40,6 +43,7 @@ export class KeptCertificate {
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #toldRenewal = '';
   /** Failures that no state could be written of. */
   #unwritten = 0;
 
@@ -99,11 +103,17 @@ export class KeptCertificate {
       this.#restoreState(issuer, files);
       await this.#heedWindow(issuer, files);
       this.#unwritten = 0;
-      return nextOf(readState(files.state)) ?? this.#now();
+      const state = readState(files.state);
+      if (state !== undefined) this.#tellRenewal(state);
+      return nextOf(state) ?? this.#now();
     } catch (error) {
       this.#unwritten += 1;
       const next = retryTime(this.#unwritten, this.#now());
       this.#tellFailure(error, next);
+      const { code, message } = toWireError(error);
+      const nextRenewal = new Date(next).toISOString();
+      const at = new Date(this.#now()).toISOString();
+      this.#tellRenewal({ nextRenewal, nextRenewalReason: 'retry', lastError: { code, message, at } });
       return next;
     }
   }
@@ -151,7 +161,7 @@ export class KeptCertificate {
       now,
     );
     const limit = issuer.attemptsPerHour;
-    const wait = Number(info?.['retryAfterMs'] ?? 0);
+    const wait = Math.min(Number(info?.['retryAfterMs'] ?? 0), WAIT_MAX_MS);
     const soonest = isRefused
       ? refusedRetryTime(refusals, limit ?? Infinity, now)
       : retryTime(failures.length, now);
@@ -194,7 +204,8 @@ export class KeptCertificate {
   /** With a certificate, and nothing amiss. */
   #stateOf(pem: string, issuer: Issuer): CertificateState & CertificateFacts {
     const facts = factsOf(pem);
-    const nextRenewal = new Date(renewalTime(facts)).toISOString();
+    // One that has ended, or soon will, is no reason to ask for the next one at once.
+    const nextRenewal = new Date(Math.max(renewalTime(facts), this.#now() + NEXT_SOONEST_MS)).toISOString();
     const { attemptsPerHour: attemptsLeft } = issuer;
     return {
       ...this.#named(issuer),
@@ -231,6 +242,23 @@ export class KeptCertificate {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `can't write ${file}: ${reason}`;
     throw new VhostError('ERR_CERTIFICATE_STORE', message, { info: { path: file }, cause });
+  }
+
+  #tellRenewal(state: Omit<CertificateRenewal, 'kind' | 'host'>): void {
+    const { authority, nextRenewal, nextRenewalReason, lastError, attemptsLeft } = state;
+    const told: CertificateRenewal = {
+      kind: this.kind,
+      host: this.host,
+      ...(authority === undefined ? {} : { authority }),
+      nextRenewal,
+      nextRenewalReason,
+      ...(lastError === undefined ? {} : { lastError }),
+      ...(attemptsLeft === undefined ? {} : { attemptsLeft }),
+    };
+    const text = JSON.stringify(told);
+    if (text === this.#toldRenewal) return;
+    this.#toldRenewal = text;
+    this.#options.events.onRenewal(told);
   }
 
   #tellFailure(error: unknown, next: number): void {
@@ -282,7 +310,11 @@ function nextOf(state: CertificateState | undefined): number | undefined {
 }
 
 const SOONEST_MS = 1000;
+/** Between one certificate and the next. */
+const NEXT_SOONEST_MS = 60_000;
 const LATEST_MS = 60 * 60 * 1000;
 /** Another process is at it. */
 const LOCKED_LOOK_MS = 2000;
+/** An authority may say any time to wait. */
+const WAIT_MAX_MS = 7 * 24 * 60 * 60 * 1000;
 const FAILURES_KEPT = 20;

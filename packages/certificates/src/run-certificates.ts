@@ -27,6 +27,7 @@ async function loadResponder(): Promise<ChallengeResponder> {
 const keeper = new CertificateKeeper(stateDir, () => (responder ??= loadResponder()), {
   onIssued: (told) => peer.notify('issued', told),
   onFailed: (told) => peer.notify('failed', told),
+  onRenewal: (told) => peer.notify('renewal', told),
 });
 peer.handle('ping', () => null);
 peer.handle(

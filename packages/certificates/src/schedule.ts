@@ -25,7 +25,10 @@ export function withinHour(times: readonly number[], now: number): number[] {
   return times.filter((time) => time > now - HOUR_MS);
 }
 
-/** A time within the window, `random` of it, but not when little of the certificate's life is left. */
+/**
+ * A time within the window, `random` of it, but not when little of the certificate's life is left, nor right after it was
+ * issued: an authority whose windows are always over would be asked for one certificate after the other.
+ */
 export function windowTime(
   { start, end }: { start: number; end: number },
   { notBefore, notAfter }: CertificateFacts,
@@ -33,11 +36,13 @@ export function windowTime(
 ): number {
   const from = Date.parse(notBefore);
   const latest = from + (Date.parse(notAfter) - from) * LATEST_SHARE;
-  return Math.min(start + Math.max(end - start, 0) * random, latest);
+  return Math.min(Math.max(start + Math.max(end - start, 0) * random, from + EARLIEST_MS), latest);
 }
 
 const HOUR_MS = 60 * 60 * 1000;
 const FIRST_REFUSED_RETRY_MS = 30_000;
 const LATEST_SHARE = 0.9;
+/** An hour after it was issued, with an authority that dates certificates an hour back. */
+const EARLIEST_MS = 2 * HOUR_MS;
 const FIRST_RETRY_MS = 5_000;
 const LAST_RETRY_MS = 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { CertificateStatus } from '@vhostd/protocol';
+import type { CertificateStatus, RenewalStatus } from '@vhostd/protocol';
 import { certificateDetails, certificatesFor, certificateTable } from './certificate-report.js';
 
 const NOW = Date.parse('2026-03-01T00:00:00Z');
@@ -30,7 +30,7 @@ void it('a line a certificate within 80 characters, those that end first above, 
     state: 'expired' as const,
     fault,
   };
-  const lines = certificateTable([ONE, EVERY, long], 80, NOW);
+  const lines = certificateTable({ certificates: [ONE, EVERY, long] }, 80, NOW);
   assert.deepEqual(lines, [
     'HOST                        SITE          STATE     UNTIL       LEFT    ISSUER',
     'long.long.long.long.long.…  a-site-with…  expired!  2026-02-01  -       Somebod…',
@@ -39,11 +39,11 @@ void it('a line a certificate within 80 characters, those that end first above, 
     '',
     `${long.host}: ERR_TLS_KEY: no pair`,
   ]);
-  assert.deepEqual(certificateTable([], 80, NOW), ['no certificates']);
+  assert.deepEqual(certificateTable({ certificates: [] }, 80, NOW), ['no certificates']);
 });
 
 void it('all of one, with when it should be renewed and by whom', () => {
-  assert.deepEqual(certificateDetails([ONE, EVERY], NOW).slice(0, 12), [
+  assert.deepEqual(certificateDetails({ certificates: [ONE, EVERY] }, NOW).slice(0, 12), [
     'host     a.example',
     'site     shop',
     'names    a.example, www.a.example',
@@ -69,4 +69,45 @@ void it('a host has the certificates of its name, else of the longest wildcard, 
   assert.deepEqual(found('b.example'), ['*.example']);
   assert.deepEqual(found('other'), ['*']);
   assert.deepEqual(certificatesFor('other', [ONE]), []);
+});
+
+void it('of those that vhostd keeps, when the next one comes and why then, also where there is none yet', () => {
+  const renewal: RenewalStatus = {
+    siteId: 'shop',
+    kind: 'auto',
+    host: 'a.example',
+    authority: 'https://ca.example/dir',
+    nextRenewal: '2026-03-02T00:00:00.000Z',
+    nextRenewalReason: 'window',
+    attemptsLeft: 5,
+  };
+  const waiting: RenewalStatus = {
+    ...renewal,
+    host: 'b.example',
+    nextRenewalReason: 'retry',
+    lastError: { code: 'ERR_ACME_CHALLENGE', message: 'in vain', at: '2026-03-01T00:00:00.000Z' },
+    attemptsLeft: 4,
+  };
+  const known = { certificates: [ONE], renewals: [renewal, waiting] };
+  assert.deepEqual(certificateTable(known, 80, NOW), [
+    'HOST       SITE  STATE     UNTIL       LEFT    ISSUER',
+    'b.example  shop  awaited!  -           -       -',
+    'a.example  shop  good      2026-04-01  31d 0h  R11',
+    '',
+    'b.example: ERR_ACME_CHALLENGE: in vain; 2026-03-02T00:00:00.000Z, the next attempt after one that failed',
+  ]);
+  const lines = certificateDetails(known, NOW);
+  assert.deepEqual(lines.slice(9), [
+    'authority  https://ca.example/dir',
+    'renewal    2026-03-02T00:00:00.000Z, when the authority wants it',
+    'attempts   5 left within an hour',
+    '',
+    'host       b.example',
+    'site       shop',
+    'state      awaited: handshakes are refused until it is there',
+    'authority  https://ca.example/dir',
+    'renewal    2026-03-02T00:00:00.000Z, the next attempt after one that failed',
+    'error      ERR_ACME_CHALLENGE: in vain (at 2026-03-01T00:00:00.000Z)',
+    'attempts   4 left within an hour',
+  ]);
 });

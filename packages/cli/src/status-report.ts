@@ -1,5 +1,6 @@
 // What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
 import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
+import { renewalText } from './certificate-report.js';
 import { colour } from './colours.js';
 import { columns, within, wrapped } from './columns.js';
 import { formatBytes } from './bytes.js';
@@ -97,11 +98,16 @@ function usageRows({ usage, limitsUnheld }: SiteDetail): string[][] {
   return [['usage', parts.join(', ')], ...unheld];
 }
 
-function certificateRows({ certificates = [] }: SiteDetail): string[][] {
-  return certificates.map(({ host = 'every host', state, notAfter }) => [
+function certificateRows({ certificates = [], renewals = [] }: SiteDetail): string[][] {
+  const served = certificates.map(({ host = 'every host', state, notAfter }) => [
     'cert',
     `${host}, ${state}, until ${notAfter}`,
   ]);
+  const next = renewals.map((renewal) => [
+    'renewal',
+    `${renewal.host ?? 'every host'}, ${renewalText(renewal)}`,
+  ]);
+  return [...served, ...next];
 }
 
 /** Servers of its app beside the site's. */

@@ -153,9 +153,16 @@ export class Master extends EventEmitter<PublicEvents> {
       listeners: this.#listeners,
       health: this.#acceptor.health,
       fleet: this.#fleet,
+      certificates: this.#certificates,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
+    this.#status = new Status(
+      this.#sites,
+      this.#listeners,
+      this.#watch,
+      this.#certificates,
+      this.#spawner.siteGroups,
+    );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(

@@ -55,8 +55,9 @@ export { CLEAR_LINE, logShape } from './log-line.js';
 export { unknownSite } from './unknown-site.js';
 export { workerRate } from './worker-rate.js';
 export type { WorkerRate, WorkerTotals } from './worker-rate.js';
+export { readPemFile } from './pem-file.js';
 export { packageVersion } from './package-version.js';
-export type { CertificatesResult, CertificateStatus } from './schemas/certificates.js';
+export type { CertificatesResult, CertificateStatus, RenewalStatus } from './schemas/certificates.js';
 export {
   CERTIFICATE_HOST_MAX_LENGTH,
   CERTIFICATE_KINDS,
@@ -66,7 +67,7 @@ export {
   isCertificateKind,
 } from './messages/certificate-file.js';
 export type { CertificateKind } from './messages/certificate-file.js';
-export type { CertificateState } from './schemas/certificate-state.js';
+export type { CertificateRenewal, CertificateState } from './schemas/certificate-state.js';
 export type {
   AcmeSettings,
   CertificatesToMaster,

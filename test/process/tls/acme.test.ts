@@ -108,6 +108,17 @@ void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
     const [failed] = await vhostd.logs('certificate.failed');
     assert.equal(failed?.['code'], 'ERR_ACME_UNREACHABLE');
     assert.equal(bench.state.attemptsLeft, 5);
+    const awaited = await until('its command says so', async () => {
+      const { stdout } = await vhostd.run('cert', HOST);
+      return { done: /^error +ERR_ACME_UNREACHABLE: /m.test(stdout), value: stdout };
+    });
+    assert.match(awaited, /^state +awaited/m);
+    assert.match(awaited, /^renewal +\S+Z, the next attempt after one that failed$/m);
+    assert.match(awaited, /^attempts +5 left within an hour$/m);
+    assert.match((await vhostd.run('cert')).stdout, /^a\.test +a +awaited! /m);
+    const status = await vhostd.run('status', 'a');
+    assert.match(status.stdout, /^a: ERR_ACME_UNREACHABLE: no new certificate for a\.test: /m);
+    assert.match(status.stdout, /^renewal +a\.test, \S+Z, the next attempt/m);
     const socket = connect({
       port: bench.port,
       host: '127.0.0.1',
@@ -121,6 +132,9 @@ void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
     const { authority, issuer = '', nextRenewalReason, lastError } = bench.state;
     assert.deepEqual([authority, nextRenewalReason, lastError], [pebble.directory, 'two-thirds', undefined]);
     assert.match(issuer, /Pebble Intermediate/);
+    const { stdout } = await vhostd.run('cert', HOST);
+    assert.match(stdout, /^renewal +\S+Z, when (?:two thirds of its life are over|the authority wants it)$/m);
+    assert.doesNotMatch(stdout, /^error/m);
     for (const name of ['account.json', `${HOST}.pem`])
       assert.equal(statSync(join(bench.folder, name)).mode & 0o777, 0o600);
   });

@@ -1,5 +1,5 @@
 // Certificates of an authority that speaks ACME (RFC 8555).
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import type { IssueContext, Issuer } from '../issuer.js';
 import type { ChallengeResponder } from './challenge-responder.js';
 import { AcmeDirectory } from './acme-directory.js';
 import { Turns } from './turns.js';
+import { checkIssued } from './issued-certificate.js';
 import { forgetAccount, openAccount } from './acme-account.js';
 import { configureHttp, problemOf } from './acme-http.js';
 import { renewalId, RenewalWindows } from './renewal-windows.js';
@@ -82,6 +83,7 @@ export class AcmeIssuer implements Issuer {
     const key = await acme.crypto.createPrivateEcdsaKey();
     const [, csr] = await acme.crypto.createCsr({ altNames: [name] }, key);
     const chain = await client.getCertificate(await client.finalizeOrder(order, csr));
+    checkIssued(chain, name, createPrivateKey(key));
     return `${key.toString().trim()}\n${chain.trim()}\n`;
   }
 

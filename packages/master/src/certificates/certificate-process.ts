@@ -7,12 +7,15 @@ import type { Peer } from '@vhostd/transport';
 import type { AcmeConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { Challenges } from '../ingress/challenges.js';
+import { Renewals } from './renewals.js';
 import { SideProcess } from '../side-process.js';
 
 export class CertificateProcess {
   readonly #events: MasterEvents;
   readonly #process: SideProcess<MasterToCertificates, CertificatesToMaster>;
   readonly #challenges: Challenges;
+  /** When they are renewed, as far as that is known. */
+  readonly renewals: Renewals = new Renewals();
   #wanted: readonly WantedCertificate[] = [];
   #acme: AcmeConf | undefined;
 
@@ -32,6 +35,7 @@ export class CertificateProcess {
   /** Has these kept from now on. */
   order(wanted: readonly WantedCertificate[], acme: AcmeConf | undefined): void {
     this.#wanted = wanted;
+    this.renewals.keepOnly(wanted);
     this.#acme = acme;
     if (wanted.length > 0) this.#process.start();
     this.#tell();
@@ -77,6 +81,11 @@ export class CertificateProcess {
       this.#challenges.set(told);
       return null;
     });
+    const renewal = decoding(certificatesToMaster, 'renewal', (told) => {
+      this.renewals.set(told);
+      return null;
+    });
+    peer.handle('renewal', renewal);
     peer.handle('challenges', challenges);
     peer.handle('issued', issued);
     peer.handle('failed', failed);

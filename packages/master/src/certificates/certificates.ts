@@ -1,5 +1,6 @@
 // The certificates of the sites: orders those that they want, whenever that may have changed, and watches those that
 // they serve.
+import type { RenewalStatus } from '@vhostd/protocol';
 import type { AcmeConf } from '../conf/site-conf.js';
 import type { Challenges } from '../ingress/challenges.js';
 import type { EventName, MasterEvents } from '../events.js';
@@ -46,6 +47,11 @@ export class Certificates {
   set acme(acme: AcmeConf | undefined) {
     this.#acme = acme;
     this.#soon();
+  }
+
+  /** When those of a site are renewed, as far as that is known. */
+  renewalsOf(site: Pick<CertifiedSite, 'siteId' | 'conf'>): RenewalStatus[] {
+    return this.#process?.renewals.of(site) ?? [];
   }
 
   /** Resolves when the process has gone. */

@@ -21,7 +21,9 @@ export function wantedCertificates(
   const wanted = new Map<string, WantedCertificate>();
   for (const { conf, running, wantedPlaces } of sites) {
     const listen = [...conf.listen, ...wantedPlaces.listen];
-    const certificates = listen.flatMap(certificateOf).filter(({ kind }) => running || kind === 'internal');
+    const certificates = listen
+      .flatMap((entry) => certificateOf(entry) ?? [])
+      .filter(({ kind }) => running || kind === 'internal');
     const names = new Map(certificates.map((name) => [`${name.kind} ${name.host}`, name]));
     if (names.size === 0) continue;
     const home = { directory: directoryOf(conf), ...foreignUserOf(conf.runAs) };
@@ -33,10 +35,11 @@ export function wantedCertificates(
   return [...wanted.values()];
 }
 
-function certificateOf({
+/** The certificate that an entry asks for. */
+export function certificateOf({
   type,
   host = HOSTLESS_CERTIFICATE,
   cert,
-}: ListenEntry): Omit<WantedCertificate, 'homes'>[] {
-  return type === 'ssl' && isCertificateKind(cert) ? [{ kind: cert, host }] : [];
+}: ListenEntry): Omit<WantedCertificate, 'homes'> | undefined {
+  return type === 'ssl' && isCertificateKind(cert) ? { kind: cert, host } : undefined;
 }

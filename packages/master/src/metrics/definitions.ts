@@ -35,6 +35,9 @@ export type MetricName =
   | 'vhostd_http_requests_total'
   | 'vhostd_http_request_duration_seconds'
   | 'vhostd_certificate_expiry_timestamp_seconds'
+  | 'vhostd_certificate_renewal_timestamp_seconds'
+  | 'vhostd_certificate_renewal_failed'
+  | 'vhostd_certificate_attempts_left'
   | 'vhostd_log_lost_lines_total'
   | 'vhostd_fleet_connected'
   | 'vhostd_fleet_drained'
@@ -83,6 +86,15 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_certificate_expiry_timestamp_seconds: gauge(
     ['site', 'host'],
     'When the certificate that is served expires, seconds since 1970.',
+  ),
+  vhostd_certificate_renewal_timestamp_seconds: gauge(
+    ['site', 'host'],
+    'When the next certificate is tried to get, seconds since 1970.',
+  ),
+  vhostd_certificate_renewal_failed: gauge(['site', 'host'], '1 while the last attempt has failed.'),
+  vhostd_certificate_attempts_left: gauge(
+    ['site', 'host'],
+    'How often the authority may look in vain again, of five times an hour.',
   ),
   vhostd_log_lost_lines_total: counter(['file'], 'Lines that were lost because the file took none.'),
   vhostd_fleet_connected: gauge([], '1 while the store of the fleet has all of this machine.'),

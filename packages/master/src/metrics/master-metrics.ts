@@ -1,5 +1,6 @@
 // A master's metrics: what it counts, and the address on which it answers who asks for that.
 import type { FleetStanding, MetricFamily } from '@vhostd/protocol';
+import type { Certificates } from '../certificates/certificates.js';
 import { certificatesOf } from '../certificates/site-certificates.js';
 import type { MetricsConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
@@ -18,6 +19,7 @@ export interface MetricsParts {
   readonly listeners: ListenerRegistry;
   readonly health: Health;
   readonly fleet: { readonly standing: FleetStanding | undefined };
+  readonly certificates: Pick<Certificates, 'renewalsOf'>;
   readonly events: MasterEvents;
 }
 
@@ -41,13 +43,14 @@ export class MasterMetrics {
   }
 
   families(): MetricFamily[] {
-    const { sites, health, fleet } = this.#parts;
+    const { sites, health, fleet, certificates } = this.#parts;
     const now = Date.now();
     return this.#metrics.families({
       version: VERSION,
       ready: health.state === 'serving',
       sites: sites.all().map((site) => site.status()),
       certificates: sites.all().flatMap((site) => certificatesOf(site, now)),
+      renewals: sites.all().flatMap((site) => certificates.renewalsOf(site)),
       logs: LogFiles.shared.stats(),
       fleet: fleet.standing,
     });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type {
   CertificateStatus,
+  RenewalStatus,
   FleetStanding,
   MetricFamily,
   RequestStats,
@@ -94,6 +95,30 @@ void describe('metrics', () => {
     assert.deepEqual(left, []);
   });
 
+  void it('tell when certificates are renewed, and how that went', () => {
+    const renewals: RenewalStatus[] = [
+      { siteId: 'a', kind: 'internal', nextRenewal: '2026-01-02T00:00:00Z', nextRenewalReason: 'two-thirds' },
+      {
+        siteId: 'a',
+        host: 'x.test',
+        kind: 'auto',
+        nextRenewal: '2026-01-03T00:00:00Z',
+        nextRenewalReason: 'retry',
+        lastError: { code: 'ERR_ACME_CHALLENGE', message: 'in vain', at: '2026-01-01T00:00:00Z' },
+        attemptsLeft: 4,
+      },
+    ];
+    const lines = bench({ renewals })
+      .text()
+      .filter((line) => /^vhostd_certificate_(?:renewal|attempts)/.test(line));
+    assert.deepEqual(lines, [
+      'vhostd_certificate_renewal_timestamp_seconds{site="a",host=""} 1767312000',
+      'vhostd_certificate_renewal_timestamp_seconds{site="a",host="x.test"} 1767398400',
+      'vhostd_certificate_renewal_failed{site="a",host=""} 0',
+      'vhostd_certificate_renewal_failed{site="a",host="x.test"} 1',
+      'vhostd_certificate_attempts_left{site="a",host="x.test"} 4',
+    ]);
+  });
   void it('tell when certificates expire, of several for one host the first one', () => {
     const of = (host: string, day: string): CertificateStatus => ({
       ...CERTIFICATE,
@@ -173,8 +198,9 @@ const CERTIFICATE: CertificateStatus = {
 
 function bench({
   certificates = [],
+  renewals = [],
   fleet,
-}: { certificates?: CertificateStatus[]; fleet?: FleetStanding } = {}): {
+}: { certificates?: CertificateStatus[]; renewals?: RenewalStatus[]; fleet?: FleetStanding } = {}): {
   events: MasterEvents;
   families: () => MetricFamily[];
   text: () => string[];
@@ -183,6 +209,6 @@ function bench({
   const metrics = new Metrics();
   metrics.subscribe(events);
   const families = (): MetricFamily[] =>
-    metrics.families({ version: '1', ready: true, sites: [SITE], certificates, logs: [], fleet });
+    metrics.families({ version: '1', ready: true, sites: [SITE], certificates, renewals, logs: [], fleet });
   return { events, families, text: () => metricsText(families()).split('\n') };
 }

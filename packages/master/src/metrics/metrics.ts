@@ -2,6 +2,7 @@
 // 12 MB and 0.3 s here, and keeps counts of its own, while workers tell theirs whole.
 import type {
   CertificateStatus,
+  RenewalStatus,
   FleetStanding,
   MasterStatus,
   MetricFamily,
@@ -20,6 +21,7 @@ export interface MetricsNow {
   readonly ready: boolean;
   readonly sites: MasterStatus['sites'];
   readonly certificates: readonly CertificateStatus[];
+  readonly renewals: readonly RenewalStatus[];
   readonly logs: readonly (LogFileStats & { path: string })[];
   /** Absent where the conf names no fleet. */
   readonly fleet: FleetStanding | undefined;
@@ -107,6 +109,7 @@ export class Metrics {
     ready,
     sites,
     certificates,
+    renewals,
     logs,
     fleet,
   }: MetricsNow): Partial<Record<MetricName, Samples>> {
@@ -131,6 +134,7 @@ export class Metrics {
       vhostd_http_requests_total: this.#requests.requests(),
       vhostd_http_request_duration_seconds: this.#requests.durations(),
       vhostd_certificate_expiry_timestamp_seconds: expirySamples(certificates),
+      ...renewalSamples(renewals),
       vhostd_log_lost_lines_total: logs.map(({ path, lostLines }) =>
         sampleOf('vhostd_log_lost_lines_total', [path], lostLines),
       ),
@@ -192,6 +196,28 @@ function expirySamples(certificates: readonly CertificateStatus[]): Samples {
   return [...first.values()].map(({ siteId, host = '', notAfter }) =>
     sampleOf('vhostd_certificate_expiry_timestamp_seconds', [siteId, host], Date.parse(notAfter) / 1_000),
   );
+}
+
+/** Of those that vhostd keeps. */
+function renewalSamples(renewals: readonly RenewalStatus[]): Partial<Record<MetricName, Samples>> {
+  const ofRenewals = (name: MetricName, value: (renewal: RenewalStatus) => number | undefined): Samples =>
+    renewals.flatMap((renewal) => {
+      const told = value(renewal);
+      return told === undefined ? [] : [sampleOf(name, [renewal.siteId, renewal.host ?? ''], told)];
+    });
+  return {
+    vhostd_certificate_renewal_timestamp_seconds: ofRenewals(
+      'vhostd_certificate_renewal_timestamp_seconds',
+      ({ nextRenewal }) => Date.parse(nextRenewal) / 1_000,
+    ),
+    vhostd_certificate_renewal_failed: ofRenewals('vhostd_certificate_renewal_failed', ({ lastError }) =>
+      Number(lastError !== undefined),
+    ),
+    vhostd_certificate_attempts_left: ofRenewals(
+      'vhostd_certificate_attempts_left',
+      ({ attemptsLeft }) => attemptsLeft,
+    ),
+  };
 }
 
 function delaySamples({

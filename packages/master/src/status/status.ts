@@ -7,6 +7,8 @@ import type {
   SiteStatus,
 } from '@vhostd/protocol';
 import type { LinkChoice } from '@vhostd/transport';
+import type { Certificates } from '../certificates/certificates.js';
+import { remarksOnRenewal } from '../certificates/renewals.js';
 import { certificatesOf, remarksOn } from '../certificates/site-certificates.js';
 import { shownConf } from '../conf/shown-conf.js';
 import type { MasterEvents } from '../events.js';
@@ -22,6 +24,7 @@ export class Status {
   readonly #sites: Sites;
   readonly #listeners: ListenerRegistry;
   readonly #watch: SiteWatch;
+  readonly #renewals: Pick<Certificates, 'renewalsOf'>;
   readonly #groups: Pick<SiteGroups, 'statusOf'>;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
@@ -30,12 +33,14 @@ export class Status {
     sites: Sites,
     listeners: ListenerRegistry,
     watch: SiteWatch,
+    renewals: Pick<Certificates, 'renewalsOf'>,
     groups: Pick<SiteGroups, 'statusOf'>,
   ) {
     this.#groups = groups;
     this.#sites = sites;
     this.#listeners = listeners;
     this.#watch = watch;
+    this.#renewals = renewals;
   }
 
   subscribe(events: MasterEvents): void {
@@ -58,9 +63,11 @@ export class Status {
   ofSite(siteId: string): SiteDetail {
     const site = this.#sites.get(siteId);
     const certificates = certificatesOf(site, Date.now());
+    const renewals = this.#renewals.renewalsOf(site);
     return {
       ...this.#statusOf(site),
       ...(certificates.length === 0 ? {} : { certificates }),
+      ...(renewals.length === 0 ? {} : { renewals }),
       conf: shownConf(site.conf),
       ...this.#groups.statusOf(siteId),
       ends: this.#ends.of(siteId),
@@ -69,12 +76,21 @@ export class Status {
 
   ofCertificates(): CertificatesResult {
     const now = Date.now();
-    return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
+    const sites = this.#sites.all();
+    const renewals = sites.flatMap((site) => this.#renewals.renewalsOf(site));
+    return {
+      certificates: sites.flatMap((site) => certificatesOf(site, now)),
+      ...(renewals.length === 0 ? {} : { renewals }),
+    };
   }
 
   /** A site, what is wrong with its certificates, and whether its files are watched. */
   #statusOf(site: Site): SiteStatus {
-    const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
+    const certificates = certificatesOf(site, Date.now());
+    const remarks = [
+      ...certificates.flatMap((certificate) => remarksOn(certificate)),
+      ...this.#renewals.renewalsOf(site).flatMap((renewal) => remarksOnRenewal(renewal, certificates)),
+    ];
     const certificateFaults = remarks.map(({ code, message }) =>
       code === undefined ? message : `${code}: ${message}`,
     );

@@ -2,6 +2,7 @@
 import type { CertificateFacts } from '../messages/certificate-facts.js';
 import { HOST_MAX_CHARS } from '../hosts/host-name.js';
 import * as z from './zod.js';
+import { certificateRenewal } from './certificate-state.js';
 import { count } from './values.js';
 
 const host = z.string().max(HOST_MAX_CHARS + 2);
@@ -44,6 +45,19 @@ export const certificateStatus = z.object({
 });
 export type CertificateStatus = z.infer<typeof certificateStatus>;
 
+/** When a site has the next certificate of those that vhostd keeps, also where there is none yet. */
+export const renewalStatus = z.object({
+  siteId: z.string(),
+  ...certificateRenewal.shape,
+  /** As in the entry: absent where that has none. */
+  host: host.exactOptional(),
+});
+export type RenewalStatus = z.infer<typeof renewalStatus>;
+
 /** Those of all sites. */
-export const certificatesResult = z.object({ certificates: z.array(certificateStatus) });
+export const certificatesResult = z.object({
+  certificates: z.array(certificateStatus),
+  /** Absent where vhostd keeps none. */
+  renewals: z.array(renewalStatus).exactOptional(),
+});
 export type CertificatesResult = z.infer<typeof certificatesResult>;

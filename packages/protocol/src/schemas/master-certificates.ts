@@ -1,6 +1,7 @@
 // What a master and the process that keeps the certificates of sites say to each other.
 import * as z from './zod.js';
 import { CERTIFICATE_HOST_MAX_LENGTH, CERTIFICATE_KINDS } from '../messages/certificate-file.js';
+import { certificateRenewal } from './certificate-state.js';
 import type { MessageTypes } from './message-table.js';
 import { count } from './values.js';
 
@@ -91,6 +92,8 @@ export type FailedCertificate = z.infer<typeof failedCertificate>;
 export const certificatesToMaster = {
   issued: { params: issuedCertificate, result: z.null() },
   failed: { params: failedCertificate, result: z.null() },
+  /** Whenever that changes, and once for each that is wanted. */
+  renewal: { params: certificateRenewal, result: z.null() },
   /** All that is to be answered from now on; the result says that it is. */
   challenges: { params: challenges, result: z.null() },
 };

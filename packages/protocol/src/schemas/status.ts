@@ -1,6 +1,6 @@
 // What `vhostd status --json` prints; names are part of the public interface.
 import * as z from './zod.js';
-import { certificateStatus } from './certificates.js';
+import { certificateStatus, renewalStatus } from './certificates.js';
 import { fleetStanding } from './fleet.js';
 import { amount, count, pid } from './values.js';
 
@@ -122,6 +122,8 @@ export const siteDetail = siteStatus.extend({
   conf: z.record(z.string(), z.unknown()),
   /** The certificates of its `ssl` entries; absent when its workers serve none. */
   certificates: z.array(certificateStatus).exactOptional(),
+  /** Of those that vhostd keeps for it; absent where it keeps none. */
+  renewals: z.array(renewalStatus).exactOptional(),
   /** Absent where it has no control group. */
   usage: siteUsage.exactOptional(),
   /** Why its `limits` do not hold here; absent where they do. */
