@@ -173,8 +173,8 @@ export class EtcdClient {
         return type === 'DELETE' ? { key } : { key, value: fromBase64(kv.value) };
       });
       // The header's is that of the store, also where events up to it are in messages to come.
-      const revision = result.events.at(-1)?.kv.mod_revision ?? result.header.revision;
-      yield { kind: 'changes', revision, changes };
+      const told = result.events.at(-1)?.kv.mod_revision ?? result.header.revision;
+      yield { kind: 'changes', revision: told, changes };
     }
   }
 
