@@ -326,6 +326,8 @@ export interface FleetConf {
   readonly prefix: string;
   /** Its share of the clients, beside those of the other machines. */
   readonly weight: number;
+  /** How long what is about to stop waits for edges that have not applied it. */
+  readonly edgeTimeoutMs: number;
   readonly user?: string;
   readonly password?: string;
   /** Absolute paths of PEM files. */
