@@ -155,7 +155,13 @@ export class Master extends EventEmitter<PublicEvents> {
       fleet: this.#fleet,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
+    this.#status = new Status(
+      this.#sites,
+      this.#listeners,
+      this.#watch,
+      this.#spawner.siteGroups,
+      this.#manager,
+    );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(
