@@ -14,6 +14,7 @@ import { shownConf } from '../conf/shown-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Site } from '../sites/site.js';
+import type { SiteManager } from '../sites/site-manager.js';
 import type { Sites } from '../sites/sites.js';
 import type { SiteWatch } from '../watch/site-watch.js';
 import type { SiteGroups } from '../workers/site-groups.js';
@@ -26,6 +27,7 @@ export class Status {
   readonly #watch: SiteWatch;
   readonly #renewals: Pick<Certificates, 'renewalsOf'>;
   readonly #groups: Pick<SiteGroups, 'statusOf'>;
+  readonly #manager: Pick<SiteManager, 'isAdded'>;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
 
@@ -35,7 +37,9 @@ export class Status {
     watch: SiteWatch,
     renewals: Pick<Certificates, 'renewalsOf'>,
     groups: Pick<SiteGroups, 'statusOf'>,
+    manager: Pick<SiteManager, 'isAdded'>,
   ) {
+    this.#manager = manager;
     this.#groups = groups;
     this.#sites = sites;
     this.#listeners = listeners;
@@ -84,7 +88,7 @@ export class Status {
     };
   }
 
-  /** A site, what is wrong with its certificates, and whether its files are watched. */
+  /** A site, whether it was added, what is wrong with its certificates, and whether its files are watched. */
   #statusOf(site: Site): SiteStatus {
     const certificates = certificatesOf(site, Date.now());
     const remarks = [
@@ -96,6 +100,7 @@ export class Status {
     );
     return {
       ...site.status(),
+      ...(this.#manager.isAdded(site.siteId) ? { added: true } : {}),
       ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
       ...this.#watch.status(site.siteId),
     };
