@@ -53,6 +53,14 @@ export interface ProxySource {
   readonly ranges: readonly string[];
 }
 
+/** How long a client may take for its first head at an address. */
+export interface HeadTimeout {
+  readonly type: ListenEntry['type'];
+  readonly port: number;
+  readonly ipaddress?: string;
+  readonly limitMs: number;
+}
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
@@ -174,6 +182,8 @@ export interface SiteConf {
   readonly listen: readonly ListenEntry[];
   /** The `proxyProtocol` of `listen`: only the operator says it, so what workers change of `listen` leaves it alone. */
   readonly proxySources?: readonly ProxySource[];
+  /** The `headTimeout` of `listen`, likewise. */
+  readonly headTimeouts?: readonly HeadTimeout[];
   /** The site is the default on all its addresses. */
   readonly defaultListen: boolean;
   readonly logOutput?: string;
@@ -256,7 +266,7 @@ export interface Limits {
   /** Of all of them together. */
   readonly peekMaxBytes: number;
   /** Of clients of one address. An absent field: no bound. */
-  readonly perAddress: { readonly newPerSecond?: number };
+  readonly perAddress: { readonly newPerSecond?: number; readonly open?: number };
 }
 
 /** The levels of pino, from the most to the least talkative. */
