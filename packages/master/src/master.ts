@@ -192,7 +192,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#spawner.configure(conf);
     this.#spawner.measures = conf.metrics !== undefined;
     this.#listeners.backlog = conf.backlog;
-    this.#listeners.leavesAny = conf.limits.perAddress.newPerSecond === undefined;
+    this.#listeners.leavesAny = Object.keys(conf.limits.perAddress).length === 0;
     this.#certificates.acme = conf.acme;
     this.#events.emit('conf.applied', { conf });
     if (this.#running === undefined) return;

@@ -459,6 +459,7 @@ export class ManagedSite {
       connectionCount: () => this.#intake.connectionCount(),
       handBack,
       migration: handBack ? this.#migrationOf(server) : undefined,
+      handBacks: this.#handBacks,
       arrivals: this.#intake.arrivals,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,

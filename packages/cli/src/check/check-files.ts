@@ -104,9 +104,11 @@ function checkLife({ validFrom, validTo }: X509Certificate, host: string, now: n
   return [['warning', message, 'renew it, or see why that failed']];
 }
 
-/** A field holds the text itself, or a path relative to the site's. */
+/** A field holds the text itself, or a path as the worker resolves it. */
 function readText(site: SiteConf, field: string): string {
-  return field.includes('-----BEGIN') ? field : readFileSync(path.resolve(site.path, field), 'utf8');
+  return field.includes('-----BEGIN')
+    ? field
+    : readFileSync(path.resolve(site.workerOptions.cwd, field), 'utf8');
 }
 
 function whyNot(file: string, mode: number, kind: 'file' | 'directory'): string | undefined {

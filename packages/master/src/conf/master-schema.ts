@@ -32,6 +32,7 @@ const addressLimits = object({
   newPerSecond: integer(1, 1_000_000)
     .optional()
     .describe('New connections a second that are served, and as many at once.'),
+  open: integer(1, 1_000_000).optional().describe('Connections to a site that are open at the same time.'),
 }).transform((written) => withoutUndefined(written));
 
 const limits = object({

@@ -256,7 +256,7 @@ export interface Limits {
   /** Of all of them together. */
   readonly peekMaxBytes: number;
   /** Of clients of one address. An absent field: no bound. */
-  readonly perAddress: { readonly newPerSecond?: number };
+  readonly perAddress: { readonly newPerSecond?: number; readonly open?: number };
 }
 
 /** The levels of pino, from the most to the least talkative. */

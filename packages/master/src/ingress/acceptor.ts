@@ -9,6 +9,7 @@ import type { MasterEvents } from '../events.js';
 import type { AcceptPause } from '../listeners/accept-pause.js';
 import type { Listener } from '../listeners/listener.js';
 import { DescriptorRoom } from '@vhostd/transport';
+import { heldSockets, socketNumber } from '../node/held-sockets.js';
 import { localAddressOf, remoteAddressOf } from '../node/raw-accept.js';
 import { http2Refusal } from '../peek/http2-refusal.js';
 import { refusal } from '../peek/refusal.js';
@@ -20,6 +21,8 @@ import { Challenges } from './challenges.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Health } from './health.js';
 import { AddressRates } from './address-rates.js';
+import { OpenConnections } from './open-connections.js';
+import type { Arrival } from './open-connections.js';
 import { Peeking } from './peeking.js';
 import { ProxySources } from './proxy-sources.js';
 import { redirection } from './redirection.js';
@@ -51,6 +54,7 @@ export class Acceptor {
   readonly #refusals = new Refusals();
   readonly #room = new DescriptorRoom();
   readonly #rates = new AddressRates();
+  readonly #open = new OpenConnections(heldSockets);
   readonly #pause: Pick<AcceptPause, 'begin'> | undefined;
 
   /** Without a `pause` the oldest leaves, however young. */
@@ -58,7 +62,6 @@ export class Acceptor {
     this.#pause = pause;
     this.#routes = routes;
     this.#events = events;
-    this.#rates.limit = limits.perAddress.newPerSecond;
     this.#peeking = new Peeking(limits, this.proxySources, {
       onRouted: (connection, { alpn }) => {
         if (!this.challenges.takes(connection, alpn)) this.accept(connection);
@@ -70,12 +73,14 @@ export class Acceptor {
         else this.#refuse({ handle, listener, head }, reason);
       },
     });
+    this.setLimits(limits);
   }
 
   /** For connections that come from now on. */
   setLimits(limits: Limits): void {
     this.#peeking.setLimits(limits);
     this.#rates.limit = limits.perAddress.newPerSecond;
+    this.#open.limit = limits.perAddress.open;
   }
 
   /** Takes a connection that a listener has just accepted, and that nobody has read from. */
@@ -97,7 +102,7 @@ export class Acceptor {
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined) this.#refuse(routed, 'no-site');
-    else if (site.ingress.stopped || !this.#redirect(routed)) site.ingress.serve(routed);
+    else if (site.ingress.stopped || !this.#redirect(routed)) this.#admit(routed, site.ingress);
   }
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
@@ -139,6 +144,17 @@ export class Acceptor {
   /** Ends what is still being peeked. */
   close(): void {
     this.#peeking.close();
+  }
+
+  #admit(connection: Connection, ingress: Ingress): void {
+    this.#open.admit(
+      ingress,
+      () => arrivalOf(connection),
+      (admitted) => {
+        if (admitted) ingress.serve(connection);
+        else this.#refuse(connection, 'address-open', { retryAfterSeconds: RETRY_AFTER_S });
+      },
+    );
   }
 
   /** HTTP/2 in clear names its hosts stream by stream, to the worker. A hello names no IP address (RFC 6066 3). */
@@ -231,6 +247,11 @@ function answerOf(listener: Origin, reason: RefusalReason, options: RefusalOptio
 /** Behind a balancer that speaks the PROXY protocol, the balancer's client. */
 function clientOf({ proxied, handle }: Connection): string {
   return proxied?.client.address ?? remoteAddressOf(handle);
+}
+
+function arrivalOf(connection: Connection): Arrival | undefined {
+  const socket = socketNumber(connection.handle.fd);
+  return socket === undefined ? undefined : { socket, address: clientOf(connection) };
 }
 
 /** The address that a client has connected to, as a host. */

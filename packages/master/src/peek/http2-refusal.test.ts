@@ -15,6 +15,7 @@ void describe('a refusal of HTTP/2 in clear', () => {
     ['maintenance', 0],
     ['site-stopped', 0],
     ['address-rate', 0xb],
+    ['address-open', 0xb],
     ['http2-preface', 1],
     ['head-timeout', 1],
   ] as const) {

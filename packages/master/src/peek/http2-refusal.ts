@@ -12,6 +12,7 @@ const CODES: Readonly<Partial<Record<RefusalReason, number>>> = {
   maintenance: Http2Code.noError,
   'site-stopped': Http2Code.noError,
   'address-rate': Http2Code.enhanceYourCalm,
+  'address-open': Http2Code.enhanceYourCalm,
 };
 
 /** A GOAWAY that has the reason's status as its text. */

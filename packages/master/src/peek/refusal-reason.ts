@@ -70,8 +70,9 @@ export type ProxyFault =
 /** A connection that ended, or had to end, before its head was whole. */
 export type CutFault = 'head-cut' | 'head-timeout' | 'silent' | 'peek-full';
 
-/** A connection that is understood, and that nobody serves; `address-rate`: its client has opened too many. */
-export type UnservedReason = 'no-site' | 'no-worker' | 'maintenance' | 'site-stopped' | 'address-rate';
+/** A connection that is understood, and that nobody serves; `address-…`: its client opens, or has open, too many. */
+export type UnservedReason =
+  'no-site' | 'no-worker' | 'maintenance' | 'site-stopped' | 'address-rate' | 'address-open';
 
 export type RefusalReason =
   LineFault | FieldFault | HelloFault | ProtocolFault | ProxyFault | CutFault | UnservedReason;
@@ -160,4 +161,5 @@ export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = 
   maintenance: 503,
   'site-stopped': 503,
   'address-rate': 503,
+  'address-open': 503,
 };

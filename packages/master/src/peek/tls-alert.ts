@@ -37,6 +37,7 @@ const UNAVAILABLE: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'maintenance',
   'site-stopped',
   'address-rate',
+  'address-open',
 ]);
 
 /** The alert record for a reason; null where the connection is closed without one. */

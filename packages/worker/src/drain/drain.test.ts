@@ -6,6 +6,7 @@ import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeHandle } from '@vhostd/transport';
 import type { AdoptedServer } from '../intake/adopt-server.js';
 import { next } from '../intake/fixtures/next-event.test.kit.js';
@@ -49,6 +50,7 @@ interface How {
   handBack?: boolean;
   migration?: Migration;
   limitMs?: number;
+  handBacks?: { pendingCount: number };
 }
 
 function begin(
@@ -62,6 +64,7 @@ function begin(
     connectionCount: () => adopted.connectionCount(),
     handBack: how.handBack ?? false,
     migration: how.migration,
+    ...(how.handBacks && { handBacks: how.handBacks }),
     arrivals: new IdleArrivals(() => undefined),
     sessions,
     gate: new MaintenanceGate(server),
@@ -80,7 +83,7 @@ function moveTo(moved: NativeHandle[], { server }: Scene): Migration {
   assert.ok(connections);
   return new Migration({
     connections,
-    handBacks: { open: true, pendingCount: 0, send: ({ handle }) => moved.push(handle) > 0 },
+    handBacks: { open: true, send: ({ handle }) => moved.push(handle) > 0 },
     arrivals: new IdleArrivals(() => undefined),
     headerOf: () => ({ secure: false, peeked: false, handedBack: false }),
     readopt: () => assert.fail(),
@@ -119,6 +122,19 @@ void describe('draining a server that nobody takes connections from', () => {
     assert.equal(idle.text, '');
     assert.deepEqual(await drain.ended, { cutCount: 0 });
     assert.equal(scene.server.listening, false);
+  });
+
+  void it('goes on until the master has every connection that is handed back to it with a request', async (t) => {
+    const handBacks = { pendingCount: 1 };
+    const scene = await setScene(t);
+    let isOver = false;
+    const drain = begin(t, scene, { handBacks });
+    void drain.ended.then(() => (isOver = true));
+    // Some sweeps.
+    await delay(100);
+    assert.equal(isOver, false);
+    handBacks.pendingCount = 0;
+    assert.deepEqual(await drain.ended, { cutCount: 0 });
   });
 
   void it('lets a client that still sends read its answer, and waits until it closes', async (t) => {

@@ -5,6 +5,7 @@ import type { Server, Socket } from 'node:net';
 import { HttpConnections, isAtRest } from '../node/http-connections.js';
 import type { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { Migration } from '../rehome/migration.js';
+import type { HandBacks } from '../rehome/hand-backs.js';
 import { ClosingNotice } from './closing-notice.js';
 import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
@@ -22,6 +23,8 @@ export interface DrainOptions {
   handBack: boolean;
   /** Absent: nothing can be moved. */
   migration: Migration | undefined;
+  /** Connections that have left the server, to move or with another site's request, and that nobody else has yet. */
+  handBacks?: Pick<HandBacks, 'pendingCount'>;
   arrivals: IdleArrivals;
   sessions: Http2Sessions;
   /** Absent: nobody follows them. */
@@ -114,7 +117,7 @@ export class Drain {
   }
 
   #tick(): void {
-    const { migration, limitMs } = this.#options;
+    const { migration, handBacks, limitMs } = this.#options;
     const nowMs = performance.now();
     if (this.#hasEnded) return;
     // Until then clients whose connections can't move may hear of the end with a response.
@@ -122,7 +125,7 @@ export class Drain {
     if (this.#moving) migration?.move();
     if (this.#closing) this.#closeIdle(nowMs);
     this.#lastSweepMs = performance.now();
-    const left = this.#options.connectionCount() + (migration?.pendingCount ?? 0);
+    const left = this.#options.connectionCount() + (handBacks?.pendingCount ?? 0);
     const done = left === 0 && this.#lingering.count === 0;
     if (done || nowMs - this.#startMs >= limitMs) this.#end(left);
   }

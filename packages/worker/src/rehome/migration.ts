@@ -9,7 +9,7 @@ import type { ConnectionHeader } from '@vhostd/transport';
 
 export interface MigrationParts {
   connections: HttpConnections;
-  handBacks: Pick<HandBacks, 'open' | 'send' | 'pendingCount'>;
+  handBacks: Pick<HandBacks, 'open' | 'send'>;
   arrivals: IdleArrivals;
   /** What a connection came with from the master; undefined unless it came so, in clear. */
   headerOf(socket: Socket): ConnectionHeader | undefined;
@@ -22,11 +22,6 @@ export class Migration {
 
   constructor(parts: MigrationParts) {
     this.#parts = parts;
-  }
-
-  /** Connections that have left the server and that the master has not taken yet. */
-  get pendingCount(): number {
-    return this.#parts.handBacks.pendingCount;
   }
 
   /** Whether a connection can be moved once it is idle. */

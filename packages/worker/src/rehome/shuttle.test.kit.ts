@@ -93,7 +93,6 @@ async function createSide(t: TestContext, send: (handle: NativeHandle) => boolea
   };
   const handBacks = {
     open: true,
-    pendingCount: 0,
     send: ({ handle }: { handle: NativeHandle }): boolean => send(handle),
   };
   const header: ConnectionHeader = { secure: false, peeked: false, handedBack: false };

@@ -3,6 +3,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions, SecureVersion } from 'node:tls';
 import { VhostError } from '@vhostd/protocol';
@@ -265,7 +266,7 @@ function readPem(value: unknown, field: string, source: Source): { pem: string; 
   if (value.includes('\n') || value.length > MAX_PATH_LENGTH) {
     throw keyError(source, field, undefined, 'the text is neither PEM nor a path');
   }
-  return { pem: attempt(source, field, value, () => readFileSync(value, 'utf8')), file: value };
+  return { pem: attempt(source, field, value, () => readFileSync(resolve(value), 'utf8')), file: value };
 }
 
 function attempt<T>(source: Source, field: string, file: string | undefined, read: () => T): T {
