@@ -308,7 +308,9 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     reapOrphans((library) => this.#log.info({ event: 'orphans.reaped', library: library ?? 'none' }));
     this.#notifier = serviceNotifier(process.env, this.#log);
     this.#notifier?.takeCharge(slot, this.#orders);
-    slot.once('loaded', () => listeners.drop(STORE_CLAIMANT));
+    slot.once('loaded', () => {
+      for (const { key } of listeners.held()) listeners.release(STORE_CLAIMANT, key);
+    });
     this.#store?.follow(listeners);
   }
 
