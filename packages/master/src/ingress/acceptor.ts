@@ -147,12 +147,14 @@ export class Acceptor {
   }
 
   #admit(connection: Connection, ingress: Ingress): void {
+    if (this.#open.limit === undefined) return ingress.serve(connection);
     this.#open.admit(
       ingress,
       () => arrivalOf(connection),
       (admitted) => {
-        if (admitted) ingress.serve(connection);
-        else this.#refuse(connection, 'address-open', { retryAfterSeconds: RETRY_AFTER_S });
+        if (!admitted) this.#refuse(connection, 'address-open', { retryAfterSeconds: RETRY_AFTER_S });
+        // The host may have moved while the kernel was asked.
+        else if (!this.reroute(connection, ingress)) ingress.serve(connection);
       },
     );
   }
