@@ -60,9 +60,9 @@ export class Clients {
     for (const { outcome } of this.#loads) outcome.assertNothingLost();
   }
 
-  /** Nothing was lost but requests that were in work at this time. */
-  assertLostOnlyAt(atMs: number): void {
-    const others = this.failed.filter(({ startedMs, endedMs }) => startedMs > atMs || endedMs < atMs);
+  /** Nothing was lost but requests that were in work at this time, which may have lasted. */
+  assertLostOnlyAt(fromMs: number, toMs: number = fromMs): void {
+    const others = this.failed.filter(({ startedMs, endedMs }) => startedMs > toMs || endedMs < fromMs);
     assert.deepEqual(others, []);
     assert.equal(this.closedCount, 0);
   }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DaemonClient, findRunDir, resolveStateDir } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
+import { backgroundDirectory } from './background-log.js';
 
 /** Where a daemon that was started runs. */
 export interface StartedDaemon {
@@ -28,7 +29,7 @@ export async function startDaemon(
   // Only this needs it.
   const { Daemon } = await import('@vhostd/daemonize');
   const given = options.runDir === undefined ? [] : ['--run-dir', path.resolve(options.runDir)];
-  const directory = path.join(stateDir, 'background');
+  const directory = backgroundDirectory(stateDir);
   const background = new Daemon(
     'vhostd',
     COMMAND,

@@ -29,6 +29,7 @@ void describe('a daemon in odd surroundings', () => {
         WATCHDOG_PID: '1',
         LISTEN_FDS: '0',
         LISTEN_PID: '1',
+        VHOSTD_DAEMON_START: 'x',
       };
       Object.assign(process.env, own, { NODE_UNIQUE_ID: '1' });
       try {

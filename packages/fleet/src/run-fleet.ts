@@ -1,12 +1,12 @@
 // The process that publishes the sites of this machine in the fleet: a master starts it, and it ends with its master.
 // Nothing that serves waits for it.
-import type { FleetSettings, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
+import type { FleetEdgeProgress, FleetSettings, FleetToMaster, MasterToFleet } from '@vhostd/protocol';
 import { packageVersion, VhostError } from '@vhostd/protocol';
 import { decoding, masterToFleet } from '@vhostd/protocol/schemas';
 import { openParentLink, Peer } from '@vhostd/transport';
 import { EtcdClient } from './etcd/etcd-client.js';
 import { untilEdgesFollow } from './publishing/edges.js';
-import { FleetSites } from './publishing/fleet-sites.js';
+import type { EdgeWait } from './publishing/edges.js';
 import type { Layout } from './publishing/layout-writer.js';
 import { layoutOf } from './publishing/layouts.js';
 import { localSiteOf } from './publishing/local-site.js';
@@ -14,6 +14,7 @@ import { hostsAlone, storeOverview } from './overview/store-overview.js';
 import { MasterControl } from './publishing/master-control.js';
 import { MasterSites } from './publishing/master-sites.js';
 import { Publisher } from './publishing/publisher.js';
+import { WantedSites } from './publishing/wanted-sites.js';
 
 const link = openParentLink();
 if (link === undefined) {
@@ -59,6 +60,14 @@ function configured(): Running {
   throw new VhostError('ERR_FLEET_STORE', 'the process of the fleet has no conf yet');
 }
 
+/** Resolves when the edges lead by what this machine has in the store. */
+async function edgesFollowed(wait: Pick<EdgeWait, 'timeoutMs' | 'answering'>): Promise<FleetEdgeProgress[]> {
+  const { publisher, store, settings, layout } = configured();
+  const { root: prefix, followMs } = layout;
+  const revision = (): string => publisher.revision;
+  return await untilEdgesFollow(store, { ...wait, prefix, machine: settings.machine, revision, followMs });
+}
+
 peer.handle('ping', () => null);
 peer.handle(
   'configure',
@@ -69,17 +78,22 @@ peer.handle(
 );
 peer.handle(
   'drain',
-  decoding(masterToFleet, 'drain', async ({ siteIds }) => {
-    await configured().publisher.drain(siteIds);
-    return null;
+  decoding(masterToFleet, 'drain', async (which) => {
+    const { publisher, settings } = configured();
+    await publisher.drain(which);
+    const edges = await edgesFollowed({ timeoutMs: settings.edgeTimeoutMs, answering: true });
+    return { late: edges.filter(({ applied }) => !applied).map(({ edge }) => edge) };
   }),
 );
 peer.handle(
   'undrain',
-  decoding(masterToFleet, 'undrain', async ({ siteIds }) => {
-    // What they are by now, or they would be up for a moment.
-    await sites?.askAnew();
-    configured().publisher.undrain(siteIds);
+  decoding(masterToFleet, 'undrain', async (which) => {
+    try {
+      // What they are by now, or they would be up for a moment.
+      await sites?.askAnew();
+    } finally {
+      configured().publisher.undrain(which);
+    }
     return null;
   }),
 );
@@ -95,13 +109,13 @@ peer.handle(
     return storeOverview({ ...(await store.range(`${prefix}/`)), prefix, host });
   }),
 );
-let fleetSites: FleetSites | undefined;
+let wantedSites: WantedSites | undefined;
 peer.handle(
   'wantSites',
   decoding(masterToFleet, 'wantSites', ({ siteIds }) => {
     const { store, layout } = configured();
-    fleetSites ??= new FleetSites(store, layout.root, (up) => peer.notify('sites', up));
-    fleetSites.want(siteIds);
+    wantedSites ??= new WantedSites(store, layout.root, (up) => peer.notify('sites', up));
+    wantedSites.want(siteIds);
     return null;
   }),
 );
@@ -109,12 +123,10 @@ peer.handle(
   'setOut',
   decoding(masterToFleet, 'setOut', async ({ isOut, timeoutMs }) => {
     const { publisher, store, settings, layout } = configured();
-    const { machine } = settings;
-    const { root: prefix, followMs } = layout;
     await publisher.setOut(isOut);
-    const revision = (): string => publisher.revision;
-    const edges = await untilEdgesFollow(store, { prefix, machine, revision, timeoutMs, followMs });
-    const hosts = hostsAlone(prefix, (await store.range(`${prefix}/hosts/`)).entries, machine);
+    const edges = await edgesFollowed({ timeoutMs, answering: false });
+    const { entries } = await store.range(`${layout.root}/hosts/`);
+    const hosts = hostsAlone(layout.root, entries, settings.machine);
     return { edges, alone: { count: hosts.length, hosts: hosts.slice(0, SHOWN_HOST_COUNT) } };
   }),
 );

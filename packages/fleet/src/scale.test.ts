@@ -97,6 +97,7 @@ class Machine {
         address: `10.0.${index >> 8}.${index & 255}`,
         prefix: PREFIX,
         weight: 100,
+        edgeTimeoutMs: 10_000,
         healthPath: '/up',
       },
       version: '1.0.0',

@@ -33,6 +33,12 @@ interface CertificateFields {
   readonly notAfter: string;
 }
 
+/** What is about to stop on this machine: sites as a whole, or hosts of sites that serve on; with neither, all of it. */
+export interface DrainedParts {
+  readonly siteIds?: readonly string[];
+  readonly hosts?: readonly string[];
+}
+
 /** A site that could not be published, and why. */
 export interface SiteFailure {
   readonly siteId: string;
@@ -69,10 +75,10 @@ export interface EventPayloads {
   'fleet.connected': { readonly endpoint: string; readonly lease: string };
   /** The store does not answer, or has forgotten this machine: it is tried again and again. */
   'fleet.lost': { readonly message: string };
-  /** Nobody is to be led here by the fleet any more; absent `siteIds`: to no site. */
-  'fleet.drained': { readonly siteIds?: readonly string[] };
-  /** The store could not be told that sites are about to stop: they stop all the same. */
-  'fleet.drain-failed': { readonly siteIds?: readonly string[]; readonly message: string };
+  /** The fleet leads nobody to these sites or hosts any more, or to none; `late`: edges that may still. */
+  'fleet.drained': DrainedParts & { readonly late: readonly string[] };
+  /** The fleet could not be told that they are about to stop: they stop all the same. */
+  'fleet.drain-failed': DrainedParts & { readonly message: string };
   /** An operator has taken this machine out; `late`: edges that may lead clients here still. */
   'fleet.machine-drained': { readonly machine: string; readonly late: readonly string[] };
   /** An operator has brought it back; `late`: edges that may lead nobody here yet. */

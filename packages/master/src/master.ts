@@ -61,7 +61,7 @@ import { AddedSites } from './sites/added-sites.js';
 import { Shutdown } from './shutdown.js';
 import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
-import { maintainSite, pauseSite, resumeSite } from './sites/site-orders.js';
+import { maintainSite, pauseOf, resumeSite } from './sites/site-orders.js';
 import type { Site } from './sites/site.js';
 import { Sites } from './sites/sites.js';
 import { Status } from './status/status.js';
@@ -110,13 +110,14 @@ export class Master extends EventEmitter<PublicEvents> {
     this.#log = new MasterLog(createLogger({ name: 'master', level: log.level }));
     this.#daemon = this.#connect();
     this.#listeners = new ListenerRegistry(events, this.#daemon);
-    this.#router = new Router(this.#listeners);
+    const output = SiteOutput.ofProcess();
+    this.#fleet = new Fleet(new ControlAnswers(this), events, output.stateDir);
+    this.#router = new Router(this.#listeners, this.#fleet);
     const pause = new AcceptPause(this.#listeners, events);
     this.#acceptor = new Acceptor(this.#router, limits, events, pause);
     this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
     this.#suspects = new Suspects(this.#daemon);
     this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
-    const output = SiteOutput.ofProcess();
     const floor = {
       router: this.#router,
       acceptor: this.#acceptor,
@@ -147,7 +148,6 @@ export class Master extends EventEmitter<PublicEvents> {
       },
       events,
     );
-    this.#fleet = new Fleet(new ControlAnswers(this), events, output.stateDir);
     this.#metrics = new MasterMetrics({
       sites: this.#sites,
       listeners: this.#listeners,
@@ -155,7 +155,13 @@ export class Master extends EventEmitter<PublicEvents> {
       fleet: this.#fleet,
       events,
     });
-    this.#status = new Status(this.#sites, this.#listeners, this.#watch, this.#spawner.siteGroups);
+    this.#status = new Status(
+      this.#sites,
+      this.#listeners,
+      this.#watch,
+      this.#spawner.siteGroups,
+      this.#manager,
+    );
     this.#served = new ServedState(this.#daemon, this.#conf);
     this.#reports = new DaemonReports(this.#daemon);
     this.#shutdown = new Shutdown(
@@ -334,11 +340,14 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /**
    * Holds the site's new connections unread until {@link resumeSite}, `parkMaxCount` of them and each for a limited
-   * time; the others are answered 503. Connections that workers have go on. It outlives reloads, not this process.
+   * time; the others are answered 503. Connections that workers have go on. It outlives reloads, not this process. In a
+   * fleet it begins when nobody is led to the site any more.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION.
    */
-  pauseSite(siteId: string, options: PauseOptions = {}): PauseResult {
-    const result = pauseSite(this.#sites.get(siteId), options);
+  async pauseSite(siteId: string, options: PauseOptions = {}): Promise<PauseResult> {
+    const site = this.#sites.get(siteId);
+    const result = pauseOf(site, options);
+    await this.#fleet.without([siteId], async () => site.ingress.pause(result.timeoutMs));
     this.#events.emit('site.paused', result);
     return result;
   }

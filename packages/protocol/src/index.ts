@@ -92,7 +92,7 @@ export type {
   FleetStatusOptions,
   FleetStore,
 } from './schemas/fleet.js';
-export type { FleetSettings, FleetToMaster, MasterToFleet } from './schemas/master-fleet.js';
+export type { FleetDrained, FleetSettings, FleetToMaster, MasterToFleet } from './schemas/master-fleet.js';
 export type { CandidateToDaemon, DaemonToCandidate } from './schemas/daemon-candidate.js';
 export type {
   AcquiredListener,

@@ -60,6 +60,30 @@ void describe('the server of an app', { concurrency: 3 }, () => {
     assert.equal(await bodyOf(vhostd), 'app');
   });
 
+  void it('is one of node:net for clients that speak no HTTP, and are greeted, where workers accept', async (t) => {
+    const [port = 0] = await freePorts(1);
+    const vhostd = await startApp(
+      t,
+      `const worker = require(${JSON.stringify(WORKER)});
+      worker.server = require('node:net').createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.write('220 ready\\r\\n');
+        socket.on('data', (bytes) => socket.write('got ' + bytes));
+      });`,
+      { listen: [{ port, accept: 'direct' }] },
+    );
+    const talk = async (): Promise<void> => {
+      const client = await WireClient.open(port);
+      assert.equal(String(await client.bytes(11)), '220 ready\r\n');
+      client.send('EHLO a.test\r\n');
+      assert.equal(String(await client.bytes(17)), 'got EHLO a.test\r\n');
+      client.close();
+    };
+    await talk();
+    await vhostd.reloaded('a');
+    await talk();
+  });
+
   void it('is the one that the code names, though another one has listened before', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(

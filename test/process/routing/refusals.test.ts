@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askSite, get, seenBy } from '../../kit/ask-site.js';
+import { freePorts } from '../../kit/free-port.js';
 import { inParallel } from '../../kit/in-parallel.js';
 import { descriptorCount } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
@@ -223,6 +224,24 @@ test('a head that came while the master was kept from running is not late', asyn
   );
   for (const client of clients) client.close();
   assert.deepEqual([...statuses], [200]);
+});
+
+test('of two addresses each may have a limit of its own for heads', async (t) => {
+  const [quick = 0, slow = 0] = await freePorts(2);
+  const entry = (port: number, headTimeout: string): object => ({ host: 'a.test', port, headTimeout });
+  const sites = [{ siteId: 'a', listen: [entry(quick, '300ms'), entry(slow, '10m')] }];
+  await startVhostd(t, { sites });
+  const clients: WireClient[] = [];
+  for (const port of [slow, quick]) {
+    const client = await WireClient.open(port);
+    client.send('GET / HTTP/1.1\r\nHost: a.test\r\n');
+    clients.push(client);
+  }
+  const [patient, late] = clients as [WireClient, WireClient];
+  assert.equal((await late.answer()).status, 408);
+  patient.send('Connection: close\r\n\r\n');
+  assert.equal(seenBy(await patient.answer()).siteId, 'a');
+  for (const client of clients) client.close();
 });
 
 test('with too many unfinished heads the oldest make room', async (t) => {

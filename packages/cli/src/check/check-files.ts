@@ -56,6 +56,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
     ...unreadable,
     ...logs,
     ...checkUser(site).map(([message, todo]) => found('error', message, todo)),
+    ...checkRotation(site).map(([message, todo]) => found('warning', message, todo)),
     ...site.listen.flatMap((entry) => checkKeys(site, entry, now)).map((args) => found(...args)),
   ];
 }
@@ -67,6 +68,16 @@ function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
   if (runAs === undefined || uid === 0 || (runAs.uid === uid && runAs.gid === gid)) return [];
   const who = `uid ${runAs.uid}, gid ${runAs.gid}`;
   return [[`its workers are to run as ${who}`, 'only root may do that: run vhostd as root']];
+}
+
+/** In directories that somebody else may change, the master renames nothing. */
+function checkRotation(site: SiteConf): [message: string, todo: string][] {
+  const { runAs, logRotate, logOutput, logError, logAll, accessLog } = site;
+  const named = [logOutput, logError, logAll, accessLog].filter((file) => file !== undefined);
+  if (logRotate === undefined || named.length === 0) return [];
+  if (runAs === undefined || runAs.uid === process.geteuid?.()) return [];
+  const message = `logRotate bounds only its default log, not ${named.join(', ')}: the site has a user of its own`;
+  return [[message, 'have logrotate rotate them, with vhostd reopen behind it, or name no file']];
 }
 
 function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: number): Complaint[] {

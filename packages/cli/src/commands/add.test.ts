@@ -1,6 +1,6 @@
 // Sites that no conf names: `vhostd start APP`, `run APP`, `add` and `remove`, as a shell runs them.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { get, Workspace } from '../cli.test.kit.js';
@@ -61,6 +61,16 @@ void describe('vhostd start APP', () => {
       assert.equal(outcome.code, code);
     }
     assert.equal((await workspace.run('status')).code, 3);
+  });
+
+  void it('has what is too much in the log of the daemon in the background in files that are kept', async () => {
+    const log = path.join(path.dirname(stateFile()), 'background', 'vhostd.err.log');
+    mkdirSync(path.dirname(log), { recursive: true, mode: 0o700 });
+    writeFileSync(log, `${'x'.repeat(99)}\n`.repeat(110_000), { mode: 0o600 });
+    assert.equal((await workspace.run('start', './a', '--port', '0')).code, 0);
+    assert.ok(statSync(`${log}.1`).size >= 11_000_000);
+    assert.match(readFileSync(log, 'utf8') + readFileSync(`${log}.1`, 'utf8'), /"event":"started"/);
+    assert.ok(statSync(log).size < 1_000_000);
   });
 
   void it('says why the daemon in the background did not come up', async () => {

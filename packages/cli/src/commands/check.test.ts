@@ -74,6 +74,20 @@ void describe('vhostd check', () => {
     assert.ok(stdout.endsWith(`${file}: would not run as it is\n`));
   });
 
+  void it('says which files logRotate does not bound where a site has a user of its own', async () => {
+    workspace.write('a/index.js', '');
+    const site = { path: 'a', user: 'nobody', logRotate: { keep: 2 }, listen: [{ host: 'a.test', port: 0 }] };
+    const checked = async (more: object): Promise<string> => {
+      workspace.write('vhostd.config.json', JSON.stringify({ sites: [{ ...site, ...more }] }));
+      return (await workspace.run('check')).stdout;
+    };
+    assert.match(
+      await checked({ logError: 'err.log', accessLog: 'access.log' }),
+      /^warning: a: logRotate bounds only its default log, not \S+err\.log, \S+access\.log: the site has a user/m,
+    );
+    assert.doesNotMatch(await checked({}), /logRotate/);
+  });
+
   void it('tells what is wrong with a conf, with exit code 100', async () => {
     const file = workspace.write('vhostd.config.json', '{"sites":[{"siteId":"a","path":".","prot":1}]}');
     const { code, stdout } = await workspace.run('check', '--json');

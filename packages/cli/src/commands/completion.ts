@@ -7,13 +7,13 @@ import { fishScript } from '../completion/fish.js';
 import { shapeOf } from '../completion/program-shape.js';
 import { zshScript } from '../completion/zsh.js';
 import { attempt } from '../errors.js';
-import { clientOf, logLevelOption, runDirOption } from './options.js';
+import { addClientOptions, clientOf, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
 export function addCompletionCommand(program: Command): void {
-  program
+  const command = program
     .command('completion')
     .summary('print the completion script of a shell')
     .description(
@@ -21,18 +21,22 @@ export function addCompletionCommand(program: Command): void {
         'In ~/.bashrc: eval "$(vhostd completion bash)"; in ~/.zshrc, behind compinit: source <(vhostd completion zsh); ' +
         'in ~/.config/fish/config.fish: vhostd completion fish | source. sites prints the siteIds, for these scripts.',
     )
-    .addArgument(new Argument('<shell>', 'for which it is').choices([...Object.keys(SCRIPTS), 'sites']))
-    .addOption(runDirOption('default: that of the only daemon of this user'))
-    .addOption(logLevelOption('debug shows the stack of an error'))
-    .action((shell: keyof typeof SCRIPTS | 'sites', options: ClientOptions) =>
-      attempt(options, async () => {
-        process.stdout.write(shell === 'sites' ? await siteLines(options) : SCRIPTS[shell](shapeOf(program)));
-        return EXIT_CODES.ok;
-      }),
-    );
+    .addArgument(new Argument('<shell>', 'for which it is').choices([...Object.keys(SCRIPTS), 'sites']));
+  addClientOptions(command).action((shell: keyof typeof SCRIPTS | 'sites', options: ClientOptions) =>
+    attempt(options, async () => {
+      if (shell === 'sites') await printSites(options);
+      else printScript(shell, SCRIPTS[shell](shapeOf(program)), options);
+      return EXIT_CODES.ok;
+    }),
+  );
 }
 
-async function siteLines(options: ClientOptions): Promise<string> {
-  const { sites } = await clientOf(options).status();
-  return sites.map(({ siteId }) => `${siteId}\n`).join('');
+/** The script as it is: its escapes are meant. */
+function printScript(shell: string, script: string, { json }: ClientOptions): void {
+  process.stdout.write(json === true ? `${JSON.stringify({ shell, script }, null, 2)}\n` : script);
+}
+
+async function printSites(options: ClientOptions): Promise<void> {
+  const sites = (await clientOf(options).status()).sites.map(({ siteId }) => siteId);
+  printOutcome(options, { sites }, () => sites);
 }

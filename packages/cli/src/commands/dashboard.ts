@@ -5,18 +5,17 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
 import { openSiteLog } from '../logs/open-site-log.js';
-import { clientOf, logLevelOption, runDirOption } from './options.js';
+import { addClientOptions, clientOf, printOutcome } from './options.js';
+import type { ClientOptions } from './options.js';
 
-interface DashboardCommandOptions extends CommonOptions {
-  runDir?: string;
+interface DashboardCommandOptions extends ClientOptions {
   port: number;
   open: boolean;
 }
 
 export function addDashboardCommand(program: Command): void {
-  program
+  const command = program
     .command('dashboard')
     .summary('show sites and workers live, in a browser')
     .description(
@@ -25,10 +24,10 @@ export function addDashboardCommand(program: Command): void {
         'until Ctrl-C.',
     )
     .option('--port <port>', 'port of 127.0.0.1; 0: one that is free', parsePort, 0)
-    .option('--no-open', 'open no browser')
-    .addOption(runDirOption('default: that of the only daemon of this user'))
-    .addOption(logLevelOption('debug shows the stack of an error'))
-    .action((options: DashboardCommandOptions) => attempt(options, () => dashboard(options)));
+    .option('--no-open', 'open no browser');
+  addClientOptions(command).action((options: DashboardCommandOptions) =>
+    attempt(options, () => dashboard(options)),
+  );
 }
 
 async function dashboard(options: DashboardCommandOptions): Promise<number> {
@@ -43,8 +42,10 @@ async function dashboard(options: DashboardCommandOptions): Promise<number> {
     openLog: (siteId) => openSiteLog({ ...options, runDir: client.runDir }, siteId, LAST_COUNT),
   });
   await page.open();
-  process.stdout.write(`${page.address()}\n`);
-  if (options.open && process.stdout.isTTY) openBrowser(page.address({ once: true }));
+  const address = page.address();
+  printOutcome(options, { address }, () => [address]);
+  if (options.open && options.json !== true && process.stdout.isTTY)
+    openBrowser(page.address({ once: true }));
   await Promise.race((['SIGINT', 'SIGTERM'] as const).map((signal) => once(process, signal)));
   await page.close();
   return EXIT_CODES.ok;

@@ -31,6 +31,16 @@ void it('serves a change when it is ready; while code is broken, a page says why
   assert.equal(code, 0, stderr);
 });
 
+void it('ends with its terminal, and leaves nothing running', async () => {
+  workspace.write('shop/index.js', appSaying('one'));
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');
+  const port = await portOf(dev);
+  dev.process.kill('SIGHUP');
+  const { code, stderr } = await dev.ended;
+  assert.equal(code, 0, stderr);
+  await assert.rejects(get(port, 'a.test'), { code: 'ECONNREFUSED' });
+});
+
 void it('begins with broken code, too', async () => {
   workspace.write('shop/index.js', `throw new Error('not yet');`);
   const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');

@@ -5,6 +5,7 @@ import type { LoadFailure, LogLevel } from '@vhostd/daemon';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
+import { boundBackgroundLog } from '../background-log.js';
 import { confFile, isConfFile } from '../conf-file.js';
 import { attempt, describeError, printError, printNextStep } from '../errors.js';
 import { ProgressLine } from '../progress.js';
@@ -81,6 +82,7 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir));
   });
   if (isTerminal) showProgress(daemon, options.runDir);
+  else if (options.stateDir !== undefined) boundBackgroundLog(options.stateDir);
   await daemon.run();
   return EXIT_CODES.ok;
 }

@@ -4,34 +4,30 @@ import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { showsColours } from '../colours.js';
 import { attempt } from '../errors.js';
-import type { CommonOptions } from '../errors.js';
 import { openSiteLog } from '../logs/open-site-log.js';
 import { Screen } from '../top/screen.js';
 import { Top } from '../top/top.js';
 import type { TopLog } from '../top/top.js';
-import { clientOf, logLevelOption, runDirOption } from './options.js';
-
-interface TopCommandOptions extends CommonOptions {
-  runDir?: string;
-}
+import { printRows } from '../top/print-rows.js';
+import { addClientOptions, clientOf } from './options.js';
+import type { ClientOptions } from './options.js';
 
 export function addTopCommand(program: Command): void {
-  program
+  const command = program
     .command('top')
     .summary('show sites and workers live, in a terminal')
     .description(
       'Shows sites and workers, what they do and what happens, until q. ' +
-        'Keys sort, filter, reload a site and follow its log; the last line names them.',
-    )
-    .addOption(runDirOption('default: that of the only daemon of this user'))
-    .addOption(logLevelOption('debug shows the stack of an error'))
-    .action((options: TopCommandOptions) => attempt(options, () => top(options)));
+        'Keys sort, filter, reload a site and follow its log; the last line names them. With --json it prints a line a second.',
+    );
+  addClientOptions(command).action((options: ClientOptions) => attempt(options, () => top(options)));
 }
 
-async function top(options: TopCommandOptions): Promise<number> {
+async function top(options: ClientOptions): Promise<number> {
+  if (options.json === true) return await printRows(clientOf(options));
   const { stdin, stdout } = process;
   if (!stdin.isTTY || !stdout.isTTY) {
-    const message = 'top needs a terminal; vhostd status and vhostd events are for programs';
+    const message = 'top needs a terminal; vhostd top --json is for programs';
     throw new VhostError('ERR_TERMINAL', message);
   }
   const client = clientOf(options);
@@ -60,7 +56,7 @@ async function top(options: TopCommandOptions): Promise<number> {
   return EXIT_CODES.ok;
 }
 
-async function openLog(options: TopCommandOptions, siteId: string): Promise<TopLog> {
+async function openLog(options: ClientOptions, siteId: string): Promise<TopLog> {
   const log = await openSiteLog(options, siteId, LAST_COUNT);
   return {
     more: () => log.more().map(({ workerId, line }) => `${workerId ?? siteId} | ${line}`),

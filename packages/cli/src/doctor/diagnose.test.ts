@@ -131,4 +131,5 @@ void it('sites that are down, or not as they should be', () => {
     'warning site b: is in the conf, but not loaded',
     'warning site a: is loaded, but not in the conf',
   ]);
+  assert.deepEqual(told({ ...sites({ added: true }), wantedSites: [] }), []);
 });

@@ -225,8 +225,8 @@ function confFindings({ status, wantedSites }: Facts): Finding[] {
     ...wantedSites
       .filter((siteId) => !running.has(siteId))
       .map((siteId) => found(siteId, 'is in the conf, but not loaded')),
-    ...[...running]
-      .filter((siteId) => !wanted.has(siteId))
-      .map((siteId) => found(siteId, 'is loaded, but not in the conf')),
+    ...status.sites
+      .filter(({ siteId, added }) => added !== true && !wanted.has(siteId))
+      .map(({ siteId }) => found(siteId, 'is loaded, but not in the conf')),
   ];
 }

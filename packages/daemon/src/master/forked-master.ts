@@ -64,7 +64,7 @@ function forkLinked(
 
 /** Of this process, without what an init system says to it alone: no master, and no site, is to answer in its name. */
 function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !INIT_VARIABLES.has(name)));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.has(name)));
 }
 
 /** A master that still boots opens none on SIGUSR1 either, where Node can be told so (from 22.14 on). */
@@ -72,8 +72,8 @@ const NO_INSPECTOR = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1'
   ? ['--disable-sigusr1']
   : [];
 
-/** sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3), systemd.exec(5). */
-const INIT_VARIABLES: ReadonlySet<string> = new Set([
+/** sd_notify(3), sd_listen_fds(3), systemd.exec(5) and more; and what tells a named background process from others. */
+const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'NOTIFY_SOCKET',
   'WATCHDOG_PID',
   'WATCHDOG_USEC',
@@ -81,4 +81,5 @@ const INIT_VARIABLES: ReadonlySet<string> = new Set([
   'LISTEN_FDS',
   'LISTEN_FDNAMES',
   'FDSTORE',
+  'VHOSTD_DAEMON_START',
 ]);

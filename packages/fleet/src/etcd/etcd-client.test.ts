@@ -89,6 +89,9 @@ void describe('the client of etcd', () => {
       revision: '3',
       changes: [{ key: '/a/1' }, { key: '/a/2', value: 'y' }],
     });
+    fake.revision = 100;
+    await client.commit([{ key: '/a/3', value: 'z' }], undefined);
+    assert.equal(Reflect.get(Object((await told.next()).value), 'revision'), '101');
     abort.abort();
     await assert.rejects(told.next());
     fake.compact();

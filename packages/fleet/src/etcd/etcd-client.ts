@@ -21,7 +21,12 @@ export interface Change {
 
 /** What a watch tells. */
 export type WatchMessage =
-  | { readonly kind: 'changes'; readonly revision: string; readonly changes: readonly Change[] }
+  | {
+      readonly kind: 'changes';
+      /** All that happened up to it has been told. */
+      readonly revision: string;
+      readonly changes: readonly Change[];
+    }
   /** What was asked for is gone: range again. */
   | { readonly kind: 'cancelled' };
 
@@ -135,6 +140,17 @@ export class EtcdClient {
     return kvs.length > 0;
   }
 
+  /** Whether the store has no revision any more, as it was compacted, or yet, as it is another one. */
+  async isForgotten(prefix: string, revision: string): Promise<boolean> {
+    try {
+      await this.#post('/v3/kv/range', { key: toBase64(prefix), revision, limit: '1', keys_only: true });
+      return false;
+    } catch (error) {
+      if (error instanceof EtcdRefusal && error.code === OUT_OF_RANGE) return true;
+      throw error;
+    }
+  }
+
   /** What happens to keys of a prefix behind a revision, until the signal aborts, or the connection fails. */
   async *watch(prefix: string, revision: string, signal: AbortSignal): AsyncGenerator<WatchMessage> {
     const create = {
@@ -156,7 +172,9 @@ export class EtcdClient {
         const key = fromBase64(kv.key);
         return type === 'DELETE' ? { key } : { key, value: fromBase64(kv.value) };
       });
-      yield { kind: 'changes', revision: result.header.revision, changes };
+      // The header's is that of the store, also where events up to it are in messages to come.
+      const told = result.events.at(-1)?.kv.mod_revision ?? result.header.revision;
+      yield { kind: 'changes', revision: told, changes };
     }
   }
 
@@ -246,7 +264,7 @@ const kept = z.object({ result: z.object({ TTL: z.string().optional() }) });
 const holding = z.object({ keys: z.array(z.string()).default([]) });
 const pair = z.object({ key: z.string(), value: z.string().default('') });
 const ranged = z.object({ header, kvs: z.array(pair).default([]), more: z.boolean().default(false) });
-const event = z.object({ type: z.string().default('PUT'), kv: pair });
+const event = z.object({ type: z.string().default('PUT'), kv: pair.extend({ mod_revision: number }) });
 const watched = z.object({
   result: z.object({ header, canceled: z.boolean().default(false), events: z.array(event).default([]) }),
 });
@@ -255,5 +273,6 @@ const authenticated = z.object({ token: z.string() });
 const TIMEOUT_MS = 2000;
 const PAGE_COUNT = 5000;
 const NOT_FOUND = 5;
+const OUT_OF_RANGE = 11;
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;

@@ -94,6 +94,7 @@ export class FakeEtcd {
     this.leases.clear();
     this.#history = [];
     this.#sorted = undefined;
+    this.#compacted = 0;
     this.revision = 1;
     this.cutWatches();
   }
@@ -195,7 +196,16 @@ export class FakeEtcd {
     return token;
   }
 
-  #range({ key, range_end: end, limit, min_mod_revision: least = 0 }: Record<string, unknown>): unknown {
+  #range({
+    key,
+    range_end: end,
+    limit,
+    min_mod_revision: least = 0,
+    revision: asked = this.revision,
+  }: Record<string, unknown>): unknown {
+    if (Number(asked) < this.#compacted || Number(asked) > this.revision) {
+      throw Object.assign(new Error('etcdserver: mvcc: required revision has been compacted'), { code: 11 });
+    }
     const from = text64(key);
     if (end === undefined) return this.#answerRange(this.#entryOf(from), false);
     const to = text64(end);
@@ -281,11 +291,10 @@ export class FakeEtcd {
   #tell({ from, end, response }: Watcher, happened: readonly Happened[]): void {
     const events = happened
       .filter(({ key }) => key >= from && key < end)
-      .map(({ key, value }) =>
-        value === undefined
-          ? { type: 'DELETE', kv: { key: base64(key) } }
-          : { kv: { key: base64(key), value: base64(value) } },
-      );
+      .map(({ revision, key, value }) => {
+        const kv = { key: base64(key), mod_revision: String(revision) };
+        return value === undefined ? { type: 'DELETE', kv } : { kv: { ...kv, value: base64(value) } };
+      });
     if (events.length === 0 || this.isMute) return;
     const line = `${JSON.stringify({ result: { header: { revision: String(this.revision) }, events } })}\n`;
     this.sums.watchBytes += line.length;

@@ -80,6 +80,19 @@ void describe('who follows a fleet', () => {
     assert.ok(bench.snapshots >= 2);
   });
 
+  void it('asks for all keys again where a stream goes on without what was forgotten', async (t) => {
+    const fake = await FakeEtcd.start(t);
+    const bench = new Bench(t, fake);
+    await bench.until(() => bench.snapshots === 1);
+    fake.isMute = true;
+    fake.write([{ key: '/f/lost', value: '1' }]);
+    fake.isMute = false;
+    fake.write([{ key: '/f/a', value: '1' }]);
+    fake.compact();
+    await bench.until(() => bench.keys.has('/f/lost'));
+    assert.deepEqual([bench.snapshots, bench.lost], [2, []]);
+  });
+
   void it('leaves a stream that says nothing of what is written', async (t) => {
     const fake = await FakeEtcd.start(t);
     const bench = new Bench(t, fake);

@@ -1,5 +1,5 @@
 // Follows the keys of a fleet: all of them, then what happens behind that revision, and all of them again where a part was
-// forgotten, or a stream says nothing of what is written.
+// or may have been forgotten, or a stream says nothing of what is written.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Change, EtcdClient } from './etcd-client.js';
 
@@ -65,6 +65,7 @@ export class FleetFollower {
         this.#events.onChanges(message.changes, message.revision);
       }
     } catch (error) {
+      if (stop.signal.reason === FORGOTTEN) return;
       // What a stream says that was ended here is not why.
       throw stop.signal.aborted ? stop.signal.reason : error;
     } finally {
@@ -73,13 +74,19 @@ export class FleetFollower {
     }
   }
 
-  /** Ends a stream whose store does not answer, or that was silent twice about what is written. */
+  /**
+   * Ends a stream whose store does not answer, or that was silent twice about what is written, or may have left something
+   * out: etcd before 3.4.31 and 3.5.13 lets one go on that is behind what a compaction forgets.
+   */
   async #lookAfter(seen: { readonly revision: string }, stop: AbortController): Promise<void> {
+    let before = seen.revision;
     for (let silences = 0; ;) {
       await rest(this.#lookMs, stop.signal);
       if (stop.signal.aborted) return;
       const { revision } = seen;
       try {
+        if (await this.#store.isForgotten(this.#prefix, before)) return stop.abort(FORGOTTEN);
+        before = revision;
         const isBehind = await this.#store.isWrittenSince(this.#prefix, revision);
         silences = isBehind && seen.revision === revision ? silences + 1 : 0;
         if (silences < 2) continue;
@@ -96,6 +103,7 @@ async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
+const FORGOTTEN = new Error('the store has forgotten what was told last');
 const LOOK_MS = 2000;
 const RETRY_BASE_MS = 200;
 const RETRY_CAP_MS = 3000;

@@ -52,14 +52,45 @@ void describe('what is to be in the store of a machine', () => {
     const machine = new MachineState(FACTS);
     machine.set([siteOf('a', 'serves'), siteOf('b', 'serves')]);
     states(machine, 0);
-    machine.drain(['a']);
+    machine.drain({ siteIds: ['a'] });
     assert.deepEqual(states(machine, 0), { 'a.test/m1': 'drain', 'b.test/m1': 'up' });
-    machine.undrain(['a']);
+    machine.undrain({ siteIds: ['a'] });
     assert.deepEqual(states(machine, 1), { 'a.test/m1': 'up', 'b.test/m1': 'up' });
-    machine.drain(undefined);
+    machine.drain({});
     assert.deepEqual(states(machine, 2), { 'a.test/m1': 'drain', 'b.test/m1': 'drain' });
-    machine.undrain(undefined);
+    machine.undrain({});
     assert.deepEqual(states(machine, 3), { 'a.test/m1': 'up', 'b.test/m1': 'up' });
+  });
+
+  void it('has a host in drain that goes on all of its ports, and one that goes on some of them up on the others', () => {
+    const machine = new MachineState(FACTS);
+    const way = (port: number) => ({ port, tls: 'none', proxy: 'none' }) as const;
+    const site = siteOf('a', 'serves', []);
+    const set = (hosts: Record<string, number[]>): void => {
+      const all = Object.entries(hosts).map(([host, ports]) => [host, ports.map(way)] as const);
+      machine.set([{ ...site, hosts: new Map(all) }]);
+    };
+    const listenOf = (host: string): unknown => {
+      const record = machine.wanted(0).get(`/f/hosts/${host}/m1`);
+      return record !== undefined && 'listen' in record ? record.listen.map(({ port }) => port) : undefined;
+    };
+    set({ 'a.test': [80, 81], 'b.test': [80, 81] });
+    states(machine, 0);
+    const which = {
+      places: [
+        { host: 'a.test', port: 81 },
+        { host: 'b.test', port: 80 },
+      ],
+    };
+    machine.drain(which);
+    assert.deepEqual(states(machine, 0), { 'a.test/m1': 'up', 'b.test/m1': 'up' });
+    assert.deepEqual([listenOf('a.test'), listenOf('b.test')], [[80], [81]]);
+    machine.drain({ places: [{ host: 'b.test', port: 81 }] });
+    assert.deepEqual(states(machine, 0), { 'a.test/m1': 'up', 'b.test/m1': 'drain' });
+    set({ 'a.test': [80] });
+    machine.undrain({ places: [...which.places, { host: 'b.test', port: 81 }] });
+    assert.deepEqual(states(machine, 5999), { 'a.test/m1': 'up', 'b.test/m1': 'drain' });
+    assert.deepEqual(states(machine, 6000), { 'a.test/m1': 'up' });
   });
 
   void it('has all in drain, for as long as it serves, where an operator has taken the machine out', () => {

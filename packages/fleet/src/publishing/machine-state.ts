@@ -1,5 +1,6 @@
 // What is to be in the store of this machine, as records by their keys: what serves, what is drained, and for how long yet.
 // Pure: a state table a host, with the time from outside.
+import type { FleetDrained } from '@vhostd/protocol';
 import { keyOf } from '../layout.js';
 import type { HostListen, HostRecord, MachineRecord, SiteRecord } from '../layout.js';
 import type { LocalSite } from './local-site.js';
@@ -28,6 +29,8 @@ export class MachineState {
   readonly #facts: MachineFacts;
   readonly #entries = new Map<string, Entry>();
   readonly #drained = new Set<string>();
+  /** Hosts with a port, of sites that serve otherwise. */
+  readonly #drainedPlaces = new Set<string>();
   #allDrained = false;
   /** All that serves is in drain, and stays there, until an operator brings the machine back. */
   #isOut = false;
@@ -48,17 +51,17 @@ export class MachineState {
     this.#sites = sites;
   }
 
-  /** Nobody is to be led to these sites, or to any, until {@link undrain}. */
-  drain(siteIds: readonly string[] | undefined): void {
-    if (siteIds === undefined) this.#allDrained = true;
-    else for (const siteId of siteIds) this.#drained.add(siteId);
+  /** Nobody is to be led there until {@link undrain}. */
+  drain({ siteIds, places }: FleetDrained): void {
+    if (siteIds === undefined && places === undefined) this.#allDrained = true;
+    for (const siteId of siteIds ?? []) this.#drained.add(siteId);
+    for (const { host, port } of places ?? []) this.#drainedPlaces.add(placeName(host, port));
   }
 
-  undrain(siteIds: readonly string[] | undefined): void {
-    if (siteIds === undefined) {
-      this.#allDrained = false;
-      this.#drained.clear();
-    } else for (const siteId of siteIds) this.#drained.delete(siteId);
+  undrain({ siteIds, places }: FleetDrained): void {
+    if (siteIds === undefined && places === undefined) this.#allDrained = false;
+    for (const siteId of siteIds ?? []) this.#drained.delete(siteId);
+    for (const { host, port } of places ?? []) this.#drainedPlaces.delete(placeName(host, port));
   }
 
   /** An operator takes the machine out, or brings it back. What serves stays in the store. */
@@ -103,7 +106,9 @@ export class MachineState {
     for (const { siteId: site, generation, standing, hosts } of this.#sites) {
       if (standing !== 'serves' || this.#isDrained(site)) continue;
       serving.set(keyOf(prefix, { kind: 'site', site, machine }), { state, generation });
-      for (const [host, ways] of hosts) {
+      for (const [host, all] of hosts) {
+        const ways = all.filter(({ port }) => !this.#drainedPlaces.has(placeName(host, port)));
+        if (ways.length === 0) continue;
         const key = keyOf(prefix, { kind: 'host', host, machine });
         const known = serving.get(key);
         // On other ports the host may be another site's.
@@ -139,6 +144,10 @@ export class MachineState {
     entry.goneAtMs = nowMs + this.#facts.followMs + drainTimeoutMs;
     entry.adoptedUntilMs = undefined;
   }
+}
+
+function placeName(host: string, port: number): string {
+  return `${host} ${port}`;
 }
 
 /** How long a site that boots may take until it is led to no more, ms. */

@@ -35,6 +35,7 @@ class Bench {
       address: '10.0.0.1',
       prefix: driver === 'etcd' ? '/f' : 'traefik',
       weight: 100,
+      edgeTimeoutMs: 1000,
       healthPath: '/up',
     } as const;
     this.publisher = new Publisher({
@@ -117,12 +118,12 @@ void describe('the publisher', () => {
     const bench = new Bench(t, fake);
     bench.publisher.set([siteOf('a'), siteOf('b')]);
     await bench.until(({ state }) => state === 'connected');
-    const drained = bench.publisher.drain(['a']);
+    const drained = bench.publisher.drain({ siteIds: ['a'] });
     await bench.until(({ revision }) => revision === String(fake.revision) && fake.sums.transactions === 2);
     assert.deepEqual(bench.hosts(), { '/f/hosts/a.test/m1': 'drain', '/f/hosts/b.test/m1': 'up' });
     await drained;
     bench.publisher.set([siteOf('a', 'gone'), siteOf('b')]);
-    bench.publisher.undrain(['a']);
+    bench.publisher.undrain({ siteIds: ['a'] });
     await bench.until(() => fake.keys.size === 3);
     assert.deepEqual(bench.hosts(), { '/f/hosts/b.test/m1': 'up' });
     await bench.publisher.withdraw();
@@ -179,7 +180,7 @@ void describe('the publisher', () => {
     await bench.until(({ state }) => state === 'connected');
     fake.hangs = true;
     await bench.until(({ state }) => state === 'lost');
-    await assert.rejects(bench.publisher.drain(['a']));
+    await assert.rejects(bench.publisher.drain({ siteIds: ['a'] }));
     fake.hangs = false;
     await bench.until(({ state }) => state === 'connected');
     assert.deepEqual(bench.hosts(), { '/f/hosts/a.test/m1': 'drain' });

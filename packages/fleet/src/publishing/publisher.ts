@@ -1,6 +1,6 @@
 // Keeps what is in the store of this machine as it is to be: one lease, one transaction a change, all of it again behind a
 // lease that was lost. One loop does it all, so that nothing of it overtakes another.
-import type { FleetSettings, FleetState } from '@vhostd/protocol';
+import type { FleetDrained, FleetSettings, FleetState } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import { isGone, MAX_CHANGE_COUNT } from '../etcd/etcd-client.js';
 import type { Change, EtcdClient } from '../etcd/etcd-client.js';
@@ -75,18 +75,14 @@ export class Publisher {
     this.#wake.resolve();
   }
 
-  /**
-   * Leads nobody to these sites, or to any; resolves when the store has it and those who follow have had time to know.
-   * @throws {Error} the store could not be told.
-   */
-  async drain(siteIds: readonly string[] | undefined): Promise<void> {
-    this.#machine.drain(siteIds);
+  /** Leads nobody there; resolves when the store has it. @throws {Error} the store could not be told. */
+  async drain(which: FleetDrained): Promise<void> {
+    this.#machine.drain(which);
     await this.#settled();
-    await new Promise((resolve) => setTimeout(resolve, this.#layout.followMs));
   }
 
-  undrain(siteIds: readonly string[] | undefined): void {
-    this.#machine.undrain(siteIds);
+  undrain(which: FleetDrained): void {
+    this.#machine.undrain(which);
     this.#wake.resolve();
   }
 

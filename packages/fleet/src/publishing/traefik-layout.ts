@@ -16,6 +16,20 @@ interface Route {
   readonly servers: ReadonlyMap<string, string>;
 }
 
+/** What HTTP and TLS have each of its own. */
+interface Kind {
+  readonly rule: (host: string) => string;
+  /** The key of a server's address, and what that begins with. */
+  readonly address: 'url' | 'address';
+  readonly scheme: 'http://' | '';
+  /** Keys beside those of any router and service, and what they have; undefined: there is to be none. */
+  readonly others: (
+    name: string,
+    settings: TraefikSettings,
+    ways: readonly HostListen[],
+  ) => Readonly<Record<string, string | undefined>>;
+}
+
 export function traefikLayout(settings: TraefikSettings): Layout {
   const records = vhostdLayout({ prefix: `${settings.prefix}/vhostd` });
   return {
@@ -45,77 +59,42 @@ function routesOf(settings: TraefikSettings, host: string, record: HostRecord): 
   const [first, ...others] = host.startsWith('[') ? [] : ofKind('passthrough');
   const secure = first === undefined ? [] : [first, ...others.filter(({ proxy }) => proxy === first.proxy)];
   return [
-    ...(clear.length === 0 ? [] : [httpRoute(settings, host, record, clear)]),
-    ...(secure.length === 0 ? [] : [tcpRoute(settings, host, record, secure)]),
+    ...(clear.length === 0 ? [] : [routeOf('http', settings, { host, record, ways: clear })]),
+    ...(secure.length === 0 ? [] : [routeOf('tcp', settings, { host, record, ways: secure })]),
   ];
 }
 
-function httpRoute(
-  { prefix, machine, healthPath }: TraefikSettings,
-  host: string,
-  record: HostRecord,
-  ways: readonly HostListen[],
-): Route {
-  const name = nameOf(host);
-  const router = `${prefix}/http/routers/${name}`;
-  const retry = `${prefix}/http/middlewares/${name}/retry`;
-  const service = `${prefix}/http/services/${name}/loadBalancer`;
-  const isChecked = healthPath !== undefined;
-  const values = new Map<string, string | undefined>([
-    [`${router}/rule`, httpRule(host)],
-    [`${router}/priority`, priorityOf(host)],
-    [`${router}/service`, name],
-    // Another machine is asked where nothing of a request was sent.
-    [`${router}/middlewares/0`, name],
-    [`${retry}/attempts`, RETRY_ATTEMPTS],
-    [`${service}/healthCheck/path`, healthPath],
-    [`${service}/healthCheck/interval`, isChecked ? HEALTH_INTERVAL : undefined],
-    [`${service}/healthCheck/timeout`, isChecked ? HEALTH_TIMEOUT : undefined],
-  ]);
-  const servers = new Map(
-    ways.map(({ port }) => [
-      `${service}/servers/${serverNumber(machine, port)}/url`,
-      `http://${authority(record.address, port)}`,
-    ]),
-  );
-  return routeOf(`${service}/servers/`, values, record, servers);
-}
-
-function tcpRoute(
-  { prefix, machine }: TraefikSettings,
-  host: string,
-  record: HostRecord,
-  ways: readonly HostListen[],
-): Route {
-  const name = nameOf(host);
-  const router = `${prefix}/tcp/routers/${name}`;
-  const service = `${prefix}/tcp/services/${name}/loadBalancer`;
-  const isProxied = ways.every(({ proxy }) => proxy === 'v2');
-  const values = new Map<string, string | undefined>([
-    [`${router}/rule`, tcpRule(host)],
-    [`${router}/priority`, priorityOf(host)],
-    [`${router}/service`, name],
-    [`${router}/tls/passthrough`, 'true'],
-    [`${service}/proxyProtocol/version`, isProxied ? '2' : undefined],
-  ]);
-  const servers = new Map(
-    ways.map(({ port }) => [
-      `${service}/servers/${serverNumber(machine, port)}/address`,
-      authority(record.address, port),
-    ]),
-  );
-  return routeOf(`${service}/servers/`, values, record, servers);
-}
-
-/** What is in drain is no server; its router stays until all have gone. */
+/** A router and a service of the host's name. What is in drain is no server; its router stays until all have gone. */
 function routeOf(
-  prefix: string,
-  values: SharedKeys['values'],
-  { state }: HostRecord,
-  servers: ReadonlyMap<string, string>,
+  kind: 'http' | 'tcp',
+  settings: TraefikSettings,
+  { host, record, ways }: { host: string; record: HostRecord; ways: readonly HostListen[] },
 ): Route {
-  const up = state === 'up' ? servers : new Map<string, string>();
-  return { shared: { servers: prefix, own: [...up.keys()], values }, servers: up };
+  const { rule, address, scheme, others } = KINDS[kind];
+  const root = `${settings.prefix}/${kind}`;
+  const name = nameOf(host);
+  const servers = `${root}/services/${name}/loadBalancer/servers/`;
+  const values = {
+    [`routers/${name}/rule`]: rule(host),
+    [`routers/${name}/priority`]: priorityOf(host),
+    [`routers/${name}/service`]: name,
+    ...others(name, settings, ways),
+  };
+  const up = (record.state === 'up' ? ways : []).map(
+    ({ port }) =>
+      [
+        `${servers}${serverNumber(settings.machine, port)}/${address}`,
+        `${scheme}${authority(record.address, port)}`,
+      ] as const,
+  );
+  return {
+    shared: {
+      servers,
+      own: up.map(([key]) => key),
+      values: new Map(Object.entries(values).map(([key, value]) => [`${root}/${key}`, value])),
+    },
+    servers: new Map(up),
+  };
 }
 
 /** Never digits alone, which would be an index, and never with an @, which stands before a provider's name. */
@@ -166,3 +145,30 @@ const HEALTH_INTERVAL = '5s';
 const HEALTH_TIMEOUT = '5s';
 /** Traefik gathers changes for 2 s (`providersThrottleDuration`). */
 const FOLLOW_MS = 3000;
+
+const KINDS: Record<'http' | 'tcp', Kind> = {
+  http: {
+    rule: httpRule,
+    address: 'url',
+    scheme: 'http://',
+    others: (name, { healthPath }) => ({
+      // Another machine is asked where nothing of a request was sent.
+      [`routers/${name}/middlewares/0`]: name,
+      [`middlewares/${name}/retry/attempts`]: RETRY_ATTEMPTS,
+      [`services/${name}/loadBalancer/healthCheck/path`]: healthPath,
+      [`services/${name}/loadBalancer/healthCheck/interval`]: healthPath && HEALTH_INTERVAL,
+      [`services/${name}/loadBalancer/healthCheck/timeout`]: healthPath && HEALTH_TIMEOUT,
+    }),
+  },
+  tcp: {
+    rule: tcpRule,
+    address: 'address',
+    scheme: '',
+    others: (name, _settings, ways) => ({
+      [`routers/${name}/tls/passthrough`]: 'true',
+      [`services/${name}/loadBalancer/proxyProtocol/version`]: ways.every(({ proxy }) => proxy === 'v2')
+        ? '2'
+        : undefined,
+    }),
+  },
+};

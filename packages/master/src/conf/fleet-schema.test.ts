@@ -12,6 +12,7 @@ void test('a fleet needs members of its store, a name and an address', () => {
     driver: 'etcd',
     prefix: '/vhostd/v1',
     weight: 100,
+    edgeTimeoutMs: 10_000,
   });
 });
 

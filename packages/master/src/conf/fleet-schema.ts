@@ -1,6 +1,17 @@
 // What a conf may say of the fleet that the machine belongs to.
 import { z } from '@vhostd/protocol/schemas';
-import { choice, integer, ipAddress, list, object, path, refusal, text, withoutUndefined } from './fields.js';
+import {
+  choice,
+  duration,
+  integer,
+  ipAddress,
+  list,
+  object,
+  path,
+  refusal,
+  text,
+  withoutUndefined,
+} from './fields.js';
 import type { FleetConf } from './site-conf.js';
 
 const ENDPOINT_EXPECTED = "the URL of a member, such as 'http://10.0.0.1:2379'";
@@ -14,6 +25,7 @@ const PREFIX_EXPECTED = "a path of letters, digits, dots, underscores and hyphen
 const TLS_EXPECTED = 'to be left out';
 const PREFIXES = { etcd: '/vhostd/v1', traefik: 'traefik' };
 const DEFAULT_WEIGHT = 100;
+const EDGE_TIMEOUT_MAX_MS = 60_000;
 
 export const fleet: z.ZodType<FleetConf> = object({
   driver: choice(['etcd', 'traefik'])
@@ -34,6 +46,9 @@ export const fleet: z.ZodType<FleetConf> = object({
   weight: integer(1, 256)
     .default(DEFAULT_WEIGHT)
     .describe('Share of the clients, in proportion to that of the other machines.'),
+  edgeTimeout: duration(1, EDGE_TIMEOUT_MAX_MS)
+    .prefault('10s')
+    .describe('How long what is about to stop waits for edges that have not applied it.'),
   user: text().optional().describe('Name of a user of the store. Absent: none is needed.'),
   password: text().optional().describe("That user's password. It is never shown."),
   ca: path().optional().describe('PEM file that the store is trusted by. Absent: as a public server.'),
@@ -71,6 +86,6 @@ export const fleet: z.ZodType<FleetConf> = object({
     ({ driver, weight }) => driver !== 'traefik' || weight === DEFAULT_WEIGHT,
     refusal(['weight'], 'to be left out', 'Traefik has no weights of machines where TLS passes through'),
   )
-  .transform((written) =>
-    withoutUndefined({ ...written, prefix: written.prefix ?? PREFIXES[written.driver] }),
+  .transform(({ edgeTimeout: edgeTimeoutMs, ...written }) =>
+    withoutUndefined({ ...written, edgeTimeoutMs, prefix: written.prefix ?? PREFIXES[written.driver] }),
   );

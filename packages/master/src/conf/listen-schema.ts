@@ -8,6 +8,7 @@ import {
 import { z } from '@vhostd/protocol/schemas';
 import {
   choice,
+  duration,
   flag,
   hostPattern,
   integer,
@@ -20,10 +21,17 @@ import {
   text,
   withoutUndefined,
 } from './fields.js';
-import type { ListenEntry, ProxySource, SiteConf } from './site-conf.js';
+import type { HeadTimeout, ListenEntry, ProxySource, SiteConf } from './site-conf.js';
+
+/** On which terms connections begin at the address of an entry. */
+export interface EntryTerms {
+  readonly proxyProtocol?: readonly string[];
+  /** Ms. */
+  readonly headTimeout?: number;
+}
 
 /** A listen entry of a conf. */
-export type WrittenEntry = ListenEntry & { readonly proxyProtocol?: readonly string[] };
+export type WrittenEntry = ListenEntry & EntryTerms;
 
 const type = choice(['tcp', 'ssl'])
   .default('tcp')
@@ -76,6 +84,12 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
     .optional()
     .describe(
       'Balancers, by address, whose connections to this address begin with a PROXY protocol header. Absent: none.',
+    ),
+  headTimeout: duration()
+    .optional()
+    .describe(
+      'How long a client of this address may take to send the head of its first request, or its TLS hello. ' +
+        'Absent: as long as `limits.headTimeout` says.',
     ),
 })
   .refine(
@@ -130,6 +144,10 @@ export const listenEntry: z.ZodType<WrittenEntry> = object({
     (entry) => entry.accept === undefined || entry.proxyProtocol === undefined,
     refusal(['accept'], 'to be left out', 'has no use with proxyProtocol: the master reads these headers'),
   )
+  .refine(
+    (entry) => entry.accept === undefined || entry.headTimeout === undefined,
+    refusal(['accept'], 'to be left out', 'has no use with headTimeout: the app waits for these heads'),
+  )
   .transform((entry): WrittenEntry => withoutUndefined(entry));
 
 /** An entry of `updateServerConf`. Key material is dropped: it stays in the worker. Who issues a certificate is no secret. */
@@ -181,14 +199,33 @@ export function acceptsAlike(site: object): boolean {
   );
 }
 
-/** The `proxyProtocol` of a site's entries. */
-export function proxySourcesOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources'> {
-  const proxySources = listen.flatMap((entry): ProxySource[] => {
-    const { proxyProtocol: ranges = [], ...address } = entry;
-    if (ranges.length === 0) return [];
-    return [
-      withoutUndefined({ type: address.type, port: address.port, ipaddress: address.ipaddress, ranges }),
-    ];
-  });
-  return proxySources.length === 0 ? {} : { proxySources };
+/** What is left of an entry where its terms are told apart. */
+export function withoutTerms({
+  proxyProtocol: _ranges,
+  headTimeout: _limit,
+  ...entry
+}: WrittenEntry): ListenEntry {
+  return entry;
+}
+
+/** The `proxyProtocol` and `headTimeout` of a site's entries. */
+export function termsOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxySources' | 'headTimeouts'> {
+  const proxySources = listen.flatMap(({ proxyProtocol: ranges = [], ...entry }): ProxySource[] =>
+    ranges.length === 0 ? [] : [{ ...addressOf(entry), ranges }],
+  );
+  const headTimeouts = listen.flatMap(({ headTimeout: limitMs, ...entry }): HeadTimeout[] =>
+    limitMs === undefined ? [] : [{ ...addressOf(entry), limitMs }],
+  );
+  return {
+    ...(proxySources.length === 0 ? {} : { proxySources }),
+    ...(headTimeouts.length === 0 ? {} : { headTimeouts }),
+  };
+}
+
+function addressOf({
+  type,
+  port,
+  ipaddress,
+}: WrittenEntry): Pick<ListenEntry, 'type' | 'port' | 'ipaddress'> {
+  return withoutUndefined({ type, port, ipaddress });
 }

@@ -10,14 +10,14 @@ export const logRotate: z.ZodType<LogRotation> = object({
   interval: duration(60_000)
     .optional()
     .describe(
-      'A new file is also begun with the first line behind each multiple of this, UTC: `1d` at midnight. Absent: by size alone.',
+      'A new file is also begun with each multiple of this, UTC: `1d` at midnight; five minutes later at most where nothing is written. Absent: by size alone.',
     ),
   keep: integer(1, 1000)
     .default(3)
     .describe('How many old files are kept: `FILE.1`, the newest, to `FILE.N`.'),
   maxAge: duration(60_000, 365 * 86_400_000)
     .optional()
-    .describe('Age at which an old file is removed, with the next rotation or start. Absent: none is.'),
+    .describe('Age at which an old file is removed, five minutes later at most. Absent: none is.'),
   compress: flag()
     .default(false)
     .describe('Whether all old files but `FILE.1` are compressed, as `FILE.2.gz`.'),

@@ -210,6 +210,19 @@ void test('every field of a site arrives, resolved and in its unit', () => {
   });
 });
 
+void test('how long heads may take at an address is kept apart from what workers may change of it', () => {
+  const listen = [{ port: 80, headTimeout: '30s' }, { port: 81 }];
+  const site = parseSite({ path: 'a', listen }, PROGRAM);
+  assert.deepEqual(site.listen, [
+    { type: 'tcp', port: 80 },
+    { type: 'tcp', port: 81 },
+  ]);
+  assert.deepEqual(site.headTimeouts, [{ type: 'tcp', port: 80, limitMs: 30_000 }]);
+  assert.equal(parseSite({ path: 'a', listen: [{ port: 81 }] }, PROGRAM).headTimeouts, undefined);
+  const direct = [{ port: 80, headTimeout: '30s', accept: 'direct' }];
+  assert.throws(() => parseSite({ path: 'a', listen: direct }, PROGRAM), /has no use with headTimeout/);
+});
+
 void test('the balancers of an entry are kept apart from what workers may change of it', () => {
   const entry = {
     port: 80,

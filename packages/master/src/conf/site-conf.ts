@@ -53,6 +53,14 @@ export interface ProxySource {
   readonly ranges: readonly string[];
 }
 
+/** How long a client may take for its first head at an address. */
+export interface HeadTimeout {
+  readonly type: ListenEntry['type'];
+  readonly port: number;
+  readonly ipaddress?: string;
+  readonly limitMs: number;
+}
+
 /** How a worker process is started. */
 export interface WorkerOptions {
   readonly execArgv: readonly string[];
@@ -174,6 +182,8 @@ export interface SiteConf {
   readonly listen: readonly ListenEntry[];
   /** The `proxyProtocol` of `listen`: only the operator says it, so what workers change of `listen` leaves it alone. */
   readonly proxySources?: readonly ProxySource[];
+  /** The `headTimeout` of `listen`, likewise. */
+  readonly headTimeouts?: readonly HeadTimeout[];
   /** The site is the default on all its addresses. */
   readonly defaultListen: boolean;
   readonly logOutput?: string;
@@ -316,6 +326,8 @@ export interface FleetConf {
   readonly prefix: string;
   /** Its share of the clients, beside those of the other machines. */
   readonly weight: number;
+  /** How long what is about to stop waits for edges that have not applied it. */
+  readonly edgeTimeoutMs: number;
   readonly user?: string;
   readonly password?: string;
   /** Absolute paths of PEM files. */

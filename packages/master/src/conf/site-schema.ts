@@ -25,7 +25,14 @@ import {
   text,
   withoutUndefined,
 } from './fields.js';
-import { acceptsAlike, listenEntry, proxySourcesOf, sameDemands, updateEntry } from './listen-schema.js';
+import {
+  acceptsAlike,
+  listenEntry,
+  sameDemands,
+  termsOf,
+  updateEntry,
+  withoutTerms,
+} from './listen-schema.js';
 import { logRotate } from './log-schema.js';
 import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
 import type { Allowance, ServerConfUpdate, SiteConf } from './site-conf.js';
@@ -365,8 +372,8 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     }): WrittenSite => ({
       ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
       server: rest.server && rest.interpreter === undefined,
-      listen: listen.map(({ proxyProtocol: _ranges, ...entry }) => entry),
-      ...proxySourcesOf(listen),
+      listen: listen.map(withoutTerms),
+      ...termsOf(listen),
       allow: {
         ...allowed,
         defaultListen: allowed.hosts === undefined || rest.defaultListen,

@@ -88,7 +88,7 @@ export interface ControlledMaster {
   signalSite(siteId: string, options: SignalOptions): SignalResult;
   flushLogs(options: FlushOptions): Promise<FlushResult>;
   reopenLogs(): void;
-  pauseSite(siteId: string, options: PauseOptions): PauseResult;
+  pauseSite(siteId: string, options: PauseOptions): Promise<PauseResult>;
   resumeSite(siteId: string): ResumeResult;
   maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult>;
 }

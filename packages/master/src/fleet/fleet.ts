@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type {
+  FleetDrained,
   FleetDrainOptions,
   FleetDrainResult,
   FleetStanding,
@@ -12,13 +13,22 @@ import type {
   FleetToMaster,
   MasterToFleet,
 } from '@vhostd/protocol';
-import { decode, decoding, fleetFollowed, fleetStore, fleetToMaster, z } from '@vhostd/protocol/schemas';
+import {
+  decode,
+  decoding,
+  fleetFollowed,
+  fleetStore,
+  fleetToMaster,
+  masterToFleet,
+  z,
+} from '@vhostd/protocol/schemas';
 import type { Peer } from '@vhostd/transport';
 import { MAX_DURATION_MS } from '../conf/fields.js';
 import { parseDuration } from '../conf/quantity.js';
 import type { FleetConf, MasterConf } from '../conf/site-conf.js';
 import type { ControlAnswers } from '../control/control-answers.js';
-import type { MasterEvents } from '../events.js';
+import type { DrainedParts, MasterEvents } from '../events.js';
+import type { LostPlace, Upstream } from '../routing/lost-places.js';
 import { KeptFile } from '../sites/kept-file.js';
 import { SideProcess } from '../side-process.js';
 
@@ -27,7 +37,7 @@ type FleetPeer = Peer<MasterToFleet, FleetToMaster>;
 /** Where to publish. */
 type FleetSettings = MasterToFleet['configure']['params']['settings'];
 
-export class Fleet {
+export class Fleet implements Upstream {
   readonly #control: ControlAnswers;
   readonly #events: MasterEvents;
   #settings: FleetSettings | undefined;
@@ -42,7 +52,9 @@ export class Fleet {
   #state: FleetState = CONNECTING;
   #lastError: FleetStanding['lastError'];
   /** A process that publishes by another conf is on its way out. */
-  #leaving: Promise<void> = Promise.resolve();
+  #replaced: Promise<void> = Promise.resolve();
+  /** Sites that are drained as a whole. */
+  readonly #leaving = new Set<string>();
 
   /** Without a state directory what an operator wants of this machine lasts as long as this process. */
   constructor(control: ControlAnswers, events: MasterEvents, stateDir: string | undefined) {
@@ -129,27 +141,33 @@ export class Fleet {
     }
   }
 
-  /** Has nobody led to these sites, or to any; resolves when that is known, or can't be told. */
-  async drain(siteIds?: readonly string[]): Promise<void> {
-    const peer = this.#process?.peer;
-    if (peer === undefined) return;
-    const which = siteIds === undefined ? {} : { siteIds: [...siteIds] };
-    try {
-      await peer.request('drain', which, { timeoutMs: DRAIN_LIMIT_MS });
-      this.#events.emit('fleet.drained', which);
-    } catch (error) {
-      this.#events.emit('fleet.drain-failed', { ...which, message: messageOf(error) });
-    }
+  /** Has nobody led to any site; resolves when that is known, or can't be told. */
+  async drain(): Promise<void> {
+    await this.#drain({}, {});
+  }
+
+  /** Of sites that serve on. Those of others are drained {@link without} them. */
+  async drainPlaces(lost: readonly LostPlace[]): Promise<void> {
+    const places = lost.filter(({ siteId }) => !this.#leaving.has(siteId)).map(hostAndPort);
+    if (places.length === 0) return;
+    await this.#drain({ places }, { hosts: [...new Set(places.map(({ host }) => host))] });
+  }
+
+  undrainPlaces(lost: readonly LostPlace[]): void {
+    this.#undrain({ places: lost.map(hostAndPort) });
   }
 
   /** Does what keeps sites from serving for a while, or for good, once nobody is led to them. */
   async without<T>(siteIds: readonly string[], act: () => Promise<T>): Promise<T> {
     if (siteIds.length === 0) return await act();
-    await this.drain(siteIds);
+    const which = { siteIds: [...siteIds] };
+    for (const siteId of siteIds) this.#leaving.add(siteId);
     try {
+      await this.#drain(which, which);
       return await act();
     } finally {
-      this.#process?.peer?.request('undrain', { siteIds: [...siteIds] }).catch(() => undefined);
+      for (const siteId of siteIds) this.#leaving.delete(siteId);
+      this.#undrain(which);
     }
   }
 
@@ -167,11 +185,28 @@ export class Fleet {
     await process?.stop();
   }
 
+  async #drain(which: FleetDrained, told: DrainedParts): Promise<void> {
+    const peer = this.#process?.peer;
+    if (peer === undefined || this.#settings === undefined) return;
+    const timeoutMs = this.#settings.edgeTimeoutMs + DRAIN_LIMIT_MS;
+    try {
+      const answer = await peer.request('drain', which, { timeoutMs });
+      const { late } = decode(masterToFleet.drain.result, answer, 'drain');
+      this.#events.emit('fleet.drained', { ...told, late });
+    } catch (error) {
+      this.#events.emit('fleet.drain-failed', { ...told, message: messageOf(error) });
+    }
+  }
+
+  #undrain(which: FleetDrained): void {
+    this.#process?.peer?.request('undrain', which).catch(() => undefined);
+  }
+
   async #configure(settings: FleetSettings | undefined): Promise<void> {
     if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return;
     this.#settings = settings;
-    this.#leaving = Promise.all([this.#leaving, this.stop()]).then(() => undefined);
-    await this.#leaving;
+    this.#replaced = Promise.all([this.#replaced, this.stop()]).then(() => undefined);
+    await this.#replaced;
     if (settings === undefined || this.#settings !== settings) return;
     this.#process = this.#processFor(settings);
     this.#process.start();
@@ -246,6 +281,10 @@ export class Fleet {
   }
 }
 
+function hostAndPort({ host, port }: LostPlace): { host: string; port: number } {
+  return { host, port };
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -273,5 +312,5 @@ const ANSWER_LIMIT_MS = 30_000;
 const CONNECTING: FleetState = { state: 'connecting' };
 /** How long a store of any size may take to be read, ms. */
 const LOOK_LIMIT_MS = 30_000;
-/** How long a stop waits until it is known of, ms. */
+/** How long a stop waits for the store, ms. */
 const DRAIN_LIMIT_MS = 5000;

@@ -21,10 +21,10 @@ import { Challenges } from './challenges.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Health } from './health.js';
 import { AddressRates } from './address-rates.js';
+import { AddressTerms } from './address-terms.js';
 import { OpenConnections } from './open-connections.js';
 import type { Arrival } from './open-connections.js';
 import { Peeking } from './peeking.js';
-import { ProxySources } from './proxy-sources.js';
 import { redirection } from './redirection.js';
 import { Refusals, refuseAtOnce } from './refuse.js';
 
@@ -46,8 +46,8 @@ export class Acceptor {
   readonly health: Health = new Health();
   /** What certificate authorities are answered. */
   readonly challenges: Challenges = new Challenges();
-  /** Which peers of which listener speak the PROXY protocol. */
-  readonly proxySources: ProxySources = new ProxySources();
+  /** On which terms connections begin at which listener. */
+  readonly terms: AddressTerms = new AddressTerms();
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
@@ -62,7 +62,7 @@ export class Acceptor {
     this.#pause = pause;
     this.#routes = routes;
     this.#events = events;
-    this.#peeking = new Peeking(limits, this.proxySources, {
+    this.#peeking = new Peeking(limits, this.terms, {
       onRouted: (connection, { alpn }) => {
         if (!this.challenges.takes(connection, alpn)) this.accept(connection);
       },

@@ -10,7 +10,7 @@ import type { Route, Verdict } from '../peek/verdict.js';
 import type { Connection } from './connection.js';
 import { sealEnds } from './proxied-ends.js';
 import type { ProxiedEnds } from './proxied-ends.js';
-import type { ProxySources } from './proxy-sources.js';
+import type { AddressTerms } from './address-terms.js';
 import type { Listener } from '../listeners/listener.js';
 
 /** Why a connection is not routed, and the bytes that were read from it. */
@@ -43,19 +43,19 @@ interface Peeked {
 }
 
 export class Peeking {
-  readonly #sources: ProxySources;
+  readonly #terms: AddressTerms;
   readonly #outcome: PeekOutcome;
   readonly #immediate = new ImmediateReader();
-  /** In the order of their deadlines, since all have the same limit. */
+  /** In the order in which they came. */
   readonly #open = new Set<Peeked>();
   #limits: Limits;
   /** What has come of all of them. */
   #bytes = 0;
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(limits: Limits, sources: ProxySources, outcome: PeekOutcome) {
+  constructor(limits: Limits, terms: AddressTerms, outcome: PeekOutcome) {
     this.#limits = limits;
-    this.#sources = sources;
+    this.#terms = terms;
     this.#outcome = outcome;
   }
 
@@ -107,17 +107,18 @@ export class Peeking {
   #readerFor(handle: NativeHandle, listener: Listener): FirstBytes | ProxiedBytes {
     const reader = new FirstBytes(listener.address.type, this.#limits);
     const { key } = listener;
-    if (!this.#sources.any(key)) return reader;
+    const { proxySources } = this.#terms;
+    if (!proxySources.any(key)) return reader;
     const address = remoteAddressOf(handle);
     // A balancer that looks whether somebody listens may have reset its connection by now: then it has no address.
-    return address === '' || this.#sources.includes(key, address) ? new ProxiedBytes(reader) : reader;
+    return address === '' || proxySources.includes(key, address) ? new ProxiedBytes(reader) : reader;
   }
 
   /** Reads on as bytes come, behind those that are there. */
   #wait(begun: Begun, chunks: Buffer[]): void {
     const limits = this.#limits;
     const sinceMs = performance.now();
-    const deadlineMs = sinceMs + limits.headTimeoutMs;
+    const deadlineMs = sinceMs + (this.#terms.headTimeoutMs(begun.listener.key) ?? limits.headTimeoutMs);
     const peeked: Peeked = { ...begun, sinceMs, deadlineMs, chunks, bytes: 0 };
     if (this.#open.size >= limits.peekMaxCount) this.evictOldest();
     this.#open.add(peeked);
@@ -213,11 +214,7 @@ export class Peeking {
   #endLate(): void {
     this.#sweep = undefined;
     const nowMs = performance.now();
-    const late: Peeked[] = [];
-    for (const peeked of this.#open) {
-      if (peeked.deadlineMs > nowMs) break;
-      late.push(peeked);
-    }
+    const late = [...this.#open].filter(({ deadlineMs }) => deadlineMs <= nowMs);
     this.#giveUp(late, 'head-timeout');
     this.#outcome.onSweep();
     if (this.#open.size > 0) this.#schedule();

@@ -8,6 +8,7 @@ export class AccessLogRotation {
   readonly #rotation: LogRotation;
   readonly #timer: NodeJS.Timeout;
   #lookedAtMs: number | undefined;
+  #tidiedAtMs = -Infinity;
   #looking = false;
 
   constructor(file: string, rotation: LogRotation) {
@@ -22,6 +23,7 @@ export class AccessLogRotation {
     this.#looking = true;
     try {
       await this.#rotateIfDue();
+      await this.#tidyIfDue();
     } catch {
       // The directory may not be there yet, or no longer.
     } finally {
@@ -42,6 +44,14 @@ export class AccessLogRotation {
     await rotate(this.#file, this.#rotation, async () => (await stat(this.#file)).ino === ino);
     await tidy(this.#file, this.#rotation);
   }
+
+  /** What is too old goes, also where nothing is written any more. */
+  async #tidyIfDue(): Promise<void> {
+    if (this.#rotation.maxAgeMs === undefined || performance.now() - this.#tidiedAtMs < TIDY_MS) return;
+    this.#tidiedAtMs = performance.now();
+    await tidy(this.#file, this.#rotation);
+  }
 }
 
 const LOOK_MS = 5_000;
+const TIDY_MS = 300_000;

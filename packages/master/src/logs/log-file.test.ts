@@ -124,6 +124,45 @@ void describe('LogFile', () => {
     );
   });
 
+  void it('is rotated by its interval though nothing is written, and then not again; what is too old goes', async () => {
+    const timers: { callback: () => void; delayMs: number }[] = [];
+    const setTimer = (callback: () => void, delayMs: number) => {
+      const timer = { callback, delayMs };
+      timers.push(timer);
+      return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
+    };
+    const dayMs = 86_400_000;
+    const rotation = { maxBytes: 10_000, keepCount: 2, intervalMs: dayMs, maxAgeMs: 10 * dayMs };
+    const before = new LogFile(file);
+    before.write('silent since\n');
+    await before.close();
+    const yesterday = new Date(Date.now() - dayMs);
+    utimesSync(file, yesterday, yesterday);
+    const log = new LogFile(file, { rotation, os: { now: () => performance.now(), setTimer } });
+    const look = (): void => {
+      const [timer = assert.fail('it will not look')] = timers.splice(0, 1);
+      assert.equal(timer.delayMs, 300_000);
+      timer.callback();
+    };
+    // It is opened by then, and asked again where it was not.
+    while (!isFile(`${file}.1`)) {
+      look();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await until(() => isFile(file));
+    writeFileSync(`${file}.2`, 'old');
+    utimesSync(`${file}.2`, 1_000, 1_000);
+    look();
+    await until(() => !isFile(`${file}.2`));
+    log.write('today\n');
+    await log.close();
+    assert.deepEqual(
+      [`${file}.1`, file].map((name) => readFileSync(name, 'utf8')),
+      ['silent since\n', 'today\n'],
+    );
+    assert.deepEqual(timers, []);
+  });
+
   void it('two that write to one path rotate it in turn, and lose nothing', async () => {
     const rotation = { maxBytes: 5_000, keepCount: 100 };
     const logs = ['a', 'b'].map(() => new LogFile(file, { rotation }));

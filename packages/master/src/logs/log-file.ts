@@ -78,6 +78,9 @@ export class LogFile {
   #retryMs: number;
   #checkedAt = 0;
   #reopenWanted = false;
+  /** Its interval is over, though nothing comes. */
+  #overdue = false;
+  #ageTimer: OsTimer | undefined;
   /** Resolves when the file has been emptied. */
   #emptied: Deferred<void> | undefined;
   #running = false;
@@ -107,6 +110,7 @@ export class LogFile {
     };
     this.#retryMs = this.#options.retryMs[0];
     this.#queue = new LineQueue(this.#options.maxQueueBytes, this.#options.notice);
+    if (rotation?.intervalMs !== undefined || rotation?.maxAgeMs !== undefined) this.#watchAge(rotation);
     this.#start();
   }
 
@@ -182,6 +186,7 @@ export class LogFile {
    */
   close(limitMs = 2_000): Promise<void> {
     this.#closed = true;
+    this.#ageTimer?.cancel();
     this.#letGo();
     this.#endPause?.();
     this.#closing ??= this.#close(limitMs);
@@ -230,6 +235,18 @@ export class LogFile {
     );
   }
 
+  /** A log to which nothing is written is rotated by its interval, too, and what is too old of it goes. */
+  #watchAge(rotation: LogRotation): void {
+    const lookMs = Math.min(rotation.intervalMs ?? AGE_LOOK_MAX_MS, AGE_LOOK_MAX_MS);
+    const look = (): void => {
+      this.#overdue = isOverdue(rotation, this.#writtenAtMs, Date.now());
+      this.#start();
+      void tidy(this.path, rotation);
+      this.#watchAge(rotation);
+    };
+    this.#ageTimer = this.#options.os.setTimer(look, lookMs, { ref: false });
+  }
+
   #letGo(): void {
     this.#room?.resolve();
     this.#room = undefined;
@@ -276,7 +293,8 @@ export class LogFile {
     if (this.#abandoned) return false;
     return (
       this.#queue.bytes > 0 ||
-      (!this.#closed && (this.#target === undefined || this.#reopenWanted || this.#emptied !== undefined))
+      (!this.#closed &&
+        (this.#target === undefined || this.#reopenWanted || this.#emptied !== undefined || this.#overdue))
     );
   }
 
@@ -290,7 +308,9 @@ export class LogFile {
       return;
     }
     if (this.#emptied !== undefined) return await this.#empty(this.#target, this.#emptied);
-    if (await this.#isFull(this.#target)) return;
+    const full = await this.#isFull(this.#target);
+    this.#overdue = false;
+    if (full) return;
     // What was written behind a reopen belongs into the other file.
     if (this.#reopenWanted) return;
     await this.#writeBatch(this.#target);
@@ -393,6 +413,8 @@ export class LogFile {
 
 /** Written at a time: few calls for a busy log, and small beside what may wait. */
 const BATCH_BYTES = 256 * 1024;
+/** How often it is looked whether a log is too old to go on in, ms, unless its interval is shorter. */
+const AGE_LOOK_MAX_MS = 300_000;
 /** A write that takes longer than this is taken for one that hangs. */
 const HANGING_MS = 1_000;
 /** A disk that is full again and again fills no log. */

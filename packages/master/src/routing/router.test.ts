@@ -6,6 +6,7 @@ import type { SiteClaims } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import { MasterEvents } from '../events.js';
 import { ListenerRegistry } from '../listeners/listener-registry.js';
+import type { LostPlace, Upstream } from './lost-places.js';
 import { Router } from './router.js';
 import type { ListenConf } from './router.js';
 
@@ -29,9 +30,30 @@ class SlowSite {
   }
 }
 
+/** Leads clients here from outside; it hears of nothing before the test lets it. */
+class SlowUpstream implements Upstream {
+  readonly told: string[] = [];
+  slow: Deferred<void> | undefined;
+
+  async drainPlaces(places: readonly LostPlace[]): Promise<void> {
+    this.told.push(`drain ${namesOf(places)}`);
+    await this.slow?.promise;
+  }
+
+  undrainPlaces(places: readonly LostPlace[]): void {
+    this.told.push(`undrain ${namesOf(places)}`);
+  }
+}
+
+function namesOf(places: readonly LostPlace[]): string {
+  return places.map(({ siteId, host, port }) => `${siteId} ${host} ${port}`).join(', ');
+}
+
 class Bench {
+  readonly upstream = new SlowUpstream();
   readonly router: Router<SlowSite> = new Router<SlowSite>(
     new ListenerRegistry(new MasterEvents(), undefined),
+    this.upstream,
   );
   readonly #sites = new Map<string, SlowSite>();
 
@@ -149,4 +171,53 @@ test('a site that is removed while its change waits is not put back', async (t) 
   assert.equal(bench.leadsTo('pay.shop.test'), 'a');
   // It was told that it would lose something.
   assert.deepEqual(told.at(-1), before);
+});
+
+test('what goes from this machine is led to by nobody before it goes, and what moves within it is not told of', async (t) => {
+  const bench = new Bench();
+  t.after(() => bench.close());
+  const { upstream } = bench;
+  await bench.give('a', 'a.test', 'b.test');
+  upstream.slow = new Deferred();
+  const given = bench.give('a', 'a.test');
+  await bench.give('c', 'c.test');
+  assert.deepEqual(upstream.told, ['drain a b.test 0']);
+  assert.deepEqual([bench.leadsTo('b.test'), bench.leadsTo('c.test')], ['a', 'c']);
+  upstream.slow.resolve();
+  await given;
+  assert.equal(bench.leadsTo('b.test'), undefined);
+  assert.deepEqual(upstream.told.splice(0), ['drain a b.test 0', 'undrain a b.test 0']);
+
+  const sites = { a: 'x.test', c: 'a.test' };
+  await bench.router.change(
+    Object.entries(sites).map(([siteId, host]) => ({
+      site: bench.site(siteId),
+      begin: () => confOf([host]),
+      commit: () => undefined,
+    })),
+  );
+  assert.deepEqual(upstream.told.splice(0), ['drain c c.test 0', 'undrain c c.test 0']);
+});
+
+test('what was to go and stays is led to again', async (t) => {
+  const bench = new Bench();
+  t.after(() => bench.close());
+  const { upstream, router } = bench;
+  await bench.give('a', 'a.test', 'b.test');
+  let turn = 0;
+  const begin = (): ListenConf => {
+    if ((turn += 1) > 1) throw new Error('it is discarded');
+    return confOf(['b.test']);
+  };
+  const changed = router.change([{ site: bench.site('a'), begin, commit: () => undefined }]);
+  await assert.rejects(changed, /discarded/);
+  assert.deepEqual(upstream.told, ['drain a a.test 0', 'undrain a a.test 0']);
+  assert.equal(bench.leadsTo('a.test'), 'a');
+});
+
+test('a site that is removed was drained by whoever removes it', async () => {
+  const bench = new Bench();
+  await bench.give('a', 'a.test');
+  await bench.close();
+  assert.deepEqual(bench.upstream.told, []);
 });

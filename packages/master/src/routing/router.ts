@@ -8,6 +8,8 @@ import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import { listenerKey as keyOf } from '../listeners/listener.js';
 import type { Listener, ListenerAddress } from '../listeners/listener.js';
 import { mostExact } from '../listeners/most-exact.js';
+import { lostPlaces } from './lost-places.js';
+import type { LostPlace, Upstream } from './lost-places.js';
 import { movesBetween } from './moves.js';
 import type { Move } from './moves.js';
 import { RouteTable } from './route-table.js';
@@ -48,6 +50,8 @@ interface TableChange<T> {
   commit(): void;
   /** Not told of its hosts. */
   readonly except?: T;
+  /** What it takes from this machine, as the upstream was told. Absent: whoever makes the change has told it. */
+  readonly drained?: Map<string, LostPlace>;
 }
 
 /** The part of a conf that routing is about. */
@@ -55,6 +59,7 @@ export type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
 export class Router<T extends RoutedSite> {
   readonly #listeners: ListenerRegistry;
+  readonly #upstream: Upstream | undefined;
   /** What workers take from no other site. */
   readonly confs: ConfClaims<T> = new ConfClaims();
   /** Whose workers accept by themselves. */
@@ -71,8 +76,9 @@ export class Router<T extends RoutedSite> {
   readonly #held = new Map<Reservation<T>, readonly string[]>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(listeners: ListenerRegistry) {
+  constructor(listeners: ListenerRegistry, upstream?: Upstream) {
     this.#listeners = listeners;
+    this.#upstream = upstream;
     const empty = RouteTable.build<T>([]);
     if ('conflict' in empty) throw new VhostError('ERR_ROUTE_CONFLICT', 'an empty table has a conflict');
     this.#table = empty.table;
@@ -117,8 +123,8 @@ export class Router<T extends RoutedSite> {
 
   /**
    * Gives sites the places of their confs, as one change: opens what they need, swaps the table, closes what nobody
-   * needs any more. While it waits for workers, changes of other sites are made; where anything can't be had, nothing
-   * has changed.
+   * needs any more. While it waits for workers, or for nobody to be led to what goes, changes of other sites are made;
+   * where anything can't be had, nothing has changed.
    * @throws {VhostError} ERR_ROUTE_CONFLICT, ERR_LISTEN_*, ERR_SITE_STOPPED (one has been removed), what `begin` throws.
    */
   async change(changes: readonly SiteChange<T>[]): Promise<void> {
@@ -133,6 +139,7 @@ export class Router<T extends RoutedSite> {
       commit: () => {
         for (const change of changes) change.commit();
       },
+      drained: new Map(),
     });
   }
 
@@ -226,8 +233,8 @@ export class Router<T extends RoutedSite> {
   }
 
   /**
-   * Makes a change, in as many turns as it takes. Workers that lose a host know of it before the swap, those that win one
-   * hear of it behind: what a worker is not sure of comes back, and is routed by the table. No turn waits for workers;
+   * Makes a change, in as many turns as it takes. The upstream, then the workers that lose a host know of it before the
+   * swap, those that win one hear of it behind: what a worker is not sure of comes back, and is routed by the table. No turn waits for workers;
    * whoever is changed by a change that does is changed by no other one.
    */
   async #make(change: TableChange<T>): Promise<void> {
@@ -241,6 +248,8 @@ export class Router<T extends RoutedSite> {
     } finally {
       // Those that were told of what has not come.
       for (const site of reservation.end()) void site.tellHosts([this.#table.claimsOf(site)]);
+      const { drained } = change;
+      if (drained !== undefined && drained.size > 0) this.#upstream?.undrainPlaces([...drained.values()]);
       if (this.#held.delete(reservation)) await this.exclusively(async () => this.#closeUnused());
     }
   }
@@ -250,7 +259,7 @@ export class Router<T extends RoutedSite> {
     change: TableChange<T>,
     reservation: Reservation<T>,
   ): Promise<(() => Promise<unknown>) | undefined> {
-    const { sites, except } = change;
+    const { sites, except, drained } = change;
     if (reservation.isOthers(sites)) return () => reservation.whenFree(sites);
     const confs = change.begin();
     const places = placesByTarget(confs);
@@ -262,6 +271,11 @@ export class Router<T extends RoutedSite> {
     const changed = this.#changedBy(table, except);
     const changedSites = changed.map(({ site }) => site);
     if (reservation.isOthers(changedSites)) return () => reservation.whenFree(changedSites);
+    const undrained = this.#undrained(drained, table);
+    if (undrained.length > 0) {
+      reservation.hold([...sites, ...changedSites], places);
+      return async () => this.#upstream?.drainPlaces(undrained);
+    }
     const untold = changed.filter(
       ({ site, from, to }) => losesHosts(from, to) && !reservation.knows(site, to),
     );
@@ -314,6 +328,14 @@ export class Router<T extends RoutedSite> {
       .filter((site) => site !== except)
       .map((site) => ({ site, from: this.#table.claimsOf(site), to: table.claimsOf(site) }))
       .filter(({ from, to }) => !sameClaims(from, to));
+  }
+
+  /** What another table has no more and the upstream has not been told of, which it is next. */
+  #undrained(drained: Map<string, LostPlace> | undefined, table: RouteTable<T>): LostPlace[] {
+    if (this.#upstream === undefined || drained === undefined) return [];
+    const lost = [...lostPlaces(this.#table, table)].filter(([name]) => !drained.has(name));
+    for (const [name, place] of lost) drained.set(name, place);
+    return lost.map(([, place]) => place);
   }
 
   /** Notes what a site has by now. */

@@ -1,7 +1,7 @@
 // Sites without a server: queue workers, which are kept alive, and jobs, which are done once.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { maintainSite, pauseSite } from './site-orders.js';
+import { maintainSite, pauseOf } from './site-orders.js';
 import { SiteBench } from './site-bench.test.kit.js';
 import type { Site } from './site.js';
 
@@ -52,7 +52,7 @@ test('what only a site with a server can have is refused', async (t) => {
   const bench = new SiteBench(t);
   const site = await bench.run('a', WORKER);
   const code = 'ERR_SITE_NO_SERVER';
-  assert.throws(() => pauseSite(site, {}), { code });
+  assert.throws(() => pauseOf(site, {}), { code });
   await assert.rejects(maintainSite(site, {}), { code });
   const listen = [{ type: 'tcp', host: 'a.test', port: 0 }];
   await assert.rejects(bench.spawner.last.ask('updateServerConf', { listen }), { code });

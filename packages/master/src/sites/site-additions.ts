@@ -80,6 +80,11 @@ export class SiteAdditions {
     throw new VhostError('ERR_SITE_EXISTS', message, { info: { siteId } });
   }
 
+  /** Whether the present site of this name is an added one, not the conf's. */
+  has(siteId: string): boolean {
+    return this.#listed.has(siteId);
+  }
+
   /** Keeps a site that was checked. True if the next master will know of it. */
   add(siteId: string, added: AddSiteOptions): boolean {
     this.#listed = new Set([...this.#listed, siteId]);

@@ -6,7 +6,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { MasterEvents } from '../events.js';
 import type { EventName, EventPayloads } from '../events.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
-import { ProxySources } from '../ingress/proxy-sources.js';
+import { AddressTerms } from '../ingress/address-terms.js';
 import { ListenerRegistry } from '../listeners/listener-registry.js';
 import { Router } from '../routing/router.js';
 import { FakeSpawner } from '../workers/fake-spawner.test.kit.js';
@@ -28,7 +28,7 @@ export class SiteBench {
 
   constructor(t: TestContext) {
     const acceptor = {
-      proxySources: new ProxySources(),
+      terms: new AddressTerms(),
       dismiss: ({ host }: Connection) => void this.rejected.push(`${host} left`),
       reject: ({ host }: Connection, why: string) =>
         void this.rejected.push(why === 'site-stopped' ? `${host} ${why}` : (host ?? '')),

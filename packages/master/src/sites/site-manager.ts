@@ -190,6 +190,11 @@ export class SiteManager {
     return { siteId, added: true, lasts, ...this.#reached(site), ...(error === undefined ? {} : { error }) };
   }
 
+  /** Whether a site is there because it was added, and not by the conf. */
+  isAdded(siteId: string): boolean {
+    return this.#additions.has(siteId);
+  }
+
   /**
    * Takes away a site that was added, also for the next master. Resolves when its workers have gone.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF: nothing has changed.

@@ -7,13 +7,12 @@ import { durationWithoutUnit, formatDuration, parseDuration } from '../conf/quan
 import { readMaintenancePage } from './maintenance-page.js';
 import type { Site } from './site.js';
 
-/** @throws {VhostError} ERR_SITE_OPTION, ERR_SITE_NO_SERVER. */
-export function pauseSite(site: Site, options: unknown): PauseResult {
+/** What a pause is to be. @throws {VhostError} ERR_SITE_OPTION, ERR_SITE_NO_SERVER. */
+export function pauseOf(site: Pick<Site, 'siteId' | 'conf'>, options: unknown): PauseResult {
   const { siteId, conf } = site;
   if (!conf.server) throw noServerError(siteId, 'connections to hold');
   const { timeout } = fieldsOf(options, ['timeout']);
   const timeoutMs = timeout === undefined ? Math.max(PAUSE_MS, conf.parkTimeoutMs) : durationOf(timeout);
-  site.ingress.pause(timeoutMs);
   return { siteId, timeoutMs, maxCount: conf.parkMaxCount };
 }
 

@@ -5,7 +5,7 @@ import { ReadingShare } from '@vhostd/transport';
 import { isScheduledJob } from '../conf/cron.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { EventPayloads, MasterEvents } from '../events.js';
-import type { ProxySources } from '../ingress/proxy-sources.js';
+import type { AddressTerms } from '../ingress/address-terms.js';
 import { logFilesOf, SiteLogs } from '../logs/site-logs.js';
 import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
@@ -38,7 +38,7 @@ import { WorkerSet } from './worker-set.js';
 /** What all sites of a master are built on. */
 export interface SiteFloor {
   readonly router: Router<Site>;
-  readonly acceptor: Rejecter & { readonly proxySources: ProxySources };
+  readonly acceptor: Rejecter & { readonly terms: AddressTerms };
   readonly spawner: Spawner;
   readonly listeners: AppPortSource & DirectSource;
   readonly events: MasterEvents;
@@ -52,7 +52,7 @@ export class Site implements WorkerSite {
   readonly ingress: SiteIngress;
   readonly readingShare: ReadingShare = new ReadingShare();
   readonly #events: MasterEvents;
-  readonly #proxySources: ProxySources;
+  readonly #terms: AddressTerms;
   readonly #state: SiteStateMachine;
   readonly #confs: SiteConfs<Site>;
   readonly #set: WorkerSet;
@@ -74,7 +74,7 @@ export class Site implements WorkerSite {
     const { router, acceptor, spawner, listeners, events, output } = floor;
     this.siteId = conf.siteId;
     this.#events = events;
-    this.#proxySources = acceptor.proxySources;
+    this.#terms = acceptor.terms;
     this.#output = output;
     this.#logs = this.#openLogs(conf);
     this.#state = new SiteStateMachine((change) => this.#onState(change));
@@ -383,7 +383,7 @@ export class Site implements WorkerSite {
   }
 
   #onConf(conf: SiteConf): void {
-    this.#proxySources.set(this, conf.proxySources ?? []);
+    this.#terms.set(this, conf);
     this.ingress.setConf(conf);
     this.#cron.keep();
     if (this.#state.serving) this.#workers.scale();

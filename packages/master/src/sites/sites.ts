@@ -93,7 +93,7 @@ export class Sites implements SiteDirectory {
 
   /** Nothing leads to a site any more. */
   unplace(site: Site): void {
-    this.#floor.acceptor.proxySources.delete(site);
+    this.#floor.acceptor.terms.delete(site);
   }
 
   /** A site is about to be removed: its id is free for another one. */

@@ -12,6 +12,7 @@ import { shownConf } from '../conf/shown-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Site } from '../sites/site.js';
+import type { SiteManager } from '../sites/site-manager.js';
 import type { Sites } from '../sites/sites.js';
 import type { SiteWatch } from '../watch/site-watch.js';
 import type { SiteGroups } from '../workers/site-groups.js';
@@ -23,6 +24,7 @@ export class Status {
   readonly #listeners: ListenerRegistry;
   readonly #watch: SiteWatch;
   readonly #groups: Pick<SiteGroups, 'statusOf'>;
+  readonly #manager: Pick<SiteManager, 'isAdded'>;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
 
@@ -31,7 +33,9 @@ export class Status {
     listeners: ListenerRegistry,
     watch: SiteWatch,
     groups: Pick<SiteGroups, 'statusOf'>,
+    manager: Pick<SiteManager, 'isAdded'>,
   ) {
+    this.#manager = manager;
     this.#groups = groups;
     this.#sites = sites;
     this.#listeners = listeners;
@@ -72,7 +76,7 @@ export class Status {
     return { certificates: this.#sites.all().flatMap((site) => certificatesOf(site, now)) };
   }
 
-  /** A site, what is wrong with its certificates, and whether its files are watched. */
+  /** A site, whether it was added, what is wrong with its certificates, and whether its files are watched. */
   #statusOf(site: Site): SiteStatus {
     const remarks = certificatesOf(site, Date.now()).flatMap((certificate) => remarksOn(certificate));
     const certificateFaults = remarks.map(({ code, message }) =>
@@ -80,6 +84,7 @@ export class Status {
     );
     return {
       ...site.status(),
+      ...(this.#manager.isAdded(site.siteId) ? { added: true } : {}),
       ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
       ...this.#watch.status(site.siteId),
     };

@@ -16,6 +16,8 @@ export const fleetSettings = z.object({
   address: z.string(),
   prefix: z.string(),
   weight: count,
+  /** How long what is about to stop waits for edges that have not applied it. */
+  edgeTimeoutMs: count,
   user: z.string().exactOptional(),
   password: z.string().exactOptional(),
   ca: z.string().exactOptional(),
@@ -26,17 +28,24 @@ export const fleetSettings = z.object({
 });
 export type FleetSettings = z.infer<typeof fleetSettings>;
 
+/** What nobody is to be led to: these sites, these hosts on these ports (`*`: the default), or with neither all. */
+const drained = z.object({
+  siteIds: z.array(z.string()).exactOptional(),
+  places: z.array(z.object({ host: z.string(), port: count })).exactOptional(),
+});
+export type FleetDrained = z.infer<typeof drained>;
+
 export const masterToFleet = {
   ping: { params: z.null(), result: z.null() },
   /** Where to publish from now on, and whether an operator has taken this machine out. */
   configure: { params: z.object({ settings: fleetSettings, isOut: z.boolean() }), result: z.null() },
   /**
-   * These sites, or all, are about to stop: nobody is to be led to them. Answered when those who follow the fleet have
-   * had time to know it; rejected where the store could not be told.
+   * These are about to stop: nobody is to be led to them. Answered when the edges lead nobody there, with those that do
+   * not at the limit of time; rejected where the store could not be told.
    */
-  drain: { params: z.object({ siteIds: z.array(z.string()).exactOptional() }), result: z.null() },
+  drain: { params: drained, result: z.object({ late: z.array(z.string()) }) },
   /** They are led to again as soon as they serve. */
-  undrain: { params: z.object({ siteIds: z.array(z.string()).exactOptional() }), result: z.null() },
+  undrain: { params: drained, result: z.null() },
   /**
    * An operator takes this machine out, or brings it back. Answered when the edges lead clients so, or at the limit;
    * rejected where the store could not be told.

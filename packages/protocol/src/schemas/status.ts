@@ -80,6 +80,8 @@ export const siteStatus = z.object({
   paused: z.literal(true).exactOptional(),
   /** Present while every request is answered with a maintenance page. */
   maintenance: z.object({ message: z.string().exactOptional() }).exactOptional(),
+  /** Present where it was added by an order; the conf does not have it. */
+  added: z.literal(true).exactOptional(),
   /** Sites that must be published before this one is started; absent when there are none. */
   waitsFor: z.array(z.string()).exactOptional(),
   /** Why the site, or its last reload, failed. */

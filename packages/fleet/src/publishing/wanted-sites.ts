@@ -9,7 +9,7 @@ export interface SitesUp {
   readonly error?: string;
 }
 
-export class FleetSites {
+export class WantedSites {
   readonly #prefix: string;
   readonly #onChange: (up: SitesUp) => void;
   readonly #follower: FleetFollower;

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EtcdClient } from '../etcd/etcd-client.js';
 import { FakeEtcd } from '../etcd/fake-etcd.test.kit.js';
-import { FleetSites } from './fleet-sites.js';
-import type { SitesUp } from './fleet-sites.js';
+import { WantedSites } from './wanted-sites.js';
+import type { SitesUp } from './wanted-sites.js';
 
 void it('tells which of the wanted sites are up on any machine, and that the store is lost', async (t) => {
   const fake = await FakeEtcd.start(t);
   const store = new EtcdClient({ endpoints: [fake.url], timeoutMs: 300 });
   const told: SitesUp[] = [];
   let heard: () => void = () => undefined;
-  const sites = new FleetSites(store, '/f', (up) => {
+  const sites = new WantedSites(store, '/f', (up) => {
     told.push(up);
     heard();
   });
