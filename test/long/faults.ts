@@ -123,7 +123,8 @@ async function pause(
   const end = ledger.begin(what, siteId);
   await vhostd.client.pause(siteId, { timeout }).catch(ignoreLost);
   await delay(random.integer(200, 2500));
-  await vhostd.client.resume(siteId).catch(ignoreLost);
+  // An order that a half's death has lost is given again: until then the site stays paused.
+  while (!(await isDone(vhostd.client.resume(siteId)))) await delay(50);
   end();
 }
 
@@ -161,6 +162,16 @@ async function exchangeLogs({ ledger, places, random }: Scene): Promise<void> {
 /** Without the hostile sites, which may be down. */
 function allGood<T extends { sites: { siteId: string }[] }>(status: T): T {
   return { ...status, sites: status.sites.filter(({ siteId }) => !HOSTILE.includes(siteId)) };
+}
+
+/** False: it was lost with a half that has died meanwhile. */
+async function isDone(order: Promise<unknown>): Promise<boolean> {
+  let done = true;
+  await order.catch((error: unknown) => {
+    ignoreLost(error);
+    done = false;
+  });
+  return done;
 }
 
 /** What was asked of a half that has died meanwhile, or of a site that is doing something else. */

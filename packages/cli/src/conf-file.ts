@@ -25,9 +25,10 @@ export function confFile(given: string | undefined, directory: string = process.
   throw new VhostError('ERR_CONF_NOT_FOUND', message, { info: { directory } });
 }
 
-/** Whether a file is one by its name. */
+/** Whether a file is one by its name: a file of data is, whatever its name, a program only by the usual one. */
 export function isConfFile(file: string): boolean {
-  return CONF_EXTENSIONS.some((extension) => path.basename(file) === `${NAME}${extension}`);
+  const { base, ext } = path.parse(file);
+  return CONF_EXTENSIONS.includes(ext) && (base === `${NAME}${ext}` || !PROGRAM.test(ext));
 }
 
 /** The conf files of a directory, as absolute paths. */
@@ -38,3 +39,4 @@ export function foundConfFiles(directory: string): string[] {
 }
 
 const NAME = 'vhostd.config';
+const PROGRAM = /^\.[cm]?[jt]s$/u;

@@ -81,5 +81,6 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_SYSTEMD_NOT_RUNNING: 'vhostd systemd print shows the units; vhostd start runs without systemd',
   ERR_SITE_STOPPED: 'vhostd start SITE starts it',
   ERR_WORKER_EXITED: 'vhostd logs SITE --err shows all that it printed',
+  ERR_UPGRADE_FAILED: 'vhostd status shows which daemon is in charge; vhostd upgrade tries it anew',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

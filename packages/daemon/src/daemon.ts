@@ -11,6 +11,7 @@ import { SiteOrders } from './control/site-orders.js';
 import type { DaemonEvents, DaemonOptions } from './daemon-options.js';
 import { DaemonRuntime } from './daemon-runtime.js';
 import { EXIT_CODES } from './exit-codes.js';
+import { STORE_CLAIMANT } from './listeners/bound-listeners.js';
 import { createLog, errorFields, logOutcome } from './log.js';
 import { DaemonCalls } from './master/daemon-calls.js';
 import { resolveMasterLaunch } from './master/master-launch.js';
@@ -28,6 +29,8 @@ import {
 import { takeGroup } from './systemd/delegated-group.js';
 import { serviceNotifier } from './systemd/service-notifier.js';
 import type { ServiceNotifier } from './systemd/service-notifier.js';
+import { socketStore } from './systemd/socket-store.js';
+import type { SocketStore } from './systemd/socket-store.js';
 import { createStateDir, resolveStateDir } from './state-dir.js';
 import { SUPERVISION_DEFAULTS } from './supervision-defaults.js';
 import { begin } from './takeover/begin.js';
@@ -60,6 +63,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   #ignoreSignals: (() => void) | undefined;
   /** Undefined where systemd wants to hear nothing. */
   #notifier: ServiceNotifier | undefined;
+  /** Undefined where systemd holds no sockets for the next daemon. */
+  #store: SocketStore | undefined;
 
   /** @throws {VhostError} ERR_DAEMON_OPTION for an unknown log level. */
   constructor(options: DaemonOptions = {}) {
@@ -208,6 +213,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
 
   /** The daemon's beginning, read aloud. */
   async #open(): Promise<void> {
+    if (this.#ownsProcess) this.#store = socketStore(process.env, this.#log);
     const stateDir = this.#takeStateDir();
     const group = takeGroup(process.env, this.#log);
     const launch = resolveMasterLaunch(this.#masterFile, { stateDir, group }, this.#options);
@@ -302,6 +308,10 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     reapOrphans((library) => this.#log.info({ event: 'orphans.reaped', library: library ?? 'none' }));
     this.#notifier = serviceNotifier(process.env, this.#log);
     this.#notifier?.takeCharge(slot, this.#orders);
+    slot.once('loaded', () => {
+      for (const { key } of listeners.held()) listeners.release(STORE_CLAIMANT, key);
+    });
+    this.#store?.follow(listeners);
   }
 
   /** Lets a master start this program anew when it dies, and an upgrade on request. */
@@ -319,7 +329,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     if (launch !== undefined) {
       allowRespawn(runtime.slot, launch);
       const { pidFile } = resolveRunDir(this.runDir);
-      runtime.guard.allow(launch, pidFile, runtime.listeners);
+      // Whom systemd starts again gets the stored sockets; whom a guard starts could not bind them.
+      if (this.#store === undefined) runtime.guard.allow(launch, pidFile, runtime.listeners);
     }
     const heartbeat = this.#options.supervision?.heartbeat ?? SUPERVISION_DEFAULTS.heartbeat;
     return new Upgrades({ runtime, orders: this.#orders, log: this.#log, heartbeat, launch });
@@ -333,6 +344,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const result = await this.#upgrades.run(options);
     // Another daemon is in charge, and has the guard: this one lets its master finish, then ends.
     this.#notifier?.replaced();
+    this.#store?.leave();
     runtime.guard.leave();
     this.#endProcess();
     this.#closing ??= this.#close(runtime, runtime.slot.yield());
@@ -364,9 +376,14 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     this.#notifier?.stopping();
     this.#orders.abandon();
     runtime.guard.dismiss();
-    const gone = Promise.all([runtime.slot.stop({ now }), this.#upgrades?.abort(now)]);
+    const gone = this.#endMaster(runtime, now);
     this.#closing ??= this.#close(runtime, gone);
     await gone;
+  }
+
+  async #endMaster({ slot }: DaemonRuntime, now: boolean): Promise<void> {
+    await this.#store?.stopping();
+    await Promise.all([slot.stop({ now }), this.#upgrades?.abort(now)]);
   }
 
   /** The daemon's end, read aloud. */

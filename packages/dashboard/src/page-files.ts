@@ -22,6 +22,7 @@ const MODULES = [
   'chart',
   'confirm',
   'connection',
+  'event-text',
   'events',
   'figures',
   'format',

@@ -166,6 +166,7 @@ export class ManagedSite {
       address: addressOf(identity.listen),
       grace: new Grace(),
       onClose: () => this.#onSiteClose(),
+      onNone: () => void this.#onSiteClose(),
       share: (server, query) => this.#ports.listen(server, query),
       onChosen: (adopted, previous) => this.#serve(adopted, previous),
       onOther: (query, shares) => this.#onListens('http', query, shares),

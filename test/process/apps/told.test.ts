@@ -81,6 +81,17 @@ void describe('an app', { concurrency: 2 }, () => {
     );
   });
 
+  void it('that closes its server on loopback before that is the site fails with the same words', async (t) => {
+    const source = `const server = require('node:http').createServer();
+      server.listen(1, '127.0.0.1', () => server.close());`;
+    // It must not need the time that a boot may take.
+    const sites = [{ siteId: 'a', workerFile: writeApp(t, source), bootTimeout: '1h' }];
+    const vhostd = await startVhostd(t, { daemon: true, wait: false, sites });
+    await vhostd.until('the site says why', ({ sites: [a] }) =>
+      (a?.reason ?? '').includes('its app closed its server before the worker was ready'),
+    );
+  });
+
   void it('is told that it is to end, and may finish what it does behind its answers', async (t) => {
     const vhostd = await startApp(
       t,

@@ -1,6 +1,8 @@
 // examples/vhostd.service under a real systemd: what docs/systemd.md says of it.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -79,19 +81,19 @@ void test(
       NRestarts: '0',
     });
 
-    // The guard brings it back.
+    // systemd starts it again.
     await machine.run('kill', '-KILL', String(upgraded.daemon.pid), String(upgraded.master?.pid));
     const returned = await serving('it is back', (now) => now.daemon.pid !== upgraded.daemon.pid);
     assert.deepEqual(await machine.unit('vhostd', 'MainPID', 'NRestarts'), {
       MainPID: String(returned.daemon.pid),
-      NRestarts: '0',
+      NRestarts: '1',
     });
 
     // A daemon that stands still feeds no watchdog: systemd ends all of it and starts it again.
     await machine.run('kill', '-STOP', String(returned.daemon.pid));
     const startedAgain = async (): Promise<{ done: boolean; value: unknown }> => {
       const value = await machine.unit('vhostd', 'NRestarts', 'ActiveState');
-      return { done: value.NRestarts !== '0' && value.ActiveState === 'active', value };
+      return { done: value.NRestarts === '2' && value.ActiveState === 'active', value };
     };
     // The watchdog, the killing and the start have limits of their own, one behind the other.
     await until('systemd has started it again', startedAgain, 180_000);
@@ -107,20 +109,23 @@ void test(
   },
 );
 
-void test(
-  'vhostd systemd install --socket: two sites come back after a reboot, and nobody is refused when all is killed',
-  { skip: whyNoMachine() ?? false, timeout: 300_000 },
-  async (t) => {
+for (const options of [['--socket'], []]) {
+  const what = ['vhostd systemd install', ...options].join(' ');
+  const title = `${what}: two sites come back after a reboot, and nobody is refused by kills and restarts`;
+  void test(title, { skip: whyNoMachine() ?? false, timeout: 300_000 }, async (t) => {
     const [one = 0, two = 0] = await freePorts(2);
     const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
     t.after(() => rmSync(dir, { recursive: true, force: true }));
     for (const name of ['etc', 'units']) mkdirSync(join(dir, name));
     const site = { path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js' };
-    const sites = [
-      { ...site, siteId: 'one', listen: [{ host: HOST, port: one }] },
-      { ...site, siteId: 'two', listen: [{ host: HOST, port: two, ipaddress: '127.0.0.1' }] },
-    ];
-    writeFileSync(join(dir, 'etc', 'vhostd.config.json'), JSON.stringify({ sites }));
+    const configure = (...sites: object[]): void =>
+      writeFileSync(join(dir, 'etc', 'vhostd.config.json'), JSON.stringify({ sites }));
+    const siteOne = { ...site, siteId: 'one', listen: [{ host: HOST, port: one }] };
+    configure(siteOne, {
+      ...site,
+      siteId: 'two',
+      listen: [{ host: HOST, port: two, ipaddress: '127.0.0.1' }],
+    });
     const boot = async (): Promise<Machine> => {
       const booted = await Machine.boot(
         { '/opt/vhostd': ROOT, '/opt/node': process.execPath, '/etc/vhostd': join(dir, 'etc') },
@@ -134,9 +139,10 @@ void test(
       await machine.run('/opt/node', '/opt/vhostd/packages/cli/bin/vhostd.js', ...args);
     const config = ['--config', '/etc/vhostd/vhostd.config.json'];
     // A user that is there after a reboot as well, which starts with an empty /etc/passwd.
-    const told = await vhostd('systemd', 'install', '--socket', '--service-user', 'nobody', ...config);
-    assert.match(told, /wrote .*vhostd\.socket\nwrote .*vhostd\.service\nenabled; /);
-    await machine.run('systemctl', 'start', 'vhostd.socket', 'vhostd.service');
+    const told = await vhostd('systemd', 'install', ...options, '--service-user', 'nobody', ...config);
+    assert.match(told, /wrote .*vhostd\.service\nenabled; /);
+    const units = [...options.map(() => 'vhostd.socket'), 'vhostd.service'];
+    await machine.run('systemctl', 'start', ...units);
 
     // As a reboot does: an orderly end, and what is on disk comes up again.
     await machine.end();
@@ -146,28 +152,59 @@ void test(
       ([siteId, port]) => new Load({ port, host: HOST, siteId, connections: 'fresh', pauseMaxMs: 20 }),
     );
     await Promise.all(loads.map((load) => load.progress(20)));
-    const { MainPID: before } = await machine.unit('vhostd', 'MainPID');
-    await machine.run('systemctl', 'kill', '--signal=KILL', 'vhostd.service');
-    await until('systemd has started it again', async () => {
-      const value = await machine.unit('vhostd', 'MainPID', 'ActiveState');
-      return {
-        done: value.ActiveState === 'active' && value.MainPID !== before && value.MainPID !== '0',
-        value,
-      };
+    const progress = async (): Promise<unknown> => await Promise.all(loads.map((load) => load.progress(20)));
+    // pgrep fails where there is none.
+    const guards = async (): Promise<string[]> =>
+      (await machine.run('sh', '-c', 'pgrep -f "[v]hostd-guard" || true'))
+        .split('\n')
+        .filter((pid) => pid !== '');
+    const startedAgain = async (after: string, end: () => Promise<unknown>): Promise<void> => {
+      const { MainPID: before } = await machine.unit('vhostd', 'MainPID');
+      await end();
+      await until(`${after}: another daemon is up`, async () => {
+        const value = await machine.unit('vhostd', 'MainPID', 'ActiveState');
+        const isAnother = value.MainPID !== before && value.MainPID !== '0';
+        return { done: value.ActiveState === 'active' && isAnother, value };
+      });
+      await progress();
+    };
+    await startedAgain('all are killed', () =>
+      machine.run('systemctl', 'kill', '--signal=KILL', 'vhostd.service'),
+    );
+    await startedAgain('daemon, master and guard are killed', async () => {
+      const { daemon, master } = JSON.parse(await vhostd('status', '--json')) as DaemonStatus;
+      await machine.run('kill', '-KILL', ...[daemon.pid, master?.pid ?? 0, ...(await guards())].map(String));
     });
-    await Promise.all(loads.map((load) => load.progress(20)));
+    await startedAgain('restart', () => machine.run('systemctl', 'restart', 'vhostd.service'));
+    const stored = async (): Promise<string> =>
+      (await machine.unit('vhostd', 'NFileDescriptorStore')).NFileDescriptorStore;
+    // Those that no socket unit has are in systemd's store.
+    assert.equal(await stored(), options.length === 0 ? '2' : '0');
     for (const load of loads) {
       const { lost, failures } = await load.stop();
       t.diagnostic(String(load.outcome));
       assert.deepEqual([lost.refused, lost.timedOut, lost.wrong], [0, 0, 0], failures.join('\n'));
     }
+    const refuses = async (port: number): Promise<void> =>
+      await assert.rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
+    if (options.length === 0) {
+      configure(siteOne);
+      await machine.run('systemctl', 'restart', 'vhostd.service');
+      await until('what the conf has no more is closed', async () => {
+        const value = await stored();
+        return { done: value === '1', value };
+      });
+      await refuses(two);
+    }
+    await machine.run('systemctl', 'stop', ...units);
+    await refuses(one);
     await vhostd('systemd', 'uninstall');
     assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'LoadState'), {
       ActiveState: 'inactive',
       LoadState: 'not-found',
     });
-  },
-);
+  });
+}
 
 /** For the end of a test; shows what the service printed if that has failed. */
 async function endWithJournal(t: TestContext, machine: Machine): Promise<void> {

@@ -50,9 +50,15 @@ function init(directory: string, options: InitOptions): number {
   printOutcome(options, { file, notes: app.notes }, () => [
     `${file}: written`,
     ...app.notes.map((note) => `  ${note}`),
-    'next: vhostd check, then vhostd run',
+    nextSteps(file),
   ]);
   return EXIT_CODES.ok;
+}
+
+/** The file needs no name where it is the default one. */
+function nextSteps(file: string): string {
+  const named = path.dirname(file) === process.cwd() ? '' : ` ${path.relative('', file)}`;
+  return `next: vhostd check${named}, then vhostd run${named}`;
 }
 
 function confOf({ siteId, site }: FoundApp, { host, port }: InitOptions): string {

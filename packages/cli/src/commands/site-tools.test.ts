@@ -36,6 +36,9 @@ void it('vhostd init writes a conf that vhostd check finds right, once', async (
   workspace.remove('vhostd.config.json');
   const { stdout } = await workspace.runAnywhere('init', '--json');
   assert.deepEqual(JSON.parse(stdout), { file, notes: ['main of package.json'] });
+  workspace.write('b/index.js', '');
+  const next = 'next: vhostd check b/vhostd.config.json, then vhostd run b/vhostd.config.json\n';
+  assert.ok((await workspace.runAnywhere('init', 'b')).stdout.endsWith(next));
 });
 
 void describe('of a site that runs', () => {

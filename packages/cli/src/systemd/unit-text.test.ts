@@ -29,6 +29,13 @@ void test('a systemd before 250 is not told what it does not know', () => {
   assert.notEqual(serviceUnit({ ...EXAMPLE, version: 250 }), without);
 });
 
+void test('systemd holds the sockets that no socket unit has, which one before 254 tells nobody', () => {
+  assert.match(serviceUnit(EXAMPLE), /^FileDescriptorStoreMax=512\nEnvironment=FDSTORE=512$/mu);
+  assert.match(serviceUnit({ ...EXAMPLE, version: 254 }), /^FileDescriptorStoreMax=512$/mu);
+  assert.doesNotMatch(serviceUnit({ ...EXAMPLE, version: 254 }), /FDSTORE/u);
+  assert.doesNotMatch(serviceUnit({ ...EXAMPLE, hasSocket: true }), /Store|FDSTORE/u);
+});
+
 void test('as root it keeps what it needs to change users, and hears no site', () => {
   const unit = serviceUnit({ ...EXAMPLE, serviceUser: 'root' });
   assert.doesNotMatch(unit, /^(?:User|\w+Capabilities|CapabilityBoundingSet|NoNewPrivileges|WatchdogSec)=/mu);

@@ -59,7 +59,14 @@ function about({ scope, hasSocket }: UnitOptions): string[] {
 function supervision(options: UnitOptions): string[] {
   return isRoot(options)
     ? ['Type=notify', 'NotifyAccess=main']
-    : ['Type=notify', 'NotifyAccess=all', 'WatchdogSec=60', 'TimeoutAbortSec=5'];
+    : ['Type=notify', 'NotifyAccess=all', 'WatchdogSec=60', 'TimeoutAbortSec=5', ...store(options)];
+}
+
+/** What a socket unit holds needs no store. A systemd before 254 does not tell the service that it has one. */
+function store({ hasSocket, version }: UnitOptions): string[] {
+  if (hasSocket) return [];
+  const told = version < STORE_TOLD_SINCE ? [`Environment=FDSTORE=${STORE_MAX}`] : [];
+  return [`FileDescriptorStoreMax=${STORE_MAX}`, ...told];
 }
 
 function commands({ node, program, config }: UnitOptions): string[] {
@@ -112,6 +119,9 @@ function quoted(word: string): string {
 }
 
 const EXIT_TYPE_SINCE = 250;
+const STORE_TOLD_SINCE = 254;
+/** Sockets: one for each address. */
+const STORE_MAX = 512;
 
 const HARDENING: readonly string[] = [
   'ProtectSystem=full',

@@ -94,7 +94,7 @@ export class Top {
           signal,
           onEvent: (event) => {
             this.#rates.take(event);
-            if (event.event !== 'worker.stats') keepLast(this.#events, [eventLine(event)]);
+            if (!UNTOLD.has(event.event)) keepLast(this.#events, [eventLine(event)]);
           },
         });
       } catch {
@@ -223,4 +223,6 @@ function keepLast(lines: string[], more: readonly string[]): void {
 const ASK_MS = 1_000;
 /** More than fit on any screen's lower part. */
 const KEPT_COUNT = 50;
+/** Events that say nothing of what happens. */
+const UNTOLD: ReadonlySet<string> = new Set(['subscribed', 'worker.stats']);
 const FILTER_MAX_CHARS = 64;

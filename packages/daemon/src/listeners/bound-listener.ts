@@ -53,6 +53,10 @@ export class BoundListener implements BoundAddress {
     return this.#claims.size > 0;
   }
 
+  isClaimedOnlyBy(claimant: string): boolean {
+    return this.#claims.size === 1 && this.#claims.has(claimant);
+  }
+
   /** Adds a claim and ends the grace time, if one was running. */
   claim(claimant: string): void {
     this.#claims.set(claimant, (this.#claims.get(claimant) ?? 0) + 1);

@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
 import type { Os } from '@vhostd/supervisor';
+import { nativeBind } from '@vhostd/transport';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
 import { BoundListeners } from './bound-listeners.js';
 
@@ -34,6 +35,20 @@ void describe('BoundListeners', () => {
     const { port } = listeners.acquire('master 1', LOOPBACK);
     const client = net.connect({ host: '127.0.0.1', port });
     await assert.rejects(once(client, 'connect'), { code: 'ECONNREFUSED' });
+    listeners.closeAll();
+  });
+
+  void it('what was stored serves the address that it was bound to, and is in the way of no other', () => {
+    const bound = nativeBind('127.0.0.1', 0, 4);
+    assert.ok(bound.handle !== undefined);
+    const { port } = bound;
+    const listeners = new BoundListeners();
+    const key = listeners.addStored(bound);
+    assert.equal(listeners.acquire('m', { ipaddress: '127.0.0.1', port }).key, key);
+    listeners.release('m', key ?? '');
+    // The conf has another address by now, which the old one would be in the way of.
+    assert.notEqual(listeners.acquire('m', { port }).key, key);
+    assert.equal(listeners.held().length, 1);
     listeners.closeAll();
   });
 

@@ -14,6 +14,7 @@ import { realOs } from '@vhostd/supervisor';
 import type { Os } from '@vhostd/supervisor';
 import { asBound, nativeBind, udpBind } from '@vhostd/transport';
 import type { BoundHandle, NativeBindResult } from '@vhostd/transport';
+import { EventEmitter } from 'eventemitter3';
 import { BoundListener } from './bound-listener.js';
 import type { BoundAddress, BoundListenerStatus } from './bound-listener.js';
 
@@ -31,6 +32,15 @@ export interface BoundListenersOptions {
   passedKeys?: readonly string[];
 }
 
+/** For who holds the sockets, too. */
+export interface BoundListenersEvents {
+  held: [listener: BoundListener];
+  /** It was closed because nobody needs it any more. */
+  closed: [listener: BoundListener];
+  /** The address of this key is in use, be it by a socket that is held for a daemon before this one. */
+  occupied: [key: string];
+}
+
 /**
  * The bound sockets by key, each held as long as somebody claims it.
  *
@@ -38,7 +48,7 @@ export interface BoundListenersOptions {
  * when it dies, {@link BoundListeners.drop} turns all its claims into a grace time in which its successor may
  * acquire the same sockets. Clients that connect meanwhile wait in the kernel's backlog.
  */
-export class BoundListeners {
+export class BoundListeners extends EventEmitter<BoundListenersEvents> {
   readonly #byKey = new Map<string, BoundListener>();
   readonly #graceMs: number;
   readonly #os: Pick<Os, 'setTimer'>;
@@ -47,6 +57,7 @@ export class BoundListeners {
   readonly #onExpired: (status: BoundListenerStatus) => void;
 
   constructor(options: BoundListenersOptions = {}) {
+    super();
     this.#graceMs = options.graceMs ?? 10_000;
     this.#os = options.os ?? realOs;
     this.#bind = options.bind ?? nativeBind;
@@ -66,6 +77,7 @@ export class BoundListeners {
    */
   acquire(claimant: string, request: ListenAddress): BoundAddress {
     const wanted = toKeyedAddress(request);
+    this.#makeRoom(wanted);
     const listener = findCovering(this.#byKey.values(), wanted) ?? this.#add(wanted);
     listener.claim(claimant);
     return listener;
@@ -107,7 +119,7 @@ export class BoundListeners {
         });
       }
       listener = new BoundListener(key, bound, { isPassed: this.#passedKeys.has(key) });
-      this.#byKey.set(key, listener);
+      this.#hold(listener);
     }
     for (let count = 0; count < claims; count += 1) listener.claim(claimant);
     if (!listener.claimed) this.#startGrace(listener);
@@ -117,14 +129,16 @@ export class BoundListeners {
    * Takes a socket that this process was started with, for the requests of its address. Returns its key; undefined when
    * there is one of that address already: it is closed then.
    */
-  addPassed(bound: { handle: BoundHandle; address: string; port: number }): string | undefined {
-    const { key } = toKeyedAddress({ ipaddress: bound.address, port: bound.port });
-    if (this.#byKey.has(key)) {
-      bound.handle.close();
-      return undefined;
-    }
-    this.#passedKeys.add(key);
-    this.#byKey.set(key, new BoundListener(key, bound, { isPassed: true }));
+  addPassed(bound: Bound): string | undefined {
+    const key = this.#addGiven(bound, { isPassed: true });
+    if (key !== undefined) this.#passedKeys.add(key);
+    return key;
+  }
+
+  /** As {@link addPassed}, of one that a daemon before this one has stored: {@link STORE_CLAIMANT} claims it. */
+  addStored(bound: Bound): string | undefined {
+    const key = this.#addGiven(bound, { isPassed: false });
+    if (key !== undefined) this.#byKey.get(key)?.claim(STORE_CLAIMANT);
     return key;
   }
 
@@ -139,7 +153,7 @@ export class BoundListeners {
   }
 
   /** Every socket that is held. */
-  held(): BoundAddress[] {
+  held(): BoundListener[] {
     return [...this.#byKey.values()];
   }
 
@@ -149,7 +163,32 @@ export class BoundListeners {
 
   /** Closes every socket, claimed or not. */
   closeAll(): void {
-    for (const listener of this.#byKey.values()) this.#remove(listener);
+    for (const listener of this.#byKey.values()) listener.close();
+    this.#byKey.clear();
+  }
+
+  #hold(listener: BoundListener): void {
+    this.#byKey.set(listener.key, listener);
+    this.emit('held', listener);
+  }
+
+  #addGiven(bound: Bound, origin: { isPassed: boolean }): string | undefined {
+    const { key } = toKeyedAddress({ ipaddress: bound.address, port: bound.port });
+    if (this.#byKey.has(key)) {
+      bound.handle.close();
+      return undefined;
+    }
+    this.#hold(new BoundListener(key, bound, origin));
+    return key;
+  }
+
+  /** What was stored for another address of this port, which the conf had then, is neither in the way nor in its place. */
+  #makeRoom({ key, address = '::', port }: KeyedAddress): void {
+    if (isUdpKey(key)) return;
+    for (const held of this.#byKey.values()) {
+      const isInTheWay = held.key !== key && held.port === port && addressesOverlap(held.address, address);
+      if (isInTheWay && held.isClaimedOnlyBy(STORE_CLAIMANT)) this.#remove(held);
+    }
   }
 
   #add(wanted: KeyedAddress): BoundListener {
@@ -162,7 +201,7 @@ export class BoundListeners {
       listener.close();
       throw listenError(wanted, 'EADDRINUSE', `vhostd itself holds ${rival.key}, which it covers`);
     }
-    this.#byKey.set(listener.key, listener);
+    this.#hold(listener);
     return listener;
   }
 
@@ -175,6 +214,7 @@ export class BoundListeners {
     } else {
       result = bind(wanted.address, wanted.port, wanted.address.includes(':') ? 6 : 4);
     }
+    if (result.handle === undefined && result.errno === 'EADDRINUSE') this.emit('occupied', wanted.key);
     if (result.handle === undefined)
       throw listenError(wanted, result.errno, this.#passedInTheWay(wanted, result.errno));
     return result;
@@ -208,7 +248,17 @@ export class BoundListeners {
   #remove(listener: BoundListener): void {
     this.#byKey.delete(listener.key);
     listener.close();
+    this.emit('closed', listener);
   }
+}
+
+/** Claims what was stored until the sites are loaded. */
+export const STORE_CLAIMANT = 'store';
+
+interface Bound {
+  handle: BoundHandle;
+  address: string;
+  port: number;
 }
 
 /** Errors by which bind(2) to `::` says that this machine has no IPv6. */

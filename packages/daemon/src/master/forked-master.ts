@@ -72,7 +72,7 @@ const NO_INSPECTOR = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1'
   ? ['--disable-sigusr1']
   : [];
 
-/** sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3); and what tells a named background process from others. */
+/** sd_notify(3), sd_listen_fds(3), systemd.exec(5) and more; and what tells a named background process from others. */
 const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'NOTIFY_SOCKET',
   'WATCHDOG_PID',
@@ -80,5 +80,6 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
   'LISTEN_PID',
   'LISTEN_FDS',
   'LISTEN_FDNAMES',
+  'FDSTORE',
   'VHOSTD_DAEMON_START',
 ]);

@@ -1,4 +1,5 @@
-// Sends what a service tells its systemd, sd_notify(3): a datagram to a Unix socket, which Node has no function for.
+// Sends what a service tells its systemd, sd_notify(3): a datagram to a Unix socket, with a descriptor or without, which Node
+// has no function for.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +7,16 @@ import { getSystemErrorName } from 'node:util';
 import { nativeCalls } from '@vhostd/transport';
 
 /** Sends one datagram; resolves with why it could not be sent, or undefined. */
-export type SendDatagram = (address: string, content: string) => Promise<string | undefined>;
+export type SendDatagram = (
+  address: string,
+  content: string,
+  passed?: PassedHandle,
+) => Promise<string | undefined>;
+
+/** What travels along. Its descriptor is negative once it is closed. */
+export interface PassedHandle {
+  readonly fd: number;
+}
 
 export class NotifySocket {
   readonly #address: string;
@@ -23,18 +33,19 @@ export class NotifySocket {
     this.#send = send;
   }
 
-  /** Sends assignments such as `READY=1`, together and behind those that were told before. */
-  tell(assignments: readonly string[]): void {
-    const content = assignments.join('\n');
-    const sent = this.#sent === undefined ? this.#try(content) : this.#sent.then(() => this.#try(content));
+  /** Sends assignments such as `READY=1`, together and behind those that were told before; `passed` by system call only. */
+  tell(assignments: readonly string[], passed?: PassedHandle): void {
+    const send = (): Promise<void> => this.#try(assignments.join('\n'), passed);
+    const sent = this.#sent === undefined ? send() : this.#sent.then(send);
     this.#sent = sent;
     void sent.then(() => {
       if (this.#sent === sent) this.#sent = undefined;
     });
   }
 
-  async #try(content: string): Promise<void> {
-    const why = await this.#send(this.#address, content);
+  async #try(content: string, passed: PassedHandle | undefined): Promise<void> {
+    if (passed !== undefined && passed.fd < 0) return;
+    const why = await this.#send(this.#address, content, passed);
     if (why !== undefined && !this.#isFailing) this.#onFailed(why);
     this.#isFailing = why !== undefined;
   }
@@ -45,7 +56,7 @@ function defaultSender(): SendDatagram {
   const calls = nativeCalls();
   return calls === undefined
     ? sendByProgram
-    : (address, content) => sendByCall(() => calls.sendDatagram(address, content));
+    : (address, content, passed) => sendByCall(() => calls.sendDatagram(address, content, passed?.fd));
 }
 
 /** `send` gives 0 or an errno. A full queue is tried again: systemd is busy. */

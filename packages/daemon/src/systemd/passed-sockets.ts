@@ -1,8 +1,9 @@
-// The listening sockets that systemd, or whoever speaks its protocol, has passed to this process: sd_listen_fds(3). They
-// take the place of those that the daemon would bind.
+// The listening sockets that systemd, or whoever speaks its protocol, has passed to this process, or has
+// stored for it: sd_listen_fds(3). They take the place of those that the daemon would bind.
 import { openBound } from '@vhostd/transport';
 import type { Logger } from 'pino';
 import type { BoundListeners } from '../listeners/bound-listeners.js';
+import { isStoredName } from './socket-store.js';
 
 /** Keys of the sockets that were passed to the first daemon, for the daemons that follow, which get them from another. */
 const PASSED_VARIABLE = 'VHOSTD_PASSED_LISTENERS';
@@ -31,12 +32,16 @@ export function takePassedSockets(env: NodeJS.ProcessEnv, listeners: BoundListen
     const fd = FIRST_FD + place;
     const name = nameOf[place] ?? 'unknown';
     const bound = openBound(fd);
-    const key = bound === undefined ? undefined : listeners.addPassed(bound);
+    const key = bound === undefined ? undefined : add(listeners, bound, name);
     if (key === undefined) {
       const why = bound === undefined ? 'it is no TCP listener' : 'there is another one of that address';
       log.warn({ event: 'listener.not-taken', fd, name, why });
     } else log.info({ event: 'listener.passed', key, name });
   }
+}
+
+function add(listeners: BoundListeners, bound: Bound, name: string): string | undefined {
+  return isStoredName(name) ? listeners.addStored(bound) : listeners.addPassed(bound);
 }
 
 /** Warns, once of each, of sockets that no site listens on: clients that connect there wait in vain. */
@@ -61,6 +66,8 @@ export class UnusedSockets {
     }
   }
 }
+
+type Bound = NonNullable<ReturnType<typeof openBound>>;
 
 /** SD_LISTEN_FDS_START. */
 const FIRST_FD = 3;

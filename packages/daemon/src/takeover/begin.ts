@@ -7,6 +7,7 @@ import { openParentLink, Peer } from '@vhostd/transport';
 import type { Link } from '@vhostd/transport';
 import type { DaemonRuntime } from '../daemon-runtime.js';
 import { EXIT_CODES } from '../exit-codes.js';
+import { hasSocketStore } from '../systemd/socket-store.js';
 import { readTakeoverInfo } from './takeover-info.js';
 import { UpgradeCandidate } from './upgrade-candidate.js';
 
@@ -51,16 +52,17 @@ async function beginAfterDeath(
 }
 
 /**
- * A master that dies before it has sent all sockets leaves to the guard what was passed: no other process could bind
- * those addresses again. Its first answer comes behind the last of them.
+ * A master that dies before it has sent all sockets leaves to the guard what was passed, and to systemd what is in its
+ * store: no other process could bind those addresses again. Its first answer comes behind the last of them.
  */
 function endWithoutPassed({ slot, listeners }: DaemonRuntime): void {
   const check = (): void => {
-    if (listeners.passed().length === listeners.passedKeys.length) return;
+    const isWhole = listeners.passed().length === listeners.passedKeys.length;
+    if (isWhole && !hasSocketStore(process.env)) return;
     slot.emit(
       'trouble',
-      'listeners.left-to-guard',
-      'the master died before it had sent the sockets that were passed',
+      'listeners.missing',
+      'the master died before it had sent all sockets, which no other process can bind again',
     );
     process.exit(EXIT_CODES.failed);
   };

@@ -27,7 +27,7 @@ const FIGURES = [
     title: 'Requests / s',
     format: formatRate,
     steps: undefined,
-    absent: 'Not known. Workers count them with "metrics" in the conf.',
+    absent: 'Workers tell it with their second heartbeat.',
   },
   {
     figure: 'connections',
@@ -122,6 +122,8 @@ function optionsOf(
   onHover: (index: number | null | undefined) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
+  // A narrow chart has room for no times.
+  const hasTimes = (): boolean => element.clientWidth >= AXIS_WIDTH + 2 * TIME_SPACE;
   const colour = (name: string): string => style.getPropertyValue(name).trim();
   const axis = {
     stroke: colour('--faint'),
@@ -132,15 +134,21 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 30, 0, 0],
+    // To the right half of a time.
+    padding: [8, () => (hasTimes() ? 26 : 4), 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'time' }, points: { size: 6 }, y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 22, space: 90, values: (_plot, times) => times.map(clockOf) },
       {
         ...axis,
-        size: 58,
+        size: () => (hasTimes() ? 22 : 8),
+        space: TIME_SPACE,
+        values: (_plot, times) => (hasTimes() ? times.map(clockOf) : []),
+      },
+      {
+        ...axis,
+        size: AXIS_WIDTH,
         space: 28,
         ...(steps === undefined ? {} : { incrs: [...steps] }),
         values: (_plot, values) => values.map((value) => format(value)),
@@ -167,3 +175,6 @@ function clockOf(seconds: number): string {
 }
 
 const HEIGHT = 120;
+/** Pixels, of the values beside the chart, and from one time below it to the next. */
+const AXIS_WIDTH = 58;
+const TIME_SPACE = 90;

@@ -1,5 +1,6 @@
 // What happened lately, as sentences where a person wants them, by name and fields where not.
 import type { MasterEvent } from '@vhostd/protocol';
+import { describe } from './event-text.js';
 import { formatTime } from './format.js';
 import { html } from './vendor/preact.js';
 import type { VNode } from './vendor/preact.js';
@@ -23,17 +24,5 @@ export function EventList({ events }: { events: readonly MasterEvent[] }): VNode
   </ol>`;
 }
 
-/** What it is about, then the rest of its payload. */
-export function describe({ payload }: MasterEvent): string {
-  const { siteId, workerId, ...rest } = payload;
-  const subject = workerId ?? siteId;
-  const fields = Object.entries(rest)
-    .filter(([name]) => !LEFT_OUT.has(name))
-    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  return [...(typeof subject === 'string' ? [subject] : []), ...fields].join(' · ');
-}
-
 const BAD = /failed|expired|given-up|violation|skipped/u;
-/** What only programs want. */
-const LEFT_OUT: ReadonlySet<string> = new Set(['leaveLimitMs', 'stopSignal', 'asked', 'expected']);
 const SHOWN_COUNT = 100;

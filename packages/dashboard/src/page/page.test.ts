@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import type { SiteStatus, WorkerStatus } from '@vhostd/protocol';
+import { describe, it, test } from 'node:test';
+import type { MasterEvent, SiteStatus, WorkerStatus } from '@vhostd/protocol';
 import { siteAddress, siteOfAddress } from './address.js';
+import { describe as describeEvent } from './event-text.js';
 import { seriesOf } from './figures.js';
 import { formatBytes, formatDuration, formatRate, formatShare, plural } from './format.js';
 import { siteCondition } from './tone.js';
@@ -21,6 +22,12 @@ void describe('figures', () => {
   void it('of one site are not known while it was not there', () => {
     assert.deepEqual(seriesOf(samples, 'connections', 'a'), { times: [1, 3], values: [2, null] });
   });
+});
+
+void test('an event is told as what it is about, then its fields, an error by its message', () => {
+  const error = { code: 'ERR_WORKER_FAILED', message: 'no database' };
+  const event = { event: 'site.given-up', time: '', payload: { siteId: 'shop', error, count: 3 } } as const;
+  assert.equal(describeEvent(event as unknown as MasterEvent), 'shop · error no database · count 3');
 });
 
 void describe('formats', () => {

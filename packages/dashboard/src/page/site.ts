@@ -5,7 +5,8 @@ import { FigureCharts } from './chart.js';
 import type { Notice, Question } from './confirm.js';
 import { detailOf, give } from './connection.js';
 import type { Known } from './connection.js';
-import { describe, EventList } from './events.js';
+import { describe } from './event-text.js';
+import { EventList } from './events.js';
 import {
   formatBytes,
   formatCount,

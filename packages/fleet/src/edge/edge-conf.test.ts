@@ -23,6 +23,8 @@ void test('a conf of an edge has paths relative to its file, and defaults', (t) 
     ['[]', /the conf: /],
     [JSON.stringify({ endpoints: ENDPOINTS, htp: [] }), /htp/],
     [JSON.stringify({ endpoints: ENDPOINTS, http: [':80 ssl crt x'] }), /http\[0\]: an address/],
+    [JSON.stringify({ endpoints: ENDPOINTS, https: [':99999'] }), /https\[0\]: an address/],
+    [JSON.stringify({ endpoints: ['http://:80'] }), /endpoints\[0\]: a URL/],
     [JSON.stringify({ endpoints: ENDPOINTS, dir: 'a b' }), /letters, digits/],
   ] as const) {
     writeFileSync(file, written);

@@ -60,18 +60,26 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return text === '' ? 'the conf' : text.replace(/^\./, '');
 }
 
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
+}
+
 function refused(file: string, why: string): VhostError {
   return new VhostError('ERR_FLEET_CONF', `${file}: ${why}`, { info: { file } });
 }
 
 /** It stands in HAProxy's conf. */
 const PLAIN_PATH = /^[A-Za-z0-9./_-]+$/;
+const BIND = "an address such as ':80'";
 const bind = z
   .string()
-  .regex(/^(?:[0-9.]*|\*|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { error: "an address such as ':80'" });
+  .regex(/^(?:[0-9.]*|\*|\[[0-9a-fA-F:]+\]):\d{1,5}$/, { error: BIND })
+  .refine((text) => isPort(Number(text.split(':').at(-1))), { error: BIND });
+const ENDPOINT = "a URL such as 'http://10.0.0.1:2379'";
 const endpoint = z
   .string()
-  .regex(/^https?:\/\/[^/\s?#@]+$/, { error: "a URL such as 'http://10.0.0.1:2379'" });
+  .regex(/^https?:\/\/[^/\s?#@]+$/, { error: ENDPOINT })
+  .refine((url) => URL.canParse(url), { error: ENDPOINT });
 const ENDPOINTS = 'a list of URLs, at least one';
 const edgeConf = z.strictObject({
   endpoints: z.array(endpoint, { error: ENDPOINTS }).min(1, { error: ENDPOINTS }),

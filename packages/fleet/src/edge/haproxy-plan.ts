@@ -63,9 +63,12 @@ export function planOf(
       const name = backendName(kind, host);
       const backend = backends.get(name) ?? { host, kind, servers: [] };
       backends.set(name, backend);
+      const serverName = `${machine}:${port}${proxy === 'v2' ? ':v2' : ''}`;
+      // Two sites may have the host on one port of several addresses; HAProxy refuses a conf that names a server twice.
+      if (backend.servers.some((server) => server.name === serverName)) continue;
       backend.servers.push({
         machine,
-        name: `${machine}:${port}${proxy === 'v2' ? ':v2' : ''}`,
+        name: serverName,
         address: addressOf(record.address, port),
         weight: record.weight,
         proxy: proxy === 'v2',

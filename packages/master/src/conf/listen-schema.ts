@@ -222,10 +222,6 @@ export function termsOf(listen: readonly WrittenEntry[]): Pick<SiteConf, 'proxyS
   };
 }
 
-function addressOf({
-  type,
-  port,
-  ipaddress,
-}: WrittenEntry): Pick<ListenEntry, 'type' | 'port' | 'ipaddress'> {
-  return withoutUndefined({ type, port, ipaddress });
+function addressOf(entry: WrittenEntry): Pick<ListenEntry, 'type' | 'port' | 'ipaddress'> {
+  return withoutUndefined({ type: entry.type, port: entry.port, ipaddress: entry.ipaddress });
 }

@@ -46,9 +46,13 @@ export function accountProblems(raw: unknown, at: ConfPath, source: Accounts = a
 /** A name as the schema takes it: the rest is refused elsewhere, and nobody is asked for it. */
 function nameIn(raw: unknown, kind: 'user' | 'group'): string | undefined {
   const written: unknown = typeof raw === 'object' && raw !== null ? Reflect.get(raw, kind) : undefined;
-  const { data } = account(kind).safeParse(written);
+  if (written === undefined) return undefined;
+  const { data } = NAMES[kind].safeParse(written);
   return typeof data === 'string' ? data : undefined;
 }
+
+/** Made once: a conf may have hundreds of sites. */
+const NAMES = { user: account('user'), group: account('group') };
 
 function unknown(name: string, kind: 'user' | 'group', at: ConfPath, names: readonly string[]): ConfProblem {
   const nearest = nearestKey(name, names);

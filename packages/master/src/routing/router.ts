@@ -1,4 +1,5 @@
 // The routing table in force and the listeners under it, changed together or not at all.
+import { setImmediate as turnOfLoop } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import type { ListeningInfo, SiteClaims } from '@vhostd/protocol';
 import { losesHosts, sameClaims } from './claim-changes.js';
@@ -183,10 +184,10 @@ export class Router<T extends RoutedSite> {
     return [...places.keys()].some((site) => !sameClaims(this.#table.claimsOf(site), table.claimsOf(site)));
   }
 
-  /** Runs `work` behind the changes under way, before those to come. */
+  /** Runs `work` behind the changes under way, before those to come. Between two of them the event loop turns. */
   exclusively<R>(work: () => Promise<R>): Promise<R> {
     const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
+    this.#last = done.catch(() => undefined).then(() => turnOfLoop());
     return done;
   }
 

@@ -1,6 +1,6 @@
 // System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
-// not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket; waiting for a child that Node has
-// not started.
+// not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket, with a descriptor or without;
+// waiting for a child that Node has not started.
 import { closeSync } from 'node:fs';
 import { arch, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
@@ -35,9 +35,9 @@ export interface NativeCalls {
   peersOf(fds: readonly number[]): PeerStanding[];
   /**
    * Sends a datagram to a Unix socket without waiting for room in its queue. `address`: a path, or `@` before an abstract
-   * name, unix(7). Returns 0 or an errno.
+   * name, unix(7). `passed`: a descriptor that the receiver gets a duplicate of. Returns 0 or an errno.
    */
-  sendDatagram(address: string, content: string): number;
+  sendDatagram(address: string, content: string, passed?: number): number;
   /** Takes a child that has ended off the process table. To be called for none that Node has started. */
   reap(pid: number): void;
 }
@@ -76,6 +76,8 @@ const MEMORY_BYTES: number = AT.path + PATH_MAX_BYTES;
 
 /** Room for SCM_MAX_FD (253) descriptors: what has no room the kernel closes in this thread, which may take long. */
 const CONTROL_BYTES = 16 + 253 * 4 + 4;
+/** CMSG_SPACE of one descriptor. */
+const CONTROL_OF_ONE_BYTES = 24n;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SO_TYPE = 3;
@@ -130,13 +132,10 @@ class Calls implements NativeCalls {
     const view = this.#view;
     this.#set64(AT.message, 0n);
     this.#set64(AT.message + 8, 0n);
-    this.#set64(AT.message + 16, this.#at(AT.vector));
-    this.#set64(AT.message + 24, 1n);
+    this.#setVector(this.#at(AT.number), 4);
     this.#set64(AT.message + 32, this.#at(AT.control));
     this.#set64(AT.message + 40, BigInt(CONTROL_BYTES));
     this.#set64(AT.message + 48, 0n);
-    this.#set64(AT.vector, this.#at(AT.number));
-    this.#set64(AT.vector + 8, 4n);
     const length = Number(this.#calls.recvmsg(fd, this.#at(AT.message), MSG_DONTWAIT_CMSG_CLOEXEC));
     if (length < 0) {
       const errno = this.#errno();
@@ -191,7 +190,7 @@ class Calls implements NativeCalls {
     return standings;
   }
 
-  sendDatagram(address: string, content: string): number {
+  sendDatagram(address: string, content: string, passed?: number): number {
     const name = Buffer.from(address.replace(/^@/, '\0'));
     const bytes = Buffer.from(content);
     if (name.length > UNIX_NAME_MAX_BYTES) return ENAMETOOLONG;
@@ -201,9 +200,11 @@ class Calls implements NativeCalls {
     this.#view.setUint16(AT.path, AF_UNIX, true);
     this.#setBytes(AT.path + 2, name);
     this.#setBytes(AT.path + UNIX_ADDRESS_BYTES, bytes);
-    const [from, to] = [this.#at(AT.path + UNIX_ADDRESS_BYTES), this.#at(AT.path)];
-    const length = BigInt(bytes.length);
-    const sent = this.#calls.sendto(fd, from, length, MSG_NOSIGNAL, to, 2 + name.length);
+    this.#set64(AT.message, this.#at(AT.path));
+    this.#set64(AT.message + 8, BigInt(2 + name.length));
+    this.#setVector(this.#at(AT.path + UNIX_ADDRESS_BYTES), bytes.length);
+    this.#setPassed(passed);
+    const sent = this.#calls.sendmsg(fd, this.#at(AT.message), MSG_NOSIGNAL);
     const errno = sent < 0 ? this.#errno() : 0;
     closeSync(fd);
     return errno;
@@ -242,6 +243,26 @@ class Calls implements NativeCalls {
       at += (length + 7) & ~7;
     }
     return fds;
+  }
+
+  /** The one place in memory from which the message at hand is sent, or to which it is written. */
+  #setVector(at: bigint, length: number): void {
+    this.#set64(AT.message + 16, this.#at(AT.vector));
+    this.#set64(AT.message + 24, 1n);
+    this.#set64(AT.vector, at);
+    this.#set64(AT.vector + 8, BigInt(length));
+  }
+
+  /** The descriptor that travels with the message at hand, cmsg(3). */
+  #setPassed(fd: number | undefined): void {
+    this.#set64(AT.message + 32, fd === undefined ? 0n : this.#at(AT.control));
+    this.#set64(AT.message + 40, fd === undefined ? 0n : CONTROL_OF_ONE_BYTES);
+    this.#set64(AT.message + 48, 0n);
+    if (fd === undefined) return;
+    this.#set64(AT.control, 20n);
+    this.#view.setInt32(AT.control + 8, SOL_SOCKET, true);
+    this.#view.setInt32(AT.control + 12, SCM_RIGHTS, true);
+    this.#view.setInt32(AT.control + 16, fd, true);
   }
 
   /** Whether it is a TCP socket that does not listen. One without a peer passes: its client is gone. */

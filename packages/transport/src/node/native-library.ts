@@ -1,6 +1,7 @@
 // The libraries through which system calls are made that Node has no function for: node:ffi (from Node 26.1 on) or the
 // optional package koffi.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10 with koffi 3.3; link/self-test.test.ts fails where one of them changes.
+import { lstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 interface Memory {
@@ -19,14 +20,7 @@ export interface SystemCalls {
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
   waitpid(pid: number, status: bigint, options: number): number;
   socket(family: number, type: number, protocol: number): number;
-  sendto(
-    fd: number,
-    content: bigint,
-    length: bigint,
-    flags: number,
-    address: bigint,
-    addressLength: number,
-  ): number | bigint;
+  sendmsg(fd: number, message: bigint, flags: number): number | bigint;
 }
 
 /** System calls, and memory at a fixed place for what they read and write. */
@@ -38,6 +32,8 @@ export interface Library extends Memory {
 
 /** The first library that loads, with so much memory; undefined where none does. */
 export function loadLibrary(memoryBytes: number): Library | undefined {
+  // Node 20 and 22 leave a package's link unresolved while the last file that was looked at is a socket.
+  lstatSync('/');
   return (
     attempt((require) => fromNode(require, memoryBytes)) ??
     attempt((require) => fromKoffi(require, memoryBytes))
@@ -75,7 +71,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     poll: { arguments: [pointer, 'u64', int], return: int },
     waitpid: { arguments: [int, pointer, int], return: int },
     socket: { arguments: [int, int, int], return: int },
-    sendto: { arguments: [int, pointer, 'u64', int, pointer, unsigned], return: 'i64' },
+    sendmsg: { arguments: [int, pointer, int], return: 'i64' },
     __errno_location: { arguments: [], return: pointer },
   });
   const view = new DataView(memory);
@@ -110,7 +106,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     poll: library.func('int poll(size_t, uint64, int)'),
     waitpid: library.func('int waitpid(int, size_t, int)'),
     socket: library.func('int socket(int, int, int)'),
-    sendto: library.func('intptr sendto(int, size_t, size_t, int, size_t, uint)'),
+    sendmsg: library.func('intptr sendmsg(int, size_t, int)'),
   };
   return {
     name: 'koffi',

@@ -18,17 +18,18 @@ export class Grace {
     this.#before = countsOf(active());
   }
 
-  /** Calls `onEnd` once the grace is over. One that has begun is left as it is. */
-  begin(onEnd: () => void): void {
+  /** Calls `onEnd` once the grace is over, with whether nothing is under way. One that has begun is left as it is. */
+  begin(onEnd: (quiet: boolean) => void): void {
     if (this.#timer !== undefined) return;
     let lookCount = 0;
     let quietCount = 0;
     const look = (): void => {
       lookCount += 1;
       quietCount = this.#isQuiet() ? quietCount + 1 : 0;
-      if (quietCount < QUIET_LOOK_COUNT && lookCount < LOOK_MAX_COUNT) return this.#lookSoon(look);
+      const quiet = quietCount >= QUIET_LOOK_COUNT;
+      if (!quiet && lookCount < LOOK_MAX_COUNT) return this.#lookSoon(look);
       this.end();
-      onEnd();
+      onEnd(quiet);
     };
     this.#lookSoon(look);
   }

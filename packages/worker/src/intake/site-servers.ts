@@ -25,6 +25,8 @@ export interface SiteServersOptions {
   onClose?(): boolean;
   /** Lets another one listen on a port that all workers share. False: it is to be bound in this process. */
   share?(server: Server, query: ListenQuery): boolean;
+  /** The app has closed all that it let listen before one was the site's, and has nothing under way. */
+  onNone?(): void;
   /** Another HTTP server listens in this process, or `shares` the site's address and gets no connections. */
   onOther(query: ListenQuery, shares: boolean): void;
 }
@@ -79,7 +81,7 @@ export class SiteServers {
       return true;
     }
     this.#held.push(held);
-    this.#options.grace.begin(() => this.decide());
+    this.#begin();
     return true;
   }
 
@@ -101,6 +103,16 @@ export class SiteServers {
 
   #taken(): Held[] {
     return [...(this.#site === undefined ? [] : [this.#site]), ...this.#held];
+  }
+
+  #begin(): void {
+    this.#options.grace.begin((quiet) => {
+      this.decide();
+      if (this.#site !== undefined) return;
+      // All of them have been closed. Whoever is busy may open another one.
+      if (quiet) this.#options.onNone?.();
+      else this.#begin();
+    });
   }
 
   /** No more servers will come: of those that wait, one is the site's. */
