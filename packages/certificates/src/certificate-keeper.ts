@@ -27,7 +27,7 @@ export class CertificateKeeper {
   order(certificates: readonly WantedCertificate[], acme: AcmeSettings | undefined): void {
     if (JSON.stringify(acme) !== JSON.stringify(this.#settings)) this.#opened.delete('auto');
     this.#settings = acme;
-    const wanted = new Map(certificates.map((one) => [`${one.kind} ${one.host}`, one]));
+    const wanted = new Map(certificates.map((one) => [`${one.kind} ${one.host} ${one.uid ?? ''}`, one]));
     for (const [name, kept] of this.#kept) {
       if (wanted.has(name)) continue;
       kept.stop();

@@ -50,10 +50,11 @@ class Bench {
   }
 
   /** As of another process each time: nothing is known but what is on disk. */
-  async look(homes: string[] = [this.home]): Promise<void> {
+  async look(homes: string[] = [this.home], uid?: number): Promise<void> {
     const wanted = {
       kind: 'internal' as const,
       host: HOST,
+      ...(uid === undefined ? {} : { uid }),
       homes: homes.map((directory) => ({ directory })),
     };
     const kept = new KeptCertificate(wanted, {
@@ -107,6 +108,24 @@ void test('a home that has lost it, or is new, gets it again without another cer
   await bench.look([bench.home, other]);
   assert.equal(readFileSync(join(other, `internal.${HOST}.pem`), 'utf8'), bench.handedOut);
   assert.equal(bench.count, 1);
+});
+
+void test('the sites of another user get another key, which is kept beside the first', async (t) => {
+  const bench = await Bench.open(t);
+  await bench.look();
+  const first = bench.handedOut;
+  const other = join(bench.stateDir, 'other');
+  mkdirSync(other);
+  for (let looks = 0; looks < 2; looks += 1) await bench.look([other], 4711);
+  assert.equal(bench.count, 2);
+  const second = readFileSync(join(other, `internal.${HOST}.pem`), 'utf8');
+  assert.notEqual(keyIn(second), keyIn(first));
+  await bench.look();
+  assert.equal(bench.handedOut, first);
+  assert.deepEqual(
+    bench.renewals.map(({ uid }) => uid),
+    [undefined, 4711, 4711, undefined],
+  );
 });
 
 void test('it is renewed when two thirds of its life are over, or when its state says so', async (t) => {
@@ -266,3 +285,7 @@ void test('when the next one comes is told once, and again when that is another 
   await bench.look();
   assert.equal(bench.renewals[2]?.lastError?.code, 'ERR_LOCK_FAILED');
 });
+
+function keyIn(pem: string): string | undefined {
+  return /-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]+/.exec(pem)?.[0];
+}

@@ -37,6 +37,8 @@ export interface KeptOptions {
 export class KeptCertificate {
   readonly kind: CertificateKind;
   readonly host: string;
+  /** Whose sites have it; undefined: this process's. */
+  readonly #uid: number | undefined;
   readonly #options: KeptOptions;
   #homes: WantedCertificate['homes'];
   #looking: Promise<void> | undefined;
@@ -47,9 +49,10 @@ export class KeptCertificate {
   /** Failures that no state could be written of. */
   #unwritten = 0;
 
-  constructor({ kind, host, homes }: WantedCertificate, options: KeptOptions) {
+  constructor({ kind, host, uid, homes }: WantedCertificate, options: KeptOptions) {
     this.kind = kind;
     this.host = host;
+    this.#uid = uid;
     this.#homes = homes;
     this.#options = options;
   }
@@ -91,7 +94,7 @@ export class KeptCertificate {
   async #lookOnce(): Promise<number> {
     try {
       const issuer = await this.#options.issuer();
-      const files = filesOf(issuer, this.host);
+      const files = filesOf(issuer, this.host, this.#uid);
       if (this.#isDue(issuer, files)) {
         const done = await locked(files.lock, async () => {
           // Another process may have done it while this one waited.
@@ -249,6 +252,7 @@ export class KeptCertificate {
     const told: CertificateRenewal = {
       kind: this.kind,
       host: this.host,
+      ...(this.#uid === undefined ? {} : { uid: this.#uid }),
       ...(authority === undefined ? {} : { authority }),
       nextRenewal,
       nextRenewalReason,
@@ -280,9 +284,12 @@ interface CertificateFiles {
   readonly lock: string;
 }
 
-function filesOf({ directory }: Issuer, host: string): CertificateFiles {
-  const base = join(directory, certificateName(host));
-  return { pair: `${base}.pem`, state: `${base}.json`, lock: `${base}.lock` };
+/** For the sites of another user there is another key, so that none serves what another one can read. */
+function filesOf({ directory }: Issuer, host: string, uid: number | undefined): CertificateFiles {
+  const name = join(directory, certificateName(host));
+  const base = uid === undefined ? name : `${name}+${uid}`;
+  // An authority is asked for a host by one at a time.
+  return { pair: `${base}.pem`, state: `${base}.json`, lock: `${name}.lock` };
 }
 
 /** The certificate that is there, unless nobody vouches for it any more. */

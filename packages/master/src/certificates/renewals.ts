@@ -6,30 +6,33 @@ import type {
   RenewalStatus,
   WantedCertificate,
 } from '@vhostd/protocol';
+import { foreignUserOf } from '../conf/foreign-user.js';
 import type { CertifiedSite, Remark } from './site-certificates.js';
-import { certificateOf } from './wanted-certificates.js';
+import { certificateKey, certificateOf } from './wanted-certificates.js';
 
 export class Renewals {
   readonly #told = new Map<string, CertificateRenewal>();
 
   set(told: CertificateRenewal): void {
-    this.#told.set(keyOf(told), told);
+    this.#told.set(certificateKey(told), told);
   }
 
   /** Forgets all others. */
   keepOnly(wanted: readonly WantedCertificate[]): void {
-    const keys = new Set(wanted.map(keyOf));
+    const keys = new Set(wanted.map(certificateKey));
     for (const key of this.#told.keys()) if (!keys.has(key)) this.#told.delete(key);
   }
 
   /** Those of the entries of a site, as far as they are known. */
   of({ siteId, conf }: Pick<CertifiedSite, 'siteId' | 'conf'>): RenewalStatus[] {
     const found = new Map<string, RenewalStatus>();
+    const user = foreignUserOf(conf.runAs);
+    const owner = user === undefined ? {} : { uid: user.uid };
     for (const entry of conf.listen) {
       const wanted = certificateOf(entry);
-      const told = wanted === undefined ? undefined : this.#told.get(keyOf(wanted));
+      const told = wanted === undefined ? undefined : this.#told.get(certificateKey({ ...wanted, ...owner }));
       if (told === undefined) continue;
-      const { host: _host, ...renewal } = told;
+      const { host: _host, uid: _uid, ...renewal } = told;
       const { host } = entry;
       found.set(host ?? '', { siteId, ...renewal, ...(host === undefined ? {} : { host }) });
     }
@@ -53,8 +56,4 @@ export function remarksOnRenewal(
       message: `no new certificate for ${which}: ${message}; next attempt at ${nextRenewal}`,
     },
   ];
-}
-
-function keyOf({ kind, host }: Pick<CertificateRenewal, 'kind' | 'host'>): string {
-  return `${kind} ${host}`;
 }

@@ -7,7 +7,7 @@ import type { ToldCertificate } from '../workers/told-certificates.js';
 /** A site as far as its certificates are concerned. */
 export interface CertifiedSite {
   readonly siteId: string;
-  readonly conf: Pick<SiteConf, 'listen'>;
+  readonly conf: Pick<SiteConf, 'listen' | 'runAs'>;
   workers(): readonly { readonly certificates: readonly ToldCertificate[] }[];
 }
 

@@ -31,6 +31,24 @@ void test('each host is wanted once, by all its sites, with what the next genera
   ]);
 });
 
+void test('the sites of another user have one of their own', () => {
+  const [own, others] = [site('a', [{ host: 'x.test' }]), site('b', [{ host: 'x.test' }])];
+  const uid = (process.geteuid?.() ?? 0) + 1;
+  const foreign = { ...others, conf: { ...others.conf, runAs: { uid, gid: 7, home: '/' } } };
+  assert.deepEqual(wantedCertificates([own, foreign, foreign], directoryOf), [
+    { kind: 'internal', host: 'x.test', homes: [{ directory: '/run/a' }] },
+    {
+      kind: 'internal',
+      host: 'x.test',
+      uid,
+      homes: [
+        { directory: '/run/b', uid, gid: 7 },
+        { directory: '/run/b', uid, gid: 7 },
+      ],
+    },
+  ]);
+});
+
 void test('files, and entries in clear, want none: no directory is made for them', () => {
   const sites = [site('a', [{ host: 'x.test', cert: 'tls/cert.pem' }, { type: 'tcp' }])];
   assert.deepEqual(

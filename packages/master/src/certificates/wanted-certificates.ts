@@ -4,6 +4,9 @@ import type { WantedCertificate } from '@vhostd/protocol';
 import type { ListenEntry, SiteConf } from '../conf/site-conf.js';
 import { foreignUserOf } from '../conf/foreign-user.js';
 
+/** What certificates differ in. */
+type CertificateName = Pick<WantedCertificate, 'kind' | 'host'> & { readonly uid?: number };
+
 /** A site, as far as the certificates that it wants are concerned. */
 export interface WantingSite {
   /** An authority that looks for its hosts would find them. */
@@ -13,7 +16,7 @@ export interface WantingSite {
   readonly wantedPlaces: { readonly listen: readonly ListenEntry[] };
 }
 
-/** Each of them once. `directoryOf` makes the directory of a site, or throws where it can't. */
+/** Each of them once for each user, whose sites trust one another. `directoryOf` makes the directory of a site, or throws where it can't. */
 export function wantedCertificates(
   sites: readonly WantingSite[],
   directoryOf: (conf: WantingSite['conf']) => string,
@@ -26,13 +29,21 @@ export function wantedCertificates(
       .filter(({ kind }) => running || kind === 'internal');
     const names = new Map(certificates.map((name) => [`${name.kind} ${name.host}`, name]));
     if (names.size === 0) continue;
-    const home = { directory: directoryOf(conf), ...foreignUserOf(conf.runAs) };
-    for (const [key, name] of names) {
+    const user = foreignUserOf(conf.runAs);
+    const home = { directory: directoryOf(conf), ...user };
+    const owner = user === undefined ? {} : { uid: user.uid };
+    for (const name of names.values()) {
+      const key = certificateKey({ ...name, ...owner });
       const { homes } = wanted.get(key) ?? { homes: [] };
-      wanted.set(key, { ...name, homes: [...homes, home] });
+      wanted.set(key, { ...name, ...owner, homes: [...homes, home] });
     }
   }
   return [...wanted.values()];
+}
+
+/** What names one among all. */
+export function certificateKey({ kind, host, uid }: CertificateName): string {
+  return `${kind} ${host} ${uid ?? ''}`;
 }
 
 /** The certificate that an entry asks for. */
@@ -40,6 +51,6 @@ export function certificateOf({
   type,
   host = HOSTLESS_CERTIFICATE,
   cert,
-}: ListenEntry): Omit<WantedCertificate, 'homes'> | undefined {
+}: ListenEntry): Pick<WantedCertificate, 'kind' | 'host'> | undefined {
   return type === 'ssl' && isCertificateKind(cert) ? { kind: cert, host } : undefined;
 }

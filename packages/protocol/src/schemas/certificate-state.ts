@@ -24,6 +24,8 @@ const renewal = z.object({
 export const certificateRenewal = z.object({
   kind: z.enum(CERTIFICATE_KINDS),
   host: z.string(),
+  /** As it was wanted. */
+  uid: count.exactOptional(),
   /** Absent where it can't be had by now. */
   authority: authority.exactOptional(),
   ...renewal.shape,

@@ -22,6 +22,8 @@ export const wantedCertificate = z.object({
     .string()
     .max(CERTIFICATE_HOST_MAX_LENGTH)
     .regex(/^(?:\*\.)?[a-z\d[\]_:-][a-z\d._:[\]-]*$/),
+  /** Of the sites that have it; those of another user have one with another key. Absent: the master's. */
+  uid: count.exactOptional(),
   homes: z.array(certificateHome),
 });
 export type WantedCertificate = z.infer<typeof wantedCertificate>;
