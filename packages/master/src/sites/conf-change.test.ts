@@ -190,6 +190,7 @@ test('a site that is renamed serves until the one of the new name does; its addr
   assert.deepEqual(bench.of('site.removed'), [{ siteId: 'a' }]);
   assert.deepEqual([bench.listeners.list(), bench.of('listener.closed')], [[listener], []]);
   const [old] = bench.spawner.processes;
+  await bench.until('the old one leaves', () => old?.asked.length === 1);
   // What is idle there goes to the other one.
   assert.deepEqual(old?.asked, ['drain and hand back']);
 });
