@@ -15,6 +15,7 @@ const FIELDS: Record<string, readonly string[]> = {
   OtherServer: ['protocol', 'where', 'shares'],
   IssuedCertificate: ['kind', 'host', 'issuer', 'notAfter', 'nextRenewal'],
   FailedCertificate: ['kind', 'host', 'code', 'message', 'nextAttempt'],
+  DrainedParts: ['siteIds', 'hosts'],
   SiteFailure: ['siteId', 'error'],
   ListeningInfo: ['type_port_ip', 'type', 'address', 'port'],
   PauseResult: ['siteId', 'timeoutMs', 'maxCount'],

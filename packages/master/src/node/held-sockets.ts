@@ -1,6 +1,5 @@
 // Which TCP sockets some process still holds, as the kernel lists them: what no worker can lie about. See proc(5).
 import { createReadStream, fstatSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 
 /** The number by which the kernel lists a socket, the same in every process that holds it; undefined: it has gone. */
 export function socketNumber(fd: number): number | undefined {
@@ -26,11 +25,15 @@ export async function heldSockets(): Promise<Set<number>> {
 }
 
 async function read(file: string, numbers: Set<number>): Promise<void> {
-  for await (const line of createInterface({
-    input: createReadStream(file, { highWaterMark: READ_BYTES }),
-  })) {
-    const number = Number(line.trim().split(SPACES)[NUMBER_COLUMN]);
-    if (number > 0) numbers.add(number);
+  let rest = '';
+  // A turn of the event loop for each piece: there may be very many lines.
+  for await (const piece of createReadStream(file, { encoding: 'latin1', highWaterMark: READ_BYTES })) {
+    const lines = `${rest}${piece}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const number = Number(line.trimStart().split(SPACES, NUMBER_COLUMN + 1)[NUMBER_COLUMN]);
+      if (number > 0) numbers.add(number);
+    }
   }
 }
 

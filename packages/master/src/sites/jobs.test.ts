@@ -175,7 +175,7 @@ test('a site that depends on a job starts when that is finished, and waits in va
   void site.bringUp();
   await bench.until('the job boots', () => bench.spawner.processes.length === 1);
   bench.spawner.last.ready();
-  assert.deepEqual(site.status().waitsFor, ['job']);
+  await bench.until('the site waits for it', () => site.status().waitsFor?.join() === 'job');
   bench.spawner.last.exit(1);
   await bench.until('it is told', () => (site.status().reason ?? '').includes('job'));
   void job.restart();
