@@ -88,12 +88,9 @@ peer.handle(
 peer.handle(
   'undrain',
   decoding(masterToFleet, 'undrain', async (which) => {
-    try {
-      // What they are by now, or they would be up for a moment.
-      await sites?.askAnew();
-    } finally {
-      configured().publisher.undrain(which);
-    }
+    // What they are by now, or they would be up for a moment.
+    await sites?.askAnew();
+    configured().publisher.undrain(which);
     return null;
   }),
 );

@@ -36,10 +36,15 @@ export class MasterSites {
     }
   }
 
-  /** Resolves when all sites are as the master shows them from now on. */
+  /** Resolves when all sites are as the master shows them from now on, whatever is being asked already. */
   async askAnew(): Promise<void> {
-    this.#allDue = true;
-    await this.#askOnce();
+    while (!this.#ended) {
+      try {
+        return await this.#askOnce(true);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
+    }
   }
 
   end(): void {
@@ -70,10 +75,10 @@ export class MasterSites {
     }
   }
 
-  async #askOnce(): Promise<void> {
+  async #askOnce(all = false): Promise<void> {
     const { sites } = decode(listed, await this.#api.request('/sites'), 'sites');
     const present = new Set(sites.map(({ siteId }) => siteId));
-    const isAll = this.#allDue;
+    const isAll = all || this.#allDue;
     const asked = [...present].filter((siteId) => isAll || this.#due.has(siteId) || !this.#sites.has(siteId));
     this.#allDue = false;
     this.#due.clear();

@@ -20,6 +20,7 @@ export interface RenewedParts extends SiteParts {
 export class SiteRenewal {
   readonly #parts: RenewedParts;
   #restart: Promise<unknown> | undefined;
+  #beginning: Promise<ReloadOutcome> | undefined;
 
   constructor(parts: RenewedParts) {
     this.#parts = parts;
@@ -80,12 +81,17 @@ export class SiteRenewal {
     return this.outcome(trouble.discarded);
   }
 
-  /** A job that waits for its time is done now, or one that is finished is to be no job any more. */
+  /** A job that waits for its time is done now, or one that is finished is to be no job any more: once for all who ask. */
   async beginAnew(): Promise<ReloadOutcome> {
+    this.#beginning ??= this.#beginAnew().finally(() => (this.#beginning = undefined));
+    return await this.#beginning;
+  }
+
+  async #beginAnew(): Promise<ReloadOutcome> {
     const { boot, trouble, state, set } = this.#parts;
     const wanted = await this.#takeWanted();
     if (wanted === undefined) return this.outcome(trouble.discarded);
-    // Another call of this may have begun it by then.
+    // It may have come to its time by then.
     if (!['idle', 'finished'].includes(state.state)) return this.outcome(await boot.outcome);
     set.renew(wanted);
     trouble.clear();
