@@ -76,9 +76,12 @@ peer.handle(
     return null;
   }),
 );
+/** What was drained comes back before anything is drained that is asked for later: it may be the same. */
+let undrained: Promise<void> = Promise.resolve();
 peer.handle(
   'drain',
   decoding(masterToFleet, 'drain', async (which) => {
+    await undrained;
     const { publisher, settings } = configured();
     await publisher.drain(which);
     const edges = await edgesFollowed({ timeoutMs: settings.edgeTimeoutMs, answering: true });
@@ -89,8 +92,9 @@ peer.handle(
   'undrain',
   decoding(masterToFleet, 'undrain', async (which) => {
     // What they are by now, or they would be up for a moment.
-    await sites?.askAnew();
-    configured().publisher.undrain(which);
+    const asked = Promise.all([undrained, sites?.askAnew()]);
+    undrained = asked.then(() => running?.publisher.undrain(which));
+    await undrained;
     return null;
   }),
 );

@@ -235,8 +235,8 @@ export class Router<T extends RoutedSite> {
 
   /**
    * Makes a change, in as many turns as it takes. The upstream, then the workers that lose a host know of it before the
-   * swap, those that win one hear of it behind: what a worker is not sure of comes back, and is routed by the table. No turn waits for workers;
-   * whoever is changed by a change that does is changed by no other one.
+   * swap, those that win one hear of it behind: what a worker is not sure of comes back, and is routed by the table. No
+   * turn waits for workers; whoever is changed by a change that does is changed by no other one.
    */
   async #make(change: TableChange<T>): Promise<void> {
     const reservation = this.#reservations.begin();
