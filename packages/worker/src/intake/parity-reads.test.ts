@@ -10,6 +10,7 @@ import type {
   ServerHttp2Session,
   ServerHttp2Stream,
 } from 'node:http2';
+import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -149,6 +150,29 @@ for (const mode of MODES) {
       await client.until(/answer$/);
       await client.closed;
       assert.deepEqual(seen, [1, '', 1, false, '', 'end', 'body']);
+    });
+
+    void it('is followed by all that its client sends while the server waits for its answers to be read', async (t) => {
+      // Two reads and the peek, each of which makes more answers than a connection holds.
+      const requestCount = 6000;
+      const answer = Buffer.alloc(16_384, 'a');
+      let answered = 0;
+      const server = createServer((_request, response) => {
+        answered += 1;
+        response.end(answer);
+      });
+      const { port } = await serve(t, mode, server, 'bytes');
+      const socket = connect(port, '127.0.0.1');
+      t.after(() => socket.destroy());
+      socket.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'.repeat(requestCount - 1));
+      socket.write('GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n');
+      let byteCount = 0;
+      socket.on('data', (chunk: Buffer) => {
+        byteCount += chunk.length;
+      });
+      await once(socket, 'end');
+      assert.equal(answered, requestCount);
+      assert.ok(byteCount > requestCount * answer.length);
     });
 
     void it('counts as read from the connection', async (t) => {

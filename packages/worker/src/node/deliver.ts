@@ -6,8 +6,9 @@
 //
 // ServerHttp2Session: its handle under a symbol `kHandle`, with `receive(bytes)`, which Node uses for bytes that a socket
 // has read before it is a session's. net.Socket: `_handle`, `parser`. The TCP handle: `bytesRead`. The parser: its function
-// for a piece of a body, `parserOnBody`, at index 3, behind which Node empties its queues. process: `_tickCallback`, which
-// does that from JavaScript.
+// for a piece of a body, `parserOnBody`, at index 3, behind which Node empties its queues; its `_consumed`, true while it
+// reads from the handle by itself. process: `_tickCallback`, which does that from JavaScript. `_readableState.reading`:
+// a read of the socket is under way, which it is for as long as the parser reads by itself.
 import { Server as HttpServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
@@ -65,7 +66,20 @@ export function deliver(part: Buffer, socket: Socket, session: ServerHttp2Sessio
     socket.push(part);
   } finally {
     undo();
+    keepRead(socket);
   }
+}
+
+/**
+ * A push ends the socket's read, and the stream begins another one, which starts the handle. Where the server has
+ * stopped reading, until its answers are written, what the handle then read would go to a parser that stands still, and
+ * be lost.
+ */
+function keepRead(socket: Socket): void {
+  const parser: unknown = Reflect.get(socket, 'parser');
+  if (typeof parser !== 'object' || parser === null || Reflect.get(parser, '_consumed') !== true) return;
+  const state: unknown = Reflect.get(socket, '_readableState');
+  if (typeof state === 'object' && state !== null) Reflect.set(state, 'reading', true);
 }
 
 /**

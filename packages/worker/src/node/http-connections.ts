@@ -6,7 +6,7 @@
 // net.Socket: `_handle`, `_httpMessage` (the response being sent), `_paused` (by its parser), `parser`.
 // The parser: `socket`, `incoming` (the request being read), `_consumed` and `unconsume()` (it reads the handle
 // itself), `onIncoming` (called with each request whose head is whole). The TCP handle: `_consumed`, `readStop`,
-// `onread`, `bytesRead`, `writeQueueSize`.
+// `onread`, `bytesRead`, `writeQueueSize`, `reading` (net.Socket's note that it has called readStart).
 /* oxlint-disable no-underscore-dangle -- the names are Node's */
 import { Server as HttpServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
@@ -119,7 +119,12 @@ export function whenWritten(socket: Socket, callback: () => void): boolean {
 
 /** Stops reading from a connection at once: what its client sends from now on stays in the kernel. */
 export function stopReading(socket: Socket): void {
-  handleOf(socket)?.readStop();
+  const handle = handleOf(socket);
+  if (handle === undefined) return;
+  handle.readStop();
+  // A server that waits for its answers to be read has stopped before. Where the note says so, the stream starts to read
+  // again by itself, and what nobody listens for is lost.
+  Reflect.set(handle, 'reading', true);
 }
 
 /** Calls `callback` when the head of the next request is whole, before anyone else sees it. Returns the undo. */
