@@ -2,8 +2,8 @@
 import { wrapped } from './columns.js';
 import { printable } from './printable.js';
 
-/** What commander says, in this command's words. */
-export function usageError(text: string): string {
+/** What commander says, in this command's words; `usage` is what there is to type where something is missing. */
+export function usageError(text: string, usage?: string): string {
   const { name, argument = name, value, why } = INVALID.exec(text.trimEnd())?.groups ?? {};
   const said =
     value === undefined
@@ -13,7 +13,8 @@ export function usageError(text: string): string {
   const here = Object.hasOwn(PM2_OPTIONS, option)
     ? `; what PM2 calls so is here: ${PM2_OPTIONS[option]}`
     : '';
-  return `${shown(`vhostd: ${said}${here}`)}\n`;
+  const next = usage !== undefined && said.startsWith('missing required') ? `\n  ${usage}` : '';
+  return `${shown(`vhostd: ${said}${here}`)}${next}\n`;
 }
 
 /** Broken between words where it is wider than the terminal; without a terminal it stays as it is. */

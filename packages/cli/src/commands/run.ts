@@ -6,6 +6,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
 import { boundBackgroundLog } from '../background-log.js';
+import { terminalWidth, wrapped } from '../columns.js';
 import { confFile, isConfFile } from '../conf-file.js';
 import { attempt, describeError, printError, printNextStep } from '../errors.js';
 import { ProgressLine } from '../progress.js';
@@ -93,7 +94,8 @@ async function printReadiness(client: DaemonClient, failures: readonly LoadFailu
   const { sites } = await client.status();
   const up = sites.map(({ siteId }) => siteId).filter((siteId) => !failed.has(siteId));
   const text = `vhostd ready: ${up.length} of ${sites.length} sites; up: ${namesOf(up)}; not up: ${namesOf([...failed])}`;
-  process.stdout.write(`${printableLine(text)}\n`);
+  process.stdout.write(`${wrapped(printableLine(text), terminalWidth()).join('\n')}\n`);
+  if (process.stdout.isTTY) await printAddresses(client);
 }
 
 function namesOf(siteIds: readonly string[]): string {

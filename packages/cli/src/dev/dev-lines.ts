@@ -54,7 +54,7 @@ export class DevLines {
     for (const { siteId, watch, maintenance } of sites) {
       if (watch?.files === undefined || this.#shown.has(siteId)) continue;
       this.#shown.add(siteId);
-      say(`${siteId} watches ${watch.files} files`);
+      say(`${siteId} watches ${watch.files} ${watch.files === 1 ? 'file' : 'files'}`);
       for (const url of siteUrls(await siteDetailOf(this.#client, siteId), listeners)) say(`  ${url}`);
       if (maintenance?.message !== undefined) say(`${siteId} is broken: ${maintenance.message}`);
     }
