@@ -122,6 +122,12 @@ void describe('vhostd start with a conf', () => {
       list.stderr,
       /a list of apps for PM2, no app \(ERR_CONF_PM2\)\n {2}vhostd import FILE --output/,
     );
+    const missing = await workspace.run('start', 'gone.js');
+    assert.match(missing.stderr, /^vhostd: gone\.js: there is no such file or directory \(ERR_SITE_FILE\)/);
+    workspace.write('pm2.json', '{"apps": [{"script": "a"}], "deploy": {}}');
+    const checked = await workspace.run('check', 'pm2.json');
+    assert.match(checked.stdout, /pm2\.json is a list of apps for PM2[^]*\n {2}vhostd import FILE --output/);
+    assert.equal(checked.code, 100);
     const both = await workspace.run('start', './a', '--config', 'vhostd.config.json');
     assert.match(both.stderr, /give either a conf, or an app.*ERR_SITE_OPTION/);
     assert.equal((await workspace.run('status')).code, 3);
