@@ -214,7 +214,10 @@ void describe('a running daemon', () => {
     workspace.write('a/server.cjs', 'process.exit(1);');
     const failed = await workspace.run('reload', 'a');
     assert.equal(failed.code, 1);
-    assert.match(failed.stdout, /^a: failed: .* \(ERR_[A-Z_]+\)\n$/);
+    assert.match(
+      failed.stdout,
+      /^a: failed: .* \(ERR_WORKER_EXITED\); vhostd logs a --err shows what it printed\n$/,
+    );
     assert.equal(await get(port, 'a.test'), 'two');
     const unknown = await workspace.run('reload', 'nobody');
     assert.equal(unknown.code, 1);

@@ -1,4 +1,5 @@
 // Lays out a table, and lines of text, for a terminal.
+export { wrapped } from '@vhostd/protocol';
 
 /** Two spaces between columns, each as wide as its widest cell; no space at the ends of lines. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
@@ -28,22 +29,6 @@ export function terminalWidth(): number {
 export function within(line: string, width: number): string {
   const characters = Array.from(line);
   return characters.length <= width ? line : `${characters.slice(0, width - 1).join('')}…`;
-}
-
-/** The lines of a text, broken between words where it does not fit; those that follow the first are indented. */
-export function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line === '' || lengthOf(longer) <= width) {
-      line = longer;
-      continue;
-    }
-    lines.push(line);
-    line = `  ${word}`;
-  }
-  return [...lines, line];
 }
 
 /** In characters as Unicode counts them; one that is twice as wide as others is not accounted for. */

@@ -49,7 +49,7 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
 }
 
 /** What to type next. */
-function nextStepOf(error: unknown): string | undefined {
+export function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return NEXT_STEPS[code];
 }
@@ -66,10 +66,13 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
   ERR_SITE_EXISTS: '--name SITEID gives it another name; vhostd remove SITE removes one that was added',
   ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
-  ERR_SITE_FILE: 'name a file or a directory that is there',
+  ERR_SITE_FILE: 'name a file or a directory that is there: vhostd run ./server.js',
   ERR_SITE_IN_CONF: 'vhostd stop SITE stops it; take it out of the conf and vhostd reload to remove it',
   ERR_CONF_NOT_FOUND:
     'vhostd init writes one for the app of this directory; vhostd run APP runs an app without one',
+  ERR_CONF_PM2: 'vhostd import FILE --output vhostd.config.json makes a conf of it',
+  ERR_CONF_FORMAT: 'vhostd import FILE makes a conf of what PM2 or nginx have',
+  ERR_INIT_NO_APP: 'vhostd init DIR looks in another directory; vhostd run FILE runs a file without a conf',
   ERR_CONF_EXISTS: 'vhostd check looks at it, vhostd run runs it',
   ERR_CONF_INVALID: 'correct it; vhostd check looks at it anew',
   ERR_LOG_NOT_FOUND: 'vhostd status lists the sites; --state-dir DIR names where logs are',

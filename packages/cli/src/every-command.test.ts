@@ -58,9 +58,9 @@ const STREAMS: Readonly<Record<string, readonly [args: string, keys: string]>> =
 
 /** Those that print for people, or ask for what is not here → their exit code, and what they say. */
 const OTHERS: Readonly<Record<string, readonly [args: string, code: number, says: RegExp]>> = {
-  run: ['./gone', 1, /ERR_SITE_FILE/],
-  dev: ['./gone', 1, /ERR_SITE_FILE/],
-  watch: ['gone.js', 1, /ERR_WATCH_PROGRAM/],
+  run: ['./gone --json', 1, /ERR_SITE_FILE/],
+  dev: ['./gone --json', 1, /ERR_SITE_FILE/],
+  watch: ['--json gone.js', 1, /ERR_WATCH_PROGRAM/],
   fleet: ['status --json', 1, /ERR_FLEET_NONE/],
   edge: ['--config edge.json --json', 1, /ERR_FLEET_CONF/],
 };

@@ -28,6 +28,21 @@ const WORDS: Readonly<Record<string, string>> = {
   resurrect: 'vhostd run: what was added is there again',
   ecosystem: 'vhostd import ecosystem.config.js makes a conf file',
   sendSignal: 'vhostd signal SITE SIGNAL',
+  startOrReload: 'vhostd reload',
+  startOrRestart: 'vhostd reload',
+  startOrGracefulReload: 'vhostd reload',
+  reset: 'no command: nothing is reset',
+  id: 'vhostd status SITE',
+  pid: 'vhostd status SITE',
+  slist: 'vhostd status --json',
+  report: 'vhostd doctor',
+  imonit: 'vhostd top',
+  deploy: 'no command: copy the release, then vhostd reload SITE',
+  serve: 'no command: a site of its own serves files',
+  logrotate: 'no command: logs are rotated; "logRotate" in the conf says how',
+  install: 'no command: there are no modules; docs/moving.md has each word of PM2',
+  link: 'no command: vhostd dashboard, and docs/metrics.md for Prometheus',
+  plus: 'no command: vhostd dashboard, and docs/metrics.md for Prometheus',
 };
 
 /** The line for a command that only PM2 has; undefined for any other. */

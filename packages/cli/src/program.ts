@@ -39,6 +39,8 @@ export async function createProgram(names: readonly string[] = COMMAND_NAMES): P
   const adders = await Promise.all(names.flatMap((name) => COMMANDS[name]?.() ?? []));
   for (const add of adders) add(program);
   for (const command of program.commands) {
+    const usage = `vhostd ${termOf(command)}`;
+    command.configureOutput({ outputError: (text, write) => write(usageError(text, usage)) });
     command.showHelpAfterError(`(vhostd ${command.name()} --help tells what there is)`);
   }
   return program.addHelpText('after', EXIT_CODE_HELP);

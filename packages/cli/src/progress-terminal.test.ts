@@ -47,6 +47,23 @@ void describe('on a terminal', () => {
     assert.ok(!stdout.includes('{"level"'), stdout);
   });
 
+  void it('run tells where each site is, also where one of them is not up, in lines that fit', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    workspace.write('bad/server.cjs', `throw new Error('${'no database '.repeat(12)}');`);
+    workspace.conf([
+      { siteId: 'shop', port: 0 },
+      { siteId: 'bad', port: 0 },
+    ]);
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('not up: bad');
+    await daemon.says('  shop  http://shop.test:');
+    const ended = await workspace.run('stop', '--now');
+    assert.equal(ended.code, 0, ended.stderr);
+    const lines = stripVTControlCharacters((await daemon.ended).stdout).split(/[\r\n]+/u);
+    const logged = lines.filter((line) => / error bad: |^ {2}.*no database/u.test(line));
+    assert.ok(logged.length > 1 && logged.every((line) => line.length <= 80), logged.join('\n'));
+  });
+
   void it('run ends gracefully when its terminal closes; SIGHUP of a person is a reload', async () => {
     workspace.write('shop/server.cjs', SLOW);
     workspace.conf([{ siteId: 'shop', port: 0 }]);

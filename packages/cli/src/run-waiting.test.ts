@@ -9,6 +9,33 @@ if (require('node:fs').existsSync('broken')) throw new Error('broken, as the tes
 require('node:http').createServer((_request, response) => response.end('ok')).listen(80);
 `;
 
+test('run --json prints an object a line: what sites print, and which of them are up', async (t) => {
+  const workspace = new Workspace();
+  t.after(() => workspace.clear());
+  workspace.write('a/server.cjs', `console.log('begins'); ${SITE}`);
+  const broken = workspace.write('a/broken', '');
+  const site = { path: 'a', workerFile: 'server.cjs', cpuLen: 1 };
+  const restart = { intensity: 1000, backoffMax: '200ms' };
+  workspace.write('vhostd.config.json', JSON.stringify({ sites: [{ ...site, restart }] }));
+  const daemon = workspace.start('run', '--config', 'vhostd.config.json', '--log-level', 'silent', '--json');
+  await daemon.says('"event":"failed"');
+  rmSync(broken);
+  await daemon.says('"event":"ready"');
+  daemon.process.kill('SIGTERM');
+  const lines = (await daemon.ended).stdout.trimEnd().split('\n');
+  const told = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.ok(told.some(({ siteId, line }) => siteId === 'a' && line === 'begins'));
+  const failed = told.find(({ event }) => event === 'failed');
+  assert.match(
+    JSON.stringify(failed),
+    /"failed":\[\{"siteId":"a","message":"[^"]*broken, as the test asked/u,
+  );
+  assert.deepEqual(
+    told.find(({ event }) => event === 'ready'),
+    { event: 'ready', failed: [] },
+  );
+});
+
 test('run says which sites are not up, names the site that keeps another one from starting, and is ready when both are up', async (t) => {
   const workspace = new Workspace();
   t.after(() => workspace.clear());

@@ -62,11 +62,11 @@ export function isApp(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** @throws {VhostError} ERR_SITE_FILE where an app is not there, or is a list of apps of PM2. */
+/** @throws {VhostError} ERR_SITE_FILE where an app is not there, ERR_CONF_PM2 where it is a list of apps of PM2. */
 export function refuseMissing(app: string): void {
   if (PM2_FILE.test(app) && isApp(app)) {
-    const message = `${app} is a list of apps for PM2: vhostd import ${app} --output vhostd.config.json makes a conf of it`;
-    throw new VhostError('ERR_SITE_FILE', message, { info: { file: app } });
+    const message = `${app} is a list of apps for PM2, no app`;
+    throw new VhostError('ERR_CONF_PM2', message, { info: { file: app } });
   }
   if (isApp(app)) return;
   throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {

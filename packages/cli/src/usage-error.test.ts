@@ -25,3 +25,11 @@ void test('an option of PM2 is answered with what it is called here', () => {
 void test('what was typed cannot steer the terminal', () => {
   assert.ok(!usageError("error: unknown option '--\u001b[31m'\n").includes('\u001b'));
 });
+
+void test('where an argument is missing, what there is to type stands below', () => {
+  assert.equal(
+    usageError("error: missing required argument 'workers'\n", 'vhostd scale <site> <workers>'),
+    "vhostd: missing required argument 'workers'\n  vhostd scale <site> <workers>\n",
+  );
+  assert.equal(usageError("error: unknown option '--x'\n", 'vhostd run'), "vhostd: unknown option '--x'\n");
+});

@@ -2,8 +2,8 @@
 import { wrapped } from './columns.js';
 import { printable } from './printable.js';
 
-/** What commander says, in this command's words. */
-export function usageError(text: string): string {
+/** What commander says, in this command's words; `usage` is what there is to type where something is missing. */
+export function usageError(text: string, usage?: string): string {
   const { name, argument = name, value, why } = INVALID.exec(text.trimEnd())?.groups ?? {};
   const said =
     value === undefined
@@ -13,7 +13,8 @@ export function usageError(text: string): string {
   const here = Object.hasOwn(PM2_OPTIONS, option)
     ? `; what PM2 calls so is here: ${PM2_OPTIONS[option]}`
     : '';
-  return `${shown(`vhostd: ${said}${here}`)}\n`;
+  const next = usage !== undefined && said.startsWith('missing required') ? `\n  ${usage}` : '';
+  return `${shown(`vhostd: ${said}${here}`)}${next}\n`;
 }
 
 /** Broken between words where it is wider than the terminal; without a terminal it stays as it is. */
@@ -42,4 +43,25 @@ const PM2_OPTIONS: Readonly<Record<string, string>> = {
   '--node-args': '"execArgv" of "workerOptions" in the conf',
   '--update-env': 'nothing: vhostd reload reads variables anew',
   '--uid': '--user USER',
+  '--gid': '"group" in the conf',
+  '--cwd': '"cwd" of "workerOptions" in the conf',
+  '-o': '"logOutput" in the conf',
+  '--output': '"logOutput" in the conf',
+  '-e': '"logError" in the conf',
+  '--error': '"logError" in the conf',
+  '-l': '"logAll" in the conf',
+  '--log': '"logAll" in the conf',
+  '--merge-logs': 'nothing: the workers of a site share its logs',
+  '--kill-timeout': '"stopTimeout" in the conf',
+  '--listen-timeout': '"bootTimeout" in the conf',
+  '--wait-ready': '"waitReady" in the conf',
+  '--max-restarts': '"intensity" of "restart" in the conf',
+  '--restart-delay': '"backoffMin" of "restart" in the conf',
+  '--exp-backoff-restart-delay': '"backoffMin" of "restart" in the conf',
+  '--interpreter-args': '"execArgv" of "workerOptions" in the conf',
+  '--source-map-support': '"execArgv": ["--enable-source-maps"] of "workerOptions" in the conf',
+  '--ignore-watch': 'a .gitignore in the directory of the site',
+  '--attach': 'vhostd logs -f SITE',
+  '--only': 'vhostd reload SITE',
+  '-c': '"cron" in the conf',
 };

@@ -12,8 +12,11 @@ export interface DaemonOptions {
    * else `/var/lib/vhostd` for root, else `~/.local/state/vhostd`; with a `runDir` of one's own a directory in that.
    */
   stateDir?: string;
-  /** Whether the master prints all output of sites on this process's output, too. Default false. */
-  screen?: boolean;
+  /**
+   * Whether the master prints all output of sites on this process's output, too; `'json'`: all of it on standard output,
+   * an object a line with `siteId`, `time`, `stream`, `workerId` and `line`. Default false.
+   */
+  screen?: boolean | 'json';
   /** The file that the master runs; `setMasterFile` sets it too. */
   masterFile?: string;
   /** The master's arguments. Default none. */

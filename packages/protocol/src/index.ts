@@ -146,3 +146,4 @@ export type {
   TransferredListener,
   UpgradeResult,
 } from './schemas/takeover.js';
+export { wrapped } from './wrapped.js';

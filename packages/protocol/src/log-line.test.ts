@@ -47,6 +47,21 @@ void test('of an error there is its message and its code', () => {
   assert.match(terminalLogLine(JSON.stringify({ time: 0, error })), /: no database \(ERR_X\)\n$/);
 });
 
+void test('a line is broken between words where it is wider than the terminal', () => {
+  const json = JSON.stringify({ level: 40, time: 0, siteId: 'shop', message: 'one two three four' });
+  const lines = terminalLogLine(json, 30).slice(CLEAR_LINE.length).trimEnd().split('\n');
+  assert.ok(
+    lines.every((line) => line.length <= 30),
+    lines.join('|'),
+  );
+  assert.match(lines.join(' ').replaceAll(/ +/gu, ' '), /warn shop: one two three four$/u);
+});
+
+void test('of an event that is called an error only the level says so', () => {
+  const json = JSON.stringify({ level: 50, time: 0, name: 'daemon', event: 'error', message: 'no' });
+  assert.match(terminalLogLine(json), / error daemon: no\n$/u);
+});
+
 void test('what is no JSON stays as it is', () => {
   assert.equal(terminalLogLine('plain\n'), 'plain\n');
 });

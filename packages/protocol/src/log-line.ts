@@ -1,13 +1,14 @@
 // A line of a log as a person on a terminal reads it, or as systemd's journal wants it.
 import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { wrapped } from './wrapped.js';
 
 /** Goes to the begin of a terminal's line, and takes away what it has: mostly, how far something is. */
 export const CLEAR_LINE = '\r\u{1b}[K';
 
 /** What a JSON line becomes on this descriptor: words on a terminal, with its level for the journal, else what it is. */
 export function logShape(fd: number): (json: string) => string {
-  if (isatty(fd)) return terminalLogLine;
+  if (isatty(fd)) return (json) => terminalLogLine(json, columnsOf(fd));
   return isJournal(fd, process.env['JOURNAL_STREAM']) ? journalLogLine : (json) => json;
 }
 
@@ -30,9 +31,9 @@ export function journalLogLine(json: string): string {
 
 /**
  * Turns a JSON line of our own logs into `18:13:25 warn shop/3: worker exited: exited with code 1`: what it is about, what
- * happened, why, and then what else there is.
+ * happened, why, and then what else there is. Where it is wider than `width` it is broken between words.
  */
-export function terminalLogLine(json: string): string {
+export function terminalLogLine(json: string, width: number = Infinity): string {
   let fields: Record<string, unknown>;
   try {
     fields = { ...(JSON.parse(json) as object) };
@@ -41,17 +42,26 @@ export function terminalLogLine(json: string): string {
   }
   const { level, time, name, event, siteId, workerId, error, message, reason, code, ...rest } = fields;
   const clock = new Date(String(time)).toTimeString().slice(0, 8);
-  const what = shown(event ?? '').replaceAll(/[:.-]+/gu, ' ');
+  // The level says so already.
+  const what = event === 'error' ? '' : shown(event ?? '').replaceAll(/[:.-]+/gu, ' ');
   const why = [error, message, reason].filter((value) => value !== undefined).map(shown);
   const others = Object.entries(rest).filter(([field]) => !FOR_PROGRAMS.has(field));
   const line = [
-    `${clock} ${LEVELS[String(level)] ?? String(level)} ${shown(workerId ?? siteId ?? name)}: ${what}`,
+    `${clock} ${LEVELS[String(level)] ?? String(level)} ${shown(workerId ?? siteId ?? name)}`,
+    ...(what === '' ? [] : [`: ${what}`]),
     ...(why.length === 0 ? [] : [`: ${why.join('; ')}`]),
     ...(typeof code === 'string' ? [` (${code})`] : []),
     ...others.map(([field, value]) => ` ${field}=${quoted(value)}`),
   ].join('');
   // Nothing that comes from a site steers a terminal.
-  return `${CLEAR_LINE}${line.replace(/\s*\n\s*/gu, '; ').replace(/[\p{Cc}\p{Cf}]/gu, '?')}\n`;
+  const text = line.replace(/\s*\n\s*/gu, '; ').replace(/[\p{Cc}\p{Cf}]/gu, '?');
+  return `${CLEAR_LINE}${wrapped(text, width).join('\n')}\n`;
+}
+
+/** As wide as the terminal is now; `Infinity` where that is not known. */
+function columnsOf(fd: number): number {
+  const stream = fd === 1 ? process.stdout : process.stderr;
+  return (stream.isTTY && stream.columns) || Infinity;
 }
 
 /** In words; an error's stack is for those who read the log as JSON. */

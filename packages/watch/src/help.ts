@@ -44,6 +44,7 @@ On the terminal:
   -q, --quiet                errors only
   -V, --verbose              also tell what is watched, and each change
   -RV, --restart-verbose     name every file that leads to a restart
+  --json                     print JSON lines: time, level, message
   -s, --timestamp            print the time whenever PROGRAM has ended
   -pid, --save-pid <file>    write the process id of vhostd watch to a file
   -h, -?, --help             show this

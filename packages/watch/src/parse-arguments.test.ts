@@ -29,6 +29,7 @@ void describe('the options', () => {
       restartVerbose: false,
       timestamp: false,
       pidFile: undefined,
+      json: false,
     });
   });
 
@@ -41,6 +42,7 @@ void describe('the options', () => {
     ['-n error', '--no-restart-on error', { noRestartOn: 'error' }],
     ['-n exit', '--no-restart-on=exit', { noRestartOn: 'exit' }],
     ['-n success', '--no-restart-on success', { noRestartOn: 'success' }],
+    ['--json', '--json', { json: true }],
     ['-t', '--non-interactive', { interactive: false }],
     ['-k', '--instant-kill', { instantKill: true }],
     ['-s', '--timestamp', { timestamp: true }],

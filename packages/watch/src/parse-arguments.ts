@@ -70,6 +70,7 @@ class Given {
       restartVerbose: this.#flags.has('--restart-verbose'),
       timestamp: this.#flags.has('--timestamp'),
       pidFile: this.#one('--save-pid'),
+      json: this.#flags.has('--json'),
     };
   }
 
@@ -186,6 +187,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   '--verbose',
   '--restart-verbose',
   '--timestamp',
+  '--json',
 ]);
 const VALUES: ReadonlySet<string> = new Set([
   '--watch',

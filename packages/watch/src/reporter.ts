@@ -8,7 +8,7 @@ import type { NoRestartOn, WatchOptions } from './watch-options.js';
 /** Where lines go to. */
 export interface ReporterOptions extends Pick<
   WatchOptions,
-  'verbosity' | 'restartVerbose' | 'timestamp' | 'noRestartOn'
+  'verbosity' | 'restartVerbose' | 'timestamp' | 'noRestartOn' | 'json'
 > {
   cwd: string;
   write: (text: string) => void;
@@ -38,7 +38,7 @@ export class Reporter {
 
   /** What is wrong, also with --quiet. */
   problem({ message, code }: { message: string; code: string }): void {
-    this.#line(`${message} (${code})`, 'red');
+    this.#line(`${message} (${code})`, 'red', { code });
   }
 
   /** Text of the user's as it is shown. */
@@ -115,7 +115,12 @@ export class Reporter {
     return `${shown.map((file) => this.name(file)).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }
 
-  #line(text: string, color: 'cyan' | 'gray' | 'red'): void {
+  #line(text: string, color: keyof typeof LEVELS, fields: object = {}): void {
+    if (this.#options.json) {
+      const told = { time: new Date().toISOString(), level: LEVELS[color], message: text.trim(), ...fields };
+      this.#options.write(`${JSON.stringify(told)}\n`);
+      return;
+    }
     const prefix = this.#options.colors ? styleText(color, 'watch:') : 'watch:';
     this.#options.write(`${prefix} ${text}\n`);
   }
@@ -136,3 +141,6 @@ function printable(text: string): string {
 }
 
 const MAX_NAMES = 3;
+
+/** Of a line in a colour. */
+const LEVELS = { cyan: 'info', gray: 'debug', red: 'error' } as const;

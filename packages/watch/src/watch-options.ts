@@ -37,4 +37,6 @@ export interface WatchOptions {
   restartVerbose: boolean;
   timestamp: boolean;
   pidFile: string | undefined;
+  /** Objects in place of words, for programs. */
+  json: boolean;
 }

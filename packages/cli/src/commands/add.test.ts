@@ -118,7 +118,16 @@ void describe('vhostd start with a conf', () => {
     assert.match(refused.stderr, /sites\[0\]\.pth: unknown key[^]*\n {2}correct it; vhostd check/);
     workspace.write('ecosystem.config.js', '');
     const list = await workspace.run('start', 'ecosystem.config.js', '--port', '0');
-    assert.match(list.stderr, /a list of apps for PM2: vhostd import ecosystem\.config\.js --output/);
+    assert.match(
+      list.stderr,
+      /a list of apps for PM2, no app \(ERR_CONF_PM2\)\n {2}vhostd import FILE --output/,
+    );
+    const missing = await workspace.run('start', 'gone.js');
+    assert.match(missing.stderr, /^vhostd: gone\.js: there is no such file or directory \(ERR_SITE_FILE\)/);
+    workspace.write('pm2.json', '{"apps": [{"script": "a"}], "deploy": {}}');
+    const checked = await workspace.run('check', 'pm2.json');
+    assert.match(checked.stdout, /pm2\.json is a list of apps for PM2[^]*\n {2}vhostd import FILE --output/);
+    assert.equal(checked.code, 100);
     const both = await workspace.run('start', './a', '--config', 'vhostd.config.json');
     assert.match(both.stderr, /give either a conf, or an app.*ERR_SITE_OPTION/);
     assert.equal((await workspace.run('status')).code, 3);

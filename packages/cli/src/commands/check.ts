@@ -12,7 +12,7 @@ import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
 import { hasErrors, printReport } from '../check/report.js';
 import { confFile } from '../conf-file.js';
-import { attempt } from '../errors.js';
+import { attempt, nextStepOf } from '../errors.js';
 import { addClientOptions, clientOf } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -61,14 +61,18 @@ function report({ json }: ClientOptions, file: string, findings: readonly Findin
 }
 
 /** Each problem of a conf that is refused. */
-function problemsOf({ message, code }: VhostError): Finding[] {
+function problemsOf(error: VhostError): Finding[] {
+  const { message, code } = error;
+  // A file that is no conf of ours is not corrected field by field.
+  const isConf = code !== 'ERR_CONF_PM2' && code !== 'ERR_CONF_FORMAT';
+  const advice = isConf ? 'correct it; docs/configuration.md has every field' : nextStepOf(error);
   const lines = message.split('\n');
   const problems = lines.length > 1 ? lines.slice(1).map((line) => line.trim()) : lines;
   return problems.map((problem) => ({
     level: 'error',
     subject: 'conf',
     message: problem,
-    todo: `correct it; docs/configuration.md has every field (${code})`,
+    todo: `${advice} (${code})`,
   }));
 }
 

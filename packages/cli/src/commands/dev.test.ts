@@ -31,6 +31,28 @@ void it('serves a change when it is ready; while code is broken, a page says why
   assert.equal(code, 0, stderr);
 });
 
+void it('--json prints an object a line: what the site prints, where it is, what changes', async () => {
+  workspace.write('shop/index.js', `console.log('{begins}'); ${appSaying('one')}`);
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1', '--json');
+  await dev.says('"event":"watches"');
+  workspace.write('shop/index.js', `throw new Error('no database');`);
+  await dev.says('"event":"broken"');
+  workspace.write('shop/index.js', appSaying('two'));
+  await dev.says('"event":"mended"');
+  dev.process.kill('SIGINT');
+  const { stdout } = await dev.ended;
+  const told = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const { time, workerId, ...printed } = told.find(({ line }) => line === '{begins}') ?? {};
+  assert.deepEqual(printed, { siteId: 'shop', stream: 'stdout', line: '{begins}' });
+  assert.ok(!Number.isNaN(Date.parse(String(time))) && workerId !== undefined);
+  const watches = told.find(({ event }) => event === 'watches');
+  assert.match(JSON.stringify(watches), /"files":1,"urls":\["http:\/\/127\.0\.0\.1:\d+\/"\]/u);
+  assert.ok(told.some(({ event, files }) => event === 'changed' && String(files) === 'index.js'));
+});
+
 void it('ends with its terminal, and leaves nothing running', async () => {
   workspace.write('shop/index.js', appSaying('one'));
   const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');

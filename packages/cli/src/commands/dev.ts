@@ -17,6 +17,7 @@ import { sourceOf } from './run.js';
 interface DevOptions extends SiteFlags {
   config?: string;
   runDir?: string;
+  json?: true;
   logLevel: LogLevel;
 }
 
@@ -31,6 +32,7 @@ export function addDevCommand(program: Command): void {
     .argument('[app]', 'file or directory that a worker runs, in place of a conf')
     .argument('[args...]', "the app's arguments, behind --")
     .option('--config <file>', 'conf file (default: the vhostd.config.* of the working directory)')
+    .option('--json', 'print JSON lines for programs: what sites print, and what changes')
     .addOption(runDirOption(RUN_DIR_DEFAULT_DEV))
     .addOption(logLevelOption('of the logs on stderr').default('warn'));
   addSiteFlags(command).action((app: string | undefined, args: string[], options: DevOptions) =>
@@ -48,7 +50,7 @@ async function dev(app: string | undefined, args: readonly string[], options: De
     masterFile: fileURLToPath(import.meta.resolve('@vhostd/master/run-master')),
     masterArgs: [...source, '--watch', '--log-level', options.logLevel],
     logLevel: options.logLevel,
-    screen: true,
+    screen: options.json === true ? 'json' : true,
     runDir,
     stateDir: path.join(scratch, 'state'),
     signals: false,
@@ -63,7 +65,7 @@ async function dev(app: string | undefined, args: readonly string[], options: De
   }
   daemon.on('error', (error) => printError(error, options));
   daemon.on('stopped', (code) => process.exit(code));
-  const lines = new DevLines(new DaemonClient(runDir));
+  const lines = new DevLines(new DaemonClient(runDir), options.json === true);
   daemon.on('loaded', () => lines.begin());
   await daemon.run();
   return EXIT_CODES.ok;

@@ -2,6 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { MasterEvent } from '@vhostd/protocol';
 import type { Command } from 'commander';
+import { terminalWidth, wrapped } from '../columns.js';
 import { attempt } from '../errors.js';
 import { printableLine } from '../printable.js';
 import { addClientOptions, clientOf } from './options.js';
@@ -34,8 +35,9 @@ async function events(site: string | undefined, options: EventsOptions): Promise
     ...(site === undefined ? {} : { siteId: site }),
     connections: options.connections === true,
     onEvent: (event) => {
-      const line = options.json === true ? JSON.stringify(event) : eventLine(event);
-      process.stdout.write(`${line}\n`);
+      const lines =
+        options.json === true ? [JSON.stringify(event)] : wrapped(eventLine(event), terminalWidth());
+      process.stdout.write(lines.map((line) => `${line}\n`).join(''));
     },
     signal: reader.signal,
   });

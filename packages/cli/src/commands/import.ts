@@ -4,6 +4,7 @@ import path from 'node:path';
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
+import { wrapped } from '../columns.js';
 import { attempt } from '../errors.js';
 import type { CommonOptions } from '../errors.js';
 import { joinSources } from '../import/join-sources.js';
@@ -94,7 +95,14 @@ function report(
   const todoCount = all.filter((remark) => 'todo' in remark).length;
   lines.push(`${sites.length} ${sites.length === 1 ? 'site' : 'sites'}, ${todoCount} to look at`);
   lines.push(`next: vhostd check ${output}`);
-  return `${lines.map(printableLine).join('\n')}\n`;
+  const width = process.stderr.columns ?? Infinity;
+  return `${lines.flatMap((line) => indented(printableLine(line), width)).join('\n')}\n`;
+}
+
+/** Broken between words, each line as far in as the first. */
+function indented(line: string, width: number): string[] {
+  const indent = /^ */u.exec(line)?.[0] ?? '';
+  return wrapped(line.slice(indent.length), width - indent.length).map((part) => indent + part);
 }
 
 function titleOf({ name, source }: ServerRemarks): string {

@@ -11,7 +11,7 @@ import type { CommonOptions } from '../errors.js';
 import { findApp } from '../init/find-app.js';
 import type { FoundApp } from '../init/find-app.js';
 import { parsePort } from '../site-flags.js';
-import { logLevelOption, printOutcome } from './options.js';
+import { logLevelOption, printOutcome, sentences } from './options.js';
 
 interface InitOptions extends CommonOptions {
   host?: string;
@@ -50,7 +50,7 @@ function init(directory: string, options: InitOptions): number {
   printOutcome(options, { file, notes: app.notes }, () => [
     `${file}: written`,
     ...app.notes.map((note) => `  ${note}`),
-    nextSteps(file),
+    ...sentences([nextSteps(file)]),
   ]);
   return EXIT_CODES.ok;
 }

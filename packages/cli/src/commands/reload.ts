@@ -30,6 +30,12 @@ async function reload(site: string | undefined, options: ClientOptions): Promise
 function describe({ siteId, generation, ok, error }: ReloadResult['sites'][number]): string {
   if (ok) return `${siteId}: generation ${generation}`;
   const why = error === undefined ? 'for an unknown reason' : `${error.message} (${error.code})`;
-  const next = error?.code === 'ERR_SITE_STOPPED' ? `; vhostd start ${siteId} starts it` : '';
-  return `${siteId}: failed: ${why}${next}`;
+  const next = error === undefined ? undefined : NEXT[error.code]?.(siteId);
+  return `${siteId}: failed: ${why}${next === undefined ? '' : `; ${next}`}`;
 }
+
+/** What to type next. */
+const NEXT: Readonly<Record<string, (siteId: string) => string>> = {
+  ERR_SITE_STOPPED: (siteId) => `vhostd start ${siteId} starts it`,
+  ERR_WORKER_EXITED: (siteId) => `vhostd logs ${siteId} --err shows what it printed`,
+};

@@ -6,6 +6,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
 import { boundBackgroundLog } from '../background-log.js';
+import { terminalWidth, wrapped } from '../columns.js';
 import { confFile, isConfFile } from '../conf-file.js';
 import { attempt, describeError, printError, printNextStep } from '../errors.js';
 import { ProgressLine } from '../progress.js';
@@ -18,6 +19,7 @@ interface RunOptions extends SiteFlags {
   config?: string | false;
   runDir?: string;
   stateDir?: string;
+  json?: true;
   logLevel?: LogLevel;
 }
 
@@ -35,6 +37,7 @@ export function addRunCommand(program: Command): void {
       '--config <file>',
       'conf file: .json, .js, .mjs, .cjs, .ts, .yaml or .toml (default: the vhostd.config.* of the working directory)',
     )
+    .option('--json', 'print JSON lines for programs: what sites print, and which of them are up')
     .option('--no-config', 'without a conf: the sites that vhostd add adds')
     .addOption(runDirOption(RUN_DIR_DEFAULT))
     .addOption(stateDirOption())
@@ -50,7 +53,8 @@ export function addRunCommand(program: Command): void {
 
 /** Resolves when the daemon runs; it then ends the process by itself, with its own exit code. */
 async function run(app: string | undefined, args: readonly string[], options: RunOptions): Promise<number> {
-  const isTerminal = process.stderr.isTTY;
+  const isJson = options.json === true;
+  const isTerminal = process.stderr.isTTY && !isJson;
   // A person is told what is wrong; what goes well, programs.
   const logLevel = options.logLevel ?? (isTerminal ? 'warn' : undefined);
   const logSays = isTerminal && logLevel !== 'silent' && logLevel !== 'fatal';
@@ -61,7 +65,7 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
       ...(logLevel === undefined ? [] : ['--log-level', logLevel]),
     ],
     ...(logLevel === undefined ? {} : { logLevel }),
-    screen: process.stdout.isTTY,
+    screen: isJson ? 'json' : process.stdout.isTTY,
     ...(options.stateDir === undefined ? {} : { stateDir: options.stateDir }),
     ...(options.runDir === undefined ? {} : { runDir: options.runDir }),
   });
@@ -72,6 +76,11 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     if (!logSays) printFailures(failures);
     // A master that took the place of a dead one loads too.
     if (ready) return;
+    if (isJson) {
+      ready = failures.length === 0;
+      printLoaded(failures);
+      return;
+    }
     if (failures.length > 0) {
       if (!told) void printReadiness(new DaemonClient(options.runDir), failures).catch(() => undefined);
       told = true;
@@ -87,13 +96,20 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
   return EXIT_CODES.ok;
 }
 
+/** For programs. */
+function printLoaded(failures: readonly LoadFailure[]): void {
+  const failed = failures.map(({ siteId, error }) => ({ siteId, message: describeError(error) }));
+  process.stdout.write(`${JSON.stringify({ event: failed.length === 0 ? 'ready' : 'failed', failed })}\n`);
+}
+
 /** Says which sites are up and which are not. */
 async function printReadiness(client: DaemonClient, failures: readonly LoadFailure[]): Promise<void> {
   const failed = new Set(failures.map(({ siteId }) => siteId));
   const { sites } = await client.status();
   const up = sites.map(({ siteId }) => siteId).filter((siteId) => !failed.has(siteId));
   const text = `vhostd ready: ${up.length} of ${sites.length} sites; up: ${namesOf(up)}; not up: ${namesOf([...failed])}`;
-  process.stdout.write(`${printableLine(text)}\n`);
+  process.stdout.write(`${wrapped(printableLine(text), terminalWidth()).join('\n')}\n`);
+  if (process.stdout.isTTY) await printAddresses(client);
 }
 
 function namesOf(siteIds: readonly string[]): string {

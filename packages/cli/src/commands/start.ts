@@ -63,6 +63,7 @@ async function start(
     return EXIT_CODES.ok;
   } catch (error) {
     const noSite = error instanceof VhostError && NO_SITE.has(error.code);
+    if (noSite && PROGRAM.test(name)) refuseMissing(name);
     if (!noSite || !isApp(name)) throw error;
   }
   return await startApp(name, args, options);
@@ -100,3 +101,5 @@ async function startApp(app: string, args: readonly string[], options: StartOpti
 }
 
 const NO_SITE: ReadonlySet<string> = new Set(['ERR_SITE_UNKNOWN', 'ERR_DAEMON_NOT_RUNNING']);
+/** What somebody who types it means as a file. */
+const PROGRAM = /\.[cm]?[jt]s$/u;

@@ -33,6 +33,18 @@ void describe('vhostd watch', () => {
     assert.equal((await watch.ended).code, 8);
   });
 
+  void it('--json prints an object a line', async () => {
+    workspace.write('server.js', `process.on('SIGINT', () => process.exit(9)); ${PROGRAM}`);
+    const watch = workspace.start('watch', '--json', '--', 'server.js', '--run-dir', 'x');
+    await watch.says('["--run-dir","x"]\n');
+    await watch.says('watches 1 file', 'stderr');
+    watch.process.kill('SIGINT');
+    const { stderr } = await watch.ended;
+    for (const line of stderr.trimEnd().split('\n')) {
+      assert.deepEqual(Object.keys(JSON.parse(line) as object), ['time', 'level', 'message']);
+    }
+  });
+
   void it('refuses what it does not understand with exit code 2, and what is not there with 1', () => {
     const wrong: [string[], number, RegExp][] = [
       [[], 2, /^vhostd: there is no PROGRAM to run\n\(vhostd watch --help tells what there is\)\n$/],

@@ -15,8 +15,12 @@ export class DevLines {
   readonly #changedMs = new Map<string, number>();
   #begun = false;
 
-  constructor(client: DaemonClient) {
+  readonly #isJson: boolean;
+
+  /** `isJson`: an object a line in place of words. */
+  constructor(client: DaemonClient, isJson: boolean = false) {
     this.#client = client;
+    this.#isJson = isJson;
   }
 
   /** The sites are published or have failed. A master that took the place of a dead one changes nothing. */
@@ -25,9 +29,9 @@ export class DevLines {
     this.#begun = true;
     this.#client
       .follow({
-        onEvent: (event) => void this.#tell(event).catch((error: unknown) => say(describeError(error))),
+        onEvent: (event) => void this.#tell(event).catch((error: unknown) => this.#problem(error)),
       })
-      .catch((error: unknown) => say(describeError(error)));
+      .catch((error: unknown) => this.#problem(error));
   }
 
   async #tell({ event, payload }: MasterEvent): Promise<void> {
@@ -36,17 +40,22 @@ export class DevLines {
     const told = TOLD.safeParse(payload);
     if (!told.success) return;
     const { siteId, files = [], count = 0, message = '' } = told.data;
-    if (event === 'site.watched') await this.#showSites();
-    else if (event === 'site.changed') {
+    if (event === 'site.watched') return await this.#showSites();
+    if (event === 'site.changed') {
       this.#changedMs.set(siteId, performance.now());
-      say(`${files[0] ?? ''}${count > 1 ? ` and ${count - 1} more` : ''} changed`);
-    } else if (event === 'site.broken') say(`${siteId} is broken: ${message}`);
-    else if (event === 'site.reloaded') {
+      const more = count > 1 ? ` and ${count - 1} more` : '';
+      this.#say({ event: 'changed', siteId, files, count }, `${files[0] ?? ''}${more} changed`);
+    } else if (event === 'site.broken') {
+      this.#say({ event: 'broken', siteId, message }, `${siteId} is broken: ${message}`);
+    } else if (event === 'site.reloaded') {
       const changedMs = this.#changedMs.get(siteId);
-      const took = changedMs === undefined ? '' : ` in ${Math.round(performance.now() - changedMs)} ms`;
-      say(`${siteId} reloaded${took}`);
-    } else if (event === 'site.mended') say(`${siteId} is mended`);
-    else if (event === 'site.watch-problem') say(`${siteId}: ${message}`);
+      const tookMs = changedMs === undefined ? undefined : Math.round(performance.now() - changedMs);
+      const took = tookMs === undefined ? '' : ` in ${tookMs} ms`;
+      this.#say({ event: 'reloaded', siteId, tookMs }, `${siteId} reloaded${took}`);
+    } else if (event === 'site.mended') this.#say({ event: 'mended', siteId }, `${siteId} is mended`);
+    else if (event === 'site.watch-problem') {
+      this.#say({ event: 'watch-problem', siteId, message }, `${siteId}: ${message}`);
+    }
   }
 
   async #showSites(): Promise<void> {
@@ -54,15 +63,26 @@ export class DevLines {
     for (const { siteId, watch, maintenance } of sites) {
       if (watch?.files === undefined || this.#shown.has(siteId)) continue;
       this.#shown.add(siteId);
-      say(`${siteId} watches ${watch.files} files`);
-      for (const url of siteUrls(await siteDetailOf(this.#client, siteId), listeners)) say(`  ${url}`);
-      if (maintenance?.message !== undefined) say(`${siteId} is broken: ${maintenance.message}`);
+      const urls = siteUrls(await siteDetailOf(this.#client, siteId), listeners);
+      const { files } = watch;
+      const kept = `${siteId} watches ${files} ${files === 1 ? 'file' : 'files'}`;
+      this.#say({ event: 'watches', siteId, files, urls }, kept, ...urls.map((url) => `  ${url}`));
+      const { message } = maintenance ?? {};
+      if (message !== undefined) {
+        this.#say({ event: 'broken', siteId, message }, `${siteId} is broken: ${message}`);
+      }
     }
   }
-}
 
-function say(text: string): void {
-  process.stdout.write(`${printableLine(`dev: ${text}`)}\n`);
+  #problem(error: unknown): void {
+    const message = describeError(error);
+    this.#say({ event: 'problem', message }, message);
+  }
+
+  #say(told: object, ...words: readonly string[]): void {
+    const lines = this.#isJson ? [JSON.stringify(told)] : words.map((text) => printableLine(`dev: ${text}`));
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  }
 }
 
 const TOLD = z.object({

@@ -15,7 +15,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   'real_ip_header|real_ip_recursive': 'leave it out: the address of a PROXY header reaches the app',
   'proxy_(?:read|send|connect)_timeout': "set requestTimeout and timeout of the app's server",
   'proxy_cache.*': 'cache in the app, or keep a cache in front (docs/load-balancers.md)',
-  'return|rewrite|if|error_page|try_files': 'answer so in the app; a redirect to https is three lines there',
+  'return|rewrite|if|error_page|try_files':
+    'answer so in the app; from http to https: "redirect": "https" of the listen entry',
   'root|index|alias|autoindex|expires': 'serve the files in the app (express.static, @fastify/static, …)',
   'gzip.*|brotli.*': 'compress in the app (compression, @fastify/compress)',
   'add_header|more_set_headers': 'set the header in the app (helmet, or by hand)',

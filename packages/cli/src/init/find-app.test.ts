@@ -53,7 +53,7 @@ void it('a script that needs a shell is left alone for main, and that for a file
 });
 
 void it('where there is nothing to run, or package.json is wrong, it says so', () => {
-  assert.throws(() => findApp(directory), { code: 'ERR_SITE_FILE' });
+  assert.throws(() => findApp(directory), { code: 'ERR_INIT_NO_APP' });
   writeFileSync(path.join(directory, 'package.json'), '{');
   assert.throws(() => findApp(directory), { code: 'ERR_CONF_SYNTAX' });
 });

@@ -12,7 +12,7 @@ export interface FoundApp {
   readonly notes: readonly string[];
 }
 
-/** @throws {VhostError} ERR_SITE_FILE: there is nothing that could be run; ERR_CONF_SYNTAX: package.json is no JSON. */
+/** @throws {VhostError} ERR_INIT_NO_APP: there is nothing that could be run; ERR_CONF_SYNTAX: package.json is no JSON. */
 export function findApp(directory: string): FoundApp {
   const manifest = readManifest(directory);
   const { name } = manifest;
@@ -93,7 +93,7 @@ function ofEntry(directory: string, manifest: Record<string, unknown>): Finding 
 
 function nothing(directory: string): never {
   const message = `${directory}: there is no framework that is known, no start script with node, no main and none of ${ENTRIES.join(', ')}`;
-  throw new VhostError('ERR_SITE_FILE', message, { info: { directory } });
+  throw new VhostError('ERR_INIT_NO_APP', message, { info: { directory } });
 }
 
 function readManifest(directory: string): Record<string, unknown> {

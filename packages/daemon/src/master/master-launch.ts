@@ -37,7 +37,9 @@ export function resolveMasterLaunch(
       [SITES_DIR_VARIABLE]: resolveRunDir(options.runDir).sites,
       [CGROUP_VARIABLE]: group,
       ...(stateDir === undefined ? {} : { [STATE_DIR_VARIABLE]: stateDir }),
-      ...(screen === true ? { [SCREEN_VARIABLE]: '1' } : {}),
+      ...(screen === undefined || screen === false
+        ? {}
+        : { [SCREEN_VARIABLE]: screen === true ? '1' : screen }),
     },
     execArgv,
     cwd: process.cwd(),

@@ -163,9 +163,10 @@ void test('each wrong value of a master is told with its path, the value and wha
     [{ backlog: 0 }, 'backlog', /0 is not an integer from 1 to 65535/],
     [{ backlog: 65_536 }, 'backlog', /65536 is not an integer from 1 to 65535/],
     [{ handoff: 'fd' }, 'handoff', /"fd" is not one of 'auto', 'pipe', 'ipc'/],
+    [{ watch: true }, 'watch', /unknown key; it is 'sites\[\]\.watch' here$/],
     [
-      { watch: true },
-      'watch',
+      { color: true },
+      'color',
       /unknown key; expected one of \$schema, log, limits, backlog, bootMaxCount, handoff, acme, healthPath, stopDelay, metrics, fleet, sites/,
     ],
     [{ healthPath: 'healthz' }, 'healthPath', /"healthz" is not the path of a URL, such as '\/healthz'/],
@@ -207,7 +208,11 @@ void test('an unknown key names the nearest known key of its object, or all of t
       /unknown key; expected one of hosts, ports, ipaddresses, cpuLen, listenerMaxCount, hostMaxCount$/,
     ],
     [{ restart: { backofMin: 1 } }, 'restart.backofMin', /did you mean 'backoffMin'\?/],
-    [{ 'my key': 1 }, '["my key"]', /unknown key; expected one of siteId, path,/],
+    [{ 'my key': 1 }, '["my key"]', /unknown key; docs\/configuration\.md has the \d+ that there are$/],
+    [{ env: {} }, 'env', /unknown key; it is 'workerOptions\.env' here$/],
+    [{ host: 'a.com' }, 'host', /unknown key; it is 'listen\[\]\.host' here$/],
+    [{ max_memory_restart: '300M' }, 'max_memory_restart', /unknown key; it is 'memoryLimit' here$/],
+    [{ instances: 'max' }, 'instances', /unknown key; it is 'cpuLen' here$/],
     [{ path: 'a', ['__proto__']: { path: 'x' } }, '__proto__', /unknown key/],
   ];
   for (const [site, path, hint] of unknown) {

@@ -1,7 +1,9 @@
 // The one way from what somebody wrote, be it in a file, a program or a worker, to a conf that can be trusted.
+import { VhostError } from '@vhostd/protocol';
 import type { z } from '@vhostd/protocol/schemas';
 import { fleetProxyProblems } from './fleet-proxy.js';
 import { dependencyProblems } from './dependencies.js';
+import { isPm2Conf } from './meant-field.js';
 import { confError, problemAt, problemsOf } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { masterFileSchema, masterSchema } from './master-schema.js';
@@ -21,10 +23,15 @@ import { MAX_UPDATE_LISTEN_COUNT, siteSchema, updateSchema } from './site-schema
  * The conf of a master. Collects everything that is wrong before it throws; what sites say of one another is looked at
  * once each is right by itself.
  * @throws {VhostError} ERR_CONF_INVALID, or ERR_CONF_HOST, ERR_CONF_PATH, ERR_CONF_USER, ERR_CONF_DUPLICATE_SITE,
- * ERR_CONF_DUPLICATE_HOST, ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; `info.problems` holds
+ * ERR_CONF_DUPLICATE_HOST, ERR_CONF_DEPENDENCY_UNKNOWN or ERR_CONF_DEPENDENCY_CYCLE if all problems are of that kind; ERR_CONF_PM2 for what PM2 reads; `info.problems` holds
  * each as `{ code, path, value, message, expected }`.
  */
 export function parseMasterConf(written: unknown, source: ConfSource): MasterConf {
+  if (isPm2Conf(written)) {
+    const { file } = source;
+    const message = `${file ?? 'conf'} is a list of apps for PM2, no conf of vhostd`;
+    throw new VhostError('ERR_CONF_PM2', message, { info: file === undefined ? {} : { file } });
+  }
   const raw = withInterpreters(written, source);
   const schema = source.file === undefined ? masterSchema : masterFileSchema;
   const parsed = schema.safeParse(raw);

@@ -2,6 +2,7 @@
 import { VhostError } from '@vhostd/protocol';
 import type { ErrorCode } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
+import { meantField, placeWithin } from './meant-field.js';
 import { nearestKey } from './nearest-key.js';
 import type { ConfSource } from './site-conf.js';
 
@@ -109,6 +110,7 @@ export function showValue(value: unknown): string {
 const MAX_PROBLEM_COUNT = 1000;
 const MAX_LINE_COUNT = 20;
 const MAX_SHOWN_LENGTH = 60;
+const SHOWN_KEY_MAX_COUNT = 12;
 const SECRET_KEYS: ReadonlySet<PropertyKey> = new Set(['passphrase', 'password', 'key', 'cert', 'ca', 'env']);
 
 function problemOf(issue: z.core.$ZodIssue, raw: unknown): ConfProblem {
@@ -137,31 +139,52 @@ function unknownKeys(
   raw: unknown,
   schema: z.ZodType,
 ): ConfProblem[] {
-  const known = knownKeysAt(schema, path);
+  const place = schemaAt(schema, path);
+  const known = Object.keys(Object(field(place, 'properties')));
   return keys.map((key) => {
-    const nearest = nearestKey(key, known);
-    const expected = nearest === undefined ? `one of ${known.join(', ')}` : nearest;
+    const meant = meantBy(key, place, known);
+    const expected = meant === undefined ? `one of ${known.join(', ')}` : meant.field;
     return {
       code: 'ERR_CONF_INVALID',
       path: formatPath([...path, key]),
       value: kindOf(valueAt(raw, [...path, key])),
-      message: nearest === undefined ? 'unknown key' : `unknown key, did you mean '${nearest}'?`,
+      message: meant === undefined ? unknownKey(known) : meant.message,
       expected,
     };
   });
 }
 
-/** The keys that the schema knows in the object at `path`, read off its JSON Schema. */
-function knownKeysAt(schema: z.ZodType, path: ConfPath): string[] {
+/** The field that is meant: in the words of another tool, further inside, or misspelt. */
+function meantBy(
+  key: string,
+  place: unknown,
+  known: readonly string[],
+): { field: string; message: string } | undefined {
+  const word = known.includes('workerOptions') ? meantField(key) : undefined;
+  const elsewhere = word ?? placeWithin(place, key);
+  if (elsewhere !== undefined) {
+    return { field: elsewhere, message: `unknown key; it is '${elsewhere}' here` };
+  }
+  const nearest = nearestKey(key, known);
+  if (nearest === undefined) return undefined;
+  return { field: nearest, message: `unknown key, did you mean '${nearest}'?` };
+}
+
+/** All that there are where they are few: nobody reads a list of forty. */
+function unknownKey(known: readonly string[]): string {
+  if (known.length <= SHOWN_KEY_MAX_COUNT) return 'unknown key';
+  return `unknown key; docs/configuration.md has the ${known.length} that there are`;
+}
+
+/** The JSON Schema of the object at `path`. */
+function schemaAt(schema: z.ZodType, path: ConfPath): unknown {
   let node: unknown = jsonSchemas.get(schema);
   if (node === undefined) jsonSchemas.set(schema, (node = z.toJSONSchema(schema, { io: 'input' })));
   for (const key of path)
     node = typeof key === 'number' ? field(node, 'items') : field(field(node, 'properties'), key);
   // Of what may be an object or something else, the object.
   const choices = field(node, 'anyOf');
-  if (Array.isArray(choices)) node = choices.find((choice) => field(choice, 'properties') !== undefined);
-  const properties = field(node, 'properties');
-  return typeof properties === 'object' && properties !== null ? Object.keys(properties) : [];
+  return Array.isArray(choices) ? choices.find((choice) => field(choice, 'properties') !== undefined) : node;
 }
 
 // Made once for each schema: a worker that sends one bad update after the other must stay cheap.
@@ -196,6 +219,7 @@ function quote(value: string): string {
 }
 
 function lineOf({ path, message, expected }: ConfProblem): string {
-  const told = message.includes(expected) ? message : `${message}; expected ${expected}`;
+  const isTold = message.includes(expected) || message.startsWith('unknown key;');
+  const told = isTold ? message : `${message}; expected ${expected}`;
   return path === '' ? told : `${path}: ${told}`;
 }

@@ -50,6 +50,14 @@ export function jsonLines(lines: Buffer, { workerId, stream }: LineOrigin, nowMs
   return Buffer.from(texts.map((line) => `${JSON.stringify({ time, stream, workerId, line })}\n`).join(''));
 }
 
+/** {@link jsonLines} with the `siteId` before them: for where all sites print. */
+export function jsonLinesOfSite(lines: Buffer, origin: LineOrigin, nowMs: number): Buffer {
+  const { siteId } = origin;
+  const before = `{"siteId":${JSON.stringify(siteId)},`;
+  const text = jsonLines(lines, origin, nowMs).toString();
+  return Buffer.from(text.replaceAll(/^\{/gmu, before));
+}
+
 /** A line without its newline; undefined where it is not one of {@link jsonLines}. */
 export function parseJsonLine(line: string): StampedLine | undefined {
   if (!line.startsWith('{"time":"')) return undefined;

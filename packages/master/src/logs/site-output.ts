@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import { CLEAR_LINE, SCREEN_VARIABLE, STATE_DIR_VARIABLE } from '@vhostd/protocol';
 import type { LogFile } from './log-file.js';
 import type { LogFiles } from './log-files.js';
-import { DEFAULT_LOG_ROTATION, defaultLogFile, stampedLines } from './default-log.js';
+import { DEFAULT_LOG_ROTATION, defaultLogFile, jsonLinesOfSite, stampedLines } from './default-log.js';
 import type { LineOrigin, LogStream } from './default-log.js';
 import type { LogRotation } from '../conf/site-conf.js';
 import { screenLines } from './screen-lines.js';
@@ -19,8 +19,8 @@ export interface LogSink {
 export interface SiteOutputOptions {
   /** The state directory. Absent: the screen gets what has no file of the conf. */
   readonly stateDir?: string | undefined;
-  /** The screen gets all output. */
-  readonly screen?: boolean;
+  /** The screen gets all output; `json`: as objects on standard output. */
+  readonly screen?: boolean | 'json';
 }
 
 export class SiteOutput {
@@ -35,7 +35,7 @@ export class SiteOutput {
     const { [STATE_DIR_VARIABLE]: stateDir, [SCREEN_VARIABLE]: screen } = process.env;
     delete process.env[STATE_DIR_VARIABLE];
     delete process.env[SCREEN_VARIABLE];
-    return new SiteOutput({ stateDir, screen: screen === '1' });
+    return new SiteOutput({ stateDir, screen: screen === 'json' ? screen : screen === '1' });
   }
 
   /** The state directory, if there is one. */
@@ -53,7 +53,8 @@ export class SiteOutput {
     const { stateDir, screen } = this.#options;
     const sinks: LogSink[] = [];
     if (!named && stateDir !== undefined) sinks.push(defaultSink(files, stateDir, siteId, rotation));
-    if (screen === true || (!named && stateDir === undefined)) sinks.push(screenSink(files, stream));
+    if (screen === 'json') sinks.push(jsonSink(files));
+    else if (screen === true || (!named && stateDir === undefined)) sinks.push(screenSink(files, stream));
     return sinks;
   }
 }
@@ -70,6 +71,12 @@ function defaultSink(
     rotation,
   });
   return { file, shape: (lines, origin) => stampedLines(lines, origin, Date.now()) };
+}
+
+/** For programs. */
+function jsonSink(files: LogFiles): LogSink {
+  const file = files.open('output of sites', { source: descriptorSource(1) });
+  return { file, shape: (lines, origin) => jsonLinesOfSite(lines, origin, Date.now()) };
 }
 
 /** Beside the process's own log, which must have room however much sites print. */
