@@ -16,7 +16,7 @@ const MEASURED_MS = 3000;
 /** What frames cost until they are wanted is their bytes. */
 const FRAMES_MAX_MB = 64;
 /** Of what V8 frees only when so much of it has gathered: long pieces of output, and messages of 100 000 arrays. */
-const GARBAGE_MAX_MB = 160;
+const GARBAGE_MAX_MB = 220;
 
 const FLOODS = {
   'empty lines': GARBAGE_MAX_MB,
