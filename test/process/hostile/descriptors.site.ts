@@ -12,6 +12,8 @@ import worker from '@vhostd/worker';
 const OVER: Record<string, number> = { stdout: 1, channel: 3, link: 4, data: 5, claims: 6, returns: 7 };
 const KIND_HAND_BACK = 4;
 const KIND_MESSAGE = 5;
+const OPEN_PIDFD = 434;
+const SET_UP_RING = 425;
 
 interface Koffi {
   load(path: null): { func(prototype: string): (...args: unknown[]) => number | bigint };
@@ -31,6 +33,10 @@ const epoll = libc.func('int epoll_create1(int)');
 const memfd = libc.func('int memfd_create(const char *, uint)');
 const setsockopt = libc.func('int setsockopt(int, int, int, size_t, uint)');
 const listen = libc.func('int listen(int, int)');
+const syscall = libc.func('long syscall(long, long, size_t, long)');
+const pair = libc.func('int socketpair(int, int, int, size_t)');
+const timerfd = libc.func('int timerfd_create(int, int)');
+const inotify = libc.func('int inotify_init1(int)');
 const memory = koffi.alloc('char', 4096);
 const view = new DataView(koffi.view(memory, 4096));
 const base = koffi.address(memory);
@@ -48,6 +54,21 @@ const KINDS: Record<string, () => number> = {
   'unix datagram': () => Number(socket(1, 2, 0)),
   'unix stream': () => Number(socket(1, 1, 0)),
   udp: () => Number(socket(2, 2, 0)),
+  timer: () => Number(timerfd(1, 0)),
+  inotify: () => Number(inotify(0)),
+  process: () => Number(syscall(OPEN_PIDFD, process.pid, 0, 0)),
+  ring: () => {
+    // Its parameters, all zero.
+    new Uint8Array(koffi.view(memory, 4096)).fill(0, 3000, 3200);
+    return Number(syscall(SET_UP_RING, 4, base + 3000n, 0));
+  },
+  'unix with one in it': () => {
+    pair(1, 1, 0, base + 3000n);
+    const [sender, receiver] = [view.getInt32(3000, true), view.getInt32(3004, true)];
+    send(sender, [openSync('/dev/null', 'r+')]);
+    closeSync(sender);
+    return receiver;
+  },
   'tcp that listens': () => {
     const fd = Number(socket(2, 1, 0));
     listen(fd, 5);

@@ -19,6 +19,11 @@ const KINDS = [
   'unix datagram',
   'unix stream',
   'udp',
+  'timer',
+  'inotify',
+  'process',
+  'ring',
+  'unix with one in it',
   'tcp that listens',
 ];
 const WHERE_NOBODY_TAKES_ANY = ['stdout', 'channel', 'link', 'data'];

@@ -6,7 +6,7 @@ import { get } from '../../kit/ask-site.js';
 import { Load } from '../../kit/load.js';
 import { descriptorCount, descriptorKinds, residentBytes } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
-import type { LoneMaster } from '../../kit/start-vhostd.js';
+import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 
 /** How the hostile site is started. */
@@ -14,6 +14,8 @@ export interface SceneOptions {
   workerFile: string;
   cpuLen?: number;
   restart?: Record<string, unknown>;
+  /** More of its conf. */
+  site?: Partial<SiteOptions>;
 }
 
 export class Scene {
@@ -31,7 +33,10 @@ export class Scene {
     this.good = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
   }
 
-  static async set(t: TestContext, { workerFile, cpuLen = 1, restart = {} }: SceneOptions): Promise<Scene> {
+  static async set(
+    t: TestContext,
+    { workerFile, cpuLen = 1, restart = {}, site = {} }: SceneOptions,
+  ): Promise<Scene> {
     const vhostd = await startVhostd(t, {
       conf: { handoff: 'pipe' },
       commands: new URL('./hostile.commands.js', import.meta.url),
@@ -42,6 +47,7 @@ export class Scene {
           cpuLen,
           restart: { intensity: 1000, backoffMin: '10ms', backoffMax: '50ms', ...restart },
           allow: { ports: [0] },
+          ...site,
         },
         { siteId: 'b' },
       ],
@@ -76,10 +82,7 @@ export class Scene {
   }
 
   /** The master lives, holds what it held, and the other site has noticed nothing. */
-  async unharmed(
-    t: TestContext,
-    { gapMs, workersMore = 0 }: { gapMs?: number; workersMore?: number } = {},
-  ): Promise<void> {
+  async unharmed(t: TestContext, { gapMs }: { gapMs?: number } = {}): Promise<void> {
     await this.good.stop();
     const { vhostd, good } = this;
     const longestMs = Number(await vhostd.ask('longestGapMs'));
@@ -89,7 +92,7 @@ export class Scene {
     assert.equal((await vhostd.status()).pid, vhostd.pid);
     good.outcome.assertNothingLost('the other site');
     assert.equal((await vhostd.workers('b'))[0]?.pid, this.#goodPid);
-    const most = this.#descriptors + DESCRIPTORS_MORE + workersMore * DESCRIPTORS_OF_WORKER;
+    const most = this.#descriptors + DESCRIPTORS_MORE;
     await until('descriptors are what they were', () => ({
       done: descriptorCount(vhostd.pid) <= most,
       value: { before: this.#descriptors, kinds: descriptorKinds(vhostd.pid) },
@@ -109,7 +112,5 @@ export class Scene {
   }
 }
 
-/** What the master has for a worker: its link, its output, its numbers, what comes back from it, Node's channel. */
-const DESCRIPTORS_OF_WORKER = 8;
 /** What FIFOs that are made ahead of need, and connections of the load, may take. */
 const DESCRIPTORS_MORE = 30;

@@ -23,6 +23,7 @@ export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 /** One whole frame. */
 export interface Frame {
   kind: FrameKind;
+  /** To be read at once: its memory may be used for what comes next. */
   payload: Buffer;
   /** The handle that travelled along. */
   handle: NativeHandle | undefined;
@@ -32,7 +33,8 @@ export interface Frame {
 
 /** Bytes in front of each payload. */
 export const FRAME_HEADER_BYTES = 6;
-const FLAG_HANDLE = 1;
+/** The only flag: a handle comes along. */
+export const FLAG_HANDLE = 1;
 const KINDS: ReadonlySet<unknown> = new Set(Object.values(FrameKind));
 
 /** The header and payload of a frame as latin1 text. */

@@ -7,6 +7,7 @@ import type { NativeHandle, NativePipe } from '../node/native-handle.js';
 import { writeText } from '../node/pipe-internals.js';
 import type { DescriptorReceiver, DescriptorSender } from './descriptor-passing.js';
 import { encodeFrame, FrameReader } from './frame.js';
+import { FrameCutter } from './frame-cutter.js';
 import type { Frame, FrameKind } from './frame.js';
 import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
 import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
@@ -47,8 +48,8 @@ export class PipeLink implements Link {
   #readBytesAtStart: number;
   #writing = true;
   #queuedCount = 0;
-  /** Frames that have come and wait for their turn; nothing is read meanwhile. */
-  #backlog: Frame[] = [];
+  /** What has come from a child with a share, and waits for its turn; nothing is read meanwhile. */
+  readonly #cutter: FrameCutter | undefined;
   #wait: NodeJS.Immediate | NodeJS.Timeout | undefined;
   #paused = false;
   readonly #excess = new LastingExcess();
@@ -62,6 +63,7 @@ export class PipeLink implements Link {
     this.claims = parts.claims;
     this.#limits = { ...DEFAULT_LINK_LIMITS, ...limits };
     this.#reader = new FrameReader(this.#limits.maxPayloadBytes);
+    if (parts.share !== undefined) this.#cutter = new FrameCutter(this.#limits.maxPayloadBytes);
     this.#readBytes = this.#source.bytesRead;
     this.#readBytesAtStart = this.#source.bytesRead;
   }
@@ -83,7 +85,10 @@ export class PipeLink implements Link {
     this.#receiver = receiver;
     const end = this.#end;
     if (end !== undefined) return queueMicrotask(() => receiver.onEnd(end));
-    this.#source.onread = (chunk) => this.#onRead(chunk);
+    this.#source.onread = (chunk) => {
+      this.#onRead(chunk);
+    };
+    if (this.#cutter !== undefined) this.#source.useUserBuffer(GULP);
     if (this.#source.readStart() !== 0) queueMicrotask(() => this.#finish({ reason: 'peer-gone' }));
   }
 
@@ -106,15 +111,14 @@ export class PipeLink implements Link {
     this.#source.readStop();
     const { watch } = this.#parts.share ?? {};
     watch?.begin();
-    this.#deliverBacklog();
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    this.#deliverAll();
     for (let readBytes = 0; readBytes < LAST_READ_MAX_BYTES && this.#end === undefined;) {
-      const length = readNow(this.#source.fd, buffer);
+      const length = readNow(this.#source.fd, GULP) ?? 0;
       if (length === 0) break;
       readBytes += length;
-      // The frames keep the memory.
-      this.#take(Buffer.from(buffer.subarray(0, length)), undefined);
-      this.#deliverBacklog();
+      if (this.#cutter === undefined) this.#take(Buffer.from(GULP.subarray(0, length)), undefined);
+      else this.#cutter.push(GULP.subarray(0, length));
+      this.#deliverAll();
     }
     watch?.end();
     this.#finish({ reason: 'peer-gone' });
@@ -149,6 +153,19 @@ export class PipeLink implements Link {
   };
 
   #onRead(chunk: ArrayBuffer | undefined): void {
+    const cutter = this.#cutter;
+    // The buffer may be longer than what was read (Node 26); the counter of the handle is exact.
+    const length = this.#source.bytesRead - this.#readBytes;
+    this.#readBytes += length;
+    if (cutter !== undefined) {
+      if (this.#end !== undefined) return;
+      // The end, or nothing to read after all, which looks the same from here.
+      const got = length > 0 ? length : readNow(this.#source.fd, GULP);
+      if (got === undefined) return;
+      if (got === 0) return this.#finish({ reason: 'peer-gone' });
+      this.#excess.read(performance.now());
+      return this.#inShare(cutter, () => cutter.push(GULP.subarray(0, got)));
+    }
     const handle = this.#source.pendingHandle ?? undefined;
     this.#source.pendingHandle = null;
     if (this.#end !== undefined) return handle?.close();
@@ -156,57 +173,37 @@ export class PipeLink implements Link {
       handle?.close();
       return this.#onReadEnd();
     }
-    // The buffer may be longer than what was read (Node 26); the counter of the handle is exact.
-    const total = this.#source.bytesRead;
-    const length = total - this.#readBytes;
-    this.#readBytes = total;
-    if (this.#parts.share === undefined) {
-      this.#take(Buffer.from(chunk, 0, length), handle);
-      return this.#deliverBacklog();
-    }
-    this.#excess.read(performance.now());
-    this.#inShare(() => this.#take(Buffer.from(chunk, 0, length), handle));
+    this.#take(Buffer.from(chunk, 0, length), handle);
   }
 
+  /** Delivers the frames of one read of a peer without a share. */
   #take(bytes: Buffer, handle: NativeHandle | undefined): void {
     const frames = this.#reader.push(bytes, handle);
-    if (typeof frames !== 'string') {
-      for (const frame of frames) this.#backlog.push(frame);
-      return;
-    }
+    if (typeof frames !== 'string') return frames.forEach((frame) => this.#deliver(frame));
     // What the peer said before it broke the rules is true: a connection that it confirmed is its own.
-    this.#backlog.push(...this.#reader.takeBefore());
-    this.#deliverBacklog();
+    for (const frame of this.#reader.takeBefore()) this.#deliver(frame);
     this.#finish({ reason: 'violation', detail: frames });
   }
 
-  /** Does some work that reading causes, and as many of the frames as this turn has time for. */
-  #inShare(cause: () => void): void {
-    if (this.#parts.share === undefined) {
-      cause();
-      return this.#deliverBacklog();
-    }
+  /** Does some work that reading causes, and delivers as many of the frames as this turn has time for. */
+  #inShare(cutter: FrameCutter, cause: () => void): void {
     const startMs = performance.now();
     const work = new Work();
     const watch = this.#parts.share?.watch;
     watch?.begin();
     cause();
-    let deliveredCount = 0;
-    for (const frame of this.#backlog) {
-      if (this.#end !== undefined) return watch?.end();
-      this.#deliver(frame);
-      deliveredCount += 1;
+    for (let deliveredCount = 1; this.#deliverNext(cutter); deliveredCount += 1) {
       if (deliveredCount % LOOK_EACH_FRAMES === 0 && performance.now() - startMs >= TURN_LIMIT_MS) break;
     }
-    this.#backlog = this.#backlog.slice(deliveredCount);
+    if (this.#end !== undefined) return watch?.end();
     // The answers to what it says are part of the work; no other work comes in between.
     void behindMicrotasks().then(() => {
       watch?.end();
-      this.#charge(startMs, work.ms);
+      this.#charge(cutter, startMs, work.ms);
     });
   }
 
-  #charge(startMs: number, workMs: number): void {
+  #charge(cutter: FrameCutter, startMs: number, workMs: number): void {
     const { share } = this.#parts;
     const nowMs = performance.now();
     const pauseMs = share?.charge(workMs, nowMs) ?? 0;
@@ -217,19 +214,26 @@ export class PipeLink implements Link {
         detail: 'more to read, for too long, than its share of time',
       });
     }
-    if (pauseMs > 0) this.#pause((resume) => setTimeout(resume, pauseMs));
-    else if (this.#backlog.length > 0 || nowMs - startMs >= TURN_LIMIT_MS) this.#pause(setImmediate);
+    if (pauseMs > 0) this.#pause(cutter, (resume) => setTimeout(resume, pauseMs));
+    else if (this.#isDeaf) this.#pause(cutter, (resume) => setTimeout(resume, DEAF_LOOK_MS));
+    else if (cutter.ready || nowMs - startMs >= TURN_LIMIT_MS) this.#pause(cutter, setImmediate);
     else if (this.#paused) this.#resume();
   }
 
-  #pause(until: (resume: () => void) => NodeJS.Immediate | NodeJS.Timeout): void {
+  /** It reads nothing of what it is sent, such as the answers to what it says: it is not heard before it does. */
+  get #isDeaf(): boolean {
+    return this.queuedBytes > ANSWERS_MAX_BYTES;
+  }
+
+  #pause(cutter: FrameCutter, until: (resume: () => void) => NodeJS.Immediate | NodeJS.Timeout): void {
     this.#source.readStop();
     this.#paused = true;
     this.#wait = until(() => {
       this.#wait = undefined;
       if (this.#end !== undefined) return;
-      if (this.#backlog.length === 0) this.#resume();
-      else this.#inShare(() => undefined);
+      if (this.#isDeaf) this.#pause(cutter, (resume) => setTimeout(resume, DEAF_LOOK_MS));
+      else if (cutter.ready) this.#inShare(cutter, () => undefined);
+      else this.#resume();
     });
   }
 
@@ -251,10 +255,19 @@ export class PipeLink implements Link {
     this.#finish({ reason: 'peer-gone' });
   }
 
-  #deliverBacklog(): void {
-    const frames = this.#backlog;
-    this.#backlog = [];
-    for (const frame of frames) this.#deliver(frame);
+  /** Delivers all that waits. */
+  #deliverAll(): void {
+    const cutter = this.#cutter;
+    while (cutter !== undefined && this.#deliverNext(cutter));
+  }
+
+  /** Delivers the next frame that waits; false: there is none, or the link has ended. */
+  #deliverNext(cutter: FrameCutter): boolean {
+    if (this.#end !== undefined) return false;
+    const frame = cutter.next();
+    if (typeof frame === 'string') this.#finish({ reason: 'violation', detail: frame });
+    else if (frame !== undefined) this.#deliver(frame);
+    return typeof frame === 'object';
   }
 
   #deliver(frame: Frame): void {
@@ -292,20 +305,20 @@ export class PipeLink implements Link {
   #finish(end: LinkEnd): void {
     if (this.#end !== undefined) return;
     // The end comes behind the last frame, save for one that is made here.
-    if (end.reason === 'peer-gone') this.#deliverBacklog();
+    if (end.reason === 'peer-gone') this.#deliverAll();
     if (this.#end !== undefined) return;
     this.#end = end;
     if (this.#wait !== undefined) {
       clearTimeout(this.#wait as NodeJS.Timeout);
       clearImmediate(this.#wait as NodeJS.Immediate);
     }
-    for (const frame of this.#backlog.splice(0)) frame.handle?.close();
     this.#source.readStop();
     this.#source.close();
     if (this.#parts.release !== undefined) this.#parts.release();
     else if (this.#source !== this.#pipe) this.#pipe.close();
     this.#parts.sender?.close();
     this.#reader.close();
+    this.#cutter?.close();
     this.#receiver?.onEnd(end);
   }
 }
@@ -316,19 +329,27 @@ async function behindMicrotasks(): Promise<void> {
   for (let hop = 0; hop < HOPS; hop += 1) await nothing;
 }
 
-/** What can be read at this moment; 0: nothing, or the end. */
-function readNow(fd: number, buffer: Buffer): number {
+/** How much can be read at this moment; 0: the end; undefined: nothing yet. */
+function readNow(fd: number, buffer: Buffer): number | undefined {
   if (fd < 0) return 0;
   try {
     return readSync(fd, buffer);
-  } catch {
-    return 0;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EAGAIN' ? undefined : 0;
   }
 }
 
-const READ_BYTES = 65_536;
+/**
+ * What a pipe of Linux holds (pipe(7)). What comes from children with a share is read here and copied before the next
+ * read, of whichever child: a buffer for each read would be garbage of which V8 lets 64 MB gather.
+ */
+const GULP = Buffer.alloc(65_536);
 /** The most that a pipe holds (/proc/sys/fs/pipe-max-size, by default); more is being written by somebody else. */
 const LAST_READ_MAX_BYTES = 1 << 20;
 const LOOK_EACH_FRAMES = 16;
+/** What may wait for a child that is heard: far more than what a master says to a worker before it has to wait, bytes. */
+const ANSWERS_MAX_BYTES = 1 << 20;
+/** How soon it is looked again whether it reads, ms. */
+const DEAF_LOOK_MS = 20;
 /** Longer than the way from a frame to its answer. */
 const HOPS = 12;

@@ -3,7 +3,10 @@
 
 /** A libuv stream handle: Node's internal `TCP` or `Pipe` object. */
 export interface NativeHandle {
-  /** Called with each chunk read, or with `undefined` at the end of the stream or on an error. */
+  /**
+   * Called with each chunk read, or with `undefined` at the end of the stream or on an error; behind `useUserBuffer`
+   * always with `undefined`, and {@link bytesRead} tells the two apart. It must return nothing.
+   */
   onread: (chunk: ArrayBuffer | undefined) => void;
   /** Bytes read since the handle was opened. */
   readonly bytesRead: number;
@@ -32,6 +35,8 @@ export interface NativePipe extends NativeHandle {
   /** The handle that came with the bytes just read; the reader takes it by setting null. */
   pendingHandle: NativeHandle | null;
   open(fd: number): number;
+  /** Whatever is read comes here, from the beginning, each time. The caller keeps it alive. */
+  useUserBuffer(buffer: Uint8Array): void;
   /** With `null` for a request (from Node 26 on) it returns a status, or the request that it made. */
   writeLatin1String(request: WriteRequest, text: string, handle: NativeHandle | undefined): number;
   writeLatin1String(request: null, text: string, handle: NativeHandle | undefined): number | WriteRequest;
