@@ -5,12 +5,15 @@ import type { Server, Socket } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { Way } from '../node/deliver.js';
 import { countAsRead, deliver, partsOf, takesParts, wayTo } from '../node/deliver.js';
-import type { TcpHandle } from '../node/native-handle.js';
+import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
 import {
   accept,
+  accountOf,
+  chargeTo,
   connectionCountOf,
   isListeningOn,
   listenOn,
+  tellCount,
   watchConnectionCount,
 } from '../node/native-handle.js';
 import type { ListenAddress } from './listening-handle.js';
@@ -52,6 +55,7 @@ export class AdoptedServer {
   readonly #address: ListenAddress;
   readonly #ownClose: PropertyDescriptor | undefined;
   readonly #ownListen: PropertyDescriptor | undefined;
+  readonly #account: ConnectionAccount;
   readonly #unwatch: () => void;
   readonly #takes: (() => boolean) | undefined;
   #handle: ListeningHandle;
@@ -96,6 +100,7 @@ export class AdoptedServer {
         return server;
       },
     });
+    this.#account = accountOf(server);
     this.#unwatch = watchConnectionCount(server, (count) => this.onConnectionCountChange?.(count));
   }
 
@@ -156,9 +161,11 @@ export class AdoptedServer {
       return onAccepted(undefined);
     }
     let accepted: Socket | undefined;
-    // First of all listeners, so that bytes for the buffer are in place before anyone can read.
+    // First of all listeners: another one may end it, and bytes for the buffer are in place before anyone can read.
     const onConnection = (socket: Socket): void => {
       accepted = socket;
+      chargeTo(socket, this.#account);
+      tellCount(server);
       if (arrival === undefined) return;
       arrival.socket = socket;
       countAsRead(socket, arrival.bytes.length);

@@ -121,11 +121,27 @@ export function connectionCountOf(server: Server): number {
   return internalsOf(server)._connections;
 }
 
+/** Gets the new count of a server's connections, from within Node's own bookkeeping: it must not throw. */
+export type OnConnectionCount = (count: number) => void;
+
 /**
- * Calls `onChange` with the new count whenever a connection of `server` opens or has been destroyed, from
- * within Node's own bookkeeping: it must not throw. Returns the undo.
+ * Calls `onChange` whenever a connection of `server` has opened or been destroyed that was charged to an account of the
+ * server's; those that it has by now are seen, too. Returns the undo.
  */
-export function watchConnectionCount(server: Server, onChange: (count: number) => void): () => void {
+export function watchConnectionCount(server: Server, onChange: OnConnectionCount): () => void {
+  if (connectionCountOf(server) > 0) return interceptCount(server, onChange);
+  countWatchers.set(server, onChange);
+  return () => void countWatchers.delete(server);
+}
+
+const countWatchers = new WeakMap<Server, OnConnectionCount>();
+
+/**
+ * Of a server that has connections already, whose ends are written down in the server itself. A property that becomes an
+ * accessor makes V8 keep all of the server's in a dictionary, and every request reads some fifteen of them: the others are
+ * spared that.
+ */
+function interceptCount(server: Server, onChange: OnConnectionCount): () => void {
   let count = connectionCountOf(server);
   Object.defineProperty(server, '_connections', {
     configurable: true,
@@ -155,6 +171,7 @@ export function shareAccounting(front: Server, server: Server): void {
       get: (): unknown => Reflect.get(server, name),
       set: (value: unknown) => {
         Reflect.set(server, name, value);
+        if (name === '_connections') tellCount(server);
       },
     });
   }
@@ -166,8 +183,11 @@ export interface ConnectionAccount {
   _emitCloseIfDrained(): void;
 }
 
-/** An account with the connections of `server` that also calls `onEnd`, which must not throw, for each that ends. */
-export function accountOf(server: Server, onEnd: () => void): ConnectionAccount {
+/**
+ * An account with the connections of `server`, for {@link watchConnectionCount}; it also calls `onEnd`, which must not
+ * throw, for each that ends.
+ */
+export function accountOf(server: Server, onEnd?: () => void): ConnectionAccount {
   const own = internalsOf(server);
   return {
     get _connections() {
@@ -175,7 +195,8 @@ export function accountOf(server: Server, onEnd: () => void): ConnectionAccount 
     },
     set _connections(count) {
       own._connections = count;
-      onEnd();
+      tellCount(server);
+      onEnd?.();
     },
     _emitCloseIfDrained: () => own._emitCloseIfDrained(),
   };
@@ -184,6 +205,11 @@ export function accountOf(server: Server, onEnd: () => void): ConnectionAccount 
 /** Makes the end of `socket` count there, instead of with the server that accepted it. */
 export function chargeTo(socket: Socket, account: ConnectionAccount): void {
   Reflect.set(socket, '_server', account);
+}
+
+/** Tells who watches a server's connections how many there are. */
+export function tellCount(server: Server): void {
+  countWatchers.get(server)?.(connectionCountOf(server));
 }
 
 /**
