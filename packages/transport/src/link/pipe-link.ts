@@ -88,7 +88,7 @@ export class PipeLink implements Link {
     this.#source.onread = (chunk) => {
       this.#onRead(chunk);
     };
-    if (this.#cutter !== undefined) this.#source.useUserBuffer(GULP);
+    if (this.#cutter !== undefined) this.#source.useUserBuffer?.(GULP);
     if (this.#source.readStart() !== 0) queueMicrotask(() => this.#finish({ reason: 'peer-gone' }));
   }
 
@@ -163,8 +163,9 @@ export class PipeLink implements Link {
       const got = length > 0 ? length : readNow(this.#source.fd, GULP);
       if (got === undefined) return;
       if (got === 0) return this.#finish({ reason: 'peer-gone' });
+      const bytes = length > 0 && chunk !== undefined ? Buffer.from(chunk, 0, got) : GULP.subarray(0, got);
       this.#excess.read(performance.now());
-      return this.#inShare(cutter, () => cutter.push(GULP.subarray(0, got)));
+      return this.#inShare(cutter, () => cutter.push(bytes));
     }
     const handle = this.#source.pendingHandle ?? undefined;
     this.#source.pendingHandle = null;

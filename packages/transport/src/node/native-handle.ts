@@ -35,8 +35,11 @@ export interface NativePipe extends NativeHandle {
   /** The handle that came with the bytes just read; the reader takes it by setting null. */
   pendingHandle: NativeHandle | null;
   open(fd: number): number;
-  /** Whatever is read comes here, from the beginning, each time. The caller keeps it alive. */
-  useUserBuffer(buffer: Uint8Array): void;
+  /**
+   * Whatever is read comes here, from the beginning, each time. The caller keeps it alive. Where a Node has none, each
+   * read brings a buffer of its own.
+   */
+  useUserBuffer?(buffer: Uint8Array): void;
   /** With `null` for a request (from Node 26 on) it returns a status, or the request that it made. */
   writeLatin1String(request: WriteRequest, text: string, handle: NativeHandle | undefined): number;
   writeLatin1String(request: null, text: string, handle: NativeHandle | undefined): number | WriteRequest;
