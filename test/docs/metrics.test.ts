@@ -46,5 +46,18 @@ void describe('docs/metrics.md', async () => {
         assert.ok((METRICS[name] ?? METRICS[name.replace(/_(?:bucket|sum|count)$/, '')]) !== undefined, name);
     }
     assert.doesNotThrow(() => void JSON.parse(text));
+    // Of each metric in an expression: what is matched, and by what it is summed.
+    for (const expression of expressions) {
+      const names = [...expression.matchAll(/\bvhostd_\w+/g)].map(([name]) => name);
+      const known = names.flatMap((name) => [
+        ...(METRICS[name]?.labels ?? [...(METRICS[name.replace(/_bucket$/, '')]?.labels ?? []), 'le']),
+      ]);
+      const matched = [...expression.matchAll(/\b(\w+)(?:=~?|!=|!~)\\"/g)].map(([, label]) => label);
+      const summed = [...expression.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) =>
+        list.split(', '),
+      );
+      const unknown = [...matched, ...summed].filter((label) => !known.includes(label ?? ''));
+      assert.deepEqual(unknown, [], expression);
+    }
   });
 });

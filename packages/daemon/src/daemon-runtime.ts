@@ -7,7 +7,7 @@ import type { ControlHandler } from './control/control-exchange.js';
 import { ControlServer } from './control/control-server.js';
 import type { SupervisionOptions } from './daemon-options.js';
 import { readDaemonStatus } from './daemon-status.js';
-import { forgetRunDir, rememberRunDir } from './known-run-dirs.js';
+import { forgetRunDir, isOfService, rememberRunDir } from './known-run-dirs.js';
 import { BoundListeners } from './listeners/bound-listeners.js';
 import type { DaemonCalls } from './master/daemon-calls.js';
 import type { MasterLaunch } from './master/master-process.js';
@@ -124,7 +124,7 @@ export class DaemonRuntime {
       rememberRunDir(this.runDir);
       this.#isUnlisted = false;
     } catch (error) {
-      if (!this.#isUnlisted) this.#options.onUnlisted(error);
+      if (!this.#isUnlisted && !isOfService(this.runDir)) this.#options.onUnlisted(error);
       this.#isUnlisted = true;
     }
   }

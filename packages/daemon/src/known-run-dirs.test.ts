@@ -7,7 +7,7 @@ import path from 'node:path';
 import { it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readIdentity, writePidFile } from '@vhostd/supervisor';
-import { findRunDir, forgetRunDir, livingRunDirs, rememberRunDir } from './known-run-dirs.js';
+import { findRunDir, forgetRunDir, isOfService, livingRunDirs, rememberRunDir } from './known-run-dirs.js';
 
 void it('a daemon is known from its beginning to its end, and one that died is forgotten', async (t) => {
   const base = directoryOf(t);
@@ -40,6 +40,12 @@ void it('what others could have written there leads nobody astray', async (t) =>
   chmodSync(path.join(base, 'daemons'), 0o777);
   assert.deepEqual(livingRunDirs(base), []);
   assert.throws(() => rememberRunDir(path.join(base, 'other'), base), { code: 'ERR_STATE_DIR_UNSAFE' });
+});
+
+void it('a run directory that systemd has made for the service needs no file', () => {
+  assert.equal(isOfService('/run/vhostd', {}), false);
+  assert.equal(isOfService('/run/vhostd', { RUNTIME_DIRECTORY: '/run/other:/run/vhostd' }), true);
+  assert.equal(isOfService('/run/vhostd/b', { RUNTIME_DIRECTORY: '/run/vhostd' }), false);
 });
 
 void it('the daemon that nobody names is that of the default run directory, else the only one', async (t) => {

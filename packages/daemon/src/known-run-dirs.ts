@@ -27,6 +27,17 @@ export function rememberRunDir(runDir: string, stateDir: string = userStateDir()
   renameSync(next, file);
 }
 
+/**
+ * Whether systemd has made this run directory for its service, systemd.exec(5): the unit says where it is, so that nobody
+ * misses a file in the home that the service's user may not have.
+ */
+export function isOfService(
+  runDir: string,
+  { RUNTIME_DIRECTORY: made = '' }: NodeJS.ProcessEnv = process.env,
+): boolean {
+  return made.split(':').includes(runDir);
+}
+
 /** Removes it, unless a daemon lives there. Never throws. */
 export function forgetRunDir(runDir: string, stateDir: string = userStateDir()): void {
   if (livingPid(runDir) === undefined) remove(fileOf(path.join(stateDir, DIRECTORY), runDir));

@@ -49,6 +49,18 @@ void describe('a collector', { concurrency: 2 }, () => {
     vhostd.configure([SITE], { metrics: {} });
     await vhostd.reloaded();
   });
+
+  void it('that takes the message and never answers is given up, and asked again', async (t) => {
+    const collector = await Collector.start(t);
+    collector.answers = undefined;
+    const otlp = { endpoint: collector.endpoint, interval: '1s' };
+    const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { otlp } } });
+    const [failed] = await vhostd.logs('metrics.push-failed', 1);
+    assert.equal(failed?.['message'], 'the collector has not answered within 1000 ms');
+    await collector.refuses(2);
+    collector.answers = 200;
+    await vhostd.logs('metrics.push-resumed', 1);
+  });
 });
 
 const uint64 = z.string().regex(/^\d{1,20}$/);
@@ -118,7 +130,8 @@ interface Message {
 }
 
 class Collector {
-  answers = 200;
+  /** A status; undefined: it takes what comes, and says nothing. */
+  answers: number | undefined = 200;
   readonly #server: Server;
   readonly #messages: Message[] = [];
   #refusedCount = 0;
@@ -132,7 +145,9 @@ class Collector {
       request.on('end', () => {
         if (this.answers === 200) this.#take(request.headers, text);
         else this.#refusedCount += 1;
-        response.writeHead(this.answers, { 'content-type': 'application/json' }).end('{}');
+        if (this.answers !== undefined) {
+          response.writeHead(this.answers, { 'content-type': 'application/json' }).end('{}');
+        }
         this.#more();
       });
     });

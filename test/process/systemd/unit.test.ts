@@ -45,6 +45,8 @@ void test(
       MainPID: String(first.daemon.pid),
       StatusText: 'serves every site',
     });
+    const journal = await machine.run('journalctl', '--unit=vhostd', '--no-pager', '--output=cat');
+    assert.doesNotMatch(journal, /"level":[456]0/, 'a start as it should be warns of nothing');
     const loads = [
       new Load({ port, host: HOST, connections: 'kept', clientCount: 8, ...MIXED }),
       new Load({ port, host: HOST, connections: 'fresh' }),

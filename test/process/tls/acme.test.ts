@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { Server } from 'node:https';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -190,6 +192,49 @@ void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
     assert.notEqual(bench.state.serialNumber, first);
   });
 
+  void it('is waited for, and later stays, while the authority talks nonsense', async (t) => {
+    const bench = await Bench.open(t);
+    const troubled = await TroubledAuthority.start(t, bench.pebble);
+    const failsBy = async (code: string, message: RegExp): Promise<void> => {
+      await until(`the command says ${code}`, async () => {
+        const { stdout, stderr } = await bench.vhostd.run('cert', HOST);
+        const said = /^error +(\S+): (.*)$/m.exec(stdout);
+        return { done: said?.[1] === code && message.test(said[2] ?? ''), value: stdout + stderr };
+      });
+    };
+    await until('there is a state', () => {
+      const value = bench.vhostd.logged('certificate.failed').length;
+      return { done: value > 0, value };
+    });
+    for (const [trouble, code, message] of TROUBLES) {
+      troubled.trouble = trouble;
+      await bench.makeDue();
+      await failsBy(code, message);
+    }
+    await troubled.end();
+    await bench.pebble.start();
+    await bench.makeDue();
+    await bench.issued(1);
+    await bench.serves();
+    const first = bench.state.serialNumber;
+    const ca = await bench.pebble.root();
+    await bench.pebble.stop();
+    const again = await TroubledAuthority.start(t, bench.pebble);
+    for (const [trouble, code, message] of TROUBLES) {
+      again.trouble = trouble;
+      await bench.makeDue();
+      await failsBy(code, message);
+      const socket = connect({ port: bench.port, host: '127.0.0.1', servername: HOST, ca });
+      await once(socket, 'secureConnect');
+      assert.equal(socket.getPeerCertificate().serialNumber, first, 'the last good one is served');
+      socket.destroy();
+    }
+    const keeper = bench.vhostd.processes().find((pid) => commandOf(pid).includes('run-certificates'));
+    assert.ok(keeper !== undefined);
+    const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${keeper}/status`, 'utf8'))?.[1]);
+    assert.ok(peak < 300_000, `its memory has been ${peak} kB`);
+  });
+
   void it('comes also when the process that asks for it dies in the middle', async (t) => {
     const bench = await Bench.open(t, { env: { PEBBLE_VA_NOSLEEP: '0', PEBBLE_VA_SLEEPTIME: '5' } });
     await bench.pebble.start();
@@ -213,3 +258,65 @@ void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
     await bench.serves();
   });
 });
+
+type Trouble = 'fault' | 'text' | 'endless' | 'hangup' | 'empty' | 'nonsense';
+
+/** What an authority may do, and what is said of it then. */
+const TROUBLES: readonly (readonly [Trouble, string, RegExp])[] = [
+  ['fault', 'ERR_ACME_UNREACHABLE', /status 500/],
+  ['text', 'ERR_ACME_REFUSED', /./],
+  ['endless', 'ERR_ACME_UNREACHABLE', /maxContentLength/],
+  ['hangup', 'ERR_ACME_UNREACHABLE', /socket hang up|ECONNRESET/],
+  ['empty', 'ERR_ACME_REFUSED', /./],
+  ['nonsense', 'ERR_ACME_REFUSED', /./],
+];
+
+/** In the place of a pebble: it is trusted, and answers anything but what it is asked for. */
+class TroubledAuthority {
+  trouble: Trouble = 'fault';
+  readonly #server: Server;
+
+  private constructor({ key, ca }: Pebble) {
+    this.#server = createServer(
+      { key: readFileSync(key), cert: readFileSync(ca) },
+      ({ url = '', headers }, response) => {
+        if (this.trouble === 'hangup') return response.destroy();
+        if (this.trouble === 'endless') {
+          const send = (): void => {
+            while (!response.destroyed && response.write(Buffer.alloc(65_536, 'a')));
+          };
+          response.on('drain', send);
+          return send();
+        }
+        const { host = '' } = headers;
+        const isDirectory = url === '/dir';
+        // A directory as it should be, whose every entry leads to what is none.
+        const entries = ['newNonce', 'newAccount', 'newOrder', 'revokeCert', 'keyChange'];
+        const directory = Object.fromEntries(entries.map((name) => [name, `https://${host}/${name}`]));
+        const nonsense = isDirectory ? directory : { status: 7, authorizations: 'none', url: [] };
+        const body = { fault: '{}', text: '<html>', empty: '{}', nonsense: JSON.stringify(nonsense) };
+        response.writeHead(this.trouble === 'fault' ? 500 : 200, {
+          'content-type': 'application/json',
+          'replay-nonce': 'bm9uY2U',
+        });
+        return response.end(body[this.trouble]);
+      },
+    );
+  }
+
+  static async start(t: TestContext, pebble: Pebble): Promise<TroubledAuthority> {
+    const troubled = new TroubledAuthority(pebble);
+    troubled.#server.listen(Number(new URL(pebble.directory).port), 'localhost');
+    await once(troubled.#server, 'listening');
+    t.after(() => troubled.end());
+    return troubled;
+  }
+
+  async end(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}

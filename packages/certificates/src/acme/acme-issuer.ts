@@ -12,7 +12,7 @@ import { AcmeDirectory } from './acme-directory.js';
 import { Turns } from './turns.js';
 import { checkIssued } from './issued-certificate.js';
 import { forgetAccount, openAccount } from './acme-account.js';
-import { configureHttp, problemOf } from './acme-http.js';
+import { bounded, configureHttp, problemOf } from './acme-http.js';
 import { renewalId, RenewalWindows } from './renewal-windows.js';
 
 type Authorization = acme.Authorization;
@@ -44,13 +44,13 @@ export class AcmeIssuer implements Issuer {
 
   /** @throws {VhostError} ERR_ACME_…, ERR_LOCK_FAILED. */
   async issue(host: string, context: IssueContext): Promise<string> {
-    return await this.#turns.run(() => this.#issue(host, context));
+    return await this.#turns.run(() => bounded(() => this.#issue(host, context)));
   }
 
   async #issue(host: string, context: IssueContext): Promise<string> {
-    configureHttp(this.#settings.ca);
-    const client = await openAccount(this.directory, this.#settings);
     try {
+      configureHttp(this.#settings.ca);
+      const client = await openAccount(this.directory, this.#settings);
       return await this.#order(client, host, context);
     } catch (error) {
       // It has lost what it knew; the next attempt makes an account.
@@ -77,6 +77,11 @@ export class AcmeIssuer implements Issuer {
       ...(replaces === undefined ? {} : { replaces }),
       ...(profile === undefined ? {} : { profile }),
     });
+    // Each of them takes a while: an authority that names a thousand would have this order under way for days.
+    if (order.authorizations.length > AUTHORIZATIONS_MAX_COUNT) {
+      const message = `the authority wants ${order.authorizations.length} proofs for one host`;
+      throw new VhostError('ERR_ACME_REFUSED', message);
+    }
     for (const authorization of await client.getAuthorizations(order)) {
       if (authorization.status !== 'valid') await this.#prove(client, authorization, context);
     }
@@ -120,6 +125,9 @@ export class AcmeIssuer implements Issuer {
 
 /** An authority limits orders under way, and a hundred hosts that are new would all be asked for at once. */
 const ORDERS_MAX_COUNT = 4;
+
+/** One for each name that is ordered (RFC 8555 7.1.3). */
+const AUTHORIZATIONS_MAX_COUNT = 4;
 
 /** The ways in which a host is shown to be here, the preferred one first. */
 const TYPES = ['tls-alpn-01', 'http-01'] as const;

@@ -1,4 +1,5 @@
 // What a conf, and a worker, may say of one way to reach a site.
+import { isIP } from 'node:net';
 import {
   addressesOverlap,
   CERTIFICATE_HOST_MAX_LENGTH,
@@ -181,6 +182,22 @@ export function sameDemands(site: object): boolean {
       ),
     );
   return new Set(demands).size <= 1;
+}
+
+/**
+ * A client of an address names no host in its hello (RFC 6066 3): it gets the one certificate that its site has for
+ * addresses, which is to be for this address as well.
+ */
+export function hasOneForAddresses(site: object): boolean {
+  const written: unknown = Reflect.get(site, 'listen');
+  if (!Array.isArray(written)) return true;
+  const certificates = written
+    .map((entry: unknown) => Object(entry) as { type?: unknown; host?: unknown; cert?: string })
+    .filter(
+      ({ type: kind, host: name }) => kind === 'ssl' && isIP(String(name).replaceAll(/[[\]]/g, '')) !== 0,
+    )
+    .map(({ host: name, cert }) => JSON.stringify([cert ?? null, isCertificateKind(cert) ? name : null]));
+  return new Set(certificates).size <= 1;
 }
 
 /** On an address where workers accept, every connection is theirs: of all entries that it concerns. */

@@ -267,3 +267,29 @@ void test('a certificate of an authority is for one host, whose terms somebody h
     'acme.directory',
   ]);
 });
+
+void test('several addresses of one site have one certificate: their clients name no host', () => {
+  const siteOf = (...entries: object[]): object => ({
+    path: 'a',
+    listen: entries.map((entry) => ({ type: 'ssl', port: 443, ...entry })),
+  });
+  const [one, two] = [{ host: '192.0.2.1' }, { host: '[2001:db8::1]' }];
+  const [pair, other] = ['a', 'b'].map((name) => ({ key: `${name}.key`, cert: `${name}.pem` }));
+  for (const refused of [
+    siteOf({ ...one, ...pair }, { ...two, ...other }),
+    siteOf({ ...one, cert: 'internal' }, { ...two, cert: 'internal' }),
+    siteOf({ ...one, ...pair }, { ...two, cert: 'auto' }),
+  ]) {
+    const error = refusal(() => parseSite(refused, PROGRAM));
+    assert.deepEqual(pathsOf(error), ['listen']);
+    assert.match(error.message, /several IP addresses with different certificates/);
+  }
+  for (const good of [
+    siteOf({ ...one, ...pair }, { ...two, ...pair }),
+    siteOf({ ...one, cert: 'internal' }, { ...one, cert: 'internal', port: 8443 }),
+    siteOf({ ...one, cert: 'internal' }, { host: 'a.test', ...other }),
+    siteOf(one, two),
+  ]) {
+    assert.doesNotThrow(() => parseSite(good, PROGRAM));
+  }
+});

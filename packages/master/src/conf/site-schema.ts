@@ -27,6 +27,7 @@ import {
 } from './fields.js';
 import {
   acceptsAlike,
+  hasOneForAddresses,
   listenEntry,
   sameDemands,
   termsOf,
@@ -285,6 +286,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       ['listen'],
       "'ssl' entries with the same minVersion, requestCert and ca",
       "has 'ssl' entries that ask different things of clients, which could use any of them; make them sites of their own",
+    ),
+  )
+  .refine(
+    hasOneForAddresses,
+    refusal(
+      ['listen'],
+      'IP addresses with the same certificate',
+      "has 'ssl' entries of several IP addresses with different certificates: clients of an address name no host, and would all get the first; make them sites of their own, or give them one certificate for all",
     ),
   )
   .refine(

@@ -65,8 +65,12 @@ export class OtlpPush {
       nowMs: Date.now(),
     };
     const body = JSON.stringify(otlpRequest(this.#families(), origin));
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.min(intervalMs, LIMIT_MS))]);
-    const { status, text } = await post(endpoint, { headers, body, signal });
+    const limitMs = Math.min(intervalMs, LIMIT_MS);
+    const limit = AbortSignal.timeout(limitMs);
+    const signal = AbortSignal.any([stop, limit]);
+    const { status, text } = await post(endpoint, { headers, body, signal }).catch((error: unknown) => {
+      throw limit.aborted ? new Error(`the collector has not answered within ${limitMs} ms`) : error;
+    });
     if (status < 200 || status > 299) throw new Error(`the collector answers ${status}`);
     const rejected = rejectedCount(text);
     if (rejected > 0) throw new Error(`the collector rejects ${rejected} data points`);
