@@ -158,7 +158,7 @@ export async function createOwnKeys(
     };
   };
   const keys = new Keys({ base, onFault: report, onCertificates });
-  setSni(server, (name) => keys.find(name));
+  keys.onNames = (find) => void setSni(server, find);
   keys.onChange = (contexts) => useContexts(server, contexts);
   keys.stage(entries);
   return keys;

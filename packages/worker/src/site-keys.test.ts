@@ -63,6 +63,38 @@ void describe('the keys of the conf', () => {
     assert.deepEqual(await seenBy(t, server, 'a.test'), ['own.test', 'h2']);
   });
 
+  void it('are asked for by name only while names have different ones', async (t) => {
+    const server = createHttps();
+    const asks = (): boolean =>
+      Object.getOwnPropertySymbols(server).some(
+        (symbol) => symbol.description === 'snicallback' && typeof Reflect.get(server, symbol) === 'function',
+      );
+    const one: ListenRequest[] = [
+      { type: 'ssl', host: 'a.test', port, ...a },
+      { type: 'ssl', host: '*.a.test', port, ...a },
+    ];
+    const keys = keysOf(server, one);
+    await keys.load();
+    assert.equal(asks(), false);
+    assert.deepEqual(await seenBy(t, server, 'a.test'), ['a.test', 'http/1.1']);
+    // Both confs count while the master has not said yes.
+    await keys.change([{ type: 'ssl', host: 'b.test', port, ...b }], async () => {
+      assert.equal(asks(), true);
+      assert.deepEqual(await seenBy(t, server, 'a.test'), ['a.test', 'http/1.1']);
+      assert.deepEqual(await seenBy(t, server, 'b.test'), ['b.test', 'http/1.1']);
+    });
+    assert.equal(asks(), false);
+    assert.deepEqual(await seenBy(t, server, 'a.test'), ['b.test', 'http/1.1']);
+    await assert.rejects(
+      keys.change(LISTEN, () => Promise.reject(new Error('refused'))),
+      /refused/,
+    );
+    assert.equal(asks(), false);
+    await keys.change(LISTEN, () => Promise.resolve());
+    assert.equal(asks(), true);
+    assert.deepEqual(await seenBy(t, server, 'x.b.test'), ['b.test', 'http/1.1']);
+  });
+
   void it('stay as they were where a change is refused', async (t) => {
     const server = createHttps();
     const keys = keysOf(server, LISTEN);

@@ -7,7 +7,7 @@ import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
 import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
 import type { AdoptedServer, Around, OnAccepted } from './adopt-server.js';
 import { adoptServer } from './adopt-server.js';
-import { useContexts } from '../node/secure-server.js';
+import { setSni, useContexts } from '../node/secure-server.js';
 import type { SecureEntry } from '../tls/secure-contexts.js';
 import { SecureKeys } from '../tls/secure-keys.js';
 import type { SecureKeysOptions } from '../tls/secure-keys.js';
@@ -53,6 +53,7 @@ export class SecureFront {
       SNICallback: (name, callback) => callback(null, keys.find(name)),
     });
     keys.onChange = (contexts) => useContexts(this.#tls, contexts);
+    keys.onNames = (find) => void setSni(this.#tls, find);
     keys.commit();
     this.#tls.on('drop', (data) => server.emit('drop', data));
     this.#tls.on('secureConnection', (socket: TLSSocket) => server.emit('connection', socket));

@@ -44,13 +44,20 @@ export function useContexts(server: TlsServer, { fallback, demands }: ServerCont
 /** Those whose demand is not of their code. */
 const demanded = new WeakSet<TlsServer>();
 
-/** Lets a server find the context for the name that a client asks for; false where this Node keeps it elsewhere. */
-export function setSni(server: TlsServer, find: (name: string) => SecureContext | undefined): boolean {
+/**
+ * Lets a server find the context for the name that a client asks for; undefined: it has one for all, and handshakes are
+ * spared the way through JavaScript. False where this Node keeps it elsewhere.
+ */
+export function setSni(
+  server: TlsServer,
+  find: ((name: string) => SecureContext | undefined) | undefined,
+): boolean {
   const symbol = sniSymbolOf(server);
   if (symbol === undefined) return false;
-  Reflect.set(server, symbol, (name: string, callback: (error: null, context?: SecureContext) => void) =>
-    callback(null, find(name)),
-  );
+  const callback =
+    find &&
+    ((name: string, found: (error: null, context?: SecureContext) => void) => found(null, find(name)));
+  Reflect.set(server, symbol, callback);
   return true;
 }
 

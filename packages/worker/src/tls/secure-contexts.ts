@@ -60,6 +60,8 @@ export class SecureContexts {
    */
   readonly fallback: SecureContextOptions;
   readonly demands: ClientDemands;
+  /** Whether all names have the fallback's certificate. */
+  readonly areAlike: boolean;
   /** What is wrong with files and certificates that are used, or were to be used. */
   readonly faults: readonly VhostError[];
   /** The certificates of all hosts, with their faults. */
@@ -87,6 +89,7 @@ export class SecureContexts {
     const common = { ...base?.(this.demands), ...this.demands };
     let fallback: Partial<SecureOptions> | undefined;
     let hasAddress = false;
+    const different = new Set<string>();
     for (const [index, entry] of entries.entries()) {
       const host = entry.host?.toLowerCase() ?? '';
       const source = { index, host };
@@ -94,6 +97,7 @@ export class SecureContexts {
       const { options, fault } = choosePair(entry, source, before);
       if (fault !== undefined) faults.push(fault);
       if (isPair(options)) this.#pairs.set(identityOf(entry), options);
+      different.add(JSON.stringify(options));
       const context = contextOf({ ...common, ...options }, source);
       if (fallback === undefined || (!hasAddress && isAddress(host))) fallback = options;
       hasAddress ||= isAddress(host);
@@ -107,6 +111,7 @@ export class SecureContexts {
     if (fallback === undefined)
       throw new VhostError('ERR_TLS_KEY', 'there is no ssl entry to read a key from');
     this.fallback = { ...common, ...fallback };
+    this.areAlike = different.size === 1;
     this.faults = faults;
     this.certificates = certificates;
   }

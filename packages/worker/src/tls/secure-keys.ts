@@ -20,6 +20,8 @@ export interface SecureKeysOptions extends Pick<ContextOptions, 'base'> {
 export class SecureKeys {
   /** Puts contexts into force. */
   onChange: (contexts: SecureContexts) => void = () => undefined;
+  /** Told how to {@link find} what belongs to a name; undefined: all names have what the server has. */
+  onNames: (find: ((name: string) => SecureContext | undefined) | undefined) => void = () => undefined;
   readonly #options: SecureKeysOptions;
   #entries: readonly SecureEntry[] = [];
   #contexts: SecureContexts | undefined;
@@ -42,6 +44,7 @@ export class SecureKeys {
    */
   stage(entries: readonly SecureEntry[]): void {
     this.#staged = { contexts: new SecureContexts(entries, { ...this.#options }), entries };
+    this.#tellNames();
   }
 
   /** Puts the entries on trial into force, if there are any. */
@@ -58,6 +61,7 @@ export class SecureKeys {
   /** Forgets the entries on trial. */
   discard(): void {
     this.#staged = undefined;
+    this.#tellNames();
   }
 
   /** Looks at the files no more. */
@@ -68,6 +72,11 @@ export class SecureKeys {
   /** The context for the name that a client asks for; undefined: that of the server. */
   find(name: string): SecureContext | undefined {
     return this.#contexts?.find(name) ?? this.#staged?.contexts.find(name);
+  }
+
+  #tellNames(): void {
+    const isOne = this.#contexts?.areAlike === true && this.#staged === undefined;
+    this.onNames(isOne ? undefined : (name) => this.find(name));
   }
 
   /** The files have changed. */
@@ -83,6 +92,7 @@ export class SecureKeys {
   #use(contexts: SecureContexts): void {
     this.#contexts = contexts;
     this.onChange(contexts);
+    this.#tellNames();
     this.#tell(contexts.faults, contexts.certificates);
   }
 
