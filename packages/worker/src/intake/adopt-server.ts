@@ -27,6 +27,8 @@ export interface AdoptOptions {
   siteListened?: boolean;
   /** Asked whether it takes a connection. Default: it does while it listens. */
   takes?: () => boolean;
+  /** Called right before any connection is accepted, and what it returns right after. */
+  around?: Around;
 }
 
 /**
@@ -58,6 +60,7 @@ export class AdoptedServer {
   readonly #account: ConnectionAccount;
   readonly #unwatch: () => void;
   readonly #takes: (() => boolean) | undefined;
+  readonly #around: Around | undefined;
   #handle: ListeningHandle;
   /** The site has called `listen` since the server was adopted or closed. */
   #siteListened: boolean;
@@ -67,7 +70,7 @@ export class AdoptedServer {
   #announcing = false;
   #released = false;
 
-  constructor(server: Server, { address, siteListened, takes }: AdoptOptions) {
+  constructor(server: Server, { address, siteListened, takes, around }: AdoptOptions) {
     if (adopted.has(server)) {
       throw new VhostError('ERR_SERVER_ADOPTED', 'this server takes the connections of a site already');
     }
@@ -75,6 +78,7 @@ export class AdoptedServer {
     this.server = server;
     this.#address = address;
     this.#takes = takes;
+    this.#around = around;
     this.#siteListened = siteListened ?? server.listening;
     this.#handle = this.#startListening();
     this.#ownListen = Object.getOwnPropertyDescriptor(server, 'listen');
@@ -177,6 +181,7 @@ export class AdoptedServer {
     server.prependListener('connection', onConnection);
     if (arrival?.way === 'session') server.prependListener('session', onSession);
     let after: (() => void) | undefined;
+    const afterAll = this.#around?.();
     try {
       after = arrival?.around?.();
       accept(this.#handle, handle);
@@ -185,6 +190,7 @@ export class AdoptedServer {
       throw error;
     } finally {
       after?.();
+      afterAll?.();
       server.removeListener('connection', onConnection);
       if (arrival?.way === 'session') server.removeListener('session', onSession);
       if (accepted !== undefined && arrival !== undefined) putIntoBuffer(arrival, accepted);

@@ -4,7 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer } from 'node:tls';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { ConnectionAccount, TcpHandle } from '../node/native-handle.js';
-import { accountOf, chargeTo, shareAccounting } from '../node/native-handle.js';
+import { accountOf, borrowAccounting, chargeTo } from '../node/native-handle.js';
 import type { AdoptedServer, Around, OnAccepted } from './adopt-server.js';
 import { adoptServer } from './adopt-server.js';
 import { setSni, useContexts } from '../node/secure-server.js';
@@ -64,9 +64,8 @@ export class SecureFront {
     this.#intake = adoptServer(this.#tls, {
       address: { address: '::', port: 443, family: 'IPv6' },
       takes: () => server.listening,
+      around: () => borrowAccounting(this.#tls, server),
     });
-    // After the adoption, which watches the count of the server that it adopts.
-    shareAccounting(this.#tls, server);
   }
 
   /**

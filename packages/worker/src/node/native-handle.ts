@@ -162,19 +162,22 @@ function interceptCount(server: Server, onChange: OnConnectionCount): () => void
   };
 }
 
-/** Lets `front` count its connections with those of `server`, and limit and set them up as `server` says. */
-export function shareAccounting(front: Server, server: Server): void {
+/**
+ * Lets `front` accept a connection within the count and the limits of `server`, and set it up as that one says, until what
+ * is returned is called. The values are copied: see {@link interceptCount} for what accessors would cost.
+ */
+export function borrowAccounting(front: Server, server: Server): () => void {
   for (const name of ACCOUNTING) {
-    Object.defineProperty(front, name, {
-      configurable: true,
-      enumerable: true,
-      get: (): unknown => Reflect.get(server, name),
-      set: (value: unknown) => {
-        Reflect.set(server, name, value);
-        if (name === '_connections') tellCount(server);
-      },
-    });
+    const value: unknown = Reflect.get(server, name);
+    if (Reflect.get(front, name) !== value) Reflect.set(front, name, value);
   }
+  const before = connectionCountOf(front);
+  return () => {
+    const added = connectionCountOf(front) - before;
+    if (added === 0) return;
+    internalsOf(server)._connections += added;
+    tellCount(server);
+  };
 }
 
 /** Where the end of a connection is written down. */
