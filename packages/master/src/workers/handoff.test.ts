@@ -221,3 +221,18 @@ test('a worker is late while its oldest connection has waited for a while, and n
   handoff.takeBack();
   assert.equal(handoff.late, false);
 });
+
+test('a confirmation is waited for until it is clear that the worker is stuck', (t) => {
+  let nowMs = 1000;
+  const now = mock.method(performance, 'now', () => nowMs);
+  t.after(() => now.mock.restore());
+  const handoff = new Handoff(new Wire().link);
+  handoff.give(connection().connection);
+  nowMs += 6000;
+  handoff.give(connection().connection);
+  assert.equal(handoff.awaitedCount, 2);
+  nowMs += 4000;
+  assert.deepEqual([handoff.awaitedCount, handoff.pendingCount], [1, 2]);
+  handoff.onAccepted(confirmation(2, 2));
+  assert.equal(handoff.awaitedCount, 0);
+});

@@ -37,6 +37,12 @@ export class Handoff {
     return this.#pending.length;
   }
 
+  /** Those that it may confirm yet, or leave behind by its death: who has not for so long is stuck. */
+  get awaitedCount(): number {
+    const oldestMs = performance.now() - AWAITED_MS;
+    return this.#pending.filter(({ givenMs }) => givenMs > oldestMs).length;
+  }
+
   /** Connections that the worker was ever given. */
   get givenCount(): number {
     return this.#givenCount;
@@ -185,5 +191,7 @@ function headerOf({ listener, host, secure, head, handedBack, proxied }: Connect
 
 /** A worker whose event loop turns confirms within a few ms. */
 const LATE_MS = 50;
+/** How long a confirmation is worth waiting for, ms: a busy worker's event loop turns again by then, or it is replaced. */
+const AWAITED_MS = 10_000;
 /** Connections that may wait in one worker's pipe; a worker that confirms none of them is stuck. */
 const PENDING_MAX_COUNT = 2000;

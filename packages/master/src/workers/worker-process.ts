@@ -65,6 +65,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Aborts when the link has ended. */
   readonly gone: AbortSignal;
   readonly connectionCount: number;
+  /** Connections that it was given lately and has not confirmed. */
+  readonly awaitedCount: number;
   /** What it last wrote to its standard error, in one line. */
   readonly lastWords: string | undefined;
   /** The kernel has ended it for want of memory. */
@@ -174,6 +176,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get connectionCount(): number {
     return this.#handoff.connectionCount;
+  }
+
+  get awaitedCount(): number {
+    return this.#handoff.awaitedCount;
   }
 
   /** Whether it can be given another connection. */
