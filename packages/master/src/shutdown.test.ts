@@ -16,7 +16,10 @@ function shutdownOf(t: TestContext, bench: SiteBench): { shutdown: Shutdown; exi
   t.after(() => exit.mock.restore());
   const { listeners, manager, router, sites } = bench;
   const parts = {
-    ...{ listeners, manager, router, sites },
+    listeners,
+    manager,
+    router,
+    sites,
     daemon: undefined,
     acceptor: { peekingCount: 0, close: nothing, health: {} },
     certificates: { stop: nothing },
