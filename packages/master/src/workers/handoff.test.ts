@@ -50,6 +50,7 @@ test('the handle is kept until the worker confirms it, and a confirmation covers
   const handoff = new Handoff(new Wire().link);
   const given = Array.from({ length: 3 }, () => connection());
   for (const { connection: next } of given) assert.equal(handoff.give(next), true);
+  assert.deepEqual([handoff.gaveOf('any'), handoff.gaveOf('other')], [true, false]);
   assert.equal(handoff.connectionCount, 3);
   assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
   assert.deepEqual(

@@ -16,6 +16,7 @@ export class Handoff {
   #pending: { id: number; connection: Connection; givenMs: number }[] = [];
   #lastId = 0;
   #givenCount = 0;
+  readonly #listenerKeys = new Set<string>();
   #reportedCount = 0;
   #suspect = false;
   #watch: NodeJS.Timeout | undefined;
@@ -48,6 +49,11 @@ export class Handoff {
     return this.#givenCount;
   }
 
+  /** Whether it was ever given a connection that came in at a listener. */
+  gaveOf(listenerKey: string): boolean {
+    return this.#listenerKeys.has(listenerKey);
+  }
+
   /** Whether a connection has waited for its confirmation for so long that the worker is busy with something else. */
   get late(): boolean {
     const [oldest] = this.#pending;
@@ -69,6 +75,7 @@ export class Handoff {
     this.#lastId = id;
     if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
     this.#givenCount += 1;
+    this.#listenerKeys.add(connection.listener.key);
     this.#pending.push({ id, connection, givenMs: performance.now() });
     this.#watchConfirmations(LATE_MS);
     return true;

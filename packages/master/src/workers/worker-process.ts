@@ -111,8 +111,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #maxConnections: number | undefined;
-  /** It has, or had, a listening socket. */
-  #acceptsDirectly = false;
+  /** Listeners whose socket it has or had. */
+  readonly #directKeys = new Set<string>();
   #ends = 0;
   #asked = false;
   #oomKilled = false;
@@ -212,7 +212,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   async accept(listener: DirectListener, socket: NativeHandle): Promise<boolean> {
-    this.#acceptsDirectly = true;
+    this.#directKeys.add(listener.listener);
     try {
       return await this.peer.request('accept', listener, {
         passenger: { handle: socket, release: () => undefined },
@@ -266,7 +266,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   get givenCount(): number {
-    return this.#acceptsDirectly ? Infinity : this.#handoff.givenCount;
+    return this.#directKeys.size > 0 ? Infinity : this.#handoff.givenCount;
+  }
+
+  wasGivenOf(listenerKey: string): boolean {
+    return this.#directKeys.has(listenerKey) || this.#handoff.gaveOf(listenerKey);
   }
 
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
