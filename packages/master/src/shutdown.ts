@@ -120,11 +120,17 @@ export class Shutdown {
     }
   }
 
-  /** Connections that were accepted and have no worker yet; each has its limit of time. */
+  /**
+   * Connections that were accepted and that no worker has for certain: it could die and leave them, which needs a site
+   * that takes them. Each has its limit of time.
+   */
   #unplacedCount(): number {
     const { acceptor, sites } = this.#parts;
-    const parked = sites.list().reduce((sum, site) => sum + site.ingress.status().parked, 0);
-    return parked + acceptor.peekingCount;
+    const counts = sites.list().map((site) => {
+      const awaited = site.workers().reduce((sum, { awaitedCount }) => sum + awaitedCount, 0);
+      return site.ingress.status().parked + awaited;
+    });
+    return counts.reduce((sum, count) => sum + count, acceptor.peekingCount);
   }
 }
 

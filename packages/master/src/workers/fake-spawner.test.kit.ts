@@ -29,6 +29,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   room = true;
   stats: WorkerStats = { residentBytes: 1, requestCount: 0, cpuMs: 0 };
   connectionCount = 0;
+  awaitedCount = 0;
   takesConnections = true;
   full = false;
   late = false;

@@ -48,6 +48,10 @@ class Scene implements HandBackOwner {
     this.handBacks = new HandBacks(this as unknown as Link, this);
   }
 
+  wasGivenOf(listenerKey: string): boolean {
+    return listenerKey === '*|80';
+  }
+
   takesHandedBack(): boolean {
     return this.takes;
   }
@@ -118,6 +122,16 @@ test('the client that a balancer has named goes with it, and a worker cannot mak
   assert.equal(scene.given.length, 1);
   // Of a connection that has been reset nothing can be proved.
   assert.equal(scene.receive(2, new FakeHandle(false), false, 'head', proxied), undefined);
+});
+
+test('a worker cannot lead a client to where it did not come in', () => {
+  const scene = new Scene();
+  const handle = new FakeHandle();
+  assert.match(
+    scene.receive(1, handle, false, 'head', { listener: '127.0.0.1|9000' }) ?? '',
+    /of listener 127\.0\.0\.1\|9000, of which it was given none/,
+  );
+  assert.deepEqual([scene.given, scene.answers, handle.closeCount], [[], [], 1]);
 });
 
 test('nobody is given it while the kernel does not have the answer', (t) => {

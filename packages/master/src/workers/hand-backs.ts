@@ -10,6 +10,8 @@ import { isConnection, remoteAddressOf } from '../node/raw-accept.js';
 export interface HandBackOwner {
   /** Connections that the worker was ever given: it cannot hand back more. */
   readonly givenCount: number;
+  /** Whether it was ever given one of a listener: what it hands back came in at no other. */
+  wasGivenOf(listenerKey: string): boolean;
   /** Whether there is a use for another idle one, which came in at a listener and for a host. */
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean;
   /** Gets one that the worker has let go of, and owns its handle. */
@@ -35,7 +37,9 @@ export class HandBacks {
     const proxied =
       handBack === undefined || handle === undefined ? undefined : openEnds(handle, handBack.header);
     const detail =
-      this.#violation(handBack?.number, handle, handleLost) ?? (proxied === null ? FORGED : undefined);
+      this.#violation(handBack?.number, handle, handleLost) ??
+      this.#misled(handBack?.header.listener) ??
+      (proxied === null ? FORGED : undefined);
     if (handBack === undefined || proxied === null || detail !== undefined) {
       handle?.close();
       return detail;
@@ -88,6 +92,13 @@ export class HandBacks {
     if (handle === undefined)
       return handleLost ? undefined : 'a connection handed back without its descriptor';
     return isConnection(handle) ? undefined : 'a descriptor handed back that is no TCP connection';
+  }
+
+  /** Sites of a listener that the worker's has nothing to do with are for clients that came in there. */
+  #misled(listenerKey = ''): string | undefined {
+    return this.#owner.wasGivenOf(listenerKey)
+      ? undefined
+      : `a connection handed back of listener ${listenerKey}, of which it was given none`;
   }
 
   #answer(number: number, taken: boolean): void {

@@ -50,6 +50,7 @@ test('the handle is kept until the worker confirms it, and a confirmation covers
   const handoff = new Handoff(new Wire().link);
   const given = Array.from({ length: 3 }, () => connection());
   for (const { connection: next } of given) assert.equal(handoff.give(next), true);
+  assert.deepEqual([handoff.gaveOf('any'), handoff.gaveOf('other')], [true, false]);
   assert.equal(handoff.connectionCount, 3);
   assert.deepEqual(handoff.onAccepted(confirmation(2, 2)), { kind: 'ok', acceptedCount: 2, directCount: 0 });
   assert.deepEqual(
@@ -220,4 +221,19 @@ test('a worker is late while its oldest connection has waited for a while, and n
   assert.equal(handoff.late, true);
   handoff.takeBack();
   assert.equal(handoff.late, false);
+});
+
+test('a confirmation is waited for until it is clear that the worker is stuck', (t) => {
+  let nowMs = 1000;
+  const now = mock.method(performance, 'now', () => nowMs);
+  t.after(() => now.mock.restore());
+  const handoff = new Handoff(new Wire().link);
+  handoff.give(connection().connection);
+  nowMs += 6000;
+  handoff.give(connection().connection);
+  assert.equal(handoff.awaitedCount, 2);
+  nowMs += 4000;
+  assert.deepEqual([handoff.awaitedCount, handoff.pendingCount], [1, 2]);
+  handoff.onAccepted(confirmation(2, 2));
+  assert.equal(handoff.awaitedCount, 0);
 });

@@ -16,6 +16,7 @@ export class Handoff {
   #pending: { id: number; connection: Connection; givenMs: number }[] = [];
   #lastId = 0;
   #givenCount = 0;
+  readonly #listenerKeys = new Set<string>();
   #reportedCount = 0;
   #suspect = false;
   #watch: NodeJS.Timeout | undefined;
@@ -37,9 +38,20 @@ export class Handoff {
     return this.#pending.length;
   }
 
+  /** Those that it may confirm yet, or leave behind by its death: who has not for so long is stuck. */
+  get awaitedCount(): number {
+    const oldestMs = performance.now() - AWAITED_MS;
+    return this.#pending.filter(({ givenMs }) => givenMs > oldestMs).length;
+  }
+
   /** Connections that the worker was ever given. */
   get givenCount(): number {
     return this.#givenCount;
+  }
+
+  /** Whether it was ever given a connection that came in at a listener. */
+  gaveOf(listenerKey: string): boolean {
+    return this.#listenerKeys.has(listenerKey);
   }
 
   /** Whether a connection has waited for its confirmation for so long that the worker is busy with something else. */
@@ -63,6 +75,7 @@ export class Handoff {
     this.#lastId = id;
     if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
     this.#givenCount += 1;
+    this.#listenerKeys.add(connection.listener.key);
     this.#pending.push({ id, connection, givenMs: performance.now() });
     this.#watchConfirmations(LATE_MS);
     return true;
@@ -185,5 +198,7 @@ function headerOf({ listener, host, secure, head, handedBack, proxied }: Connect
 
 /** A worker whose event loop turns confirms within a few ms. */
 const LATE_MS = 50;
+/** How long a confirmation is worth waiting for, ms: a busy worker's event loop turns again by then, or it is replaced. */
+const AWAITED_MS = 10_000;
 /** Connections that may wait in one worker's pipe; a worker that confirms none of them is stuck. */
 const PENDING_MAX_COUNT = 2000;

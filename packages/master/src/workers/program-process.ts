@@ -40,6 +40,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly connectionCount = 0;
+  readonly awaitedCount = 0;
   readonly takesConnections = false;
   readonly full = false;
   readonly late = false;

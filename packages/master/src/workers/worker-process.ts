@@ -65,6 +65,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Aborts when the link has ended. */
   readonly gone: AbortSignal;
   readonly connectionCount: number;
+  /** Connections that it was given lately and has not confirmed. */
+  readonly awaitedCount: number;
   /** What it last wrote to its standard error, in one line. */
   readonly lastWords: string | undefined;
   /** The kernel has ended it for want of memory. */
@@ -109,8 +111,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #gone = new AbortController();
   readonly #words = new LastWords();
   #maxConnections: number | undefined;
-  /** It has, or had, a listening socket. */
-  #acceptsDirectly = false;
+  /** Listeners whose socket it has or had. */
+  readonly #directKeys = new Set<string>();
   #ends = 0;
   #asked = false;
   #oomKilled = false;
@@ -176,6 +178,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     return this.#handoff.connectionCount;
   }
 
+  get awaitedCount(): number {
+    return this.#handoff.awaitedCount;
+  }
+
   /** Whether it can be given another connection. */
   get takesConnections(): boolean {
     return this.#handoff.open;
@@ -206,7 +212,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   async accept(listener: DirectListener, socket: NativeHandle): Promise<boolean> {
-    this.#acceptsDirectly = true;
+    this.#directKeys.add(listener.listener);
     try {
       return await this.peer.request('accept', listener, {
         passenger: { handle: socket, release: () => undefined },
@@ -260,7 +266,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   get givenCount(): number {
-    return this.#acceptsDirectly ? Infinity : this.#handoff.givenCount;
+    return this.#directKeys.size > 0 ? Infinity : this.#handoff.givenCount;
+  }
+
+  wasGivenOf(listenerKey: string): boolean {
+    return this.#directKeys.has(listenerKey) || this.#handoff.gaveOf(listenerKey);
   }
 
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {

@@ -168,6 +168,11 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#child.pid === undefined ? 0 : (this.#process?.connectionCount ?? 0);
   }
 
+  /** Connections that it was given lately and has not confirmed: they come back if it dies. */
+  get awaitedCount(): number {
+    return this.#process?.awaitedCount ?? 0;
+  }
+
   /** The last report of the present process. */
   get stats(): WorkerStats | undefined {
     return this.#run.stats;

@@ -52,6 +52,8 @@ export class PipeLink implements Link {
   readonly #cutter: FrameCutter | undefined;
   #wait: NodeJS.Immediate | NodeJS.Timeout | undefined;
   #paused = false;
+  /** The last read took all that a pipe holds. */
+  #filled = false;
   readonly #excess = new LastingExcess();
 
   constructor(pipe: NativePipe, limits: Partial<LinkLimits> = {}, parts: PipeLinkParts = {}) {
@@ -165,6 +167,7 @@ export class PipeLink implements Link {
       if (got === 0) return this.#finish({ reason: 'peer-gone' });
       const bytes = length > 0 && chunk !== undefined ? Buffer.from(chunk, 0, got) : GULP.subarray(0, got);
       this.#excess.read(performance.now());
+      this.#filled = got === GULP.length;
       return this.#inShare(cutter, () => cutter.push(bytes));
     }
     const handle = this.#source.pendingHandle ?? undefined;
@@ -207,7 +210,8 @@ export class PipeLink implements Link {
   #charge(cutter: FrameCutter, startMs: number, workMs: number): void {
     const { share } = this.#parts;
     const nowMs = performance.now();
-    const pauseMs = share?.charge(workMs, nowMs) ?? 0;
+    const pauseMs = share?.charge(workMs, nowMs, cutter.ready || this.#filled) ?? 0;
+    this.#filled = false;
     if (this.#end !== undefined) return;
     if (pauseMs > 0 && this.#excess.waits(nowMs)) {
       return this.#finish({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LastingExcess, ReadingShare, Work } from './reading-share.js';
 
-const OPTIONS = { part: 0.2, burstMs: 200, excess: new Map() };
+const OPTIONS = { part: 0.2, burstMs: 200, excess: new Map(), waitedMs: () => 0 };
 
 void test('work within the burst, or within its part of the time, waits for nothing', () => {
   const share = new ReadingShare(OPTIONS);
@@ -34,6 +34,33 @@ void test('many that want too much have half of the time together, until nothing
   assert.equal(pauses[9], 200);
   assert.equal(new ReadingShare({ ...OPTIONS, excess }).charge(210, 3000), 50);
   assert.equal(excess.size, 1);
+});
+
+void test('where processors are taken, who says too much has a part of the time that this thread had, and no other', () => {
+  // Of each ms it waits 0.75 for a processor.
+  const spentBy = (more: boolean): number => {
+    const waitedMs = (nowMs: number): number => nowMs * 0.75;
+    const share = new ReadingShare({ ...OPTIONS, excess: new Map(), waitedMs });
+    let spentMs = 0;
+    for (let nowMs = 0; nowMs < 20_000;) {
+      spentMs += 1;
+      nowMs += Math.max(1, share.charge(1, nowMs, more));
+    }
+    return spentMs;
+  };
+  const fifth = 20_000 * 0.2;
+  const [flooding, other] = [spentBy(true), spentBy(false)];
+  // And what may be done at once after a pause.
+  assert.ok(flooding >= fifth / 4 && flooding < fifth / 4 + 250, `${flooding}`);
+  assert.ok(other >= fifth && other < fifth + 250, `${other}`);
+});
+
+void test('one that says too much no more counts like the others after a while', () => {
+  const options = { ...OPTIONS, excess: new Map(), waitedMs: (nowMs: number) => nowMs * 0.9 };
+  const share = new ReadingShare(options);
+  for (let nowMs = 0; nowMs < 1000; nowMs += 100) share.charge(0, nowMs, true);
+  for (let nowMs = 1000; nowMs < 5000; nowMs += 100) share.charge(0, nowMs);
+  assert.equal(share.charge(200, 5000), 0);
 });
 
 void test('a child that has more to say whenever it is heard is in excess, until it has been content for a moment', () => {

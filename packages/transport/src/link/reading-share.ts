@@ -1,5 +1,6 @@
 // The share of this process's time that reading from untrusted children may take: an account in milliseconds of work,
-// which time fills up. Counting time covers whatever a child thinks of: empty frames, calls, brackets, lines. Pure.
+// which time fills up. Counting time covers whatever a child thinks of: empty frames, calls, brackets, lines.
+import { readFileSync } from 'node:fs';
 
 /** How much. */
 export interface ReadingShareOptions {
@@ -9,6 +10,8 @@ export interface ReadingShareOptions {
   burstMs: number;
   /** Who was overdrawn lately, and when. Default: that of this process. */
   excess: Map<ReadingShare, number>;
+  /** For how long this thread has waited for a processor since it began, ms. Default: what the kernel says. */
+  waitedMs: (nowMs: number) => number;
 }
 
 /** Hears when reading from the children of a share begins, and when what it causes is done. */
@@ -26,22 +29,52 @@ export class ReadingShare {
   readonly #options: ReadingShareOptions;
   #balanceMs: number;
   #atMs: number | undefined;
+  #waitedMs = 0;
+  /** When a child last said more than is heard at a time. */
+  #moreMs = -Infinity;
+  /** The part of the time, lately, in which this thread ran or could have. */
+  #free = 1;
 
   constructor(options: Partial<ReadingShareOptions> = {}) {
-    this.#options = { part: 0.2, burstMs: 200, excess: ReadingShare.#excess, ...options };
+    this.#options = { part: 0.2, burstMs: 200, excess: ReadingShare.#excess, waitedMs, ...options };
     this.#balanceMs = this.#options.burstMs;
   }
 
-  /** Pays for work that has just been done; returns for how long nothing more may be read, ms, or 0. */
-  charge(workMs: number, nowMs: number): number {
+  /**
+   * Pays for work that has just been done; returns for how long nothing more may be read, ms, or 0. `more`: the child
+   * says more than is heard at a time.
+   */
+  charge(workMs: number, nowMs: number, more = false): number {
     const { burstMs, excess } = this.#options;
-    const passedMs = nowMs - (this.#atMs ?? nowMs);
-    this.#atMs = nowMs;
-    this.#balanceMs = Math.min(burstMs, this.#balanceMs + passedMs * this.#part) - workMs;
+    if (more) this.#moreMs = nowMs;
+    const gainedMs = this.#freeMs(nowMs) * this.#part;
+    const free = this.#isFlooded(nowMs) ? this.#free : 1;
+    this.#balanceMs = Math.min(burstMs * free, this.#balanceMs + gainedMs) - workMs;
     if (this.#balanceMs >= 0) return 0;
     excess.set(this, nowMs);
     for (const [share, atMs] of excess) if (nowMs - atMs > EXCESS_MS) excess.delete(share);
-    return Math.ceil(-this.#balanceMs / this.#part);
+    return Math.ceil(-this.#balanceMs / (this.#part * free));
+  }
+
+  /**
+   * How much of the time since the last charge counts: for who says too much, what this thread had of it. Where all
+   * processors are taken, by who floods as well, one that would work for a fifth of the time waits its turn like all
+   * others whenever something comes; one that mostly sleeps is let in at once.
+   */
+  #freeMs(nowMs: number): number {
+    const passedMs = nowMs - (this.#atMs ?? nowMs);
+    const totalMs = this.#options.waitedMs(nowMs);
+    const waitedMs = this.#atMs === undefined ? 0 : totalMs - this.#waitedMs;
+    this.#atMs = nowMs;
+    this.#waitedMs = totalMs;
+    const freeMs = Math.max(passedMs - waitedMs, passedMs * FREE_MIN_PART);
+    const weight = Math.min(1, passedMs / FREE_OVER_MS);
+    if (passedMs > 0) this.#free += weight * (freeMs / passedMs - this.#free);
+    return this.#isFlooded(nowMs) ? freeMs : passedMs;
+  }
+
+  #isFlooded(nowMs: number): boolean {
+    return nowMs - this.#moreMs < FLOODED_MS;
   }
 
   /** Many that want too much have half of the time together. */
@@ -93,6 +126,25 @@ class CpuTime {
   }
 }
 
+/** What the kernel counts as waiting for a processor (proc(5), schedstat): of this thread, as long as it is the first. */
+class ProcessorWait {
+  #atMs = -Infinity;
+  #ms = 0;
+
+  lookAt(nowMs: number): number {
+    if (nowMs - this.#atMs < WAIT_LOOK_MS) return this.#ms;
+    this.#atMs = nowMs;
+    try {
+      const [, waitedNs] = readFileSync('/proc/self/schedstat', 'latin1').split(' ');
+      this.#ms = Number(waitedNs) / 1_000_000 || 0;
+    } catch {
+      // Without it, or without room for a descriptor, none is counted; nor is it asked for all the time.
+      this.#atMs = nowMs + WAIT_AGAIN_MS;
+    }
+    return this.#ms;
+  }
+}
+
 /** Whether one child wants more than its share for so long that it is no accident. */
 export class LastingExcess {
   #sinceMs: number | undefined;
@@ -120,6 +172,17 @@ const SHORT_MS = 1;
 /** How old a look at the CPU time may be: so much of other work a long one may be charged with, ms. */
 const LOOK_MS = 5;
 const cpu = new CpuTime();
+/** How old a look at the time spent waiting may be, ms. */
+const WAIT_LOOK_MS = 10;
+const WAIT_AGAIN_MS = 10_000;
+const wait = new ProcessorWait();
+const waitedMs = (nowMs: number): number => wait.lookAt(nowMs);
+/** For how long children count as saying too much that did so, ms. */
+const FLOODED_MS = 2000;
+/** The least of the time that counts as had, however crowded the machine is: nobody is forgotten. */
+const FREE_MIN_PART = 0.1;
+/** Over how long it is averaged how much was had, ms. */
+const FREE_OVER_MS = 100;
 
 /** One that has more to say has said it by then, ms. */
 const CONTENT_MS = 50;
