@@ -41,6 +41,10 @@ async function top(options: ClientOptions): Promise<number> {
     process.kill(process.pid, signal);
   };
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const) process.on(signal, end);
+  process.on('SIGTSTP', () => {
+    screen.suspend();
+    session.draw();
+  });
   screen.open();
   stdout.on('resize', () => {
     screen.redraw();

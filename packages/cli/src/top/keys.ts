@@ -24,4 +24,5 @@ const NAMES: Readonly<Record<string, string>> = {
   '\b': 'backspace',
   '\u{3}': 'quit',
   '\u{4}': 'quit',
+  '\u{1a}': 'suspend',
 };

@@ -26,4 +26,16 @@ void describe('a screen', { skip }, () => {
       assert.match(stdout, / icanon .* echo /s);
     });
   }
+
+  void it('is left to the shell while the program is suspended, and shown again after fg', () => {
+    const command = `set -m; '${process.execPath}' '${CHILD}' suspends; stty -a; fg; stty -a`;
+    const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+      encoding: 'utf8',
+      env: { ...process.env, SHELL: '/bin/sh' },
+    });
+    // eslint-disable-next-line no-control-regex -- what a terminal is sent
+    const order =
+      /\u{1b}\[\?1049h.*shown.*\u{1b}\[\?1049l.* icanon .* echo .*\u{1b}\[\?1049h.*shown again.*\u{1b}\[\?1049l.* icanon .* echo /su;
+    assert.match(stdout, order);
+  });
 });

@@ -50,6 +50,17 @@ export class Screen {
     }
   }
 
+  /** Leaves the terminal to the shell, with all of its job, until that continues it; then takes it again. */
+  suspend(): void {
+    this.close();
+    // SIGTSTP, not SIGSTOP: it stops nothing where no shell is there to continue it. The main thread takes it, here.
+    const listeners = process.listeners('SIGTSTP');
+    process.removeAllListeners('SIGTSTP');
+    process.kill(0, 'SIGTSTP');
+    for (const listener of listeners) process.on('SIGTSTP', listener);
+    this.open();
+  }
+
   /** Everything is drawn anew with the next {@link draw}: after a change of size. */
   redraw(): void {
     this.#drawn = [];

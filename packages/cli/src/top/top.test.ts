@@ -155,6 +155,7 @@ function start(size = { columns: 80, rows: 24 }) {
     },
     screen: {
       size,
+      suspend: () => undefined,
       draw: (lines) => {
         drawn = lines;
         onDraw();

@@ -15,6 +15,8 @@ import type { Line, Shown, Size } from './view.js';
 export interface TopScreen {
   readonly size: Size;
   draw(lines: readonly Line[]): void;
+  /** Returns when the shell has continued the program. */
+  suspend(): void;
 }
 
 /** The lines that the workers of a site print. */
@@ -106,6 +108,7 @@ export class Top {
 
   #press(key: string): void {
     if (key === 'quit') return this.#ended.abort();
+    if (key === 'suspend') return this.#options.screen.suspend();
     if (this.#mode === 'filter') return this.#typeFilter(key);
     if (this.#mode === 'reload') return this.#answerReload(key);
     this.#notice = '';

@@ -232,7 +232,12 @@ function delaySamples({
     ['99', p99Ms],
     ['100', maxMs],
   ] as const;
+  // Whole microseconds, which a division leaves as 0.00011999999999999999.
   return delays.map(([percentile, delayMs]) =>
-    sampleOf('vhostd_worker_event_loop_delay_seconds', [siteId, workerId, percentile], delayMs / 1_000),
+    sampleOf(
+      'vhostd_worker_event_loop_delay_seconds',
+      [siteId, workerId, percentile],
+      Number((delayMs / 1_000).toFixed(6)),
+    ),
   );
 }
