@@ -82,6 +82,13 @@ void describe('the server of an app', { concurrency: 3 }, () => {
     await talk();
     await vhostd.reloaded('a');
     await talk();
+    // The master accepts meanwhile; nothing comes from the client that it could read.
+    await vhostd.pause('a');
+    const client = await WireClient.open(port);
+    await vhostd.until('it waits', ({ sites }) => sites.some(({ parked }) => parked === 1), 60_000);
+    await vhostd.resume('a');
+    assert.equal(String(await client.bytes(11)), '220 ready\r\n');
+    client.close();
   });
 
   void it('is the one that the code names, though another one has listened before', async (t) => {

@@ -61,12 +61,12 @@ if (!second) closeSync(openSync(marker, 'w'));`;
     {
       what: 'exits with code 1',
       code: 'process.exit(1);',
-      reason: /exited with code 1 \(ERR_WORKER_EXITED\)$/,
+      reason: /exited with code 1 \(ERR_WORKER_EXITED\); vhostd logs a --err shows what it printed$/,
     },
     {
       what: 'exits with code 0',
       code: 'process.exit(0);',
-      reason: /exited with code 0 \(ERR_WORKER_EXITED\)$/,
+      reason: /exited with code 0 \(ERR_WORKER_EXITED\); vhostd logs a --err shows what it printed$/,
     },
     {
       what: 'has a syntax error',
@@ -99,12 +99,12 @@ if (!second) closeSync(openSync(marker, 'w'));`;
     {
       what: 'dies right after it is ready',
       code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.exit(3), 20); } });`,
-      reason: /exited with code 3 \(ERR_WORKER_EXITED\)$/,
+      reason: /exited with code 3 \(ERR_WORKER_EXITED\); vhostd logs a --err shows what it printed$/,
     },
     {
       what: 'is killed right after it is ready',
       code: `${WORKER} ${GOOD} worker.lifecycle({ started: () => { setTimeout(() => process.kill(process.pid, 'SIGKILL'), 20); } });`,
-      reason: /was ended by SIGKILL \(ERR_WORKER_EXITED\)$/,
+      reason: /was ended by SIGKILL \(ERR_WORKER_EXITED\); vhostd logs a --err shows what it printed$/,
     },
     { what: 'is not there', reason: /server\.mjs cannot be run: ENOENT.* \(ERR_SITE_FILE\)$/ },
     {

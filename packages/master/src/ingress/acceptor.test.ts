@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseMasterConf } from '../conf/parse-conf.js';
 import { MasterEvents } from '../events.js';
 import { Acceptor } from './acceptor.js';
+import type { Listener } from '../listeners/listener.js';
 import type { Routes } from './acceptor.js';
 import type { Connection, Ingress } from './connection.js';
 
@@ -37,11 +38,17 @@ class Bench implements Routes {
     return { ingress: this.ingress('the only one') };
   }
 
+  /** A listener's key is the name of its site here. */
+  exclusive(listenerKey: string): { ingress: Ingress } | undefined {
+    return listenerKey === 'l' ? undefined : { ingress: this.ingress(listenerKey) };
+  }
+
   listenerOf(): undefined {}
 
   ingress(name: string): Ingress {
     return {
       takesHandedBack: true,
+      takesUnread: name !== 'maintained.test',
       stopped: name === 'stopped.test',
       serve: ({ head }) => void this.log.push(`${name} serves ${head}`),
     };
@@ -66,6 +73,15 @@ test('a request in clear that would be sent on to TLS goes to a site that is sto
   const clear = { head: 'GET / HTTP/1.1\r\n\r\n', secure: false, listener: { key: 'l', secure: false } };
   bench.acceptor.accept(connection('stopped.test', clear));
   assert.deepEqual(bench.log, [`stopped.test serves ${clear.head}`]);
+});
+
+test('where workers accept, a client that waits to be spoken to gets a worker unread', (t) => {
+  const bench = new Bench();
+  t.after(() => bench.acceptor.close());
+  const { handle } = connection(null);
+  const listener = { key: 'a.test', secure: false } as Listener;
+  bench.acceptor.peek(handle, listener);
+  assert.deepEqual([bench.log, bench.acceptor.peekingCount], [['a.test serves '], 0]);
 });
 
 test('HTTP/2 in clear, which names no host, goes to the one that its listener has for that', () => {

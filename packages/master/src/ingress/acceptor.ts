@@ -35,6 +35,8 @@ export interface Routes {
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
   /** Who has a connection that names no host before it belongs to a worker. */
   hostless(listenerKey: string): { readonly ingress: Ingress } | undefined;
+  /** Who has a listener alone, and has its workers accept there. */
+  exclusive(listenerKey: string): { readonly ingress: Ingress } | undefined;
   /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
   redirectOf(listenerKey: string, host: string | null): number | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
@@ -87,7 +89,21 @@ export class Acceptor {
   peek(handle: NativeHandle, listener: Listener): void {
     this.#events.emit('connection.accepted', listener);
     this.#makeRoom(this.#room.missing(handle.fd));
-    this.#peeking.add(handle, listener);
+    if (!this.#passUnread(handle, listener)) this.#peeking.add(handle, listener);
+  }
+
+  /**
+   * Where workers accept, and the master does for a moment, a client may wait to be spoken to first, as one of mail does:
+   * nothing is to be read then, and nobody else can have it.
+   */
+  #passUnread(handle: NativeHandle, listener: Listener): boolean {
+    const ingress = listener.secure ? undefined : this.#routes.exclusive(listener.key)?.ingress;
+    if (ingress?.takesUnread !== true) return false;
+    const unread: Connection = { handle, listener, head: '', host: null, secure: false, handedBack: false };
+    if (this.#rates.refuses(() => clientOf(unread)))
+      this.#refuse(unread, 'address-rate', { retryAfterSeconds: RETRY_AFTER_S });
+    else this.#admit(unread, ingress);
+    return true;
   }
 
   /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */

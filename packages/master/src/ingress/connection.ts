@@ -15,6 +15,8 @@ export interface Ingress {
   serve(connection: Connection): void;
   /** Whether there would be a use for one that a draining worker hands back. */
   readonly takesHandedBack: boolean;
+  /** Whether a worker gets connections, or will, of which nothing has been read: nobody answers in its place. */
+  readonly takesUnread: boolean;
   /** Whether nobody serves until an operator says so: requests in clear are told that, and not sent on to TLS. */
   readonly stopped: boolean;
 }

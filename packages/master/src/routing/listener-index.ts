@@ -151,6 +151,11 @@ export class ListenerIndex<T extends RouteTarget> {
     return places.some(({ redirect }) => redirect === undefined) ? target : undefined;
   }
 
+  /** Who has the address alone, and has its workers accept there. */
+  exclusive(): T | undefined {
+    return this.#exclusiveTarget;
+  }
+
   /** Where requests for a host are sent on to; null: the usual port of HTTPS; undefined: they are served. */
   redirectOf(host: string | null): ListenerAddress | null | undefined {
     if (this.#redirects.size === 0) return undefined;

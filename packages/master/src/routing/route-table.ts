@@ -42,6 +42,11 @@ export class RouteTable<T extends RouteTarget> {
     return this.#listeners.get(listenerKey)?.hostless();
   }
 
+  /** Who has a listener alone, and has its workers accept there. */
+  exclusive(listenerKey: string): T | undefined {
+    return this.#listeners.get(listenerKey)?.exclusive();
+  }
+
   /**
    * The table in which these targets hold exactly these places (none: it is gone), as one change: what one of them gives
    * up, another one may have. Only the listeners that they were or will be on get a new index; the others are shared

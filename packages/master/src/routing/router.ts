@@ -111,6 +111,11 @@ export class Router<T extends RoutedSite> {
     return this.#table.hostless(listenerKey);
   }
 
+  /** The site that has a listener alone, and has its workers accept there. */
+  exclusive(listenerKey: string): T | undefined {
+    return this.#table.exclusive(listenerKey);
+  }
+
   /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
   redirectOf(listenerKey: string, host: string | null): number | undefined {
     const to = this.#table.listener(listenerKey)?.redirectOf(host);

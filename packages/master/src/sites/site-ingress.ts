@@ -81,6 +81,12 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     return parkable || this.#dispatch.hasCandidate;
   }
 
+  /** What a worker finds to be another site's must be able to leave it. */
+  get takesUnread(): boolean {
+    if (this.stopped || this.unavailable || this.answering) return false;
+    return this.candidates().every(({ process }) => process === undefined || process.handsBack);
+  }
+
   /** A worker has got ready, and may be given connections when this returns. */
   onReady(worker: Worker): void {
     this.#hosts.tellNew(worker);

@@ -22,7 +22,7 @@ class Bench {
     siteId: 'a',
     logs: new SiteLogs({ siteId: 'shop' }),
     readingShare: new ReadingShare(),
-    ingress: { serve: () => undefined, takesHandedBack: true, stopped: false },
+    ingress: { serve: () => undefined, takesHandedBack: true, takesUnread: true, stopped: false },
   };
 
   constructor(t: TestContext, fields: Record<string, unknown> = {}) {
