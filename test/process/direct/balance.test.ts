@@ -2,6 +2,7 @@
 // room for.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { seenBy } from '../../kit/ask-site.js';
 import { limitDescriptors } from '../../kit/limit-descriptors.js';
 import { descriptorCount } from '../../kit/processes.js';
@@ -52,6 +53,8 @@ void describe('workers that accept from one queue', () => {
     const [poor = 0, rich = 0] = (await vhostd.workers('a')).map(({ pid }) => pid);
     // A quarter of them is its reserve.
     await limitDescriptors(poor, Math.ceil((descriptorCount(poor) + 4) / 0.75));
+    // A process looks at its limit each 200 ms at most (descriptor-room.ts).
+    await delay(200);
     const clients: WireClient[] = [];
     const had = new Map<number, number>();
     for (let index = 0; index < 60; index += 1) {

@@ -51,10 +51,13 @@ export class FrameCutter {
     const kind = this.#bytes.readUInt8(this.#from + KIND_AT);
     const flags = this.#bytes.readUInt8(this.#from + FLAGS_AT);
     if (!isFrameKind(kind)) return `a frame of unknown kind ${kind}`;
+    const payload = this.#bytes.subarray(start, end);
     this.#from = end;
+    // The room for a long one goes with it.
+    if (end === this.#end && this.#bytes.length > KEPT_MAX_BYTES) this.close();
     return {
       kind,
-      payload: this.#bytes.subarray(start, end),
+      payload,
       handle: undefined,
       handleLost: flags === FLAG_HANDLE,
     };
