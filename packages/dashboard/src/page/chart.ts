@@ -20,13 +20,16 @@ export function FigureCharts({ samples, siteId }: { samples: readonly Sample[]; 
 const COUNT_STEPS = [1, 2, 5]
   .flatMap((step) => Array.from({ length: 9 }, (_, power) => step * 10 ** power))
   .toSorted((one, other) => one - other);
+/** As fine as its labels are: of two lines of the grid none has the other's. */
+const TENTH_STEPS = [0.1, 0.2, 0.5, ...COUNT_STEPS];
+const SHARE_STEPS = TENTH_STEPS.map((percent) => percent / 100);
 const BYTE_STEPS = Array.from({ length: 24 }, (_, power) => 1_048_576 * 2 ** power);
 const FIGURES = [
   {
     figure: 'requests',
     title: 'Requests / s',
     format: formatRate,
-    steps: undefined,
+    steps: TENTH_STEPS,
     absent: 'Workers tell it with their second heartbeat.',
   },
   {
@@ -40,6 +43,7 @@ const FIGURES = [
     figure: 'cpu',
     title: 'CPU',
     format: formatShare,
+    steps: SHARE_STEPS,
     absent: 'Workers tell it with their second heartbeat.',
   },
   {
