@@ -290,7 +290,7 @@ class TroubledAuthority {
         }
         const { host = '' } = headers;
         const isDirectory = url === '/dir';
-        // A directory as it should be, whose every entry leads to what is none.
+        // A directory as it should be, whose entries all lead to something else.
         const entries = ['newNonce', 'newAccount', 'newOrder', 'revokeCert', 'keyChange'];
         const directory = Object.fromEntries(entries.map((name) => [name, `https://${host}/${name}`]));
         const nonsense = isDirectory ? directory : { status: 7, authorizations: 'none', url: [] };
