@@ -55,6 +55,16 @@ void test('where processors are taken, who says too much has a part of the time 
   assert.ok(other >= fifth && other < fifth + 250, `${other}`);
 });
 
+void test('the kernel is asked only while one says too much', () => {
+  let askedCount = 0;
+  const waitedMs = (): number => (askedCount += 1);
+  const share = new ReadingShare({ ...OPTIONS, excess: new Map(), waitedMs });
+  for (let nowMs = 0; nowMs < 1000; nowMs += 10) share.charge(1, nowMs);
+  assert.equal(askedCount, 0);
+  share.charge(1, 1000, true);
+  assert.equal(askedCount, 1);
+});
+
 void test('one that says too much no more counts like the others after a while', () => {
   const options = { ...OPTIONS, excess: new Map(), waitedMs: (nowMs: number) => nowMs * 0.9 };
   const share = new ReadingShare(options);

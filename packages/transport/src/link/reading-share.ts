@@ -29,7 +29,8 @@ export class ReadingShare {
   readonly #options: ReadingShareOptions;
   #balanceMs: number;
   #atMs: number | undefined;
-  #waitedMs = 0;
+  /** What the kernel counted at the last charge; undefined: it was not asked then. */
+  #waitedMs: number | undefined;
   /** When a child last said more than is heard at a time. */
   #moreMs = -Infinity;
   /** The part of the time, lately, in which this thread ran or could have. */
@@ -63,14 +64,20 @@ export class ReadingShare {
    */
   #freeMs(nowMs: number): number {
     const passedMs = nowMs - (this.#atMs ?? nowMs);
-    const totalMs = this.#options.waitedMs(nowMs);
-    const waitedMs = this.#atMs === undefined ? 0 : totalMs - this.#waitedMs;
     this.#atMs = nowMs;
+    if (!this.#isFlooded(nowMs)) {
+      // Asking costs more than a usual report takes to read.
+      this.#waitedMs = undefined;
+      this.#free = 1;
+      return passedMs;
+    }
+    const totalMs = this.#options.waitedMs(nowMs);
+    const waitedMs = totalMs - (this.#waitedMs ?? totalMs);
     this.#waitedMs = totalMs;
     const freeMs = Math.max(passedMs - waitedMs, passedMs * FREE_MIN_PART);
     const weight = Math.min(1, passedMs / FREE_OVER_MS);
     if (passedMs > 0) this.#free += weight * (freeMs / passedMs - this.#free);
-    return this.#isFlooded(nowMs) ? freeMs : passedMs;
+    return freeMs;
   }
 
   #isFlooded(nowMs: number): boolean {
