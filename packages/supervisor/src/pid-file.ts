@@ -12,7 +12,7 @@ import {
   readdirSync,
   renameSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { isSame, readIdentity } from './process-identity.js';
@@ -124,8 +124,12 @@ function writeTemporary(file: string, identity: ProcessIdentity): string {
   const temporary = `${file}.${process.pid}${TEMPORARY}`;
   const descriptor = openSync(temporary, 'wx', 0o644);
   try {
-    writeSync(descriptor, `${identity.pid}\n${identity.startTime}\n${identity.bootId}\n`);
+    // All of it, or an error: a disk that is nearly full takes a part.
+    writeFileSync(descriptor, `${identity.pid}\n${identity.startTime}\n${identity.bootId}\n`);
     fsyncSync(descriptor);
+  } catch (error) {
+    remove(temporary);
+    throw error;
   } finally {
     closeSync(descriptor);
   }

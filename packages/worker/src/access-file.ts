@@ -1,6 +1,6 @@
 // The file of an access log. Lines are collected for a moment and appended at once, so that those of several workers do
 // not mix; no trouble with the disk holds up an answer.
-import { close, constants, fstat, mkdir, open, openSync, stat, write, writeSync } from 'node:fs';
+import { close, constants, fstat, mkdir, open, openSync, stat, write, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -103,7 +103,7 @@ export class AccessFile {
   #flushAtExit(): void {
     if (this.#lines === '') return;
     try {
-      writeSync(this.#fd ?? openSync(this.#file, FLAGS, 0o640), this.#lines + this.#notice());
+      writeFileSync(this.#fd ?? openSync(this.#file, FLAGS, 0o640), this.#lines + this.#notice());
     } catch {
       // Nobody is left to be told.
     }

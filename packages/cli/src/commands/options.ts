@@ -104,5 +104,7 @@ export function sentences(lines: readonly string[]): string[] {
 
 /** What is to be said of an order that the next master does not know of. */
 export function untilWhen({ lasts }: { lasts: boolean }): string {
-  return lasts ? '' : ', until vhostd ends: there is no state directory to keep it in';
+  return lasts
+    ? ''
+    : ', until vhostd ends: there is no state directory to keep it in, or it could not be written';
 }

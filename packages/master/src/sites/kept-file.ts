@@ -1,6 +1,15 @@
 // A file in the state directory with what operators want: read once, written whole or not at all. What cannot be read is
 // put aside when something is written, never overwritten.
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { z } from '@vhostd/protocol/schemas';
 
@@ -30,7 +39,8 @@ export class KeptFile<T> {
       mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
       const fd = openSync(next, 'w', 0o600);
       try {
-        writeSync(fd, `${JSON.stringify(content, null, 2)}\n`);
+        // All of it, or an error: a disk that is nearly full takes a part.
+        writeFileSync(fd, `${JSON.stringify(content, null, 2)}\n`);
         fsyncSync(fd);
       } finally {
         closeSync(fd);
@@ -39,8 +49,17 @@ export class KeptFile<T> {
       renameSync(next, this.#file);
       return true;
     } catch {
+      discard(next);
       return false;
     }
+  }
+}
+
+function discard(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The next one that is written takes its place.
   }
 }
 

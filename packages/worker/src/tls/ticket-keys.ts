@@ -10,7 +10,7 @@ import {
   readdirSync,
   readSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -65,7 +65,7 @@ export class TicketKeys {
     const draft = `${file}.${process.pid}`;
     const fd = openSync(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | NO_LINK, 0o600);
     try {
-      writeSync(fd, randomBytes(KEY_BYTES));
+      writeFileSync(fd, randomBytes(KEY_BYTES));
     } finally {
       closeSync(fd);
     }
