@@ -78,6 +78,22 @@ void describe('the options', () => {
       );
   });
 
+  void it('are refused where there is no such option, or they are no object', async () => {
+    const code = 'ERR_DAEMONIZE_OPTION';
+    const misspelt: unknown = { detatched: true };
+    const message = /^there is no option detatched; there are detached, stdio, env, bin, /u;
+    assert.throws(() => new Daemon('x', 'x.js', misspelt as DaemonOptions), { code, message });
+    for (const given of [5, 'detached', true, ['detached']] as unknown[])
+      assert.throws(() => new Daemon('x', 'x.js', given as DaemonOptions), {
+        code,
+        message: /must be an object/u,
+      });
+    const daemon = new Daemon('x', 'x.js', null, false, { log: {} });
+    await assert.rejects(daemon.start(misspelt as DaemonOptions), { code, message });
+    await assert.rejects(daemon.start(5 as unknown as DaemonOptions), { code });
+    assert.equal(daemon.proc, null);
+  });
+
   void it('come with a script, which is a path', () => {
     for (const script of ['', 'a\0', undefined, null, 7, new URL('http://x/y.js')])
       assert.throws(() => new Daemon('x', script as string), { code: 'ERR_DAEMONIZE_SCRIPT' });

@@ -70,11 +70,12 @@ export interface Surroundings {
   home: string;
 }
 
-/** Fills in the defaults. Throws `ERR_DAEMONIZE_OPTION` on a value that there is not. */
+/** Fills in the defaults. Throws `ERR_DAEMONIZE_OPTION` on an option or a value that there is not. */
 export function resolveOptions(
   given: DaemonOptions,
   surroundings: Surroundings = thisProcess(),
 ): ResolvedOptions {
+  checkOptionNames(given);
   const inspectPort = given.inspectPort ?? undefined;
   if (inspectPort !== undefined && inspectPort !== 0)
     checkNumber('inspectPort', inspectPort, { min: 1024, max: 65_535, or: '0 or ' });
@@ -112,6 +113,15 @@ function thisProcess(): Surroundings {
   return { env: process.env, uid: process.geteuid?.(), home: homedir() };
 }
 
+/** Throws `ERR_DAEMONIZE_OPTION`. A word that is misspelt would start a process that is not detached, or has no logs, and say nothing. */
+export function checkOptionNames(given: unknown): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw refused(`the options are ${shownOf(given)}; they must be an object`, 'options', given);
+  for (const [name, value] of Object.entries(given))
+    if (!OPTIONS.has(name))
+      throw refused(`there is no option ${name}; there are ${[...OPTIONS].join(', ')}`, name, value);
+}
+
 function checkText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
@@ -137,12 +147,29 @@ function checkNumber(
 }
 
 function wrong(name: string, value: unknown, right: string): VhostError {
-  const shown = typeof value === 'string' ? `'${value}'` : String(value);
-  return new VhostError('ERR_DAEMONIZE_OPTION', `the option ${name} is ${shown}; it must be ${right}`, {
-    info: { name, value: shown },
-  });
+  return refused(`the option ${name} is ${shownOf(value)}; it must be ${right}`, name, value);
 }
 
+function refused(message: string, name: string, value: unknown): VhostError {
+  return new VhostError('ERR_DAEMONIZE_OPTION', message, { info: { name, value: shownOf(value) } });
+}
+
+function shownOf(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
+
+const OPTIONS: ReadonlySet<string> = new Set<keyof DaemonOptions>([
+  'detached',
+  'stdio',
+  'env',
+  'bin',
+  'argv',
+  'inspectPort',
+  'minUptimeMs',
+  'stopTimeoutMs',
+  'runDir',
+  'logDir',
+]);
 const ROOT_RUN_DIR = '/run/vhostd-daemons';
 const ROOT_LOG_DIR = '/var/log/vhostd-daemons';
 /** The longest delay of a Node timer; a longer one would fire after 1 ms (Node doc, `setTimeout`). */

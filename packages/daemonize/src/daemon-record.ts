@@ -130,6 +130,14 @@ export class DaemonRecord {
     release?.();
   }
 
+  /** Removes a file in the place of the PID file that names nobody, so that none is there when nothing runs. */
+  async forgetGarbage(): Promise<void> {
+    if (!isPrivateDirectory(this.#runDir) || this.#inspect().kind !== 'garbage') return;
+    const release = await this.#lock.acquire();
+    if (this.#inspect().kind === 'garbage') unlinkSync(this.#pidFile);
+    release?.();
+  }
+
   #writeNote(): string {
     try {
       return this.#note.write();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { isAlive, readIdentity } from '@vhostd/supervisor';
@@ -54,6 +54,17 @@ void describe('stop', () => {
       await daemon.stop();
     }
     assert.equal(isAlive(identity), true);
+  });
+
+  void it('removes a file that is no PID file, as a stop of a process removes its own', async (t) => {
+    const bench = new Bench(t);
+    const { daemon } = bench.make(SERVER);
+    mkdirSync(bench.runDir, { mode: 0o700 });
+    for (const text of ['', 'hello', `${process.pid}\n`, '-1\n1\nx\n', '9'.repeat(10_000)]) {
+      bench.write('run/shop.pid', text);
+      assert.deepEqual(await daemon.stop(), { status: 'not-running' });
+      assert.deepEqual(readdirSync(bench.runDir), []);
+    }
   });
 
   void it('is one stop when it is called twice at once, also from another object', async (t) => {

@@ -8,7 +8,7 @@ import type { ProcessIdentity } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
 import { filesOf } from './daemon-files.js';
 import type { DaemonFiles } from './daemon-files.js';
-import { resolveOptions } from './daemon-options.js';
+import { checkOptionNames, resolveOptions } from './daemon-options.js';
 import type { DaemonOptions, ResolvedOptions } from './daemon-options.js';
 import { DaemonRecord } from './daemon-record.js';
 import { DaemonRun } from './daemon-run.js';
@@ -80,8 +80,8 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     resp?: DaemonResponse | null,
   ) {
     super();
+    this.#options = resolveOptions(options ?? {});
     this.#given = { ...options };
-    this.#options = resolveOptions(this.#given);
     this.#files = filesOf(name, this.#options);
     this.#record = new DaemonRecord(this.#options.runDir, this.#files);
     this.name = name;
@@ -190,6 +190,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
   }
 
   #takeOptions(options: DaemonOptions): void {
+    checkOptionNames(options);
     const given = { ...this.#given, ...options };
     const resolved = resolveOptions(given);
     this.#files = filesOf(this.name, resolved);
@@ -292,6 +293,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     const identity = run?.identity ?? this.#record.find();
     const result: StopResult =
       identity === undefined ? { status: 'not-running' } : await this.#endIdentity(identity);
+    if (identity === undefined) await this.#record.forgetGarbage();
     if (run !== undefined && result.status !== 'stranger') await run.untilEnded();
     await this.#forget(identity);
     this.#response.log(result.status === 'killed' ? 'warn' : 'info', `${this.name}: ${describeStop(result)}`);

@@ -195,6 +195,7 @@ export class Master extends EventEmitter<PublicEvents> {
   configure(conf: MasterConf): void {
     this.#conf = conf;
     this.#log.logger = createLogger({ name: 'master', ...conf.log });
+    this.#log.quietOnBroken = conf.log.quietOnBroken === true;
     this.#acceptor.setLimits(conf.limits);
     this.#acceptor.health.path = conf.healthPath;
     this.#spawner.configure(conf);

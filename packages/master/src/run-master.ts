@@ -18,17 +18,19 @@ const { values } = parseArgs({
 
 /**
  * `--sites` is JSON, its paths absolute. `--log-level` has the last word on the level of the log, `--watch` on what is
- * watched.
+ * watched; it is for `vhostd dev`.
  */
 async function load(): Promise<MasterConf> {
   const written = values.sites === undefined ? await loadConf(values.config) : parseSites(values.sites);
-  const conf = values.watch ? watched(written) : written;
+  const conf = values.watch ? developed(written) : written;
   const level = LOG_LEVELS.find((known) => known === values['log-level']);
   return level === undefined ? conf : { ...conf, log: { ...conf.log, level } };
 }
 
-function watched(conf: MasterConf): MasterConf {
-  return { ...conf, sites: conf.sites.map((site) => ({ ...site, watch: true })) };
+/** As `vhostd dev` has it, which tells why a site is broken. */
+function developed(conf: MasterConf): MasterConf {
+  const sites = conf.sites.map((site) => ({ ...site, watch: true }));
+  return { ...conf, sites, log: { ...conf.log, quietOnBroken: true } };
 }
 
 function parseSites(json: string): MasterConf {

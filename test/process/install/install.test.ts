@@ -85,6 +85,16 @@ function lookAt(modules: string): void {
       assert.ok(!readFileSync(join(modules, name, file), 'utf8').includes('sourceMappingURL'), file);
     }
   }
+  for (const name of own) {
+    const manifest = JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')) as Manifest;
+    const known = [manifest.name, ...Object.keys(manifest.dependencies ?? {})];
+    const declarations = filesOf(join(modules, name)).filter((file) => file.endsWith('.d.ts'));
+    const named = declarations.flatMap((file) =>
+      packagesNamedIn(readFileSync(join(modules, name, file), 'utf8')),
+    );
+    const missing = [...new Set(named)].filter((other) => !known.includes(other));
+    assert.deepEqual(missing, [], `the types of ${name} name what npm does not install with it`);
+  }
   const documents = filesOf(join(modules, 'vhostd')).filter((file) => file.endsWith('.md'));
   assert.ok(documents.includes('docs/configuration.md') && documents.includes('CHANGELOG.md'));
   for (const document of documents) {
@@ -94,6 +104,17 @@ function lookAt(modules: string): void {
       assert.ok(existsSync(join(modules, 'vhostd', target)), `${document}: ${link}`);
     }
   }
+}
+
+interface Manifest {
+  name: string;
+  dependencies?: Record<string, string>;
+}
+
+/** Node's own modules have types that whoever writes TypeScript for Node has. */
+function packagesNamedIn(declarations: string): string[] {
+  const named = declarations.matchAll(/(?:\bfrom |\bimport\()['"](?<name>(?:@[^/'"]+\/)?[^./'"][^/'"]*)/gu);
+  return [...named].map(({ groups }) => groups?.['name'] ?? '').filter((name) => !name.startsWith('node:'));
 }
 
 /** Installs all that there is without a registry; gives the folder of the packages. */

@@ -39,12 +39,21 @@ const CASES: readonly (readonly [typed: string, offered: readonly string[]])[] =
   ['vhostd watch --no-r', ['--no-restart-on']],
   ['vhostd completion ba', ['bash']],
   ['vhostd help scal', ['scale']],
+  ['vhostd reload show s', []],
+  ['vhostd signal --run-dir RUN show SIGU', ['SIGUSR1', 'SIGUSR2']],
+  ['vhostd scale --log-level error --run-dir RUN sh', ['shop', 'show']],
+  ['vhostd start --run-dir RUN sh', ['shop', 'show']],
+  ['vhostd watch -n s', ['success']],
+  ['vhostd status --run-dir=ru', ['run']],
+  ['vhostd status --run-dir=RUN sho', ['shop', 'show']],
+  ['vhostd import two', ['two words.json']],
+  ['vhostd import x two', ['two words.json']],
 ];
 
 const BASH = `
 source <(vhostd completion bash)
 while IFS= read -r typed; do
-  COMP_WORDS=($typed); [[ $typed == *' ' ]] && COMP_WORDS+=('')
+  COMP_WORDS=(\${typed//=/ = }); [[ $typed == *' ' ]] && COMP_WORDS+=('')
   COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
   _vhostd
   printf '%s|' "\${COMPREPLY[@]}"; echo
@@ -62,7 +71,7 @@ end`;
 
 /** Completes in a terminal of its own, and notes what was offered instead of showing it. */
 const ZSH = `
-zmodload zsh/zpty
+zmodload zsh/zpty; setopt extended_glob
 zpty shell zsh -f -i
 zpty -w shell "PS1= ; autoload -Uz compinit; compinit -u -D; source <(vhostd completion zsh)"
 zpty -w shell 'compadd() { local -a found; builtin compadd -O found "$@"; print -rl -- $found >>|offered; builtin compadd "$@" }'
@@ -73,6 +82,7 @@ while IFS= read -r typed; do
   repeat 600; do [[ -e done ]] && break; sleep 0.05; done
   print -r -- "$(sort -u offered | tr '\\n' '|')"
 done
+while zpty -r -t shell told; do [[ $told == *_[a-z_]##:[0-9]*:* ]] && print -ru2 -- "$told"; done
 zpty -d shell`;
 
 void describe('vhostd completion', () => {
@@ -102,6 +112,7 @@ void describe('vhostd completion', () => {
         wanted,
         stderr,
       );
+      assert.equal(stderr, '', 'a script that complains spoils the line that is typed');
     });
   }
 
@@ -123,8 +134,11 @@ void describe('vhostd completion', () => {
   });
 });
 
-/** Shells offer a word with a blank behind it, quoted or not, in an order of their own. */
+/** Shells offer a word with a blank or slash behind it, quoted or not, with its option or not, in their own order. */
 function listed(line: string): string[] {
-  const words = line.split('|').map((word) => word.replaceAll('\\ ', ' ').trim());
+  const words = line.split('|').map((word) => {
+    const unquoted = word.replaceAll('\\ ', ' ').trim();
+    return unquoted.replace(/^--run-dir=/u, '').replace(/\/$/u, '');
+  });
   return [...new Set(words)].filter((word) => word !== '').toSorted();
 }

@@ -31,6 +31,44 @@ void it('serves a change when it is ready; while code is broken, a page says why
   assert.equal(code, 0, stderr);
 });
 
+void it('tells an error once, behind what the worker prints, and again behind the next change', async () => {
+  workspace.write('shop/index.js', appSaying('one'));
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1');
+  await portOf(dev);
+  workspace.write('shop/index.js', `throw new Error('no database');`);
+  await dev.says('dev: shop is broken: Error: no database\n');
+  workspace.write('shop/index.js', `throw new Error('no database'); // still`);
+  const told = 'dev: shop is broken: Error: no database\n';
+  await dev.says(`${told}dev: index.js changed\n${told}`);
+  workspace.write('shop/index.js', appSaying('two'));
+  await dev.says('dev: shop is mended\n');
+  workspace.write(
+    'shop/index.js',
+    `${appSaying('three')}; setTimeout(() => { throw new Error('later'); }, 100);`,
+  );
+  await dev.says('dev: shop is broken: later\n');
+  dev.process.kill('SIGINT');
+  const { stdout, stderr } = await dev.ended;
+  const ours = `${stdout}${stderr}`.split('\n').filter((line) => !line.startsWith('shop |'));
+  const errors = ours.filter((line) => /no database|later|exited/u.test(line));
+  const broken = 'dev: shop is broken: ';
+  assert.deepEqual(errors, [`${broken}Error: no database`, `${broken}Error: no database`, `${broken}later`]);
+});
+
+void it('tells of a worker that ends while another one serves', async () => {
+  workspace.write('shop/index.js', appSaying('one'));
+  const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1', '-n', '2');
+  await portOf(dev);
+  const { stdout } = await workspace.run('status', 'shop', '--json');
+  const [pid] = /(?<="pid": ?)\d+/u.exec(stdout) ?? assert.fail(stdout);
+  process.kill(Number(pid), 'SIGKILL');
+  await dev.says('was ended by SIGKILL\n');
+  dev.process.kill('SIGINT');
+  const told = await dev.ended;
+  assert.match(told.stdout, /^dev: worker shop\/[12] was ended by SIGKILL$/mu);
+  assert.equal(told.stderr, '');
+});
+
 void it('--json prints an object a line: what the site prints, where it is, what changes', async () => {
   workspace.write('shop/index.js', `console.log('{begins}'); ${appSaying('one')}`);
   const dev = workspace.start('dev', './shop', '--port', '0', '--ip', '127.0.0.1', '--json');

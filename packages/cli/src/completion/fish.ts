@@ -9,7 +9,33 @@ function __vhostd_sites
     set -l words (commandline -opc)
     set -l at (contains -i -- --run-dir $words)
     and set -l run_dir --run-dir $words[(math $at + 1)]
+    or set -l run_dir (string match -- '--run-dir=*' $words)
     vhostd completion sites $run_dir 2>/dev/null
+end
+# Whether so many arguments of the command are before the cursor
+function __vhostd_at
+    set -l words (commandline -opc)
+    set -l command
+    set -l at 0
+    set -l value
+    for word in $words[2..-1]
+        if test -n "$value"
+            set value
+            continue
+        end
+        switch "$command $word"
+            case ${valued(commands)}
+                set value it
+            case '* -*'
+            case '*'
+                if test -z "$command"
+                    set command $word
+                else
+                    set at (math $at + 1)
+                end
+        end
+    end
+    test "$command" = $argv[1]; and test $at $argv[2] $argv[3]
 end
 complete -c vhostd -f
 complete -c vhostd -n "not __fish_seen_subcommand_from ${names}" -s h -l help -d 'display help'
@@ -19,10 +45,26 @@ ${commands.flatMap(linesOf).join('\n')}
 `;
 }
 
-function linesOf({ name, options, takes }: CommandShape): string[] {
+function valued(commands: readonly CommandShape[]): string {
+  const words = commands.flatMap(({ name, options }) =>
+    options.flatMap(({ flags, value }) =>
+      value === undefined ? [] : flags.map((flag) => quote(`${name} ${flag}`)),
+    ),
+  );
+  return words.join(' ');
+}
+
+function linesOf({ name, options, takes, rest }: CommandShape): string[] {
+  const each = takes.map((what, index) => argument(`${name} -eq ${index}`, what));
+  const others = argument(`${name} -ge ${takes.length}`, rest);
   const condition = `complete -c vhostd -n "__fish_seen_subcommand_from ${name}"`;
-  const argument = takes === 'nothing' ? [] : [`${condition} ${actionOf(takes)}`];
-  return [...argument, ...options.map((option) => `${condition} ${optionOf(option)}`)];
+  return [...each, others, ...options.map((option) => `${condition} ${optionOf(option)}`)].filter(
+    (line) => line !== '',
+  );
+}
+
+function argument(place: string, what: Completes): string {
+  return what === 'nothing' ? '' : `complete -c vhostd -n "__vhostd_at ${place}" ${actionOf(what)}`;
 }
 
 function optionOf({ flags, description, value }: OptionShape): string {
@@ -42,6 +84,7 @@ function optionOf({ flags, description, value }: OptionShape): string {
 function actionOf(what: Completes): string {
   if (what === 'file') return '-F';
   if (what === 'directory') return '-a "(__fish_complete_directories)"';
+  if (what === 'site or file') return '-F -a "(__vhostd_sites)"';
   if (what === 'site') return '-a "(__vhostd_sites)"';
   return what === 'nothing' ? '' : `-a ${quote(what.join(' '))}`;
 }

@@ -1,9 +1,10 @@
 // What a shell completes, read off the commands themselves.
+import { WORKER_SIGNALS } from '@vhostd/protocol/schemas';
 import { HELP as WATCH_HELP } from '@vhostd/watch/help';
 import type { Command, Option } from 'commander';
 
 /** What is completed: nothing, names of files or directories, siteIds of the running daemon, or these words. */
-export type Completes = 'nothing' | 'file' | 'directory' | 'site' | readonly string[];
+export type Completes = 'nothing' | 'file' | 'directory' | 'site' | 'site or file' | readonly string[];
 
 export interface OptionShape {
   /** `-f`, `--follow`. */
@@ -17,24 +18,41 @@ export interface CommandShape {
   readonly name: string;
   readonly summary: string;
   readonly options: readonly OptionShape[];
-  /** Its arguments, which are all of one kind. */
-  readonly takes: Completes;
+  /** Its arguments, in their order. */
+  readonly takes: readonly Completes[];
+  /** What may follow these. */
+  readonly rest: Completes;
 }
 
 /** Pure. */
 export function shapeOf(program: Command): CommandShape[] {
   const commands = program.commands.map(commandShape);
   const names = commands.map(({ name }) => name);
-  const help = { name: 'help', summary: 'show the options of a command', options: [], takes: names };
+  const help = {
+    name: 'help',
+    summary: 'show the options of a command',
+    options: [],
+    takes: [names],
+    rest: 'nothing',
+  } as const;
   return [...commands, help];
 }
 
 function commandShape(command: Command): CommandShape {
   const name = command.name();
-  const [argument] = command.registeredArguments;
-  const options = name === 'watch' ? watchOptions() : [...command.options.map(optionShape), HELP_OPTION];
-  const takes = argument?.argChoices ?? kindOf(argument?.name() ?? '');
-  return { name, summary: command.summary(), options, takes: name === 'watch' ? 'file' : takes };
+  const summary = command.summary();
+  if (name === 'watch') return { name, summary, options: watchOptions(), takes: ['file'], rest: 'file' };
+  const options = [...command.options.map(optionShape), HELP_OPTION];
+  const given = command.registeredArguments;
+  const kinds = given.map((argument) => argument.argChoices ?? kindOf(argument.name()));
+  const isVariadic = given.at(-1)?.variadic === true;
+  return {
+    name,
+    summary,
+    options,
+    takes: isVariadic ? kinds.slice(0, -1) : kinds,
+    rest: isVariadic ? (kinds.at(-1) ?? 'nothing') : 'nothing',
+  };
 }
 
 function optionShape({ short, long, description, flags, argChoices }: Option): OptionShape {
@@ -48,7 +66,9 @@ function optionShape({ short, long, description, flags, argChoices }: Option): O
 
 /** By the name of the argument in the help. */
 function kindOf(name: string): Completes {
-  if (/^(?:file|path|app)s?$/.test(name)) return 'file';
+  if (name === 'site or app') return 'site or file';
+  if (name === 'signal') return WORKER_SIGNALS;
+  if (/^(?:file|path|app|args)s?$/.test(name)) return 'file';
   if (/^(?:dir|directory)$/.test(name)) return 'directory';
   return /^sites?\b/.test(name) ? 'site' : 'nothing';
 }
@@ -62,11 +82,17 @@ function watchOptions(): OptionShape[] {
       return {
         flags: flags.match(/(?<![\w-])--?[\w?][\w-]*/g) ?? [],
         description: text,
-        value: valueName === undefined ? undefined : valueName === 'items' ? 'file' : kindOf(valueName),
+        value: valueName === undefined ? undefined : (WATCH_VALUES[valueName] ?? kindOf(valueName)),
       };
     },
   );
 }
+
+const WATCH_VALUES: Readonly<Record<string, Completes>> = {
+  items: 'file',
+  end: ['error', 'success', 'exit'],
+  name: WORKER_SIGNALS,
+};
 
 const HELP_OPTION: OptionShape = {
   flags: ['-h', '--help'],

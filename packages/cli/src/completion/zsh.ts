@@ -11,6 +11,7 @@ _vhostd_sites() {
   sites=(\${(f)"$(vhostd completion sites $run_dir 2>/dev/null)"})
   compadd -a sites
 }
+_vhostd_sites_and_files() { _vhostd_sites; _files "$@" }
 _vhostd() {
   local context state line
   typeset -A opt_args
@@ -31,20 +32,26 @@ if [[ $funcstack[1] == _vhostd ]]; then _vhostd "$@"; else compdef _vhostd vhost
 `;
 }
 
-function commandCase({ name, options, takes }: CommandShape): string {
-  const specs = [...options.flatMap(specsOf), quote(`*: :${actionOf(takes)}`)];
+function commandCase({ name, options, takes, rest }: CommandShape): string {
+  const each = takes.map((what, index) => quote(`${index + 1}: :${actionOf(what)}`));
+  const specs = [...options.flatMap(specsOf), ...each, quote(`*: :${actionOf(rest)}`)];
   return `        ${name}) _arguments ${specs.join(' ')} ;;`;
 }
 
 function specsOf({ flags, description, value }: OptionShape): string[] {
   const text = description.replaceAll(/[[\]\\:]/g, '\\$&');
-  return flags.map((flag) => quote(`${flag}[${text}]${value === undefined ? '' : `: :${actionOf(value)}`}`));
+  return flags.map((flag) => {
+    // Its value stands behind a blank, or an equals sign.
+    const equals = flag.startsWith('--') ? '=' : '';
+    return quote(`${flag}${value === undefined ? `[${text}]` : `${equals}[${text}]: :${actionOf(value)}`}`);
+  });
 }
 
 function actionOf(what: Completes): string {
   if (what === 'nothing') return ' ';
   if (what === 'file') return '_files';
   if (what === 'directory') return '_files -/';
+  if (what === 'site or file') return '_vhostd_sites_and_files';
   return what === 'site' ? '_vhostd_sites' : `(${what.join(' ')})`;
 }
 

@@ -279,6 +279,8 @@ export interface LogConf {
   readonly level: LogLevel;
   /** Absolute path. Absent: standard error. */
   readonly file?: string;
+  /** Whoever began this tells of broken code in words of its own: lines of that are `info` at most. Absent: false. */
+  readonly quietOnBroken?: boolean;
 }
 
 /** The transport by which a connection reaches its worker. */

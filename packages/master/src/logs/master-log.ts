@@ -110,6 +110,8 @@ export const EVENT_NAMES = Object.keys(LINES) as EventName[];
 export class MasterLog {
   /** Written to from now on. */
   logger: Logger;
+  /** Lines of what {@link ABOUT_BROKEN} names are `info` at most. */
+  quietOnBroken = false;
 
   constructor(logger: Logger) {
     this.logger = logger;
@@ -126,11 +128,21 @@ export class MasterLog {
   }
 
   #write(name: EventName, line: LineOf<EventPayloads[EventName]>, payload: EventPayloads[EventName]): void {
-    const level = line.level ?? line.levelOf?.(payload);
-    if (level === undefined) return;
+    const written = line.level ?? line.levelOf?.(payload);
+    if (written === undefined) return;
+    const level = this.quietOnBroken && ABOUT_BROKEN.has(name) ? 'info' : written;
     this.logger[level]({ event: name, ...(line.fields?.(payload) ?? payload) });
   }
 }
+
+/** All that one error in a site's code leads to, beside what its worker prints. */
+const ABOUT_BROKEN: ReadonlySet<EventName> = new Set([
+  'worker.exited',
+  'site.broken',
+  'site.failed',
+  'site.given-up',
+  'site.reload.failed',
+]);
 
 function without(payload: object, ...names: string[]): object {
   return Object.fromEntries(Object.entries(payload).filter(([field]) => !names.includes(field)));

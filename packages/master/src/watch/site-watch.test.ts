@@ -130,6 +130,31 @@ void describe('a watched site', () => {
     assert.deepEqual(bench.pages, ['no database', null]);
   });
 
+  void it('tells one error once: what a worker ended of, and what its site says of that with the stack', () => {
+    bench.state.published = false;
+    const end = { siteId: 'shop', workerId: 'shop/1', workerPid: 7, generation: 1 } as const;
+    const how = { what: 'exit', asked: false, expected: false, reason: 'exited with code 1' } as const;
+    bench.events.emit('worker.exited', { ...end, ...how, message: 'no database' });
+    const stack = 'Error: no database\n    at main.tpl:1';
+    bench.events.emit('site.given-up', { siteId: 'shop', error: { ...error, stack } });
+    assert.deepEqual(bench.told, ['no database']);
+    assert.deepEqual(bench.pages, ['no database', stack]);
+  });
+
+  void it('tells an error again that the next change has not mended', async () => {
+    bench.events.emit('sites.loaded', { failures: [] });
+    await turn();
+    for (let count = 0; count < 2; count += 1) {
+      bench.change();
+      bench.events.emit('site.reload.failed', { siteId: 'shop', generation: 1, error });
+      await bench.reloaded(error);
+    }
+    assert.deepEqual(bench.told, ['no database', 'no database']);
+    assert.deepEqual(bench.pages, ['no database']);
+    bench.events.emit('site.reloaded', { siteId: 'shop', generation: 2 });
+    assert.deepEqual(bench.pages, ['no database', null]);
+  });
+
   void it("leaves an operator's maintenance alone", async () => {
     bench.events.emit('sites.loaded', { failures: [] });
     await turn();

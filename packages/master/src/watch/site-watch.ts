@@ -25,12 +25,20 @@ export interface SiteWatchOptions {
   readonly watcher?: Pick<WatchProcess, 'watch' | 'stop'>;
 }
 
+interface Broken {
+  readonly message: string;
+  readonly by: 'boot' | 'reload';
+  shown: boolean;
+  /** Since the last change. */
+  told: boolean;
+}
+
 /** What is known of a watched site. */
 interface Watched {
   readonly sinceMs: number;
   files: number | undefined;
   /** Why it does not serve what is on disk, and what would mend that. */
-  broken: { readonly message: string; readonly by: 'boot' | 'reload'; shown: boolean } | undefined;
+  broken: Broken | undefined;
   reloading: boolean;
   changed: boolean;
 }
@@ -140,6 +148,7 @@ export class SiteWatch {
     watched.reloading = true;
     while (watched.changed && this.#watched.get(siteId) === watched && !this.#stopped) {
       watched.changed = false;
+      if (watched.broken !== undefined) watched.broken.told = false;
       const error = await this.#reloadOnce(siteId);
       if (error !== undefined) this.#break(siteId, storyOf(error), 'reload');
     }
@@ -161,11 +170,14 @@ export class SiteWatch {
     if (site === undefined || !isWatched(site)) return;
     const watched = this.#watchedOf(siteId);
     const before = watched.broken;
-    if (before?.message === message) return;
+    const isSame = before?.message === message;
+    if (isSame && before.told) return;
+    // A worker tells its error, its site the same one with the stack.
+    const isFuller = before?.told === true && message.includes(before.message);
     const isOurs = before?.shown === true || site.status().maintenance === undefined;
-    watched.broken = { message, by, shown: isOurs };
-    this.#events.emit('site.broken', { siteId, message });
-    if (!isOurs) return;
+    watched.broken = { message, by, shown: isOurs, told: true };
+    if (!isFuller) this.#events.emit('site.broken', { siteId, message });
+    if (!isOurs || (isSame && before.shown)) return;
     const page = { title: `${siteId} is broken`, message: message.slice(0, MESSAGE_MAX_CHARS), refresh: 1 };
     this.#maintain(siteId, page);
   }
