@@ -138,7 +138,7 @@ export class HostCheck {
   }
 
   #watchSession(session: ServerHttp2Session): void {
-    const { hosts, endSession } = this.#parts;
+    const { hosts } = this.#parts;
     let purpose: Purpose | undefined;
     interceptEmit(session, (event, args) => {
       if (event !== 'stream') return false;
@@ -147,7 +147,7 @@ export class HostCheck {
       if (purpose === undefined) return false;
       const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders];
       const status = streamStatus(headers, purpose);
-      if (purpose.isLost) endSession(session);
+      if (purpose.isLost) this.#parts.endSession(session);
       if (status === undefined) return false;
       refuseStream(stream, status, headers[':method'] === 'HEAD');
       return true;
