@@ -7,8 +7,8 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import type { Server, Socket } from 'node:net';
 import type { ConnectionHeader } from '@vhostd/transport';
 import {
+  cutLengthOf,
   interceptEmit,
-  isCutHead,
   setUpgrade,
   socketUnder,
   takeRequest,
@@ -59,6 +59,8 @@ export class HostCheck {
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
     const own = new OwnValue(hosts);
+    const cutLength = cutLengthOf(socket);
+    const refusedLength = cutLength === FIELDS_MAX_LENGTH ? FIELDS_MAX_LENGTH : FIELDS_MAX_LENGTH + 1;
     watchHeads(socket, (request, proceed) => {
       if (isRouted) {
         isRouted = false;
@@ -67,6 +69,8 @@ export class HostCheck {
       if (healthPath !== undefined && rerouting !== undefined && asksFor(healthPath, request)) {
         return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
+      const { length } = request.rawHeaders;
+      if (length >= refusedLength) return this.#refuse(request, 431, proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
       if (value !== undefined) {
@@ -76,7 +80,8 @@ export class HostCheck {
           return proceed();
         }
       }
-      if (isCutHead(request)) return this.#refuse(request, 431, proceed);
+      // Of a head that the app has had cut by `maxHeadersCount` the Host may have been dropped.
+      if (length >= cutLength) return this.#refuse(request, 431, proceed);
       if (rerouting === undefined) return this.#refuse(request, 421, proceed);
       return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
     });
@@ -90,8 +95,9 @@ export class HostCheck {
     const { hosts } = this.#parts;
     const own = new OwnValue(hosts);
     const purpose = new Purpose(hosts, header);
+    const cutLength = cutLengthOf(socket);
     watchHeads(socket, (request, proceed) => {
-      if (isCutHead(request)) return this.#refuse(request, 431, proceed);
+      if (request.rawHeaders.length >= cutLength) return this.#refuse(request, 431, proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
       const reading = strictHost(request);
@@ -223,6 +229,9 @@ class OwnValue {
     this.#version = this.#hosts.version;
   }
 }
+
+/** Names and values of as many fields as the router lets pass; Node keeps no more, so that another Host may be dropped. */
+const FIELDS_MAX_LENGTH = 2 * 1000;
 
 /** Whether a request is for this path, whatever its query. */
 function asksFor(path: string, { method, url = '' }: IncomingMessage): boolean {
