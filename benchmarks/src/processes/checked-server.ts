@@ -12,7 +12,13 @@ if (how !== 'bare') {
   const hosts = new SiteHosts();
   hosts.set([{ [LISTENER]: { isDefault: false, own: [host], others: [] } }]);
   const header = { listener: LISTENER, secure: false, peeked: true, handedBack: false };
-  const check = new HostCheck(server, { hosts, originOf: () => header, rerouting: undefined });
+  const check = new HostCheck(server, {
+    hosts,
+    originOf: () => header,
+    rerouting: undefined,
+    isLeaving: () => false,
+    endSession: () => undefined,
+  });
   server.on('connection', (socket: Socket) => check.watch(socket, header));
 }
 server.listen(0, '127.0.0.1', () => {

@@ -14,14 +14,13 @@ function shutdownOf(t: TestContext, bench: SiteBench): { shutdown: Shutdown; exi
   const exited = new Deferred<void>();
   const exit = mock.method(process, 'exit', () => exited.resolve());
   t.after(() => exit.mock.restore());
-  const { listeners, manager, router, sites } = bench;
+  const { listeners, manager, sites } = bench;
   const parts = {
     listeners,
     manager,
-    router,
     sites,
     daemon: undefined,
-    acceptor: { peekingCount: 0, close: nothing, health: {} },
+    acceptor: { peekingCount: 0, settled: nothing, health: {} },
     certificates: { stop: nothing },
     watch: { stop: nothing },
     fleet: { leave: nothing, stop: nothing, drain: nothing },

@@ -9,9 +9,7 @@ import type { Fleet } from './fleet/fleet.js';
 import type { Acceptor } from './ingress/acceptor.js';
 import type { ListenerRegistry } from './listeners/listener-registry.js';
 import type { MasterMetrics } from './metrics/master-metrics.js';
-import type { Router } from './routing/router.js';
 import type { SiteManager } from './sites/site-manager.js';
-import type { Site } from './sites/site.js';
 import type { Sites } from './sites/sites.js';
 import type { SiteWatch } from './watch/site-watch.js';
 
@@ -20,7 +18,6 @@ export interface ShutdownParts {
   readonly daemon: DaemonSide | undefined;
   readonly listeners: ListenerRegistry;
   readonly acceptor: Acceptor;
-  readonly router: Router<Site>;
   readonly sites: Sites;
   readonly manager: SiteManager;
   readonly certificates: Certificates;
@@ -93,6 +90,8 @@ export class Shutdown {
     manager.close();
     await this.#closeListeners();
     await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
+    await this.#parts.listeners.closeForGood();
+    await Promise.race([this.#parts.acceptor.settled(), this.#stopDelay.promise]);
     // A store that hangs holds up nobody who wants a stop at once.
     const limit = this.#stopDelay.promise.then(() => delay(WITHDRAW_NOW_LIMIT_MS));
     await Promise.race([fleet.stop(), limit]);
@@ -108,16 +107,20 @@ export class Shutdown {
     await Promise.race([Promise.all(known), this.#stopDelay.promise]);
   }
 
-  /** With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. */
+  /**
+   * With a `healthPath` those in clear stay open to say that this one stops, for as long as it takes. Hosts lead to their
+   * sites still, which refuse who comes now.
+   */
   async #closeListeners(): Promise<void> {
-    const { acceptor, listeners, router, sites } = this.#parts;
-    if (this.#conf.healthPath === undefined || this.#yielding) {
-      await Promise.all(sites.all().map((site) => router.remove(site, { others: false })));
-      acceptor.close();
-    } else {
-      const clear = listeners.list().filter(({ secure }) => !secure);
-      listeners.closeExcept(new Set(clear.map(({ key }) => key)));
+    const { listeners, sites } = this.#parts;
+    // Behind an upgrade others have the sockets, too.
+    if (!this.#yielding) {
+      const alone = Promise.all(sites.all().map(({ ingress }) => ingress.acceptAlone()));
+      await Promise.race([alone, delay(ACCEPT_LIMIT_MS, undefined, { ref: false })]);
     }
+    const answers = this.#conf.healthPath !== undefined && !this.#yielding;
+    const open = answers ? listeners.list().filter(({ secure }) => !secure) : [];
+    await listeners.closeForGood(new Set(open.map(({ key }) => key)));
   }
 
   /**
@@ -136,5 +139,7 @@ export class Shutdown {
 
 /** How long a stop at once waits until the fleet's store has nothing of this machine, ms. */
 const WITHDRAW_NOW_LIMIT_MS = 500;
+/** How long workers may take to say that they accept no more, ms; one may be blocked. */
+const ACCEPT_LIMIT_MS = 1000;
 /** How often it is looked whether every connection has found its worker, ms. */
 const UNPLACED_LOOK_MS = 10;

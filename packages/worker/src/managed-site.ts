@@ -314,6 +314,8 @@ export class ManagedSite {
         hosts: this.#hosts,
         healthPath: this.#identity.healthPath,
         originOf: (connection) => this.#intake.originOf(connection),
+        isLeaving: () => this.#drain !== undefined,
+        endSession: (session) => this.#sessions?.close(session),
         rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
       }),
     );

@@ -136,8 +136,8 @@ export class DaemonSide implements ListenerSource, StateStore {
     return await this.#peer?.request('loadState', { key });
   }
 
-  release(key: string): void {
-    this.#peer?.request('releaseListener', { key }).catch(() => undefined);
+  async release(key: string): Promise<void> {
+    await this.#peer?.request('releaseListener', { key }).catch(() => undefined);
   }
 
   #attach(link: Link): void {

@@ -1,6 +1,7 @@
 // Where connections enter the master: those that a listener has accepted are peeked, then routed; those that a worker
 // returns bring bytes and a history, and go on from there.
 import { isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { speaksHttp2 } from '@vhostd/protocol';
 import type { MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
@@ -157,7 +158,18 @@ export class Acceptor {
     return this.#peeking.count;
   }
 
-  /** Ends what is still being peeked. */
+  /**
+   * Resolves when whoever has just come has been answered, and has read it, or at a limit: the end of this process would
+   * reset them.
+   */
+  async settled(): Promise<void> {
+    const deadlineMs = performance.now() + SETTLE_LIMIT_MS;
+    const isUnsettled = (): boolean => this.#refusals.count > 0 || this.#peeking.hasYounger(HEARD_MS);
+    while (isUnsettled() && performance.now() < deadlineMs) await delay(SETTLE_LOOK_MS);
+    this.close();
+  }
+
+  /** Ends what is still being peeked; who has said something is told. */
   close(): void {
     this.#peeking.close();
   }
@@ -281,5 +293,8 @@ function addressHostOf({ proxied, handle }: Connection): string | null {
 
 /** A client that is well has said something by then, ms. */
 const HEARD_MS = 300;
+/** How long an end waits for those who have just come, and how often it looks, ms. */
+const SETTLE_LIMIT_MS = 1000;
+const SETTLE_LOOK_MS = 5;
 /** When a client may try again, s. */
 const RETRY_AFTER_S = 1;

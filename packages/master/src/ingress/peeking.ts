@@ -64,6 +64,12 @@ export class Peeking {
     return this.#open.size;
   }
 
+  /** Whether any has come within so many ms. */
+  hasYounger(ms: number): boolean {
+    const newest = [...this.#open].at(-1);
+    return newest !== undefined && performance.now() - newest.sinceMs < ms;
+  }
+
   /** For connections that come from now on. */
   setLimits(limits: Limits): void {
     this.#limits = limits;
@@ -136,12 +142,7 @@ export class Peeking {
   close(): void {
     clearTimeout(this.#sweep);
     this.#sweep = undefined;
-    for (const peeked of this.#open) {
-      stopRaw(peeked.handle);
-      peeked.handle.close();
-    }
-    this.#open.clear();
-    this.#bytes = 0;
+    this.#giveUp([...this.#open], 'site-stopped');
   }
 
   /** Counts bytes that have come; whatever is more than all together may have is the oldest ones'. */
@@ -221,7 +222,7 @@ export class Peeking {
   }
 
   /** Nothing is wrong with a client that has said nothing: browsers connect before they have anything to ask. */
-  #giveUp(late: readonly Peeked[], why: 'head-timeout' | 'peek-full'): void {
+  #giveUp(late: readonly Peeked[], why: CutFault | 'site-stopped'): void {
     for (const peeked of late) {
       this.#remove(peeked);
       const { handle, listener, reader } = peeked;
@@ -244,7 +245,7 @@ function endsOf(handle: NativeHandle, { header }: ProxiedBytes): ProxiedEnds | u
   return header?.ends === undefined ? undefined : sealEnds(handle, header.ends);
 }
 
-function cutReason(reader: FirstBytes | ProxiedBytes, why: CutFault): RefusalReason {
+function cutReason(reader: FirstBytes | ProxiedBytes, why: CutFault | 'site-stopped'): RefusalReason {
   return reader instanceof ProxiedBytes && reader.header === undefined ? 'proxy-header-cut' : why;
 }
 

@@ -29,6 +29,11 @@ export class Refusals {
     socket.resume();
   }
 
+  /** Clients that may not have read their answers. */
+  get count(): number {
+    return this.#lingering.size;
+  }
+
   /** Ends the one that has lingered longest. False: there is none. */
   cutOldest(): boolean {
     const [oldest] = this.#lingering;

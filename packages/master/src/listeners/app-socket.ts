@@ -48,7 +48,7 @@ export class AppSocket {
     // One that covers it, or is another master's.
     if (value.key !== toKeyedAddress(this.address).key || handle === undefined) {
       handle?.close();
-      this.#source.release(value.key);
+      void this.#source.release(value.key);
       throw inUse(this.address.port, 'vhostd listens on an address that covers it');
     }
     this.#acquired = value;
@@ -58,7 +58,7 @@ export class AppSocket {
   close(): void {
     this.#handle?.close();
     this.#handle = undefined;
-    if (this.#acquired !== undefined) this.#source?.release(this.#acquired.key);
+    if (this.#acquired !== undefined) void this.#source?.release(this.#acquired.key);
     this.#onClose();
   }
 }

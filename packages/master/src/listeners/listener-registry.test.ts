@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { Deferred, duplicate, nativeBind } from '@vhostd/transport';
+import type { NativeHandle } from '@vhostd/transport';
 import { MasterEvents } from '../events.js';
 import type { Listener, ListenerAddress } from './listener.js';
 import { ListenerRegistry } from './listener-registry.js';
@@ -126,6 +128,50 @@ test('of addresses that are asked for, or will be, the widest is opened first', 
   bench.registry.route(() => true);
   assert.equal(await bench.reached('127.0.0.1'), '127.0.0.1');
   assert.equal(await bench.reached('127.0.0.2'), '0.0.0.0');
+});
+
+test('an end for good leaves nobody waiting at a socket, whoever else has it for a while', async (t) => {
+  const waiting = 20;
+  const bound = nativeBind('127.0.0.1', 0, 4);
+  assert.ok(bound.handle !== undefined);
+  const { handle, address, port } = bound;
+  const copy = duplicate(handle as NativeHandle);
+  if (copy === undefined) return t.skip('nothing makes a second handle here');
+  const released = new Deferred<void>();
+  const source = {
+    acquire: () => Promise.resolve({ value: { key: 'one', address, port }, handle: copy }),
+    release: async () => {
+      connectAll();
+      await released.promise;
+      handle.close();
+    },
+  };
+  const registry = new ListenerRegistry(new MasterEvents(), source);
+  let acceptedCount = 0;
+  registry.deliverTo((connection) => {
+    acceptedCount += 1;
+    connection.close();
+  });
+  await registry.open([addressOf('127.0.0.1', port)]);
+  await new Promise(setImmediate);
+  const connected: Promise<unknown>[] = [];
+  const connectAll = (): void => {
+    for (let count = 0; count < waiting; count += 1) {
+      const client = connect({ host: '127.0.0.1', port });
+      client.on('error', () => undefined);
+      connected.push(once(client, 'connect'));
+    }
+  };
+  const closed = registry.closeForGood();
+  await Promise.all(connected);
+  connectAll();
+  released.resolve();
+  await closed;
+  await Promise.all(connected);
+  assert.equal(acceptedCount, 2 * waiting);
+  assert.deepEqual(registry.list(), []);
+  const late = connect({ host: '127.0.0.1', port });
+  await assert.rejects(once(late, 'connect'), { code: 'ECONNREFUSED' });
 });
 
 test('the last listener on a socket closes it', async (t) => {

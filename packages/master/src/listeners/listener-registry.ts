@@ -1,6 +1,6 @@
 // The master's listeners and the sockets under them: opened when a site first needs one, closed when the last one
 // leaves. Where one address covers another on a port, both are served by the socket of the wider one.
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turnOfLoop, setTimeout as delay } from 'node:timers/promises';
 import type { AcquiredListener } from '@vhostd/protocol';
 import { addressesOverlap, addressCovers, VhostError } from '@vhostd/protocol';
 import { duplicate } from '@vhostd/transport';
@@ -181,6 +181,36 @@ export class ListenerRegistry {
     for (const listener of this.list()) if (!keys.has(listener.key)) this.#close(listener);
   }
 
+  /**
+   * {@link closeExcept}, for good: whoever has connected by then has been accepted. The kernel resets what waits at a
+   * socket when its last descriptor is closed, so that is the one here, right behind a turn in which nobody came.
+   */
+  async closeForGood(keys: ReadonlySet<string> = new Set()): Promise<void> {
+    const sockets = [...this.#sockets].filter(([{ listeners }]) =>
+      [...listeners].every(({ key }) => !keys.has(key)),
+    );
+    const released = sockets.map(async ([socket, daemonKey]) => {
+      this.#sockets.set(socket, undefined);
+      if (daemonKey !== undefined) await this.#source?.release(daemonKey);
+    });
+    const limit = delay(RELEASE_LIMIT_MS, undefined, { ref: false });
+    await Promise.race([Promise.all(released), limit]);
+    await this.#whenNobodyWaits(sockets.map(([socket]) => socket));
+    this.closeExcept(keys);
+  }
+
+  /** A socket accepts one connection in each turn of the event loop, while there is any. */
+  async #whenNobodyWaits(sockets: readonly ListenerSocket<Listener>[]): Promise<void> {
+    const deadlineMs = performance.now() + RELEASE_LIMIT_MS;
+    const accepted = (): number => sockets.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0);
+    // The first one is the rest of a turn.
+    await turnOfLoop();
+    for (let [before, now] = [-1, accepted()]; before !== now && performance.now() < deadlineMs;) {
+      await turnOfLoop();
+      [before, now] = [now, accepted()];
+    }
+  }
+
   async #openOne(address: ListenerAddress): Promise<Listener> {
     const socket =
       [...this.#sockets.keys()].find((one) => one.covers(address)) ?? (await this.#bindWidest(address));
@@ -332,7 +362,7 @@ export class ListenerRegistry {
 
   #release(daemonKey: string | undefined): void {
     if (daemonKey === undefined) return;
-    this.#source?.release(daemonKey);
+    void this.#source?.release(daemonKey);
   }
 }
 
@@ -361,3 +391,5 @@ function typeConflict(known: Listener, address: ListenerAddress): VhostError {
 
 /** How long a daemon may take to give a socket once more, ms; it may be dead. */
 const SPARE_LIMIT_MS = 1000;
+/** How long that may take to close its own descriptor, and the queue of a socket to be empty, ms. */
+const RELEASE_LIMIT_MS = 1000;

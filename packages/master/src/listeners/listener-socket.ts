@@ -35,6 +35,7 @@ export class ListenerSocket<L extends SocketUser> {
   /** The same socket once more, for the time behind a pause; there is none where this process has bound it. */
   #spare: NativeHandle | undefined;
   #accepting = false;
+  #acceptedCount = 0;
   #bound: { address: string; port: number } = { address: '', port: 0 };
 
   /** `source` is a bound socket to listen on, this one's from then on; without one the socket is bound here. */
@@ -53,6 +54,11 @@ export class ListenerSocket<L extends SocketUser> {
   /** Whether it listens and accepts, or will behind a pause. */
   get accepting(): boolean {
     return this.#accepting;
+  }
+
+  /** Connections that it has accepted. */
+  get acceptedCount(): number {
+    return this.#acceptedCount;
   }
 
   /** The address that it is bound to, as the kernel reports it. */
@@ -150,6 +156,7 @@ export class ListenerSocket<L extends SocketUser> {
 
   /** One that came in at an address that nobody has any more, which this socket still covers, is closed. */
   #onConnection(connection: NativeHandle): void {
+    this.#acceptedCount += 1;
     const listener = this.#listenerOf(connection);
     if (listener === undefined) connection.close();
     else this.#deliver(connection, listener);

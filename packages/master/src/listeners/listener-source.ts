@@ -10,7 +10,8 @@ export interface ListenerSource {
     port: number;
     udp?: true;
   }): Promise<{ value: AcquiredListener; handle: NativeHandle | undefined }>;
-  release(key: string): void;
+  /** Resolves when the source has no descriptor of it any more, or nobody is there to say so. Never rejects. */
+  release(key: string): Promise<void>;
 }
 
 /** A listener on a socket of the source's. */

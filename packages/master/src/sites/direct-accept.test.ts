@@ -63,6 +63,18 @@ test('the master accepts while a pause holds what comes, and in a maintenance', 
   assert.equal(await bench.masterAccepts(), false);
 });
 
+test('at an end the master accepts, and no worker does any more, whatever changes then', async (t) => {
+  const bench = new Bench(t);
+  const { ingress } = await bench.run('a', { cpuLen: 2, listen: [ENTRY] });
+  assert.deepEqual(bench.accepting, ['1.0', '1.1']);
+  await ingress.acceptAlone();
+  assert.deepEqual(bench.accepting, []);
+  assert.equal(await bench.masterAccepts(), true);
+  ingress.pause(60_000);
+  ingress.resume();
+  assert.deepEqual(bench.accepting, []);
+});
+
 test('the master accepts behind the death of the only worker, until the next one does', async (t) => {
   const bench = new Bench(t);
   const site = await bench.run('a', { listen: [ENTRY] });

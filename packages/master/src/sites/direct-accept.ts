@@ -37,7 +37,10 @@ export class DirectAccept<S> {
   /** Listeners on which workers accept. */
   readonly #left = new Set<Listener>();
   #conf: SiteConf;
+  /** Of workers that are told to accept no more. */
+  readonly #answers = new Set<Promise<void>>();
   #isOpen = false;
+  #hasEnded = false;
 
   constructor(conf: SiteConf, parts: DirectParts<S>) {
     this.#conf = conf;
@@ -50,8 +53,8 @@ export class DirectAccept<S> {
 
   /** Something has changed. `isOpen`: workers may take what comes, as it comes. */
   look(isOpen: boolean): void {
-    this.#isOpen = isOpen;
-    const wanted = isOpen ? this.#wanted() : [];
+    this.#isOpen = isOpen && !this.#hasEnded;
+    const wanted = this.#isOpen ? this.#wanted() : [];
     if (wanted.length === 0 && this.#grants.size === 0) return;
     const processes = this.#parts.workers
       .candidates()
@@ -64,6 +67,13 @@ export class DirectAccept<S> {
         for (const listener of wanted) this.#grant(process, listener);
     }
     this.#leave(wanted, processes);
+  }
+
+  /** From now on the master accepts. Resolves when no worker does: each has closed its descriptor. */
+  async end(): Promise<void> {
+    this.#hasEnded = true;
+    this.look(false);
+    await Promise.all(this.#answers);
   }
 
   /** A process accepts nothing for now: it has its share, or is full. */
@@ -92,7 +102,10 @@ export class DirectAccept<S> {
       for (const [key, grant] of grants) {
         if (wanted.includes(grant.listener)) continue;
         grants.delete(key);
-        void grant.answered.then(() => process.acceptNoMore(key));
+        const answer = grant.answered
+          .then(() => process.acceptNoMore(key))
+          .finally(() => this.#answers.delete(answer));
+        this.#answers.add(answer);
       }
     }
   }

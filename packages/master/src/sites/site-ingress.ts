@@ -31,6 +31,8 @@ export interface Rejecter {
   reroute(connection: Connection, from: Ingress): boolean;
 }
 
+type DirectSide = Pick<DirectAccept<unknown>, 'look' | 'end' | 'onExit' | 'onRests' | 'setConf'>;
+
 export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #workers: WorkerSet;
   readonly #state: SiteStateMachine;
@@ -39,16 +41,13 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #maintenance = new Maintenance();
   readonly #hosts = new HostNotice();
   readonly #idleStop: IdleStop;
-  readonly #direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'onRests' | 'setConf'>;
+  readonly #direct: DirectSide;
 
   constructor(
     conf: SiteConf,
     workers: WorkerSet,
     state: SiteStateMachine,
-    {
-      acceptor,
-      direct,
-    }: { acceptor: Rejecter; direct: Pick<DirectAccept<unknown>, 'look' | 'onExit' | 'onRests' | 'setConf'> },
+    { acceptor, direct }: { acceptor: Rejecter; direct: DirectSide },
   ) {
     this.#direct = direct;
     this.#workers = workers;
@@ -56,6 +55,11 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#acceptor = acceptor;
     this.#dispatch = new Dispatch(conf, this);
     this.#idleStop = new IdleStop(idleStopOf(conf), this);
+  }
+
+  /** From now on no worker accepts connections by itself; resolves when none does. */
+  async acceptAlone(): Promise<void> {
+    await this.#direct.end();
   }
 
   /** What the status says of it. */

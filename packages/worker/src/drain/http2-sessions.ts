@@ -9,6 +9,7 @@ export class Http2Sessions {
   /** With the open streams of each. */
   readonly #open = new Map<ServerHttp2Session, Set<ServerHttp2Stream>>();
   readonly #limits: Readonly<ShutdownLimits>;
+  readonly #ending = new WeakSet<ServerHttp2Session>();
   #closing = false;
 
   /** Begins to watch a server, which may be of any kind. */
@@ -20,7 +21,15 @@ export class Http2Sessions {
   /** Lets each end when its present streams have ended; one that begins later, with its first. */
   closeAll(): void {
     this.#closing = true;
-    for (const [session, streams] of this.#open) void shutDownSession(session, streams, this.#limits);
+    for (const session of this.#open.keys()) this.close(session);
+  }
+
+  /** Lets one end when its present streams have ended. */
+  close(session: ServerHttp2Session): void {
+    const streams = this.#open.get(session);
+    if (streams === undefined || this.#ending.has(session)) return;
+    this.#ending.add(session);
+    void shutDownSession(session, streams, this.#limits);
   }
 
   #watch(session: ServerHttp2Session): void {
@@ -33,15 +42,15 @@ export class Http2Sessions {
       stream.once('close', () => streams.delete(stream));
     });
     // A client that connected before the drain gets its first answer.
-    if (this.#closing) this.#closeWithFirstStream(session, streams);
+    if (this.#closing) this.#closeWithFirstStream(session);
   }
 
-  #closeWithFirstStream(session: ServerHttp2Session, streams: ReadonlySet<ServerHttp2Stream>): void {
+  #closeWithFirstStream(session: ServerHttp2Session): void {
     const limit = setTimeout(() => session.close(), FIRST_STREAM_MS).unref();
     session.once('close', () => clearTimeout(limit));
     session.once('stream', () => {
       clearTimeout(limit);
-      void shutDownSession(session, streams, this.#limits);
+      this.close(session);
     });
   }
 }

@@ -28,10 +28,10 @@ export function watchHeads(socket: Socket, onHead: OnHead): boolean {
   return true;
 }
 
-/** Whether a head may have had more fields than were kept. */
-export function isCutHead(request: IncomingMessage): boolean {
-  const max = parserOf(request.socket)?.maxHeaderPairs ?? 0;
-  return max > 0 && request.rawHeaders.length >= max;
+/** How many names and values of a head are kept, on a connection that has its parser; one with so many may be cut. */
+export function cutLengthOf(socket: Socket): number {
+  const max = parserOf(socket)?.maxHeaderPairs ?? 0;
+  return max > 0 ? max : Infinity;
 }
 
 /**

@@ -29,6 +29,8 @@ interface Scene {
   seen: string[];
   handedBack: HandedBack[];
   hosts: SiteHosts;
+  /** HTTP/2 connections that are to end. */
+  ended: Set<unknown>;
 }
 
 interface How {
@@ -37,30 +39,37 @@ interface How {
   /** Connections can be handed back. */
   rerouting?: boolean;
   healthPath?: string;
+  /** The worker drains. */
+  leaving?: boolean;
+  /** The host that the connections came for; null: none. */
+  host?: string | null;
 }
 
 /** A server for a.test, as a worker has it. */
 async function setScene(t: TestContext, server: Server, how: How = {}): Promise<Scene> {
-  const { peeked = false, rerouting = false, healthPath } = how;
+  const { peeked = false, rerouting = false, healthPath, leaving = false, host = HEADER.host } = how;
+  const ended = new Set<unknown>();
   const seen: string[] = [];
   const handedBack: HandedBack[] = [];
   for (const event of ['request', 'upgrade', 'connect'])
     server.on(event, ({ url = '' }: { url?: string }) => seen.push(url));
   const hosts = new SiteHosts();
   hosts.set([{ '*|80': { isDefault: false, own: ['a.test'], others: [] } }]);
-  const header = { ...HEADER, peeked };
+  const header = { ...HEADER, peeked, host: host ?? undefined };
   const send = (connection: HandedBack): boolean => handedBack.push(connection) > 0;
   const check = new HostCheck(server, {
     hosts,
     healthPath,
     originOf: () => header,
     rerouting: rerouting ? new Rerouting({ open: true, send }) : undefined,
+    isLeaving: () => leaving,
+    endSession: (session) => ended.add(session),
   });
   const secure = 'setSecureContext' in server;
   if (!secure) server.on('connection', (socket: Socket) => check.watch(socket, header));
   t.after(() => handedBack.forEach(({ handle }) => handle.close()));
   const { port } = await serve(t, 'listening', server);
-  return { port, seen, handedBack, hosts };
+  return { port, seen, handedBack, hosts, ended };
 }
 
 function site(): HttpServer {
@@ -140,6 +149,35 @@ void describe('HTTP/1 in clear', () => {
     assert.deepEqual([seen, client.socket.destroyed], [['/own'], false]);
   });
 
+  void it('is answered 431 where fields may have been dropped, another Host among them', async (t) => {
+    const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true });
+    const client = await connectRaw(t, port);
+    const withFields = (count: number): string =>
+      OWN.replace('\r\n\r\n', `\r\n${'A: b\r\n'.repeat(count)}\r\n`);
+    client.send(withFields(998));
+    await client.until(/answer$/);
+    client.text = '';
+    client.send(withFields(1000) + FOREIGN);
+    await client.closed;
+    assert.match(client.text, /^HTTP\/1.1 431 [^]*Connection: close/);
+    assert.deepEqual([seen, handedBack], [['/own'], []]);
+  });
+
+  void it('leaves to an app how many fields it has kept, where its Host is among them', async (t) => {
+    const server = site();
+    server.maxHeadersCount = 3;
+    const { port, seen, handedBack } = await setScene(t, server, { rerouting: true });
+    const client = await connectRaw(t, port);
+    client.send(OWN.replace('\r\n\r\n', `\r\n${'A: b\r\n'.repeat(9)}\r\n`));
+    await client.until(/answer$/);
+    client.text = '';
+    client.send(OWN.replace('Host:', `${'A: b\r\n'.repeat(9)}Host:`));
+    await client.closed;
+    // Node's own answer where no Host was kept.
+    assert.match(client.text, /^HTTP\/1.1 400 [^]*Connection: close/);
+    assert.deepEqual([seen, handedBack], [['/own'], []]);
+  });
+
   void it('is handed back for the path that the master answers, also for its own host', async (t) => {
     const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true, healthPath: '/health' });
     const client = await connectRaw(t, port);
@@ -178,11 +216,14 @@ void describe('a connection with a request for another host, while too many are 
 });
 
 void describe('HTTP/2', () => {
-  async function openSession(t: TestContext): Promise<Scene & { session: ClientHttp2Session }> {
+  async function openSession(
+    t: TestContext,
+    how: How = {},
+  ): Promise<Scene & { session: ClientHttp2Session }> {
     const settings = { enableConnectProtocol: true };
     const server: Server = createHttp2Server({ settings }, (_request, response) => response.end('answer'));
     server.on('connect', (_request, response: ServerResponse) => response.end('answer'));
-    const scene = await setScene(t, server);
+    const scene = await setScene(t, server, how);
     const session = connectHttp2(`http://127.0.0.1:${scene.port}`);
     t.after(() => session.destroy());
     return { ...scene, session };
@@ -208,6 +249,20 @@ void describe('HTTP/2', () => {
     assert.deepEqual(statuses, [200, 421, 200, 421, 200, 421]);
     assert.deepEqual([seen.length, session.closed], [3, false]);
   });
+
+  for (const host of ['a.test', null]) {
+    const whose = host === null ? 'its first stream was for' : 'its hello names';
+    void it(`ends when the site has lost the host that ${whose}, whose streams it serves until then`, async (t) => {
+      const { session, seen, hosts, ended } = await openSession(t, { host });
+      assert.equal(await ask(session, { ':authority': 'a.test' }), 200);
+      assert.equal(ended.size, 0);
+      hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: [] } }]);
+      assert.equal(await ask(session, { ':authority': 'a.test' }), 200);
+      assert.equal(ended.size, 1);
+      assert.equal(await ask(session, { ':authority': 'b.test' }), 421);
+      assert.equal(seen.length, 2);
+    });
+  }
 
   void it('has a WebSocket of another authority answered 421, and leaves tunnels to the site', async (t) => {
     const { session, seen } = await openSession(t);
@@ -248,22 +303,61 @@ void describe('HTTP/1 over TLS', () => {
     assert.deepEqual(seen, ['/own']);
   });
 
-  void it("is answered 421 for a host that was the site's when the connection asked for it before", async (t) => {
+  async function openSecure(t: TestContext, how: How): Promise<Scene & { client: RawClient }> {
     const server = createHttpsServer(await selfSigned('a.test'), (_request, response) =>
       response.end('answer'),
     );
-    const { port, seen, hosts } = await setScene(t, server, { rerouting: true });
-    const client = new RawClient(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }));
+    const scene = await setScene(t, server, { rerouting: true, ...how });
+    const client = new RawClient(
+      connectTls({ port: scene.port, host: '127.0.0.1', rejectUnauthorized: false }),
+    );
     t.after(() => client.socket.destroy());
-    for (const time of [1, 2]) {
+    return { ...scene, client };
+  }
+
+  for (const host of ['a.test', null]) {
+    const whose = host === null ? 'its first request was for' : 'its hello names';
+    void it(`is served once more for the host that ${whose} when the site has lost that, and ends`, async (t) => {
+      const { client, seen, hosts } = await openSecure(t, { host });
+      for (const time of [1, 2]) {
+        client.send(OWN);
+        assert.doesNotMatch(await client.until(/answer$/), /Connection: close/);
+        client.text = '';
+        assert.equal(seen.length, time);
+      }
+      hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: [] } }]);
       client.send(OWN);
+      await client.closed;
+      assert.match(client.text, /^HTTP\/1.1 200 [^]*Connection: close[^]*answer$/);
+      assert.equal(seen.length, 3);
+    });
+  }
+
+  void it('ends behind 421 for another host when the site has lost its own, or the worker leaves', async (t) => {
+    for (const leaving of [false, true]) {
+      const { client, seen, hosts } = await openSecure(t, { leaving });
+      if (!leaving) hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: [] } }]);
+      client.send(FOREIGN);
+      await client.closed;
+      assert.match(client.text, /^HTTP\/1.1 421 [^]*Connection: close/);
+      assert.deepEqual(seen, []);
+    }
+  });
+
+  void it("is answered 421 for a host that was the site's, where the connection came for another one", async (t) => {
+    const { client, seen, hosts } = await openSecure(t, {});
+    hosts.set([{ '*|80': { isDefault: false, own: ['a.test', 'b.test'], others: [] } }]);
+    for (const time of [1, 2]) {
+      client.send(FOREIGN);
       await client.until(/answer$/);
       client.text = '';
       assert.equal(seen.length, time);
     }
-    hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: [] } }]);
+    hosts.set([{ '*|80': { isDefault: false, own: ['a.test'], others: [] } }]);
+    client.send(FOREIGN);
+    assert.doesNotMatch(await client.until(/421 Misdirected Request\n$/), /Connection: close/);
     client.send(OWN);
-    await client.until(/421 Misdirected Request\n$/);
-    assert.equal(seen.length, 2);
+    await client.until(/answer$/);
+    assert.deepEqual(seen, ['/foreign', '/foreign', '/own']);
   });
 });

@@ -1,13 +1,14 @@
 // Looks at the host of every request, also on connections that are kept: what is another site's is handed back to
-// the master, which routes it like a connection's first request. On TLS and HTTP/2, which cannot move, it is 421.
+// the master, which routes it like a connection's first request. On TLS and HTTP/2, which cannot move, it is 421; for
+// the host that such a connection came for it is served, as its last, when the site has lost that.
 import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import type { ConnectionHeader } from '@vhostd/transport';
 import {
+  cutLengthOf,
   interceptEmit,
-  isCutHead,
   setUpgrade,
   socketUnder,
   takeRequest,
@@ -29,6 +30,10 @@ export interface HostCheckParts {
   rerouting: Rerouting | undefined;
   /** The path that the master answers by itself. */
   healthPath?: string | undefined;
+  /** Whether connections end with their next response. */
+  isLeaving(): boolean;
+  /** Lets an HTTP/2 connection end once its streams have ended. */
+  endSession(session: ServerHttp2Session): void;
 }
 
 export class HostCheck {
@@ -54,6 +59,8 @@ export class HostCheck {
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
     const own = new OwnValue(hosts);
+    const cutLength = cutLengthOf(socket);
+    const refusedLength = cutLength === FIELDS_MAX_LENGTH ? FIELDS_MAX_LENGTH : FIELDS_MAX_LENGTH + 1;
     watchHeads(socket, (request, proceed) => {
       if (isRouted) {
         isRouted = false;
@@ -62,6 +69,8 @@ export class HostCheck {
       if (healthPath !== undefined && rerouting !== undefined && asksFor(healthPath, request)) {
         return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
+      const { length } = request.rawHeaders;
+      if (length >= refusedLength) return this.#refuse(request, 431, proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
       if (value !== undefined) {
@@ -71,7 +80,8 @@ export class HostCheck {
           return proceed();
         }
       }
-      if (isCutHead(request)) return this.#refuse(request, 431, proceed);
+      // Of a head that the app has had cut by `maxHeadersCount` the Host may have been dropped.
+      if (length >= cutLength) return this.#refuse(request, 431, proceed);
       if (rerouting === undefined) return this.#refuse(request, 421, proceed);
       return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
     });
@@ -82,30 +92,44 @@ export class HostCheck {
     if (typeof under !== 'object' || under === null) return;
     const header = this.#parts.originOf(under);
     if (header === undefined) return;
-    const own = new OwnValue(this.#parts.hosts);
+    const { hosts } = this.#parts;
+    const own = new OwnValue(hosts);
+    const purpose = new Purpose(hosts, header);
+    const cutLength = cutLengthOf(socket);
     watchHeads(socket, (request, proceed) => {
-      if (isCutHead(request)) return this.#refuse(request, 431, proceed);
+      if (request.rawHeaders.length >= cutLength) return this.#refuse(request, 431, proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
-      const status = this.#secureStatus(request, header);
-      if (status !== undefined) return this.#refuse(request, status, proceed);
+      const reading = strictHost(request);
+      if (reading.kind === 'invalid') return this.#refuse(request, 400, proceed);
+      const isOwn = purpose.includes(reading.kind === 'none' ? undefined : reading.host);
+      if (!isOwn) return this.#refuse(request, 421, proceed, purpose.isLost);
+      if (purpose.isLost) return this.#serveLast(request, proceed);
       own.keep(value);
       return proceed();
     });
   }
 
-  #secureStatus(request: IncomingMessage, header: ConnectionHeader): RefusedStatus | undefined {
-    const reading = strictHost(request);
-    if (reading.kind === 'none') return undefined;
-    if (reading.kind === 'invalid') return 400;
-    return this.#parts.hosts.has(header.listener ?? '', reading.host) ? undefined : 421;
+  /** Gives the site the last request of a connection: its client hears with the response that it ends. */
+  #serveLast(request: IncomingMessage, proceed: () => unknown): unknown {
+    return withEvents(
+      this.#server,
+      (_event, [first, response]) => {
+        if (first === request && response instanceof ServerResponse) {
+          response.setHeader('Connection', 'close');
+          response.shouldKeepAlive = false;
+        }
+        return false;
+      },
+      proceed,
+    );
   }
 
   /** Lets the server take the request, and answers in the place of the site's listeners. */
-  #refuse(request: IncomingMessage, status: RefusedStatus, proceed: () => unknown): unknown {
+  #refuse(request: IncomingMessage, status: RefusedStatus, proceed: () => unknown, hasLost = false): unknown {
     // Node's parser drops what follows a request that wants to leave HTTP. Behind any other one that is 421 the
-    // connection lives on for its own host.
-    const ends = status !== 421 || wantsUpgrade(request);
+    // connection lives on for its own host, where that is the site's still.
+    const ends = status !== 421 || hasLost || wantsUpgrade(request) || this.#parts.isLeaving();
     // An ordinary request then, as where nobody listens for upgrades.
     setUpgrade(request, false);
     return withEvents(
@@ -120,12 +144,16 @@ export class HostCheck {
   }
 
   #watchSession(session: ServerHttp2Session): void {
-    let header: ConnectionHeader | undefined;
+    const { hosts } = this.#parts;
+    let purpose: Purpose | undefined;
     interceptEmit(session, (event, args) => {
       if (event !== 'stream') return false;
-      header ??= this.#originOfSession(session);
+      const header = purpose === undefined ? this.#originOfSession(session) : undefined;
+      if (header !== undefined) purpose = new Purpose(hosts, header);
+      if (purpose === undefined) return false;
       const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders];
-      const status = header === undefined ? undefined : this.#streamStatus(headers, header);
+      const status = streamStatus(headers, purpose);
+      if (purpose.isLost) this.#parts.endSession(session);
       if (status === undefined) return false;
       refuseStream(stream, status, headers[':method'] === 'HEAD');
       return true;
@@ -140,17 +168,44 @@ export class HostCheck {
     }
     return undefined;
   }
+}
 
-  #streamStatus(headers: IncomingHttpHeaders, header: ConnectionHeader): RefusedStatus | undefined {
-    const authority = headers[':authority'];
-    const field = headers.host;
-    // The authority of a tunnel is where it leads; that of a WebSocket is whose it is (RFC 8441 4).
-    const isTunnel = headers[':method'] === 'CONNECT' && headers[':protocol'] === undefined;
-    if (isTunnel || (authority ?? field) === undefined) return undefined;
-    const host = hostOf(authority ?? field ?? null);
-    // RFC 9113 8.3.1: a Host that differs makes the request malformed.
-    if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;
-    return this.#parts.hosts.has(header.listener ?? '', host) ? undefined : 421;
+/** Undefined: the stream is the site's. */
+function streamStatus(headers: IncomingHttpHeaders, purpose: Purpose): RefusedStatus | undefined {
+  const authority = headers[':authority'];
+  const field = headers.host;
+  // The authority of a tunnel is where it leads; that of a WebSocket is whose it is (RFC 8441 4).
+  const isTunnel = headers[':method'] === 'CONNECT' && headers[':protocol'] === undefined;
+  if (isTunnel || (authority ?? field) === undefined) return undefined;
+  const host = hostOf(authority ?? field ?? null);
+  // RFC 9113 8.3.1: a Host that differs makes the request malformed.
+  if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;
+  return purpose.includes(host) ? undefined : 421;
+}
+
+/** What a connection that cannot move is for: the host of its hello, else that of its first request. */
+class Purpose {
+  readonly #hosts: SiteHosts;
+  readonly #listener: string;
+  #host: string | null | undefined;
+
+  constructor(hosts: SiteHosts, { listener = '', host }: ConnectionHeader) {
+    this.#hosts = hosts;
+    this.#listener = listener;
+    this.#host = host;
+  }
+
+  /** Whether the host is another site's by now: then the connection ends. */
+  get isLost(): boolean {
+    return this.#host !== undefined && !this.#hosts.has(this.#listener, this.#host);
+  }
+
+  /** Whether a request on the connection is the site's; undefined: it states no host. */
+  includes(host: string | null | undefined): boolean {
+    if (host === undefined || host === this.#host) return true;
+    const isOwn = this.#hosts.has(this.#listener, host);
+    if (isOwn && this.#host === undefined) this.#host = host;
+    return isOwn;
   }
 }
 
@@ -174,6 +229,9 @@ class OwnValue {
     this.#version = this.#hosts.version;
   }
 }
+
+/** Names and values of as many fields as the router lets pass; Node keeps no more, so that another Host may be dropped. */
+const FIELDS_MAX_LENGTH = 2 * 1000;
 
 /** Whether a request is for this path, whatever its query. */
 function asksFor(path: string, { method, url = '' }: IncomingMessage): boolean {
