@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { parseSite } from '../conf/parse-conf.js';
 import type { Release } from '../conf/release.js';
-import { parseCommand } from './package-script.js';
+import { parseCommand } from './node-command.js';
 import { WorkerFiles } from './worker-files.js';
 
 /** A site's directory with these scripts, and a server.js. */
