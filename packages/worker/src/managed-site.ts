@@ -379,8 +379,9 @@ export class ManagedSite {
       await this.#appReady.said;
     }
     this.#intake.lookAtLimit();
-    await this.#master.peer.request('ready', null);
+    // The master may give it connections before its answer is here.
     this.#published = true;
+    await this.#master.peer.request('ready', null);
   }
 
   /** Of a site whose code leaves it to the conf file where it is served. */
