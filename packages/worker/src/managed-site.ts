@@ -163,7 +163,7 @@ export class ManagedSite {
     this.#servers = new SiteServers({
       appPort: identity.appPort,
       preferredPort: portOf(process.env['PORT']),
-      address: addressOf(identity.listen),
+      address: addressOf(identity),
       grace: new Grace(),
       onClose: () => this.#onSiteClose(),
       onNone: () => void this.#onSiteClose(),
@@ -513,9 +513,9 @@ const CERTIFICATES_MAX_COUNT = 200;
 const LISTENS_MAX_COUNT = 20;
 
 /** What `server.address()` says of a server that was given none: usually where clients reach the site. */
-function addressOf([first]: readonly ListenRequest[]): ListenAddress {
+function addressOf({ listen: [first], foundPort }: WorkerIdentity): ListenAddress {
   const address = first?.ipaddress ?? '::';
-  const port = first === undefined || first.port === 0 ? HTTP_PORT : first.port;
+  const port = foundPort ?? (first === undefined || first.port === 0 ? HTTP_PORT : first.port);
   return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
 }
 
