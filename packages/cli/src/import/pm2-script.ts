@@ -1,7 +1,7 @@
 // What PM2 starts: `script` with its `interpreter`, or a command line, which PM2 gives to a shell.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { parseCommand, wordsOf as shellWordsOf } from '@vhostd/master/node-command';
+import { LOADER_OPTIONS, parseCommand, wordsOf as shellWordsOf } from '@vhostd/master/node-command';
 import type { DraftSite, Remark } from './draft.js';
 import { wordsOf } from './pm2-fields.js';
 
@@ -56,6 +56,9 @@ function placeInterpreter(
       field,
       todo: 'all workers run on one Node: start vhostd with it, or vhostd upgrade --node',
     });
+  } else if (LOADER_OPTIONS.has(name)) {
+    site.workerOptions = { ...site.workerOptions, execArgv: [...(LOADER_OPTIONS.get(name) ?? [])] };
+    remarks.push({ field, taken: 'workerOptions.execArgv' });
   } else if (LOADERS.has(name)) {
     remarks.push({
       field,
@@ -107,15 +110,7 @@ function managerOf(script: string): string | undefined {
 
 const SHELLS: ReadonlySet<string> = new Set(['bash', 'sh']);
 /** They run what Node runs, and more. */
-const LOADERS: ReadonlySet<string> = new Set([
-  'tsx',
-  'ts-node',
-  'bun',
-  'deno',
-  'babel-node',
-  'coffee',
-  'lsc',
-]);
+const LOADERS: ReadonlySet<string> = new Set(['bun', 'deno', 'babel-node', 'coffee', 'lsc']);
 /** What PM2 runs a file by, as its extension says (its interpreter.json). */
 const OF_EXTENSION: ReadonlyMap<string, string> = new Map([
   ['.sh', 'bash'],

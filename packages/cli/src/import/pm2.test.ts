@@ -117,10 +117,10 @@ void describe('an ecosystem file of PM2', () => {
         stop_exit_codes: [0],
         watch: ['src'],
         kill_timeout: 'soon',
-        interpreter: 'ts-node',
+        interpreter: 'bun',
         env_x: {},
       }),
-      ['interpreter ts-node', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
+      ['interpreter bun', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
     );
     assert.deepEqual(left({ max_memory_restart: '10M', instances: 'many', max_restarts: -1 }), [
       'max_memory_restart',
@@ -156,6 +156,9 @@ void describe('an ecosystem file of PM2', () => {
       undefined,
     ]);
     assert.deepEqual(left({ script: 'a.coffee' }), ['interpreter coffee']);
+    assert.deepEqual(app({ script: 'a.ts', interpreter: './node_modules/.bin/tsx' }).site.workerOptions, {
+      execArgv: ['--import', 'tsx'],
+    });
     assert.deepEqual(left({ interpreter: 'node@18' }), ['interpreter node@18']);
     assert.deepEqual(left({ script: 'serve' }), ['script serve']);
   });

@@ -18,8 +18,12 @@ export function parseCommand(text: string): NodeCommand | undefined {
     const [name = '', ...value] = (words.shift() ?? '').split('=');
     env[name] = value.join('=');
   }
-  if (words.shift() !== 'node') return undefined;
-  const execArgv: string[] = [];
+  const program = words.shift() ?? '';
+  const loader = LOADER_OPTIONS.get(program);
+  if (program !== 'node' && loader === undefined) return undefined;
+  // Their own options, and `watch`, have no counterpart.
+  if (loader !== undefined && (words[0]?.startsWith('-') === true || words[0] === 'watch')) return undefined;
+  const execArgv = [...(loader ?? [])];
   while (words[0]?.startsWith('-') === true) {
     const option = words.shift() ?? '';
     if (option === '--') break;
@@ -40,6 +44,11 @@ export function wordsOf(text: string): string[] | undefined {
   return words.map((word) => word.trim().replaceAll(QUOTED, '$1$2'));
 }
 
+/** What starts a Node of its own to load TypeScript, and how Node does the same in one process. */
+export const LOADER_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['tsx', ['--import', 'tsx']],
+  ['ts-node', ['--require', 'ts-node/register']],
+]);
 const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
 /** Options of Node's whose value is a word of its own. */
 const WITH_VALUE: ReadonlySet<string> = new Set([
