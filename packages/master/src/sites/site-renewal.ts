@@ -48,7 +48,9 @@ export class SiteRenewal {
       boot.succeed();
       workers.tellServed();
     }
-    state.apply(error === undefined ? 'reload-published' : 'reload-discarded');
+    if (error === undefined) state.apply('reload-published');
+    // Who waits for the site to be up must not take it for that in between.
+    else state.apply(workers.anyReady ? 'reload-discarded' : 'reload-in-vain');
     // What a discarded generation had replaced is started again.
     if (!state.stopping && workers.anyReady) workers.scale();
     workers.published();

@@ -69,6 +69,8 @@ export type SiteFact =
   | 'boot-failed'
   | 'reload-published'
   | 'reload-discarded'
+  /** The same, and no worker of the generation before is ready. */
+  | 'reload-in-vain'
   | 'restart-discarded'
   /** Those that were to leave have gone. */
   | 'workers-gone';
@@ -121,7 +123,7 @@ export const NEXT: Readonly<Record<SiteState, Row>> = {
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
   reloading: row('reloading',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'reload-published': 'running', 'reload-discarded': 'running' }),
+    { 'reload-published': 'running', 'reload-discarded': 'running', 'reload-in-vain': 'retrying' }),
   restarting: row('restarting',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
     { 'restart-discarded': 'running', 'workers-gone': 'booting' }),
@@ -259,6 +261,7 @@ function row(
     'boot-failed': self,
     'reload-published': self,
     'reload-discarded': self,
+    'reload-in-vain': self,
     'restart-discarded': self,
     'workers-gone': self,
     ...requests,
