@@ -59,3 +59,19 @@ test('run says which sites are not up, names the site that keeps another one fro
   await daemon.says('vhostd ready\n');
   assert.match((await workspace.run('status')).stdout, /^a +running +1\/1 /m);
 });
+
+test('run does not say that it is ready when a site that is not up is reloaded in vain', async (t) => {
+  const workspace = new Workspace();
+  t.after(() => workspace.clear());
+  workspace.write('a/server.cjs', SITE);
+  workspace.write('a/broken', '');
+  const site = { path: 'a', workerFile: 'server.cjs', cpuLen: 1 };
+  const restart = { intensity: 1000, backoffMin: '50ms', backoffMax: '200ms' };
+  workspace.write('vhostd.config.json', JSON.stringify({ sites: [{ ...site, restart }] }));
+  const daemon = workspace.start('run', '--config', 'vhostd.config.json', '--log-level', 'silent');
+  await daemon.says('vhostd ready: 0 of 1 sites; up: none; not up: a\n');
+  const reload = await workspace.run('reload', 'a');
+  assert.match(reload.stdout + reload.stderr, /a: failed: broken, as the test asked/);
+  daemon.process.kill('SIGTERM');
+  assert.doesNotMatch((await daemon.ended).stdout, /vhostd ready$/m);
+});

@@ -163,7 +163,7 @@ export class ManagedSite {
     this.#servers = new SiteServers({
       appPort: identity.appPort,
       preferredPort: portOf(process.env['PORT']),
-      address: addressOf(identity.listen),
+      address: addressOf(identity),
       grace: new Grace(),
       onClose: () => this.#onSiteClose(),
       onNone: () => void this.#onSiteClose(),
@@ -381,8 +381,9 @@ export class ManagedSite {
       await this.#appReady.said;
     }
     this.#intake.lookAtLimit();
-    await this.#master.peer.request('ready', null);
+    // The master may give it connections before its answer is here.
     this.#published = true;
+    await this.#master.peer.request('ready', null);
   }
 
   /** Of a site whose code leaves it to the conf file where it is served. */
@@ -514,9 +515,9 @@ const CERTIFICATES_MAX_COUNT = 200;
 const LISTENS_MAX_COUNT = 20;
 
 /** What `server.address()` says of a server that was given none: usually where clients reach the site. */
-function addressOf([first]: readonly ListenRequest[]): ListenAddress {
+function addressOf({ listen: [first], foundPort }: WorkerIdentity): ListenAddress {
   const address = first?.ipaddress ?? '::';
-  const port = first === undefined || first.port === 0 ? HTTP_PORT : first.port;
+  const port = foundPort ?? (first === undefined || first.port === 0 ? HTTP_PORT : first.port);
   return { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' };
 }
 

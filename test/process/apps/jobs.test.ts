@@ -50,6 +50,14 @@ void describe('an app without a server', { concurrency: 2 }, () => {
     assert.equal(vhostd.output.includes(`"level":40`), false, vhostd.output);
   });
 
+  void it('that ends by itself each time is given up, with words for what it may be', async (t) => {
+    const restart = { intensity: 1, backoffMin: '1ms', backoffMax: '1ms' };
+    const vhostd = await start(t, `setTimeout(() => undefined, 1);`, { ...NO_SERVER, restart });
+    await vhostd.until('it is given up', ({ sites: [a] }) => a?.state === 'errored');
+    const { sites } = await vhostd.status();
+    assert.match(sites[0]?.reason ?? '', /exited with code 0; .*"autorestart": false/);
+  });
+
   void it('may be an ES module that waits for ever at its top level', async (t) => {
     const vhostd = await startApp(t, '', {
       ...NO_SERVER,

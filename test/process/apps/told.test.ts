@@ -1,7 +1,7 @@
 // What an app is told and tells: that it is to end, that it is ready, which instance it is.
 import { freePorts } from '../../kit/free-port.js';
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { get } from '../../kit/ask-site.js';
@@ -9,7 +9,7 @@ import { isAlive } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
-import { Asking, HOST, startApp, writeApp } from './app.js';
+import { Asking, HOST, isOpen, startApp, writeApp } from './app.js';
 
 async function pidOf(vhostd: LoneMaster): Promise<number> {
   const [worker] = await vhostd.workers('a');
@@ -70,6 +70,28 @@ void describe('an app', { concurrency: 2 }, () => {
     assert.deepEqual(asking.failures, []);
     const [worker] = await vhostd.workers('a');
     assert.match(worker?.reason ?? '', /its app closed its server/);
+  });
+
+  void it('that closes its server at the first request answers those that came while it booted', async (t) => {
+    const source = `const server = require('node:http').createServer((q, r) => { server.close(); r.end('here'); });
+      const wait = setInterval(() => {
+        if (!require('node:fs').existsSync('go')) return;
+        clearInterval(wait);
+        server.listen(1);
+      }, 10);`;
+    const [port = 0] = await freePorts(1);
+    const sites = [{ siteId: 'a', workerFile: writeApp(t, source), listen: [{ host: HOST, port }] }];
+    const vhostd = await startVhostd(t, { daemon: true, wait: false, sites });
+    await until('it is open', async () => ({ done: await isOpen(port), value: port }));
+    const asked = Array.from({ length: 8 }, () => get(port, HOST));
+    await vhostd.until('all of them wait', ({ sites: [a] }) => a?.parked === asked.length);
+    writeFileSync(join(vhostd.dir, 'go'), '');
+    const answers = await Promise.all(asked);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      asked.map(() => 200),
+    );
+    assert.equal(vhostd.output.includes('before the worker was ready'), false, vhostd.output);
   });
 
   void it('that closes its server while it boots fails with words for that', async (t) => {

@@ -47,6 +47,36 @@ void describe('the server of an app', { concurrency: 3 }, () => {
     assert.equal((await get(metricsPort, HOST)).body.toString(), 'metrics');
   });
 
+  void it('tells the port at which it is reached right behind listen, where the conf has port 0', async (t) => {
+    const vhostd = await startApp(
+      t,
+      `const told = [];
+      const server = require('node:http').createServer((q, r) => r.end(JSON.stringify(told)));
+      server.listen(0, () => told.push(server.address().port));
+      told.push(server.address().port);`,
+      { listen: [{ host: HOST, port: 0 }] },
+    );
+    const port = await vhostd.port();
+    assert.equal(await bodyOf(vhostd), JSON.stringify([port, port]));
+    await vhostd.reloaded('a');
+    assert.equal(await bodyOf(vhostd), JSON.stringify([port, port]));
+  });
+
+  void it('is that of the branch for workers, where an app forks some with node:cluster', async (t) => {
+    const vhostd = await startApp(
+      t,
+      `const cluster = require('node:cluster');
+      if (cluster.isPrimary) cluster.fork();
+      else require('node:http').createServer((q, r) => r.end(String(process.pid))).listen(8000);`,
+      { cpuLen: 2 },
+    );
+    await vhostd.ready('a', 2);
+    const pids = (await vhostd.workers('a')).map(({ pid }) => String(pid));
+    assert.ok(pids.includes(await bodyOf(vhostd)));
+    await vhostd.reloaded('a');
+    assert.equal(pids.includes(await bodyOf(vhostd)), false);
+  });
+
   void it('is the only one, on loopback, too', async (t) => {
     const [port = 0] = await freePorts(1);
     const vhostd = await startApp(

@@ -83,7 +83,7 @@ void describe('the end of a worker', { concurrency: 2 }, () => {
       sites: [site('none', { SERVER: 'none' }, limits), site('starts', { STARTED: 'hangs' }, limits)],
     });
     const undone = {
-      none: 'its code has neither set worker.server nor called listen()',
+      none: 'its code has neither set worker.server nor called listen(); in a thread or a child process that does not count',
       starts: 'its server is set, but `started` has not resolved',
     };
     for (const [siteId, what] of Object.entries(undone)) {

@@ -5,6 +5,7 @@ import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
 import { entryOf } from '@vhostd/master/directory-entry';
+import { namesPackageManager, scriptRelease } from '@vhostd/master/package-script';
 import { readPemFile, renewFrom } from '@vhostd/protocol';
 import type { Finding } from './finding.js';
 
@@ -30,8 +31,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
   const secrets = Object.values(site.workerOptions.envFrom ?? {}).map((source) =>
     'file' in source ? source.file : undefined,
   );
-  // What a package manager stands for is known when it is run.
-  const isScript = /[/](?:npm|pnpm|yarn)$/.test(workerFile) && interpreter === undefined;
+  const isScript = namesPackageManager(site);
   const ofDirectory = interpreter === undefined ? entryOf(workerFile) : undefined;
   const run = isScript ? path.join(site.workerOptions.cwd, 'package.json') : (ofDirectory ?? workerFile);
   const unreadable = [run, maintenancePage, envFile, ...secrets].flatMap((file) => {
@@ -54,6 +54,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
       ? []
       : [found('error', `${site.workerOptions.cwd}: ${cwd}`, 'make it, or correct cwd')]),
     ...unreadable,
+    ...(isScript && unreadable.length === 0 ? checkScript(site) : []).map((args) => found(...args)),
     ...logs,
     ...checkUser(site).map(([message, todo]) => found('error', message, todo)),
     ...checkRotation(site).map(([message, todo]) => found('warning', message, todo)),
@@ -62,6 +63,20 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
 }
 
 type Complaint = [level: Finding['level'], message: string, todo: string];
+
+/** What a package manager stands for, where that is no command that vhostd can run. */
+function checkScript(site: SiteConf): Complaint[] {
+  try {
+    scriptRelease(site, site.workerOptions.cwd);
+    return [];
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replace(`site ${site.siteId}: `, '') : String(error);
+    const end = why.lastIndexOf('; ');
+    return end === -1
+      ? [['error', why, 'name the file in which the server is: "workerFile": "server.js"']]
+      : [['error', why.slice(0, end), why.slice(end + 2)]];
+  }
+}
 
 function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
   const [uid, gid] = [process.getuid?.(), process.getgid?.()];

@@ -39,6 +39,21 @@ void describe('vhostd check', () => {
     assert.match((await workspace.run('check')).stdout, /empty: has no index\.js, and no package\.json/);
   });
 
+  void it('takes npm for what its script runs, and says where vhostd cannot', async () => {
+    workspace.write('app/package.json', '{ "scripts": { "start": "node a.js", "dev": "next dev" } }');
+    workspace.write('app/a.js', '');
+    const conf = (script: string): string =>
+      JSON.stringify({
+        sites: [{ path: 'app', workerFile: 'npm', workerArgs: script.split(' '), server: false }],
+      });
+    workspace.write('good.json', conf('start'));
+    workspace.write('bad.json', conf('run dev'));
+    assert.equal((await workspace.run('check', 'good.json')).code, 0);
+    const bad = await workspace.run('check', 'bad.json');
+    assert.equal(bad.code, 1);
+    assert.match(bad.stdout, /error: app: 'npm run dev' cannot be run: .*"next dev"\n {2}name the file /);
+  });
+
   void it('tells each fault of the machine with what to do, and who holds a port', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');

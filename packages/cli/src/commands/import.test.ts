@@ -97,6 +97,8 @@ void describe('vhostd import', () => {
   void it('reads JSON with comments, YAML where a library is there, and says what it cannot read', async () => {
     workspace.write('e.json', '{ /* all of them */ apps: [{ script: "shop/server.js" }] }');
     assert.match((await workspace.runAnywhere('import', 'e.json')).stdout, /"siteId": "server"/);
+    workspace.write('p.json', '[{ script: process.env.NOT_SET || "shop/server.js", name: "p" }]');
+    assert.match((await workspace.runAnywhere('import', 'p.json')).stdout, /"siteId": "p"/);
     workspace.write('e.yaml', 'apps:\n  - script: shop/server.js\n    name: y\n');
     const without = await workspace.runAnywhere('import', 'e.yaml');
     assert.match(
@@ -115,6 +117,8 @@ void describe('vhostd import', () => {
       ['b.conf', 'user www;', 'ERR_IMPORT_EMPTY'],
       ['loop.conf', 'include loop.conf;', 'ERR_IMPORT_SYNTAX'],
       ['c.json', '{ "apps": [] }', 'ERR_IMPORT_EMPTY'],
+      ['empty.json', '', 'ERR_IMPORT_EMPTY'],
+      ['static.json', '{ "static": [{ "path": ".", "port": 8081 }] }', 'ERR_IMPORT_EMPTY'],
       ['d.json', '{ nothing', 'ERR_IMPORT_SYNTAX'],
       ['e.cjs', 'throw new Error("it is broken")', 'ERR_IMPORT_SYNTAX'],
     ] as const) {

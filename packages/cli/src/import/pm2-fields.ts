@@ -40,12 +40,14 @@ export const PM2_FIELDS: readonly Pm2Field[] = [
   field('out_file out output out_log pm_out_log_path', logTo('logOutput')),
   field('error_file error err err_file err_log pm_err_log_path', logTo('logError')),
   field('log_file log pm_log_path', logTo('logAll')),
-  field('disable_logs', (value) =>
-    value === false ? NOTHING_TO_DO : { todo: 'logAll: "/dev/null"; else the default log, which is bounded' },
-  ),
-  field('log_type', leave('let the app write JSON (pino)')),
-  field('log_date_format', leave('let the app write the time; vhostd logs shows when a line came')),
-  field('time', leave('let the app write the time; vhostd logs shows when a line came')),
+  field('disable_logs', (value, site) => (value === true ? put(site, 'logAll', '/dev/null') : NOTHING_TO_DO)),
+  field('log_type', (value, site) => (value === 'json' ? put(site, 'logFormat', 'json') : NOTHING_TO_DO)),
+  // With a type of its own PM2 writes the date into that.
+  field('log_date_format time', (value, site) => {
+    if (typeof value !== 'string' && value !== true) return NOTHING_TO_DO;
+    site['logFormat'] ??= 'prefix';
+    return { taken: 'logFormat, in a form of its own' };
+  }),
   field('merge_logs combine_logs', () => ({ taken: 'the workers of a site share its logs' })),
   field('max_memory_restart', (value, site) => {
     const bytes = sizeOf(value);
@@ -72,8 +74,10 @@ export const PM2_FIELDS: readonly Pm2Field[] = [
     return { taken: 'restart.backoffMin' };
   }),
   field('max_restarts', (value, site) => {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 1000) return UNREADABLE;
-    site.restart = { ...site.restart, intensity: value };
+    const intensity = typeof value === 'string' && value !== '' ? Number(value) : value;
+    if (typeof intensity !== 'number' || !Number.isInteger(intensity) || intensity < 0 || intensity > 1000)
+      return UNREADABLE;
+    site.restart = { ...site.restart, intensity };
     return { taken: 'restart.intensity' };
   }),
   field('min_uptime', leave('restart.period, the span in which restarts are counted')),

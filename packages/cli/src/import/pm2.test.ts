@@ -48,7 +48,7 @@ void describe('an ecosystem file of PM2', () => {
       max_memory_restart: '300M',
       kill_timeout: 1600,
       restart_delay: 500,
-      max_restarts: 5,
+      max_restarts: '5',
       cron_restart: '0 3 * * *',
       wait_ready: true,
       shutdown_with_message: true,
@@ -117,10 +117,10 @@ void describe('an ecosystem file of PM2', () => {
         stop_exit_codes: [0],
         watch: ['src'],
         kill_timeout: 'soon',
-        interpreter: 'ts-node',
+        interpreter: 'bun',
         env_x: {},
       }),
-      ['interpreter ts-node', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
+      ['interpreter bun', 'env_x', 'stop_exit_codes', 'watch', 'kill_timeout'],
     );
     assert.deepEqual(left({ max_memory_restart: '10M', instances: 'many', max_restarts: -1 }), [
       'max_memory_restart',
@@ -143,19 +143,87 @@ void describe('an ecosystem file of PM2', () => {
     assert.equal(app({ interpreter: '/usr/bin/node' }).site['interpreter'], undefined);
   });
 
-  void it('that runs npm start is taken as the file that npm starts', () => {
-    writeFileSync(
-      path.join(directory, 'package.json'),
-      JSON.stringify({ scripts: { start: 'node lib/main.js', dev: 'next dev' } }),
+  void it('names a program by the extension of what it runs, as PM2 does', () => {
+    const interpreterOf = (script: string): unknown => app({ script }).site['interpreter'];
+    assert.deepEqual(['a.sh', 'a.py', 'a.rb', 'a.php', 'a.pl', 'a.js', 'a.mjs', 'a'].map(interpreterOf), [
+      'bash',
+      'python3',
+      'ruby',
+      'php',
+      'perl',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    assert.deepEqual(left({ script: 'a.coffee' }), ['interpreter coffee']);
+    assert.deepEqual(app({ script: 'a.ts', interpreter: './node_modules/.bin/tsx' }).site.workerOptions, {
+      execArgv: ['--import', 'tsx'],
+    });
+    assert.deepEqual(left({ interpreter: 'node@18' }), ['interpreter node@18']);
+    assert.deepEqual(left({ script: 'serve' }), ['script serve']);
+  });
+
+  void it('that runs npm start has npm and its arguments, which vhostd reads at each reload', () => {
+    for (const fields of [
+      { script: 'npm', args: 'run dev' },
+      { script: '/usr/bin/npm', args: ['run', 'dev'] },
+      { script: 'npm run dev' },
+      { script: '/usr/bin/bash', args: ['-c', 'npm run dev'], interpreter: 'none' },
+      { script: undefined, cmd: 'npm run dev' },
+      { script: undefined, command: 'npm', args: 'run dev' },
+    ]) {
+      const { site, remarks } = app(fields);
+      assert.deepEqual([site.workerFile, site['workerArgs']], ['npm', ['run', 'dev']]);
+      assert.equal(site['interpreter'], undefined);
+      assert.ok(remarks.every((remark) => 'taken' in remark));
+    }
+  });
+
+  void it('may have a command line, which is taken where vhostd can run it without a shell', () => {
+    writeFileSync(path.join(directory, 'job.py'), '');
+    const { site } = app({
+      script: 'NAME=x node -r ./load.js server.js --verbose',
+      args: 'ignored by PM2',
+      env: { A: '1' },
+    });
+    assert.deepEqual(
+      [site.workerFile, site['workerArgs'], site.workerOptions],
+      [
+        path.join(directory, 'server.js'),
+        ['--verbose'],
+        { execArgv: ['-r', './load.js'], env: { NAME: 'x', A: '1' } },
+      ],
     );
-    assert.equal(app({ script: 'npm', args: 'start' }).site.workerFile, path.join(directory, 'lib/main.js'));
-    assert.equal(app({ script: 'npm', args: 'run dev' }).site.workerFile, undefined);
-    assert.ok(left({ script: 'npm', args: 'run dev' }).includes('script npm'));
+    const program = app({ script: 'python3 job.py --fast' }).site;
+    assert.deepEqual(
+      [program['interpreter'], program.workerFile, program['workerArgs']],
+      ['python3', path.join(directory, 'job.py'), ['--fast']],
+    );
+    for (const script of ['node -e "1"', 'cd x && node a.js', 'python3 -m http.server', 'sleep 5']) {
+      assert.deepEqual(left({ script }), [`script ${script}`]);
+      assert.equal(app({ script }).site.workerFile, undefined);
+    }
+  });
+
+  void it('says how lines of its logs look', () => {
+    const logOf = (fields: object): unknown => app(fields).site['logFormat'];
+    assert.deepEqual(
+      [
+        { log_type: 'json' },
+        { time: true },
+        { log_type: 'json', log_date_format: 'DD' },
+        { time: false },
+      ].map(logOf),
+      ['json', 'prefix', 'json', undefined],
+    );
+    assert.equal(app({ log_date_format: 'DD', log_type: 'json' }).site['logFormat'], 'json');
+    assert.equal(app({ disable_logs: true }).site['logAll'], '/dev/null');
   });
 
   void it('may be a list or one app, and anything else is none', () => {
     assert.equal(pm2Apps([{ script: 'a.js' }, { script: 'b.js' }], SOURCE)?.length, 2);
     assert.equal(pm2Apps({ script: 'a.js' }, SOURCE)?.length, 1);
+    assert.equal(pm2Apps({ pm2: [{ script: 'a.js' }, { cmd: 'b.js' }] }, SOURCE)?.length, 2);
     for (const other of [undefined, null, 'text', [], {}, { apps: [{}] }, { apps: 'x' }, [1]]) {
       assert.equal(pm2Apps(other, SOURCE), undefined);
     }

@@ -1,9 +1,9 @@
 // The apps of PM2: of an ecosystem file, or of the dump that `pm2 save` writes.
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { toSiteId } from './draft.js';
 import type { DraftSite, ImportedApp, Remark } from './draft.js';
-import { pm2Field, wordsOf } from './pm2-fields.js';
+import { pm2Field } from './pm2-fields.js';
+import { placeSite } from './pm2-script.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -25,15 +25,13 @@ export function pm2Apps(raw: unknown, source: string, environment?: string): Imp
 }
 
 function entriesOf(raw: unknown): Fields[] | undefined {
-  const list = isFields(raw) && 'apps' in raw ? raw['apps'] : raw;
+  const list = isFields(raw) ? (raw['apps'] ?? raw['pm2'] ?? raw) : raw;
   const entries: unknown[] = Array.isArray(list) ? list : [list];
   return entries.every(isApp) && entries.length > 0 ? entries : undefined;
 }
 
 function isApp(value: unknown): value is Fields {
-  return (
-    isFields(value) && ['script', 'exec', 'pm_exec_path'].some((name) => typeof value[name] === 'string')
-  );
+  return isFields(value) && [...SCRIPTS, 'pm_exec_path'].some((name) => typeof value[name] === 'string');
 }
 
 function isFields(value: unknown): value is Fields {
@@ -44,16 +42,16 @@ function appOf(entry: Fields, source: string, environment: string | undefined): 
   const remarks: Remark[] = [];
   const base = path.dirname(source);
   const cwd = path.resolve(base, text(entry['cwd']) ?? '.');
-  const script = text(entry['script']) ?? text(entry['exec']) ?? '';
+  const script = text(SCRIPTS.map((each) => entry[each]).find((value) => text(value) !== undefined)) ?? '';
   const name = text(entry['name']) ?? path.basename(script, path.extname(script));
   // Without instances PM2 runs one process.
   const site: DraftSite = { siteId: toSiteId(name), cpuLen: 1 };
-  if (site.siteId !== name)
+  if (text(entry['name']) !== undefined && site.siteId !== name)
     remarks.push({ field: `name ${name}`, todo: `it is called ${site.siteId}: letters, digits, . _ -` });
-  placeSite(entry, { site, cwd, script, remarks });
-  const env = environmentOf(entry, environment, remarks);
+  const isWhole = placeSite(entry, { site, cwd, script, remarks });
+  const env = { ...site.workerOptions?.env, ...environmentOf(entry, environment, remarks) };
   for (const [field, value] of Object.entries(entry)) {
-    if (READ.has(field) || /^env(?:_|$)/.test(field)) continue;
+    if (READ.has(field) || /^env(?:_|$)/.test(field) || (isWhole && field === 'args')) continue;
     remarks.push({
       field,
       ...(pm2Field(field)?.convert(value, site, cwd) ?? { todo: 'PM2 does not document it' }),
@@ -63,56 +61,6 @@ function appOf(entry: Fields, source: string, environment: string | undefined): 
   if (typeof entry['port'] === 'number') env['PORT'] = String(entry['port']);
   if (Object.keys(env).length > 0) site.workerOptions = { ...site.workerOptions, env };
   return { source, site, ports: portsOf(env, site, entry), remarks };
-}
-
-interface Placing {
-  readonly site: DraftSite;
-  readonly cwd: string;
-  readonly script: string;
-  readonly remarks: Remark[];
-}
-
-/** `path` and `workerFile`, or what is to be done about what is no file of Node's. */
-function placeSite(entry: Fields, { site, cwd, script, remarks }: Placing): void {
-  site.path = cwd;
-  const manager = /^(?:npm|yarn|pnpm)$/.exec(path.basename(script, '.js'))?.[0];
-  const file = manager === undefined ? script : startFileOf(cwd, wordsOf(entry['args']) ?? []);
-  if (file === undefined) {
-    remarks.push({ field: `script ${script}`, todo: 'set workerFile to the file that it runs in the end' });
-  } else {
-    site.workerFile = path.resolve(cwd, file);
-    remarks.push({ field: manager === undefined ? 'script' : `script ${script}`, taken: 'path, workerFile' });
-  }
-  const interpreter = text(entry['exec_interpreter']) ?? text(entry['interpreter']);
-  if (interpreter === undefined || interpreter === 'node') return;
-  const field = `interpreter ${interpreter}`;
-  const name = path.basename(interpreter);
-  if (name === 'node') {
-    remarks.push({
-      field,
-      todo: 'all workers run on one Node: start vhostd with it, or vhostd upgrade --node',
-    });
-  } else if (LOADERS.has(name)) {
-    remarks.push({
-      field,
-      todo: 'run it by Node: build it, or load it with workerOptions.execArgv (--import tsx)',
-    });
-  } else {
-    site['interpreter'] = interpreter;
-    remarks.push({ field, taken: 'interpreter: it listens by itself, if it does' });
-  }
-}
-
-/** What `npm start` or `npm run NAME` runs, where that is `node FILE`. */
-function startFileOf(cwd: string, args: readonly string[]): string | undefined {
-  const name = args[0] === 'run' || args[0] === 'run-script' ? args[1] : args[0];
-  try {
-    const manifest: unknown = JSON.parse(readFileSync(path.join(cwd, 'package.json'), 'utf8'));
-    const scripts = isFields(manifest) && isFields(manifest['scripts']) ? manifest['scripts'] : {};
-    return /^node\s+(?<file>[^\s-]\S*)$/.exec(String(scripts[name ?? 'start']))?.groups?.['file'];
-  } catch {
-    return undefined;
-  }
 }
 
 function environmentOf(
@@ -216,13 +164,12 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** They run what Node runs, and more. */
-const LOADERS: ReadonlySet<string> = new Set(['tsx', 'ts-node', 'bun', 'deno', 'babel-node', 'coffee']);
+/** The names of what is run; the first that is there counts. */
+const SCRIPTS = ['script', 'exec', 'cmd', 'command'] as const;
 /** Fields that are read by name above. */
 const READ: ReadonlySet<string> = new Set([
   'name',
-  'script',
-  'exec',
+  ...SCRIPTS,
   'cwd',
   'exec_interpreter',
   'interpreter',

@@ -9,6 +9,7 @@ import type { ImportedApp, ImportedServer } from './draft.js';
 import { serversOf, unreadIncludes } from './nginx.js';
 import { readNginx } from './nginx-files.js';
 import { pm2Apps } from './pm2.js';
+import { FILE_SERVER } from './pm2-script.js';
 
 export interface Source {
   readonly apps: readonly ImportedApp[];
@@ -31,7 +32,11 @@ export async function readSource(file: string, environment: string | undefined):
       throw emptyError(file, 'no block server of nginx, and it is no .js, .json or .yaml of PM2');
     return { apps: [], servers, unread: unreadIncludes(directives) };
   }
-  const apps = pm2Apps(await read(text, file), file, environment);
+  if (text.trim() === '') throw emptyError(file, 'nothing in it');
+  const raw = await read(text, file);
+  const apps = pm2Apps(raw, file, environment);
+  if (apps === undefined && typeof raw === 'object' && raw !== null && 'static' in raw)
+    throw emptyError(file, `no app, but directories for PM2's file server ("static"): ${FILE_SERVER}`);
   if (apps === undefined)
     throw emptyError(file, 'no app of PM2: { apps: [{ script, … }] }, or what pm2 save wrote');
   return { apps, servers: [], unread: [] };
@@ -48,13 +53,17 @@ function textOf(file: string): string {
   }
 }
 
-/** PM2 takes JSON with comments and without quotes: it is read as an expression. */
+/** PM2 takes JSON with comments, without quotes and with `process.env`: it is read as an expression. */
 function fromJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
     try {
-      return runInNewContext(`(${text}\n)`, {}, { timeout: 1000 }) as unknown;
+      return runInNewContext(
+        `(${text}\n)`,
+        { process: { env: { ...process.env } } },
+        { timeout: 1000 },
+      ) as unknown;
     } catch (cause) {
       throw syntaxError(file, cause);
     }

@@ -59,6 +59,10 @@ void describe('the first line of a file', () => {
       assert.equal(shebangOf(write(name, text)), undefined);
     assert.equal(shebangOf(write('none', 'echo #!/bin/sh\n')), undefined);
     assert.equal(shebangOf(write('empty', '')), undefined);
+    assert.deepEqual(shebangOf(write('own.py', '#!/usr/bin/pypy3\n')), {
+      interpreter: '/usr/bin/pypy3',
+      args: [],
+    });
     assert.equal(shebangOf(dir), undefined);
     assert.equal(shebangOf(join(dir, 'missing')), undefined);
     execFileSync('mkfifo', [join(dir, 'pipe')]);
@@ -80,6 +84,20 @@ void describe('a site whose file says what runs it', () => {
     write('app/run', '#!/bin/sh\n');
     assert.equal(conf({ path: 'app', workerFile: 'run' }).interpreter, '/bin/sh');
     assert.equal(conf({ path: 'app/run' }).interpreter, '/bin/sh');
+  });
+
+  void it('has the one that its extension names, where its first line names none', () => {
+    const of = (name: string): unknown => conf({ workerFile: write(name, 'print("x")\n') }).interpreter;
+    assert.deepEqual(['t.py', 't.sh', 't.rb', 't.php', 't.pl', 't', 't.js', 't.coffee'].map(of), [
+      'python3',
+      'sh',
+      'ruby',
+      'php',
+      'perl',
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   void it('has the one that its conf names', () => {

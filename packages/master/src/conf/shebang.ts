@@ -1,4 +1,4 @@
-// What runs a file that says so itself: the program of its first line, `#!/usr/bin/env python3`.
+// What runs a file that says so itself: by its first line, `#!/usr/bin/env python3`, or by its name.
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 
@@ -9,13 +9,16 @@ export interface Shebang {
 }
 
 /**
- * What the first line of a file names (execve(2), "Interpreter scripts"); undefined where it names none, or Node, or the
- * file is JavaScript by its name: that is Node's, whatever starts it elsewhere.
+ * What the first line of a file names (execve(2), "Interpreter scripts"), or else its extension; undefined where that is
+ * Node or none, or the file is JavaScript by its name: that is Node's, whatever starts it elsewhere.
  */
 export function shebangOf(file: string): Shebang | undefined {
-  if (OF_NODE.has(extname(file))) return undefined;
+  const extension = extname(file);
+  if (OF_NODE.has(extension)) return undefined;
   const [, line] = /^#![ \t]*([^\n]+)\n/.exec(`${firstBytes(file)}\n`) ?? [];
-  return line === undefined ? undefined : parseShebang(line);
+  if (line !== undefined) return parseShebang(line);
+  const interpreter = OF_EXTENSION.get(extension);
+  return interpreter === undefined ? undefined : { interpreter, args: [] };
 }
 
 /** Of the line behind `#!`. As Linux does, all behind the program is one argument; `env -S` takes it apart. */
@@ -54,5 +57,14 @@ function firstBytes(file: string): string {
 }
 
 const OF_NODE: ReadonlySet<string> = new Set(['.js', '.cjs', '.mjs', '.ts', '.cts', '.mts']);
+/** What is never Node's, as PM2 has it. */
+const OF_EXTENSION: ReadonlyMap<string, string> = new Map([
+  ['.sh', 'sh'],
+  ['.bash', 'bash'],
+  ['.py', 'python3'],
+  ['.rb', 'ruby'],
+  ['.php', 'php'],
+  ['.pl', 'perl'],
+]);
 /** BINPRM_BUF_SIZE of Linux. */
 const LINE_MAX_BYTES = 256;

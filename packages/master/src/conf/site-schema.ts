@@ -149,7 +149,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .regex(/^(?!node$)./, { error: 'a program; leave it out where that is Node' })
     .optional()
     .describe(
-      'Program that runs `workerFile` where that is not JavaScript, such as `python3`; `none` where it runs by itself. Absent: what its first line names (`#!`), else Node.',
+      'Program that runs `workerFile` where that is not JavaScript, such as `python3`; `none` where it runs by itself. Absent: what its first line names (`#!`), or its extension (`.sh`, `.bash`, `.py`, `.rb`, `.php`, `.pl`), else Node.',
     ),
   workerArgs: list(text(), 'strings').default([]).describe('Arguments of the worker.'),
   workerOptions: workerOptions.prefault({}).describe('How a worker process is started.'),

@@ -45,6 +45,10 @@ class Bench implements Routes {
 
   listenerOf(): undefined {}
 
+  listening(): [] {
+    return [];
+  }
+
   ingress(name: string): Ingress {
     return {
       takesHandedBack: true,

@@ -3,9 +3,9 @@
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { speaksHttp2 } from '@vhostd/protocol';
-import type { MaintenancePage } from '@vhostd/protocol';
+import type { ListeningInfo, MaintenancePage } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
-import type { Limits } from '../conf/site-conf.js';
+import type { Limits, SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { AcceptPause } from '../listeners/accept-pause.js';
 import type { Listener } from '../listeners/listener.js';
@@ -29,6 +29,8 @@ import { Peeking } from './peeking.js';
 import { redirection } from './redirection.js';
 import { Refusals, refuseAtOnce } from './refuse.js';
 
+type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
+
 /** Who has which host on which listener. */
 export interface Routes {
   /** Whether a listener leads to anybody. */
@@ -42,6 +44,8 @@ export interface Routes {
   redirectOf(listenerKey: string, host: string | null): number | undefined;
   /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
+  /** The addresses of a site, as they are open. */
+  listening(conf: ListenConf): ListeningInfo[];
 }
 
 export class Acceptor {
@@ -129,6 +133,11 @@ export class Acceptor {
     if (site === undefined || site.ingress === from) return false;
     site.ingress.serve(routed);
     return true;
+  }
+
+  /** The port of a site's first address, as it is open; undefined: it has none that is. */
+  firstPortOf(conf: ListenConf): number | undefined {
+    return this.#routes.listening(conf)[0]?.port;
   }
 
   /** Whose an idle connection is, of which a worker says where it came in and for which host. */

@@ -48,7 +48,9 @@ export class SiteRenewal {
       boot.succeed();
       workers.tellServed();
     }
-    state.apply(error === undefined ? 'reload-published' : 'reload-discarded');
+    if (error === undefined) state.apply('reload-published');
+    // Who waits for the site to be up must not take it for that in between.
+    else state.apply(workers.anyReady ? 'reload-discarded' : 'renewal-in-vain');
     // What a discarded generation had replaced is started again.
     if (!state.stopping && workers.anyReady) workers.scale();
     workers.published();
@@ -144,7 +146,7 @@ export class SiteRenewal {
     const { workers, boot, trouble, state, set } = this.#parts;
     const wanted = await this.#takeWanted();
     if (wanted === undefined) {
-      state.apply('restart-discarded');
+      state.apply(workers.anyReady ? 'restart-discarded' : 'renewal-in-vain');
       workers.tell();
       return trouble.discarded;
     }

@@ -72,7 +72,8 @@ test('the end of a reload is followed by what the workers have come to', () => {
   for (const event of ['reload-published', 'reload-discarded'] as const) {
     assert.deepEqual(leads(event), { reloading: 'running' });
   }
-  const { machine } = after('placed', 'dependencies-ready', 'workers-failed', 'reload', 'reload-discarded');
+  assert.deepEqual(leads('renewal-in-vain'), { reloading: 'retrying', restarting: 'retrying' });
+  const { machine } = after('placed', 'dependencies-ready', 'workers-failed', 'reload', 'renewal-in-vain');
   machine.apply('workers-failed');
   assert.equal(machine.state, 'errored');
 });

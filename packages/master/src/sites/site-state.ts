@@ -70,6 +70,8 @@ export type SiteFact =
   | 'reload-published'
   | 'reload-discarded'
   | 'restart-discarded'
+  /** One of these two, and no worker of the generation before is ready. */
+  | 'renewal-in-vain'
   /** Those that were to leave have gone. */
   | 'workers-gone';
 
@@ -121,10 +123,10 @@ export const NEXT: Readonly<Record<SiteState, Row>> = {
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
   reloading: row('reloading',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'reload-published': 'running', 'reload-discarded': 'running' }),
+    { 'reload-published': 'running', 'reload-discarded': 'running', 'renewal-in-vain': 'retrying' }),
   restarting: row('restarting',
     { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
-    { 'restart-discarded': 'running', 'workers-gone': 'booting' }),
+    { 'restart-discarded': 'running', 'renewal-in-vain': 'retrying', 'workers-gone': 'booting' }),
   idle: row('idle',
     { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', stop: 'stopping' },
     {}),
@@ -260,6 +262,7 @@ function row(
     'reload-published': self,
     'reload-discarded': self,
     'restart-discarded': self,
+    'renewal-in-vain': self,
     'workers-gone': self,
     ...requests,
     ...facts,

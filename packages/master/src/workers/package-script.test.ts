@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { parseSite } from '../conf/parse-conf.js';
 import type { Release } from '../conf/release.js';
-import { parseCommand } from './package-script.js';
+import { parseCommand } from './node-command.js';
 import { WorkerFiles } from './worker-files.js';
 
 /** A site's directory with these scripts, and a server.js. */
@@ -50,6 +50,8 @@ test('a command of Node is read as a shell reads it', () => {
       ['--', 'y'],
       {},
     ],
+    ['tsx src/main.ts -v', 'src/main.ts', ['--import', 'tsx'], ['-v'], {}],
+    ['A=1 ts-node main.ts', 'main.ts', ['--require', 'ts-node/register'], [], { A: '1' }],
     [`node 'my app.js' "a b"c ''`, 'my app.js', [], ['a bc', ''], {}],
   ];
   for (const [text, file, execArgv, args, env] of read) {
@@ -74,6 +76,9 @@ test('what needs a shell, or is no command of Node that runs a file, is none', (
     'node a.js > log',
     "node -e '1'",
     'node --watch a.js',
+    'tsx watch a.ts',
+    'tsx --no-cache a.ts',
+    'tsx',
   );
   none.push(
     'node --test a.js',

@@ -7,6 +7,7 @@ import { foreignUserOf } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { readRegularFile } from '../node/site-file.js';
+import { parseCommand, wordsOf } from './node-command.js';
 
 /** Whether what a site runs is a package manager, and no file of that name. */
 export function namesPackageManager({
@@ -53,46 +54,6 @@ export function scriptRelease(conf: SiteConf, cwd: string): Release {
   } catch (error) {
     throw refusal(conf, `its script is ${JSON.stringify(text)}, but there is no ${workerFile}`, error);
   }
-}
-
-/** A command line of Node's. */
-export interface NodeCommand {
-  readonly env: Readonly<Record<string, string>>;
-  readonly execArgv: readonly string[];
-  readonly file: string;
-  readonly args: readonly string[];
-}
-
-/** Reads `NAME=value node --option FILE ARGUMENT`; undefined: it is something else, or needs a shell. */
-export function parseCommand(text: string): NodeCommand | undefined {
-  const words = wordsOf(text);
-  if (words === undefined) return undefined;
-  if (words[0] === 'cross-env') words.shift();
-  const env: Record<string, string> = {};
-  while (words[0] !== undefined && ASSIGNMENT.test(words[0])) {
-    const [name = '', ...value] = (words.shift() ?? '').split('=');
-    env[name] = value.join('=');
-  }
-  if (words.shift() !== 'node') return undefined;
-  const execArgv: string[] = [];
-  while (words[0]?.startsWith('-') === true) {
-    const option = words.shift() ?? '';
-    if (option === '--') break;
-    const [name = ''] = option.split('=');
-    if (WITHOUT_FILE.test(name)) return undefined;
-    execArgv.push(option);
-    if (WITH_VALUE.has(option)) execArgv.push(words.shift() ?? '');
-  }
-  const [file, ...args] = words;
-  return file === undefined ? undefined : { env, execArgv, file, args };
-}
-
-/** Words as a shell has them; undefined where only a shell knows what they mean. */
-function wordsOf(text: string): string[] | undefined {
-  if (text.length > TEXT_MAX_CHARS) return undefined;
-  const words = text.trim().match(WORD) ?? [];
-  if (words.join('').length !== text.trim().length) return undefined;
-  return words.map((word) => word.trim().replaceAll(QUOTED, '$1$2'));
 }
 
 /** The script that the package manager is told to run, and what is added to it. */
@@ -144,27 +105,4 @@ function refusal({ siteId, workerFile, workerArgs }: SiteConf, why: string, caus
 }
 
 const MANAGERS: ReadonlySet<string> = new Set(['npm', 'pnpm', 'yarn']);
-const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
-/** Options of Node's whose value is a word of its own. */
-const WITH_VALUE: ReadonlySet<string> = new Set([
-  '-r',
-  '--require',
-  '--import',
-  '--loader',
-  '--experimental-loader',
-  '-C',
-  '--conditions',
-  '--env-file',
-  '--env-file-if-exists',
-  '--max-http-header-size',
-  '--title',
-]);
-/** With these Node runs no file, or runs it in a process of its own. */
-const WITHOUT_FILE =
-  /^(?:-e|-p|-pe|-i|-c|-h|-v|--eval|--print|--interactive|--check|--test|--watch(?:-path)?|--run|--help|--version)$/;
-/** Plain letters, and quotes within which nothing is special. */
-const WORD = /(?:"[^"$`\\]*"|'[^']*'|[^\s"'$`\\&|;<>(){}*?#~![\]])+(?:\s+|$)/g;
-const QUOTED = /"([^"]*)"|'([^']*)'/g;
 const PACKAGE_MAX_BYTES = 1024 ** 2;
-/** Of a script: who may write it may not be trusted, and reading it takes its length squared at worst. */
-const TEXT_MAX_CHARS = 4096;

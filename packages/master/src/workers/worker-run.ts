@@ -74,7 +74,7 @@ export class WorkerRun {
     if (this.starting) return 'its server is set, but `started` has not resolved';
     const other = this.#others.find(({ protocol }) => protocol === 'http') ?? this.#others[0];
     if (other === undefined)
-      return `its code has neither set worker.server nor called listen(); ${NO_SERVER_HINT}`;
+      return `its code has neither set worker.server nor called listen(); in a thread or a child process that does not count; ${NO_SERVER_HINT}`;
     const { protocol, where } = other;
     if (protocol === 'tcp') {
       return `its server on ${where} is one of node:net, and speaks no HTTP that vhostd knows of; set worker.server to it`;

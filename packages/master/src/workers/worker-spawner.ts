@@ -132,6 +132,12 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return process;
   }
 
+  /** For port 0 the one that was found, which the app is told as its own. */
+  #foundPortOf(conf: SiteConf): Pick<WorkerIdentity, 'foundPort'> {
+    const foundPort = conf.listen[0]?.port === 0 ? this.#acceptor.firstPortOf(conf) : undefined;
+    return foundPort === undefined ? {} : { foundPort };
+  }
+
   #identityOf({ site: { siteId }, conf, slot, generation }: WorkerOrder): WorkerIdentity {
     return {
       workerId: `${siteId}/${(this.#spawnedCount += 1)}`,
@@ -140,6 +146,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       generation,
       listen: conf.listen.map((entry) => ({ ...entry })),
       defaultListen: conf.defaultListen,
+      ...this.#foundPortOf(conf),
       callTimeoutMs: conf.callTimeoutMs,
       drainTimeoutMs: conf.drainTimeoutMs,
       stopTimeoutMs: conf.stopTimeoutMs,

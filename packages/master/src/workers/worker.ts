@@ -449,7 +449,15 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     if (failure !== undefined) return failure;
     if (reason.error instanceof VhostError) return toWireError(reason.error);
     const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
-    return { code, message: `worker ${this.id} ${this.#explain(reason)}` };
+    return { code, message: `worker ${this.id} ${this.#explain(reason)}${this.#hintOn(reason)}` };
+  }
+
+  /** What ends by itself without a fault was to be a job, very likely. */
+  #hintOn(reason: ChildReason): string {
+    const isJob = !this.conf.autorestart;
+    return this.conf.server || isJob || !isNormalEnd(reason)
+      ? ''
+      : '; a site that is to end by itself is a job: "autorestart": false';
   }
 
   /** How the last process ended, in words that name it. */

@@ -18,6 +18,8 @@ export interface WorkerIdentity {
   /** Ways of listening that the conf gives the site; keys and certificates as paths. */
   listen: ListenRequest[];
   defaultListen: boolean;
+  /** What port 0 of the first entry came to. */
+  foundPort?: number;
   /** Port on which the site's server is the one that listens; absent: see docs/apps.md. */
   appPort?: number;
   /** Absolute path of the access log, which the worker writes; absent: none. */
