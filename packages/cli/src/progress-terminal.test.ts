@@ -95,6 +95,19 @@ void describe('on a terminal', () => {
     assert.ok(stdout.trimEnd().endsWith(`${CLEAR_LINE}shop: generation 2`), stdout);
   });
 
+  void it('an order for one site shows nothing of others', async () => {
+    workspace.write('shop/server.cjs', `setTimeout(() => { ${SLOW} }, 700)`);
+    workspace.write('bad/server.cjs', 'setTimeout(() => process.exit(1), 300)');
+    workspace.conf([
+      { siteId: 'shop', port: 0 },
+      { siteId: 'bad', port: 0 },
+    ]);
+    await workspace.start('run', '--run-dir', workspace.runDir, '--log-level', 'silent').says('not up: bad');
+    const { code, stdout } = await workspace.startOnTerminal(80, 'reload', 'shop').ended;
+    assert.equal(code, 0, stdout);
+    assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1`) && !stdout.includes('bad'), stdout);
+  });
+
   void it('findings are broken between words', async () => {
     workspace.write('shop/readme', '');
     workspace.conf([{ siteId: 'shop', port: 0 }]);

@@ -175,7 +175,7 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   ]);
 });
 
-void it('on a terminal, long values of a site are cut off, and what went wrong is broken between words', () => {
+void it('on a terminal, long values of a site go on in the next lines, and what went wrong is broken between words', () => {
   const hosts = Array.from({ length: 1000 }, (_, index) => `h${index}.test`);
   const detail: SiteDetail = {
     siteId: 'many',
@@ -186,7 +186,11 @@ void it('on a terminal, long values of a site are cut off, and what went wrong i
     hosts,
     workers: [],
     parked: 0,
-    conf: { listen: hosts.map((host) => ({ host, port: 80 })) },
+    conf: {
+      listen: hosts.map((host) => ({ host, port: 80 })),
+      path: `/srv/${'deep/'.repeat(20)}many`,
+      'workerOptions.inheritEnv': ['*'],
+    },
     ends: [],
   };
   const lines = siteReport(detail, 80);
@@ -195,7 +199,19 @@ void it('on a terminal, long values of a site are cut off, and what went wrong i
     'many: worker many/5 exited with code 1; gave up after 1 restarts within 60000',
     '  ms; vhostd reload many starts it anew',
   ]);
-  assert.match(lines.at(-1) ?? '', /^ {2}listen {2}\[\{"host":"h0.test","port":80\}.*…$/);
+  const conf = lines.slice(lines.indexOf('conf in force:') + 1);
+  const indent = ' '.repeat('  workerOptions.inheritEnv  '.length);
+  assert.equal(conf[0], `  listen                    [{"host":"h0.test","port":80},`);
+  assert.equal(conf[1], `${indent}{"host":"h1.test","port":80},`);
+  assert.equal(conf[100], `${indent}and 900 more]`);
+  assert.equal(
+    conf
+      .slice(101, 104)
+      .map((line) => line.slice(indent.length))
+      .join(''),
+    `/srv/${'deep/'.repeat(20)}many`,
+  );
+  assert.equal(conf.at(-1), '  workerOptions.inheritEnv  ["*"]');
   assert.ok(lines.every((line) => line.length <= 80));
   assert.ok(siteReport(detail, Infinity)[1]?.endsWith(', h999.test'));
 });

@@ -49,7 +49,13 @@ void describe('vhostd start APP', () => {
   });
 
   void it('says what is wrong with an app before anything is started', async () => {
+    workspace.write('empty/main.cjs', '');
     for (const [args, code, message] of [
+      [
+        ['./empty'],
+        1,
+        /^vhostd: \.\/empty: the directory has neither a package\.json nor an index\.js; name its file, such as empty\/main\.cjs/,
+      ],
       [['./gone'], 1, /^vhostd: \.\/gone: there is no such file or directory \(ERR_SITE_FILE\)\n {2}name/],
       [['./a', '--port', '99999'], 2, /It is no port from 0 to 65535\./],
       [['./a', '--env', 'NAME'], 2, /It is not NAME=value\./],

@@ -135,7 +135,7 @@ function showProgress(daemon: Daemon, runDir: string | undefined): void {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      line ??= new ProgressLine(client, 'Ctrl-C again ends at once');
+      line ??= new ProgressLine(client, { hint: 'Ctrl-C again ends at once' });
     });
   }
   daemon.once('stopped', () => line?.close());

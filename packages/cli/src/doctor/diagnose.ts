@@ -2,6 +2,7 @@
 import type { RunDirState } from '@vhostd/daemon/client';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import type { Finding } from '../check/finding.js';
+import { counted } from '../counted.js';
 import type { FoundWorker } from './vhostd-processes.js';
 
 export interface Facts {
@@ -187,7 +188,12 @@ function siteFinding(site: SiteStatus): Finding[] {
     );
   if (state === 'waiting') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
   if (state === 'stopped') return found('warning', 'was stopped', `vhostd start ${siteId}`);
-  const restarting = workers.filter((worker) => worker.state === 'backoff' || worker.state === 'errored');
+  // What the site's own line says of one needs no second one.
+  const restarting = workers.filter(
+    (worker) =>
+      (worker.state === 'backoff' || worker.state === 'errored') &&
+      (worker.reason === undefined || reason?.includes(worker.reason) !== true),
+  );
   return [
     ...(reason === undefined
       ? []
@@ -195,7 +201,7 @@ function siteFinding(site: SiteStatus): Finding[] {
     ...restarting.flatMap((worker) =>
       found(
         'warning',
-        `worker ${worker.workerId} is down after ${worker.restarts} restarts: ${worker.reason ?? ''}`,
+        `worker ${worker.workerId} is down after ${counted(worker.restarts, 'restart')}: ${worker.reason ?? ''}`,
         `vhostd logs ${siteId} --err`,
       ),
     ),

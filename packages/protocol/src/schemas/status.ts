@@ -167,6 +167,8 @@ export const masterStatus = z.object({
     reason: z.string().exactOptional(),
   }),
   counts: masterCounts,
+  /** The conf file that a reload reads, absolute; absent where sites were named without one. */
+  conf: z.string().exactOptional(),
   /** This machine in its fleet; absent where the conf names none. */
   fleet: fleetStanding.exactOptional(),
 });
@@ -187,6 +189,7 @@ export const daemonStatus = z.object({
   sites: masterStatus.shape.sites,
   handoff: masterStatus.shape.handoff.exactOptional(),
   counts: masterCounts.exactOptional(),
+  conf: masterStatus.shape.conf,
   fleet: fleetStanding.exactOptional(),
 });
 export type DaemonStatus = z.infer<typeof daemonStatus>;
