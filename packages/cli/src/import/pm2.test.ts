@@ -140,15 +140,34 @@ void describe('an ecosystem file of PM2', () => {
 
   void it('may name a program that is not of Node', () => {
     assert.equal(app({ script: 'job.py', interpreter: 'python3' }).site['interpreter'], 'python3');
-    assert.equal(app({ interpreter: '/usr/bin/node' }).site['interpreter'], undefined);
+    for (const interpreter of ['/usr/bin/node', 'node@18']) {
+      assert.equal(app({ interpreter }).site['interpreter'], undefined);
+      assert.ok(left({ interpreter }).includes(`interpreter ${interpreter}`));
+    }
   });
 
-  void it('that runs npm start is taken as the file that npm starts', () => {
-    writeFileSync(
-      path.join(directory, 'package.json'),
-      JSON.stringify({ scripts: { start: 'node lib/main.js', dev: 'next dev' } }),
+  void it('of `pm2 serve` is no file', () => {
+    const served = { script: 'serve', env: { PM2_SERVE_PATH: '.', PM2_SERVE_PORT: 8080 } };
+    assert.equal(app(served).site.workerFile, undefined);
+    assert.ok(left(served).includes('script serve'));
+    assert.equal(app({ script: 'serve' }).site.workerFile, path.join(directory, 'serve'));
+  });
+
+  void it('that runs npm start is taken as npm start, where that is Node', () => {
+    const scripts = {
+      start: 'node lib/main.js',
+      prod: 'NODE_ENV=production node lib/main.js',
+      dev: 'next dev',
+    };
+    writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ scripts }));
+    for (const args of ['start', 'run prod', 'run prod -- --x']) {
+      const { site } = app({ script: 'npm', args });
+      assert.deepEqual([site.workerFile, site['workerArgs']], ['npm', args.split(' ')]);
+    }
+    assert.equal(
+      app({ script: '/usr/lib/node_modules/npm/bin/npm.js', args: 'start' }).site.workerFile,
+      'npm',
     );
-    assert.equal(app({ script: 'npm', args: 'start' }).site.workerFile, path.join(directory, 'lib/main.js'));
     assert.equal(app({ script: 'npm', args: 'run dev' }).site.workerFile, undefined);
     assert.ok(left({ script: 'npm', args: 'run dev' }).includes('script npm'));
   });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { toSiteId } from './draft.js';
+import { isScriptOfNode } from '../init/node-script.js';
 import type { DraftSite, ImportedApp, Remark } from './draft.js';
 import { pm2Field, wordsOf } from './pm2-fields.js';
 
@@ -76,18 +77,26 @@ interface Placing {
 function placeSite(entry: Fields, { site, cwd, script, remarks }: Placing): void {
   site.path = cwd;
   const manager = /^(?:npm|yarn|pnpm)$/.exec(path.basename(script, '.js'))?.[0];
-  const file = manager === undefined ? script : startFileOf(cwd, wordsOf(entry['args']) ?? []);
-  if (file === undefined) {
-    remarks.push({ field: `script ${script}`, todo: 'set workerFile to the file that it runs in the end' });
+  if (script === 'serve' && entry['env'] !== undefined && 'PM2_SERVE_PATH' in Object(entry['env'])) {
+    remarks.push({
+      field: 'script serve',
+      todo: 'set workerFile to an app that serves files, such as serve-static',
+    });
+  } else if (manager === undefined) {
+    site.workerFile = path.resolve(cwd, script);
+    remarks.push({ field: 'script', taken: 'path, workerFile' });
+  } else if (runsNode(cwd, wordsOf(entry['args']) ?? [])) {
+    // With the arguments that say which script.
+    site.workerFile = manager;
+    remarks.push({ field: `script ${script}`, taken: 'path, workerFile: what the script runs' });
   } else {
-    site.workerFile = path.resolve(cwd, file);
-    remarks.push({ field: manager === undefined ? 'script' : `script ${script}`, taken: 'path, workerFile' });
+    remarks.push({ field: `script ${script}`, todo: 'set workerFile to the file that it runs in the end' });
   }
   const interpreter = text(entry['exec_interpreter']) ?? text(entry['interpreter']);
   if (interpreter === undefined || interpreter === 'node') return;
   const field = `interpreter ${interpreter}`;
   const name = path.basename(interpreter);
-  if (name === 'node') {
+  if (name === 'node' || name.startsWith('node@')) {
     remarks.push({
       field,
       todo: 'all workers run on one Node: start vhostd with it, or vhostd upgrade --node',
@@ -103,15 +112,15 @@ function placeSite(entry: Fields, { site, cwd, script, remarks }: Placing): void
   }
 }
 
-/** What `npm start` or `npm run NAME` runs, where that is `node FILE`. */
-function startFileOf(cwd: string, args: readonly string[]): string | undefined {
+/** Whether `npm start` or `npm run NAME` runs Node, perhaps with variables: docs/apps.md. */
+function runsNode(cwd: string, args: readonly string[]): boolean {
   const name = args[0] === 'run' || args[0] === 'run-script' ? args[1] : args[0];
   try {
     const manifest: unknown = JSON.parse(readFileSync(path.join(cwd, 'package.json'), 'utf8'));
     const scripts = isFields(manifest) && isFields(manifest['scripts']) ? manifest['scripts'] : {};
-    return /^node\s+(?<file>[^\s-]\S*)$/.exec(String(scripts[name ?? 'start']))?.groups?.['file'];
+    return isScriptOfNode(scripts[name ?? 'start']);
   } catch {
-    return undefined;
+    return false;
   }
 }
 

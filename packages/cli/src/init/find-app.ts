@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
+import { isScriptOfNode, OF_SHELL } from './node-script.js';
 
 /** An app, and how it would be served. */
 export interface FoundApp {
@@ -76,12 +77,12 @@ function ofFramework(manifest: Record<string, unknown>): Finding | undefined {
 function ofStartScript(directory: string, manifest: Record<string, unknown>): Finding | undefined {
   const scripts = fields(manifest['scripts']);
   const { start } = scripts;
-  if (typeof start !== 'string' || /[|&;<>$`"'\\*?()]/u.test(start)) return undefined;
+  if (typeof start !== 'string' || OF_SHELL.test(start)) return undefined;
   const note = `the start script of package.json: ${start}`;
   const site = nodeScript(directory, start) ?? tsxScript(directory, start);
   if (site !== undefined) return { site, note };
   // Variables in front of node, and options with a value, are read from the script at each reload.
-  if (!SCRIPT_OF_NODE.test(start) || 'prestart' in scripts || 'poststart' in scripts) return undefined;
+  if (!isScriptOfNode(start) || 'prestart' in scripts || 'poststart' in scripts) return undefined;
   return { site: { workerFile: NPM, workerArgs: ['start'] }, note };
 }
 
@@ -151,7 +152,6 @@ function fields(value: unknown): Record<string, unknown> {
 
 /** Stands for what its script runs. */
 const NPM = 'npm';
-const SCRIPT_OF_NODE = /^(?:cross-env\s+)?(?:[A-Za-z_]\w*=\S*\s+)*node\s/u;
 const ENTRIES = [
   'server.js',
   'app.js',
