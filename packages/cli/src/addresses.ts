@@ -11,8 +11,11 @@ export async function addressTable(client: DaemonClient): Promise<string[]> {
   const { sites, listeners } = await client.status();
   const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
   const rows: string[][] = [];
-  for (const { siteId } of shown) {
-    const urls = siteUrls(await siteDetailOf(client, siteId), listeners);
+  for (const { siteId, state } of shown) {
+    const isStopped = state === 'stopped';
+    const urls = isStopped
+      ? [`stopped: vhostd start ${siteId}`]
+      : siteUrls(await siteDetailOf(client, siteId), listeners);
     for (const [index, url] of urls.entries())
       rows.push([index === 0 ? `  ${within(siteId, NAME_WIDTH)}` : '', url]);
   }

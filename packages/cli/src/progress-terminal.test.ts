@@ -47,6 +47,21 @@ void describe('on a terminal', () => {
     assert.ok(!stdout.includes('{"level"'), stdout);
   });
 
+  void it('run takes the line away that tells how far it is before it says that it is ready', async () => {
+    // The line has been written when it listens.
+    workspace.write('shop/server.cjs', `setTimeout(() => { ${SLOW} }, 700)`);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('  shop  http://shop.test:');
+    assert.equal((await workspace.run('stop', 'shop')).code, 0);
+    assert.equal((await workspace.run('stop')).code, 0);
+    const { stdout } = await daemon.ended;
+    assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1${CLEAR_LINE}vhostd ready`), stdout);
+    const again = await workspace.startOnTerminal(80, 'start').ended;
+    assert.ok(again.stdout.includes('  shop  stopped: vhostd start shop'), again.stdout);
+    assert.equal((await workspace.run('stop')).code, 0);
+  });
+
   void it('run tells where each site is, also where one of them is not up, in lines that fit', async () => {
     workspace.write('shop/server.cjs', SLOW);
     workspace.write('bad/server.cjs', `throw new Error('${'no database '.repeat(12)}');`);

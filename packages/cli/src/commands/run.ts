@@ -71,6 +71,8 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
   });
   let ready = false;
   let told = false;
+  // Before what is printed then: its line goes first.
+  if (isTerminal) showProgress(daemon, options.runDir);
   daemon.on('error', (error) => (logSays ? printNextStep(error) : printError(error, options)));
   daemon.on('loaded', (failures) => {
     if (!logSays) printFailures(failures);
@@ -90,8 +92,7 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     ready = true;
     if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir));
   });
-  if (isTerminal) showProgress(daemon, options.runDir);
-  else if (options.stateDir !== undefined) boundBackgroundLog(options.stateDir);
+  if (!isTerminal && options.stateDir !== undefined) boundBackgroundLog(options.stateDir);
   await daemon.run();
   return EXIT_CODES.ok;
 }

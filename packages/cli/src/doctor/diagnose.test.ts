@@ -143,6 +143,8 @@ void it('sites that are down, or not as they should be', () => {
       'warning site a: worker a/1 is down after 1 restart: exited with code 2',
     ],
   );
+  const [unwritable] = diagnose({ ...WELL, ...sites({ reason: "its log can't be written: EACCES" }) });
+  assert.match(unwritable?.todo ?? '', /^correct that: it is tried again/);
   assert.deepEqual(told({ wantedSites: ['b'] }), [
     'warning site b: is in the conf, but not loaded',
     'warning site a: is loaded, but not in the conf',

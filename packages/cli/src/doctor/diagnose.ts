@@ -195,9 +195,7 @@ function siteFinding(site: SiteStatus): Finding[] {
       (worker.reason === undefined || reason?.includes(worker.reason) !== true),
   );
   return [
-    ...(reason === undefined
-      ? []
-      : found('warning', reason, `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`)),
+    ...(reason === undefined ? [] : found('warning', reason, whatNext(siteId, reason))),
     ...restarting.flatMap((worker) =>
       found(
         'warning',
@@ -215,6 +213,13 @@ function siteFinding(site: SiteStatus): Finding[] {
       ? []
       : found('warning', 'answers with its maintenance page', `vhostd maintenance ${siteId} --off`)),
   ];
+}
+
+/** What the site has printed tells nothing of a log that takes none. */
+function whatNext(siteId: string, reason: string): string {
+  return reason.startsWith("its log can't be written")
+    ? 'correct that: it is tried again every few seconds, and serving goes on'
+    : `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`;
 }
 
 function confFindings({ status, wantedSites }: Facts): Finding[] {
