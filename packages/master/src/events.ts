@@ -1,6 +1,7 @@
 // Everything that happens in a master and that somebody else may want to know: log, counts, the daemon, the code that
 // runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
 import type {
+  AccessLogStats,
   CertificateFacts,
   FailedCertificate,
   IssuedCertificate,
@@ -152,7 +153,11 @@ export interface EventPayloads {
   /** It may be given connections. */
   'worker.ready': WorkerFields;
   /** It has answered a ping. */
-  'worker.stats': WorkerFields & WorkerStats & { readonly connectionCount: number };
+  'worker.stats': WorkerFields &
+    WorkerStats & { readonly connectionCount: number } & {
+      /** `file`: where its conf has it. */
+      readonly accessLog?: AccessLogStats & { readonly file: string };
+    };
   /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
   'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
   /** It has told which certificates it serves. */

@@ -217,7 +217,7 @@ function siteFinding(site: SiteStatus): Finding[] {
 
 /** What the site has printed tells nothing of a log that takes none. */
 function whatNext(siteId: string, reason: string): string {
-  return reason.startsWith("its log can't be written")
+  return /^its (?:access )?log can't be written/.test(reason)
     ? 'correct that: it is tried again every few seconds, and serving goes on'
     : `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`;
 }

@@ -314,7 +314,7 @@ export class Site implements WorkerSite {
       scheduled: isScheduledJob(this.conf),
       serving,
     });
-    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logs.trouble);
+    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logTrouble);
     return {
       siteId: this.siteId,
       state: meaning.status,
@@ -328,6 +328,13 @@ export class Site implements WorkerSite {
       ...this.#cron.status(),
       logs: this.#logs.named,
     };
+  }
+
+  /** Why one of its logs takes nothing at present: those that the master writes, or the access log, of which workers tell. */
+  get #logTrouble(): string | undefined {
+    if (this.#logs.trouble !== undefined) return this.#logs.trouble;
+    const faults = this.#set.all().flatMap(({ stats }) => stats?.accessLog?.fault ?? []);
+    return faults[0] && `its access log can't be written: ${faults[0]}`;
   }
 
   /** What the conf and its files name in the environment of the generation in force. @throws {VhostError} ERR_SITE_ENV. */
