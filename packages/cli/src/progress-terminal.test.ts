@@ -110,6 +110,17 @@ void describe('on a terminal', () => {
     assert.ok(stdout.trimEnd().endsWith(`${CLEAR_LINE}shop: generation 2`), stdout);
   });
 
+  void it('of a site with many hosts ten addresses are told', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    const listen = Array.from({ length: 30 }, (_, index) => ({ host: `h${index}.test`, port: 0 }));
+    const site = { siteId: 'shop', path: 'shop', workerFile: 'server.cjs', cpuLen: 1, listen };
+    workspace.write('vhostd.config.json', JSON.stringify({ sites: [site] }));
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('and 20 more: vhostd status shop');
+    assert.equal((await workspace.run('stop')).code, 0);
+    assert.equal((await daemon.ended).stdout.match(/http:/g)?.length, 10);
+  });
+
   void it('an order for one site shows nothing of others', async () => {
     workspace.write('shop/server.cjs', `setTimeout(() => { ${SLOW} }, 700)`);
     workspace.write('bad/server.cjs', 'setTimeout(() => process.exit(1), 300)');

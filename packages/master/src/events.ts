@@ -46,6 +46,9 @@ export interface SiteFailure {
   readonly error: WireError;
 }
 
+/** How a worker gets on with its access log, and where its conf has that. */
+export type AccessLogFields = AccessLogStats & { readonly file: string };
+
 /** Each event with its payload. */
 export interface EventPayloads {
   /** A conf has been put into force for all that is opened or started from now on. */
@@ -154,10 +157,7 @@ export interface EventPayloads {
   'worker.ready': WorkerFields;
   /** It has answered a ping. */
   'worker.stats': WorkerFields &
-    WorkerStats & { readonly connectionCount: number } & {
-      /** `file`: where its conf has it. */
-      readonly accessLog?: AccessLogStats & { readonly file: string };
-    };
+    WorkerStats & { readonly connectionCount: number; readonly accessLog?: AccessLogFields };
   /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
   'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
   /** It has told which certificates it serves. */

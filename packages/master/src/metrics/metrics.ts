@@ -1,7 +1,6 @@
 // The numbers of a master, its sites and workers, made out of what happens and of the status. prom-client would take
 // 12 MB and 0.3 s here, and keeps counts of its own, while workers tell theirs whole.
 import type {
-  AccessLogStats,
   CertificateStatus,
   RenewalStatus,
   FleetStanding,
@@ -9,7 +8,7 @@ import type {
   MetricFamily,
   SiteStatus,
 } from '@vhostd/protocol';
-import type { EventPayloads, MasterEvents } from '../events.js';
+import type { AccessLogFields, EventPayloads, MasterEvents } from '../events.js';
 import type { LogFileStats } from '../logs/log-file.js';
 import { Counters, sampleOf } from './counters.js';
 import { METRICS } from './definitions.js';
@@ -71,7 +70,7 @@ export class Metrics {
   }
 
   /** Those that have come since the last time, whatever a worker says. */
-  #countLost(process: string, { file, lostLines }: AccessLogStats & { file: string }): void {
+  #countLost(process: string, { file, lostLines }: AccessLogFields): void {
     const more = lostLines - (this.#lostLines.get(process) ?? 0);
     this.#lostLines.set(process, lostLines);
     this.#counters.add('vhostd_log_lost_lines_total', [file], Math.max(0, more));
