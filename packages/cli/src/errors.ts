@@ -84,7 +84,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_WATCH_PROGRAM:
     'vhostd watch FILE runs a file that is there; vhostd watch -x PROGRAM FILE by another program',
   ERR_CERT_UNKNOWN: 'vhostd cert lists those that are served',
-  ERR_FLEET_NONE: 'docs/fleet.md tells how a machine comes into a fleet; vhostd status shows this one',
+  ERR_FLEET_NONE: 'vhostd status shows this machine',
   ERR_FLEET_CONF: 'docs/fleet.md has each field of it',
   ERR_SYSTEMD_NOT_RUNNING: 'vhostd systemd print shows the units; vhostd start runs without systemd',
   ERR_SITE_STOPPED: 'vhostd start SITE starts it',

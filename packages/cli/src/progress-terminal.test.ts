@@ -1,5 +1,6 @@
 // What a person on a terminal sees while something takes its time.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -119,6 +120,28 @@ void describe('on a terminal', () => {
     await daemon.says('and 20 more: vhostd status shop');
     assert.equal((await workspace.run('stop')).code, 0);
     assert.equal((await daemon.ended).stdout.match(/http:/g)?.length, 10);
+  });
+
+  void it('who no longer waits is told that the order goes on', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    await workspace.daemon('--log-level', 'silent');
+    const told = JSON.parse((await workspace.run('status', '--json')).stdout) as {
+      listeners: [{ port: number }];
+    };
+    const answer = ask(told.listeners[0].port);
+    await connected();
+    const stop = workspace.startOnTerminal(80, 'stop', 'shop');
+    await stop.says('shop waits for 1 connection');
+    // What the terminal does at Ctrl-C: the command is the child of what made the terminal.
+    const { pid = 0 } = stop.process;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    process.kill(Number.parseInt(children, 10), 'SIGINT');
+    await stop.says('vhostd: what was ordered goes on; vhostd status shows how far it is');
+    await stop.ended;
+    workspace.write('shop/go', '');
+    assert.equal(await answer, 'ok');
+    while (!(await workspace.run('status')).stdout.includes('shop  stopped'));
   });
 
   void it('an order for one site shows nothing of others', async () => {

@@ -12,7 +12,8 @@ export type Told = (value: unknown) => void;
 
 /**
  * Carries an order out, and shows on standard error how far it is: on a terminal by looking at the status, else, in
- * words or as JSON, what the daemon tells every few seconds. With `site`, of that one alone.
+ * words or as JSON, what the daemon tells every few seconds. With `site`, of that one alone. Who no longer waits, by
+ * Ctrl-C, is told that the order goes on.
  */
 export async function withProgress<T>(
   { json, client, site }: { json?: true | undefined; client: DaemonClient; site?: string | undefined },
@@ -21,9 +22,17 @@ export async function withProgress<T>(
   if (json === true) return await order((value) => process.stderr.write(`${JSON.stringify(value)}\n`));
   if (!process.stderr.isTTY) return await order(printWaits);
   const line = new ProgressLine(client, { site });
+  const onInterrupt = (): void => {
+    line.close();
+    process.stderr.write('\nvhostd: what was ordered goes on; vhostd status shows how far it is\n');
+    // As if it had not been caught, for the shell: this listener has gone.
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', onInterrupt);
   try {
     return await order(() => undefined);
   } finally {
+    process.off('SIGINT', onInterrupt);
     line.close();
   }
 }
