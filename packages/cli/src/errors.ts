@@ -53,8 +53,13 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
 export function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const siteId = error instanceof VhostError ? error.info['siteId'] : undefined;
+  return nextStepFor(code, typeof siteId === 'string' ? siteId : undefined);
+}
+
+/** {@link nextStepOf} for a code. */
+export function nextStepFor(code: string, siteId?: string): string | undefined {
   const step = NEXT_STEPS[code];
-  return typeof siteId === 'string' ? step?.replaceAll(/\bSITE\b/gu, () => siteId) : step;
+  return siteId === undefined ? step : step?.replaceAll(/\bSITE\b/gu, () => siteId);
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
@@ -89,6 +94,8 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_SYSTEMD_NOT_RUNNING: 'vhostd systemd print shows the units; vhostd start runs without systemd',
   ERR_SITE_STOPPED: 'vhostd start SITE starts it',
   ERR_WORKER_EXITED: 'vhostd logs SITE --err shows all that it printed',
+  ERR_LISTEN_ADDRESS_IN_USE:
+    'ss -ltnp names who has it, and so does vhostd check for a conf; SITE gets it within seconds once it is free',
   ERR_UPGRADE_FAILED: 'vhostd status shows which daemon is in charge; vhostd upgrade tries it anew',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

@@ -143,6 +143,11 @@ void it('sites that are down, or not as they should be', () => {
       'warning site a: worker a/1 is down after 1 restart: exited with code 2',
     ],
   );
+  const [taken] = diagnose({
+    ...WELL,
+    ...sites({ state: 'errored', reason: 'cannot bind *:80 (EADDRINUSE): another process listens on it' }),
+  });
+  assert.match(taken?.todo ?? '', /^stop what has it, which ss -ltnp names/);
   const [unwritable] = diagnose({ ...WELL, ...sites({ reason: "its log can't be written: EACCES" }) });
   assert.match(unwritable?.todo ?? '', /^correct that: it is tried again/);
   assert.deepEqual(told({ wantedSites: ['b'] }), [

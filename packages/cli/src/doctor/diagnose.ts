@@ -184,7 +184,9 @@ function siteFinding(site: SiteStatus): Finding[] {
     return found(
       'error',
       `does not run: ${reason ?? ''}`,
-      `vhostd logs ${siteId} --err shows all that it printed`,
+      reason?.includes('(EADDRINUSE)') === true
+        ? `stop what has it, which ss -ltnp names, or use another port: ${siteId} gets it within seconds once it is free`
+        : `vhostd logs ${siteId} --err shows all that it printed`,
     );
   if (state === 'waiting') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
   if (state === 'stopped') return found('warning', 'was stopped', `vhostd start ${siteId}`);
