@@ -216,6 +216,21 @@ void it('on a terminal, long values of a site go on in the next lines, and what 
   assert.ok(siteReport(detail, Infinity)[1]?.endsWith(', h999.test'));
 });
 
+void it('workers are told of as many as a site is to have, also while the first one boots alone', () => {
+  const booting = { ...worker, workerId: 'a/1', generation: 1, state: 'backoff' } as const;
+  const site = { siteId: 'a', generation: 1, hosts: [], parked: 0, slots: 4 };
+  const shownOf = (fields: Pick<SiteStatus, 'state' | 'workers'>): string | undefined => {
+    const lines = statusReport({ daemon, listeners: [], sites: [{ ...site, ...fields }] }, at(80));
+    return /\d+\/\d+/.exec(lines.find((line) => line.startsWith('a ')) ?? '')?.[0];
+  };
+  assert.equal(shownOf({ state: 'booting', workers: [booting] }), '0/4');
+  assert.equal(shownOf({ state: 'errored', workers: [] }), '0/4');
+  assert.equal(shownOf({ state: 'running', workers: [{ ...booting, state: 'ready' }] }), '1/4');
+  for (const state of ['idle', 'stopped', 'finished', 'waiting'] as const) {
+    assert.equal(shownOf({ state, workers: [] }), '0/0');
+  }
+});
+
 void it('a site with a cron is shown with its next time, and why the last one was left out', () => {
   const site = {
     siteId: 'backup',

@@ -248,7 +248,7 @@ function rankOf(site: SiteStatus): number {
 }
 
 function siteCells(site: SiteStatus, nameWidth: number): string[] {
-  const { siteId, workers, generation } = site;
+  const { siteId, workers, generation, slots = 0 } = site;
   const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
   const ready = present.filter(({ state }) => state === 'ready');
   const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
@@ -256,7 +256,8 @@ function siteCells(site: SiteStatus, nameWidth: number): string[] {
   return [
     within(siteId, nameWidth),
     stateOf(site),
-    `${ready.length}/${present.length}`,
+    // The first one boots alone.
+    `${ready.length}/${TO_BE_WHOLE.has(site.state) ? Math.max(slots, present.length) : present.length}`,
     sum(({ connections }) => connections),
     requestRate(workers),
     sum(({ restarts }) => restarts),
@@ -284,6 +285,14 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 }
 
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
+/** States of a site that is to have all its workers, or was to. */
+const TO_BE_WHOLE: ReadonlySet<string> = new Set([
+  'booting',
+  'running',
+  'reloading',
+  'restarting',
+  'errored',
+]);
 const MIN_HOSTS_WIDTH = 6;
 /** What the cells beside a site's name and its hosts take, and a few hosts. */
 const OTHER_CELLS_WIDTH = 67;

@@ -34,6 +34,7 @@ import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
 import { UpdateTurns } from './update-turns.js';
 import { WorkerSet } from './worker-set.js';
+import { workerCount } from './reload.js';
 
 /** What all sites of a master are built on. */
 export interface SiteFloor {
@@ -322,6 +323,7 @@ export class Site implements WorkerSite {
       hosts: hostsOf(this.conf),
       drainTimeoutMs: this.conf.drainTimeoutMs,
       workers: this.#set.all().map((worker) => worker.status()),
+      slots: workerCount(this.conf),
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...waitsFor] } : {}),
       ...(reason === undefined ? {} : { reason }),

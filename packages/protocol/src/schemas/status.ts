@@ -72,6 +72,8 @@ export const siteStatus = z.object({
   /** Host patterns that lead to the site. */
   hosts: z.array(z.string()),
   workers: z.array(workerStatus),
+  /** How many workers it is to have; absent from a master that does not say it. */
+  slots: count.exactOptional(),
   /** How long a leaving worker may finish its connections, ms; absent from a master that does not say it. */
   drainTimeoutMs: amount.exactOptional(),
   /** Connections that wait for a ready worker, or for the end of a pause. */
