@@ -6,14 +6,20 @@ import { columns, within } from './columns.js';
 import { printableLine } from './printable.js';
 import { siteDetailOf } from './site-detail.js';
 
-/** A line an address, behind the name of its site; of ten sites at most. Rejects as {@link DaemonClient}. */
+/** A line an address, behind the name of its site; of ten sites, and ten addresses of each, at most. Rejects as {@link DaemonClient}. */
 export async function addressTable(client: DaemonClient): Promise<string[]> {
   const { sites, listeners } = await client.status();
   const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
   const rows: string[][] = [];
-  for (const { siteId } of shown) {
-    const urls = siteUrls(await siteDetailOf(client, siteId), listeners);
-    for (const [index, url] of urls.entries())
+  for (const { siteId, state } of shown) {
+    const isStopped = state === 'stopped';
+    const urls = isStopped
+      ? [`stopped: vhostd start ${siteId}`]
+      : siteUrls(await siteDetailOf(client, siteId), listeners);
+    const listed = urls.slice(0, SHOWN_URLS_MAX_COUNT);
+    const left = urls.length - listed.length;
+    if (left > 0) listed.push(`and ${left} more: vhostd status ${siteId}`);
+    for (const [index, url] of listed.entries())
       rows.push([index === 0 ? `  ${within(siteId, NAME_WIDTH)}` : '', url]);
   }
   const more = sites.length - shown.length;
@@ -53,5 +59,6 @@ const listenEntry = z.object({
 });
 
 const SHOWN_SITES_MAX_COUNT = 10;
+const SHOWN_URLS_MAX_COUNT = 10;
 const NAME_WIDTH = 20;
 const EVERYWHERE: ReadonlySet<string> = new Set(['::', '0.0.0.0']);

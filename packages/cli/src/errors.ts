@@ -1,5 +1,6 @@
 // How a command fails: one line for people on stderr, an exit code for scripts.
 import { exitCodeOf } from '@vhostd/daemon/client';
+import { VhostError } from '@vhostd/protocol';
 import { wrapped } from './columns.js';
 import { printable } from './printable.js';
 import { shown } from './usage-error.js';
@@ -48,10 +49,17 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
   }
 }
 
-/** What to type next. */
+/** What to type next, with the name of the site that the error is about. */
 export function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return NEXT_STEPS[code];
+  const siteId = error instanceof VhostError ? error.info['siteId'] : undefined;
+  return nextStepFor(code, typeof siteId === 'string' ? siteId : undefined);
+}
+
+/** {@link nextStepOf} for a code. */
+export function nextStepFor(code: string, siteId?: string): string | undefined {
+  const step = NEXT_STEPS[code];
+  return siteId === undefined ? step : step?.replaceAll(/\bSITE\b/gu, () => siteId);
 }
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
@@ -80,10 +88,14 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_IMPORT_OUTPUT: '-o FILE names another file; without it the conf is printed',
   ERR_WATCH_PROGRAM:
     'vhostd watch FILE runs a file that is there; vhostd watch -x PROGRAM FILE by another program',
+  ERR_CERT_UNKNOWN: 'vhostd cert lists those that are served',
+  ERR_FLEET_NONE: 'vhostd status shows this machine',
   ERR_FLEET_CONF: 'docs/fleet.md has each field of it',
   ERR_SYSTEMD_NOT_RUNNING: 'vhostd systemd print shows the units; vhostd start runs without systemd',
   ERR_SITE_STOPPED: 'vhostd start SITE starts it',
   ERR_WORKER_EXITED: 'vhostd logs SITE --err shows all that it printed',
+  ERR_LISTEN_ADDRESS_IN_USE:
+    'ss -ltnp names who has it, and so does vhostd check for a conf; SITE gets it within seconds once it is free',
   ERR_UPGRADE_FAILED: 'vhostd status shows which daemon is in charge; vhostd upgrade tries it anew',
   ERR_UPGRADE_RUNNING: 'vhostd status shows which daemon is in charge',
 };

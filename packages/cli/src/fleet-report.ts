@@ -6,6 +6,7 @@ import type {
   FleetStatus,
   FleetStore,
 } from '@vhostd/protocol';
+import { counted } from './counted.js';
 import { columns, within, wrapped } from './columns.js';
 import { printableLine } from './printable.js';
 
@@ -29,7 +30,7 @@ export function drainReport({ machine, drained, edges, alone }: FleetDrainResult
       }),
     ...kept.map(
       ({ edge, kept: count }) =>
-        `${edge} leads clients here still for ${count} ${count === 1 ? 'host' : 'hosts'}: no other machine is left`,
+        `${edge} leads clients here still for ${counted(count, 'host')}: no other machine is left`,
     ),
     ...(drained && alone.count > 0 ? [`no other machine has up: ${hosts.join(', ')}`] : []),
   ];

@@ -49,5 +49,9 @@ void it('a word of PM2 that is a command here too is no suggestion', () => {
     [],
   );
   assert.match(pm2Suggestion('monit') ?? '', /vhostd top$/u);
+  assert.equal(
+    pm2Suggestion('save'),
+    "vhostd: there is no command 'save', and none is needed: what vhostd add and start have added is kept",
+  );
   assert.equal(pm2Suggestion('toString'), undefined);
 });

@@ -1,5 +1,6 @@
 // What a person on a terminal sees while something takes its time.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -45,6 +46,21 @@ void describe('on a terminal', () => {
     const { code, stdout } = await daemon.ended;
     assert.equal(code, 0, stdout);
     assert.ok(!stdout.includes('{"level"'), stdout);
+  });
+
+  void it('run takes the line away that tells how far it is before it says that it is ready', async () => {
+    // The line has been written when it listens.
+    workspace.write('shop/server.cjs', `setTimeout(() => { ${SLOW} }, 700)`);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('  shop  http://shop.test:');
+    assert.equal((await workspace.run('stop', 'shop')).code, 0);
+    assert.equal((await workspace.run('stop')).code, 0);
+    const { stdout } = await daemon.ended;
+    assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1${CLEAR_LINE}vhostd ready`), stdout);
+    const again = await workspace.startOnTerminal(80, 'start').ended;
+    assert.ok(again.stdout.includes('  shop  stopped: vhostd start shop'), again.stdout);
+    assert.equal((await workspace.run('stop')).code, 0);
   });
 
   void it('run tells where each site is, also where one of them is not up, in lines that fit', async () => {
@@ -93,6 +109,52 @@ void describe('on a terminal', () => {
     assert.equal(code, 0, stdout);
     assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1`), stdout);
     assert.ok(stdout.trimEnd().endsWith(`${CLEAR_LINE}shop: generation 2`), stdout);
+  });
+
+  void it('of a site with many hosts ten addresses are told', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    const listen = Array.from({ length: 30 }, (_, index) => ({ host: `h${index}.test`, port: 0 }));
+    const site = { siteId: 'shop', path: 'shop', workerFile: 'server.cjs', cpuLen: 1, listen };
+    workspace.write('vhostd.config.json', JSON.stringify({ sites: [site] }));
+    const daemon = workspace.startOnTerminal(80, 'run', '--config', 'vhostd.config.json');
+    await daemon.says('and 20 more: vhostd status shop');
+    assert.equal((await workspace.run('stop')).code, 0);
+    assert.equal((await daemon.ended).stdout.match(/http:/g)?.length, 10);
+  });
+
+  void it('who no longer waits is told that the order goes on', async () => {
+    workspace.write('shop/server.cjs', SLOW);
+    workspace.conf([{ siteId: 'shop', port: 0 }]);
+    await workspace.daemon('--log-level', 'silent');
+    const told = JSON.parse((await workspace.run('status', '--json')).stdout) as {
+      listeners: [{ port: number }];
+    };
+    const answer = ask(told.listeners[0].port);
+    await connected();
+    const stop = workspace.startOnTerminal(80, 'stop', 'shop');
+    await stop.says('shop waits for 1 connection');
+    // What the terminal does at Ctrl-C: the command is the child of what made the terminal.
+    const { pid = 0 } = stop.process;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    process.kill(Number.parseInt(children, 10), 'SIGINT');
+    await stop.says('vhostd: what was ordered goes on; vhostd status shows how far it is');
+    await stop.ended;
+    workspace.write('shop/go', '');
+    assert.equal(await answer, 'ok');
+    while (!(await workspace.run('status')).stdout.includes('shop  stopped'));
+  });
+
+  void it('an order for one site shows nothing of others', async () => {
+    workspace.write('shop/server.cjs', `setTimeout(() => { ${SLOW} }, 700)`);
+    workspace.write('bad/server.cjs', 'setTimeout(() => process.exit(1), 300)');
+    workspace.conf([
+      { siteId: 'shop', port: 0 },
+      { siteId: 'bad', port: 0 },
+    ]);
+    await workspace.start('run', '--run-dir', workspace.runDir, '--log-level', 'silent').says('not up: bad');
+    const { code, stdout } = await workspace.startOnTerminal(80, 'reload', 'shop').ended;
+    assert.equal(code, 0, stdout);
+    assert.ok(stdout.includes(`${CLEAR_LINE}shop 0/1`) && !stdout.includes('bad'), stdout);
   });
 
   void it('findings are broken between words', async () => {

@@ -10,10 +10,14 @@ void test('each site that a daemon waits for is told on stderr, with its state a
       waitsFor: [
         { siteId: 'shop', state: 'draining', connections: 3 },
         { siteId: 'blog', state: 'reloading', connections: 0 },
+        { siteId: 'wiki', state: 'draining', connections: 1 },
       ],
     }),
   );
-  assert.equal(told, 'vhostd: waits for shop (draining, 3 open connections), blog (reloading)\n');
+  assert.equal(
+    told,
+    'vhostd: waits for shop (draining, 3 open connections), blog (reloading), wiki (draining, 1 open connection)\n',
+  );
 });
 
 void test('of many sites that a daemon waits for, five are named and the others counted', (t) => {

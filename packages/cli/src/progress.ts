@@ -3,7 +3,7 @@ import type { DaemonClient } from '@vhostd/daemon/client';
 import { CLEAR_LINE } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { within } from './columns.js';
-import { connections } from './connections.js';
+import { counted } from './counted.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
 
@@ -12,18 +12,27 @@ export type Told = (value: unknown) => void;
 
 /**
  * Carries an order out, and shows on standard error how far it is: on a terminal by looking at the status, else, in
- * words or as JSON, what the daemon tells every few seconds.
+ * words or as JSON, what the daemon tells every few seconds. With `site`, of that one alone. Who no longer waits, by
+ * Ctrl-C, is told that the order goes on.
  */
 export async function withProgress<T>(
-  { json, client }: { json?: true | undefined; client: DaemonClient },
+  { json, client, site }: { json?: true | undefined; client: DaemonClient; site?: string | undefined },
   order: (told: Told) => Promise<T>,
 ): Promise<T> {
   if (json === true) return await order((value) => process.stderr.write(`${JSON.stringify(value)}\n`));
   if (!process.stderr.isTTY) return await order(printWaits);
-  const line = new ProgressLine(client);
+  const line = new ProgressLine(client, { site });
+  const onInterrupt = (): void => {
+    line.close();
+    process.stderr.write('\nvhostd: what was ordered goes on; vhostd status shows how far it is\n');
+    // As if it had not been caught, for the shell: this listener has gone.
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', onInterrupt);
   try {
     return await order(() => undefined);
   } finally {
+    process.off('SIGINT', onInterrupt);
     line.close();
   }
 }
@@ -32,14 +41,16 @@ export async function withProgress<T>(
 export class ProgressLine {
   readonly #client: DaemonClient;
   readonly #hint: string;
+  readonly #site: string | undefined;
   readonly #timer: NodeJS.Timeout;
   #asking = false;
   #closed = false;
   #shown = '';
 
-  /** `hint` stands at the end while connections are waited for. */
-  constructor(client: DaemonClient, hint = '') {
+  /** `hint` stands at the end while connections are waited for; of other sites than `site` nothing is shown. */
+  constructor(client: DaemonClient, { hint = '', site }: { hint?: string; site?: string | undefined } = {}) {
     this.#client = client;
+    this.#site = site;
     this.#hint = hint;
     this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref();
   }
@@ -57,7 +68,9 @@ export class ProgressLine {
     // A daemon that is busy, or on its way out, has nothing to show.
     const status = await this.#client.status().catch(() => undefined);
     this.#asking = false;
-    if (!this.#closed && status !== undefined) this.#show(progressOf(status, this.#hint));
+    if (this.#closed || status === undefined) return;
+    const sites = status.sites.filter(({ siteId }) => this.#site === undefined || siteId === this.#site);
+    this.#show(progressOf({ sites }, this.#hint));
   }
 
   #show(text: string): void {
@@ -94,7 +107,7 @@ function siteProgress(site: SiteStatus): string | undefined {
   const limit = site.drainTimeoutMs === undefined ? '' : `, at most ${formatDuration(site.drainTimeoutMs)}`;
   const parts = [
     ...(boots ? [`${ready}/${count}`] : []),
-    ...(open > 0 ? [`waits for ${connections(open)}${limit}`] : []),
+    ...(open > 0 ? [`waits for ${counted(open, 'connection')}${limit}`] : []),
   ];
   if (parts.length > 0) return `${siteId} ${parts.join(', ')}`;
   return AT_WORK.has(state) || left.length > 0 ? `${siteId} ${state}` : undefined;
@@ -120,7 +133,7 @@ function describeWait(site: unknown): string {
   const [siteId, state, open] = ['siteId', 'state', 'connections'].map((name): unknown =>
     Reflect.get(site, name),
   );
-  const its = open === 0 ? '' : `, ${String(open)} open connections`;
+  const its = open === 0 ? '' : `, ${counted(Number(open), 'open connection')}`;
   return `${String(siteId)} (${String(state)}${its})`;
 }
 

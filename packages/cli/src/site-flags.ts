@@ -1,5 +1,5 @@
 // An app and the flags behind it as a site of a conf: for those who have no conf file.
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
 import { InvalidArgumentError } from 'commander';
@@ -62,16 +62,33 @@ export function isApp(name: string): boolean {
   return statSync(name, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** @throws {VhostError} ERR_SITE_FILE where an app is not there, ERR_CONF_PM2 where it is a list of apps of PM2. */
+/** @throws {VhostError} ERR_SITE_FILE where an app is not there, or is a directory without anything to run, ERR_CONF_PM2 where it is a list of apps of PM2. */
 export function refuseMissing(app: string): void {
   if (PM2_FILE.test(app) && isApp(app)) {
     const message = `${app} is a list of apps for PM2, no app`;
     throw new VhostError('ERR_CONF_PM2', message, { info: { file: app } });
   }
-  if (isApp(app)) return;
-  throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
-    info: { file: app },
-  });
+  const found = statSync(app, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
+      info: { file: app },
+    });
+  }
+  if (!found.isDirectory() || hasEntry(app)) return;
+  const program = readdirSync(app).find((name) => PROGRAM.test(name));
+  const example = program === undefined ? '' : `; name its file, such as ${path.join(app, program)}`;
+  throw new VhostError(
+    'ERR_SITE_FILE',
+    `${app}: the directory has neither a package.json nor an index.js${example}`,
+    { info: { file: app } },
+  );
+}
+
+/** Whether Node finds something to run in it, or may. */
+function hasEntry(directory: string): boolean {
+  return readdirSync(directory).some(
+    (name) => name === 'package.json' || /^index\.(?:[cm]?[jt]s|json|node)$/u.test(name),
+  );
 }
 
 /** @throws {InvalidArgumentError} */
@@ -95,4 +112,5 @@ function parseVariable(text: string, before: Record<string, string> | undefined)
 
 /** As `pm2 start` knows them. */
 const PM2_FILE = /(?:^|\/)(?:(?:ecosystem|pm2)\.config\.[cm]?js|(?:ecosystem|pm2|process)\.(?:json|ya?ml))$/u;
+const PROGRAM = /\.[cm]?[jt]s$/u;
 const DEFAULT_PORT = 8080;

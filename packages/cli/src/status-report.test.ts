@@ -175,7 +175,7 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   ]);
 });
 
-void it('on a terminal, long values of a site are cut off, and what went wrong is broken between words', () => {
+void it('on a terminal, long values of a site go on in the next lines, and what went wrong is broken between words', () => {
   const hosts = Array.from({ length: 1000 }, (_, index) => `h${index}.test`);
   const detail: SiteDetail = {
     siteId: 'many',
@@ -186,7 +186,11 @@ void it('on a terminal, long values of a site are cut off, and what went wrong i
     hosts,
     workers: [],
     parked: 0,
-    conf: { listen: hosts.map((host) => ({ host, port: 80 })) },
+    conf: {
+      listen: hosts.map((host) => ({ host, port: 80 })),
+      path: `/srv/${'deep/'.repeat(20)}many`,
+      'workerOptions.inheritEnv': ['*'],
+    },
     ends: [],
   };
   const lines = siteReport(detail, 80);
@@ -195,9 +199,36 @@ void it('on a terminal, long values of a site are cut off, and what went wrong i
     'many: worker many/5 exited with code 1; gave up after 1 restarts within 60000',
     '  ms; vhostd reload many starts it anew',
   ]);
-  assert.match(lines.at(-1) ?? '', /^ {2}listen {2}\[\{"host":"h0.test","port":80\}.*…$/);
+  const conf = lines.slice(lines.indexOf('conf in force:') + 1);
+  const indent = ' '.repeat('  workerOptions.inheritEnv  '.length);
+  assert.equal(conf[0], `  listen                    [{"host":"h0.test","port":80},`);
+  assert.equal(conf[1], `${indent}{"host":"h1.test","port":80},`);
+  assert.equal(conf[100], `${indent}and 900 more]`);
+  assert.equal(
+    conf
+      .slice(101, 104)
+      .map((line) => line.slice(indent.length))
+      .join(''),
+    `/srv/${'deep/'.repeat(20)}many`,
+  );
+  assert.equal(conf.at(-1), '  workerOptions.inheritEnv  ["*"]');
   assert.ok(lines.every((line) => line.length <= 80));
   assert.ok(siteReport(detail, Infinity)[1]?.endsWith(', h999.test'));
+});
+
+void it('workers are told of as many as a site is to have, also while the first one boots alone', () => {
+  const booting = { ...worker, workerId: 'a/1', generation: 1, state: 'backoff' } as const;
+  const site = { siteId: 'a', generation: 1, hosts: [], parked: 0, slots: 4 };
+  const shownOf = (fields: Pick<SiteStatus, 'state' | 'workers'>): string | undefined => {
+    const lines = statusReport({ daemon, listeners: [], sites: [{ ...site, ...fields }] }, at(80));
+    return /\d+\/\d+/.exec(lines.find((line) => line.startsWith('a ')) ?? '')?.[0];
+  };
+  assert.equal(shownOf({ state: 'booting', workers: [booting] }), '0/4');
+  assert.equal(shownOf({ state: 'errored', workers: [] }), '0/4');
+  assert.equal(shownOf({ state: 'running', workers: [{ ...booting, state: 'ready' }] }), '1/4');
+  for (const state of ['idle', 'stopped', 'finished', 'waiting'] as const) {
+    assert.equal(shownOf({ state, workers: [] }), '0/0');
+  }
 });
 
 void it('a site with a cron is shown with its next time, and why the last one was left out', () => {

@@ -2,6 +2,7 @@
 import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { renewalText } from './certificate-report.js';
 import { colour } from './colours.js';
+import { counted } from './counted.js';
 import { columns, within, wrapped } from './columns.js';
 import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
@@ -26,6 +27,7 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
       ],
       ['master', describeMaster(status)],
       ['listens', describeListeners(status)],
+      ...(status.conf === undefined ? [] : [['conf', status.conf]]),
       ...describeFleet(status),
       ...describeRefusals(status),
     ]).map(printableLine),
@@ -37,7 +39,7 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
 
 /**
  * The lines about one site: a line a worker, what went wrong, where all is, and the conf in force, whose
- * long values are cut off at the width.
+ * long values go on in the next lines: of a list each entry has its own, the first hundred of them.
  */
 export function siteReport(site: SiteDetail, textWidth: number): string[] {
   const rows = site.workers.map((worker) => [
@@ -71,7 +73,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...columns(endRows(site))]),
     '',
     'conf in force:',
-    ...columns(confRows(site.conf)).map((line) => within(line, textWidth)),
+    ...confLines(confRows(site.conf), textWidth),
   ].map(printableLine);
 }
 
@@ -121,12 +123,47 @@ function endRows({ ends }: SiteDetail): string[][] {
 }
 
 /** A field a line; an object's fields as `restart.intensity`. */
-function confRows(conf: Readonly<Record<string, unknown>>, before = '  '): string[][] {
-  return Object.entries(conf).flatMap(([name, value]) => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return confRows({ ...value }, `${before}${name}.`);
-    }
-    return [[`${before}${name}`, typeof value === 'string' ? value : JSON.stringify(value)]];
+function confRows(
+  conf: Readonly<Record<string, unknown>>,
+  before = '  ',
+): (readonly [name: string, value: unknown])[] {
+  return Object.entries(conf).flatMap(([name, value]): (readonly [string, unknown])[] =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? confRows({ ...value }, `${before}${name}.`)
+      : [[`${before}${name}`, value]],
+  );
+}
+
+/** Nothing of a value is cut off, since that may be what is looked for; of a list of a thousand hosts, the rest is. */
+function confLines(rows: readonly (readonly [name: string, value: unknown])[], textWidth: number): string[] {
+  const nameWidth = Math.max(0, ...rows.map(([name]) => name.length));
+  const room = Math.max(MIN_VALUE_WIDTH, textWidth - nameWidth - 2);
+  const cells = rows.flatMap(([name, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const parts = text.length > room && Array.isArray(value) ? entriesOf(value) : [text];
+    const lines = parts.flatMap((part) => broken(printableLine(part), room));
+    return lines.map((line, index) => [index === 0 ? name : '', line]);
+  });
+  return columns(cells);
+}
+
+/** `[first,`, `second,`, `third]`. */
+function entriesOf(list: readonly unknown[]): string[] {
+  const shown = list.slice(0, MAX_ENTRY_COUNT).map((entry) => JSON.stringify(entry));
+  const more = list.length - shown.length;
+  const entries = more === 0 ? shown : [...shown, `and ${more} more`];
+  const last = entries.length - 1;
+  return entries.map((entry, index) => `${index === 0 ? '[' : ''}${entry}${index === last ? ']' : ','}`);
+}
+
+/** Between words, and within one that is too long, such as a path. */
+function broken(text: string, width: number): string[] {
+  return wrapped(text, width).flatMap((line) => {
+    const characters = Array.from(line);
+    const count = Math.max(1, Math.ceil(characters.length / width));
+    return Array.from({ length: count }, (_, index) =>
+      characters.slice(index * width, (index + 1) * width).join(''),
+    );
   });
 }
 
@@ -160,6 +197,8 @@ const WORKER_HEADINGS = [
   'UP',
 ];
 const NONE = '-';
+const MIN_VALUE_WIDTH = 20;
+const MAX_ENTRY_COUNT = 100;
 
 /** A line a site, those at fault first. */
 function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean): string[] {
@@ -209,7 +248,7 @@ function rankOf(site: SiteStatus): number {
 }
 
 function siteCells(site: SiteStatus, nameWidth: number): string[] {
-  const { siteId, workers, generation } = site;
+  const { siteId, workers, generation, slots = 0 } = site;
   const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
   const ready = present.filter(({ state }) => state === 'ready');
   const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
@@ -217,7 +256,8 @@ function siteCells(site: SiteStatus, nameWidth: number): string[] {
   return [
     within(siteId, nameWidth),
     stateOf(site),
-    `${ready.length}/${present.length}`,
+    // The first one boots alone.
+    `${ready.length}/${TO_BE_WHOLE.has(site.state) ? Math.max(slots, present.length) : present.length}`,
     sum(({ connections }) => connections),
     requestRate(workers),
     sum(({ restarts }) => restarts),
@@ -245,6 +285,14 @@ function hostsWithin(hosts: readonly string[], room: number): string {
 }
 
 const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
+/** States of a site that is to have all its workers, or was to. */
+const TO_BE_WHOLE: ReadonlySet<string> = new Set([
+  'booting',
+  'running',
+  'reloading',
+  'restarting',
+  'errored',
+]);
 const MIN_HOSTS_WIDTH = 6;
 /** What the cells beside a site's name and its hosts take, and a few hosts. */
 const OTHER_CELLS_WIDTH = 67;
@@ -254,9 +302,8 @@ const HOSTS_INDENT = 'hosts  '.length;
 
 function describeMaster({ master, handoff }: DaemonStatus): string {
   if (master === undefined) return 'none right now';
-  const restarts = master.restarts === 1 ? '1 restart' : `${master.restarts} restarts`;
   const transport = handoff === undefined ? '' : `, handoff by ${handoff.type}`;
-  return `pid ${master.pid}, up ${formatDuration(master.uptimeMs)}, ${restarts}${transport}`;
+  return `pid ${master.pid}, up ${formatDuration(master.uptimeMs)}, ${counted(master.restarts, 'restart')}${transport}`;
 }
 
 function describeListeners({ listeners }: DaemonStatus): string {

@@ -27,8 +27,8 @@ export async function readDaemonStatus(
   const { pid } = slot;
   if (told === undefined || pid === undefined) return { daemon, listeners: [], sites: [] };
   const master = { pid, uptimeMs: Math.round(slot.uptimeMs), restarts: slot.restartCount };
-  const { listeners, sites, handoff, counts, fleet } = told;
-  return { daemon, master, listeners, sites, handoff, counts, ...(fleet === undefined ? {} : { fleet }) };
+  const { pid: _pid, ...ofMaster } = told;
+  return { daemon, master, ...ofMaster };
 }
 
 async function askMaster(slot: MasterSlot): Promise<MasterStatus | undefined> {

@@ -1,6 +1,7 @@
 // Everything that happens in a master and that somebody else may want to know: log, counts, the daemon, the code that
 // runs the master. Parts emit; nobody's work depends on who listens. docs/events.md says when each is emitted.
 import type {
+  AccessLogStats,
   CertificateFacts,
   FailedCertificate,
   IssuedCertificate,
@@ -44,6 +45,9 @@ export interface SiteFailure {
   readonly siteId: string;
   readonly error: WireError;
 }
+
+/** How a worker gets on with its access log, and where its conf has that. */
+export type AccessLogFields = AccessLogStats & { readonly file: string };
 
 /** Each event with its payload. */
 export interface EventPayloads {
@@ -152,7 +156,8 @@ export interface EventPayloads {
   /** It may be given connections. */
   'worker.ready': WorkerFields;
   /** It has answered a ping. */
-  'worker.stats': WorkerFields & WorkerStats & { readonly connectionCount: number };
+  'worker.stats': WorkerFields &
+    WorkerStats & { readonly connectionCount: number; readonly accessLog?: AccessLogFields };
   /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
   'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
   /** It has told which certificates it serves. */

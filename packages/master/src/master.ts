@@ -100,6 +100,7 @@ export class Master extends EventEmitter<PublicEvents> {
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: (() => Promise<MasterConf>) | undefined;
+  #confFile: string | undefined;
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
 
@@ -231,9 +232,10 @@ export class Master extends EventEmitter<PublicEvents> {
     return (await this.#served.load())?.conf;
   }
 
-  /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon. */
-  setConfSource(load: () => Promise<MasterConf>): void {
+  /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon; `file`, if it is one, is told in the status. */
+  setConfSource(load: () => Promise<MasterConf>, file?: string): void {
     this.#confSource = load;
+    this.#confFile = file;
   }
 
   /** Opens the listeners and starts every site. Resolves when each is published or has failed; never rejects. */
@@ -421,7 +423,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return this.#status.ofMaster(this.#handoff, this.#fleet.standing);
+    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#confFile);
   }
 
   /** What `GET /v1/metrics` shows. */

@@ -1,4 +1,5 @@
 // The master that `vhostd run` starts: runs the sites of a conf file, or those that its arguments spell out.
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { toWireError } from '@vhostd/protocol';
 import { loadConf } from './conf/load-conf.js';
@@ -38,7 +39,7 @@ function parseSites(json: string): MasterConf {
 }
 
 // From the start: a reload that is asked for while this boots waits, and then takes up what is there.
-master.setConfSource(load);
+master.setConfSource(load, values.sites === undefined ? path.resolve(values.config) : undefined);
 master.on('loadend', () => {
   run().catch((error: unknown) => master.fail(toWireError(error), BAD_CONF));
 });

@@ -27,6 +27,7 @@ export type { KeyedAddress } from './messages/listen-address.js';
 export type { ListeningInfo } from './messages/listening-info.js';
 export { WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
+  AccessLogStats,
   HostClaims,
   SiteClaims,
   DirectListener,

@@ -44,12 +44,17 @@ void it('what cannot be written waits within a bound, and the rest is counted', 
   const file = new AccessFile(name);
   const line = `${'x'.repeat(99)}\n`;
   for (let count = 0; count < 20_000; count += 1) file.write(line);
-  await delay(50);
+  await until(() => file.stats.fault !== undefined);
+  const { lostLines, fault } = file.stats;
+  assert.match(fault ?? '', /^EISDIR: /);
   rmSync(name, { recursive: true });
   await until(() => textOf(name).includes('lines were lost here'));
   const lines = textOf(name).trimEnd().split('\n');
   const lost = Number(/^vhostd: (\d+) lines were lost here/.exec(lines.at(-1) ?? '')?.[1]);
   assert.equal(lines.length - 1 + lost, 20_000);
+  assert.equal(lost, lostLines);
+  await until(() => file.stats.fault === undefined);
+  assert.deepEqual(file.stats, { lostLines });
   assert.ok(lost > 0 && lines.length > 10_000, `${lines.length} lines, ${lost} lost`);
 });
 

@@ -3,6 +3,7 @@
 import { close, constants, fstat, mkdir, open, openSync, stat, write, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { AccessLogStats } from '@vhostd/protocol';
 
 export class AccessFile {
   readonly #file: string;
@@ -12,18 +13,26 @@ export class AccessFile {
   #isWriting = false;
   #timer: NodeJS.Timeout | undefined;
   #checkedAtMs = 0;
-  /** That it cannot be written, once for as long as it lasts. */
-  #isTold = false;
+  #allLostCount = 0;
+  /** Why it cannot be written, told once for as long as it lasts. */
+  #fault: string | undefined;
 
   constructor(file: string) {
     this.#file = file;
     process.once('exit', () => this.#flushAtExit());
   }
 
+  /** Lines that were lost since it was made, and why it cannot be written at present. */
+  get stats(): AccessLogStats {
+    const fault = this.#fault;
+    return { lostLines: this.#allLostCount, ...(fault === undefined ? {} : { fault }) };
+  }
+
   /** A line, with its newline. More than 1 MiB that cannot be written is lost, and the next line says so. */
   write(line: string): void {
     if (this.#lines.length > WAITING_MAX_CHARS) {
       this.#lostCount += 1;
+      this.#allLostCount += 1;
       return;
     }
     this.#lines += line;
@@ -48,11 +57,11 @@ export class AccessFile {
       rest = Buffer.from(this.#lines + this.#notice());
       this.#lines = '';
       while (rest.length > 0) rest = rest.subarray((await writeBytes(fd, rest)).bytesWritten);
-      this.#isTold = false;
+      this.#fault = undefined;
     } catch (error) {
       this.#lines = rest.toString() + this.#lines;
-      if (!this.#isTold) console.error(`access log: ${String(error)}`);
-      this.#isTold = true;
+      if (this.#fault === undefined) console.error(`access log: ${String(error)}`);
+      this.#fault = error instanceof Error ? error.message : String(error);
       await this.#letGo();
       delayMs = RETRY_MS;
     }

@@ -3,6 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import type { AccessLogStats } from '@vhostd/protocol';
 import { accessLine } from './access-line.js';
 import type { AccessFormat, Answered } from './access-line.js';
 import { AccessFile } from './access-file.js';
@@ -24,6 +25,11 @@ export class AccessLog {
   constructor({ file, format }: AccessLogOptions) {
     this.#file = new AccessFile(file);
     this.#format = format;
+  }
+
+  /** How it gets on with its file. */
+  get stats(): AccessLogStats {
+    return this.#file.stats;
   }
 
   /** Begins to note the answers of a server, which may be of any kind, in place of the one before. */

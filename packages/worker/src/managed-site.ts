@@ -364,7 +364,11 @@ export class ManagedSite {
 
   #vitals(): WorkerStats {
     const { user, system } = process.cpuUsage();
-    const stats = { residentBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1_000 };
+    const stats = {
+      residentBytes: process.memoryUsage.rss(),
+      cpuMs: (user + system) / 1_000,
+      ...(this.#accessLog === undefined ? {} : { accessLog: this.#accessLog.stats }),
+    };
     if (this.#loopDelay === undefined) return { ...stats, requestCount: this.#requests.value };
     const { stats: requests } = this.#timings;
     return { ...stats, requestCount: requests.started, requests, loopDelay: this.#loopDelay.read() };

@@ -111,3 +111,29 @@ it('`vhostd check` tells of a certificate that should have been renewed', async 
   assert.equal(code, 0);
   assert.match(stdout, /^warning: a: the certificate of old\.test expires at .*, and less than a third/m);
 });
+
+it('`vhostd check` tells of a certificate that is for another host', async (t) => {
+  const named = await selfSigned('*.shop.test');
+  const vhostd = await startVhostd(t, {
+    daemon: true,
+    sites: [
+      {
+        siteId: 'a',
+        listen: ['api.shop.test', '*.shop.test', 'shop.test'].map((host) => ({
+          type: 'ssl',
+          host,
+          port: 0,
+          ipaddress: '127.0.0.1',
+          ...named,
+        })),
+      },
+    ],
+  });
+  const { code, stdout } = await vhostd.run('check', vhostd.confFile);
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^warning: a: the certificate of shop\.test is not for that host: it names DNS:\*\.shop/m,
+  );
+  assert.equal(stdout.match(/is not for that host/g)?.length, 1, stdout);
+});

@@ -7,6 +7,8 @@ import type { SiteConf } from '@vhostd/master';
 import { entryOf } from '@vhostd/master/directory-entry';
 import { namesPackageManager, scriptRelease } from '@vhostd/master/package-script';
 import { readPemFile, renewFrom } from '@vhostd/protocol';
+import { barrierFor } from './check-rights.js';
+import type { Right } from './check-rights.js';
 import type { Finding } from './finding.js';
 
 /** Directory, code, certificates, page, logs and user of one site. */
@@ -56,6 +58,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
     ...unreadable,
     ...(isScript && unreadable.length === 0 ? checkScript(site) : []).map((args) => found(...args)),
     ...logs,
+    ...checkRights(site, run).map(([message, todo]) => found('warning', message, todo)),
     ...checkUser(site).map(([message, todo]) => found('error', message, todo)),
     ...checkRotation(site).map(([message, todo]) => found('warning', message, todo)),
     ...site.listen.flatMap((entry) => checkKeys(site, entry, now)).map((args) => found(...args)),
@@ -83,6 +86,26 @@ function checkUser({ runAs }: SiteConf): [message: string, todo: string][] {
   if (runAs === undefined || uid === 0 || (runAs.uid === uid && runAs.gid === gid)) return [];
   const who = `uid ${runAs.uid}, gid ${runAs.gid}`;
   return [[`its workers are to run as ${who}`, 'only root may do that: run vhostd as root']];
+}
+
+/** What its workers open themselves, as their user. */
+function checkRights(site: SiteConf, run: string): [message: string, todo: string][] {
+  const { runAs, workerOptions, listen } = site;
+  if (runAs === undefined) return [];
+  const who = runAs.name ?? `uid ${runAs.uid}`;
+  const keys = listen.flatMap(({ key, cert }) =>
+    [key, cert].filter((field) => field !== undefined && !isText(field)),
+  );
+  const opened: [file: string, right: Right][] = [
+    [workerOptions.cwd, 'enter'],
+    [run, 'read'],
+    ...keys.map((field): [string, Right] => [path.resolve(workerOptions.cwd, field ?? ''), 'read']),
+  ];
+  const barriers = opened.flatMap(([file, right]) => barrierFor(file, runAs, right) ?? []);
+  return [...new Set(barriers)].map((at) => [
+    `${at}: its user ${who} may not ${statOf(at)?.isDirectory() === true ? 'enter that directory' : 'read it'}`,
+    'correct its permissions, or name another user',
+  ]);
 }
 
 /** In directories that somebody else may change, the master renames nothing. */
@@ -113,11 +136,20 @@ function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: numbe
         ],
       ];
     }
-    return checkLife(certificate, host, now);
+    return [...checkHost(certificate, entry), ...checkLife(certificate, host, now)];
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     return [['error', `key or cert of ${host}: ${why}`, 'correct the path, the file or the passphrase']];
   }
+}
+
+/** Clients refuse a certificate that is for others. */
+function checkHost(certificate: X509Certificate, { host }: SiteConf['listen'][number]): Complaint[] {
+  if (host === undefined || certificate.checkHost(host.replace('*', 'any')) !== undefined) return [];
+  const names = certificate.subjectAltName ?? certificate.subject;
+  return [
+    ['warning', `the certificate of ${host} is not for that host: it names ${names}`, 'name one that is'],
+  ];
 }
 
 /** Not good any more, or no longer than the third of its life in which another one should be there. */
@@ -132,7 +164,11 @@ function checkLife({ validFrom, validTo }: X509Certificate, host: string, now: n
 
 /** A field holds the text itself, or a path as the worker resolves it. */
 function readText(site: SiteConf, field: string): string {
-  return field.includes('-----BEGIN') ? field : readPemFile(path.resolve(site.workerOptions.cwd, field));
+  return isText(field) ? field : readPemFile(path.resolve(site.workerOptions.cwd, field));
+}
+
+function isText(field: string): boolean {
+  return field.includes('-----BEGIN');
 }
 
 function whyNot(file: string, mode: number, kind: 'file' | 'directory'): string | undefined {

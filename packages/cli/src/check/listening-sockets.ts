@@ -21,11 +21,15 @@ export function listeningSockets(): ListeningSocket[] | undefined {
 
 /** The lines of /proc/net/tcp and tcp6 (proc_net_tcp(5)) in state LISTEN. Pure. */
 export function parseTable(table: string): ListeningSocket[] {
-  return table.split('\n').flatMap((line) => {
-    const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/u);
-    const [address = '', port = ''] = local.split(':');
-    return state === LISTEN ? [{ address: addressOf(address), port: Number.parseInt(port, 16), inode }] : [];
-  });
+  // A busy machine has a line a connection, a hundred thousand of them: they are not taken apart.
+  return Array.from(
+    table.matchAll(LISTENING),
+    ({ groups: { address = '', port = '', inode = '' } = {} }) => ({
+      address: addressOf(address),
+      port: Number.parseInt(port, 16),
+      inode,
+    }),
+  );
 }
 
 /** The process that has a socket: `nginx, pid 812`; undefined where this user may not see it. */
@@ -62,5 +66,6 @@ function addressOf(hex: string): string {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-/** TCP_LISTEN of the kernel. */
-const LISTEN = '0A';
+/** A line whose state is 0A, TCP_LISTEN of the kernel. */
+const LISTENING =
+  /^ *\d+: (?<address>[\dA-F]+):(?<port>[\dA-F]{4}) [\dA-F]+:[\dA-F]{4} 0A (?:\S+ +){5}(?<inode>\d+)/gmu;

@@ -1,6 +1,8 @@
 // Sites that no conf names: `vhostd start APP`, `run APP`, `add` and `remove`, as a shell runs them.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { get, Workspace } from '../cli.test.kit.js';
@@ -49,7 +51,13 @@ void describe('vhostd start APP', () => {
   });
 
   void it('says what is wrong with an app before anything is started', async () => {
+    workspace.write('empty/main.cjs', '');
     for (const [args, code, message] of [
+      [
+        ['./empty'],
+        1,
+        /^vhostd: \.\/empty: the directory has neither a package\.json nor an index\.js; name its file, such as empty\/main\.cjs/,
+      ],
       [['./gone'], 1, /^vhostd: \.\/gone: there is no such file or directory \(ERR_SITE_FILE\)\n {2}name/],
       [['./a', '--port', '99999'], 2, /It is no port from 0 to 65535\./],
       [['./a', '--env', 'NAME'], 2, /It is not NAME=value\./],
@@ -61,6 +69,25 @@ void describe('vhostd start APP', () => {
       assert.equal(outcome.code, code);
     }
     assert.equal((await workspace.run('status')).code, 3);
+  });
+
+  void it('says who may tell more where a port is taken, or an app has ended', async () => {
+    const taken = net.createServer().listen(0);
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    const outcome = await workspace.run('start', './a', '--port', String(port));
+    taken.close();
+    assert.equal(outcome.code, 1);
+    assert.match(
+      outcome.stdout,
+      /\na: added, but it does not serve yet: cannot bind .* \(ERR_LISTEN_ADDRESS_IN_USE\)\n {2}ss -ltnp names .*; a gets it/,
+    );
+    workspace.write('ends.cjs', 'process.exit(1)');
+    const ended = await workspace.run('add', './ends.cjs', '--name', 'ends', '--port', '0', '-n', '1');
+    assert.match(
+      ended.stdout,
+      /\(ERR_WORKER_EXITED\)\n {2}vhostd logs ends --err shows all that it printed\n$/,
+    );
   });
 
   void it('has what is too much in the log of the daemon in the background in files that are kept', async () => {

@@ -8,7 +8,8 @@ import type { AddSiteResult } from '@vhostd/protocol';
 import { addSiteResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { urlsOf } from '../addresses.js';
-import { attempt } from '../errors.js';
+import { terminalWidth, wrapped } from '../columns.js';
+import { attempt, nextStepFor } from '../errors.js';
 import { addSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { addClientOptions, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
@@ -59,7 +60,11 @@ function describe(result: AddSiteResult): string[] {
   const { siteId, added, error } = result;
   const what = `${siteId}: ${added ? 'added' : 'is there'}${untilWhen(result)}`;
   if (error !== undefined) {
-    return sentences([`${what}, but it does not serve yet: ${error.message} (${error.code})`]);
+    const next = nextStepFor(error.code, siteId);
+    return [
+      ...sentences([`${what}, but it does not serve yet: ${error.message} (${error.code})`]),
+      ...(next === undefined ? [] : wrapped(next, terminalWidth() - 2).map((line) => `  ${line}`)),
+    ];
   }
   return [what, ...urlsOf(result).map((url) => `  ${url}`)];
 }

@@ -26,7 +26,7 @@ void describe('vhostd doctor', () => {
       stdout.split('\n').filter((line) => /^(?:error|warning): (?!worker )/u.test(line)),
       [],
     );
-    assert.ok(stdout.includes(`${workspace.runDir}: daemon ${daemon.process.pid} runs 1 sites, `), stdout);
+    assert.ok(stdout.includes(`${workspace.runDir}: daemon ${daemon.process.pid} runs 1 site, `), stdout);
     assert.equal(code, 0);
     const told = JSON.parse((await workspace.run('doctor', '--json')).stdout) as {
       findings: { subject: string }[];
@@ -65,6 +65,21 @@ void describe('vhostd doctor', () => {
     } finally {
       process.kill(pid);
     }
+  });
+
+  void it('compares with the conf of the daemon, wherever it is asked', async () => {
+    await workspace.daemon('--log-level', 'silent');
+    workspace.write(
+      'other/vhostd.config.json',
+      '{ "sites": [{ "siteId": "b", "path": "../a/server.cjs", "listen": [{ "port": 0 }] }] }',
+    );
+    const other = path.join(workspace.directory, 'other');
+    const { stdout } = await workspace.startIn(other, 'doctor').ended;
+    assert.ok(!stdout.includes('not in the conf'), stdout);
+    const named = await workspace.startIn(other, 'doctor', 'vhostd.config.json').ended;
+    assert.ok(named.stdout.includes('warning: site a: is loaded, but not in the conf\n'), named.stdout);
+    const { stdout: shown } = await workspace.run('status');
+    assert.ok(shown.includes(`conf     ${workspace.directory}/vhostd.config.json\n`), shown);
   });
 
   void it('says what daemons that were killed left, and leaves it', async () => {

@@ -7,11 +7,12 @@ import type { DaemonStatus } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import type { Finding } from '../check/finding.js';
 import { hasErrors, printReport } from '../check/report.js';
-import { confFile } from '../conf-file.js';
 import { diagnose } from '../doctor/diagnose.js';
 import { findWorkers } from '../doctor/vhostd-processes.js';
 import { attempt, describeError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { confFile } from '../conf-file.js';
+import { counted } from '../counted.js';
 import { addClientOptions, clientOf } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -23,7 +24,7 @@ export function addDoctorCommand(program: Command): void {
       'Looks at the run directory, the daemon, its sites and the processes of this machine: what is foreign, stale, ' +
         "another user's, orphaned, of another version, down, or not as the conf file says. Nothing is changed.",
     )
-    .argument('[file]', 'conf file to compare with (default: ./vhostd.config.*, if there is one)');
+    .argument('[file]', 'conf file to compare with (default: that of the daemon)');
   addClientOptions(command).action((file: string | undefined, options: ClientOptions) =>
     attempt(options, () => examine(file, options)),
   );
@@ -33,7 +34,7 @@ async function examine(file: string | undefined, options: ClientOptions): Promis
   const where = options.runDir ?? findRunDir();
   const runDir = inspectRunDir(where);
   const [status, silence] = await askDaemon({ ...options, runDir: where });
-  const [wantedSites, confProblems] = await readConf(file);
+  const [wantedSites, confProblems] = await readConf(file === undefined ? status?.conf : confFile(file));
   const findings = [
     ...diagnose({
       runDir,
@@ -70,7 +71,7 @@ function summary(
       ? isRunning
         ? 'a daemon runs, but does not answer'
         : 'no daemon is running'
-      : `daemon ${status.daemon.pid} runs ${status.sites.length} sites`;
+      : `daemon ${status.daemon.pid} runs ${counted(status.sites.length, 'site')}`;
   const count = findings.length === 0 ? 'nothing is wrong' : `${findings.length} to look at`;
   return `${runDir}: ${who}, ${count}`;
 }
@@ -85,17 +86,11 @@ async function askDaemon(
   }
 }
 
-/** Its sites, where one is named or lies in the working directory; and what is wrong with it. */
+/** The sites of a conf file, and what is wrong with it. */
 async function readConf(
-  given: string | undefined,
+  file: string | undefined,
 ): Promise<[sites: string[] | undefined, problems: Finding[]]> {
-  let file: string;
-  try {
-    file = confFile(given);
-  } catch (error) {
-    if (given !== undefined) throw error;
-    return [undefined, []];
-  }
+  if (file === undefined) return [undefined, []];
   try {
     return [(await loadConf(file)).sites.map(({ siteId }) => siteId), []];
   } catch (error) {

@@ -13,6 +13,7 @@ import type { Remark } from '../import/draft.js';
 import { readSource } from '../import/read-source.js';
 import { runningAppAt } from '../import/running-app.js';
 import { printableLine } from '../printable.js';
+import { counted } from '../counted.js';
 import { logLevelOption } from './options.js';
 
 interface ImportOptions extends CommonOptions {
@@ -93,7 +94,7 @@ function report(
     ({ remarks }) => remarks,
   );
   const todoCount = all.filter((remark) => 'todo' in remark).length;
-  lines.push(`${sites.length} ${sites.length === 1 ? 'site' : 'sites'}, ${todoCount} to look at`);
+  lines.push(`${counted(sites.length, 'site')}, ${todoCount} to look at`);
   lines.push(`next: vhostd check ${output}`);
   const width = process.stderr.columns ?? Infinity;
   return `${lines.flatMap((line) => indented(printableLine(line), width)).join('\n')}\n`;

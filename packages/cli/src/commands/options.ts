@@ -1,6 +1,7 @@
 // What the commands share that ask a running daemon: their options, and how they print what came of it.
 import { DaemonClient, findRunDir, LOG_LEVELS } from '@vhostd/daemon/client';
 import type { DaemonRequest } from '@vhostd/daemon/client';
+import { VhostError } from '@vhostd/protocol';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommonOptions } from '../errors.js';
@@ -65,8 +66,8 @@ export function clientOf({ runDir }: ClientOptions): DaemonClient {
   return new DaemonClient(runDir ?? findRunDir());
 }
 
-/** Asks for something to be done to a site, and gives what the daemon answered. */
-export function orderSite(
+/** Asks for something to be done to a site, and gives what the daemon answered. What fails names the site in its `info`. */
+export async function orderSite(
   options: ClientOptions,
   site: string,
   verb: string,
@@ -74,21 +75,27 @@ export function orderSite(
 ): Promise<unknown> {
   const { method = 'POST', body } = request;
   const path = `/sites/${encodeURIComponent(site)}/${verb}`;
-  return orderDaemon(options, { method, path, ...(body === undefined ? {} : { body }) });
+  try {
+    return await orderDaemon(options, { method, path, ...(body === undefined ? {} : { body }) }, site);
+  } catch (error) {
+    if (error instanceof VhostError) error.info['siteId'] ??= site;
+    throw error;
+  }
 }
 
-/** Asks for something to be done, shows how far it is, and gives what the daemon answered. */
-export function orderDaemon(options: ClientOptions, request: DaemonRequest): Promise<unknown> {
-  return whileShown(options, (client, onProgress) => client.request({ ...request, onProgress }));
+/** Asks for something to be done, shows how far it is, of one site or of all, and gives what the daemon answered. */
+export function orderDaemon(options: ClientOptions, request: DaemonRequest, site?: string): Promise<unknown> {
+  return whileShown(options, (client, onProgress) => client.request({ ...request, onProgress }), site);
 }
 
-/** Has a daemon do something, and shows how far it is. */
+/** Has a daemon do something, and shows how far it is: one site, or all. */
 export function whileShown<T>(
   { json, ...options }: ClientOptions,
   order: (client: DaemonClient, told: Told) => Promise<T>,
+  site?: string,
 ): Promise<T> {
   const client = clientOf(options);
-  return withProgress({ json, client }, (told) => order(client, told));
+  return withProgress({ json, client, site }, (told) => order(client, told));
 }
 
 /** Prints an outcome as JSON, or in words. */

@@ -2,7 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, pauseResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
-import { connections } from '../connections.js';
+import { counted } from '../counted.js';
 import { formatDuration } from '../duration.js';
 import { attempt } from '../errors.js';
 import { addSiteOptions, orderSite, printOutcome } from './options.js';
@@ -34,7 +34,7 @@ async function pause(site: string, options: PauseOptions): Promise<number> {
   const body = timeout === undefined ? {} : { timeout };
   const result = decode(pauseResult, await orderSite(options, site, 'pause', { body }), 'pause');
   const { siteId, timeoutMs, maxCount } = result;
-  const limits = `up to ${connections(maxCount)} for up to ${spanOf(timeoutMs)} each`;
+  const limits = `up to ${counted(maxCount, 'connection')} for up to ${spanOf(timeoutMs)} each`;
   printOutcome(options, result, () => [`${siteId}: paused, holds ${limits}`]);
   return EXIT_CODES.ok;
 }

@@ -21,7 +21,7 @@ export function addReloadCommand(program: Command): void {
 }
 
 async function reload(site: string | undefined, options: ClientOptions): Promise<number> {
-  const result = await whileShown(options, (client, told) => client.reload(site, told));
+  const result = await whileShown(options, (client, told) => client.reload(site, told), site);
   const { sites } = result;
   printOutcome(options, result, () => (sites.length === 0 ? ['no sites'] : sentences(sites.map(describe))));
   return sites.every(({ ok }) => ok) ? EXIT_CODES.ok : EXIT_CODES.failed;

@@ -3,6 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, restartResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
+import { counted } from '../counted.js';
 import { addSiteOptions, orderSite, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -22,8 +23,6 @@ export function addRestartCommand(program: Command): void {
 async function restart(site: string, options: ClientOptions): Promise<number> {
   const result = decode(restartResult, await orderSite(options, site, 'restart'), 'restart');
   const { siteId, workers } = result;
-  printOutcome(options, result, () => [
-    `${siteId}: ${workers === 1 ? '1 worker' : `${workers} workers`} restarted`,
-  ]);
+  printOutcome(options, result, () => [`${siteId}: ${counted(workers, 'worker')} restarted`]);
   return EXIT_CODES.ok;
 }

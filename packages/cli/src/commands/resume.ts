@@ -2,7 +2,7 @@
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, resumeResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
-import { connections } from '../connections.js';
+import { counted } from '../counted.js';
 import { attempt } from '../errors.js';
 import { addSiteOptions, orderSite, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
@@ -22,7 +22,7 @@ export function addResumeCommand(program: Command): void {
 async function resume(site: string, options: ClientOptions): Promise<number> {
   const result = decode(resumeResult, await orderSite(options, site, 'resume'), 'resume');
   const { siteId, wasPaused, heldCount } = result;
-  const what = wasPaused ? `resumed, ${connections(heldCount)} held until now` : 'was not paused';
+  const what = wasPaused ? `resumed, ${counted(heldCount, 'connection')} held until now` : 'was not paused';
   printOutcome(options, result, () => [`${siteId}: ${what}`]);
   return EXIT_CODES.ok;
 }

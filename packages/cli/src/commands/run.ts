@@ -71,6 +71,8 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
   });
   let ready = false;
   let told = false;
+  // Before what is printed then: its line goes first.
+  if (isTerminal) showProgress(daemon, options.runDir);
   daemon.on('error', (error) => (logSays ? printNextStep(error) : printError(error, options)));
   daemon.on('loaded', (failures) => {
     if (!logSays) printFailures(failures);
@@ -90,8 +92,7 @@ async function run(app: string | undefined, args: readonly string[], options: Ru
     ready = true;
     if (process.stdout.isTTY) void printAddresses(new DaemonClient(options.runDir));
   });
-  if (isTerminal) showProgress(daemon, options.runDir);
-  else if (options.stateDir !== undefined) boundBackgroundLog(options.stateDir);
+  if (!isTerminal && options.stateDir !== undefined) boundBackgroundLog(options.stateDir);
   await daemon.run();
   return EXIT_CODES.ok;
 }
@@ -135,7 +136,7 @@ function showProgress(daemon: Daemon, runDir: string | undefined): void {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      line ??= new ProgressLine(client, 'Ctrl-C again ends at once');
+      line ??= new ProgressLine(client, { hint: 'Ctrl-C again ends at once' });
     });
   }
   daemon.once('stopped', () => line?.close());

@@ -4,6 +4,7 @@ import { decode, signalResult, WORKER_SIGNALS } from '@vhostd/protocol/schemas';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
+import { counted } from '../counted.js';
 import { addSiteOptions, orderSite, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -24,7 +25,7 @@ export function addSignalCommand(program: Command): void {
 async function send(site: string, signal: string, options: ClientOptions): Promise<number> {
   const answer = await orderSite(options, site, 'signal', { body: { signal } });
   const result = decode(signalResult, answer, 'signal');
-  const workers = result.workers === 1 ? '1 worker' : `${result.workers} workers`;
+  const workers = counted(result.workers, 'worker');
   printOutcome(options, result, () => [`${site}: ${signal} sent to ${workers}`]);
   return EXIT_CODES.ok;
 }

@@ -38,10 +38,12 @@ async function upgrade(options: UpgradeOptions): Promise<number> {
     },
     ...(node === undefined ? {} : { node }),
   });
-  printOutcome(options, outcome, () => [
-    ...outcome.failed.map(({ siteId, reason }) => `site ${siteId} does not serve: ${reason}`),
-    `vhostd upgraded: process ${outcome.pid}, ${outcome.version}, Node ${outcome.node}`,
-  ]);
+  printOutcome(options, outcome, () =>
+    sentences([
+      ...outcome.failed.map(({ siteId, reason }) => `site ${siteId} does not serve: ${reason}`),
+      `vhostd upgraded: process ${outcome.pid}, ${outcome.version}, Node ${outcome.node}`,
+    ]),
+  );
   return EXIT_CODES.ok;
 }
 

@@ -8,6 +8,7 @@ import { terminalWidth, wrapped } from '../columns.js';
 import { siteDetailOf } from '../site-detail.js';
 import { describeError } from '../errors.js';
 import { printableLine } from '../printable.js';
+import { counted } from '../counted.js';
 
 export class DevLines {
   readonly #client: DaemonClient;
@@ -73,7 +74,7 @@ export class DevLines {
       this.#shown.add(siteId);
       const urls = siteUrls(await siteDetailOf(this.#client, siteId), listeners);
       const { files } = watch;
-      const kept = `${siteId} watches ${files} ${files === 1 ? 'file' : 'files'}`;
+      const kept = `${siteId} watches ${counted(files, 'file')}`;
       this.#say({ event: 'watches', siteId, files, urls }, kept, ...urls.map((url) => `  ${url}`));
       const { message } = maintenance ?? {};
       if (message !== undefined) this.#tellBroken(siteId, message);

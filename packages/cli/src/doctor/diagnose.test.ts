@@ -127,6 +127,29 @@ void it('sites that are down, or not as they should be', () => {
       'warning site a: answers with its maintenance page',
     ],
   );
+  const broken = 'exited with code 1; it printed: FATAL: DATABASE_URL is not set';
+  assert.deepEqual(
+    told(
+      sites({
+        reason: `worker a/2 ${broken}`,
+        workers: [
+          { ...worker, state: 'backoff', reason: broken },
+          { ...worker, workerId: 'a/1', state: 'backoff', restarts: 1, reason: 'exited with code 2' },
+        ],
+      }),
+    ),
+    [
+      `warning site a: worker a/2 ${broken}`,
+      'warning site a: worker a/1 is down after 1 restart: exited with code 2',
+    ],
+  );
+  const [taken] = diagnose({
+    ...WELL,
+    ...sites({ state: 'errored', reason: 'cannot bind *:80 (EADDRINUSE): another process listens on it' }),
+  });
+  assert.match(taken?.todo ?? '', /^stop what has it, which ss -ltnp names/);
+  const [unwritable] = diagnose({ ...WELL, ...sites({ reason: "its log can't be written: EACCES" }) });
+  assert.match(unwritable?.todo ?? '', /^correct that: it is tried again/);
   assert.deepEqual(told({ wantedSites: ['b'] }), [
     'warning site b: is in the conf, but not loaded',
     'warning site a: is loaded, but not in the conf',

@@ -2,6 +2,7 @@
 import type { RunDirState } from '@vhostd/daemon/client';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import type { Finding } from '../check/finding.js';
+import { counted } from '../counted.js';
 import type { FoundWorker } from './vhostd-processes.js';
 
 export interface Facts {
@@ -183,19 +184,24 @@ function siteFinding(site: SiteStatus): Finding[] {
     return found(
       'error',
       `does not run: ${reason ?? ''}`,
-      `vhostd logs ${siteId} --err shows all that it printed`,
+      reason?.includes('(EADDRINUSE)') === true
+        ? `stop what has it, which ss -ltnp names, or use another port: ${siteId} gets it within seconds once it is free`
+        : `vhostd logs ${siteId} --err shows all that it printed`,
     );
   if (state === 'waiting') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
   if (state === 'stopped') return found('warning', 'was stopped', `vhostd start ${siteId}`);
-  const restarting = workers.filter((worker) => worker.state === 'backoff' || worker.state === 'errored');
+  // What the site's own line says of one needs no second one.
+  const restarting = workers.filter(
+    (worker) =>
+      (worker.state === 'backoff' || worker.state === 'errored') &&
+      (worker.reason === undefined || reason?.includes(worker.reason) !== true),
+  );
   return [
-    ...(reason === undefined
-      ? []
-      : found('warning', reason, `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`)),
+    ...(reason === undefined ? [] : found('warning', reason, whatNext(siteId, reason))),
     ...restarting.flatMap((worker) =>
       found(
         'warning',
-        `worker ${worker.workerId} is down after ${worker.restarts} restarts: ${worker.reason ?? ''}`,
+        `worker ${worker.workerId} is down after ${counted(worker.restarts, 'restart')}: ${worker.reason ?? ''}`,
         `vhostd logs ${siteId} --err`,
       ),
     ),
@@ -209,6 +215,13 @@ function siteFinding(site: SiteStatus): Finding[] {
       ? []
       : found('warning', 'answers with its maintenance page', `vhostd maintenance ${siteId} --off`)),
   ];
+}
+
+/** What the site has printed tells nothing of a log that takes none. */
+function whatNext(siteId: string, reason: string): string {
+  return /^its (?:access )?log can't be written/.test(reason)
+    ? 'correct that: it is tried again every few seconds, and serving goes on'
+    : `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`;
 }
 
 function confFindings({ status, wantedSites }: Facts): Finding[] {

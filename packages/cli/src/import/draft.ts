@@ -9,6 +9,7 @@ export interface DraftListen {
   key?: string;
   cert?: string;
   proxyProtocol?: string[];
+  redirect?: 'https';
 }
 
 /** A site, as a conf has it: only what differs from the defaults. */
@@ -46,6 +47,8 @@ export interface ImportedServer {
   /** The ports that it sends requests to. */
   readonly ports: readonly number[];
   readonly remarks: Remark[];
+  /** The directive by which it sends all requests on to the same host by https. */
+  readonly redirect?: string;
 }
 
 /** A name as a `siteId` has to be. */

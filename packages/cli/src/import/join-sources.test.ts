@@ -86,3 +86,29 @@ void it('a program that is not of Node gets no connections: nginx stays in front
     ['listen'],
   );
 });
+
+void it('what leads to https is given to the site that serves the host so, and left where none does', () => {
+  const secure: ImportedServer = {
+    ...server('x', 1),
+    listen: [{ type: 'ssl', host: 'x', port: 443, key: 'k', cert: 'c' }],
+  };
+  const clear: ImportedServer = {
+    ...server('x'),
+    listen: ['x', 'y'].map((host) => ({ host, port: 80 })),
+    redirect: 'return 301',
+  };
+  const { sites, left } = joinSources([app('a', 1)], [clear, secure], nothing);
+  assert.deepEqual(sites[0]?.site.listen, [...secure.listen, { host: 'x', port: 80, redirect: 'https' }]);
+  assert.deepEqual(sites[0]?.servers[1]?.remarks, [{ field: 'return 301', taken: 'listen[].redirect' }]);
+  assert.deepEqual(
+    left.map(({ remarks }) => remarks),
+    [
+      [
+        {
+          field: 'return 301',
+          todo: 'no site serves y by TLS: "redirect": "https" of a listen entry of the one that will',
+        },
+      ],
+    ],
+  );
+});

@@ -35,17 +35,46 @@ export function joinSources(
   runningAt: (port: number) => RunningApp | undefined,
 ): { sites: JoinedSite[]; left: ServerRemarks[] } {
   const known = apps.map((app) => ({ ...app, servers: [] as ImportedServer[] }));
-  const left: ServerRemarks[] = [];
+  const appless: ImportedServer[] = [];
   for (const server of servers) {
     const [port] = server.ports;
     const app = known.find(({ ports }) => server.ports.some((each) => ports.includes(each)));
     if (app !== undefined) app.servers.push(server);
-    else if (port === undefined) left.push(server);
+    else if (port === undefined) appless.push(server);
     else
       known.push({ ...appAt(server.ports, port, runningAt(port)), source: server.source, servers: [server] });
   }
+  const left = appless.flatMap((server) => sendOn(server, known));
   const ids = new Set<string>();
   return { sites: known.map((app) => joined(app, ids)), left };
+}
+
+/** Gives what only leads to https to the sites that serve its hosts by TLS; what no site serves so is left. */
+function sendOn(
+  server: ImportedServer,
+  known: readonly { readonly servers: ImportedServer[] }[],
+): ImportedServer[] {
+  const { redirect, ...rest } = server;
+  if (redirect === undefined) return [server];
+  const taken = new Set<DraftListen>();
+  for (const { servers } of known) {
+    const secure = new Set(
+      servers.flatMap(({ listen }) => listen.filter(({ type }) => type === 'ssl').map(({ host }) => host)),
+    );
+    const own = server.listen.filter((entry) => entry.type === undefined && secure.has(entry.host));
+    if (own.length === 0) continue;
+    for (const entry of own) taken.add(entry);
+    servers.push({
+      ...rest,
+      listen: own.map((entry) => ({ ...entry, redirect: 'https' })),
+      remarks: [...rest.remarks, { field: redirect, taken: 'listen[].redirect' }],
+    });
+  }
+  const listen = server.listen.filter((entry) => !taken.has(entry));
+  if (listen.length === 0 && taken.size > 0) return [];
+  const hosts = [...new Set(listen.map(({ host = 'every host' }) => host))];
+  const todo = `no site serves ${hosts.join(', ')} by TLS: "redirect": "https" of a listen entry of the one that will`;
+  return [{ ...rest, listen, remarks: [...rest.remarks, { field: redirect, todo }] }];
 }
 
 function joined(
@@ -63,7 +92,8 @@ function joined(
     // Only programs of Node get connections.
     if (servers.length > 0) said.push({ field: 'listen', todo: 'it listens by itself: keep nginx for it' });
   } else if (servers.length > 0) {
-    site.listen = servers.flatMap(({ listen }) => listen.map((entry): DraftListen => ({ ...entry })));
+    const listen = servers.flatMap((server) => server.listen.map((entry): DraftListen => ({ ...entry })));
+    if (listen.length > 0) site.listen = listen;
   } else if (ports.length > 0) {
     site.listen = ports.map((port) => ({ port }));
     said.push({

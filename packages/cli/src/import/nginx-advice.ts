@@ -37,6 +37,14 @@ const ADVICE: Readonly<Record<string, string>> = {
   'allow|deny': 'refuse addresses in the app, or in the firewall',
   'limit_(?:req|conn|rate).*': 'limit in the app (express-rate-limit); maxConnections of its server',
   include: 'it could not be read: run the import as a user who may',
+  'least_conn|zone': 'leave it out: "balance": "least" is so by default',
+  'ip_hash|hash': '"balance": "ip-hash"',
+  'keepalive_.*': 'leave it out: no proxy stands in between',
+  'user|pid|daemon|env|load_module|master_process|pcre_jit|thread_pool|timer_resolution|worker_.*':
+    'leave it out: that is of nginx itself',
+  'stream|mail':
+    'no HTTP: a site with "server": false listens by itself (docs/apps.md); else keep nginx for it',
+  'map|geo|split_clients|set': 'do it in the app',
   'server_tokens|tcp_nodelay|tcp_nopush|sendfile|charset|etag|default_type|types|merge_slashes|underscores_in_headers|ignore_invalid_headers':
     'leave it out',
   'fastcgi_.*|uwsgi_.*|scgi_.*|grpc_.*': 'not a Node server: keep nginx for it',

@@ -31,7 +31,7 @@ void it('a server gives hosts, addresses, keys and the port of its app', () => {
     secure,
   ]);
   assert.deepEqual(server?.ports, [3000, 3001]);
-  assert.deepEqual(left(server?.remarks ?? []), []);
+  assert.deepEqual(left(server?.remarks ?? []), ['upstream app: least_conn']);
 });
 
 void it('a server without names, or without listen, is the default of port 80', () => {
@@ -74,5 +74,74 @@ void it('what cannot be read is named', () => {
   assert.deepEqual(
     unreadIncludes(parseNginx('http { include /absent/*.conf; server { include x; } }', 'f')),
     ['/absent/*.conf', 'x'],
+  );
+});
+
+void it('what is said of an upstream is told, and a server on another machine is no app of this one', () => {
+  const [server, far, direct] = servers(`
+    upstream app { ip_hash; server 127.0.0.1:3000 weight=3; server [::1]:3001; server 10.0.0.5:3002 backup; keepalive 8; }
+    upstream far { server 10.0.0.5:80; }
+    server { server_name a.test; location / { proxy_pass http://app; } }
+    server { server_name b.test; location / { proxy_pass http://far; } }
+    server { server_name c.test; proxy_pass http://db.test:5000; }`);
+  assert.deepEqual([server?.ports, far?.ports, direct?.ports], [[3000, 3001], [], []]);
+  assert.deepEqual(left(server?.remarks ?? []), [
+    'upstream app: server 10.0.0.5:3002',
+    'upstream app: ip_hash',
+    'upstream app: server 127.0.0.1:3000 weight=3',
+    'upstream app: server 10.0.0.5:3002 backup',
+    'upstream app: keepalive 8',
+  ]);
+  assert.deepEqual(left(far?.remarks ?? []), ['upstream far: server 10.0.0.5:80', 'proxy_pass http://far']);
+  assert.deepEqual(left(direct?.remarks ?? []), [
+    'proxy_pass db.test:5000',
+    'proxy_pass http://db.test:5000',
+  ]);
+});
+
+void it('a server whose names are expressions is the default of no address', () => {
+  const [server] = servers(
+    'server { listen 80; server_name ~^(.+)\\.a\\.test$; proxy_pass http://127.0.0.1:1; }',
+  );
+  assert.deepEqual(server?.listen, []);
+});
+
+void it('what stands around the servers is told, too', () => {
+  const [, around] = servers(
+    'user www; events {} stream { server { listen 25; } } http { gzip on; include x; map $a $b { } server { listen 80; } }',
+  );
+  assert.deepEqual(
+    [around?.listen, left(around?.remarks ?? [])],
+    [[], ['user www', 'stream', 'gzip on', 'map $a $b']],
+  );
+  assert.equal(servers('upstream a { server 127.0.0.1:1; } server { listen 80; }').length, 1);
+});
+
+void it('a server that sends all clients on to https is told from one that sends them elsewhere', () => {
+  const sent = (body: string, names = 'a.test b.test'): string | undefined =>
+    servers(`server { listen 80; server_name ${names}; ${body} }`)[0]?.redirect;
+  assert.equal(sent('return 301 https://$host$request_uri;'), 'return 301 https://$host$request_uri');
+  assert.equal(
+    sent('location / { return 308 https://$server_name$request_uri; }'),
+    'return 308 https://$server_name$request_uri',
+  );
+  assert.equal(sent('rewrite ^(.*)$ https://$host$1 permanent;'), 'rewrite ^(.*)$ https://$host$1 permanent');
+  // As certbot writes it.
+  assert.equal(
+    sent('if ($host = a.test) { return 301 https://$host$request_uri; } return 404;', 'a.test'),
+    'return 301 https://$host$request_uri',
+  );
+  assert.equal(
+    sent('return 301 https://a.test$request_uri;', 'a.test'),
+    'return 301 https://a.test$request_uri',
+  );
+  assert.equal(sent('return 301 https://a.test$request_uri;'), undefined);
+  assert.equal(sent('return 301 https://$host/shop;'), undefined);
+  assert.equal(sent('return 200 https://$host$request_uri;'), undefined);
+  assert.equal(
+    sent(
+      'location / { proxy_pass http://127.0.0.1:1; } location /x { return 301 https://$host$request_uri; }',
+    ),
+    undefined,
   );
 });

@@ -1,9 +1,14 @@
 // The blocks `server` of nginx: which hosts and addresses lead to which port, and what is said of the rest.
 import type { DraftListen, ImportedServer, Remark } from './draft.js';
 import { adviceFor } from './nginx-advice.js';
+import { httpsRedirectOf } from './nginx-redirect.js';
 import type { Directive } from './nginx-syntax.js';
+import { pathOfTarget, portsOfTarget } from './nginx-target.js';
 
-/** Every server below `directives`, which may be a whole nginx.conf or a file of sites-enabled. Pure. */
+/**
+ * Every server below `directives`, which may be a whole nginx.conf or a file of sites-enabled, and behind them one without
+ * addresses for what stands around them and is not taken. Pure.
+ */
 export function serversOf(directives: readonly Directive[], source: string): ImportedServer[] {
   const http = directives.filter(({ name }) => name === 'http').flatMap(({ block = [] }) => block);
   const within = [...directives.filter(({ name }) => name !== 'http'), ...http];
@@ -13,9 +18,14 @@ export function serversOf(directives: readonly Directive[], source: string): Imp
     ),
   );
   const inherited = within.filter(({ name }) => INHERITED.has(name));
-  return within
+  const servers = within
     .filter(({ name, block }) => name === 'server' && block !== undefined)
     .map(({ block = [], line }) => serverOf(block, { inherited, upstreams, source, line }));
+  const remarks = within
+    .filter(({ name }) => !READ_AROUND.has(name) && !INHERITED.has(name))
+    .map((directive): Remark => ({ field: shown(directive), todo: adviceFor(directive) }));
+  if (servers.length === 0 || remarks.length === 0) return servers;
+  return [...servers, { source, name: 'what stands around the servers', listen: [], ports: [], remarks }];
 }
 
 /** Files that `include` names and that could not be read. Pure. */
@@ -48,10 +58,13 @@ function serverOf(
     remarks,
   );
   const ports = portsOf(block, upstreams, remarks);
+  const redirect = ports.length === 0 ? httpsRedirectOf(block, names) : undefined;
   for (const directive of block) {
+    if (redirect !== undefined && OF_REDIRECT.has(directive.name)) continue;
     if (!HANDLED.has(directive.name)) remarks.push({ field: shown(directive), todo: adviceFor(directive) });
   }
-  const hosts = isNameless || names.length === 0 ? [undefined] : names;
+  // Hosts that cannot be named are not those of everybody.
+  const hosts = isNameless ? [undefined] : names;
   const entries = listen.flatMap(({ entry, isDefault }) =>
     (isDefault ? [...hosts, undefined] : hosts).map((host) => ({
       ...(entry.type === undefined ? {} : { type: entry.type }),
@@ -67,7 +80,8 @@ function serverOf(
     name: `server ${names[0] ?? listen[0]?.entry.port ?? ''}, line ${line}`,
     listen: distinct(entries),
     ports,
-    remarks,
+    remarks: redirect === undefined ? remarks : remarks.filter(({ field }) => field !== 'location /'),
+    ...(redirect === undefined ? {} : { redirect: shown(redirect) }),
   };
 }
 
@@ -193,28 +207,8 @@ function portsOf(
     if (directive !== main.proxy) remarks.push({ field: shown(directive), todo: adviceFor(directive) });
   }
   const target = main.proxy.args[0] ?? '';
-  const {
-    host = '',
-    port,
-    rest = '',
-  } = /^https?:\/\/(?<host>[^/:]+|\[[^\]]+\])(?::(?<port>\d+))?(?<rest>\/.*)?$/.exec(target)?.groups ?? {};
-  const servers = upstreams.get(host);
-  const ports =
-    servers === undefined
-      ? port === undefined
-        ? []
-        : [Number(port)]
-      : servers.flatMap(({ name, args }) => {
-          const [, found] = /:(\d+)$/.exec(name === 'server' ? (args[0] ?? '') : '') ?? [];
-          return found === undefined ? [] : [Number(found)];
-        });
-  if (ports.length === 0)
-    remarks.push({
-      field: `proxy_pass ${target}`,
-      todo: 'set path to the directory of the app that it meant',
-    });
-  else remarks.push({ field: `proxy_pass ${target}`, taken: `the app at port ${ports.join(', ')}` });
-  if (/^\/./.test(rest) || (main.where.startsWith('/') && main.where !== '/')) {
+  const ports = portsOfTarget(target, upstreams, remarks);
+  if (/^\/./.test(pathOfTarget(target)) || (main.where.startsWith('/') && main.where !== '/')) {
     remarks.push({
       field: `location ${main.where} → ${target}`,
       todo: 'the app sees the whole path: no prefix is taken away',
@@ -267,6 +261,17 @@ const HANDLED: ReadonlySet<string> = new Set([
   'proxy_pass',
   'set_real_ip_from',
 ]);
+/** They stand around servers, and are read there or told elsewhere. */
+const READ_AROUND: ReadonlySet<string> = new Set([
+  'server',
+  'upstream',
+  'include',
+  'http',
+  'events',
+  'set_real_ip_from',
+]);
+/** What a server that only sends clients on consists of; what else `if` and 404 mean there, the redirect means too. */
+const OF_REDIRECT: ReadonlySet<string> = new Set(['return', 'rewrite', 'if']);
 /** What may stand behind an address and is taken, or is so anyway. */
 const FLAGS: ReadonlySet<string> = new Set([
   'ssl',

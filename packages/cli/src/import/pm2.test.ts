@@ -140,7 +140,10 @@ void describe('an ecosystem file of PM2', () => {
 
   void it('may name a program that is not of Node', () => {
     assert.equal(app({ script: 'job.py', interpreter: 'python3' }).site['interpreter'], 'python3');
-    assert.equal(app({ interpreter: '/usr/bin/node' }).site['interpreter'], undefined);
+    for (const interpreter of ['/usr/bin/node', 'node@18']) {
+      assert.equal(app({ interpreter }).site['interpreter'], undefined);
+      assert.ok(left({ interpreter }).includes(`interpreter ${interpreter}`));
+    }
   });
 
   void it('names a program by the extension of what it runs, as PM2 does', () => {

@@ -39,6 +39,32 @@ void it('a start script of node is taken with its options and arguments', () => 
   });
 });
 
+void it('a start script with variables, or an option with a value, is read by npm start at each reload', () => {
+  write('server.js');
+  for (const start of [
+    'PORT=4000 NODE_ENV=production node server.js',
+    'cross-env NODE_ENV=production node server.js',
+    'node -r dotenv/config server.js',
+  ]) {
+    manifest({ scripts: { start } });
+    assert.deepEqual(findApp(directory).site, { workerFile: 'npm', workerArgs: ['start'] });
+    assert.deepEqual(findApp(directory).notes, [`the start script of package.json: ${start}`]);
+    // What would run beside it is not for a worker.
+    manifest({ scripts: { start, prestart: 'tsc' } });
+    assert.deepEqual(findApp(directory).site, { workerFile: 'server.js' });
+  }
+});
+
+void it('tsx is Node with a loader', () => {
+  manifest({ scripts: { start: 'tsx src/index.ts --verbose' } });
+  write('src/index.ts');
+  assert.deepEqual(findApp(directory).site, {
+    workerFile: 'src/index.ts',
+    workerArgs: ['--verbose'],
+    workerOptions: { execArgv: ['--import', 'tsx'] },
+  });
+});
+
 void it('a script that needs a shell is left alone for main, and that for a file of a usual name', () => {
   manifest({ name: '.', main: 'lib/main.js', scripts: { start: 'NODE_ENV=x node a.js && node b.js' } });
   write('a.js');
@@ -54,6 +80,9 @@ void it('a script that needs a shell is left alone for main, and that for a file
 
 void it('where there is nothing to run, or package.json is wrong, it says so', () => {
   assert.throws(() => findApp(directory), { code: 'ERR_INIT_NO_APP' });
+  assert.throws(() => findApp(path.join(directory, 'gone')), {
+    message: /gone: there is no such directory$/,
+  });
   writeFileSync(path.join(directory, 'package.json'), '{');
   assert.throws(() => findApp(directory), { code: 'ERR_CONF_SYNTAX' });
 });

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
+import { isScriptOfNode, OF_SHELL } from './node-script.js';
 
 /** An app, and how it would be served. */
 export interface FoundApp {
@@ -14,6 +15,11 @@ export interface FoundApp {
 
 /** @throws {VhostError} ERR_INIT_NO_APP: there is nothing that could be run; ERR_CONF_SYNTAX: package.json is no JSON. */
 export function findApp(directory: string): FoundApp {
+  if (!existsSync(directory)) {
+    throw new VhostError('ERR_INIT_NO_APP', `${directory}: there is no such directory`, {
+      info: { directory },
+    });
+  }
   const manifest = readManifest(directory);
   const { name } = manifest;
   const siteId = siteIdOf(typeof name === 'string' ? name : path.basename(directory));
@@ -24,9 +30,10 @@ export function findApp(directory: string): FoundApp {
     ofEntry(directory, manifest) ??
     nothing(directory);
   const file = String(site['workerFile']);
-  const missing = existsSync(path.join(directory, file))
-    ? []
-    : [`${file} is not there yet: build the app first`];
+  const missing =
+    file === NPM || existsSync(path.join(directory, file))
+      ? []
+      : [`${file} is not there yet: build the app first`];
   return {
     siteId,
     site: { ...site, ...env },
@@ -51,6 +58,11 @@ const FRAMEWORKS: readonly [name: string, title: string, site: Record<string, un
     'React Router',
     { workerFile: 'node_modules/@react-router/serve/bin.js', workerArgs: ['./build/server/index.js'] },
   ],
+  [
+    '@remix-run/serve',
+    'Remix',
+    { workerFile: 'node_modules/@remix-run/serve/dist/cli.js', workerArgs: ['./build/server/index.js'] },
+  ],
 ];
 
 function ofFramework(manifest: Record<string, unknown>): Finding | undefined {
@@ -63,8 +75,29 @@ function ofFramework(manifest: Record<string, unknown>): Finding | undefined {
 
 /** `node server.js` and the like; what a shell would have to understand is left alone. */
 function ofStartScript(directory: string, manifest: Record<string, unknown>): Finding | undefined {
-  const start = fields(manifest['scripts'])['start'];
-  if (typeof start !== 'string' || /[|&;<>$`"'\\*?()]/u.test(start)) return undefined;
+  const scripts = fields(manifest['scripts']);
+  const { start } = scripts;
+  if (typeof start !== 'string' || OF_SHELL.test(start)) return undefined;
+  const note = `the start script of package.json: ${start}`;
+  const site = nodeScript(directory, start) ?? tsxScript(directory, start);
+  if (site !== undefined) return { site, note };
+  // Variables in front of node, and options with a value, are read from the script at each reload.
+  if (!isScriptOfNode(start) || 'prestart' in scripts || 'poststart' in scripts) return undefined;
+  return { site: { workerFile: NPM, workerArgs: ['start'] }, note };
+}
+
+/** `tsx src/index.ts`: a Node with a loader. */
+function tsxScript(directory: string, start: string): Record<string, unknown> | undefined {
+  const [program, file, ...workerArgs] = start.trim().split(/\s+/u);
+  if (program !== 'tsx' || file === undefined || !existsSync(path.join(directory, file))) return undefined;
+  return {
+    workerFile: file,
+    ...(workerArgs.length === 0 ? {} : { workerArgs }),
+    workerOptions: { execArgv: ['--import', 'tsx'] },
+  };
+}
+
+function nodeScript(directory: string, start: string): Record<string, unknown> | undefined {
   const [program, ...words] = start.trim().split(/\s+/u);
   const at = words.findIndex((word) => !word.startsWith('-'));
   const [file, ...workerArgs] = words.slice(at);
@@ -73,12 +106,9 @@ function ofStartScript(directory: string, manifest: Record<string, unknown>): Fi
     return undefined;
   const execArgv = words.slice(0, at);
   return {
-    site: {
-      workerFile: file,
-      ...(workerArgs.length === 0 ? {} : { workerArgs }),
-      ...(execArgv.length === 0 ? {} : { workerOptions: { execArgv } }),
-    },
-    note: `the start script of package.json: ${start}`,
+    workerFile: file,
+    ...(workerArgs.length === 0 ? {} : { workerArgs }),
+    ...(execArgv.length === 0 ? {} : { workerOptions: { execArgv } }),
   };
 }
 
@@ -120,6 +150,8 @@ function fields(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
+/** Stands for what its script runs. */
+const NPM = 'npm';
 const ENTRIES = [
   'server.js',
   'app.js',

@@ -3,6 +3,7 @@ import type { DaemonStatus } from '@vhostd/protocol';
 import { formatBytes } from '../bytes.js';
 import { formatDuration } from '../duration.js';
 import { printableLine } from '../printable.js';
+import { counted } from '../counted.js';
 import { nameOf } from './rows.js';
 import type { Row } from './rows.js';
 
@@ -54,14 +55,15 @@ function headLines({ status, trouble }: Shown): Line[] {
   if (status === undefined) return [{ text: trouble ?? 'asking the daemon', style: 'bad' }, plain('')];
   const { daemon, master, sites, counts } = status;
   const workers = sites.reduce((sum, site) => sum + site.workers.length, 0);
-  const running = master === undefined ? 'no master' : `master ${master.pid}, ${master.restarts} restarts`;
+  const running =
+    master === undefined ? 'no master' : `master ${master.pid}, ${counted(master.restarts, 'restart')}`;
   const refused = Object.values(counts?.refused ?? {}).reduce((sum, count) => sum + count, 0);
   const parked = sites.reduce((sum, site) => sum + site.parked, 0);
   const totals = `accepted ${counts?.accepted ?? 0}, refused ${refused}, moved ${counts?.handedBack ?? 0}`;
   return [
     plain(`vhostd ${daemon.version}  up ${formatDuration(daemon.uptimeMs)}  ${running}`),
     trouble === undefined
-      ? plain(`${sites.length} sites, ${workers} workers  ${totals}, queued ${parked}`)
+      ? plain(`${counted(sites.length, 'site')}, ${counted(workers, 'worker')}  ${totals}, queued ${parked}`)
       : { text: trouble, style: 'bad' },
   ];
 }

@@ -96,6 +96,25 @@ void describe('metrics', () => {
     assert.deepEqual(left, []);
   });
 
+  void it('count the lines that access logs have lost, also of workers that have ended', () => {
+    const { events, text } = bench();
+    const lost = (lostLines: number, workerPid = 7, file = '/a/access.log'): void =>
+      void events.emit('worker.stats', { ...STATS, workerPid, accessLog: { file, lostLines } });
+    lost(0);
+    lost(2);
+    lost(5);
+    end(events);
+    lost(3, 8);
+    // It can't take back what it has said.
+    lost(1, 8);
+    lost(4, 9, '/b/access.log');
+    const lines = text().filter((line) => /access\.log/.test(line));
+    assert.deepEqual(lines, [
+      'vhostd_log_lost_lines_total{file="/a/access.log"} 8',
+      'vhostd_log_lost_lines_total{file="/b/access.log"} 4',
+    ]);
+  });
+
   void it('tell when certificates are renewed, and how that went', () => {
     const renewals: RenewalStatus[] = [
       { siteId: 'a', kind: 'internal', nextRenewal: '2026-01-02T00:00:00Z', nextRenewalReason: 'two-thirds' },

@@ -8,7 +8,7 @@ import type {
   MetricFamily,
   SiteStatus,
 } from '@vhostd/protocol';
-import type { EventPayloads, MasterEvents } from '../events.js';
+import type { AccessLogFields, EventPayloads, MasterEvents } from '../events.js';
 import type { LogFileStats } from '../logs/log-file.js';
 import { Counters, sampleOf } from './counters.js';
 import { METRICS } from './definitions.js';
@@ -38,12 +38,16 @@ export class Metrics {
     Pick<EventPayloads['worker.stats'], 'siteId' | 'workerId' | 'loopDelay'>
   >();
 
+  /** Lines of its access log that each process has lost. */
+  readonly #lostLines = new Map<string, number>();
+
   subscribe(events: MasterEvents): void {
     this.#countConnections(events);
     this.#countSites(events);
     events.on('fleet.lost', () => this.#counters.add('vhostd_fleet_losses_total'));
-    events.on('worker.stats', ({ siteId, workerId, workerPid, requests, loopDelay }) => {
+    events.on('worker.stats', ({ siteId, workerId, workerPid, requests, loopDelay, accessLog }) => {
       const process = `${workerId} ${workerPid}`;
+      if (accessLog !== undefined) this.#countLost(process, accessLog);
       if (requests !== undefined) this.#requests.add(siteId, process, requests);
       if (loopDelay !== undefined) this.#loops.set(process, { siteId, workerId, loopDelay });
     });
@@ -51,6 +55,7 @@ export class Metrics {
       const process = `${workerId} ${workerPid}`;
       this.#requests.end(process);
       this.#loops.delete(process);
+      this.#lostLines.delete(process);
       if (!asked) this.#counters.add('vhostd_worker_ends_total', [siteId, what]);
     });
   }
@@ -62,6 +67,13 @@ export class Metrics {
       const { type, help } = METRICS[name];
       return { name, type, help, samples: [...(samples[name] ?? this.#counters.of(name))] };
     });
+  }
+
+  /** Those that have come since the last time, whatever a worker says. */
+  #countLost(process: string, { file, lostLines }: AccessLogFields): void {
+    const more = lostLines - (this.#lostLines.get(process) ?? 0);
+    this.#lostLines.set(process, lostLines);
+    this.#counters.add('vhostd_log_lost_lines_total', [file], Math.max(0, more));
   }
 
   #countConnections(events: MasterEvents): void {
@@ -135,9 +147,11 @@ export class Metrics {
       vhostd_http_request_duration_seconds: this.#requests.durations(),
       vhostd_certificate_expiry_timestamp_seconds: expirySamples(certificates),
       ...renewalSamples(renewals),
-      vhostd_log_lost_lines_total: logs.map(({ path, lostLines }) =>
-        sampleOf('vhostd_log_lost_lines_total', [path], lostLines),
-      ),
+      vhostd_log_lost_lines_total: [
+        ...logs.map(({ path, lostLines }) => sampleOf('vhostd_log_lost_lines_total', [path], lostLines)),
+        // Access logs, which workers write.
+        ...this.#counters.of('vhostd_log_lost_lines_total'),
+      ],
       vhostd_fleet_connected:
         fleet === undefined ? [] : one('vhostd_fleet_connected', Number(fleet.state === 'connected')),
       vhostd_fleet_drained:

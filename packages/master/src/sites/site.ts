@@ -34,6 +34,7 @@ import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
 import { UpdateTurns } from './update-turns.js';
 import { WorkerSet } from './worker-set.js';
+import { workerCount } from './reload.js';
 
 /** What all sites of a master are built on. */
 export interface SiteFloor {
@@ -314,7 +315,7 @@ export class Site implements WorkerSite {
       scheduled: isScheduledJob(this.conf),
       serving,
     });
-    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logs.trouble);
+    const reason = trouble ?? (waiting ? this.#boot.failure?.message : this.#logTrouble);
     return {
       siteId: this.siteId,
       state: meaning.status,
@@ -322,12 +323,20 @@ export class Site implements WorkerSite {
       hosts: hostsOf(this.conf),
       drainTimeoutMs: this.conf.drainTimeoutMs,
       workers: this.#set.all().map((worker) => worker.status()),
+      slots: workerCount(this.conf),
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...waitsFor] } : {}),
       ...(reason === undefined ? {} : { reason }),
       ...this.#cron.status(),
       logs: this.#logs.named,
     };
+  }
+
+  /** Why one of its logs takes nothing at present: those that the master writes, or the access log, of which workers tell. */
+  get #logTrouble(): string | undefined {
+    if (this.#logs.trouble !== undefined) return this.#logs.trouble;
+    const faults = this.#set.all().flatMap(({ stats }) => stats?.accessLog?.fault ?? []);
+    return faults[0] && `its access log can't be written: ${faults[0]}`;
   }
 
   /** What the conf and its files name in the environment of the generation in force. @throws {VhostError} ERR_SITE_ENV. */

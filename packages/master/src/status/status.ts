@@ -52,13 +52,18 @@ export class Status {
     this.#ends.subscribe(events);
   }
 
-  ofMaster(handoff: LinkChoice, fleet: FleetStanding | undefined): MasterStatus {
+  ofMaster(
+    handoff: LinkChoice,
+    fleet: FleetStanding | undefined,
+    confFile: string | undefined,
+  ): MasterStatus {
     return {
       pid: process.pid,
       listeners: this.#listeners.list().map(({ info: { address, port, type } }) => ({ address, port, type })),
       sites: this.#sites.all().map((site) => this.#statusOf(site)),
       handoff,
       counts: this.#counts.current,
+      ...(confFile === undefined ? {} : { conf: confFile }),
       ...(fleet === undefined ? {} : { fleet }),
     };
   }

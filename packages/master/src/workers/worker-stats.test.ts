@@ -16,6 +16,12 @@ const MEASURED = {
 
 test('the answer to a ping is what a worker tells of itself; whatever else it holds is dropped', () => {
   assert.deepEqual(parseWorkerStats({ ...BASE, more: 1 }), BASE);
+  for (const accessLog of [{ lostLines: 0 }, { lostLines: 3, fault: 'ENOSPC' }]) {
+    const told = parseWorkerStats({ ...BASE, accessLog: { ...accessLog, more: 1 } });
+    assert.deepEqual(told, { ...BASE, accessLog });
+  }
+  const long = parseWorkerStats({ ...BASE, accessLog: { lostLines: 0, fault: 'x'.repeat(9_999) } });
+  assert.equal(long?.accessLog?.fault?.length, 500);
   const { requests, loopDelay } = MEASURED;
   const more = { requests: { ...requests, more: 1 }, loopDelay: { ...loopDelay, more: 1 }, more: 1 };
   assert.deepEqual(parseWorkerStats({ ...MEASURED, ...more }), MEASURED);
@@ -31,6 +37,7 @@ test('anything else tells nothing', () => {
     ...[...noCount, undefined].flatMap((value) => [
       { ...BASE, residentBytes: value },
       { ...BASE, requestCount: value },
+      { ...BASE, accessLog: { lostLines: value } },
       { ...MEASURED, requests: { ...requests, started: value } },
       { ...MEASURED, requests: { ...requests, answered: [0, 0, 0, 0, value] } },
       { ...MEASURED, requests: { ...requests, answered: value } },

@@ -1,17 +1,26 @@
 // Narrows what a worker tells of itself with its answer to a ping.
-import type { LoopDelay, RequestStats, WorkerStats } from '@vhostd/protocol';
+import type { AccessLogStats, LoopDelay, RequestStats, WorkerStats } from '@vhostd/protocol';
 
 /** The stats in what arrived, or undefined where it holds none. */
 export function parseWorkerStats(received: unknown): WorkerStats | undefined {
   const fields = recordOf(received);
   if (fields === undefined) return undefined;
-  const { residentBytes, requestCount, cpuMs, requests, loopDelay } = fields;
+  const { residentBytes, requestCount, cpuMs, accessLog, requests, loopDelay } = fields;
   if (!isCount(residentBytes) || !isCount(requestCount) || !isAmount(cpuMs)) return undefined;
-  const stats = { residentBytes, requestCount, cpuMs };
+  const log = accessLog === undefined ? undefined : parseAccessLog(accessLog);
+  if (accessLog !== undefined && log === undefined) return undefined;
+  const stats = { residentBytes, requestCount, cpuMs, ...(log === undefined ? {} : { accessLog: log }) };
   if (requests === undefined && loopDelay === undefined) return stats;
   const measured = { requests: parseRequests(requests), loopDelay: parseDelay(loopDelay) };
   if (measured.requests === undefined || measured.loopDelay === undefined) return undefined;
   return { ...stats, requests: measured.requests, loopDelay: measured.loopDelay };
+}
+
+function parseAccessLog(received: unknown): AccessLogStats | undefined {
+  const { lostLines, fault } = recordOf(received) ?? {};
+  if (!isCount(lostLines)) return undefined;
+  if (fault === undefined) return { lostLines };
+  return typeof fault === 'string' ? { lostLines, fault: fault.slice(0, FAULT_MAX_CHARS) } : undefined;
 }
 
 function parseRequests(received: unknown): RequestStats | undefined {
@@ -43,6 +52,8 @@ function isAmount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
+/** As much as a line of a status holds. */
+const FAULT_MAX_CHARS = 500;
 /** Classes of status: 1xx to 5xx. */
 const CLASS_COUNT = 5;
 /** As workers count, ms. */

@@ -388,7 +388,14 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     if (this.#process !== process) return;
     run.tell(stats, performance.now());
     const { connectionCount } = this;
-    this.#events.emit('worker.stats', { ...this.#fields(), ...stats, connectionCount });
+    const { accessLog, ...others } = stats;
+    const file = this.conf.accessLog;
+    this.#events.emit('worker.stats', {
+      ...this.#fields(),
+      ...others,
+      ...(accessLog === undefined || file === undefined ? {} : { accessLog: { ...accessLog, file } }),
+      connectionCount,
+    });
     if (!this.leaving) this.emit('stats');
   }
 

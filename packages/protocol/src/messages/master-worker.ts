@@ -51,9 +51,19 @@ export interface WorkerStats {
   requestCount: number;
   /** Processor time of the process, of its code and of the system for it, ms. */
   cpuMs: number;
+  /** Only where the worker writes an access log. */
+  accessLog?: AccessLogStats;
   /** Both only with {@link WorkerIdentity.measures}. */
   requests?: RequestStats;
   loopDelay?: LoopDelay;
+}
+
+/** How a worker gets on with its access log. */
+export interface AccessLogStats {
+  /** Lines that were lost since its process started, because the file took none. */
+  lostLines: number;
+  /** Why the file cannot be written at present. */
+  fault?: string;
 }
 
 /** The requests of a worker since its process started. */

@@ -72,6 +72,8 @@ export const siteStatus = z.object({
   /** Host patterns that lead to the site. */
   hosts: z.array(z.string()),
   workers: z.array(workerStatus),
+  /** How many workers it is to have; absent from a master that does not say it. */
+  slots: count.exactOptional(),
   /** How long a leaving worker may finish its connections, ms; absent from a master that does not say it. */
   drainTimeoutMs: amount.exactOptional(),
   /** Connections that wait for a ready worker, or for the end of a pause. */
@@ -167,6 +169,8 @@ export const masterStatus = z.object({
     reason: z.string().exactOptional(),
   }),
   counts: masterCounts,
+  /** The conf file that a reload reads, absolute; absent where sites were named without one. */
+  conf: z.string().exactOptional(),
   /** This machine in its fleet; absent where the conf names none. */
   fleet: fleetStanding.exactOptional(),
 });
@@ -187,6 +191,7 @@ export const daemonStatus = z.object({
   sites: masterStatus.shape.sites,
   handoff: masterStatus.shape.handoff.exactOptional(),
   counts: masterCounts.exactOptional(),
+  conf: masterStatus.shape.conf,
   fleet: fleetStanding.exactOptional(),
 });
 export type DaemonStatus = z.infer<typeof daemonStatus>;
