@@ -180,6 +180,27 @@ test('addresses that cover one another', async (t) => {
   });
 });
 
+test('two sites go to a narrower address and back by reloads: no request is lost', async (t) => {
+  const port = await freePort('0.0.0.0');
+  const sites = (ipaddress: string): SiteOptions[] =>
+    ['a', 'b', 'c'].map((siteId) => ({ siteId, listen: [{ host: `${siteId}.test`, port, ipaddress }] }));
+  const vhostd = await startVhostd(t, { daemon: true, sites: sites('0.0.0.0') });
+  const clients = ['a', 'b', 'c'].map((host) => new Clients(port, host, [host]));
+  await Promise.all(clients.map((each) => each.progress()));
+  for (const ipaddress of ['127.0.0.1', '0.0.0.0', '127.0.0.1']) {
+    // One needs longer to boot than the others.
+    vhostd.configure(sites(ipaddress).map((one, index) => ({ ...one, cpuLen: 1 + index })));
+    await vhostd.reloaded();
+    await Promise.all(clients.map((each) => each.progress()));
+  }
+  for (const each of clients) t.diagnostic(await each.assertNothingLost());
+  assert.deepEqual((await vhostd.status()).counts?.refused, {});
+  vhostd.configure(sites('0.0.0.0'));
+  const alone = await vhostd.run('reload', 'a');
+  assert.equal(alone.code, 1);
+  assert.match(alone.stdout + alone.stderr, /site a can't be changed alone: the address of host/u);
+});
+
 test('an address that covers an open one can be had by nobody while that is open: the error says whose it is', async (t) => {
   const port = await freePort('0.0.0.0');
   const place = (host: string, ipaddress?: string): object => ({

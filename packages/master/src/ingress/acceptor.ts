@@ -33,7 +33,7 @@ type ListenConf = Pick<SiteConf, 'listen' | 'defaultListen'>;
 
 /** Who has which host on which listener. */
 export interface Routes {
-  /** Whether a listener leads to anybody. */
+  /** Whether a listener leads to anybody, and no other one can have what came in there. */
   leads(listenerKey: string): boolean;
   lookup(listenerKey: string, host: string | null): { readonly ingress: Ingress } | undefined;
   /** Who has a connection that names no host before it belongs to a worker. */
@@ -42,7 +42,7 @@ export interface Routes {
   exclusive(listenerKey: string): { readonly ingress: Ingress } | undefined;
   /** The port of HTTPS that requests in clear for a host are sent on to; undefined: they are served. */
   redirectOf(listenerKey: string, host: string | null): number | undefined;
-  /** The listener of a connection that comes back: the one of this key, else the one that has its port by now. */
+  /** The listener of a connection that came in at this address under this key: the one that has it by now. */
   listenerOf(key: string, at: { address: string; port: number }): Listener | undefined;
   /** The addresses of a site, as they are open. */
   listening(conf: ListenConf): ListeningInfo[];

@@ -118,6 +118,11 @@ export class ListenerRegistry {
     return this.#open.get(listenerKey(address));
   }
 
+  /** Whether a listener has a socket for itself. */
+  isSole(key: string): boolean {
+    return this.#open.get(key)?.socket.listeners.size === 1;
+  }
+
   list(): Listener[] {
     return [...this.#open.values()];
   }

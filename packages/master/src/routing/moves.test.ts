@@ -84,6 +84,24 @@ test('an exchange, a chain and a renaming are one change each', () => {
   );
 });
 
+test('sites that go to a narrower or wider address together are one change: the first would hide it from the others', () => {
+  const on = (ip: string): Places => ({ a: [`${ip}|80 a.test`], b: [`${ip}|80 b.test`] });
+  const other = { c: ['*|81 c.test'] };
+  assert.deepEqual(moves(on('*'), on('127.0.0.1')).toSorted(), ['a.test 80: a → b', 'b.test 80: b → a']);
+  for (const [before, after] of [
+    ['0.0.0.0', '127.0.0.1'],
+    ['127.0.0.1', '*'],
+  ] as const) {
+    assert.deepEqual(groups({ ...on(before), ...other }, { ...on(after), ...other }), ['a b']);
+    // One of them is renamed.
+    const { a = [], ...rest } = on(after);
+    assert.deepEqual(groups(on(before), { ...rest, n: a }), ['a b n']);
+  }
+  // One that stays at the wide address is not concerned.
+  const staying = { s: ['*|80 s.test'] };
+  assert.deepEqual(groups({ ...on('*'), ...staying }, { ...on('127.0.0.1'), ...staying }), ['a b']);
+});
+
 test('addresses of one port are looked at as connections find them: the most exact one first', () => {
   const wide = { a: ['*|80 x.test'] };
   // One site that narrows or widens its address moves nothing.

@@ -9,8 +9,13 @@ import type { RouteTable } from './route-table.js';
 export interface Move<T extends RouteTarget> {
   readonly from: T;
   readonly to: T;
-  /** The one keeps nothing by which it had it, and the other had nothing by which it gets it: both must change at once. */
+  /**
+   * Both must change at once: the one keeps nothing by which it had it, and the other had nothing by which it gets it; or
+   * both go from one address to a wider or narrower one.
+   */
   readonly joint: boolean;
+  /** They keep what leads to them, at another address. */
+  readonly together?: true;
   /** Null: the default. */
   readonly host: string | null;
   readonly port: string;
@@ -37,14 +42,40 @@ export function movesBetween<T extends RouteTarget>(before: RouteTable<T>, after
       );
       for (const [host, pattern] of probes) {
         const [had, has] = [was.find(ip, host), is.find(ip, host)];
-        if (had === undefined || has === undefined || had.target === has.target) continue;
-        const joint = !is.holds(had) && !was.holds(has);
+        if (had === undefined || has === undefined) continue;
         const what = pattern === null ? null : formatHostPattern(pattern);
-        moves.push({ from: had.target, to: has.target, joint, host: what, port });
+        const move = { from: had.target, host: what, port };
+        if (had.target !== has.target) {
+          moves.push({ ...move, to: has.target, joint: !is.holds(had) && !was.holds(has) });
+        } else if (had.key !== has.key) {
+          for (const to of companions(before, after, had, has))
+            moves.push({ ...move, to, joint: true, together: true });
+        }
       }
     }
   }
   return moves;
+}
+
+/**
+ * Those that go with a target from one address to a wider or narrower one: while some are on the narrower, the hosts of
+ * the others have nobody there.
+ */
+function companions<T extends RouteTarget>(
+  before: RouteTable<T>,
+  after: RouteTable<T>,
+  had: Found<T>,
+  has: Found<T>,
+): Set<T> {
+  const left = targetsOf(before, had.key).filter((target) => !targetsOf(after, had.key).includes(target));
+  const come = targetsOf(after, has.key).filter((target) => !targetsOf(before, has.key).includes(target));
+  const all = new Set([...left, ...come]);
+  all.delete(had.target);
+  return all;
+}
+
+function targetsOf<T extends RouteTarget>(table: RouteTable<T>, key: string): readonly T[] {
+  return table.listener(key)?.targets() ?? [];
 }
 
 /**

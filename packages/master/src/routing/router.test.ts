@@ -1,5 +1,7 @@
 // Changes of routes beside one another: one that waits for workers holds up only those that concern the same sites.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { SiteClaims } from '@vhostd/protocol';
@@ -9,6 +11,16 @@ import { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { LostPlace, Upstream } from './lost-places.js';
 import { Router } from './router.js';
 import type { ListenConf } from './router.js';
+
+/** A port that nobody has. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 /** A site whose workers confirm what they are told when the test lets them. */
 class SlowSite {
@@ -97,6 +109,25 @@ async function started(t: TestContext): Promise<Bench> {
   bench.site('a').slow = new Deferred();
   return bench;
 }
+
+test('a connection that came in before is for the most exact listener that has its address by now', async (t) => {
+  const bench = new Bench();
+  t.after(() => bench.close());
+  const port = await freePort();
+  const on = (...ips: string[]): ListenConf => ({
+    listen: ips.map((ipaddress) => ({ type: 'tcp', port, ipaddress, host: 'h.test' })),
+    defaultListen: false,
+  });
+  const give = async (siteId: string, conf: ListenConf): Promise<void> =>
+    bench.router.change([{ site: bench.site(siteId), begin: () => conf, commit: () => undefined }]);
+  const at = (address: string): string | undefined =>
+    bench.router.listenerOf(`0.0.0.0|${port}`, { address, port })?.key;
+  await give('a', on('0.0.0.0'));
+  assert.deepEqual([at('127.0.0.1'), bench.router.leads(`0.0.0.0|${port}`)], [`0.0.0.0|${port}`, true]);
+  await give('b', on('127.0.0.1'));
+  assert.deepEqual([at('127.0.0.1'), at('127.0.0.2')], [`127.0.0.1|${port}`, `0.0.0.0|${port}`]);
+  assert.equal(bench.router.leads(`0.0.0.0|${port}`), false);
+});
 
 test('a change that waits for the workers of a site holds up changes of no other sites', async (t) => {
   const bench = await started(t);

@@ -86,19 +86,13 @@ export class Router<T extends RoutedSite> {
   }
 
   /**
-   * The listener of a connection that came in at this address under this key: that one while it leads to a site, else
-   * the most exact one that has the address by now.
+   * The listener of a connection that came in at this address: the most exact one that has it by now, whichever had it
+   * then; the one of this key where the address is not known any more.
    */
   listenerOf(key: string, { address, port }: { address: string; port: number }): Listener | undefined {
     const listeners = this.#listeners.list().filter(({ routed }) => routed);
-    const known = listeners.find((listener) => listener.key === key);
-    return (
-      known ??
-      mostExact(
-        listeners.filter(({ info }) => info.port === port),
-        address,
-      )
-    );
+    const ofPort = listeners.filter(({ info }) => info.port === port);
+    return mostExact(ofPort, address) ?? listeners.find((listener) => listener.key === key);
   }
 
   /** The site of a host on a listener. */
@@ -122,9 +116,9 @@ export class Router<T extends RoutedSite> {
     return to === null ? HTTPS_PORT : to && (this.#listeners.get(to)?.info.port ?? to.port);
   }
 
-  /** Whether a listener leads to anybody. */
+  /** Whether a listener leads to anybody, and no other one can have what came in there. */
   leads(listenerKey: string): boolean {
-    return this.#table.listener(listenerKey) !== undefined;
+    return this.#table.listener(listenerKey) !== undefined && this.#listeners.isSole(listenerKey);
   }
 
   /**

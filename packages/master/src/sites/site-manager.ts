@@ -426,10 +426,14 @@ export class SiteManager {
     const moves = this.#router.moves(wants).filter(({ joint }) => joint);
     const move = moves.find(({ from, to }) => from === site || to === site);
     if (move === undefined) return undefined;
-    const { from, to, host, port } = move;
-    const what = host === null ? 'the default' : `host ${host}`;
+    const { from, to, host, port, together } = move;
+    const what = `${host === null ? 'the default' : `host ${host}`} on port ${port}`;
+    const how =
+      together === true
+        ? `the address of ${what} changes for ${from.siteId} and ${to.siteId} together`
+        : `${what} moves from ${from.siteId} to ${to.siteId}`;
     const message =
-      `site ${site.siteId} can't be changed alone: ${what} on port ${port} moves from ${from.siteId} to ${to.siteId}; ` +
+      `site ${site.siteId} can't be changed alone: ${how}; ` +
       'vhostd reload, without a site, changes all at once';
     return { code: 'ERR_ROUTE_MOVES', message };
   }

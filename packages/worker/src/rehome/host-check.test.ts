@@ -163,21 +163,6 @@ void describe('HTTP/1 in clear', () => {
     assert.deepEqual([seen, handedBack], [['/own'], []]);
   });
 
-  void it('leaves to an app how many fields it has kept, where its Host is among them', async (t) => {
-    const server = site();
-    server.maxHeadersCount = 3;
-    const { port, seen, handedBack } = await setScene(t, server, { rerouting: true });
-    const client = await connectRaw(t, port);
-    client.send(OWN.replace('\r\n\r\n', `\r\n${'A: b\r\n'.repeat(9)}\r\n`));
-    await client.until(/answer$/);
-    client.text = '';
-    client.send(OWN.replace('Host:', `${'A: b\r\n'.repeat(9)}Host:`));
-    await client.closed;
-    // Node's own answer where no Host was kept.
-    assert.match(client.text, /^HTTP\/1.1 400 [^]*Connection: close/);
-    assert.deepEqual([seen, handedBack], [['/own'], []]);
-  });
-
   void it('is handed back for the path that the master answers, also for its own host', async (t) => {
     const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true, healthPath: '/health' });
     const client = await connectRaw(t, port);
