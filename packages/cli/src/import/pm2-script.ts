@@ -29,7 +29,7 @@ export function placeSite(entry: Readonly<Record<string, unknown>>, placing: Pla
     placeCommand(isShell ? (args[1] ?? '') : script, placing);
     return true;
   }
-  if (script === 'serve') {
+  if (script === 'serve' && !existsSync(path.resolve(cwd, script))) {
     remarks.push({ field: 'script serve', todo: FILE_SERVER });
     return false;
   }
