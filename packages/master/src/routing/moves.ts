@@ -2,7 +2,7 @@
 import { mostExact } from '../listeners/most-exact.js';
 import { formatHostPattern } from '../hosts/host-pattern.js';
 import type { HostPattern } from '../hosts/host-pattern.js';
-import type { RouteTarget } from './listener-index.js';
+import type { ListenerIndex, RouteTarget } from './listener-index.js';
 import type { RouteTable } from './route-table.js';
 
 /** One thing that moves, in the words of a conf. */
@@ -27,6 +27,7 @@ export interface Move<T extends RouteTarget> {
  */
 export function movesBetween<T extends RouteTarget>(before: RouteTable<T>, after: RouteTable<T>): Move<T>[] {
   const moves: Move<T>[] = [];
+  const companions = new Companions(before, after);
   const ports = new Map<string, Set<string>>();
   for (const key of [...before.listenerKeys(), ...after.listenerKeys()]) {
     const { ip, port } = partsOf(key);
@@ -48,8 +49,7 @@ export function movesBetween<T extends RouteTarget>(before: RouteTable<T>, after
         if (had.target !== has.target) {
           moves.push({ ...move, to: has.target, joint: !is.holds(had) && !was.holds(has) });
         } else if (had.key !== has.key) {
-          for (const to of companions(before, after, had, has))
-            moves.push({ ...move, to, joint: true, together: true });
+          for (const to of companions.of(had, has)) moves.push({ ...move, to, joint: true, together: true });
         }
       }
     }
@@ -61,21 +61,39 @@ export function movesBetween<T extends RouteTarget>(before: RouteTable<T>, after
  * Those that go with a target from one address to a wider or narrower one: while some are on the narrower, the hosts of
  * the others have nobody there.
  */
-function companions<T extends RouteTarget>(
-  before: RouteTable<T>,
-  after: RouteTable<T>,
-  had: Found<T>,
-  has: Found<T>,
-): Set<T> {
-  const left = targetsOf(before, had.key).filter((target) => !targetsOf(after, had.key).includes(target));
-  const come = targetsOf(after, has.key).filter((target) => !targetsOf(before, has.key).includes(target));
-  const all = new Set([...left, ...come]);
-  all.delete(had.target);
-  return all;
+class Companions<T extends RouteTarget> {
+  readonly #before: RouteTable<T>;
+  readonly #after: RouteTable<T>;
+  /** One of those of each way that was asked for. */
+  readonly #known = new Map<string, T>();
+
+  constructor(before: RouteTable<T>, after: RouteTable<T>) {
+    this.#before = before;
+    this.#after = after;
+  }
+
+  /** All of them the first time; from then on one of them, who is with all the others. */
+  of(had: Found<T>, has: Found<T>): Iterable<T> {
+    const way = `${had.key} ${has.key}`;
+    const known = this.#known.get(way);
+    if (known !== undefined) return known === had.target ? [] : [known];
+    this.#known.set(way, had.target);
+    const all = new Set([
+      ...without(this.#before.listener(had.key), this.#after.listener(had.key)),
+      ...without(this.#after.listener(has.key), this.#before.listener(has.key)),
+    ]);
+    all.delete(had.target);
+    return all;
+  }
 }
 
-function targetsOf<T extends RouteTarget>(table: RouteTable<T>, key: string): readonly T[] {
-  return table.listener(key)?.targets() ?? [];
+/** The targets of one listener that are not those of another one. */
+function without<T extends RouteTarget>(
+  index: ListenerIndex<T> | undefined,
+  other: ListenerIndex<T> | undefined,
+): T[] {
+  const others = new Set(other?.targets() ?? []);
+  return [...(index?.targets() ?? [])].filter((target) => !others.has(target));
 }
 
 /**
@@ -92,10 +110,14 @@ export function groupsOf<T extends RouteTarget>(
       if (hasNothing(to) && !groupOf.has(to)) groupOf.set(to, new Set([to]));
       continue;
     }
-    const one = groupOf.get(from) ?? new Set([from]);
-    const other = groupOf.get(to) ?? new Set([to]);
-    for (const target of other) one.add(target);
-    for (const target of one) groupOf.set(target, one);
+    const [one, other] = [from, to].map((target) => groupOf.get(target) ?? new Set([target])) as [
+      Set<T>,
+      Set<T>,
+    ];
+    if (one === other) continue;
+    const [smaller, larger] = one.size < other.size ? [one, other] : [other, one];
+    if (larger.size === 1) groupOf.set(larger === one ? from : to, larger);
+    for (const target of smaller) groupOf.set(target, larger.add(target));
   }
   return [...new Set(groupOf.values())];
 }
