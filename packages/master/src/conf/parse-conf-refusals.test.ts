@@ -220,20 +220,6 @@ void test('what is run by an interpreter has no server, and nothing that only a 
   assert.match(refusal(() => parseSite({ path: 'a', interpreter: 'node' }, PROGRAM)).message, /leave it out/);
 });
 
-void test('a file that Node does not run is refused with what to write', () => {
-  for (const [workerFile, interpreter] of [
-    ['job.py', 'python3'],
-    ['bin/start.sh', 'sh'],
-  ]) {
-    const { message } = refusal(() => parseSite({ path: 'a', workerFile }, PROGRAM));
-    assert.match(
-      message,
-      new RegExp(`workerFile: Node does not run it: add "interpreter": "${interpreter}"`),
-    );
-    assert.doesNotThrow(() => parseSite({ path: 'a', workerFile, interpreter }, PROGRAM));
-  }
-});
-
 void test('a certificate that vhostd keeps has no key of the conf, and is for TLS', () => {
   const listen = [
     { type: 'ssl', host: 'a.test', port: 443, cert: 'internal', key: 'key.pem' },

@@ -16,18 +16,6 @@ export function ofService(name: string): Refinement {
   return without(name, isJob, "has no use with 'autorestart': false: a job is not replaced");
 }
 
-/** Refuses a file that Node does not run, with what does. */
-export function ofExtension(extension: string, interpreter: string): Refinement {
-  const check = (site: object): boolean => {
-    const file: unknown = Reflect.get(site, 'workerFile');
-    return isProgram(site) || typeof file !== 'string' || !file.endsWith(extension);
-  };
-  return [
-    check,
-    refusal(['workerFile'], 'JavaScript', `Node does not run it: add "interpreter": "${interpreter}"`),
-  ];
-}
-
 /** Refuses a field that only a program of Node has. */
 export function ofNode(name: string, reason: string): Refinement {
   return without(name, isProgram, reason);

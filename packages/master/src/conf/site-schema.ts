@@ -35,7 +35,7 @@ import {
   withoutTerms,
 } from './listen-schema.js';
 import { logRotate } from './log-schema.js';
-import { isOff, isProgram, isServerless, ofExtension, ofNode, ofServer, ofService } from './refinements.js';
+import { isOff, isProgram, isServerless, ofNode, ofServer, ofService } from './refinements.js';
 import type { Allowance, ServerConfUpdate, SiteConf } from './site-conf.js';
 import { workerOptions } from './worker-options-schema.js';
 import type { WrittenWorkerOptions } from './worker-options-schema.js';
@@ -304,11 +304,6 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       "has entries with 'accept': 'direct' and without on one socket: its connections are accepted in one way",
     ),
   )
-  .refine(...ofExtension('.py', 'python3'))
-  .refine(...ofExtension('.sh', 'sh'))
-  .refine(...ofExtension('.rb', 'ruby'))
-  .refine(...ofExtension('.php', 'php'))
-  .refine(...ofExtension('.pl', 'perl'))
   .refine(
     ...ofNode('waitReady', 'has no use with an interpreter: only a program of Node says that it is ready'),
   )
