@@ -12,6 +12,7 @@ const FIELDS: Record<string, readonly string[]> = {
   WorkerFields: ['worker'],
   CertificateFields: ['certificate'],
   WorkerStats: ['stats'],
+  Omit: [],
   OtherServer: ['protocol', 'where', 'shares'],
   IssuedCertificate: ['kind', 'host', 'issuer', 'notAfter', 'nextRenewal'],
   FailedCertificate: ['kind', 'host', 'code', 'message', 'nextAttempt'],

@@ -1,17 +1,25 @@
-// docs/refusals.md describes exactly the reasons with which the master refuses a connection, each with its status.
+// docs/refusals.md describes exactly the reasons with which the master refuses a connection, and a worker a request,
+// each with its status.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { readDoc, ROOT } from './sources.js';
 
 const SOURCE = 'packages/master/src/peek/refusal-reason.ts';
+const WORKERS_SOURCE = 'packages/protocol/src/messages/worker-refusals.ts';
+
+/** The reasons in a table of the sources, each with its status. */
+function reasonsIn(source: string, name: string): string[] {
+  const table = new RegExp(`${name}[^{]*\\{([^}]*)\\}`).exec(readFileSync(ROOT + source, 'utf8'))?.[1] ?? '';
+  return [...table.matchAll(/'?([\w.-]+)'?: (\d{3}),/g)].map(([, reason, status]) => `${reason} ${status}`);
+}
 
 void test('every reason of a refusal is described with its status, and every reason described is in the sources', () => {
-  const table = /REFUSAL_STATUSES[^{]*\{([^}]*)\}/.exec(readFileSync(ROOT + SOURCE, 'utf8'))?.[1] ?? '';
-  const inSource = [...table.matchAll(/'?([\w.-]+)'?: (\d{3}),/g)].map(
-    ([, reason, status]) => `${reason} ${status}`,
-  );
-  assert.ok(inSource.length > 50, 'the table is found');
+  const ofMaster = reasonsIn(SOURCE, 'REFUSAL_STATUSES');
+  const ofWorkers = reasonsIn(WORKERS_SOURCE, 'WORKER_REFUSALS');
+  assert.ok(ofMaster.length > 50 && ofWorkers.length > 20, 'the tables are found');
+  // A reason that both have is described once, and has one status.
+  const inSource = [...new Set([...ofMaster, ...ofWorkers])];
   const described = [...readDoc('docs/refusals.md').matchAll(/^\| `([^`]+)` +\| (\d{3}) +\|/gm)];
   assert.deepEqual(
     described.map(([, reason, status]) => `${reason} ${status}`).toSorted(),

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { SiteHosts } from '../../../packages/worker/dist/rehome/host-claims.js';
 import { HostCheck } from '../../../packages/worker/dist/rehome/host-check.js';
+import { Refusals } from '../../../packages/worker/dist/rehome/refusals.js';
 import { createSiteServer } from './answer.js';
 import { sendReady } from './ready.js';
 
@@ -16,6 +17,7 @@ if (how !== 'bare') {
     hosts,
     originOf: () => header,
     rerouting: undefined,
+    refusals: new Refusals(),
     isLeaving: () => false,
     endSession: () => undefined,
   });

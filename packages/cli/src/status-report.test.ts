@@ -101,6 +101,31 @@ void it('a status is a line a site within 80 characters, those at fault first, a
     [],
   );
   assert.equal(statusReport(status, at(120))[6]?.endsWith('shop.test, *.shop.test'), true);
+  const refusing = (siteId: string, refused: Record<string, number>): DaemonStatus['sites'][number] => ({
+    siteId,
+    state: 'running',
+    generation: 1,
+    hosts: [],
+    workers: [],
+    parked: 0,
+    refused,
+  });
+  const few = {
+    ...status,
+    sites: [refusing('a', { 'other-host': 1 }), refusing('b', { 'host-path': 2, 'other-host': 3 })],
+  };
+  assert.ok(
+    statusReport(few, at(80)).includes('refused  by b: 3 other-host, 2 host-path; by a: 1 other-host'),
+  );
+  const many = {
+    ...status,
+    counts: { ...status.counts, refusedReasons: { silent: 1, 'no-site': 2 } },
+    sites: ['a', 'b', 'c', 'd', 'e', 'f'].map((siteId) => refusing(siteId, { 'other-host': 1 })),
+  };
+  assert.match(
+    statusReport(many as DaemonStatus, at(80))[3] ?? '',
+    /^refused  2 no-site, 1 silent; by a: 1 other-host; .*; by e: 1 other-host; by 1 other site$/,
+  );
   // Who has no room for all of it sees the beginning.
   const narrow = statusReport(status, at(40)).slice(4, 9);
   assert.deepEqual(

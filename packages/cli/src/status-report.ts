@@ -62,6 +62,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...cronRows(site),
+      ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
       ...certificateRows(site),
       ...alsoListensRows(site),
@@ -297,6 +298,8 @@ const MIN_HOSTS_WIDTH = 6;
 /** What the cells beside a site's name and its hosts take, and a few hosts. */
 const OTHER_CELLS_WIDTH = 67;
 const MIN_NAME_WIDTH = 16;
+/** How many sites are named that have refused something. */
+const REFUSING_MAX_COUNT = 5;
 /** What stands before the hosts of one site. */
 const HOSTS_INDENT = 'hosts  '.length;
 
@@ -314,11 +317,29 @@ function describeListeners({ listeners }: DaemonStatus): string {
   return named.length === 0 ? NONE : named.join(', ');
 }
 
-/** Connections that no worker saw, by reason, the most frequent one first; no line where there are none. */
-function describeRefusals({ counts }: DaemonStatus): string[][] {
-  const reasons = Object.entries(counts?.refusedReasons ?? {}).toSorted(([, one], [, other]) => other - one);
-  if (reasons.length === 0) return [];
-  return [['refused', reasons.map(([reason, count]) => `${count} ${reason}`).join(', ')]];
+/** What was refused: connections that no worker saw, then what workers refused, by site; no line where there is none. */
+function describeRefusals({ counts, sites }: DaemonStatus): string[][] {
+  const ofSites = sites
+    .map(({ siteId, refused = {} }) => ({
+      siteId,
+      refused,
+      sum: Object.values(refused).reduce((sum, count) => sum + count, 0),
+    }))
+    .filter(({ sum }) => sum > 0)
+    .toSorted((one, other) => other.sum - one.sum);
+  const shown = ofSites.slice(0, REFUSING_MAX_COUNT);
+  const parts = [
+    byReason(counts?.refusedReasons ?? {}),
+    ...shown.map(({ siteId, refused }) => `by ${siteId}: ${byReason(refused)}`),
+    ofSites.length > shown.length ? `by ${counted(ofSites.length - shown.length, 'other site')}` : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? [] : [['refused', parts.join('; ')]];
+}
+
+/** Counts, the largest one first. */
+function byReason(counts: Readonly<Record<string, number>>): string {
+  const reasons = Object.entries(counts).toSorted(([, one], [, other]) => other - one);
+  return reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
 }
 
 function describeFleet({ fleet }: DaemonStatus): string[][] {

@@ -134,5 +134,6 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'site.withdrawn',
   'sites.loaded',
   'worker.certificates',
+  'worker.refused',
   'worker.stats',
 ]);

@@ -11,6 +11,7 @@ import type {
   PauseResult,
   ResumeResult,
   WireError,
+  WorkerRefusal,
   WorkerStats,
 } from '@vhostd/protocol';
 import { EventEmitter } from 'eventemitter3';
@@ -157,7 +158,13 @@ export interface EventPayloads {
   'worker.ready': WorkerFields;
   /** It has answered a ping. */
   'worker.stats': WorkerFields &
-    WorkerStats & { readonly connectionCount: number; readonly accessLog?: AccessLogFields };
+    Omit<WorkerStats, 'refused'> & { readonly connectionCount: number; readonly accessLog?: AccessLogFields };
+  /** It has refused so many more requests for a reason, as it tells with its answer to a ping. */
+  'worker.refused': WorkerFields & {
+    readonly status: number;
+    readonly reason: WorkerRefusal;
+    readonly count: number;
+  };
   /** A server of its process listens that is not the site's. `hint`: what the conf should say. */
   'worker.also-listens': WorkerFields & OtherServer & { readonly hint?: string };
   /** It has told which certificates it serves. */

@@ -38,6 +38,7 @@ import { HandBacks } from './rehome/hand-backs.js';
 import { SiteHosts } from './rehome/host-claims.js';
 import { HostCheck } from './rehome/host-check.js';
 import { Migration } from './rehome/migration.js';
+import { Refusals } from './rehome/refusals.js';
 import { Rerouting } from './rehome/rerouting.js';
 import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
 import { checkNodeInternals } from './node/native-handle.js';
@@ -88,6 +89,7 @@ export class ManagedSite {
   #sessions: Http2Sessions | undefined;
   #webSockets: WebSockets | undefined;
   readonly #hosts: SiteHosts = new SiteHosts();
+  readonly #refusals: Refusals = new Refusals();
   #gate: MaintenanceGate | undefined;
   #drain: Drain | undefined;
   #leaving: Promise<void> | undefined;
@@ -316,7 +318,9 @@ export class ManagedSite {
         originOf: (connection) => this.#intake.originOf(connection),
         isLeaving: () => this.#drain !== undefined,
         endSession: (session) => this.#sessions?.close(session),
-        rerouting: checkHttpInternals() === undefined ? new Rerouting(this.#handBacks) : undefined,
+        rerouting:
+          checkHttpInternals() === undefined ? new Rerouting(this.#handBacks, this.#refusals) : undefined,
+        refusals: this.#refusals,
       }),
     );
     this.#intake.setServer(adopted);
@@ -368,6 +372,7 @@ export class ManagedSite {
       residentBytes: process.memoryUsage.rss(),
       cpuMs: (user + system) / 1_000,
       ...(this.#accessLog === undefined ? {} : { accessLog: this.#accessLog.stats }),
+      ...(this.#refusals.counts === undefined ? {} : { refused: this.#refusals.counts }),
     };
     if (this.#loopDelay === undefined) return { ...stats, requestCount: this.#requests.value };
     const { stats: requests } = this.#timings;

@@ -1,11 +1,16 @@
 // What cannot be routed is answered with a status and closed; nothing of it lasts, and nobody else notices.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { askSite, get, seenBy } from '../../kit/ask-site.js';
-import { freePorts } from '../../kit/free-port.js';
+import { selfSigned } from '../../kit/certificate.js';
+import { freePort, freePorts } from '../../kit/free-port.js';
 import { inParallel } from '../../kit/in-parallel.js';
 import { descriptorCount } from '../../kit/processes.js';
+import { openSecure } from '../../kit/secure-client.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
@@ -133,6 +138,84 @@ test('a refused HEAD gets no content, and each refusal is counted by its reason'
   const { counts } = await vhostd.status();
   assert.deepEqual(counts.refused, { '400': 1, '421': 1 });
   assert.deepEqual(counts.refusedReasons, { 'target-fragment': 1, 'no-site': 1 });
+});
+
+test('what a worker refuses over TLS and HTTP/2 is counted by its reason and site, also behind the end of the worker', async (t) => {
+  const keys = await selfSigned('a.test');
+  const metricsPort = await freePort();
+  const listen = (siteId: string): object[] => [
+    { type: 'ssl', host: `${siteId}.test`, port: 0, ipaddress: '127.0.0.1', ...keys },
+  ];
+  const http2File = new URL('./http2-echo.site.js', import.meta.url).pathname;
+  const sites = [
+    { siteId: 'a', cpuLen: 1, heartbeatInterval: '100ms', listen: listen('a') },
+    {
+      siteId: 'b',
+      cpuLen: 1,
+      heartbeatInterval: '100ms',
+      listen: listen('b'),
+      workerFile: http2File,
+      workerOptions: { env: keys },
+    },
+  ];
+  const conf = { metrics: { port: metricsPort } };
+  const vhostd = await startVhostd(t, { daemon: true, conf, sites });
+  const port = await vhostd.port('ssl');
+  const seen = (site: string, refused: Record<string, number>): Promise<unknown> =>
+    vhostd.until(`${site} tells what it refused`, (status) =>
+      isDeepStrictEqual(status.sites.find(({ siteId }) => siteId === site)?.refused, refused),
+    );
+  const line = (site: string, status: number, reason: string, count: number): string =>
+    `vhostd_http_requests_refused_total{site="${site}",status="${status}",reason="${reason}"} ${count}\n`;
+
+  const ask = async (): Promise<void> => {
+    const client = await openSecure(port, 'a.test');
+    client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    assert.equal((await client.answer()).status, 200);
+    client.send('GET / HTTP/1.1\r\nHost: b.test\r\n\r\n');
+    assert.equal((await client.answer()).status, 421);
+    client.send('GET / HTTP/1.1\r\nHost: a.test/x\r\n\r\n');
+    assert.equal((await client.answer()).status, 400);
+    client.close();
+  };
+  await ask();
+  await seen('a', { 'other-host': 1, 'host-path': 1 });
+  await vhostd.reloaded('a');
+  await ask();
+  await seen('a', { 'other-host': 2, 'host-path': 2 });
+
+  const session = connectHttp2(`https://127.0.0.1:${port}`, {
+    servername: 'b.test',
+    rejectUnauthorized: false,
+  });
+  t.after(() => session.destroy());
+  const statuses: unknown[] = [];
+  for (const headers of [
+    { ':authority': 'b.test' },
+    { ':authority': 'a.test' },
+    { ':authority': 'b.test', host: 'a.test' },
+  ]) {
+    const stream = session.request({ ':path': '/', ...headers });
+    const [answer] = (await once(stream, 'response')) as [Record<string, unknown>];
+    stream.resume();
+    await once(stream, 'close');
+    statuses.push(answer[':status']);
+  }
+  assert.deepEqual(statuses, [200, 421, 400]);
+  await seen('b', { 'other-host': 1, 'host-duplicate': 1 });
+
+  const { body } = await get(metricsPort, 'metrics', '/metrics');
+  for (const expected of [
+    line('a', 421, 'other-host', 2),
+    line('a', 400, 'host-path', 2),
+    line('b', 421, 'other-host', 1),
+    line('b', 400, 'host-duplicate', 1),
+  ])
+    assert.ok(body.includes(expected), expected);
+  const { stdout } = await vhostd.run('status');
+  assert.match(stdout, /^refused +by a: 2 (?:other-host|host-path), 2 (?:other-host|host-path); by b: 1 /m);
+  // What workers say is not among what the master counts itself.
+  assert.deepEqual((await vhostd.status()).counts?.refused, {});
 });
 
 test('a thousand slow heads and silent connections are ended in time and a good client does not notice', async (t) => {

@@ -227,5 +227,5 @@ const ASK_MS = 1_000;
 /** More than fit on any screen's lower part. */
 const KEPT_COUNT = 50;
 /** Events that say nothing of what happens. */
-const UNTOLD: ReadonlySet<string> = new Set(['subscribed', 'worker.stats']);
+const UNTOLD: ReadonlySet<string> = new Set(['subscribed', 'worker.refused', 'worker.stats']);
 const FILTER_MAX_CHARS = 64;

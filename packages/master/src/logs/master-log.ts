@@ -51,6 +51,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'worker.spawn-failed': { level: 'warn' },
   'worker.ready': { level: 'info' },
   'worker.stats': undefined,
+  'worker.refused': { level: 'debug' },
   'worker.also-listens': { levelOf: ({ hint }) => (hint === undefined ? 'info' : 'warn') },
   'worker.certificates': undefined,
   'worker.violation': { level: 'warn' },

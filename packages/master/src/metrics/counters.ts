@@ -15,7 +15,8 @@ export class Counters {
     const key = texts.join('\0');
     const known = ofName.get(key);
     if (known === undefined) ofName.set(key, sampleOf(name, texts, count));
-    else known.value += count;
+    // Some counts are as workers tell them, and those of a counter stay whole numbers.
+    else known.value = Math.min(known.value + count, Number.MAX_SAFE_INTEGER);
   }
 
   of(name: MetricName): readonly Sample[] {

@@ -34,6 +34,7 @@ export type MetricName =
   | 'vhostd_worker_event_loop_delay_seconds'
   | 'vhostd_http_requests_total'
   | 'vhostd_http_request_duration_seconds'
+  | 'vhostd_http_requests_refused_total'
   | 'vhostd_certificate_expiry_timestamp_seconds'
   | 'vhostd_certificate_renewal_timestamp_seconds'
   | 'vhostd_certificate_renewal_failed'
@@ -82,6 +83,10 @@ export const METRICS: Readonly<Record<MetricName, Definition>> = {
   vhostd_http_request_duration_seconds: histogram(
     ['site'],
     'From the head of a request to the end of its answer.',
+  ),
+  vhostd_http_requests_refused_total: counter(
+    ['site', 'status', 'reason'],
+    'Requests that workers refused before the code of their site saw them.',
   ),
   vhostd_certificate_expiry_timestamp_seconds: gauge(
     ['site', 'host'],

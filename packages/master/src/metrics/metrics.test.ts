@@ -7,6 +7,7 @@ import type {
   MetricFamily,
   RequestStats,
   SiteStatus,
+  WorkerRefusal,
 } from '@vhostd/protocol';
 import { metricsText } from '@vhostd/protocol/schemas';
 import { MasterEvents } from '../events.js';
@@ -113,6 +114,22 @@ void describe('metrics', () => {
       'vhostd_log_lost_lines_total{file="/a/access.log"} 8',
       'vhostd_log_lost_lines_total{file="/b/access.log"} 4',
     ]);
+  });
+
+  void it('count what workers have refused by reason, as whole numbers whatever they say', () => {
+    const { events, text } = bench();
+    const refused = (siteId: string, reason: WorkerRefusal, count: number): void =>
+      void events.emit('worker.refused', { ...WORKER, siteId, status: 421, reason, count });
+    refused('a', 'other-host', 2);
+    refused('a', 'other-host', 3);
+    refused('b', 'other-host', Number.MAX_SAFE_INTEGER);
+    refused('b', 'other-host', Number.MAX_SAFE_INTEGER);
+    const lines = (): string[] => text().filter((line) => line.startsWith('vhostd_http_requests_refused'));
+    const [first, second] = lines();
+    assert.equal(first, 'vhostd_http_requests_refused_total{site="a",status="421",reason="other-host"} 5');
+    assert.match(second ?? '', / 9007199254740991$/);
+    for (const siteId of ['a', 'b']) events.emit('site.removed', { siteId });
+    assert.deepEqual(lines(), []);
   });
 
   void it('tell when certificates are renewed, and how that went', () => {

@@ -109,6 +109,9 @@ export class Metrics {
     events.on('site.reload.failed', reloads('failed'));
     events.on('site.restart.failed', reloads('failed'));
     events.on('worker.replaced', ({ siteId }) => counters.add('vhostd_worker_replacements_total', [siteId]));
+    events.on('worker.refused', ({ siteId, status, reason, count }) =>
+      counters.add('vhostd_http_requests_refused_total', [siteId, String(status), reason], count),
+    );
     events.on('worker.violation', ({ siteId }) => counters.add('vhostd_worker_violations_total', [siteId]));
     events.on('site.removed', ({ siteId }) => {
       counters.forget(siteId);

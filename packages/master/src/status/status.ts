@@ -19,6 +19,7 @@ import type { Sites } from '../sites/sites.js';
 import type { SiteWatch } from '../watch/site-watch.js';
 import type { SiteGroups } from '../workers/site-groups.js';
 import { Counts } from './counts.js';
+import { SiteRefusals } from './site-refusals.js';
 import { WorkerEnds } from './worker-ends.js';
 
 export class Status {
@@ -30,6 +31,7 @@ export class Status {
   readonly #manager: Pick<SiteManager, 'isAdded'>;
   readonly #counts = new Counts();
   readonly #ends = new WorkerEnds();
+  readonly #refusals = new SiteRefusals();
 
   constructor(
     sites: Sites,
@@ -50,6 +52,7 @@ export class Status {
   subscribe(events: MasterEvents): void {
     this.#counts.subscribe(events);
     this.#ends.subscribe(events);
+    this.#refusals.subscribe(events);
   }
 
   ofMaster(
@@ -103,8 +106,10 @@ export class Status {
     const certificateFaults = remarks.map(({ code, message }) =>
       code === undefined ? message : `${code}: ${message}`,
     );
+    const refused = this.#refusals.of(site.siteId);
     return {
       ...site.status(),
+      ...(refused === undefined ? {} : { refused }),
       ...(this.#manager.isAdded(site.siteId) ? { added: true } : {}),
       ...(certificateFaults.length === 0 ? {} : { certificateFaults }),
       ...this.#watch.status(site.siteId),

@@ -1,6 +1,14 @@
 // What is known of one process of a worker, from its spawn to the spawn of the next one.
-import { workerRate } from '@vhostd/protocol';
-import type { OtherServer, WireError, WorkerRate, WorkerStats, WorkerTotals } from '@vhostd/protocol';
+import { WORKER_REFUSAL_REASONS, workerRate } from '@vhostd/protocol';
+import type {
+  OtherServer,
+  RefusalCounts,
+  WireError,
+  WorkerRefusal,
+  WorkerRate,
+  WorkerStats,
+  WorkerTotals,
+} from '@vhostd/protocol';
 import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 
@@ -28,6 +36,7 @@ export class WorkerRun {
   #stats: WorkerStats | undefined;
   #totals: WorkerTotals | undefined;
   #rate: WorkerRate | undefined;
+  readonly #refused: RefusalCounts = {};
 
   constructor(predecessor?: string) {
     this.predecessor = predecessor;
@@ -53,6 +62,17 @@ export class WorkerRun {
     this.#stats = stats;
     if (this.#totals !== undefined) this.#rate = workerRate(this.#totals, totals);
     this.#totals = totals;
+  }
+
+  /** How much what it has refused for each reason has grown. One that tells less than before has refused nothing more. */
+  newlyRefused(refused: RefusalCounts): { reason: WorkerRefusal; count: number }[] {
+    return WORKER_REFUSAL_REASONS.flatMap((reason) => {
+      const told = refused[reason] ?? 0;
+      const count = told - (this.#refused[reason] ?? 0);
+      if (count <= 0) return [];
+      this.#refused[reason] = told;
+      return [{ reason, count }];
+    });
   }
 
   /** Takes note of a server that is not the site's. False: there are more of them than anybody wants to know. */

@@ -20,6 +20,10 @@ test('the answer to a ping is what a worker tells of itself; whatever else it ho
     const told = parseWorkerStats({ ...BASE, accessLog: { ...accessLog, more: 1 } });
     assert.deepEqual(told, { ...BASE, accessLog });
   }
+  for (const refused of [{}, { 'other-host': 3, 'too-many-fields': 2 ** 53 - 1 }]) {
+    const more = { 'no-such-reason': 1, ['__proto__']: 5, toString: 6, 'no-site': 'x' };
+    assert.deepEqual(parseWorkerStats({ ...BASE, refused: { ...more, ...refused } }), { ...BASE, refused });
+  }
   const long = parseWorkerStats({ ...BASE, accessLog: { lostLines: 0, fault: 'x'.repeat(9_999) } });
   assert.equal(long?.accessLog?.fault?.length, 500);
   const { requests, loopDelay } = MEASURED;
@@ -34,10 +38,12 @@ test('anything else tells nothing', () => {
   const { requests, loopDelay } = MEASURED;
   const answers = [
     ...others,
+    ...[null, 7, 'x'].map((refused) => ({ ...BASE, refused })),
     ...[...noCount, undefined].flatMap((value) => [
       { ...BASE, residentBytes: value },
       { ...BASE, requestCount: value },
       { ...BASE, accessLog: { lostLines: value } },
+      ...(value === undefined ? [] : [{ ...BASE, refused: { 'other-host': value } }]),
       { ...MEASURED, requests: { ...requests, started: value } },
       { ...MEASURED, requests: { ...requests, answered: [0, 0, 0, 0, value] } },
       { ...MEASURED, requests: { ...requests, answered: value } },

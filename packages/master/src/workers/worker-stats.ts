@@ -1,15 +1,24 @@
 // Narrows what a worker tells of itself with its answer to a ping.
-import type { AccessLogStats, LoopDelay, RequestStats, WorkerStats } from '@vhostd/protocol';
+import { WORKER_REFUSAL_REASONS } from '@vhostd/protocol';
+import type { AccessLogStats, LoopDelay, RefusalCounts, RequestStats, WorkerStats } from '@vhostd/protocol';
 
 /** The stats in what arrived, or undefined where it holds none. */
 export function parseWorkerStats(received: unknown): WorkerStats | undefined {
   const fields = recordOf(received);
   if (fields === undefined) return undefined;
-  const { residentBytes, requestCount, cpuMs, accessLog, requests, loopDelay } = fields;
+  const { residentBytes, requestCount, cpuMs, accessLog, refused, requests, loopDelay } = fields;
   if (!isCount(residentBytes) || !isCount(requestCount) || !isAmount(cpuMs)) return undefined;
   const log = accessLog === undefined ? undefined : parseAccessLog(accessLog);
   if (accessLog !== undefined && log === undefined) return undefined;
-  const stats = { residentBytes, requestCount, cpuMs, ...(log === undefined ? {} : { accessLog: log }) };
+  const counts = refused === undefined ? undefined : parseRefused(refused);
+  if (refused !== undefined && counts === undefined) return undefined;
+  const stats = {
+    residentBytes,
+    requestCount,
+    cpuMs,
+    ...(log === undefined ? {} : { accessLog: log }),
+    ...(counts === undefined ? {} : { refused: counts }),
+  };
   if (requests === undefined && loopDelay === undefined) return stats;
   const measured = { requests: parseRequests(requests), loopDelay: parseDelay(loopDelay) };
   if (measured.requests === undefined || measured.loopDelay === undefined) return undefined;
@@ -21,6 +30,20 @@ function parseAccessLog(received: unknown): AccessLogStats | undefined {
   if (!isCount(lostLines)) return undefined;
   if (fault === undefined) return { lostLines };
   return typeof fault === 'string' ? { lostLines, fault: fault.slice(0, FAULT_MAX_CHARS) } : undefined;
+}
+
+/** Of the reasons that are known. */
+function parseRefused(received: unknown): RefusalCounts | undefined {
+  const fields = recordOf(received);
+  if (fields === undefined) return undefined;
+  const counts: RefusalCounts = {};
+  for (const reason of WORKER_REFUSAL_REASONS) {
+    const count = fields[reason];
+    if (count === undefined) continue;
+    if (!isCount(count)) return undefined;
+    counts[reason] = count;
+  }
+  return counts;
 }
 
 function parseRequests(received: unknown): RequestStats | undefined {

@@ -1,7 +1,7 @@
 // One worker of a generation: keeps a process alive in its slot, knows whether that may be given connections, and asks
 // it at intervals how it is.
 import { constants } from 'node:os';
-import { toWireError, VhostError } from '@vhostd/protocol';
+import { toWireError, VhostError, WORKER_REFUSALS } from '@vhostd/protocol';
 import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } from '@vhostd/protocol';
 import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
@@ -388,7 +388,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     if (this.#process !== process) return;
     run.tell(stats, performance.now());
     const { connectionCount } = this;
-    const { accessLog, ...others } = stats;
+    const { accessLog, refused, ...others } = stats;
     const file = this.conf.accessLog;
     this.#events.emit('worker.stats', {
       ...this.#fields(),
@@ -396,6 +396,12 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       ...(accessLog === undefined || file === undefined ? {} : { accessLog: { ...accessLog, file } }),
       connectionCount,
     });
+    if (refused !== undefined) {
+      for (const { reason, count } of run.newlyRefused(refused)) {
+        const status = WORKER_REFUSALS[reason];
+        this.#events.emit('worker.refused', { ...this.#fields(), status, reason, count });
+      }
+    }
     if (!this.leaving) this.emit('stats');
   }
 

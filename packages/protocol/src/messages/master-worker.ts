@@ -3,6 +3,7 @@ import type { WireError } from '../errors.js';
 import type { Call } from './call.js';
 import type { CertificateFacts } from './certificate-facts.js';
 import type { ListeningInfo } from './listening-info.js';
+import type { RefusalCounts } from './worker-refusals.js';
 
 /** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
 export const WORKER_VARIABLE = 'VHOSTD_WORKER';
@@ -53,6 +54,8 @@ export interface WorkerStats {
   cpuMs: number;
   /** Only where the worker writes an access log. */
   accessLog?: AccessLogStats;
+  /** Requests that it has refused since its process started; absent: none. */
+  refused?: RefusalCounts;
   /** Both only with {@link WorkerIdentity.measures}. */
   requests?: RequestStats;
   loopDelay?: LoopDelay;

@@ -84,6 +84,8 @@ export const siteStatus = z.object({
   maintenance: z.object({ message: z.string().exactOptional() }).exactOptional(),
   /** Present where it was added by an order; the conf does not have it. */
   added: z.literal(true).exactOptional(),
+  /** Requests that its workers have refused since the master started, by reason: docs/refusals.md; absent when there are none. */
+  refused: z.record(z.string(), count).exactOptional(),
   /** Sites that must be published before this one is started; absent when there are none. */
   waitsFor: z.array(z.string()).exactOptional(),
   /** Why the site, or its last reload, failed. */

@@ -17,6 +17,7 @@ import { serve } from '../intake/fixtures/serving.test.kit.js';
 import type { HandedBack } from './hand-backs.js';
 import { SiteHosts } from './host-claims.js';
 import { HostCheck } from './host-check.js';
+import { Refusals } from './refusals.js';
 import { Rerouting } from './rerouting.js';
 
 const HEADER = { listener: '*|80', host: 'a.test', secure: false, peeked: false, handedBack: false };
@@ -31,6 +32,7 @@ interface Scene {
   hosts: SiteHosts;
   /** HTTP/2 connections that are to end. */
   ended: Set<unknown>;
+  refusals: Refusals;
 }
 
 interface How {
@@ -49,6 +51,7 @@ interface How {
 async function setScene(t: TestContext, server: Server, how: How = {}): Promise<Scene> {
   const { peeked = false, rerouting = false, healthPath, leaving = false, host = HEADER.host } = how;
   const ended = new Set<unknown>();
+  const refusals = new Refusals();
   const seen: string[] = [];
   const handedBack: HandedBack[] = [];
   for (const event of ['request', 'upgrade', 'connect'])
@@ -61,7 +64,8 @@ async function setScene(t: TestContext, server: Server, how: How = {}): Promise<
     hosts,
     healthPath,
     originOf: () => header,
-    rerouting: rerouting ? new Rerouting({ open: true, send }) : undefined,
+    rerouting: rerouting ? new Rerouting({ open: true, send }, refusals) : undefined,
+    refusals,
     isLeaving: () => leaving,
     endSession: (session) => ended.add(session),
   });
@@ -69,7 +73,7 @@ async function setScene(t: TestContext, server: Server, how: How = {}): Promise<
   if (!secure) server.on('connection', (socket: Socket) => check.watch(socket, header));
   t.after(() => handedBack.forEach(({ handle }) => handle.close()));
   const { port } = await serve(t, 'listening', server);
-  return { port, seen, handedBack, hosts, ended };
+  return { port, seen, handedBack, hosts, ended, refusals };
 }
 
 function site(): HttpServer {
@@ -94,12 +98,13 @@ void describe('HTTP/1 in clear where nothing can be handed back', () => {
   });
 
   void it('has pipelined requests answered in order', async (t) => {
-    const { port, seen } = await setScene(t, site());
+    const { port, seen, refusals } = await setScene(t, site());
     const client = await connectRaw(t, port);
     client.send(OWN + FOREIGN + OWN);
     const text = await client.until(/answer[^]*answer$/);
     assert.deepEqual(text.match(/HTTP\/1.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 421', 'HTTP/1.1 200']);
     assert.deepEqual(seen, ['/own', '/own']);
+    assert.deepEqual(refusals.counts, { 'other-host': 1 });
   });
 
   void it('answers HEAD without content', async (t) => {
@@ -150,7 +155,7 @@ void describe('HTTP/1 in clear', () => {
   });
 
   void it('is answered 431 where fields may have been dropped, another Host among them', async (t) => {
-    const { port, seen, handedBack } = await setScene(t, site(), { rerouting: true });
+    const { port, seen, handedBack, refusals } = await setScene(t, site(), { rerouting: true });
     const client = await connectRaw(t, port);
     const withFields = (count: number): string =>
       OWN.replace('\r\n\r\n', `\r\n${'A: b\r\n'.repeat(count)}\r\n`);
@@ -161,6 +166,7 @@ void describe('HTTP/1 in clear', () => {
     await client.closed;
     assert.match(client.text, /^HTTP\/1.1 431 [^]*Connection: close/);
     assert.deepEqual([seen, handedBack], [['/own'], []]);
+    assert.deepEqual(refusals.counts, { 'too-many-fields': 1 });
   });
 
   void it('is handed back for the path that the master answers, also for its own host', async (t) => {
@@ -181,7 +187,8 @@ void describe('a connection with a request for another host, while too many are 
     const send = (): boolean => assert.fail('nothing may be sent');
     const server = site();
     const { port } = await serve(t, 'listening', server);
-    const rerouting = new Rerouting({ open: false, send });
+    const refusals = new Refusals();
+    const rerouting = new Rerouting({ open: false, send }, refusals);
     const connected = next<[Socket]>(server, 'connection');
     const client = await connectRaw(t, port);
     const [socket] = await connected;
@@ -197,6 +204,7 @@ void describe('a connection with a request for another host, while too many are 
     t.mock.timers.tick(5);
     await client.closed;
     assert.match(client.text, /^HTTP\/1.1 421 [^]*connection: close[^]*421 Misdirected Request\n$/);
+    assert.deepEqual(refusals.counts, { 'other-host': 1 });
   });
 });
 
@@ -261,12 +269,13 @@ void describe('HTTP/2', () => {
   });
 
   void it('refuses a Host that differs, and an authority that is none', async (t) => {
-    const { session, seen } = await openSession(t);
+    const { session, seen, refusals } = await openSession(t);
     assert.equal(await ask(session, { ':authority': 'a.test', host: 'b.test' }), 400);
     assert.equal(await ask(session, { ':authority': 'u@a.test' }), 400);
     assert.equal(await ask(session, { ':authority': 'b.test', ':method': 'HEAD' }), 421);
     assert.equal(await ask(session, { ':authority': 'a.test', host: 'a.test' }), 200);
     assert.equal(seen.length, 1);
+    assert.deepEqual(refusals.counts, { 'host-duplicate': 1, 'host-userinfo': 1, 'other-host': 1 });
   });
 });
 
@@ -275,17 +284,19 @@ void describe('HTTP/1 over TLS', () => {
     const server = createHttpsServer(await selfSigned('a.test'), (_request, response) =>
       response.end('answer'),
     );
-    const { port, seen } = await setScene(t, server, { rerouting: true });
+    const { port, seen, refusals } = await setScene(t, server, { rerouting: true });
     const client = new RawClient(connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }));
     t.after(() => client.socket.destroy());
     client.send(FOREIGN);
     await client.until(/421 Misdirected Request\n$/);
     client.send(OWN);
     await client.until(/answer$/);
+    assert.deepEqual(refusals.counts, { 'other-host': 1 });
     client.send(OWN.replace('\r\n\r\n', '\r\nHost: b.test\r\n\r\n'));
     await client.closed;
     assert.match(client.text, /HTTP\/1.1 400 [^]*Connection: close/);
     assert.deepEqual(seen, ['/own']);
+    assert.deepEqual(refusals.counts, { 'other-host': 1, 'host-duplicate': 1 });
   });
 
   async function openSecure(t: TestContext, how: How): Promise<Scene & { client: RawClient }> {

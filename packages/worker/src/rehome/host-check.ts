@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import { WORKER_REFUSALS } from '@vhostd/protocol';
+import type { WorkerRefusal } from '@vhostd/protocol';
 import type { ConnectionHeader } from '@vhostd/transport';
 import {
   cutLengthOf,
@@ -18,8 +20,8 @@ import {
 } from '../node/request-heads.js';
 import type { SiteHosts } from './host-claims.js';
 import { refuseRequest, refuseStream } from './refused-request.js';
-import type { RefusedStatus } from './refused-request.js';
-import { hostOf, plainHost, strictHost } from './request-host.js';
+import type { Refusals } from './refusals.js';
+import { hostFaultOf, hostOf, plainHost, strictHost } from './request-host.js';
 import type { Rerouting } from './rerouting.js';
 
 export interface HostCheckParts {
@@ -28,6 +30,8 @@ export interface HostCheckParts {
   originOf(connection: object): ConnectionHeader | undefined;
   /** Absent: under this Node connections cannot be handed back. */
   rerouting: Rerouting | undefined;
+  /** Gets each refusal. */
+  refusals: Refusals;
   /** The path that the master answers by itself. */
   healthPath?: string | undefined;
   /** Whether connections end with their next response. */
@@ -70,7 +74,7 @@ export class HostCheck {
         return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
       const { length } = request.rawHeaders;
-      if (length >= refusedLength) return this.#refuse(request, 431, proceed);
+      if (length >= refusedLength) return this.#refuse(request, 'too-many-fields', proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
       if (value !== undefined) {
@@ -81,8 +85,8 @@ export class HostCheck {
         }
       }
       // Of a head that the app has had cut by `maxHeadersCount` the Host may have been dropped.
-      if (length >= cutLength) return this.#refuse(request, 431, proceed);
-      if (rerouting === undefined) return this.#refuse(request, 421, proceed);
+      if (length >= cutLength) return this.#refuse(request, 'too-many-fields', proceed);
+      if (rerouting === undefined) return this.#refuse(request, 'other-host', proceed);
       return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
     });
   }
@@ -97,13 +101,13 @@ export class HostCheck {
     const purpose = new Purpose(hosts, header);
     const cutLength = cutLengthOf(socket);
     watchHeads(socket, (request, proceed) => {
-      if (request.rawHeaders.length >= cutLength) return this.#refuse(request, 431, proceed);
+      if (request.rawHeaders.length >= cutLength) return this.#refuse(request, 'too-many-fields', proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
       const reading = strictHost(request);
-      if (reading.kind === 'invalid') return this.#refuse(request, 400, proceed);
+      if (reading.kind === 'invalid') return this.#refuse(request, reading.reason, proceed);
       const isOwn = purpose.includes(reading.kind === 'none' ? undefined : reading.host);
-      if (!isOwn) return this.#refuse(request, 421, proceed, purpose.isLost);
+      if (!isOwn) return this.#refuse(request, 'other-host', proceed, purpose.isLost);
       if (purpose.isLost) return this.#serveLast(request, proceed);
       own.keep(value);
       return proceed();
@@ -126,7 +130,8 @@ export class HostCheck {
   }
 
   /** Lets the server take the request, and answers in the place of the site's listeners. */
-  #refuse(request: IncomingMessage, status: RefusedStatus, proceed: () => unknown, hasLost = false): unknown {
+  #refuse(request: IncomingMessage, reason: WorkerRefusal, proceed: () => unknown, hasLost = false): unknown {
+    const status = WORKER_REFUSALS[reason];
     // Node's parser drops what follows a request that wants to leave HTTP. Behind any other one that is 421 the
     // connection lives on for its own host, where that is the site's still.
     const ends = status !== 421 || hasLost || wantsUpgrade(request) || this.#parts.isLeaving();
@@ -136,6 +141,7 @@ export class HostCheck {
       this.#server,
       (_event, [first, response]) => {
         if (first !== request || !(response instanceof ServerResponse)) return false;
+        this.#parts.refusals.add(reason);
         refuseRequest(response, status, ends);
         return true;
       },
@@ -144,7 +150,7 @@ export class HostCheck {
   }
 
   #watchSession(session: ServerHttp2Session): void {
-    const { hosts } = this.#parts;
+    const { hosts, refusals } = this.#parts;
     let purpose: Purpose | undefined;
     interceptEmit(session, (event, args) => {
       if (event !== 'stream') return false;
@@ -152,10 +158,11 @@ export class HostCheck {
       if (header !== undefined) purpose = new Purpose(hosts, header);
       if (purpose === undefined) return false;
       const [stream, headers] = args as [ServerHttp2Stream, IncomingHttpHeaders];
-      const status = streamStatus(headers, purpose);
+      const reason = streamRefusal(headers, purpose);
       if (purpose.isLost) this.#parts.endSession(session);
-      if (status === undefined) return false;
-      refuseStream(stream, status, headers[':method'] === 'HEAD');
+      if (reason === undefined) return false;
+      refusals.add(reason);
+      refuseStream(stream, WORKER_REFUSALS[reason], headers[':method'] === 'HEAD');
       return true;
     });
   }
@@ -171,16 +178,19 @@ export class HostCheck {
 }
 
 /** Undefined: the stream is the site's. */
-function streamStatus(headers: IncomingHttpHeaders, purpose: Purpose): RefusedStatus | undefined {
+function streamRefusal(headers: IncomingHttpHeaders, purpose: Purpose): WorkerRefusal | undefined {
   const authority = headers[':authority'];
   const field = headers.host;
   // The authority of a tunnel is where it leads; that of a WebSocket is whose it is (RFC 8441 4).
   const isTunnel = headers[':method'] === 'CONNECT' && headers[':protocol'] === undefined;
-  if (isTunnel || (authority ?? field) === undefined) return undefined;
-  const host = hostOf(authority ?? field ?? null);
+  const stated = authority ?? field;
+  if (isTunnel || stated === undefined) return undefined;
+  const host = hostOf(stated);
+  const fault = host === undefined ? hostFaultOf(stated) : undefined;
+  if (fault !== undefined) return fault;
   // RFC 9113 8.3.1: a Host that differs makes the request malformed.
-  if (host === undefined || (field !== undefined && hostOf(field) !== host)) return 400;
-  return purpose.includes(host) ? undefined : 421;
+  if (field !== undefined && hostOf(field) !== host) return 'host-duplicate';
+  return purpose.includes(host) ? undefined : 'other-host';
 }
 
 /** What a connection that cannot move is for: the host of its hello, else that of its first request. */

@@ -3,9 +3,10 @@ import { STATUS_CODES } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { WORKER_REFUSALS, WorkerRefusal } from '@vhostd/protocol';
 
 /** 400: it can be read in two ways. 421: another site's host. 431: it has more fields than are kept. */
-export type RefusedStatus = 400 | 421 | 431;
+export type RefusedStatus = (typeof WORKER_REFUSALS)[WorkerRefusal];
 
 /** Answers a request of HTTP/1; `ends`: nothing more can be read from its connection. */
 export function refuseRequest(response: ServerResponse, status: RefusedStatus, ends: boolean): void {

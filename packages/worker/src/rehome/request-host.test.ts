@@ -56,13 +56,28 @@ void test('on TLS a request is refused where it could be read in two ways', () =
     [head('GET / HTTP/1.0'), { kind: 'none' }],
     [head('GET / HTTP/1.1'), { kind: 'none' }],
     [head('GET http://a.test/ HTTP/1.1'), { kind: 'none' }],
-    [head('GET * HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid' }],
-    [head('GET /#x HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid' }],
-    [head('GET / HTTP/1.1', 'Host', 'a.test', 'Host', 'a.test'), { kind: 'invalid' }],
-    [head('GET / HTTP/1.1', 'Host', 'a.test/x'), { kind: 'invalid' }],
-    [head('GET ftp://a.test/ HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid' }],
-    [head('GET http://u@a.test/ HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid' }],
-    [head('POST / HTTP/1.0', 'Host', 'a.test', 'Transfer-Encoding', 'chunked'), { kind: 'invalid' }],
+    [head('GET * HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid', reason: 'target-form' }],
+    [head('GET /#x HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid', reason: 'target-fragment' }],
+    [
+      head('GET / HTTP/1.1', 'Host', 'a.test', 'Host', 'a.test'),
+      { kind: 'invalid', reason: 'host-duplicate' },
+    ],
+    [head('GET / HTTP/1.1', 'Host', 'a.test/x'), { kind: 'invalid', reason: 'host-path' }],
+    [head('GET ftp://a.test/ HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid', reason: 'target-form' }],
+    [
+      head('GET http://u@a.test/ HTTP/1.1', 'Host', 'a.test'),
+      { kind: 'invalid', reason: 'target-host-userinfo' },
+    ],
+    [
+      head('POST / HTTP/1.0', 'Host', 'a.test', 'Transfer-Encoding', 'chunked'),
+      { kind: 'invalid', reason: 'transfer-encoding-on-1.0' },
+    ],
+    [
+      head('POST / HTTP/1.1', 'Host', 'a.test', 'Transfer-Encoding', 'gzip', 'Transfer-Encoding', 'chunked'),
+      { kind: 'invalid', reason: 'transfer-encoding-duplicate' },
+    ],
+    [head('GET /\u00e9 HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid', reason: 'target-char' }],
+    [head('GET http:// HTTP/1.1', 'Host', 'a.test'), { kind: 'invalid', reason: 'target-host-empty' }],
   ];
   for (const [request, reading] of cases)
     assert.deepEqual(strictHost(request), reading, JSON.stringify(request));

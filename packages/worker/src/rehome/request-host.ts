@@ -1,6 +1,6 @@
 // The host of a request that Node's parser has read, as strictly as the master reads a connection's first one.
 import { readAuthority } from '@vhostd/protocol';
-import type { Authority } from '@vhostd/protocol';
+import type { Authority, HostFault, WorkerRefusal } from '@vhostd/protocol';
 
 /** The parts of an http.IncomingMessage that decide. */
 export interface RequestHead {
@@ -41,11 +41,18 @@ export function hostOf(value: string | null): string | null | undefined {
   if (value === null || value === '') return null;
   const authority = readAuthority(value);
   if ('fault' in authority) return undefined;
-  return authority.isName ? authority.host : null;
+  return nameIn(authority);
+}
+
+/** What is wrong with a value that is no host; undefined: nothing. */
+export function hostFaultOf(value: string): HostFault | undefined {
+  const authority = readAuthority(value);
+  return 'fault' in authority ? authority.fault : undefined;
 }
 
 /** What {@link strictHost} found. */
-export type StrictReading = { kind: 'host'; host: string | null } | { kind: 'none' } | { kind: 'invalid' };
+export type StrictReading =
+  { kind: 'host'; host: string | null } | { kind: 'none' } | { kind: 'invalid'; reason: WorkerRefusal };
 
 /**
  * The host of a request on a connection that the master cannot read; null: one that no conf could have. `none`: it
@@ -55,31 +62,37 @@ export type StrictReading = { kind: 'host'; host: string | null } | { kind: 'non
 export function strictHost(head: RequestHead): StrictReading {
   const { method, url = '', httpVersion, rawHeaders } = head;
   const { hostCount, hostIndex, codingCount } = fieldsOf(rawHeaders);
-  if (hostCount > 1 || codingCount > 1 || (codingCount > 0 && httpVersion !== '1.1')) return INVALID;
-  if (!VISIBLE.test(url) || url.includes('#')) return INVALID;
+  if (hostCount > 1) return invalid('host-duplicate');
+  if (codingCount > 1) return invalid('transfer-encoding-duplicate');
+  if (codingCount > 0 && httpVersion !== '1.1') return invalid('transfer-encoding-on-1.0');
+  if (!VISIBLE.test(url)) return invalid('target-char');
+  if (url.includes('#')) return invalid('target-fragment');
   const value = hostIndex === -1 ? null : (rawHeaders[hostIndex] ?? '');
-  const host = hostOf(value);
-  if (host === undefined) return INVALID;
-  const stated: StrictReading = value === null ? { kind: 'none' } : { kind: 'host', host };
+  const field = value === null || value === '' ? undefined : readAuthority(value);
+  if (field !== undefined && 'fault' in field) return invalid(field.fault);
+  const stated: StrictReading = value === null ? { kind: 'none' } : { kind: 'host', host: nameIn(field) };
   if (url.startsWith('/') || method === 'CONNECT') return stated;
-  if (url === '*') return method === 'OPTIONS' ? stated : INVALID;
+  if (url === '*') return method === 'OPTIONS' ? stated : invalid('target-form');
   const text = ABSOLUTE.exec(url)?.[1];
-  const target = text === undefined ? undefined : readAuthority(text);
-  if (text === undefined || target === undefined || 'fault' in target) return INVALID;
+  if (text === undefined) return invalid('target-form');
+  const target = readAuthority(text);
+  if ('fault' in target) return invalid(`target-${target.fault}`);
   // Node answers it with 400.
   if (value === null && httpVersion === '1.1') return stated;
-  if (!agrees(value, target)) {
+  if (field?.host !== target.host || field.port !== target.port) {
     if (value === null) rawHeaders.push('Host', text);
     else rawHeaders[hostIndex] = text;
   }
-  return { kind: 'host', host: target.isName ? target.host : null };
+  return { kind: 'host', host: nameIn(target) };
 }
 
-const INVALID: StrictReading = { kind: 'invalid' };
+function invalid(reason: WorkerRefusal): StrictReading {
+  return { kind: 'invalid', reason };
+}
 
-function agrees(value: string | null, target: Authority): boolean {
-  const field = value === null || value === '' ? undefined : readAuthority(value);
-  return field !== undefined && 'host' in field && field.host === target.host && field.port === target.port;
+/** The host, where it is one that a conf could have. */
+function nameIn(authority: Authority | undefined): string | null {
+  return authority?.isName ? authority.host : null;
 }
 
 function fieldsOf(rawHeaders: readonly string[]): DecidingFields {

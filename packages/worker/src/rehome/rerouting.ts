@@ -5,13 +5,16 @@ import type { Socket } from 'node:net';
 import type { ConnectionHeader } from '@vhostd/transport';
 import { detach, responseOn, stopReading, whenWritten } from '../node/http-connections.js';
 import type { HandBacks } from './hand-backs.js';
+import type { Refusals } from './refusals.js';
 import { refuseConnection } from './refused-request.js';
 
 export class Rerouting {
   readonly #handBacks: Pick<HandBacks, 'open' | 'send'>;
+  readonly #refusals: Refusals;
 
-  constructor(handBacks: Pick<HandBacks, 'open' | 'send'>) {
+  constructor(handBacks: Pick<HandBacks, 'open' | 'send'>, refusals: Refusals) {
     this.#handBacks = handBacks;
+    this.#refusals = refusals;
   }
 
   /** Takes a connection whose parser has let go of it behind the head of `request`. `rest`: what was read behind it. */
@@ -38,7 +41,10 @@ export class Rerouting {
     if (socket.destroyed) return;
     const isHead = head.startsWith('HEAD ');
     if (!this.#handBacks.open) {
-      if (performance.now() - sinceMs > FULL_LIMIT_MS) return refuseConnection(socket, 421, isHead);
+      if (performance.now() - sinceMs > FULL_LIMIT_MS) {
+        this.#refusals.add('other-host');
+        return refuseConnection(socket, 421, isHead);
+      }
       setTimeout(() => this.#send(socket, header, head, sinceMs), FULL_RETRY_MS);
       return;
     }
