@@ -166,7 +166,9 @@ void describe('HTTP/1 in clear', () => {
     await client.closed;
     assert.match(client.text, /^HTTP\/1.1 431 [^]*Connection: close/);
     assert.deepEqual([seen, handedBack], [['/own'], []]);
-    assert.deepEqual(refusals.counts, { 'too-many-fields': 1 });
+    // The parser of newer versions of Node refuses it by itself, without a text.
+    const isOurs = client.text.endsWith('431 Request Header Fields Too Large\n');
+    assert.deepEqual(refusals.counts, isOurs ? { 'too-many-fields': 1 } : undefined);
   });
 
   void it('is handed back for the path that the master answers, also for its own host', async (t) => {
@@ -271,11 +273,14 @@ void describe('HTTP/2', () => {
   void it('refuses a Host that differs, and an authority that is none', async (t) => {
     const { session, seen, refusals } = await openSession(t);
     assert.equal(await ask(session, { ':authority': 'a.test', host: 'b.test' }), 400);
+    assert.equal(await ask(session, { ':authority': 'a.test:99999' }), 400);
+    const ours = { ...refusals.counts };
     assert.equal(await ask(session, { ':authority': 'u@a.test' }), 400);
     assert.equal(await ask(session, { ':authority': 'b.test', ':method': 'HEAD' }), 421);
     assert.equal(await ask(session, { ':authority': 'a.test', host: 'a.test' }), 200);
     assert.equal(seen.length, 1);
-    assert.deepEqual(refusals.counts, { 'host-duplicate': 1, 'host-userinfo': 1, 'other-host': 1 });
+    assert.deepEqual(ours, { 'host-duplicate': 1, 'host-port': 1 });
+    assert.equal(refusals.counts?.['other-host'], 1);
   });
 });
 
