@@ -64,7 +64,7 @@ export function nextStepFor(code: string, siteId?: string): string | undefined {
 
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_DAEMON_NOT_RUNNING:
-    'vhostd run or vhostd start APP starts one; --run-dir DIR names that of another run directory',
+    'vhostd run or vhostd start APP starts one, with the sites that were added, and then this works; --run-dir DIR names that of another run directory',
   ERR_DAEMON_RUNNING: 'vhostd status shows it, vhostd stop ends it; --run-dir DIR for a second one',
   ERR_DAEMON_SEVERAL: '--run-dir DIR names the one that is meant',
   ERR_DAEMON_LOST: 'vhostd status shows whether another one follows',

@@ -206,7 +206,7 @@ void it('on a terminal, long values of a site go on in the next lines, and what 
     siteId: 'many',
     state: 'errored',
     reason:
-      'worker many/5 exited with code 1; gave up after 1 restarts within 60000 ms; vhostd reload many starts it anew',
+      'worker many/5 exited with code 1; gave up after 1 restart within 60 s; vhostd reload many starts it anew',
     generation: 1,
     hosts,
     workers: [],
@@ -221,8 +221,8 @@ void it('on a terminal, long values of a site go on in the next lines, and what 
   const lines = siteReport(detail, 80);
   assert.equal(lines[1], 'hosts  h0.test, h1.test, h2.test, h3.test, h4.test, h5.test, h6.test +993');
   assert.deepEqual(lines.slice(5, 7), [
-    'many: worker many/5 exited with code 1; gave up after 1 restarts within 60000',
-    '  ms; vhostd reload many starts it anew',
+    'many: worker many/5 exited with code 1; gave up after 1 restart within 60 s;',
+    '  vhostd reload many starts it anew',
   ]);
   const conf = lines.slice(lines.indexOf('conf in force:') + 1);
   const indent = ' '.repeat('  workerOptions.inheritEnv  '.length);

@@ -205,7 +205,8 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     const { type, intensity, periodMs } = this.#policy;
     if (type === 'temporary') return '';
     const slow = nowMs - (this.#history.times[0] ?? nowMs) > periodMs;
-    return `; gave up after ${intensity} restarts ${slow ? 'without getting ready' : `within ${periodMs} ms`}`;
+    const restarts = intensity === 1 ? '1 restart' : `${intensity} restarts`;
+    return `; gave up after ${restarts} ${slow ? 'without getting ready' : `within ${periodMs / 1000} s`}`;
   }
 
   #blame(fault: ChildFault): void {

@@ -27,7 +27,7 @@ async function scale(site: string, workers: number | string, options: ClientOpti
   printOutcome(options, result, () => [
     workers === 'conf'
       ? `${site}: ${result.workers} workers until the next reload, then as its conf says`
-      : `${site}: ${result.workers} workers, ${result.before} before${untilWhen(result)}`,
+      : `${site}: ${result.workers} ${result.workers === 1 ? 'worker' : 'workers'}, ${result.before} before${untilWhen(result)}`,
   ]);
   return EXIT_CODES.ok;
 }

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  closeSync,
+  constants,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -17,6 +21,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { realOs } from '@vhostd/supervisor';
+import type { Os } from '@vhostd/supervisor';
 import { LogFile } from './log-file.js';
 import { until } from './until.test.kit.js';
 
@@ -282,6 +288,48 @@ void describe('LogFile', () => {
     assert.equal(read, 'through the pipe\n'.repeat(8));
   });
 
+  void it('takes a named pipe that is full for a slow one at first, and loses nothing', async () => {
+    const pipe = path.join(directory, 'pipe');
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const reader = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    let nowMs = 0;
+    let waits = 0;
+    const setTimer: Os['setTimer'] = (...timer) => {
+      waits++;
+      return realOs.setTimer(...timer);
+    };
+    const faults: string[] = [];
+    const log = new LogFile(pipe, {
+      ...quick,
+      maxQueueBytes: 100_000,
+      onFault: (fault) => faults.push(fault),
+      os: { now: () => nowMs, setTimer },
+    });
+    const all = Buffer.from(`${'x'.repeat(99)}\n`.repeat(5_000));
+    log.writePaced(all);
+    await until(() => waits > 2);
+    assert.notEqual(log.room, undefined);
+    const got: Buffer[] = [];
+    const readSome = (): number => {
+      const chunk = Buffer.alloc(65_536);
+      const bytes = log.stats.queuedBytes + sizeOf(got) < all.length ? readSync(reader, chunk) : 0;
+      got.push(chunk.subarray(0, bytes));
+      return sizeOf(got);
+    };
+    await until(() => readSome() === all.length);
+    assert.ok(Buffer.concat(got).equals(all));
+    assert.deepEqual([faults, log.stats.lostLines, log.stats.fault], [[], 0, null]);
+
+    log.writePaced(all);
+    const before = waits;
+    await until(() => waits > before + 2);
+    nowMs = 1_001;
+    await until(() => log.stats.fault === 'EAGAIN');
+    assert.equal(log.room, undefined);
+    await log.close();
+    closeSync(reader);
+  });
+
   void it('writes what waits before it returns from flushSync, whatever is under way', async () => {
     const log = new LogFile(file);
     log.write('before it is open\n');
@@ -339,4 +387,8 @@ function isFile(at: string): boolean {
 function cannotMount(): string | false {
   const tried = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', '-o', 'size=64k', 'none', tmpdir()]);
   return tried.status === 0 ? false : 'needs the right to mount a small tmpfs in a namespace of its own';
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((bytes, chunk) => bytes + chunk.length, 0);
 }

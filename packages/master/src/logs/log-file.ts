@@ -72,6 +72,8 @@ export class LogFile {
   #writtenBytes = 0;
   #inFlightBytes = 0;
   #inFlightSince = 0;
+  /** Since when a pipe has taken nothing. */
+  #busySince: number | undefined;
   #fault: string | null = null;
   #faultToldAt = -Infinity;
   #reason: string | null = null;
@@ -267,13 +269,18 @@ export class LogFile {
       }
       try {
         await this.#step();
+        this.#busySince = undefined;
         this.#fault = null;
         this.#reason = null;
         this.#retryMs = this.#options.retryMs[0];
       } catch (error) {
+        if (this.#isBusy(error)) {
+          await this.#pause(BUSY_RETRY_MS);
+          continue;
+        }
         this.#reason = error instanceof Error ? error.message : String(error);
         this.#onFault(error instanceof Error && 'code' in error ? String(error.code) : String(error));
-        if (!this.#closed) await this.#pause();
+        if (!this.#closed) await this.#pauseBeforeRetry();
       }
     }
     this.#running = false;
@@ -380,9 +387,21 @@ export class LogFile {
     await target.close().catch(() => {});
   }
 
-  async #pause(): Promise<void> {
+  /** A named pipe is full, whose reader is no slower than a file system may be. */
+  #isBusy(error: unknown): boolean {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return false;
+    const now = this.#options.os.now();
+    this.#busySince ??= now;
+    return now - this.#busySince <= HANGING_MS;
+  }
+
+  async #pauseBeforeRetry(): Promise<void> {
     const delayMs = this.#retryMs;
     this.#retryMs = Math.min(delayMs * 2, this.#options.retryMs[1]);
+    await this.#pause(delayMs);
+  }
+
+  async #pause(delayMs: number): Promise<void> {
     let timer: OsTimer | undefined;
     await new Promise<void>((resolve) => {
       this.#endPause = resolve;
@@ -417,6 +436,8 @@ const BATCH_BYTES = 256 * 1024;
 const AGE_LOOK_MAX_MS = 300_000;
 /** A write that takes longer than this is taken for one that hangs. */
 const HANGING_MS = 1_000;
+/** How often a full pipe is tried again, ms. */
+const BUSY_RETRY_MS = 10;
 /** A disk that is full again and again fills no log. */
 const FAULT_EACH_MS = 60_000;
 
