@@ -2,6 +2,7 @@
 // connections, short heads, no bodies.
 import http from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import net from 'node:net';
 import { METRICS_TYPE, metricsText } from '@vhostd/protocol/schemas';
 import type { MetricFamily } from '@vhostd/protocol';
 import type { HealthState } from '../ingress/health.js';
@@ -20,6 +21,8 @@ export class MetricsServer {
   readonly #listeners: ListenerRegistry;
   #socket: AppSocket | undefined;
   #server: http.Server | undefined;
+  /** Connections that are kept behind an answer. */
+  readonly #kept = new Set<net.Socket>();
   #address = '';
   /** One change of the address after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -51,8 +54,18 @@ export class MetricsServer {
         requestTimeout: REQUEST_LIMIT_MS,
         keepAliveTimeout: REQUEST_LIMIT_MS,
       },
-      (request, response) => this.#answer(request, response),
+      (request, response) => {
+        const { socket } = request;
+        this.#kept.delete(socket);
+        response.once('close', () => {
+          if (!socket.destroyed) this.#kept.add(socket);
+        });
+        // Others answer here by now, or nobody.
+        if (this.#server !== server) response.setHeader('connection', 'close');
+        this.#answer(request, response);
+      },
     );
+    server.on('connection', (socket) => socket.once('close', () => this.#kept.delete(socket)));
     server.maxConnections = MAX_CONNECTIONS;
     server.on('error', () => this.#close());
     // Who asks is not to keep a master that has finished.
@@ -63,9 +76,13 @@ export class MetricsServer {
 
   #close(): void {
     this.#address = '';
-    // Idle connections end, and who has just come is answered: another master may listen there by now.
-    this.#server?.close();
+    // Who has just come is answered: another master may listen there by now. By net's own `close`: http's ends connections
+    // at once of which no request was read yet (from Node 26 on), also where one is on its way.
+    const server = this.#server;
+    // Its own, behind that, ends the look after its connections, of which it has none any more.
+    if (server !== undefined) net.Server.prototype.close.call(server, () => server.close(() => undefined));
     this.#server = undefined;
+    for (const socket of this.#kept) socket.destroy();
     this.#socket?.close();
     this.#socket = undefined;
   }
