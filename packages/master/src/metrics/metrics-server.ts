@@ -55,17 +55,13 @@ export class MetricsServer {
         keepAliveTimeout: REQUEST_LIMIT_MS,
       },
       (request, response) => {
-        const { socket } = request;
-        this.#kept.delete(socket);
-        response.once('close', () => {
-          if (!socket.destroyed) this.#kept.add(socket);
-        });
+        this.#noteKept(request, response);
         // Others answer here by now, or nobody.
         if (this.#server !== server) response.setHeader('connection', 'close');
         this.#answer(request, response);
       },
     );
-    server.on('connection', (socket) => socket.once('close', () => this.#kept.delete(socket)));
+    server.on('connection', (client) => client.once('close', () => this.#kept.delete(client)));
     server.maxConnections = MAX_CONNECTIONS;
     server.on('error', () => this.#close());
     // Who asks is not to keep a master that has finished.
@@ -85,6 +81,13 @@ export class MetricsServer {
     for (const socket of this.#kept) socket.destroy();
     this.#socket?.close();
     this.#socket = undefined;
+  }
+
+  #noteKept({ socket }: IncomingMessage, response: ServerResponse): void {
+    this.#kept.delete(socket);
+    response.once('close', () => {
+      if (!socket.destroyed) this.#kept.add(socket);
+    });
   }
 
   #answer({ method, url = '/', headers }: IncomingMessage, response: ServerResponse): void {
