@@ -50,6 +50,25 @@ void describe('vhostd start APP', () => {
     assert.deepEqual(await siteIds(), ['a', 'b']);
   });
 
+  void it('alone, where there is no conf, brings back what was added', async () => {
+    const none = await workspace.run('start');
+    assert.match(none.stderr, /ERR_CONF_NOT_FOUND/);
+    for (const name of ['./a', './b'])
+      assert.equal(
+        (await workspace.run('start', name, '--port', '0', '--host', `${name.slice(2)}.test`)).code,
+        0,
+      );
+    await workspace.run('stop');
+    const again = await workspace.run('start');
+    assert.match(again.stdout, /^vhostd runs in .*\n.*\n {2}a {2}http:\/\/a\.test:\d+\/\n {2}b {2}http/);
+    assert.deepEqual([again.code, await siteIds()], [0, ['a', 'b']]);
+    await workspace.run('stop');
+    // Beside a conf as well, where that is said.
+    workspace.write('vhostd.config.json', '{ "sites": [] }');
+    assert.equal((await workspace.run('start', '--no-config')).code, 0);
+    assert.deepEqual(await siteIds(), ['a', 'b']);
+  });
+
   void it('says what is wrong with an app before anything is started', async () => {
     workspace.write('empty/main.cjs', '');
     for (const [args, code, message] of [

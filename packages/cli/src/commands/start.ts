@@ -1,5 +1,7 @@
 // `vhostd start`: a site that was stopped runs again; or a conf, or an app, of a daemon in the background.
-import { EXIT_CODES } from '@vhostd/daemon/client';
+import path from 'node:path';
+import { EXIT_CODES, resolveStateDir } from '@vhostd/daemon/client';
+import { AddedSites } from '@vhostd/master/added-sites';
 import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
@@ -7,7 +9,7 @@ import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
 import { loadedStatus, startDaemon } from '../background.js';
 import type { StartedDaemon } from '../background.js';
-import { confFile, isConfFile } from '../conf-file.js';
+import { confFile, foundConfFiles, isConfFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
 import { addSiteFlags, hasSiteFlags, isApp, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
@@ -17,7 +19,8 @@ import { stateDirOption, untilWhen, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface StartOptions extends ClientOptions, SiteFlags {
-  config?: string;
+  /** False: none. */
+  config?: string | false;
   stateDir?: string;
 }
 
@@ -26,7 +29,8 @@ export function addStartCommand(program: Command): void {
     .command('start')
     .summary('start a conf or an app in the background, or a site that was stopped')
     .description(
-      'Without an argument, or with a conf file: runs its sites in the background. With a siteId: starts a site that ' +
+      'Without an argument, or with a conf file: runs its sites in the background, and those that were added; where there ' +
+        'is no conf, these alone. With a siteId: starts a site that ' +
         'vhostd stop has stopped, with the conf as it was last read. With an app: runs it in the background, of the ' +
         'daemon that runs or of one that is started for it, as vhostd add keeps it. An app is what has a slash in it, ' +
         'or flags behind it, or is no site but a file or directory.',
@@ -34,6 +38,7 @@ export function addStartCommand(program: Command): void {
     .argument('[site or app]', 'its siteId, or a file or directory that a worker runs')
     .argument('[args...]', "the app's arguments, behind --")
     .option('--config <file>', 'conf file (default: the vhostd.config.* of the working directory)')
+    .option('--no-config', 'without a conf: the sites that were added')
     .addOption(stateDirOption());
   addClientOptions(addSiteFlags(command)).action(
     (name: string | undefined, args: string[], options: StartOptions) =>
@@ -53,7 +58,9 @@ async function start(
         'give either a conf, or an app with its flags: vhostd start ./shop --port 8080',
       );
     }
-    return await startConf(confFile(name ?? options.config), options);
+    return name === undefined && startsWithoutConf(options)
+      ? await startSource(['--no-config'], addedCount(options), options)
+      : await startConf(confFile(name ?? (options.config || undefined)), options);
   }
   const saysApp = /^\.{1,2}$|\//u.test(name) || hasSiteFlags(options) || args.length > 0;
   if (saysApp) return await startApp(name, args, options);
@@ -69,16 +76,36 @@ async function start(
   return await startApp(name, args, options);
 }
 
+/** It is asked for, or there is none, and operators have added sites. */
+function startsWithoutConf(options: StartOptions): boolean {
+  if (options.config !== undefined) return options.config === false;
+  return foundConfFiles(process.cwd()).length === 0 && addedCount(options) > 0;
+}
+
+/** How many sites were added before and are kept. */
+function addedCount(options: StartOptions): number {
+  return new AddedSites(path.resolve(options.stateDir ?? resolveStateDir(options))).list().length;
+}
+
 async function startConf(config: string, options: StartOptions): Promise<number> {
   // What is wrong with it is told here, not in the log of a daemon that has ended.
-  const conf = await loadConf(config);
-  const started = await startDaemon(['--config', config], options);
+  const { sites } = await loadConf(config);
+  return await startSource(['--config', config], sites.length, options);
+}
+
+/** `siteCount`: how many there are at least. */
+async function startSource(
+  source: readonly string[],
+  siteCount: number,
+  options: StartOptions,
+): Promise<number> {
+  const started = await startDaemon(source, options);
   if (started === undefined) {
     const message = 'a daemon runs already; vhostd reload has it read its conf anew';
     throw new VhostError('ERR_DAEMON_RUNNING', message);
   }
   printStarted(started, options);
-  const { sites } = await whileShown(options, (client) => loadedStatus(client, started, conf.sites.length));
+  const { sites } = await whileShown(options, (client) => loadedStatus(client, started, siteCount));
   const addresses = options.json === true ? [] : await addressTable(clientOf(options));
   const failed = sites.filter(({ reason }) => reason !== undefined);
   printOutcome(options, { ...started, sites }, () => [
