@@ -389,6 +389,8 @@ export class LogFile {
 
   /** A named pipe is full, whose reader is no slower than a file system may be. */
   #isBusy(error: unknown): boolean {
+    // A file on which somebody has a lease can't be opened at once, which is for the site to know (fcntl(2), F_SETLEASE).
+    if (this.#target === undefined) return false;
     if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return false;
     const now = this.#options.os.now();
     this.#busySince ??= now;
