@@ -18,9 +18,12 @@ export interface WorkerRate {
 /** Undefined where no time lies between them. */
 export function workerRate(before: WorkerTotals, now: WorkerTotals): WorkerRate | undefined {
   const passedMs = now.atMs - before.atMs;
-  if (passedMs <= 0) return undefined;
+  if (passedMs < PASSED_MIN_MS) return undefined;
   return {
     requests: (Math.max(0, now.requests - before.requests) * 1_000) / passedMs,
     cpu: Math.max(0, now.cpuMs - before.cpuMs) / passedMs,
   };
 }
+
+/** Two answers of a worker that was blocked come at once, and say nothing of a rate. */
+const PASSED_MIN_MS = 1;

@@ -38,6 +38,31 @@ void it('lines are appended, in directories that are made; a renamed file is fol
   assert.match(textOf(name), /^(?:more \d+\n)+$/);
 });
 
+void it('a named pipe that is full is waited for, and stays open for its reader', async () => {
+  const name = path.join(directory, 'pipe');
+  assert.equal(spawnSync('mkfifo', [name]).status, 0);
+  const reader = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = new AccessFile(name);
+  const line = `${'x'.repeat(99)}\n`;
+  // Several times what a pipe holds.
+  for (let count = 0; count < 5_000; count += 1) file.write(line);
+  const buffer = Buffer.alloc(16_384);
+  let length = 0;
+  await until(() => {
+    try {
+      const count = readSync(reader, buffer);
+      // None: nobody has it open for writing, as before the first line.
+      assert.ok(count > 0 || length === 0);
+      length += count;
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'EAGAIN');
+    }
+    return length === 500_000;
+  });
+  assert.deepEqual(file.stats, { lostLines: 0 });
+  closeSync(reader);
+});
+
 void it('what cannot be written waits within a bound, and the rest is counted', async () => {
   const name = path.join(directory, 'taken');
   mkdirSync(name);

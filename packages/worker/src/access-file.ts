@@ -14,6 +14,8 @@ export class AccessFile {
   #timer: NodeJS.Timeout | undefined;
   #checkedAtMs = 0;
   #allLostCount = 0;
+  /** Since when a pipe has been full. */
+  #busySinceMs: number | undefined;
   /** Why it cannot be written, told once for as long as it lasts. */
   #fault: string | undefined;
 
@@ -56,10 +58,17 @@ export class AccessFile {
       const fd = await this.#descriptor();
       rest = Buffer.from(this.#lines + this.#notice());
       this.#lines = '';
-      while (rest.length > 0) rest = rest.subarray((await writeBytes(fd, rest)).bytesWritten);
+      while (rest.length > 0) {
+        rest = rest.subarray((await writeBytes(fd, rest)).bytesWritten);
+        this.#busySinceMs = undefined;
+      }
       this.#fault = undefined;
     } catch (error) {
       this.#lines = rest.toString() + this.#lines;
+      if (this.#isBusy(error)) {
+        this.#isWriting = false;
+        return this.#flushSoon(BUSY_RETRY_MS);
+      }
       if (this.#fault === undefined) console.error(`access log: ${String(error)}`);
       this.#fault = error instanceof Error ? error.message : String(error);
       await this.#letGo();
@@ -67,6 +76,14 @@ export class AccessFile {
     }
     this.#isWriting = false;
     if (this.#lines !== '') this.#flushSoon(delayMs);
+  }
+
+  /** A named pipe is full, whose reader takes its time. Closed, it would be at its end for the reader. */
+  #isBusy(error: unknown): boolean {
+    if (this.#fd === undefined) return false;
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return false;
+    this.#busySinceMs ??= performance.now();
+    return performance.now() - this.#busySinceMs <= BUSY_LIMIT_MS;
   }
 
   /** That of the file which has the name now: one that was renamed or removed is followed by a new one within a second. */
@@ -136,3 +153,6 @@ const WAITING_MAX_CHARS = 1_048_576;
 const CHECK_MS = 1000;
 /** The wait after a failure, ms. */
 const RETRY_MS = 1000;
+/** How often a full pipe is tried again, and after which time it is taken for one that is not read, ms. */
+const BUSY_RETRY_MS = 10;
+const BUSY_LIMIT_MS = 1000;

@@ -74,6 +74,23 @@ void describe('the port of metrics', { concurrency: 2 }, () => {
     });
   });
 
+  void it('makes no answers that nobody waits for: who sends many requests at once is cut off', async (t) => {
+    const port = await freePort();
+    const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { port } } });
+    const client = await WireClient.open(port);
+    client.send('GET /metrics HTTP/1.1\r\nHost: metrics\r\n\r\n'.repeat(1000));
+    await assert.rejects(async () => {
+      for (let count = 0; count < 1000; count += 1) await client.answer();
+    });
+    client.close();
+    // A few are answered, also where they come at once.
+    const few = await WireClient.open(port);
+    few.send('GET /livez HTTP/1.1\r\nHost: metrics\r\n\r\n'.repeat(3));
+    for (let count = 0; count < 3; count += 1) assert.equal((await few.answer()).status, 200);
+    few.close();
+    assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
+  });
+
   void it('costs no site anything where another process has it', async (t) => {
     const taken = await startVhostd(t, { daemon: true, sites: [{ siteId: 'b' }] });
     const port = await taken.port();

@@ -1,6 +1,6 @@
 // Whether what a conf names is there, and may be read or written by this user.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
@@ -60,6 +60,7 @@ export function checkFiles(site: SiteConf, now: number = Date.now()): Finding[] 
     ...logs,
     ...checkRights(site, run).map(([message, todo]) => found('warning', message, todo)),
     ...checkUser(site).map(([message, todo]) => found('error', message, todo)),
+    ...checkReach(site, run).map(([message, todo]) => found('warning', message, todo)),
     ...checkRotation(site).map(([message, todo]) => found('warning', message, todo)),
     ...site.listen.flatMap((entry) => checkKeys(site, entry, now)).map((args) => found(...args)),
   ];
@@ -106,6 +107,27 @@ function checkRights(site: SiteConf, run: string): [message: string, todo: strin
     `${at}: its user ${who} may not ${statOf(at)?.isDirectory() === true ? 'enter that directory' : 'read it'}`,
     'correct its permissions, or name another user',
   ]);
+}
+
+/** An app that serves, and of which nothing says where; one that knows vhostd may say so itself. */
+function checkReach(
+  { listen, defaultListen, server, interpreter, autorestart }: SiteConf,
+  file: string,
+): [message: string, todo: string][] {
+  if (listen.length > 0 || defaultListen || !server || !autorestart || interpreter !== undefined) return [];
+  if (knowsVhostd(file)) return [];
+  return [
+    ['it has no listen: nobody reaches it', 'write listen; "server": false where it is to serve nobody'],
+  ];
+}
+
+function knowsVhostd(file: string): boolean {
+  try {
+    return /@vhostd\/worker|updateServerConf/.test(readFileSync(file, 'utf8'));
+  } catch {
+    // That it can't be read is told by itself.
+    return true;
+  }
 }
 
 /** In directories that somebody else may change, the master renames nothing. */

@@ -145,7 +145,10 @@ void describe('vhostd start with a conf', () => {
     assert.equal(await get(Number(port), 'a.test'), '');
     const again = await workspace.run('start', './vhostd.config.json');
     assert.equal(again.code, 101);
-    assert.match(again.stderr, /a daemon runs already; vhostd reload.*ERR_DAEMON_RUNNING/);
+    assert.match(
+      again.stderr,
+      /a daemon runs already, of .*vhostd\.config\.json; vhostd reload.*ERR_DAEMON_RUNNING/,
+    );
   });
 
   void it('tells which sites do not serve, by its exit code too', async () => {

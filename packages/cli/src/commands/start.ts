@@ -101,7 +101,11 @@ async function startSource(
 ): Promise<number> {
   const started = await startDaemon(source, options);
   if (started === undefined) {
-    const message = 'a daemon runs already; vhostd reload has it read its conf anew';
+    const { conf } = await clientOf(options).status();
+    const message =
+      conf === undefined
+        ? 'a daemon without a conf runs already; vhostd add adds a site to it'
+        : `a daemon runs already, of ${conf}; vhostd reload has it read that anew`;
     throw new VhostError('ERR_DAEMON_RUNNING', message);
   }
   printStarted(started, options);

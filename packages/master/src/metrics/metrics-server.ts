@@ -21,6 +21,8 @@ export class MetricsServer {
   readonly #listeners: ListenerRegistry;
   #socket: AppSocket | undefined;
   #server: http.Server | undefined;
+  /** How many answers are under way on each connection. */
+  readonly #open = new WeakMap<net.Socket, number>();
   /** Connections that are kept behind an answer. */
   readonly #kept = new Set<net.Socket>();
   #address = '';
@@ -55,6 +57,8 @@ export class MetricsServer {
         keepAliveTimeout: REQUEST_LIMIT_MS,
       },
       (request, response) => {
+        // One after the other is what a collector asks; answers that nobody reads are not made.
+        if (this.#unanswered(request, response) > UNREAD_MAX_COUNT) return request.socket.destroy();
         this.#noteKept(request, response);
         // Others answer here by now, or nobody.
         if (this.#server !== server) response.setHeader('connection', 'close');
@@ -63,6 +67,8 @@ export class MetricsServer {
     );
     server.on('connection', (client) => client.once('close', () => this.#kept.delete(client)));
     server.maxConnections = MAX_CONNECTIONS;
+    // Also of who does not read.
+    server.timeout = REQUEST_LIMIT_MS;
     server.on('error', () => this.#close());
     // Who asks is not to keep a master that has finished.
     server.unref();
@@ -81,6 +87,14 @@ export class MetricsServer {
     for (const socket of this.#kept) socket.destroy();
     this.#socket?.close();
     this.#socket = undefined;
+  }
+
+  /** How many answers of a connection are not sent. */
+  #unanswered({ socket }: IncomingMessage, response: ServerResponse): number {
+    const count = (this.#open.get(socket) ?? 0) + 1;
+    this.#open.set(socket, count);
+    response.once('close', () => this.#open.set(socket, (this.#open.get(socket) ?? 1) - 1));
+    return count;
   }
 
   #noteKept({ socket }: IncomingMessage, response: ServerResponse): void {
@@ -120,4 +134,6 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 
 const MAX_HEADER_BYTES = 8_192;
 const MAX_CONNECTIONS = 16;
+/** Answers under way on one connection. */
+const UNREAD_MAX_COUNT = 4;
 const REQUEST_LIMIT_MS = 10_000;

@@ -19,7 +19,7 @@ export class RequestSums {
     this.#sites.set(siteId, {
       answered: sumOf(sums.answered, told.answered, before.answered),
       durations: sumOf(sums.durations, told.durations, before.durations),
-      durationMs: sums.durationMs + Math.max(0, told.durationMs - before.durationMs),
+      durationMs: capped(sums.durationMs + Math.max(0, told.durationMs - before.durationMs)),
     });
   }
 
@@ -60,7 +60,12 @@ export class RequestSums {
 }
 
 function sumOf(sums: readonly number[], told: readonly number[], before: readonly number[]): number[] {
-  return told.map((count, index) => (sums[index] ?? 0) + Math.max(0, count - (before[index] ?? 0)));
+  return told.map((count, index) => capped((sums[index] ?? 0) + Math.max(0, count - (before[index] ?? 0))));
+}
+
+/** Workers may say anything, again and again. */
+function capped(sum: number): number {
+  return Math.min(sum, Number.MAX_SAFE_INTEGER);
 }
 
 const NOTHING: Sums = { answered: [], durations: [], durationMs: 0 };

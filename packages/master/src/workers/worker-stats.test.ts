@@ -14,6 +14,11 @@ const MEASURED = {
   loopDelay: { p50Ms: 0, p99Ms: 1.5, maxMs: 20 },
 };
 
+test('an amount is one with which can be reckoned on', () => {
+  for (const cpuMs of [1.797e308, Infinity, NaN, -1, 2 ** 53])
+    assert.equal(parseWorkerStats({ ...BASE, cpuMs }), undefined, `${cpuMs}`);
+});
+
 test('the answer to a ping is what a worker tells of itself; whatever else it holds is dropped', () => {
   assert.deepEqual(parseWorkerStats({ ...BASE, more: 1 }), BASE);
   for (const accessLog of [{ lostLines: 0 }, { lostLines: 3, fault: 'ENOSPC' }]) {

@@ -71,8 +71,9 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && isAmount(value);
 }
 
+/** Sums and quotients of such numbers are finite. */
 function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
 /** As much as a line of a status holds. */
