@@ -73,7 +73,7 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_RUN_DIR_UNSAFE: '--run-dir DIR names another one; it is made where there is none',
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',
   ERR_SITE_EXISTS: '--name SITEID gives it another name; vhostd remove SITE removes one that was added',
-  ERR_SITE_UNKNOWN: 'vhostd status lists the sites; reload without one is for all of them',
+  ERR_SITE_UNKNOWN: 'vhostd status lists the sites',
   ERR_SITE_FILE: 'name a file or a directory that is there: vhostd run ./server.js',
   ERR_SITE_IN_CONF: 'vhostd stop SITE stops it; take it out of the conf and vhostd reload to remove it',
   ERR_CONF_DUPLICATE_HOST:

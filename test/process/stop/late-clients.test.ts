@@ -1,4 +1,5 @@
-// New clients come without end while vhostd stops: whoever has connected is answered, those behind are refused.
+// New clients come without end while vhostd stops: whoever has connected is answered, those behind are refused. Whoever
+// connects between the last look at a queue and its end is reset by the kernel, which has no way to do both at once.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
@@ -27,7 +28,7 @@ const KINDS: { what: string; sites: SiteOptions[]; conf?: Record<string, unknown
 ];
 
 for (const { what, sites, conf = {} } of KINDS) {
-  test(`a stop ${what} resets nobody, and says 503 at least`, async (t) => {
+  test(`a stop ${what} resets nobody but who comes in its last moment, and says 503 at least`, async (t) => {
     const vhostd = await startVhostd(t, { daemon: true, sites, conf });
     const outcomes = new Map<string, number>();
     const clients: Promise<void>[] = [];
@@ -54,7 +55,9 @@ for (const { what, sites, conf = {} } of KINDS) {
     await Promise.all(clients);
     await vhostd.gone();
     t.diagnostic(JSON.stringify(Object.fromEntries(outcomes)));
-    for (const expected of ['200', '503', 'ECONNREFUSED']) outcomes.delete(expected);
+    // One wave, if it meets that moment; several were reset where queues were closed as they were.
+    assert.ok(count('ECONNRESET') <= WAVE, `${count('ECONNRESET')} were reset`);
+    for (const expected of ['200', '503', 'ECONNREFUSED', 'ECONNRESET']) outcomes.delete(expected);
     assert.deepEqual(Object.fromEntries(outcomes), {});
   });
 }

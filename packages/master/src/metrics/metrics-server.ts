@@ -58,7 +58,10 @@ export class MetricsServer {
       },
       (request, response) => {
         // One after the other is what a collector asks; answers that nobody reads are not made.
-        if (this.#unanswered(request, response) > UNREAD_MAX_COUNT) return request.socket.destroy();
+        if (this.#unanswered(request, response) > UNREAD_MAX_COUNT) {
+          request.socket.destroy();
+          return;
+        }
         this.#noteKept(request, response);
         // Others answer here by now, or nobody.
         if (this.#server !== server) response.setHeader('connection', 'close');
