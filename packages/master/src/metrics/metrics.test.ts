@@ -82,6 +82,16 @@ void describe('metrics', () => {
     assert.ok(text().includes('vhostd_http_requests_total{site="a",status="2xx"} 5'));
   });
 
+  void it('stay numbers whatever workers tell, and however often', () => {
+    const { events, text } = bench();
+    const [most, none] = [told(2 ** 53 - 1, 2 ** 53 - 1), told(0, 0)];
+    for (const requests of [most, none, most, none, most])
+      events.emit('worker.stats', { ...STATS, requests });
+    const lines = text();
+    assert.ok(lines.includes('vhostd_http_requests_total{site="a",status="2xx"} 9007199254740991'));
+    assert.ok(lines.includes('vhostd_http_request_duration_seconds_sum{site="a"} 9007199254740.99'));
+  });
+
   void it('forget a worker that has ended, and a site that is gone', () => {
     const { events, text } = bench();
     const loopDelay = { p50Ms: 0, p99Ms: 0.12, maxMs: 2 };
