@@ -1,4 +1,5 @@
 // Keys and self-signed certificates, made for each test run so that no private key lies in the repository.
+import { isIP } from 'node:net';
 import { generate } from 'selfsigned';
 
 /** A key and its certificate as PEM text. */
@@ -41,9 +42,14 @@ async function make(
     ...dates,
     keyType: 'ec',
     algorithm: 'sha256',
-    extensions: [{ name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) }],
+    extensions: [{ name: 'subjectAltName', altNames: names.map(altNameOf) }],
   });
   return { key, cert };
+}
+
+/** RFC 5280 4.2.1.6: dNSName, or iPAddress. */
+function altNameOf(name: string): { type: 2; value: string } | { type: 7; ip: string } {
+  return isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name };
 }
 
 const DAY_MS = 24 * 3_600_000;

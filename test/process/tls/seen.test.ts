@@ -137,3 +137,19 @@ it('`vhostd check` tells of a certificate that is for another host', async (t) =
   );
   assert.equal(stdout.match(/is not for that host/g)?.length, 1, stdout);
 });
+
+it('`vhostd check` takes a certificate for an address as one for that host', async (t) => {
+  const named = await selfSigned('127.0.0.1');
+  const listen = { type: 'ssl', port: 0, ipaddress: '127.0.0.1', ...named } as const;
+  const vhostd = await startVhostd(t, {
+    daemon: true,
+    sites: [
+      { siteId: 'a', listen: [{ ...listen, host: '127.0.0.1' }] },
+      { siteId: 'b', listen: [{ ...listen, host: '127.0.0.2' }] },
+    ],
+  });
+  const { stdout } = await vhostd.run('check', vhostd.confFile);
+  assert.deepEqual(stdout.match(/certificate of \S+ is not for that host/g), [
+    'certificate of 127.0.0.2 is not for that host',
+  ]);
+});

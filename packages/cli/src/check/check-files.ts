@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import type { SiteConf } from '@vhostd/master';
 import { entryOf } from '@vhostd/master/directory-entry';
@@ -167,7 +168,11 @@ function checkKeys(site: SiteConf, entry: SiteConf['listen'][number], now: numbe
 
 /** Clients refuse a certificate that is for others. */
 function checkHost(certificate: X509Certificate, { host }: SiteConf['listen'][number]): Complaint[] {
-  if (host === undefined || certificate.checkHost(host.replace('*', 'any')) !== undefined) return [];
+  if (host === undefined) return [];
+  const bare = host.replaceAll(/[[\]]/g, '');
+  const covered =
+    isIP(bare) === 0 ? certificate.checkHost(host.replace('*', 'any')) : certificate.checkIP(bare);
+  if (covered !== undefined) return [];
   const names = certificate.subjectAltName ?? certificate.subject;
   return [
     ['warning', `the certificate of ${host} is not for that host: it names ${names}`, 'name one that is'],

@@ -4,6 +4,7 @@ import { decode, scaleResult } from '@vhostd/protocol/schemas';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
+import { counted } from '../counted.js';
 import { addSiteOptions, orderSite, printOutcome, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -27,7 +28,7 @@ async function scale(site: string, workers: number | string, options: ClientOpti
   printOutcome(options, result, () => [
     workers === 'conf'
       ? `${site}: ${result.workers} workers until the next reload, then as its conf says`
-      : `${site}: ${result.workers} ${result.workers === 1 ? 'worker' : 'workers'}, ${result.before} before${untilWhen(result)}`,
+      : `${site}: ${counted(result.workers, 'worker')}, ${result.before} before${untilWhen(result)}`,
   ]);
   return EXIT_CODES.ok;
 }
