@@ -75,7 +75,7 @@ export class BoundListeners extends EventEmitter<BoundListenersEvents> {
    * @throws VhostError ERR_LISTEN_ADDRESS_IN_USE, ERR_LISTEN_PERMISSION, ERR_LISTEN_ADDRESS (not an address of
    * this machine), ERR_LISTEN_FAILED (anything else), ERR_NODE_INTERNALS. Nothing is claimed then.
    */
-  acquire(claimant: string, request: ListenAddress): BoundAddress {
+  acquire(claimant: string, request: ListenAddress): BoundAddress & { readonly isPassed: boolean } {
     const wanted = toKeyedAddress(request);
     this.#makeRoom(wanted);
     const listener = findCovering(this.#byKey.values(), wanted) ?? this.#add(wanted);

@@ -18,7 +18,13 @@ export function answerListenerRequests(
   const acquire = decoding(masterToDaemon, 'acquireListener', (address, { handle }: RequestContext) => {
     handle?.close();
     const bound = listeners.acquire(claimant, address);
-    const answer: AcquiredListener = { key: bound.key, address: bound.address, port: bound.port };
+    const { key, port, isPassed } = bound;
+    const answer: AcquiredListener = {
+      key,
+      address: bound.address,
+      port,
+      ...(isPassed && { passed: true as const }),
+    };
     return new AnswerWithHandle(answer, sendable(bound.handle));
   });
   const release = decoding(masterToDaemon, 'releaseListener', ({ key }, { handle }: RequestContext) => {

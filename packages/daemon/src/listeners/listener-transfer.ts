@@ -19,9 +19,10 @@ interface Taker {
 
 /** Hands every socket over, without a claim. What the other end does not take it can ask for. */
 export function sendListeners(peer: Giver, listeners: BoundListeners): void {
-  for (const { key, address, port, handle } of listeners.held()) {
+  for (const { key, address, port, handle, isPassed } of listeners.held()) {
     const passenger = { handle: sendable(handle), release: () => undefined };
-    peer.request('transferListener', { key, address, port, claims: 0 }, { passenger }).catch(() => undefined);
+    const listener = { key, address, port, claims: 0, ...(isPassed && { passed: true as const }) };
+    peer.request('transferListener', listener, { passenger }).catch(() => undefined);
   }
 }
 

@@ -165,6 +165,8 @@ test('an end for good leaves nobody waiting at a socket, whoever else has it for
   const closed = registry.closeForGood();
   await Promise.all(connected);
   connectAll();
+  // They are in the queue before it gets narrow.
+  await new Promise((resolve) => process.nextTick(resolve));
   released.resolve();
   await closed;
   await Promise.all(connected);
@@ -173,6 +175,40 @@ test('an end for good leaves nobody waiting at a socket, whoever else has it for
   const late = connect({ host: '127.0.0.1', port });
   await assert.rejects(once(late, 'connect'), { code: 'ECONNREFUSED' });
 });
+
+test('an end for good comes where clients come faster than they are accepted, and resets one of them at most', async () => {
+  const registry = new ListenerRegistry(new MasterEvents(), undefined);
+  const clients: Promise<'connected' | 'refused'>[] = [];
+  let acceptedCount = 0;
+  let port = 0;
+  const come = (): void => {
+    const client = connect({ host: '127.0.0.1', port });
+    client.on('error', () => undefined);
+    clients.push(
+      once(client, 'connect').then(
+        () => 'connected',
+        () => 'refused',
+      ),
+    );
+  };
+  registry.deliverTo((connection) => {
+    acceptedCount += 1;
+    connection.close();
+    if (acceptedCount < ENOUGH_COUNT) for (let count = 0; count < 2; count += 1) come();
+  });
+  const [listener] = await registry.open([addressOf('127.0.0.1', 0)]);
+  port = listener?.info.port ?? 0;
+  come();
+  while (acceptedCount < 100) await new Promise(setImmediate);
+  await registry.closeForGood();
+  assert.ok(acceptedCount < ENOUGH_COUNT, 'they came until the end');
+  const outcomes = await Promise.all(clients);
+  const connectedCount = outcomes.filter((outcome) => outcome === 'connected').length;
+  assert.ok(connectedCount - acceptedCount <= 1, `${connectedCount} got in, ${acceptedCount} were accepted`);
+});
+
+/** More than can come. */
+const ENOUGH_COUNT = 100_000;
 
 test('the last listener on a socket closes it', async (t) => {
   const bench = new Bench(t);

@@ -20,6 +20,8 @@ export class ListenerRegistry {
   readonly #open = new Map<string, Listener>();
   /** With the name that the source gave each. */
   readonly #sockets = new Map<ListenerSocket<Listener>, string | undefined>();
+  /** Those that stay open when this process ends. */
+  readonly #passed = new WeakSet<ListenerSocket<Listener>>();
   /** Those that accept nothing for a while. */
   readonly #paused = new Set<ListenerSocket<Listener>>();
   /** Those on which workers accept. */
@@ -188,7 +190,9 @@ export class ListenerRegistry {
 
   /**
    * {@link closeExcept}, for good: whoever has connected by then has been accepted. The kernel resets what waits at a
-   * socket when its last descriptor is closed, so that is the one here, right behind a turn in which nobody came.
+   * socket when its last descriptor is closed, so that is the one here, right behind a turn in which nobody came; for that
+   * turn to come where clients come faster than they are accepted, new ones are kept out of the queue. Not so at a socket
+   * that somebody else keeps open.
    */
   async closeForGood(keys: ReadonlySet<string> = new Set()): Promise<void> {
     const sockets = [...this.#sockets].filter(([{ listeners }]) =>
@@ -200,7 +204,9 @@ export class ListenerRegistry {
     });
     const limit = delay(RELEASE_LIMIT_MS, undefined, { ref: false });
     await Promise.race([Promise.all(released), limit]);
-    await this.#whenNobodyWaits(sockets.map(([socket]) => socket));
+    const ending = sockets.flatMap(([socket]) => (this.#passed.has(socket) ? [] : [socket]));
+    for (const socket of ending) socket.narrowQueue();
+    await this.#whenNobodyWaits(ending);
     this.closeExcept(keys);
   }
 
@@ -258,6 +264,7 @@ export class ListenerRegistry {
       if (this.#held && acquired !== undefined) socket.hold(acquired.value);
       else await socket.accept(this.backlog);
       this.#sockets.set(socket, daemonKey);
+      if (acquired?.value.passed === true) this.#passed.add(socket);
       if (socket.accepting) void this.#fetchSpare(socket);
       return socket;
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Server } from 'node:net';
 import { addressCovers, VhostError } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
 import type { MasterEvents } from '../events.js';
-import { acceptRaw, listeningHandle, localAddressOf } from '../node/raw-accept.js';
+import { acceptRaw, listeningHandle, localAddressOf, narrowQueue } from '../node/raw-accept.js';
 import { mostExact } from './most-exact.js';
 
 /** Where a socket is bound. */
@@ -143,6 +143,11 @@ export class ListenerSocket<L extends SocketUser> {
     this.#spare = undefined;
     this.#server.close();
     return true;
+  }
+
+  /** Has its queue end: who waits there is still accepted, and hardly anybody more gets in. */
+  narrowQueue(): void {
+    narrowQueue(this.#server);
   }
 
   /** Stops accepting; connections live on. */

@@ -1,5 +1,5 @@
 // Takes connections from a listening socket as bare libuv handles: no net.Socket is built for a connection that
-// leaves this process at once. Undocumented: `server._handle.onconnection`, the TCP handle's `onread`,
+// leaves this process at once. Undocumented: `server._handle.onconnection` and `listen`, the TCP handle's `onread`,
 // `readStart`, `readStop`, `bytesRead`, and `new net.Socket({ handle })`.
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; raw-accept.test.ts fails where one of them changes.
 import { Socket } from 'node:net';
@@ -11,6 +11,7 @@ import type { AddressRecord, NativeHandle, PeerStanding } from '@vhostd/transpor
 /** The handle under a listening server. */
 interface ListeningHandle {
   onconnection: (status: number, connection: NativeHandle | undefined) => void;
+  listen?(backlog: number): number;
 }
 
 /**
@@ -37,6 +38,16 @@ export function acceptRaw(
     if (status !== 0 || connection === undefined) onError(status);
     else onConnection(connection);
   };
+}
+
+/**
+ * Lets nobody wait in the queue of a listening server any more but one: the kernel drops the SYN of who comes while that
+ * one waits, and the client's kernel repeats it, a second later at first. Whoever is in the queue stays.
+ */
+export function narrowQueue(server: Server): void {
+  const handle = Reflect.get(server, '_handle') as ListeningHandle | null | undefined;
+  // Without it the queue stays as wide as it was.
+  handle?.listen?.(0);
 }
 
 /** The handle of a listening server, to be sent to another process; undefined when the server is closed. */

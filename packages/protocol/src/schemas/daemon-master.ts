@@ -16,7 +16,13 @@ export const listenAddress = z.object({
 export type ListenAddress = z.infer<typeof listenAddress>;
 
 /** A bound socket of the daemon's. */
-export const acquiredListener = z.object({ key: z.string(), address: z.string(), port: count });
+export const acquiredListener = z.object({
+  key: z.string(),
+  address: z.string(),
+  port: count,
+  /** Who started vhostd has this socket, too: it stays open, and its queue is whole, when vhostd ends. */
+  passed: z.literal(true).exactOptional(),
+});
 export type AcquiredListener = z.infer<typeof acquiredListener>;
 
 /**

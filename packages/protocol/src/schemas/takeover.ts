@@ -55,6 +55,8 @@ export const transferredListener = z.object({
   port: count,
   /** How many times the sender listens on it. */
   claims: count,
+  /** As of an acquired one. */
+  passed: z.literal(true).exactOptional(),
 });
 export type TransferredListener = z.infer<typeof transferredListener>;
 
