@@ -1,21 +1,20 @@
-// Bare node:cluster with its round-robin and two workers: what Node itself offers, without virtual hosts.
+// Bare node:cluster with its round-robin: what Node itself offers, without virtual hosts.
 import type { Identity } from './identity.js';
 import type { Contender } from './server.js';
 import { startProcess } from './server.js';
 
-export const nodeCluster: Contender = contender();
+export const nodeCluster: Contender = cluster();
 
-/** The same with an https server. */
-export function secureCluster(identity: Identity): Contender {
-  return contender(identity);
-}
-
-function contender(identity?: Identity): Contender {
+/** With so many workers, which are https servers where there is an identity. */
+export function cluster({
+  workers = 2,
+  identity,
+}: { workers?: number; identity?: Identity } = {}): Contender {
   const keys = identity === undefined ? [] : [identity.key, identity.cert];
   return {
     name: 'node:cluster',
     start: async () => {
-      const server = await startProcess('cluster-server', ['a.test', '2', ...keys]);
+      const server = await startProcess('cluster-server', ['a.test', String(workers), ...keys]);
       return { ...server, hosts: ['a.test'], secure: identity !== undefined };
     },
   };

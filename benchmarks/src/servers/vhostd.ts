@@ -1,4 +1,4 @@
-// vhostd with two sites on one listener: the measured one with two workers, another one beside it; or with the first one
+// vhostd with two sites on one listener: the measured one, with two workers if not said otherwise, another one beside it; or with the first one
 // alone, whose workers accept by themselves.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,6 +24,11 @@ export function secureVhostd(identity: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity }) };
 }
 
+/** vhostd over the pipe with one worker of the measured site, which ends TLS where there is an identity. */
+export function loneVhostd(identity?: Identity): Contender {
+  return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity, workers: 1 }) };
+}
+
 /** vhostd over the pipe, as it was at an older commit. */
 export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
   return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, { processes }) };
@@ -37,6 +42,8 @@ export function directVhostd(identity?: Identity): Contender {
 interface StartOptions {
   identity?: Identity | undefined;
   direct?: boolean;
+  /** Of the measured site. */
+  workers?: number;
   /** Those of another build. */
   processes?: URL;
 }
@@ -45,11 +52,11 @@ async function start(
   handoff: string,
   fields: object,
   conf: object,
-  { identity, direct = false, processes = PROCESSES }: StartOptions = {},
+  { identity, direct = false, workers = 2, processes = PROCESSES }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const all = [
-    { siteId: 'a', cpuLen: 2 },
+    { siteId: 'a', cpuLen: workers },
     { siteId: 'b', cpuLen: 1 },
   ];
   const sites = (direct ? all.slice(0, 1) : all).map(({ siteId, cpuLen }) => ({
