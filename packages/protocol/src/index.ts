@@ -44,7 +44,7 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
-export { WORKER_REFUSAL_REASONS, WORKER_REFUSALS } from './messages/worker-refusals.js';
+export { REQUEST_REFUSALS, WORKER_REFUSAL_REASONS, WORKER_REFUSALS } from './messages/worker-refusals.js';
 export type { RefusalCounts, WorkerRefusal } from './messages/worker-refusals.js';
 export {
   CGROUP_VARIABLE,
