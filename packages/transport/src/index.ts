@@ -11,7 +11,7 @@ export { spawnUntrusted } from './link/spawn-untrusted.js';
 export type { PrintingChild, SpawnUntrustedOptions } from './link/spawn-untrusted.js';
 export type { Untrusted, UntrustedFork } from './link/fork-untrusted.js';
 export { GuardPipe } from './link/guard-pipe.js';
-export { Claims, Offers } from './link/offers.js';
+export { Claims, CONFIRM_EACH_COUNT, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
 export type { ReadingWatch } from './link/reading-share.js';

@@ -14,6 +14,8 @@ class Bench implements DispatchSite {
   readonly room: Record<string, number> = {};
   /** Workers that do not confirm what they were given. */
   readonly late = new Set<string>();
+  /** Workers that have been given as many as they begin with in a moment. */
+  readonly ahead = new Set<string>();
   /** Workers that have something to do. */
   readonly busy = new Set<string>();
   /** Workers whose server has as many connections as it takes. */
@@ -36,6 +38,7 @@ class Bench implements DispatchSite {
       takesConnections: (this.room[id] ?? 0) > 0,
       full: this.full.has(id),
       late: this.late.has(id),
+      ahead: this.ahead.has(id),
       idle: !this.busy.has(id) && !this.late.has(id),
       give: (connection: Connection) => this.#give(id, connection),
       retract: () => void this.log.push(`retract ${id}`),
@@ -148,6 +151,7 @@ class SlowWorker implements CandidateWorker {
   readonly id: string;
   readonly slot: number;
   readonly full = false;
+  readonly ahead = false;
   readonly handoff: Handoff;
   readonly retracted: Connection[] = [];
   /** Numbers that the process has not claimed. */
@@ -247,6 +251,74 @@ test('where a client belongs to one worker, it waits for that one', () => {
     return bench.log.join();
   };
   assert.deepEqual([chosen(['v']), chosen(['w'])], [chosen([]), chosen([])]);
+});
+
+test('while each worker has some to begin with, connections wait a moment for whichever begins first', async () => {
+  const bench = new Bench();
+  Object.assign(bench.room, { v: 10, w: 10 });
+  bench.ahead.add('v');
+  bench.serve('a', 'b');
+  assert.deepEqual(bench.log.splice(0), ['w a', 'w b']);
+  bench.ahead.add('w');
+  bench.serve('c', 'd', 'e');
+  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [[], 3]);
+  bench.ahead.delete('v');
+  // Not before those that have waited for longer.
+  bench.serve('f');
+  assert.equal(bench.log.length, 0);
+  bench.dispatch.flush();
+  assert.deepEqual([bench.log.splice(0), bench.dispatch.parkedCount], [['v c', 'v d', 'v e', 'v f'], 0]);
+  bench.ahead.add('v');
+  bench.serve('g', 'h');
+  // No word of either: each of them gets one.
+  while (bench.log.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(
+    bench.log.map((line) => line.slice(-1)),
+    ['g', 'h'],
+  );
+  assert.deepEqual(bench.log.map((line) => line.slice(0, 1)).toSorted(), ['v', 'w']);
+});
+
+test('none waits so where there is one worker, where it belongs to one, or where all are stuck', () => {
+  const logOf = (
+    ids: readonly string[],
+    conf: Record<string, unknown>,
+    late: readonly string[],
+  ): string[] => {
+    const bench = new Bench(conf);
+    for (const id of ids) {
+      bench.room[id] = 10;
+      bench.ahead.add(id);
+    }
+    for (const id of late) bench.late.add(id);
+    const handle = { fd: -1, getpeername: (peer: { address?: string }) => (peer.address = '192.0.2.7') };
+    bench.dispatch.serve({ host: 'a', handle } as unknown as Connection);
+    return bench.log;
+  };
+  assert.deepEqual(logOf(['w'], {}, []), ['w a']);
+  assert.equal(logOf(['v', 'w'], { balance: 'ip-hash' }, []).length, 1);
+  assert.equal(logOf(['v', 'w'], {}, ['v', 'w']).length, 1);
+  assert.deepEqual(logOf(['v', 'w'], {}, ['v']), []);
+});
+
+test('what waits a moment is held by a pause, goes to another site, and is rejected like anything that waits', async () => {
+  const bench = new Bench();
+  Object.assign(bench.room, { v: 10, w: 10 });
+  for (const id of ['v', 'w']) bench.ahead.add(id);
+  bench.serve('a', 'b');
+  bench.dispatch.sift(({ host }) => host === 'a');
+  bench.dispatch.pause(60_000);
+  bench.dispatch.flush();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([bench.log.length, bench.dispatch.parkedCount, bench.dispatch.resume()], [0, 1, 1]);
+  bench.log.length = 0;
+  bench.serve('c');
+  bench.dispatch.rejectAll();
+  assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['reject c'], 0]);
+  bench.serve('d');
+  Object.assign(bench.room, { v: 0, w: 0 });
+  while (bench.log.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual([bench.log.slice(1), bench.dispatch.parkedCount], [['unserved d'], 1]);
 });
 
 test('more than may be held are rejected', () => {

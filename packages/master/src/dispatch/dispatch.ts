@@ -17,6 +17,8 @@ export interface CandidateWorker extends Candidate {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while. It gets another one only where all others have, too. */
   readonly late: boolean;
+  /** Whether it still has to begin with so many that another one waits a moment for whoever begins first. */
+  readonly ahead: boolean;
   /** Whether it has confirmed all that it was given and has nothing to do: it begins with another one at once. */
   readonly idle: boolean;
   /** False: it could not take it, and the connection is still the caller's. */
@@ -44,6 +46,9 @@ export interface DispatchSite {
 export class Dispatch {
   readonly #site: DispatchSite;
   readonly #queue: ConnectionQueue;
+  /** Those that wait a moment for whichever worker begins first. */
+  #held: Connection[] = [];
+  #holdTimer: NodeJS.Timeout | undefined;
   #rule: BalanceRule;
   #balance: Balance;
   #retry: NodeJS.Timeout | undefined;
@@ -64,7 +69,7 @@ export class Dispatch {
 
   /** Connections that wait for a worker. */
   get parkedCount(): number {
-    return this.#queue.count;
+    return this.#queue.count + this.#held.length;
   }
 
   /** Whether no more connections can wait. */
@@ -115,17 +120,19 @@ export class Dispatch {
     if (why === 'lost') return this.#park(connection, { retry: true, again: true });
     if (why !== 'handed-back' && this.#holding()) return this.#park(connection, { retry: false });
     const workers = this.#candidates();
-    if (this.#give(connection, workers)) return;
-    if (workers.length === 0 && this.#site.serveWithoutWorker(connection)) return;
-    this.#park(connection, { retry: workers.length > 0 });
+    const isHeld = this.#held.length < HELD_MAX_COUNT && (this.#held.length > 0 || this.#waitPays(workers));
+    if (isHeld) this.#hold(connection);
+    else this.#place(connection, workers);
   }
 
   /** A worker may take connections: offers it those that wait. */
   flush(): void {
-    if (this.#queue.count === 0 || this.#holding()) return;
-    if (this.#candidates().length === 0) return;
-    this.#queue.release((connection) => this.#give(connection, this.#candidates()));
-    if (this.#queue.count > 0) this.#retryLater();
+    if (this.#holding() || this.#candidates().length === 0) return;
+    if (this.#queue.count > 0) {
+      this.#queue.release((connection) => this.#give(connection, this.#candidates()));
+      if (this.#queue.count > 0) this.#retryLater();
+    }
+    this.#releaseHeld();
   }
 
   /**
@@ -142,7 +149,7 @@ export class Dispatch {
 
   /** What is to be done with those that wait has changed: gives them to workers, or to the site, or rejects them. */
   review(): void {
-    if (this.#holding() || this.#queue.count === 0) return;
+    if (this.#holding() || this.parkedCount === 0) return;
     if (this.hasCandidate) this.flush();
     else this.#queue.sift((connection) => this.#site.serveWithoutWorker(connection));
     if (this.#site.unavailable) this.rejectAll();
@@ -151,6 +158,7 @@ export class Dispatch {
   /** Takes out, in order, those that wait and that `dealtWith` says have been dealt with. */
   sift(dealtWith: (connection: Connection) => boolean): void {
     this.#queue.sift(dealtWith);
+    this.#held = this.#held.filter((connection) => !dealtWith(connection));
   }
 
   /** Ends a pause, if there is one, and rejects all that waits. */
@@ -163,7 +171,49 @@ export class Dispatch {
   rejectAll(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    for (const connection of this.#queue.empty()) this.#site.reject(connection);
+    for (const connection of [...this.#queue.empty(), ...this.#takeHeld()]) this.#site.reject(connection);
+  }
+
+  /**
+   * Whether a connection is better off here for a moment: each worker still has some to begin with, and which of them gets
+   * to run first is the kernel's choice. A client that belongs to one worker waits for that one.
+   */
+  #waitPays(workers: readonly CandidateWorker[]): boolean {
+    if (workers.length < 2 || this.#balance.sticky) return false;
+    const prompt = promptOf(workers);
+    return prompt.every(({ ahead, late }) => ahead && !late);
+  }
+
+  #hold(connection: Connection): void {
+    this.#held.push(connection);
+    this.#holdTimer ??= setTimeout(() => {
+      for (const held of this.#takeHeld()) {
+        if (this.#holding()) this.#park(held, { retry: false });
+        else this.#place(held, this.#candidates());
+      }
+    }, HOLD_MS);
+  }
+
+  #releaseHeld(): void {
+    while (this.#held.length > 0) {
+      const workers = this.#candidates();
+      if (this.#waitPays(workers)) return;
+      const [connection] = this.#held.splice(0, 1);
+      if (connection !== undefined) this.#place(connection, workers);
+    }
+    this.#takeHeld();
+  }
+
+  #takeHeld(): Connection[] {
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = undefined;
+    return this.#held.splice(0);
+  }
+
+  #place(connection: Connection, workers: readonly CandidateWorker[]): void {
+    if (this.#give(connection, workers)) return;
+    if (workers.length === 0 && this.#site.serveWithoutWorker(connection)) return;
+    this.#park(connection, { retry: workers.length > 0 });
   }
 
   #holding(): boolean {
@@ -184,7 +234,7 @@ export class Dispatch {
     if (candidates.length === 0) return false;
     const client = new ConnectionClient(connection);
     // A client that belongs to one worker waits for that one.
-    const workers = this.#balance.sticks(client) ? candidates : promptOf(candidates);
+    const workers = this.#balance.sticks(client) ? candidates : nearestOf(promptOf(candidates));
     const first = this.#balance.pick(workers, client);
     if (first?.give(connection) === true) return true;
     return workers.some((worker) => worker !== first && worker.give(connection));
@@ -208,6 +258,12 @@ export class Dispatch {
 function promptOf(workers: readonly CandidateWorker[]): readonly CandidateWorker[] {
   const prompt = workers.filter(({ late }) => !late);
   return prompt.length > 0 ? prompt : workers;
+}
+
+/** Those that begin at once; all where all have others to begin with. */
+function nearestOf(workers: readonly CandidateWorker[]): readonly CandidateWorker[] {
+  const near = workers.filter(({ ahead }) => !ahead);
+  return near.length > 0 ? near : workers;
 }
 
 /** Asks the kernel only where a balance wants to know. */
@@ -237,3 +293,7 @@ class ConnectionClient implements Client {
 
 /** How soon a connection is offered again when every worker's pipe was full, ms. */
 const RETRY_MS = 20;
+/** How long a connection waits for whichever worker begins first, ms: behind that it waits in the pipe of one. */
+const HOLD_MS = 20;
+/** As many as one worker is sent without a word from it. */
+const HELD_MAX_COUNT = 2000;

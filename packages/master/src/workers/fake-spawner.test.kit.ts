@@ -33,6 +33,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   takesConnections = true;
   full = false;
   late = false;
+  ahead = false;
   idle = true;
   lastWords: string | undefined;
   oomKilled = false;

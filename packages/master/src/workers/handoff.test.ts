@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { CONFIRM_EACH_COUNT } from '@vhostd/transport';
 import type { FrameKind, Link, NativeHandle, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { Handoff } from './handoff.js';
@@ -236,4 +237,16 @@ test('a confirmation is waited for until it is clear that the worker is stuck', 
   assert.deepEqual([handoff.awaitedCount, handoff.pendingCount], [1, 2]);
   handoff.onAccepted(confirmation(2, 2));
   assert.equal(handoff.awaitedCount, 0);
+});
+
+test('a worker is ahead while it has confirmed none of as many as it begins with in a moment', () => {
+  const handoff = new Handoff(new Wire().link);
+  let given = 0;
+  while (!handoff.ahead) {
+    handoff.give(connection().connection);
+    given += 1;
+  }
+  assert.equal(given, 2 * CONFIRM_EACH_COUNT);
+  handoff.onAccepted(confirmation(1, 1));
+  assert.equal(handoff.ahead, false);
 });

@@ -1,6 +1,6 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
-import { encodeConnection, FrameKind, nativeCalls } from '@vhostd/transport';
+import { CONFIRM_EACH_COUNT, encodeConnection, FrameKind, nativeCalls } from '@vhostd/transport';
 import type { ConnectionHeader, Link, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
@@ -58,6 +58,11 @@ export class Handoff {
   get late(): boolean {
     const [oldest] = this.#pending;
     return oldest !== undefined && performance.now() - oldest.givenMs > LATE_MS;
+  }
+
+  /** Whether it has not confirmed so many that another one would wait behind them, while another worker may be free. */
+  get ahead(): boolean {
+    return this.#pending.length >= AHEAD_COUNT;
   }
 
   /** Whether another connection may be given. */
@@ -196,6 +201,8 @@ function headerOf({ listener, host, secure, head, handedBack, proxied }: Connect
   };
 }
 
+/** Twice as many as a worker confirms at once: it is given others while it begins with these. */
+const AHEAD_COUNT: number = 2 * CONFIRM_EACH_COUNT;
 /** A worker whose event loop turns confirms within a few ms. */
 const LATE_MS = 50;
 /** How long a confirmation is worth waiting for, ms: a busy worker's event loop turns again by then, or it is replaced. */

@@ -44,6 +44,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   readonly takesConnections = false;
   readonly full = false;
   readonly late = false;
+  readonly ahead = false;
   readonly idle = false;
   readonly handsBack = false;
   readonly #gone = new AbortController();

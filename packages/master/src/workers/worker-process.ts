@@ -77,6 +77,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly full: boolean;
   /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
   readonly late: boolean;
+  /** Whether it has been given as many connections as it begins with in a moment, and has confirmed none of them. */
+  readonly ahead: boolean;
   /** Whether it has confirmed all that it was given, and its event loop waits. */
   readonly idle: boolean;
   /** Whether it can hand connections back. */
@@ -193,6 +195,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   get late(): boolean {
     return this.#handoff.late;
+  }
+
+  get ahead(): boolean {
+    return this.#handoff.ahead;
   }
 
   get idle(): boolean {

@@ -127,6 +127,10 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return this.#process?.late === true;
   }
 
+  get ahead(): boolean {
+    return this.#process?.ahead === true;
+  }
+
   get idle(): boolean {
     return this.#process?.idle === true;
   }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
-import { encodeConnection, FrameKind } from '@vhostd/transport';
+import { CONFIRM_EACH_COUNT, encodeConnection, FrameKind } from '@vhostd/transport';
 import type { Frame, NativeHandle } from '@vhostd/transport';
 import { FakeLink } from '../rehome/fake-link.test.kit.js';
 import { detach } from '../node/http-connections.js';
@@ -146,6 +146,22 @@ void describe('a connection from the master', () => {
     );
     // Nobody claims what has lost its way: the master gives it to another worker.
     assert.deepEqual([claimed, confirmed(scene).at(-1)], [[1, 2, 3], 3]);
+  });
+
+  void it('is confirmed at once where it is one of some that were claimed', async (t) => {
+    const scene = await setScene(t);
+    Object.assign(scene.link, { claims: { claim: () => true } });
+    // Far longer than a confirmation waits by itself.
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    for (let round = 1; round <= 2; round += 1) {
+      scene.link.sent.length = 0;
+      const last = round * CONFIRM_EACH_COUNT;
+      for (let id = last - CONFIRM_EACH_COUNT + 1; id < last; id += 1) await scene.arrive(id, 'nothing');
+      assert.deepEqual(confirmed(scene), []);
+      await scene.arrive(last, 'nothing');
+      await new Promise(setImmediate);
+      assert.deepEqual(confirmed(scene), [last]);
+    }
   });
 
   void it('is neither taken nor confirmed once this worker takes no more', async (t) => {

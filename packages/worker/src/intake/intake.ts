@@ -2,7 +2,7 @@
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
 import { Http2Code, http2Goaway, speaksHttp2 } from '@vhostd/protocol';
 import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transport';
-import { decodeConnection, FrameKind } from '@vhostd/transport';
+import { CONFIRM_EACH_COUNT, decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { setConnectionEnds } from '../node/connection-ends.js';
@@ -44,6 +44,8 @@ export class Intake {
   /** Connections that have arrived and are not the server's yet. */
   #arrivingCount = 0;
   #acceptedId = 0;
+  /** Accepted since the last report. */
+  #unreportedCount = 0;
   #lost: number[] = [];
   /** When what has come is confirmed: in this turn of the event loop; within a moment. */
   #reportsThisTurn = false;
@@ -95,7 +97,8 @@ export class Intake {
     // The master did not wait for this process to look at it: another worker has it.
     if (claims?.claim(number) === false) return handle.close();
     this.#acceptedId = number;
-    if (claims === undefined) this.#reportThisTurn();
+    this.#unreportedCount += 1;
+    if (claims === undefined || this.#unreportedCount >= CONFIRM_EACH_COUNT) this.#reportThisTurn();
     else this.#reportSoon();
     setConnectionEnds(handle, header);
     this.#arrivingCount += 1;
@@ -237,7 +240,10 @@ export class Intake {
     });
   }
 
-  /** The master knows of what was claimed when this process dies: that it has come may be told with what follows. */
+  /**
+   * The master knows of what was claimed when this process dies: that it has come may be told with what follows. Of some,
+   * though, it is told at once: whoever tells gets the next ones.
+   */
   #reportSoon(): void {
     this.#reportTimer ??= setTimeout(() => this.#report(), CONFIRM_DELAY_MS).unref();
   }
@@ -247,6 +253,7 @@ export class Intake {
     clearTimeout(this.#reportTimer);
     this.#reportTimer = undefined;
     this.#reportsThisTurn = false;
+    this.#unreportedCount = 0;
     if (!this.#link.open) return;
     this.lookAtLimit();
     this.#confirm();
