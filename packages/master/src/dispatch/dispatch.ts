@@ -135,6 +135,11 @@ export class Dispatch {
     this.#releaseHeld();
   }
 
+  /** A worker has begun with what it was given: offers it those that wait a moment. */
+  advance(): void {
+    if (this.#held.length > 0 && !this.#holding()) this.#releaseHeld();
+  }
+
   /**
    * A worker does not begin with what it was given: takes that back where another one begins at once. Where all are
    * busy, connections that go from one to the next wait no less, and cost the work twice.

@@ -136,6 +136,12 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#dispatch.flush();
   }
 
+  /** A worker has begun with what it was given: it may have more. */
+  onConfirmed(): void {
+    this.#dispatch.advance();
+    this.look();
+  }
+
   /** A worker does not begin with what it was given: another one that does may have it. */
   relieve(worker: Worker): void {
     this.#dispatch.relieve(worker);

@@ -42,7 +42,7 @@ export class SiteWorkers {
       if (role === 'serving') this.#onErrored(failure);
     });
     set.on('stats', (worker) => this.#onStats(worker));
-    set.on('connections', () => ingress.look());
+    set.on('connections', () => ingress.onConfirmed());
     set.on('late', (worker) => ingress.relieve(worker));
     set.on('withdrawn', () => ingress.look());
     set.on('gone', () => ingress.look());
