@@ -100,13 +100,13 @@ void describe('the port of metrics', { concurrency: 2 }, () => {
     const { port } = taken.address() as AddressInfo;
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { port } } });
     assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
-    const [line] = await vhostd.logs('listener.failed', 1);
-    assert.equal(line?.['key'], `metrics 127.0.0.1 ${port}`);
-    const told = new RegExp(
+    const [failed] = await vhostd.logs('listener.failed', 1);
+    assert.equal(failed?.['key'], `metrics 127.0.0.1 ${port}`);
+    const line = new RegExp(
       `^metrics  127\\.0\\.0\\.1:${port}, not there: cannot bind .* \\(EADDRINUSE\\)`,
       'mu',
     );
-    assert.match((await vhostd.run('status')).stdout, told);
+    assert.match((await vhostd.run('status')).stdout, line);
     assert.match((await vhostd.run('doctor')).stdout, /metrics: nothing answers on port /u);
     taken.close();
     await until('it answers', async () => {
