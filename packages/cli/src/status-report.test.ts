@@ -377,3 +377,17 @@ void it('a time span is told in its two largest units', () => {
   ];
   for (const [spanMs, expected] of spans) assert.equal(formatDuration(spanMs), expected);
 });
+
+void it('where metrics are, and what is wrong with that', () => {
+  const of = (metrics: DaemonStatus['metrics']): string[] =>
+    statusReport(
+      { daemon, listeners: [], sites: [], ...(metrics === undefined ? {} : { metrics }) },
+      at(80),
+    ).filter((line) => line.startsWith('metrics'));
+  assert.deepEqual(of(undefined), []);
+  assert.deepEqual(of({ ipaddress: '127.0.0.1', port: 9464 }), ['metrics  127.0.0.1:9464']);
+  const push = { endpoint: 'http://c.test/v1/metrics', fault: 'the collector answers 503' };
+  assert.deepEqual(of({ ipaddress: '::', port: 9464, fault: 'cannot bind', push }), [
+    'metrics  [::]:9464, not there: cannot bind; to http://c.test/v1/metrics, which failed: the collector answers 503',
+  ]);
+});

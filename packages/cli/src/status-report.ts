@@ -29,6 +29,7 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
       ['listens', describeListeners(status)],
       ...(status.conf === undefined ? [] : [['conf', status.conf]]),
       ...describeFleet(status),
+      ...describeMetrics(status),
       ...describeRefusals(status),
     ]).map(printableLine),
     '',
@@ -346,6 +347,19 @@ function describeFleet({ fleet }: DaemonStatus): string[][] {
   if (fleet === undefined) return [];
   const { machine, state, error } = fleet;
   return [['fleet', `${machine}, ${state}${error === undefined ? '' : `: ${error}`}`]];
+}
+
+function describeMetrics({ metrics }: DaemonStatus): string[][] {
+  if (metrics === undefined) return [];
+  const { ipaddress = '', port, fault, push } = metrics;
+  const host = ipaddress.includes(':') ? `[${ipaddress}]` : ipaddress;
+  const parts = [
+    ...(port === undefined ? [] : [`${host}:${port}${fault === undefined ? '' : `, not there: ${fault}`}`]),
+    ...(push === undefined
+      ? []
+      : [`to ${push.endpoint}${push.fault === undefined ? '' : `, which failed: ${push.fault}`}`]),
+  ];
+  return [['metrics', parts.join('; ')]];
 }
 
 function waiting(count: number): string {

@@ -423,7 +423,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#confFile);
+    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#metrics.standing, this.#confFile);
   }
 
   /** What `GET /v1/metrics` shows. */

@@ -134,6 +134,7 @@ export type {
   DaemonStatus,
   MasterCounts,
   MasterStatus,
+  MetricsReach,
   SiteState,
   SiteDetail,
   SiteUsage,

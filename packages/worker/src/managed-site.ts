@@ -45,8 +45,7 @@ import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
 import { LoopDelayMeter } from './loop-delay.js';
-import { RequestCount } from './request-count.js';
-import { RequestTimings } from './request-timings.js';
+import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -79,8 +78,7 @@ export class ManagedSite {
     (await this.#master.peer.requestWithHandle('openPort', place)).handle;
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
-  readonly #requests: RequestCount = new RequestCount();
-  readonly #timings: RequestTimings = new RequestTimings();
+  readonly #requests: RequestMeter;
   readonly #loopDelay: LoopDelayMeter | undefined;
   readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
@@ -126,6 +124,7 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
+    this.#requests = new RequestMeter(identity.measures);
     this.#loopDelay = identity.measures ? new LoopDelayMeter() : undefined;
     const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
     this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
@@ -308,8 +307,7 @@ export class ManagedSite {
     this.#sessions = new Http2Sessions(server);
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
-    if (this.#identity.measures) this.#timings.watch(server);
-    else this.#requests.watch(server);
+    this.#requests.watch(server);
     this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {
@@ -370,13 +368,14 @@ export class ManagedSite {
     const { user, system } = process.cpuUsage();
     const stats = {
       residentBytes: process.memoryUsage.rss(),
+      requestCount: this.#requests.count,
       cpuMs: (user + system) / 1_000,
       ...(this.#accessLog === undefined ? {} : { accessLog: this.#accessLog.stats }),
       ...(this.#refusals.counts === undefined ? {} : { refused: this.#refusals.counts }),
     };
-    if (this.#loopDelay === undefined) return { ...stats, requestCount: this.#requests.value };
-    const { stats: requests } = this.#timings;
-    return { ...stats, requestCount: requests.started, requests, loopDelay: this.#loopDelay.read() };
+    const requests = this.#requests.stats;
+    if (this.#loopDelay === undefined || requests === undefined) return stats;
+    return { ...stats, requests, loopDelay: this.#loopDelay.read() };
   }
 
   async #boot(): Promise<void> {
