@@ -44,10 +44,12 @@ import { checkHttpInternals, HttpConnections } from './node/http-connections.js'
 import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
+import { endsTls } from './node/secure-server.js';
 import { LoopDelayMeter } from './loop-delay.js';
 import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
 import { StopSignals } from './stop-signals.js';
+import { Handshakes } from './tls/handshakes.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
@@ -78,6 +80,7 @@ export class ManagedSite {
     (await this.#master.peer.requestWithHandle('openPort', place)).handle;
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
+  readonly #handshakes: Handshakes = new Handshakes();
   readonly #requests: RequestMeter;
   readonly #loopDelay: LoopDelayMeter | undefined;
   readonly #accessLog: AccessLog | undefined;
@@ -139,7 +142,10 @@ export class ManagedSite {
     this.#keys = new SiteKeys(
       identity.listen,
       {
-        onFront: (front) => this.#intake.setSecureFront(front),
+        onFront: (front) => {
+          this.#handshakes.watch(front.tls);
+          this.#intake.setSecureFront(front);
+        },
         onTerms: (terms) => this.#intake.setSecureTerms(terms),
         onCertificates: (all) =>
           this.#master.peer.notify('certificates', { certificates: all.slice(0, CERTIFICATES_MAX_COUNT) }),
@@ -304,6 +310,7 @@ export class ManagedSite {
     this.#host.onServer(server);
     this.#server = server;
     this.#keys.setServer(server);
+    if (endsTls(server)) this.#handshakes.watch(server);
     this.#sessions = new Http2Sessions(server);
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
@@ -473,6 +480,7 @@ export class ManagedSite {
       migration: handBack ? this.#migrationOf(server) : undefined,
       handBacks: this.#handBacks,
       arrivals: this.#intake.arrivals,
+      handshakes: this.#handshakes,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,
       gate: this.#gate ?? new MaintenanceGate(server),
