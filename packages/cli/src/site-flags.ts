@@ -4,6 +4,7 @@ import path from 'node:path';
 import { VhostError } from '@vhostd/protocol';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
+import { workingDirectory } from './working-directory.js';
 
 /** The flags that say how an app is served. */
 export interface SiteFlags {
@@ -11,6 +12,7 @@ export interface SiteFlags {
   host?: string[];
   port?: number;
   ip?: string;
+  cwd?: string;
   workers?: number | 'max';
   env?: Record<string, string>;
   envFile?: string;
@@ -25,6 +27,10 @@ export function addSiteFlags(command: Command): Command {
     .option('--host <host...>', 'host names that it answers for (default: all)')
     .option('--port <port>', `port (default: ${DEFAULT_PORT})`, parsePort)
     .option('--ip <address>', 'IP address to listen on (default: all)')
+    .option(
+      '--cwd <dir>',
+      'where it runs (default: here; a directory, and an app of another user, in its own)',
+    )
     .option('-n, --workers <count>', 'how many workers, or max (default: one a CPU)', parseCount)
     .option('--env <NAME=value...>', 'variables', parseVariable)
     .option('--env-file <file>', 'file with variables, such as .env')
@@ -34,9 +40,10 @@ export function addSiteFlags(command: Command): Command {
 
 /** Whether one was given: what they stand behind is an app then, not the name of a site. */
 export function hasSiteFlags(flags: SiteFlags): boolean {
-  const { name, host, port, ip, workers, env, envFile, user, server } = flags;
+  const { name, host, port, ip, cwd, workers, env, envFile, user, server } = flags;
   return (
-    [name, host, port, ip, workers, env, envFile, user].some((flag) => flag !== undefined) || server === false
+    [name, host, port, ip, cwd, workers, env, envFile, user].some((flag) => flag !== undefined) ||
+    server === false
   );
 }
 
@@ -45,16 +52,42 @@ export function siteOfFlags(app: string, args: readonly string[], flags: SiteFla
   const { name, host, port = DEFAULT_PORT, ip, workers, env, envFile, user, server } = flags;
   const where = { port, ...(ip === undefined ? {} : { ipaddress: ip }) };
   const listen = host === undefined ? [where] : host.map((one) => ({ host: one, ...where }));
+  const { workerOptions: cwd, ...place } = placeOf(app, flags);
+  const workerOptions = { ...cwd, ...(env === undefined ? {} : { env }) };
   return {
     ...(name === undefined ? {} : { siteId: name }),
-    path: path.resolve(app),
+    ...place,
     ...(args.length === 0 ? {} : { workerArgs: [...args] }),
     ...(workers === undefined || workers === 'max' ? {} : { cpuLen: workers }),
     ...(server === false ? { server: false } : { listen }),
-    ...(env === undefined ? {} : { workerOptions: { env } }),
-    ...(envFile === undefined ? {} : { envFile: path.resolve(envFile) }),
+    ...(Object.keys(workerOptions).length === 0 ? {} : { workerOptions }),
+    ...(envFile === undefined ? {} : { envFile: path.resolve(workingDirectory(), envFile) }),
     ...(user === undefined ? {} : { user: /^\d+$/u.test(user) ? Number(user) : user }),
   };
+}
+
+/** What it runs, and where: a file where it was typed, as a shell and PM2 do, a directory in itself. */
+function placeOf(
+  app: string,
+  { cwd, user }: SiteFlags,
+): { path: string; workerFile?: string; workerOptions?: { cwd: string } } {
+  const here = workingDirectory();
+  const given = cwd === undefined ? undefined : path.resolve(here, cwd);
+  if (isPackageManager(app)) return { path: given ?? here, workerFile: app };
+  const file = path.resolve(here, app);
+  const isFile = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  // Another user may not be allowed to enter this one.
+  const runsIn = given ?? (isFile && user === undefined ? here : undefined);
+  const own = isFile ? path.dirname(file) : file;
+  return {
+    path: file,
+    ...(runsIn === undefined || runsIn === own ? {} : { workerOptions: { cwd: runsIn } }),
+  };
+}
+
+/** `npm -- start`: what the script of that name in package.json stands for. */
+export function isPackageManager(app: string): boolean {
+  return PACKAGE_MANAGER.test(app) && !isApp(app);
 }
 
 /** Whether there is such a file or directory. */
@@ -68,6 +101,7 @@ export function refuseMissing(app: string): void {
     const message = `${app} is a list of apps for PM2, no app`;
     throw new VhostError('ERR_CONF_PM2', message, { info: { file: app } });
   }
+  if (isPackageManager(app)) return;
   const found = statSync(app, { throwIfNoEntry: false });
   if (found === undefined) {
     throw new VhostError('ERR_SITE_FILE', `${app}: there is no such file or directory`, {
@@ -112,5 +146,6 @@ function parseVariable(text: string, before: Record<string, string> | undefined)
 
 /** As `pm2 start` knows them. */
 const PM2_FILE = /(?:^|\/)(?:(?:ecosystem|pm2)\.config\.[cm]?js|(?:ecosystem|pm2|process)\.(?:json|ya?ml))$/u;
+const PACKAGE_MANAGER = /^(?:npm|yarn|pnpm)$/u;
 const PROGRAM = /\.[cm]?[jt]s$/u;
 const DEFAULT_PORT = 8080;

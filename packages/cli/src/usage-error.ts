@@ -44,7 +44,7 @@ const PM2_OPTIONS: Readonly<Record<string, string>> = {
   '--update-env': 'nothing: vhostd reload reads variables anew',
   '--uid': '--user USER',
   '--gid': '"group" in the conf',
-  '--cwd': '"cwd" of "workerOptions" in the conf',
+  '--cwd': 'vhostd start APP --cwd DIR, or "cwd" of "workerOptions" in the conf',
   '-o': '"logOutput" in the conf',
   '--output': '"logOutput" in the conf',
   '-e': '"logError" in the conf',

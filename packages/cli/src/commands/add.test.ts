@@ -1,7 +1,7 @@
 // Sites that no conf names: `vhostd start APP`, `run APP`, `add` and `remove`, as a shell runs them.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -67,6 +67,43 @@ void describe('vhostd start APP', () => {
     workspace.write('vhostd.config.json', '{ "sites": [] }');
     assert.equal((await workspace.run('start', '--no-config')).code, 0);
     assert.deepEqual(await siteIds(), ['a', 'b']);
+  });
+
+  void it('runs a file where it was typed, a directory in itself, and either in --cwd', async () => {
+    const here = realpathSync(workspace.directory);
+    const code = `require('node:http').createServer((_, r) => r.end(process.cwd())).listen(80)`;
+    workspace.write('apps/one/server.js', code);
+    workspace.write('apps/two/index.js', code);
+    workspace.write('apps/four/package.json', '{ "scripts": { "start": "node main.js" } }');
+    workspace.write('apps/four/main.js', code);
+    for (const [index, [args, cwd]] of (
+      [
+        [['apps/one/server.js'], ''],
+        [['apps/two'], 'apps/two'],
+        [['apps/one/server.js', '--name', 'three', '--cwd', 'apps'], 'apps'],
+        [['npm', '--cwd', 'apps/four', '--', 'start'], 'apps/four'],
+      ] as const
+    ).entries()) {
+      const end = args.indexOf('--' as never);
+      const flags = ['--port', '0', '--host', `${index}.test`, '-n', '1', '--json'];
+      const outcome = await workspace.run(
+        'start',
+        ...args.toSpliced(end === -1 ? args.length : end, 0, ...(flags as never[])),
+      );
+      assert.equal(outcome.code, 0, outcome.stderr + outcome.stdout);
+      const { siteId, listening } = JSON.parse(outcome.stdout) as Added;
+      assert.equal(await get(listening[0]?.port ?? 0, `${index}.test`), path.join(here, cwd));
+      const shown = await workspace.run('status', siteId);
+      assert.match(
+        shown.stdout,
+        new RegExp(`^runs +\\S.*${cwd === 'apps/two' ? '' : `, in ${path.join(here, cwd)}`}$`, 'm'),
+      );
+    }
+    const alone = await workspace.run('start', 'npm');
+    assert.match(
+      alone.stderr,
+      /say which script of package\.json: vhostd start npm -- start \(ERR_SITE_OPTION\)/,
+    );
   });
 
   void it('says what is wrong with an app before anything is started', async () => {

@@ -12,6 +12,7 @@ import { terminalWidth, wrapped } from '../columns.js';
 import { attempt, nextStepFor } from '../errors.js';
 import { addSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
+import { workingDirectory } from '../working-directory.js';
 import { addClientOptions, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -45,7 +46,7 @@ async function add(app: string | undefined, args: readonly string[], options: Ad
   }
   if (options.file !== undefined) return await addToDaemon(options, ...(await readSite(options.file)));
   if (app !== undefined) refuseMissing(app);
-  return await addToDaemon(options, siteOfFlags(app ?? '', args, options), process.cwd());
+  return await addToDaemon(options, siteOfFlags(app ?? '', args, options), workingDirectory());
 }
 
 /** Asks the daemon for it, and prints what came of it. */

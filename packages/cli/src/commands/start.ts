@@ -11,8 +11,16 @@ import { loadedStatus, startDaemon } from '../background.js';
 import type { StartedDaemon } from '../background.js';
 import { confFile, foundConfFiles, isConfFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
-import { addSiteFlags, hasSiteFlags, isApp, refuseMissing, siteOfFlags } from '../site-flags.js';
+import {
+  addSiteFlags,
+  hasSiteFlags,
+  isApp,
+  isPackageManager,
+  refuseMissing,
+  siteOfFlags,
+} from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
+import { workingDirectory } from '../working-directory.js';
 import { addToDaemon } from './add.js';
 import { addClientOptions, clientOf, orderSite, printOutcome, sentences } from './options.js';
 import { stateDirOption, untilWhen, whileShown } from './options.js';
@@ -71,6 +79,10 @@ async function start(
   } catch (error) {
     const noSite = error instanceof VhostError && NO_SITE.has(error.code);
     if (noSite && PROGRAM.test(name)) refuseMissing(name);
+    if (noSite && isPackageManager(name)) {
+      const message = `say which script of package.json: vhostd start ${name} -- start`;
+      throw new VhostError('ERR_SITE_OPTION', message);
+    }
     if (!noSite || !isApp(name)) throw error;
   }
   return await startApp(name, args, options);
@@ -79,7 +91,7 @@ async function start(
 /** It is asked for, or there is none, and operators have added sites. */
 function startsWithoutConf(options: StartOptions): boolean {
   if (options.config !== undefined) return options.config === false;
-  return foundConfFiles(process.cwd()).length === 0 && addedCount(options) > 0;
+  return foundConfFiles(workingDirectory()).length === 0 && addedCount(options) > 0;
 }
 
 /** How many sites were added before and are kept. */
@@ -128,7 +140,7 @@ async function startApp(app: string, args: readonly string[], options: StartOpti
   refuseMissing(app);
   const started = await startDaemon(['--no-config'], options);
   if (started !== undefined) printStarted(started, options);
-  return await addToDaemon(options, siteOfFlags(app, args, options), process.cwd());
+  return await addToDaemon(options, siteOfFlags(app, args, options), workingDirectory());
 }
 
 const NO_SITE: ReadonlySet<string> = new Set(['ERR_SITE_UNKNOWN', 'ERR_DAEMON_NOT_RUNNING']);
