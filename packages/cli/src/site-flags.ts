@@ -1,7 +1,9 @@
 // An app and the flags behind it as a site of a conf: for those who have no conf file.
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { shebangOf } from '@vhostd/master/shebang';
 import { VhostError } from '@vhostd/protocol';
+import type { ChangeSiteOptions } from '@vhostd/protocol';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import { workingDirectory } from './working-directory.js';
@@ -47,11 +49,19 @@ export function hasSiteFlags(flags: SiteFlags): boolean {
   );
 }
 
-/** The site; its paths are absolute. */
+/** The site; its paths are absolute. @throws {VhostError} ERR_SITE_OPTION: it is given an address, and can have none. */
 export function siteOfFlags(app: string, args: readonly string[], flags: SiteFlags): Record<string, unknown> {
-  const { name, host, port = DEFAULT_PORT, ip, workers, env, envFile, user, server } = flags;
-  const where = { port, ...(ip === undefined ? {} : { ipaddress: ip }) };
+  const { name, host, port, ip, workers, env, envFile, user, server } = flags;
+  const where = { port: port ?? DEFAULT_PORT, ...(ip === undefined ? {} : { ipaddress: ip }) };
   const listen = host === undefined ? [where] : host.map((one) => ({ host: one, ...where }));
+  const program = programOf(app);
+  const isServerless = server === false || program !== undefined;
+  if (program !== undefined && [host, port, ip].some((flag) => flag !== undefined)) {
+    const message =
+      `${app} is run by ${program}, which gets no connections from vhostd: leave out --host, --port and --ip, ` +
+      'and let it listen by itself';
+    throw new VhostError('ERR_SITE_OPTION', message);
+  }
   const { workerOptions: cwd, ...place } = placeOf(app, flags);
   const workerOptions = { ...cwd, ...(env === undefined ? {} : { env }) };
   return {
@@ -59,11 +69,63 @@ export function siteOfFlags(app: string, args: readonly string[], flags: SiteFla
     ...place,
     ...(args.length === 0 ? {} : { workerArgs: [...args] }),
     ...(workers === undefined || workers === 'max' ? {} : { cpuLen: workers }),
-    ...(server === false ? { server: false } : { listen }),
+    ...(server === false ? { server: false } : {}),
+    ...(isServerless ? {} : { listen }),
     ...(Object.keys(workerOptions).length === 0 ? {} : { workerOptions }),
     ...(envFile === undefined ? {} : { envFile: path.resolve(workingDirectory(), envFile) }),
-    ...(user === undefined ? {} : { user: /^\d+$/u.test(user) ? Number(user) : user }),
+    ...(user === undefined ? {} : { user: accountOf(user) }),
   };
+}
+
+/** What the flags change of a site that was added: what is not given stays. */
+export function changeOfFlags(args: readonly string[], flags: SiteFlags): ChangeSiteOptions {
+  const { host, port, ip, cwd, workers, env, envFile, user, server } = flags;
+  const here = workingDirectory();
+  const where = {
+    ...(host === undefined ? {} : { hosts: host }),
+    ...(port === undefined ? {} : { port }),
+    ...(ip === undefined ? {} : { ipaddress: ip }),
+  };
+  const isMoved = server !== false && Object.keys(where).length > 0;
+  const workerOptions = {
+    ...(cwd === undefined ? {} : { cwd: path.resolve(here, cwd) }),
+    ...(env === undefined ? {} : { env }),
+  };
+  const site = {
+    ...(args.length === 0 ? {} : { workerArgs: [...args] }),
+    ...(workers === undefined ? {} : { cpuLen: workers === 'max' ? null : workers }),
+    ...(Object.keys(workerOptions).length === 0 ? {} : { workerOptions }),
+    ...(envFile === undefined ? {} : { envFile: path.resolve(here, envFile) }),
+    ...(user === undefined ? {} : { user: accountOf(user) }),
+    ...(server === false ? { server, listen: null } : {}),
+    ...(isMoved ? { server: null } : {}),
+  };
+  return { site, ...(isMoved ? { where } : {}) };
+}
+
+/** What runs a file that is no program of Node's. */
+export function programOf(app: string): string | undefined {
+  return isFile(app) ? shebangOf(path.resolve(app))?.interpreter : undefined;
+}
+
+/** The name that a site of these fields has. */
+export function siteIdOf({ siteId, path: place }: Readonly<Record<string, unknown>>): string {
+  if (typeof siteId === 'string') return siteId;
+  const file = String(place);
+  return path.basename(isFile(file) ? path.dirname(file) : file);
+}
+
+/** What a site of these fields runs, as its conf in force names it. */
+export function workerFileOf({ path: place, workerFile }: Readonly<Record<string, unknown>>): string {
+  return path.resolve(String(place), typeof workerFile === 'string' ? workerFile : '');
+}
+
+function accountOf(user: string): string | number {
+  return /^\d+$/u.test(user) ? Number(user) : user;
+}
+
+function isFile(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** What it runs, and where: a file where it was typed, as a shell and PM2 do, a directory in itself. */
@@ -75,10 +137,10 @@ function placeOf(
   const given = cwd === undefined ? undefined : path.resolve(here, cwd);
   if (isPackageManager(app)) return { path: given ?? here, workerFile: app };
   const file = path.resolve(here, app);
-  const isFile = statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  const isProgram = isFile(file);
   // Another user may not be allowed to enter this one.
-  const runsIn = given ?? (isFile && user === undefined ? here : undefined);
-  const own = isFile ? path.dirname(file) : file;
+  const runsIn = given ?? (isProgram && user === undefined ? here : undefined);
+  const own = isProgram ? path.dirname(file) : file;
   return {
     path: file,
     ...(runsIn === undefined || runsIn === own ? {} : { workerOptions: { cwd: runsIn } }),

@@ -136,7 +136,7 @@ void describe('vhostd start APP', () => {
     assert.equal(outcome.code, 1);
     assert.match(
       outcome.stdout,
-      /\na: added, but it does not serve yet: cannot bind .* \(ERR_LISTEN_ADDRESS_IN_USE\)\n {2}ss -ltnp names .*; a gets it/,
+      /\na: added, but it does not serve yet: cannot bind .* \(ERR_LISTEN_ADDRESS_IN_USE\)\n {2}node, pid \d+, has it; a gets it/,
     );
     workspace.write('ends.cjs', 'process.exit(1)');
     const ended = await workspace.run('add', './ends.cjs', '--name', 'ends', '--port', '0', '-n', '1');

@@ -4,7 +4,7 @@ import { EXIT_CODES, resolveStateDir } from '@vhostd/daemon/client';
 import { AddedSites } from '@vhostd/master/added-sites';
 import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
-import { decode, switchResult } from '@vhostd/protocol/schemas';
+import { changeSiteResult, decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
 import { loadedStatus, startDaemon } from '../background.js';
@@ -13,15 +13,19 @@ import { confFile, foundConfFiles, isConfFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
 import {
   addSiteFlags,
+  changeOfFlags,
   hasSiteFlags,
   isApp,
   isPackageManager,
   refuseMissing,
+  siteIdOf,
   siteOfFlags,
+  workerFileOf,
 } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
 import { workingDirectory } from '../working-directory.js';
-import { addToDaemon } from './add.js';
+import { siteDetailOf } from '../site-detail.js';
+import { addToDaemon, describeChanged } from './add.js';
 import { addClientOptions, clientOf, orderSite, printOutcome, sentences } from './options.js';
 import { stateDirOption, untilWhen, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
@@ -70,8 +74,11 @@ async function start(
       ? await startSource(['--no-config'], addedCount(options), options)
       : await startConf(confFile(name ?? (options.config || undefined)), options);
   }
-  const saysApp = /^\.{1,2}$|\//u.test(name) || hasSiteFlags(options) || args.length > 0;
-  if (saysApp) return await startApp(name, args, options);
+  const isPath = /^\.{1,2}$|\//u.test(name);
+  if (isPath || hasSiteFlags(options) || args.length > 0) {
+    const changed = isPath || options.name !== undefined ? undefined : await changeSite(name, args, options);
+    return changed ?? (await startApp(name, args, options));
+  }
   try {
     const result = decode(switchResult, await orderSite(options, name, 'start'), 'start');
     printOutcome(options, result, () => [`${result.siteId}: started${untilWhen(result)}`]);
@@ -138,9 +145,48 @@ function printStarted({ pid, log }: StartedDaemon, { json }: StartOptions): void
 
 async function startApp(app: string, args: readonly string[], options: StartOptions): Promise<number> {
   refuseMissing(app);
+  const site = siteOfFlags(app, args, options);
   const started = await startDaemon(['--no-config'], options);
   if (started !== undefined) printStarted(started, options);
-  return await addToDaemon(options, siteOfFlags(app, args, options), workingDirectory());
+  try {
+    return await addToDaemon(options, site, workingDirectory());
+  } catch (error) {
+    const isThere = error instanceof VhostError && error.code === 'ERR_SITE_EXISTS';
+    if (!isThere || !(await isAddedAs(site, options))) throw error;
+  }
+  // What was typed anew is what is to be otherwise.
+  return (await changeSite(siteIdOf(site), args, options)) ?? EXIT_CODES.failed;
+}
+
+/** Whether a site of this name was added, and runs the same. */
+async function isAddedAs(site: Readonly<Record<string, unknown>>, options: StartOptions): Promise<boolean> {
+  const { added, conf } = await siteDetailOf(clientOf(options), siteIdOf(site));
+  return added === true && conf['workerFile'] === workerFileOf(site);
+}
+
+/**
+ * Gives a site that was added what the flags say; undefined: there is no such site.
+ * @throws {VhostError} ERR_SITE_IN_CONF, and what is wrong with them.
+ */
+async function changeSite(
+  siteId: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<number | undefined> {
+  try {
+    const body = changeOfFlags(args, options);
+    const result = decode(changeSiteResult, await orderSite(options, siteId, 'change', { body }), 'change');
+    printOutcome(options, result, () => describeChanged(result));
+    return result.error === undefined ? EXIT_CODES.ok : EXIT_CODES.failed;
+  } catch (error) {
+    if (!(error instanceof VhostError)) throw error;
+    if (NO_SITE.has(error.code)) return undefined;
+    if (error.code === 'ERR_SITE_IN_CONF') {
+      error.info['next'] =
+        `vhostd scale ${siteId} N changes the number of its workers; the rest: its fields in the conf, then vhostd reload ${siteId}`;
+    }
+    throw error;
+  }
 }
 
 const NO_SITE: ReadonlySet<string> = new Set(['ERR_SITE_UNKNOWN', 'ERR_DAEMON_NOT_RUNNING']);
