@@ -64,9 +64,29 @@ void describe('vhostd start APP', () => {
     assert.deepEqual([again.code, await siteIds()], [0, ['a', 'b']]);
     await workspace.run('stop');
     // Beside a conf as well, where that is said.
-    workspace.write('vhostd.config.json', '{ "sites": [] }');
+    const listen = '"listen": [{ "host": "c.test", "port": 0 }]';
+    workspace.write('vhostd.config.json', `{ "sites": [{ "path": "c", ${listen} }] }`);
     assert.equal((await workspace.run('start', '--no-config')).code, 0);
     assert.deepEqual(await siteIds(), ['a', 'b']);
+    // A conf that ran before is told wherever there is none.
+    await workspace.run('stop');
+    assert.equal((await workspace.run('start')).code, 0);
+    await workspace.run('stop');
+    const elsewhere = await workspace.startIn(path.join(workspace.directory, 'a'), 'start').ended;
+    assert.match(
+      elsewhere.stdout,
+      /\nthese were added; the conf that ran before is \S+\/vhostd\.config\.json: vhostd stop/,
+    );
+    const removed = await workspace.run('remove', 'all', '--logs');
+    assert.match(removed.stdout, /^a: removed, with its logs\nb: removed, with its logs\n$/);
+    const log = path.join(path.dirname(stateFile()), 'log', 'a.log');
+    assert.equal(statSync(log, { throwIfNoEntry: false }), undefined);
+    await workspace.run('stop');
+    const refused = await workspace.startIn(path.join(workspace.directory, 'a'), 'start').ended;
+    assert.match(
+      refused.stderr,
+      /\(ERR_CONF_NOT_FOUND\)\n {2}vhostd start \S+\/vhostd\.config\.json starts the conf that/,
+    );
   });
 
   void it('runs a file where it was typed, a directory in itself, and either in --cwd', async () => {
@@ -263,7 +283,10 @@ void describe('a site that was added to a daemon with a conf', () => {
     const next = await workspace.daemon('--log-level', 'silent');
     assert.deepEqual(await siteIds(), ['a', 'b']);
     assert.equal(statSync(stateFile()).mode & 0o777, 0o600);
-    assert.equal((await workspace.run('remove', 'b')).stdout, 'b: removed\n');
+    assert.match(
+      (await workspace.run('remove', 'b')).stdout,
+      /^b: removed, its log stays: \S+\/log\/b\.log\n$/,
+    );
     assert.deepEqual(await siteIds(), ['a']);
     next.process.kill('SIGTERM');
     await next.ended;

@@ -34,7 +34,7 @@ function movedEntries(
   { hosts, ...place }: NonNullable<ChangeSiteOptions['where']>,
 ): Fields[] {
   const places = new Map(
-    entries.map(({ host: _, ...entry }) => [JSON.stringify([entry['port'], entry['ipaddress']]), entry]),
+    entries.map((entry) => [JSON.stringify([entry['port'], entry['ipaddress']]), withoutHost(entry)]),
   );
   const isMoved = Object.keys(place).length > 0;
   if (isMoved && places.size > 1) {
@@ -47,6 +47,10 @@ function movedEntries(
   }
   const all = places.size === 0 ? [{}] : [...places.values()];
   return all.flatMap((entry) => hosts.map((host) => ({ ...entry, ...place, host })));
+}
+
+function withoutHost(entry: Fields): Fields {
+  return Object.fromEntries(Object.entries(entry).filter(([name]) => name !== 'host'));
 }
 
 function entriesOf({ listen }: Fields): Fields[] {

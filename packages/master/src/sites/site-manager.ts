@@ -351,11 +351,20 @@ export class SiteManager {
   async #takeUp(ofConf: readonly SiteConf[]): Promise<ReloadResult> {
     const confs = this.#additions.complete(ofConf);
     const named = new Set(confs.map(({ siteId }) => siteId));
-    const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
+    const before = this.#sites.list();
+    const gone = before.filter(({ siteId }) => !named.has(siteId));
     for (const conf of confs) this.#sites.load(this.#desired.applied(conf));
     this.#sites.arrange(confs);
     const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
-    return await this.#change(kept, gone);
+    const result = await this.#change(kept, gone);
+    const added = kept.filter((site) => !before.includes(site)).map(({ siteId }) => siteId);
+    const present = this.#sites.list();
+    const removed = gone.filter((site) => !present.includes(site)).map(({ siteId }) => siteId);
+    return {
+      ...result,
+      ...(added.length === 0 ? {} : { added }),
+      ...(removed.length === 0 ? {} : { removed }),
+    };
   }
 
   /** Gives each of `kept` what it is to have, and takes everything from those that are `gone`. */

@@ -13,6 +13,10 @@ export const reloadResult = z.object({
       error: wireError.exactOptional(),
     }),
   ),
+  /** Those among them that were not there before; present where there are any. */
+  added: z.array(z.string()).exactOptional(),
+  /** Sites that are gone from the conf, and stop; present where there are any. */
+  removed: z.array(z.string()).exactOptional(),
 });
 export type ReloadResult = z.infer<typeof reloadResult>;
 
