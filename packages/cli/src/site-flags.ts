@@ -17,7 +17,8 @@ export interface SiteFlags {
   cwd?: string;
   workers?: number | 'max';
   env?: Record<string, string>;
-  envFile?: string;
+  /** Not `--env-file`: Node takes that for its own wherever it stands, and NODE_OPTIONS of that file for this command. */
+  envfile?: string;
   user?: string;
   server?: false;
 }
@@ -35,23 +36,23 @@ export function addSiteFlags(command: Command): Command {
     )
     .option('-n, --workers <count>', 'how many workers, or max (default: one a CPU)', parseCount)
     .option('--env <NAME=value...>', 'variables', parseVariable)
-    .option('--env-file <file>', 'file with variables, such as .env')
+    .option('--envfile <file>', 'file with variables, such as .env')
     .option('--user <user>', 'user that its workers run as')
     .option('--no-server', 'it serves nobody: a queue worker, a bot');
 }
 
 /** Whether one was given: what they stand behind is an app then, not the name of a site. */
 export function hasSiteFlags(flags: SiteFlags): boolean {
-  const { name, host, port, ip, cwd, workers, env, envFile, user, server } = flags;
+  const { name, host, port, ip, cwd, workers, env, envfile, user, server } = flags;
   return (
-    [name, host, port, ip, cwd, workers, env, envFile, user].some((flag) => flag !== undefined) ||
+    [name, host, port, ip, cwd, workers, env, envfile, user].some((flag) => flag !== undefined) ||
     server === false
   );
 }
 
 /** The site; its paths are absolute. @throws {VhostError} ERR_SITE_OPTION: it is given an address, and can have none. */
 export function siteOfFlags(app: string, args: readonly string[], flags: SiteFlags): Record<string, unknown> {
-  const { name, host, port, ip, workers, env, envFile, user, server } = flags;
+  const { name, host, port, ip, workers, env, envfile, user, server } = flags;
   const where = { port: port ?? DEFAULT_PORT, ...(ip === undefined ? {} : { ipaddress: ip }) };
   const listen = host === undefined ? [where] : host.map((one) => ({ host: one, ...where }));
   const program = programOf(app);
@@ -72,14 +73,14 @@ export function siteOfFlags(app: string, args: readonly string[], flags: SiteFla
     ...(server === false ? { server: false } : {}),
     ...(isServerless ? {} : { listen }),
     ...(Object.keys(workerOptions).length === 0 ? {} : { workerOptions }),
-    ...(envFile === undefined ? {} : { envFile: path.resolve(workingDirectory(), envFile) }),
+    ...(envfile === undefined ? {} : { envFile: path.resolve(workingDirectory(), envfile) }),
     ...(user === undefined ? {} : { user: accountOf(user) }),
   };
 }
 
 /** What the flags change of a site that was added: what is not given stays. */
 export function changeOfFlags(args: readonly string[], flags: SiteFlags): ChangeSiteOptions {
-  const { host, port, ip, cwd, workers, env, envFile, user, server } = flags;
+  const { host, port, ip, cwd, workers, env, envfile, user, server } = flags;
   const here = workingDirectory();
   const where = {
     ...(host === undefined ? {} : { hosts: host }),
@@ -95,7 +96,7 @@ export function changeOfFlags(args: readonly string[], flags: SiteFlags): Change
     ...(args.length === 0 ? {} : { workerArgs: [...args] }),
     ...(workers === undefined ? {} : { cpuLen: workers === 'max' ? null : workers }),
     ...(Object.keys(workerOptions).length === 0 ? {} : { workerOptions }),
-    ...(envFile === undefined ? {} : { envFile: path.resolve(here, envFile) }),
+    ...(envfile === undefined ? {} : { envFile: path.resolve(here, envfile) }),
     ...(user === undefined ? {} : { user: accountOf(user) }),
     ...(server === false ? { server, listen: null } : {}),
     ...(isMoved ? { server: null } : {}),
