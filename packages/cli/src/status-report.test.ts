@@ -165,7 +165,13 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
       },
     ],
     parked: 0,
-    conf: { path: '/srv/shop', cpuLen: 2, restart: { intensity: 5 }, workerOptions: { env: ['PORT'] } },
+    conf: {
+      path: '/srv/shop',
+      workerFile: '/srv/shop/server.js',
+      cpuLen: 2,
+      restart: { intensity: 5 },
+      workerOptions: { env: ['PORT'], cwd: '/srv' },
+    },
     ends: [{ time: '2026-11-27T08:15:00.000Z', workerId: 'shop/1', reason: 'exited with code 1' }],
   } as const;
   const detail: SiteDetail = {
@@ -180,6 +186,7 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   assert.deepEqual(siteReport(detail, Infinity), [
     'site   shop, running, generation 3',
     'hosts  shop.test',
+    'runs   /srv/shop/server.js, in /srv',
     'also   http on port 9118 of 127.0.0.1',
     'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
     '',
@@ -194,9 +201,11 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     '',
     'conf in force:',
     '  path               /srv/shop',
+    '  workerFile         /srv/shop/server.js',
     '  cpuLen             2',
     '  restart.intensity  5',
     '  workerOptions.env  ["PORT"]',
+    '  workerOptions.cwd  /srv',
   ]);
 });
 

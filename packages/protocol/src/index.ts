@@ -121,6 +121,8 @@ export type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ChangeSiteOptions,
+  ChangeSiteResult,
   ScaleOptions,
   ScaleResult,
   SignalOptions,
