@@ -22,7 +22,7 @@ export function adviceOnRefusal(
     '--name': [other],
     ...(host === undefined ? { '--host': [`${other}.localhost`] } : {}),
   });
-  return `vhostd status ${siteId} shows that site, vhostd remove ${siteId} takes it away; for a second one:\n${again}`;
+  return `vhostd status ${siteId} shows that site; for a second one:\n${again}`;
 }
 
 /** It is there, and does not serve; undefined: see elsewhere. */
