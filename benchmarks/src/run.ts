@@ -14,6 +14,7 @@ import { metrics } from './questions/metrics.js';
 import { newConnections } from './questions/new-connections.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
+import { scale } from './questions/scale.js';
 import { tls } from './questions/tls.js';
 import { survival } from './questions/survival.js';
 import { endAllWhenInterrupted } from './servers/endings.js';
@@ -36,6 +37,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'idle-connections': idleConnections,
   tls,
   'route-look-up': routeLookUp,
+  scale,
   survival,
   ...(values.against === undefined ? {} : { against: against(values.against) }),
 };
