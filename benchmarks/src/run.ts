@@ -12,6 +12,7 @@ import { idleConnections } from './questions/idle-connections.js';
 import { keepAlive } from './questions/keep-alive.js';
 import { metrics } from './questions/metrics.js';
 import { newConnections } from './questions/new-connections.js';
+import { peers } from './questions/peers.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
 import { scale } from './questions/scale.js';
@@ -38,6 +39,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   tls,
   'route-look-up': routeLookUp,
   scale,
+  peers,
   survival,
   ...(values.against === undefined ? {} : { against: against(values.against) }),
 };

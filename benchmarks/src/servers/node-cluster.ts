@@ -5,13 +5,13 @@ import { startProcess } from './server.js';
 
 export const nodeCluster: Contender = contender();
 
-/** The same with an https server. */
-export function secureCluster(identity: Identity): Contender {
-  return contender(identity);
+/** The same with an https server, or one that speaks HTTP/2. */
+export function secureCluster(identity: Identity, http2 = false): Contender {
+  return contender(identity, http2);
 }
 
-function contender(identity?: Identity): Contender {
-  const keys = identity === undefined ? [] : [identity.key, identity.cert];
+function contender(identity?: Identity, http2 = false): Contender {
+  const keys = identity === undefined ? [] : [identity.key, identity.cert, ...(http2 ? ['http2'] : [])];
   return {
     name: 'node:cluster',
     start: async () => {

@@ -24,6 +24,14 @@ export function secureVhostd(identity: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity }) };
 }
 
+/** The same, whose sites speak HTTP/2 themselves. */
+export function http2Vhostd(identity: Identity): Contender {
+  return {
+    name: 'vhostd (pipe)',
+    start: () => start('pipe', {}, {}, { identity, site: 'vhostd-http2-site' }),
+  };
+}
+
 /** vhostd over the pipe, as it was at an older commit. */
 export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
   return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, { processes }) };
@@ -37,6 +45,8 @@ export function directVhostd(identity?: Identity): Contender {
 interface StartOptions {
   identity?: Identity | undefined;
   direct?: boolean;
+  /** The module of its sites. */
+  site?: string;
   /** Those of another build. */
   processes?: URL;
 }
@@ -45,7 +55,7 @@ async function start(
   handoff: string,
   fields: object,
   conf: object,
-  { identity, direct = false, processes = PROCESSES }: StartOptions = {},
+  { identity, direct = false, processes = PROCESSES, site = 'vhostd-site' }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const all = [
@@ -56,8 +66,11 @@ async function start(
     siteId,
     cpuLen,
     ...fields,
-    workerFile: fileURLToPath(new URL('vhostd-site.js', processes)),
+    workerFile: fileURLToPath(new URL(`${site}.js`, processes)),
     path: directory,
+    ...(identity === undefined
+      ? {}
+      : { workerOptions: { env: { BENCH_KEY: identity.key, BENCH_CERT: identity.cert } } }),
     listen: [
       {
         ...(identity === undefined ? { type: 'tcp' } : { type: 'ssl', ...identity }),
