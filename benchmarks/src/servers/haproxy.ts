@@ -10,10 +10,11 @@ export const HAPROXY: Proxy = {
     const { identity } = plan;
     if (identity === undefined) return { conf: confOf(plan) };
     // It reads both out of one file.
-    const pem = `${await readFile(identity.cert, 'utf8')}${await readFile(identity.key, 'utf8')}`;
+    const parts = [identity.cert, identity.key].map((file) => readFile(file, 'utf8'));
+    const pem = (await Promise.all(parts)).join('\n');
     return { conf: confOf(plan), 'site.pem': pem };
   },
-  args: (directory) => ['-db', '-q', '-f', `${directory}/conf`],
+  args: (directory) => ['-db', '-f', `${directory}/conf`],
 };
 
 function confOf({ directory, port, backends, identity }: ProxyPlan): string {

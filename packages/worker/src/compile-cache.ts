@@ -1,7 +1,7 @@
 // The compile cache of a site, which Node itself reads and writes: https://nodejs.org/api/module.html#module-compile-cache.
 // It was told where by the master, since Node looks before any code of ours runs; here it is kept from the site's children,
 // written once the site is up, and kept small. Node 20 has none, and is told for nothing.
-import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { lstatSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import module from 'node:module';
 import path from 'node:path';
 
@@ -67,7 +67,7 @@ function bytesIn(directory: string): number {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const found = path.join(directory, entry.name);
     if (entry.isDirectory()) bytes += bytesIn(found);
-    else bytes += statSync(found, { throwIfNoEntry: false })?.size ?? 0;
+    else bytes += lstatSync(found, { throwIfNoEntry: false })?.size ?? 0;
   }
   return bytes;
 }
