@@ -13,7 +13,7 @@ export interface Pm2 {
   /** Its command line. */
   readonly program: string;
   readonly version: string;
-  remove(): Promise<void>;
+  readonly remove: () => Promise<void>;
 }
 
 /** Its newest release 7, by npm. */
@@ -36,9 +36,9 @@ export async function installPm2(): Promise<Pm2 | { unavailable: string }> {
 /** A daemon of PM2 with one app, which has said that it is ready. */
 export interface RunningPm2 {
   /** Runs its command line. */
-  pm2(...args: string[]): Promise<string>;
+  readonly pm2: (...args: string[]) => Promise<string>;
   readonly godPid: number;
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 export async function runPm2(program: string, app: Record<string, unknown>): Promise<RunningPm2> {
