@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { readDoc, ROOT } from './sources.js';
 
 const SOURCE = 'packages/master/src/peek/refusal-reason.ts';
-const WORKERS_SOURCE = 'packages/protocol/src/messages/worker-refusals.ts';
+const SHARED_SOURCE = 'packages/protocol/src/messages/worker-refusals.ts';
 
 /** The reasons in a table of the sources, each with its status. */
 function reasonsIn(source: string, name: string): string[] {
@@ -16,10 +16,10 @@ function reasonsIn(source: string, name: string): string[] {
 
 void test('every reason of a refusal is described with its status, and every reason described is in the sources', () => {
   const ofMaster = reasonsIn(SOURCE, 'REFUSAL_STATUSES');
-  const ofWorkers = reasonsIn(WORKERS_SOURCE, 'WORKER_REFUSALS');
-  assert.ok(ofMaster.length > 50 && ofWorkers.length > 20, 'the tables are found');
-  // A reason that both have is described once, and has one status.
-  const inSource = [...new Set([...ofMaster, ...ofWorkers])];
+  const ofBoth = reasonsIn(SHARED_SOURCE, 'REQUEST_REFUSALS');
+  const ofWorkers = reasonsIn(SHARED_SOURCE, 'WORKER_REFUSALS');
+  assert.ok(ofMaster.length > 30 && ofBoth.length > 20 && ofWorkers.length > 0, 'the tables are found');
+  const inSource = [...ofMaster, ...ofBoth, ...ofWorkers];
   const described = [...readDoc('docs/refusals.md').matchAll(/^\| `([^`]+)` +\| (\d{3}) +\|/gm)];
   assert.deepEqual(
     described.map(([, reason, status]) => `${reason} ${status}`).toSorted(),

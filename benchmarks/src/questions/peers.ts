@@ -9,7 +9,7 @@ import { HAPROXY } from '../servers/haproxy.js';
 import { withIdentity } from '../servers/identity.js';
 import type { Identity } from '../servers/identity.js';
 import { NGINX } from '../servers/nginx.js';
-import { nodeCluster, secureCluster } from '../servers/node-cluster.js';
+import { cluster, nodeCluster } from '../servers/node-cluster.js';
 import { installPm2, pm2Cluster } from '../servers/pm2.js';
 import type { Pm2 } from '../servers/pm2.js';
 import { behind } from '../servers/proxy.js';
@@ -69,7 +69,7 @@ async function answerOne(
   const keys = speaks === 'clear' ? undefined : identity;
   const http2 = speaks === 'http2';
   const contenders: Contender[] = [
-    keys === undefined ? nodeCluster : secureCluster(keys, http2),
+    keys === undefined ? nodeCluster : cluster({ identity: keys, http2 }),
     vhostdFor(keys, http2),
     pm2Cluster(pm2, keys, http2),
     ...[NGINX, HAPROXY, CADDY].map((proxy) => behind(proxy, keys)),

@@ -3,8 +3,8 @@ import type { Load } from '../load/load-plan.js';
 import { nodeLoad } from '../load/node-load.js';
 import type { Row } from '../measure/report.js';
 import { withIdentity } from '../servers/identity.js';
-import { secureCluster } from '../servers/node-cluster.js';
-import { secureVhostd } from '../servers/vhostd.js';
+import { cluster } from '../servers/node-cluster.js';
+import { loneVhostd, secureVhostd } from '../servers/vhostd.js';
 import { compare, errorRow, table } from './compare.js';
 import { contest } from './contest.js';
 import type { Round } from './contest.js';
@@ -19,12 +19,15 @@ const KINDS: readonly { what: string; plan: Plan; atLeast: number }[] = [
 ];
 
 export const tls: Question = {
-  title: 'TLS by virtual host, against an https server of node:cluster, two workers',
+  title: 'TLS by virtual host, against an https server of node:cluster',
   answer: async (effort) =>
     await withIdentity(async (identity) => {
-      const contenders = [secureCluster(identity), secureVhostd(identity)];
+      const two = [cluster({ identity }), secureVhostd(identity)];
+      // As without TLS, see `keep-alive`.
+      const one = [cluster({ workers: 1, identity }), loneVhostd(identity)];
       const rows: Row[] = [];
-      for (const kind of KINDS) rows.push(...(await answerOne(contenders, kind, effort)));
+      for (const kind of KINDS)
+        rows.push(...(await answerOne(kind.plan.mode === 'close' ? two : one, kind, effort)));
       return rows;
     }),
 };

@@ -1,4 +1,4 @@
-// vhostd with two sites on one listener: the measured one with two workers, another one beside it; or with the first one
+// vhostd with two sites on one listener: the measured one, with two workers if not said otherwise, another one beside it; or with the first one
 // alone, whose workers accept by themselves.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,11 @@ export function http2Vhostd(identity: Identity): Contender {
   };
 }
 
+/** vhostd over the pipe with one worker of the measured site, which ends TLS where there is an identity. */
+export function loneVhostd(identity?: Identity): Contender {
+  return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity, workers: 1 }) };
+}
+
 /** vhostd over the pipe, as it was at an older commit. */
 export function olderVhostd(commit: string, { processes }: OlderBuild): Contender {
   return { name: `vhostd at ${commit}`, start: () => start('pipe', {}, {}, { processes }) };
@@ -47,6 +52,8 @@ interface StartOptions {
   direct?: boolean;
   /** The module of its sites. */
   site?: string;
+  /** Of the measured site. */
+  workers?: number;
   /** Those of another build. */
   processes?: URL;
 }
@@ -55,11 +62,11 @@ async function start(
   handoff: string,
   fields: object,
   conf: object,
-  { identity, direct = false, processes = PROCESSES, site = 'vhostd-site' }: StartOptions = {},
+  { identity, direct = false, workers = 2, processes = PROCESSES, site = 'vhostd-site' }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const all = [
-    { siteId: 'a', cpuLen: 2 },
+    { siteId: 'a', cpuLen: workers },
     { siteId: 'b', cpuLen: 1 },
   ];
   const sites = (direct ? all.slice(0, 1) : all).map(({ siteId, cpuLen }) => ({

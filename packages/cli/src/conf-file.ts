@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { CONF_EXTENSIONS } from '@vhostd/master/conf-extensions';
 import { VhostError } from '@vhostd/protocol';
+import { workingDirectory } from './working-directory.js';
 
 /**
  * The given one, else the `vhostd.config.*` of the working directory, as an absolute path.
  * @throws {VhostError} ERR_CONF_NOT_FOUND: it is not there, or there are several and none is given.
  */
-export function confFile(given: string | undefined, directory: string = process.cwd()): string {
+export function confFile(given: string | undefined, directory: string = workingDirectory()): string {
   if (given !== undefined) {
     const file = path.resolve(directory, given);
     if (existsSync(file)) return file;

@@ -49,10 +49,11 @@ export async function attempt(options: CommonOptions, work: () => Promise<number
   }
 }
 
-/** What to type next, with the name of the site that the error is about. */
+/** What to type next: what `info.next` says, else what goes with the code, with the name of the site that it is about. */
 export function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const siteId = error instanceof VhostError ? error.info['siteId'] : undefined;
+  const { siteId, next } = error instanceof VhostError ? error.info : {};
+  if (typeof next === 'string') return printable(next);
   return nextStepFor(code, typeof siteId === 'string' ? siteId : undefined);
 }
 

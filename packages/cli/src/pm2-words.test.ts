@@ -49,6 +49,8 @@ void it('a word of PM2 that is a command here too is no suggestion', () => {
     [],
   );
   assert.match(pm2Suggestion('monit') ?? '', /vhostd top$/u);
+  assert.match(pm2Suggestion('delete', 'shop') ?? '', /is here: vhostd remove shop$/u);
+  assert.match(pm2Suggestion('delete', '$(x)') ?? '', /is here: vhostd remove SITE$/u);
   assert.equal(
     pm2Suggestion('save'),
     "vhostd: there is no command 'save', and none is needed: what vhostd add and start have added is kept",

@@ -20,7 +20,7 @@ const WORDS: Readonly<Record<string, string>> = {
   delete: 'vhostd remove SITE',
   del: 'vhostd remove SITE',
   gracefulReload: 'vhostd reload SITE',
-  kill: 'vhostd stop',
+  kill: 'vhostd stop, which ends the daemon and all sites',
   ping: 'vhostd status',
   update: 'vhostd upgrade',
   startup: 'vhostd systemd install',
@@ -28,11 +28,11 @@ const WORDS: Readonly<Record<string, string>> = {
   save: 'none; what vhostd add and start have added is kept',
   dump: 'none; what vhostd add and start have added is kept',
   resurrect: 'vhostd start, or run, which has all again that was added',
-  ecosystem: 'vhostd import ecosystem.config.js makes a conf file',
-  sendSignal: 'vhostd signal SITE SIGNAL',
-  startOrReload: 'vhostd reload',
-  startOrRestart: 'vhostd reload',
-  startOrGracefulReload: 'vhostd reload',
+  ecosystem: 'vhostd init writes a conf, vhostd import ecosystem.config.js makes one of that',
+  sendSignal: 'vhostd signal, with the site before the signal',
+  startOrReload: 'vhostd start, or vhostd reload where it runs',
+  startOrRestart: 'vhostd start, or vhostd reload where it runs',
+  startOrGracefulReload: 'vhostd start, or vhostd reload where it runs',
   reset: 'none; counts begin anew with each worker',
   id: 'vhostd status SITE',
   pid: 'vhostd status SITE',
@@ -47,10 +47,11 @@ const WORDS: Readonly<Record<string, string>> = {
   plus: 'none; vhostd dashboard, and docs/metrics.md for Prometheus',
 };
 
-/** The line for a command that only PM2 has; undefined for any other. */
-export function pm2Suggestion(command: string | undefined): string | undefined {
+/** The line for a command that only PM2 has, with the app that is named behind it; undefined for any other. */
+export function pm2Suggestion(command: string | undefined, app = ''): string | undefined {
   if (command === undefined || !Object.hasOwn(WORDS, command)) return undefined;
-  const word = WORDS[command] ?? '';
+  const written = WORDS[command] ?? '';
+  const word = /^[\w.][\w.-]*$/u.test(app) ? written.replace(/\bSITE\b/u, app) : written;
   const needless = word.startsWith(NONE);
   const said = needless
     ? `and none is needed: ${word.slice(NONE.length)}`

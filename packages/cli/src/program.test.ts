@@ -11,3 +11,10 @@ void test('each file of a command adds the command that it is loaded for, and no
     );
   }
 });
+
+void test('no option is one that Node looks for behind the name of a program', async () => {
+  const { commands } = await createProgram();
+  const names = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
+  assert.ok(names.has('--envfile'));
+  assert.ok(!names.has('--env-file') && !names.has('--env-file-if-exists'));
+});

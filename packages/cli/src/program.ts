@@ -7,7 +7,7 @@ import { VERSION } from './version.js';
 
 /** Runs the command that `args` name and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  const suggestion = pm2Suggestion(args[0]);
+  const suggestion = pm2Suggestion(args[0], args[1]);
   if (suggestion !== undefined) {
     process.stderr.write(`${shown(suggestion)}\n`);
     process.exitCode = EXIT_CODES.usage;

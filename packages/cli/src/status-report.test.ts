@@ -165,7 +165,13 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
       },
     ],
     parked: 0,
-    conf: { path: '/srv/shop', cpuLen: 2, restart: { intensity: 5 }, workerOptions: { env: ['PORT'] } },
+    conf: {
+      path: '/srv/shop',
+      workerFile: '/srv/shop/server.js',
+      cpuLen: 2,
+      restart: { intensity: 5 },
+      workerOptions: { env: ['PORT'], cwd: '/srv' },
+    },
     ends: [{ time: '2026-11-27T08:15:00.000Z', workerId: 'shop/1', reason: 'exited with code 1' }],
   } as const;
   const detail: SiteDetail = {
@@ -180,6 +186,7 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
   assert.deepEqual(siteReport(detail, Infinity), [
     'site   shop, running, generation 3',
     'hosts  shop.test',
+    'runs   /srv/shop/server.js, in /srv',
     'also   http on port 9118 of 127.0.0.1',
     'log    /var/lib/vhostd/log/shop.log (stdout, stderr)',
     '',
@@ -194,9 +201,11 @@ void it('a site is shown with a line a worker, what went wrong, where its logs a
     '',
     'conf in force:',
     '  path               /srv/shop',
+    '  workerFile         /srv/shop/server.js',
     '  cpuLen             2',
     '  restart.intensity  5',
     '  workerOptions.env  ["PORT"]',
+    '  workerOptions.cwd  /srv',
   ]);
 });
 
@@ -376,4 +385,18 @@ void it('a time span is told in its two largest units', () => {
     [90_061_000, '1d 1h'],
   ];
   for (const [spanMs, expected] of spans) assert.equal(formatDuration(spanMs), expected);
+});
+
+void it('where metrics are, and what is wrong with that', () => {
+  const of = (metrics: DaemonStatus['metrics']): string[] =>
+    statusReport(
+      { daemon, listeners: [], sites: [], ...(metrics === undefined ? {} : { metrics }) },
+      at(80),
+    ).filter((line) => line.startsWith('metrics'));
+  assert.deepEqual(of(undefined), []);
+  assert.deepEqual(of({ ipaddress: '127.0.0.1', port: 9464 }), ['metrics  127.0.0.1:9464']);
+  const push = { endpoint: 'http://c.test/v1/metrics', fault: 'the collector answers 503' };
+  assert.deepEqual(of({ ipaddress: '::', port: 9464, fault: 'cannot bind', push }), [
+    'metrics  [::]:9464, not there: cannot bind; to http://c.test/v1/metrics, which failed: the collector answers 503',
+  ]);
 });

@@ -1,4 +1,5 @@
 // What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
+import { basename } from 'node:path';
 import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { renewalText } from './certificate-report.js';
 import { colour } from './colours.js';
@@ -29,6 +30,7 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
       ['listens', describeListeners(status)],
       ...(status.conf === undefined ? [] : [['conf', status.conf]]),
       ...describeFleet(status),
+      ...describeMetrics(status),
       ...describeRefusals(status),
     ]).map(printableLine),
     '',
@@ -61,6 +63,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     ...columns([
       ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
+      ...runRows(site),
       ...cronRows(site),
       ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
@@ -76,6 +79,20 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     'conf in force:',
     ...confLines(confRows(site.conf), textWidth),
   ].map(printableLine);
+}
+
+/** What runs, and where. */
+function runRows({ conf }: SiteDetail): string[][] {
+  const { workerFile, workerArgs, workerOptions } = conf;
+  const cwd: unknown =
+    typeof workerOptions === 'object' && workerOptions !== null
+      ? Reflect.get(workerOptions, 'cwd')
+      : undefined;
+  if (typeof workerFile !== 'string' || typeof cwd !== 'string') return [];
+  const manager = /^(?:npm|yarn|pnpm)$/u.exec(basename(workerFile))?.[0];
+  const script = manager === undefined || !Array.isArray(workerArgs) ? [] : workerArgs;
+  const what = manager === undefined ? workerFile : [manager, ...script].join(' ');
+  return [['runs', what === cwd ? cwd : `${what}, in ${cwd}`]];
 }
 
 function cronRows({ cron }: SiteDetail): string[][] {
@@ -346,6 +363,19 @@ function describeFleet({ fleet }: DaemonStatus): string[][] {
   if (fleet === undefined) return [];
   const { machine, state, error } = fleet;
   return [['fleet', `${machine}, ${state}${error === undefined ? '' : `: ${error}`}`]];
+}
+
+function describeMetrics({ metrics }: DaemonStatus): string[][] {
+  if (metrics === undefined) return [];
+  const { ipaddress = '', port, fault, push } = metrics;
+  const host = ipaddress.includes(':') ? `[${ipaddress}]` : ipaddress;
+  const parts = [
+    ...(port === undefined ? [] : [`${host}:${port}${fault === undefined ? '' : `, not there: ${fault}`}`]),
+    ...(push === undefined
+      ? []
+      : [`to ${push.endpoint}${push.fault === undefined ? '' : `, which failed: ${push.fault}`}`]),
+  ];
+  return [['metrics', parts.join('; ')]];
 }
 
 function waiting(count: number): string {

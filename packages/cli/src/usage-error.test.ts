@@ -19,6 +19,10 @@ void test('an option of PM2 is answered with what it is called here', () => {
     usageError("error: unknown option '-i'\n"),
     "vhostd: unknown option '-i'; what PM2 calls so is here: -n COUNT, or -n max\n",
   );
+  assert.match(
+    usageError("error: unknown option '--env-file'\n"),
+    /; that is one of Node itself, wherever it stands: here it is --envfile FILE\n$/,
+  );
   assert.equal(usageError("error: unknown option '--what'\n"), "vhostd: unknown option '--what'\n");
 });
 

@@ -10,11 +10,15 @@ export function usageError(text: string, usage?: string): string {
       ? text.trimEnd().replace(/^error: /u, '')
       : `${argument} '${value}' is invalid. ${why}`;
   const option = /^unknown option '(?<name>[^'=]+)/u.exec(said)?.groups?.['name'] ?? '';
-  const here = Object.hasOwn(PM2_OPTIONS, option)
-    ? `; what PM2 calls so is here: ${PM2_OPTIONS[option]}`
-    : '';
+  const here = OF_NODE.has(option)
+    ? '; that is one of Node itself, wherever it stands: here it is --envfile FILE'
+    : Object.hasOwn(PM2_OPTIONS, option)
+      ? `; what PM2 calls so is here: ${PM2_OPTIONS[option]}`
+      : '';
   const next = usage !== undefined && said.startsWith('missing required') ? `\n  ${usage}` : '';
-  return `${shown(`vhostd: ${said}${here}`)}${next}\n`;
+  // What else there is says more than what is spelled alike.
+  const kept = here === '' ? said : said.replace(/\n\(Did you mean .*$/su, '');
+  return `${shown(`vhostd: ${kept}${here}`)}${next}\n`;
 }
 
 /** Broken between words where it is wider than the terminal; without a terminal it stays as it is. */
@@ -28,6 +32,9 @@ export function shown(text: string): string {
 
 const INVALID =
   /^error: (?:command-argument value|option '(?:-\w, )?(?<name>--[\w-]+)[^']*' argument) '(?<value>.*?)' is invalid(?: for argument '(?<argument>\w+)')?\. (?<why>.*)$/su;
+
+/** Options that Node looks for behind the name of the program as well. */
+const OF_NODE: ReadonlySet<string> = new Set(['--env-file', '--env-file-if-exists']);
 
 /** An option of `pm2 start` → what to type. */
 const PM2_OPTIONS: Readonly<Record<string, string>> = {
@@ -44,7 +51,7 @@ const PM2_OPTIONS: Readonly<Record<string, string>> = {
   '--update-env': 'nothing: vhostd reload reads variables anew',
   '--uid': '--user USER',
   '--gid': '"group" in the conf',
-  '--cwd': '"cwd" of "workerOptions" in the conf',
+  '--cwd': 'vhostd start APP --cwd DIR, or "cwd" of "workerOptions" in the conf',
   '-o': '"logOutput" in the conf',
   '--output': '"logOutput" in the conf',
   '-e': '"logError" in the conf',

@@ -343,7 +343,7 @@ export class Daemon extends EventEmitter<DaemonEvents> {
     }
     const result = await this.#upgrades.run(options);
     // Another daemon is in charge, and has the guard: this one lets its master finish, then ends.
-    this.#notifier?.replaced();
+    this.#notifier?.replaced(result.pid);
     this.#store?.leave();
     runtime.guard.leave();
     this.#endProcess();

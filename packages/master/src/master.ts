@@ -4,6 +4,8 @@ import { chooseLink, Deferred } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
+  ChangeSiteOptions,
+  ChangeSiteResult,
   CertificatesResult,
   EventsOptions,
   FleetDrainOptions,
@@ -302,6 +304,18 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   /**
+   * Gives a site that {@link addSite} has added other fields, also for the next master, and replaces its workers as a
+   * reload does; one that is stopped is started. Resolves with why that failed, if it did: the change is kept.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_SITE_OPTION, ERR_MASTER_NOT_RUNNING: nothing
+   * has changed.
+   */
+  async changeSite(siteId: string, change: ChangeSiteOptions): Promise<ChangeSiteResult> {
+    await this.#whenBegun();
+    this.#suspects.forgive([siteId]);
+    return await this.#manager.changeSite(siteId, change);
+  }
+
+  /**
    * Takes away a site that {@link addSite} has added. Resolves when its workers have gone.
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_MASTER_NOT_RUNNING: nothing has changed.
    */
@@ -423,7 +437,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#confFile);
+    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#metrics.standing, this.#confFile);
   }
 
   /** What `GET /v1/metrics` shows. */

@@ -44,7 +44,7 @@ export type {
   WorkerIdentity,
   WorkerToMaster,
 } from './messages/master-worker.js';
-export { WORKER_REFUSAL_REASONS, WORKER_REFUSALS } from './messages/worker-refusals.js';
+export { REQUEST_REFUSALS, WORKER_REFUSAL_REASONS, WORKER_REFUSALS } from './messages/worker-refusals.js';
 export type { RefusalCounts, WorkerRefusal } from './messages/worker-refusals.js';
 export {
   CGROUP_VARIABLE,
@@ -121,6 +121,8 @@ export type {
   ReloadResult,
   RestartResult,
   ResumeResult,
+  ChangeSiteOptions,
+  ChangeSiteResult,
   ScaleOptions,
   ScaleResult,
   SignalOptions,
@@ -134,6 +136,7 @@ export type {
   DaemonStatus,
   MasterCounts,
   MasterStatus,
+  MetricsReach,
   SiteState,
   SiteDetail,
   SiteUsage,

@@ -34,6 +34,23 @@ void test('a child that is asked and leaves gets no signal', async () => {
   assert.deepEqual(log.slice(-3), ['ready stop stopping', 'exit 0', 'stopping rest exited']);
 });
 
+void test('a child that was never ready has nothing to finish: it gets SIGTERM after unreadyMs', async () => {
+  for (const [ready, expectedMs] of [
+    [false, 50],
+    [true, LIMITS.softMs],
+  ] as const) {
+    const { child, os, current } = makeBench({ shutdown: { ...LIMITS, unreadyMs: 50 } });
+    child.start();
+    if (ready) child.markReady();
+    const stopped = child.stop();
+    os.advance(expectedMs - 1);
+    assert.deepEqual(current().received, ['ask']);
+    os.advance(1);
+    assert.deepEqual(current().received, ['ask', 'SIGTERM']);
+    assert.equal(await stopped, 'exited');
+  }
+});
+
 void test('a child that does not listen gets SIGTERM after softMs and SIGKILL after termMs more', async () => {
   const { child, os, current, log } = makeBench({
     shutdown: LIMITS,

@@ -9,6 +9,8 @@ export type ShutdownRung = 'ask' | 'SIGTERM' | 'SIGKILL';
 export interface ShutdownLimits {
   /** From the soft stop to SIGTERM; what a child needs to drain. Default 30000. */
   softMs: number;
+  /** The same for a child that was never ready, and so has nothing to finish; at most `softMs`. Default `softMs`. */
+  unreadyMs: number;
   /** From SIGTERM to SIGKILL. Default 5000. */
   termMs: number;
   /** From SIGKILL until the process is reported as stuck and SIGKILL is sent again. At least 1, default 5000. */
@@ -17,7 +19,7 @@ export interface ShutdownLimits {
 
 /** What follows if the process is still there when a rung's limit is over. */
 export interface ShutdownStep {
-  limit: keyof ShutdownLimits;
+  limit: 'softMs' | 'termMs' | 'reapMs';
   event: ChildFact;
   next: ShutdownRung;
 }
@@ -31,8 +33,10 @@ export const SHUTDOWN_LADDER: Readonly<Record<ShutdownRung, ShutdownStep>> = {
 
 /** Fills in the defaults. Throws `ERR_SUPERVISOR_OPTION` on a number out of range. */
 export function resolveShutdownLimits(given: Partial<ShutdownLimits> = {}): ShutdownLimits {
+  const softMs = checkMs('shutdown.softMs', given.softMs ?? 30_000);
   return {
-    softMs: checkMs('shutdown.softMs', given.softMs ?? 30_000),
+    softMs,
+    unreadyMs: Math.min(softMs, checkMs('shutdown.unreadyMs', given.unreadyMs ?? softMs)),
     termMs: checkMs('shutdown.termMs', given.termMs ?? 5_000),
     reapMs: checkMs('shutdown.reapMs', given.reapMs ?? 5_000, 1),
   };

@@ -237,7 +237,8 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
       return;
     }
     const { limit, event, next } = SHUTDOWN_LADDER[rung];
-    this.#life.limit(this.#shutdown[limit], true, () => {
+    const isUnready = limit === 'softMs' && attempt.readyAtMs === undefined;
+    this.#life.limit(this.#shutdown[isUnready ? 'unreadyMs' : limit], true, () => {
       this.#life.happen(event);
       if (event === 'reap-limit') {
         attempt.settle('stuck');

@@ -45,11 +45,12 @@ import { checkHttpInternals, HttpConnections } from './node/http-connections.js'
 import { checkNodeInternals } from './node/native-handle.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
+import { endsTls } from './node/secure-server.js';
 import { LoopDelayMeter } from './loop-delay.js';
-import { RequestCount } from './request-count.js';
-import { RequestTimings } from './request-timings.js';
+import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
 import { StopSignals } from './stop-signals.js';
+import { Handshakes } from './tls/handshakes.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
@@ -80,8 +81,8 @@ export class ManagedSite {
     (await this.#master.peer.requestWithHandle('openPort', place)).handle;
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
-  readonly #requests: RequestCount = new RequestCount();
-  readonly #timings: RequestTimings = new RequestTimings();
+  readonly #handshakes: Handshakes = new Handshakes();
+  readonly #requests: RequestMeter;
   readonly #loopDelay: LoopDelayMeter | undefined;
   readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
@@ -129,6 +130,7 @@ export class ManagedSite {
       });
     }
     this.#appReady = new AppReady();
+    this.#requests = new RequestMeter(identity.measures);
     this.#loopDelay = identity.measures ? new LoopDelayMeter() : undefined;
     const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
     this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
@@ -143,7 +145,10 @@ export class ManagedSite {
     this.#keys = new SiteKeys(
       identity.listen,
       {
-        onFront: (front) => this.#intake.setSecureFront(front),
+        onFront: (front) => {
+          this.#handshakes.watch(front.tls);
+          this.#intake.setSecureFront(front);
+        },
         onTerms: (terms) => this.#intake.setSecureTerms(terms),
         onCertificates: (all) =>
           this.#master.peer.notify('certificates', { certificates: all.slice(0, CERTIFICATES_MAX_COUNT) }),
@@ -308,11 +313,11 @@ export class ManagedSite {
     this.#host.onServer(server);
     this.#server = server;
     this.#keys.setServer(server);
+    if (endsTls(server)) this.#handshakes.watch(server);
     this.#sessions = new Http2Sessions(server);
     this.#webSockets = new WebSockets(server);
     this.#gate = new MaintenanceGate(server);
-    if (this.#identity.measures) this.#timings.watch(server);
-    else this.#requests.watch(server);
+    this.#requests.watch(server);
     this.#accessLog?.watch(server);
     this.#intake.setHostCheck(
       new HostCheck(server, {
@@ -373,13 +378,14 @@ export class ManagedSite {
     const { user, system } = process.cpuUsage();
     const stats = {
       residentBytes: process.memoryUsage.rss(),
+      requestCount: this.#requests.count,
       cpuMs: (user + system) / 1_000,
       ...(this.#accessLog === undefined ? {} : { accessLog: this.#accessLog.stats }),
       ...(this.#refusals.counts === undefined ? {} : { refused: this.#refusals.counts }),
     };
-    if (this.#loopDelay === undefined) return { ...stats, requestCount: this.#requests.value };
-    const { stats: requests } = this.#timings;
-    return { ...stats, requestCount: requests.started, requests, loopDelay: this.#loopDelay.read() };
+    const requests = this.#requests.stats;
+    if (this.#loopDelay === undefined || requests === undefined) return stats;
+    return { ...stats, requests, loopDelay: this.#loopDelay.read() };
   }
 
   async #boot(): Promise<void> {
@@ -478,6 +484,7 @@ export class ManagedSite {
       migration: handBack ? this.#migrationOf(server) : undefined,
       handBacks: this.#handBacks,
       arrivals: this.#intake.arrivals,
+      handshakes: this.#handshakes,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,
       gate: this.#gate ?? new MaintenanceGate(server),

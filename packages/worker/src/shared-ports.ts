@@ -20,9 +20,11 @@ import {
   takePlace,
 } from './node/native-handle.js';
 import type { ListenQuery, ServerHandle } from './node/native-handle.js';
+import { endsTls } from './node/secure-server.js';
 import { IdleArrivals } from './rehome/idle-arrivals.js';
 import { ListeningHandle } from './intake/listening-handle.js';
 import type { ListenAddress } from './intake/listening-handle.js';
+import { Handshakes } from './tls/handshakes.js';
 
 /** Asks the master for a socket; rejects where there is none to share. */
 export type AskForPort = (place: AppPort) => Promise<NativeHandle | undefined>;
@@ -30,7 +32,7 @@ export type AskForPort = (place: AppPort) => Promise<NativeHandle | undefined>;
 interface Sharing {
   readonly address: ListenAddress;
   /** Set once it listens on a shared socket. */
-  connections: Pick<DrainOptions, 'sessions' | 'webSockets'> | undefined;
+  connections: Pick<DrainOptions, 'sessions' | 'webSockets' | 'handshakes'> | undefined;
 }
 
 export class SharedPorts {
@@ -108,7 +110,7 @@ export class SharedPorts {
     const sharing = this.#servers.get(server);
     if (sharing === undefined) return;
     if (handle === undefined) this.#servers.delete(server);
-    else sharing.connections = { sessions: new Http2Sessions(server), webSockets: new WebSockets(server) };
+    else sharing.connections = followed(server);
   }
 
   #isTaken({ address, port }: ListenAddress): boolean {
@@ -125,6 +127,13 @@ export class SharedPorts {
     // What nobody listens for is an uncaught exception, as with Node's own.
     process.nextTick(() => server.emit('error', error));
   }
+}
+
+/** What is known of the connections that a server has from now on. */
+function followed(server: Server): NonNullable<Sharing['connections']> {
+  const handshakes = new Handshakes();
+  if (endsTls(server)) handshakes.watch(server);
+  return { sessions: new Http2Sessions(server), webSockets: new WebSockets(server), handshakes };
 }
 
 /** A server that waits for its socket. */

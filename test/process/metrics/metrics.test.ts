@@ -1,6 +1,9 @@
 // Metrics and health over HTTP: what workers did is told, through reloads and upgrades, until all has drained.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { get } from '../../kit/ask-site.js';
 import { freePort } from '../../kit/free-port.js';
@@ -91,13 +94,38 @@ void describe('the port of metrics', { concurrency: 2 }, () => {
     assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
   });
 
-  void it('costs no site anything where another process has it', async (t) => {
-    const taken = await startVhostd(t, { daemon: true, sites: [{ siteId: 'b' }] });
-    const port = await taken.port();
+  void it('costs no site anything where another process has it, says so, and has it once it is free', async (t) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { port } } });
     assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
-    const [line] = vhostd.logged('listener.failed');
-    assert.equal(line?.['key'], `metrics 127.0.0.1 ${port}`);
+    const [failed] = await vhostd.logs('listener.failed', 1);
+    assert.equal(failed?.['key'], `metrics 127.0.0.1 ${port}`);
+    const line = new RegExp(
+      `^metrics  127\\.0\\.0\\.1:${port}, not there: cannot bind .* \\(EADDRINUSE\\)`,
+      'mu',
+    );
+    assert.match((await vhostd.run('status')).stdout, line);
+    assert.match((await vhostd.run('doctor')).stdout, /metrics: nothing answers on port /u);
+    taken.close();
+    await until('it answers', async () => {
+      const value = await outcomeOf(port, '/livez').catch(() => undefined);
+      return { done: value?.[0] === 200, value };
+    });
+    assert.match((await vhostd.run('status')).stdout, new RegExp(`metrics  127.0.0.1:${port}\n`, 'u'));
+    assert.equal(vhostd.logged('listener.failed').length, 1);
+  });
+
+  void it('answers also beside clients that have connected and ask nothing, or do not read', async (t) => {
+    const port = await freePort();
+    const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { port } } });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => WireClient.open(port)));
+    t.after(() => clients.forEach((client) => client.close()));
+    for (const client of clients.slice(20)) client.send('GET /metrics HTTP/1.1\r\nHost: m\r\n\r\n'.repeat(4));
+    assert.deepEqual(await outcomeOf(port, '/livez'), [200, 'ok\n']);
+    assert.deepEqual(await outcomeOf(port, '/readyz'), [200, 'serving\n']);
+    assert.equal((await get(await vhostd.port(), 'a.test')).status, 200);
   });
 });
 

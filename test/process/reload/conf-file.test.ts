@@ -91,7 +91,7 @@ void describe('a reload and the conf file', { concurrency: 3 }, () => {
     const told = await vhostd.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
-      [0, ['', 'a: generation 2', 'c: generation 1']],
+      [0, ['', 'a: generation 2', 'b: removed', 'c: added, generation 1']],
     );
     assert.deepEqual(idsOf(await vhostd.client.status()), ['c', 'a', 'b']);
     assert.equal((await askRelease(port, 'c.test')).generation, 1);
@@ -117,7 +117,7 @@ void describe('a reload and the conf file', { concurrency: 3 }, () => {
     const told = await vhostd.run('reload');
     assert.deepEqual(
       [told.code, told.stdout.split('\n').toSorted()],
-      [0, ['', 'a: generation 3', 'b: generation 1']],
+      [0, ['', 'a: generation 3', 'b: added, generation 1']],
     );
     const served = async (): Promise<string | undefined> => (await get(port, 'b.test')).headers['x-pid'];
     const now = await served();

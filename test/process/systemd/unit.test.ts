@@ -208,6 +208,52 @@ for (const options of [['--socket'], []]) {
   });
 }
 
+void test(
+  'where sites have users of their own only the main process is heard, which names the next one in an upgrade',
+  { skip: whyNoMachine() ?? false, timeout: 300_000 },
+  async (t) => {
+    const port = await freePort();
+    const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js' };
+    const conf = { sites: [{ ...site, user: 'nobody', listen: [{ host: HOST, port }] }] };
+    writeFileSync(join(dir, 'vhostd.config.json'), JSON.stringify(conf));
+    const machine = await Machine.boot({
+      '/opt/vhostd': ROOT,
+      '/opt/node': process.execPath,
+      '/etc/vhostd': dir,
+    });
+    t.after(() => endWithJournal(t, machine));
+    const vhostd = async (...args: string[]): Promise<string> =>
+      await machine.run('/opt/node', '/opt/vhostd/packages/cli/bin/vhostd.js', ...args);
+    const config = ['--config', '/etc/vhostd/vhostd.config.json'];
+    await vhostd('systemd', 'install', '--service-user', 'root', ...config);
+    await machine.run('systemctl', 'start', 'vhostd');
+    assert.equal((await machine.unit('vhostd', 'NotifyAccess')).NotifyAccess, 'main');
+    // The first daemon is a child of systemd, the others are not.
+    for (let round = 0; round < 2; round += 1) {
+      await vhostd('upgrade');
+      const { daemon } = JSON.parse(await vhostd('status', '--json')) as DaemonStatus;
+      await until('systemd knows the next daemon', async () => {
+        const value = await machine.unit('vhostd', 'MainPID', 'ActiveState');
+        return { done: value.MainPID === String(daemon.pid) && value.ActiveState === 'active', value };
+      });
+      // And hears it.
+      await assert.rejects(vhostd('reload', 'b'));
+      await until('the next daemon is heard', async () => {
+        const value = await machine.unit('vhostd', 'StatusText', 'ActiveState');
+        return { done: value.StatusText.endsWith('the last reload failed'), value };
+      });
+    }
+    await machine.run('systemctl', 'stop', 'vhostd');
+    assert.deepEqual(await machine.unit('vhostd', 'ActiveState', 'Result', 'NRestarts'), {
+      ActiveState: 'inactive',
+      Result: 'success',
+      NRestarts: '0',
+    });
+  },
+);
+
 /** For the end of a test; shows what the service printed if that has failed. */
 async function endWithJournal(t: TestContext, machine: Machine): Promise<void> {
   if (machine.hasEnded) return;

@@ -1,7 +1,7 @@
 // Sites that no conf names: `vhostd start APP`, `run APP`, `add` and `remove`, as a shell runs them.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -64,9 +64,66 @@ void describe('vhostd start APP', () => {
     assert.deepEqual([again.code, await siteIds()], [0, ['a', 'b']]);
     await workspace.run('stop');
     // Beside a conf as well, where that is said.
-    workspace.write('vhostd.config.json', '{ "sites": [] }');
+    const listen = '"listen": [{ "host": "c.test", "port": 0 }]';
+    workspace.write('vhostd.config.json', `{ "sites": [{ "path": "c", ${listen} }] }`);
     assert.equal((await workspace.run('start', '--no-config')).code, 0);
     assert.deepEqual(await siteIds(), ['a', 'b']);
+    // A conf that ran before is told wherever there is none.
+    await workspace.run('stop');
+    assert.equal((await workspace.run('start')).code, 0);
+    await workspace.run('stop');
+    const elsewhere = await workspace.startIn(path.join(workspace.directory, 'a'), 'start').ended;
+    assert.match(
+      elsewhere.stdout,
+      /\nthese were added; the conf that ran before is \S+\/vhostd\.config\.json: vhostd stop/,
+    );
+    const removed = await workspace.run('remove', 'all', '--logs');
+    assert.match(removed.stdout, /^a: removed, with its logs\nb: removed, with its logs\n$/);
+    const log = path.join(path.dirname(stateFile()), 'log', 'a.log');
+    assert.equal(statSync(log, { throwIfNoEntry: false }), undefined);
+    await workspace.run('stop');
+    const refused = await workspace.startIn(path.join(workspace.directory, 'a'), 'start').ended;
+    assert.match(
+      refused.stderr,
+      /\(ERR_CONF_NOT_FOUND\)\n {2}vhostd start \S+\/vhostd\.config\.json starts the conf that/,
+    );
+  });
+
+  void it('runs a file where it was typed, a directory in itself, and either in --cwd', async () => {
+    const here = realpathSync(workspace.directory);
+    const code = `require('node:http').createServer((_, r) => r.end(process.cwd())).listen(80)`;
+    workspace.write('apps/one/server.js', code);
+    workspace.write('apps/two/index.js', code);
+    workspace.write('apps/four/package.json', '{ "scripts": { "start": "node main.js" } }');
+    workspace.write('apps/four/main.js', code);
+    for (const [index, [args, cwd]] of (
+      [
+        [['apps/one/server.js'], ''],
+        [['apps/two'], 'apps/two'],
+        [['apps/one/server.js', '--name', 'three', '--cwd', 'apps'], 'apps'],
+        [['npm', '--cwd', 'apps/four', '--', 'start'], 'apps/four'],
+      ] as const
+    ).entries()) {
+      const end = args.indexOf('--' as never);
+      const flags = ['--port', '0', '--host', `${index}.test`, '-n', '1', '--json'];
+      const outcome = await workspace.run(
+        'start',
+        ...args.toSpliced(end === -1 ? args.length : end, 0, ...(flags as never[])),
+      );
+      assert.equal(outcome.code, 0, outcome.stderr + outcome.stdout);
+      const { siteId, listening } = JSON.parse(outcome.stdout) as Added;
+      assert.equal(await get(listening[0]?.port ?? 0, `${index}.test`), path.join(here, cwd));
+      const shown = await workspace.run('status', siteId);
+      assert.match(
+        shown.stdout,
+        new RegExp(`^runs +\\S.*${cwd === 'apps/two' ? '' : `, in ${path.join(here, cwd)}`}$`, 'm'),
+      );
+    }
+    const alone = await workspace.run('start', 'npm');
+    assert.match(
+      alone.stderr,
+      /say which script of package\.json: vhostd start npm -- start \(ERR_SITE_OPTION\)/,
+    );
   });
 
   void it('says what is wrong with an app before anything is started', async () => {
@@ -99,7 +156,7 @@ void describe('vhostd start APP', () => {
     assert.equal(outcome.code, 1);
     assert.match(
       outcome.stdout,
-      /\na: added, but it does not serve yet: cannot bind .* \(ERR_LISTEN_ADDRESS_IN_USE\)\n {2}ss -ltnp names .*; a gets it/,
+      /\na: added, but it does not serve yet: cannot bind .* \(ERR_LISTEN_ADDRESS_IN_USE\)\n {2}node, pid \d+, has it; a gets it/,
     );
     workspace.write('ends.cjs', 'process.exit(1)');
     const ended = await workspace.run('add', './ends.cjs', '--name', 'ends', '--port', '0', '-n', '1');
@@ -226,7 +283,10 @@ void describe('a site that was added to a daemon with a conf', () => {
     const next = await workspace.daemon('--log-level', 'silent');
     assert.deepEqual(await siteIds(), ['a', 'b']);
     assert.equal(statSync(stateFile()).mode & 0o777, 0o600);
-    assert.equal((await workspace.run('remove', 'b')).stdout, 'b: removed\n');
+    assert.match(
+      (await workspace.run('remove', 'b')).stdout,
+      /^b: removed, its log stays: \S+\/log\/b\.log\n$/,
+    );
     assert.deepEqual(await siteIds(), ['a']);
     next.process.kill('SIGTERM');
     await next.ended;

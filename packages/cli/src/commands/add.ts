@@ -4,15 +4,19 @@ import path from 'node:path';
 import { EXIT_CODES } from '@vhostd/daemon/client';
 import { parseConfText } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
-import type { AddSiteResult } from '@vhostd/protocol';
+import type { AddSiteResult, ChangeSiteResult } from '@vhostd/protocol';
 import { addSiteResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { urlsOf } from '../addresses.js';
 import { terminalWidth, wrapped } from '../columns.js';
 import { attempt, nextStepFor } from '../errors.js';
-import { addSiteFlags, refuseMissing, siteOfFlags } from '../site-flags.js';
+import { adviceOnFailure, adviceOnRefusal } from '../add-advice.js';
+import { hintAtSilence } from '../no-server-hint.js';
+import { addSiteFlags, programOf, refuseMissing, siteIdOf, siteOfFlags } from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
-import { addClientOptions, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
+import { typedCommand } from '../typed-command.js';
+import { workingDirectory } from '../working-directory.js';
+import { addClientOptions, clientOf, orderDaemon, printOutcome, sentences, untilWhen } from './options.js';
 import type { ClientOptions } from './options.js';
 
 interface AddOptions extends ClientOptions, SiteFlags {
@@ -45,31 +49,77 @@ async function add(app: string | undefined, args: readonly string[], options: Ad
   }
   if (options.file !== undefined) return await addToDaemon(options, ...(await readSite(options.file)));
   if (app !== undefined) refuseMissing(app);
-  return await addToDaemon(options, siteOfFlags(app ?? '', args, options), process.cwd());
+  return await addToDaemon(options, siteOfFlags(app ?? '', args, options), workingDirectory());
 }
 
-/** Asks the daemon for it, and prints what came of it. */
-export async function addToDaemon(options: ClientOptions, site: object, baseDir: string): Promise<number> {
-  const answer = await orderDaemon(options, { method: 'POST', path: '/sites', body: { site, baseDir } });
-  const result = decode(addSiteResult, answer, 'site');
-  printOutcome(options, result, () => describe(result));
-  return result.error === undefined ? EXIT_CODES.ok : EXIT_CODES.failed;
+/**
+ * Asks the daemon for it, and prints what came of it. What fails says what to type next, by the flags that were given.
+ * @throws {VhostError} what the daemon answers.
+ */
+export async function addToDaemon(
+  options: ClientOptions & SiteFlags,
+  site: Readonly<Record<string, unknown>>,
+  baseDir: string,
+): Promise<number> {
+  const stopHint = hintOf(options, site);
+  const order = orderDaemon(options, { method: 'POST', path: '/sites', body: { site, baseDir } });
+  try {
+    const result = decode(addSiteResult, await order, 'site');
+    printOutcome(options, result, () => describeAdded(result, site, options));
+    return result.error === undefined ? EXIT_CODES.ok : EXIT_CODES.failed;
+  } catch (error) {
+    if (error instanceof VhostError) {
+      const next = adviceOnRefusal(error.code, siteIdOf(site), options);
+      if (next !== undefined) error.info['next'] ??= next;
+    }
+    throw error;
+  } finally {
+    stopHint();
+  }
 }
 
-function describe(result: AddSiteResult): string[] {
+/** For a program that does not listen. */
+export function hintOf(
+  options: ClientOptions & SiteFlags,
+  site: Readonly<Record<string, unknown>>,
+): () => void {
+  if (options.json === true || site['listen'] === undefined) return () => undefined;
+  return hintAtSilence(clientOf(options), siteIdOf(site), typedCommand({ '--no-server': [] }));
+}
+
+function describeAdded(
+  result: AddSiteResult,
+  site: Readonly<Record<string, unknown>>,
+  options: SiteFlags,
+): string[] {
   const { siteId, added, error } = result;
   const what = `${siteId}: ${added ? 'added' : 'is there'}${untilWhen(result)}`;
   if (error !== undefined) {
-    const next = nextStepFor(error.code, siteId);
+    const next = adviceOnFailure(error, siteId, options) ?? nextStepFor(error.code, siteId);
     return [
       ...sentences([`${what}, but it does not serve yet: ${error.message} (${error.code})`]),
-      ...(next === undefined ? [] : wrapped(next, terminalWidth() - 2).map((line) => `  ${line}`)),
+      ...indented(next),
     ];
   }
-  return [what, ...urlsOf(result).map((url) => `  ${url}`)];
+  const program = programOf(String(site['path']));
+  const note = program === undefined ? undefined : `run by ${program}: vhostd gives it no connections`;
+  return [what, ...urlsOf(result).map((url) => `  ${url}`), ...indented(note)];
 }
 
-async function readSite(name: string): Promise<[site: object, baseDir: string]> {
+/** The lines about a site that was changed. */
+export function describeChanged(result: ChangeSiteResult): string[] {
+  const { siteId, changed, error } = result;
+  const what = `${siteId}: ${changed ? 'changed' : 'is there'}${untilWhen(result)}`;
+  if (error === undefined) return [what, ...urlsOf(result).map((url) => `  ${url}`)];
+  const text = `${what}, but new workers fail, and those before serve on if there are any: ${error.message} (${error.code})`;
+  return [...sentences([text]), ...indented(nextStepFor(error.code, siteId))];
+}
+
+function indented(text: string | undefined): string[] {
+  return text === undefined ? [] : wrapped(text, terminalWidth() - 2).map((line) => `  ${line}`);
+}
+
+async function readSite(name: string): Promise<[site: Readonly<Record<string, unknown>>, baseDir: string]> {
   const file = path.resolve(name);
   let text: string;
   try {
@@ -79,7 +129,8 @@ async function readSite(name: string): Promise<[site: object, baseDir: string]> 
     throw new VhostError('ERR_CONF_NOT_FOUND', `${file} cannot be read: ${why}`, { info: { file } });
   }
   const site = await parseConfText('json', file, text);
-  if (typeof site === 'object' && site !== null && !Array.isArray(site)) return [site, path.dirname(file)];
+  if (typeof site === 'object' && site !== null && !Array.isArray(site))
+    return [{ ...site }, path.dirname(file)];
   throw new VhostError('ERR_CONF_INVALID', `${file}: expected an object with the fields of one site`, {
     info: { file },
   });

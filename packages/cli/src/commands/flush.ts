@@ -3,6 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import { decode, flushResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
+import { oneOrAll } from './all-sites.js';
 import { addClientOptions, clientOf, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -19,7 +20,8 @@ export function addFlushCommand(program: Command): void {
   );
 }
 
-async function flush(site: string | undefined, options: ClientOptions): Promise<number> {
+async function flush(name: string | undefined, options: ClientOptions): Promise<number> {
+  const site = await oneOrAll(options, name);
   const body = site === undefined ? {} : { siteId: site };
   const answer = await clientOf(options).request({ method: 'POST', path: '/logs/flush', body });
   const result = decode(flushResult, answer, 'flush');

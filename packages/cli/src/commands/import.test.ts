@@ -67,6 +67,37 @@ void describe('vhostd import', () => {
     assert.equal(await get(listeners[0]?.port ?? 0, 'shop.test'), 'the shop');
   });
 
+  void it('says where a file is wrong, and what a misspelt field may be', async () => {
+    for (const [name, content, says] of [
+      ['a.json', '{ "apps": [\n{ "name": "x" "script": "a.js" }] }', /a\.json:2: .*\(ERR_IMPORT_SYNTAX\)/],
+      ['b.cjs', 'module.exports = {\n\n apps: [,,] ] }', /b\.cjs:3: .*\(ERR_IMPORT_SYNTAX\)/],
+      [
+        'c.json',
+        '{ "app": [{ "script": "a.js" }] }',
+        /c\.json has no app of PM2: did you mean apps by app\?/,
+      ],
+      [
+        'd.json',
+        '{ "apps": [{ "name": "x", "scirpt": "a.js" }] }',
+        /d\.json has an app without a script, x: did you mean script by scirpt\? \(ERR_IMPORT_EMPTY\)/,
+      ],
+      [
+        'e.json',
+        '{ "apps": [{ "script": "shop/server.js", "instnaces": 2 }] }',
+        /left {3}instnaces\n +did you mean instances\? correct it, and import anew\n/,
+      ],
+      [
+        'f.conf',
+        'server {\n listen 80\n server_name a.test;\n}',
+        /f\.conf:2: ';' is missing behind 'listen 80'/,
+      ],
+    ] as const) {
+      workspace.write(name, content);
+      const { stderr } = await workspace.runAnywhere('import', name);
+      assert.match(stderr, says, name);
+    }
+  });
+
   void it('finds the app behind a port of nginx where it runs', async () => {
     const child = spawn(process.execPath, ['server.js'], {
       cwd: path.join(workspace.directory, 'shop'),

@@ -3,6 +3,7 @@ import { EXIT_CODES } from '@vhostd/daemon/client';
 import type { ReloadResult } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
+import { oneOrAll } from './all-sites.js';
 import { addClientOptions, printOutcome, sentences, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -20,18 +21,26 @@ export function addReloadCommand(program: Command): void {
   );
 }
 
-async function reload(site: string | undefined, options: ClientOptions): Promise<number> {
+async function reload(name: string | undefined, options: ClientOptions): Promise<number> {
+  const site = await oneOrAll(options, name);
   const result = await whileShown(options, (client, told) => client.reload(site, told), site);
-  const { sites } = result;
-  printOutcome(options, result, () => (sites.length === 0 ? ['no sites'] : sentences(sites.map(describe))));
+  const { sites, added = [], removed = [] } = result;
+  const isNew = new Set(added);
+  printOutcome(options, result, () => {
+    const lines = [
+      ...sites.map((outcome) => describe(outcome, isNew.has(outcome.siteId))),
+      ...removed.map((siteId) => `${siteId}: removed`),
+    ];
+    return lines.length === 0 ? ['no sites'] : sentences(lines);
+  });
   return sites.every(({ ok }) => ok) ? EXIT_CODES.ok : EXIT_CODES.failed;
 }
 
-function describe({ siteId, generation, ok, error }: ReloadResult['sites'][number]): string {
-  if (ok) return `${siteId}: generation ${generation}`;
+function describe({ siteId, generation, ok, error }: ReloadResult['sites'][number], isNew: boolean): string {
+  if (ok) return `${siteId}: ${isNew ? 'added, ' : ''}generation ${generation}`;
   const why = error === undefined ? 'for an unknown reason' : `${error.message} (${error.code})`;
   const next = error === undefined ? undefined : NEXT[error.code]?.(siteId);
-  return `${siteId}: failed: ${why}${next === undefined ? '' : `; ${next}`}`;
+  return `${siteId}: ${isNew ? 'added, but ' : ''}failed: ${why}${next === undefined ? '' : `; ${next}`}`;
 }
 
 /** What to type next. */

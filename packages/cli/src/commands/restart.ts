@@ -1,9 +1,11 @@
 // `vhostd restart`: all workers of a site are replaced at once.
 import { EXIT_CODES } from '@vhostd/daemon/client';
+import type { RestartResult } from '@vhostd/protocol';
 import { decode, restartResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { attempt } from '../errors.js';
 import { counted } from '../counted.js';
+import { allMeant, orderEach } from './all-sites.js';
 import { addSiteOptions, orderSite, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 
@@ -13,7 +15,7 @@ export function addRestartCommand(program: Command): void {
     .summary('replace all workers of a site at once, cold')
     .description(
       'Stops all workers of a site, which finish what they have, and starts as many anew. ' +
-        'The site is away in between: vhostd reload is the way without a gap.',
+        'The site is away in between: vhostd reload is the way without a gap. With all: every site, one after the other.',
     );
   addSiteOptions(command).action((site: string, options: ClientOptions) =>
     attempt(options, () => restart(site, options)),
@@ -21,8 +23,18 @@ export function addRestartCommand(program: Command): void {
 }
 
 async function restart(site: string, options: ClientOptions): Promise<number> {
-  const result = decode(restartResult, await orderSite(options, site, 'restart'), 'restart');
-  const { siteId, workers } = result;
-  printOutcome(options, result, () => [`${siteId}: ${counted(workers, 'worker')} restarted`]);
+  const order = async (siteId: string): Promise<RestartResult> =>
+    decode(restartResult, await orderSite(options, siteId, 'restart'), 'restart');
+  const all = await allMeant(options, site);
+  if (all !== undefined) {
+    const running = all.filter(({ state }) => state !== 'stopped').map(({ siteId }) => siteId);
+    return await orderEach(options, running, order, describe, 'no site runs');
+  }
+  const result = await order(site);
+  printOutcome(options, result, () => [describe(result)]);
   return EXIT_CODES.ok;
+}
+
+function describe({ siteId, workers }: RestartResult): string {
+  return `${siteId}: ${counted(workers, 'worker')} restarted`;
 }

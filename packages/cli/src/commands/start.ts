@@ -4,16 +4,31 @@ import { EXIT_CODES, resolveStateDir } from '@vhostd/daemon/client';
 import { AddedSites } from '@vhostd/master/added-sites';
 import { loadConf } from '@vhostd/master/load-conf';
 import { VhostError } from '@vhostd/protocol';
-import { decode, switchResult } from '@vhostd/protocol/schemas';
+import type { SwitchResult } from '@vhostd/protocol';
+import { changeSiteResult, decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { addressTable } from '../addresses.js';
 import { loadedStatus, startDaemon } from '../background.js';
 import type { StartedDaemon } from '../background.js';
 import { confFile, foundConfFiles, isConfFile } from '../conf-file.js';
+import { keepConf, keptConf } from '../last-conf.js';
 import { attempt } from '../errors.js';
-import { addSiteFlags, hasSiteFlags, isApp, refuseMissing, siteOfFlags } from '../site-flags.js';
+import {
+  addSiteFlags,
+  changeOfFlags,
+  hasSiteFlags,
+  isApp,
+  isPackageManager,
+  refuseMissing,
+  siteIdOf,
+  siteOfFlags,
+  workerFileOf,
+} from '../site-flags.js';
 import type { SiteFlags } from '../site-flags.js';
-import { addToDaemon } from './add.js';
+import { workingDirectory } from '../working-directory.js';
+import { siteDetailOf } from '../site-detail.js';
+import { addToDaemon, describeChanged } from './add.js';
+import { allMeant, orderEach } from './all-sites.js';
 import { addClientOptions, clientOf, orderSite, printOutcome, sentences } from './options.js';
 import { stateDirOption, untilWhen, whileShown } from './options.js';
 import type { ClientOptions } from './options.js';
@@ -58,19 +73,40 @@ async function start(
         'give either a conf, or an app with its flags: vhostd start ./shop --port 8080',
       );
     }
-    return name === undefined && startsWithoutConf(options)
-      ? await startSource(['--no-config'], addedCount(options), options)
-      : await startConf(confFile(name ?? (options.config || undefined)), options);
+    if (name === undefined && startsWithoutConf(options)) {
+      const code = await startSource(['--no-config'], addedCount(options), options);
+      const before = options.config === false ? undefined : keptConf(stateDirFor(options));
+      if (before !== undefined && options.json !== true) {
+        const text = `these were added; the conf that ran before is ${before}: vhostd stop, then vhostd start ${before} runs both`;
+        process.stdout.write(`${sentences([text]).join('\n')}\n`);
+      }
+      return code;
+    }
+    return await startConf(confToStart(name ?? (options.config || undefined), options), options);
   }
-  const saysApp = /^\.{1,2}$|\//u.test(name) || hasSiteFlags(options) || args.length > 0;
-  if (saysApp) return await startApp(name, args, options);
+  const isPath = /^\.{1,2}$|\//u.test(name);
+  if (isPath || hasSiteFlags(options) || args.length > 0) {
+    const changed = isPath || options.name !== undefined ? undefined : await changeSite(name, args, options);
+    return changed ?? (await startApp(name, args, options));
+  }
   try {
-    const result = decode(switchResult, await orderSite(options, name, 'start'), 'start');
-    printOutcome(options, result, () => [`${result.siteId}: started${untilWhen(result)}`]);
+    const order = async (siteId: string): Promise<SwitchResult> =>
+      decode(switchResult, await orderSite(options, siteId, 'start'), 'start');
+    const all = isApp(name) ? undefined : await allMeant(options, name);
+    if (all !== undefined) {
+      const down = all.filter(({ state }) => DOWN.has(state)).map(({ siteId }) => siteId);
+      return await orderEach(options, down, order, describeStarted, 'all sites run');
+    }
+    const result = await order(name);
+    printOutcome(options, result, () => [describeStarted(result)]);
     return EXIT_CODES.ok;
   } catch (error) {
     const noSite = error instanceof VhostError && NO_SITE.has(error.code);
     if (noSite && PROGRAM.test(name)) refuseMissing(name);
+    if (noSite && isPackageManager(name)) {
+      const message = `say which script of package.json: vhostd start ${name} -- start`;
+      throw new VhostError('ERR_SITE_OPTION', message);
+    }
     if (!noSite || !isApp(name)) throw error;
   }
   return await startApp(name, args, options);
@@ -79,18 +115,38 @@ async function start(
 /** It is asked for, or there is none, and operators have added sites. */
 function startsWithoutConf(options: StartOptions): boolean {
   if (options.config !== undefined) return options.config === false;
-  return foundConfFiles(process.cwd()).length === 0 && addedCount(options) > 0;
+  return foundConfFiles(workingDirectory()).length === 0 && addedCount(options) > 0;
 }
 
 /** How many sites were added before and are kept. */
 function addedCount(options: StartOptions): number {
-  return new AddedSites(path.resolve(options.stateDir ?? resolveStateDir(options))).list().length;
+  return new AddedSites(stateDirFor(options)).list().length;
+}
+
+function stateDirFor(options: StartOptions): string {
+  return path.resolve(options.stateDir ?? resolveStateDir(options));
+}
+
+/** @throws {VhostError} ERR_CONF_NOT_FOUND, with the conf that ran before. */
+function confToStart(given: string | undefined, options: StartOptions): string {
+  try {
+    return confFile(given);
+  } catch (error) {
+    const before = given === undefined ? keptConf(stateDirFor(options)) : undefined;
+    if (before !== undefined && error instanceof VhostError) {
+      error.info['next'] =
+        `vhostd start ${before} starts the conf that ran before; vhostd init writes one for the app of this directory`;
+    }
+    throw error;
+  }
 }
 
 async function startConf(config: string, options: StartOptions): Promise<number> {
   // What is wrong with it is told here, not in the log of a daemon that has ended.
   const { sites } = await loadConf(config);
-  return await startSource(['--config', config], sites.length, options);
+  const code = await startSource(['--config', config], sites.length, options);
+  keepConf(stateDirFor(options), config);
+  return code;
 }
 
 /** `siteCount`: how many there are at least. */
@@ -126,11 +182,56 @@ function printStarted({ pid, log }: StartedDaemon, { json }: StartOptions): void
 
 async function startApp(app: string, args: readonly string[], options: StartOptions): Promise<number> {
   refuseMissing(app);
+  const site = siteOfFlags(app, args, options);
   const started = await startDaemon(['--no-config'], options);
   if (started !== undefined) printStarted(started, options);
-  return await addToDaemon(options, siteOfFlags(app, args, options), process.cwd());
+  try {
+    return await addToDaemon(options, site, workingDirectory());
+  } catch (error) {
+    const isThere = error instanceof VhostError && error.code === 'ERR_SITE_EXISTS';
+    if (!isThere || !(await isAddedAs(site, options))) throw error;
+  }
+  // What was typed anew is what is to be otherwise.
+  return (await changeSite(siteIdOf(site), args, options)) ?? EXIT_CODES.failed;
 }
 
+/** Whether a site of this name was added, and runs the same. */
+async function isAddedAs(site: Readonly<Record<string, unknown>>, options: StartOptions): Promise<boolean> {
+  const { added, conf } = await siteDetailOf(clientOf(options), siteIdOf(site));
+  return added === true && conf['workerFile'] === workerFileOf(site);
+}
+
+/**
+ * Gives a site that was added what the flags say; undefined: there is no such site.
+ * @throws {VhostError} ERR_SITE_IN_CONF, and what is wrong with them.
+ */
+async function changeSite(
+  siteId: string,
+  args: readonly string[],
+  options: StartOptions,
+): Promise<number | undefined> {
+  try {
+    const body = changeOfFlags(args, options);
+    const result = decode(changeSiteResult, await orderSite(options, siteId, 'change', { body }), 'change');
+    printOutcome(options, result, () => describeChanged(result));
+    return result.error === undefined ? EXIT_CODES.ok : EXIT_CODES.failed;
+  } catch (error) {
+    if (!(error instanceof VhostError)) throw error;
+    if (NO_SITE.has(error.code)) return undefined;
+    if (error.code === 'ERR_SITE_IN_CONF') {
+      error.info['next'] =
+        `vhostd scale ${siteId} N changes the number of its workers; the rest: its fields in the conf, then vhostd reload ${siteId}`;
+    }
+    throw error;
+  }
+}
+
+function describeStarted(result: SwitchResult): string {
+  return `${result.siteId}: started${untilWhen(result)}`;
+}
+
+/** States of a site that an order may start. */
+const DOWN: ReadonlySet<string> = new Set(['stopped', 'errored']);
 const NO_SITE: ReadonlySet<string> = new Set(['ERR_SITE_UNKNOWN', 'ERR_DAEMON_NOT_RUNNING']);
 /** What somebody who types it means as a file. */
 const PROGRAM = /\.[cm]?[jt]s$/u;

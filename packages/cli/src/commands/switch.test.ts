@@ -56,6 +56,30 @@ void describe('an operator', () => {
     assert.deepEqual(stateFile(), { version: 1, sites: {} });
   });
 
+  void it('means every site by all, one after the other, where no site is named so', async () => {
+    await workspace.daemon('--log-level', 'silent');
+    const typed = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await workspace.run(...args);
+      assert.deepEqual([code, stderr], [0, ''], args.join(' '));
+      return stdout;
+    };
+    assert.equal(await typed('reload', 'all'), 'a: generation 2\nb: generation 2\n');
+    assert.equal(await typed('restart', 'all'), 'a: 1 worker restarted\nb: 1 worker restarted\n');
+    assert.match(
+      await typed('stop', 'all'),
+      /^a: stopped\nb: stopped\nvhostd goes on without sites: vhostd start all starts them, vhostd stop ends vhostd/,
+    );
+    assert.equal(await typed('restart', 'all'), 'no site runs\n');
+    assert.equal(await typed('start', 'all'), 'a: started\nb: started\n');
+    assert.deepEqual(JSON.parse(await typed('start', 'all', '--json')), { sites: [] });
+    assert.match(await typed('flush', 'all'), /a\.log: emptied\n/);
+    assert.match(
+      await typed('remove', 'all'),
+      /^no site was added; those of the conf are taken out there\n$/,
+    );
+    assert.equal((await workspace.run('logs', 'all')).code, 0);
+  });
+
   void it('changes the number of workers, which the next daemon knows', async () => {
     const daemon = await workspace.daemon('--log-level', 'silent');
     const scaled = async (...args: string[]): Promise<string> =>

@@ -156,3 +156,13 @@ void it('sites that are down, or not as they should be', () => {
   ]);
   assert.deepEqual(told({ ...sites({ added: true }), wantedSites: [] }), []);
 });
+
+void it('metrics that nobody can ask for, and a collector that does not get them', () => {
+  const push = { endpoint: 'http://c.test/v1/metrics', fault: 'the collector answers 503' };
+  const metrics = { ipaddress: '::1', port: 9464 };
+  assert.deepEqual(told({ status: { ...STATUS, metrics } }), []);
+  assert.deepEqual(told({ status: { ...STATUS, metrics: { ...metrics, fault: 'cannot bind', push } } }), [
+    'warning metrics: nothing answers on port 9464 of ::1, health checks neither: cannot bind',
+    'warning metrics: the last message did not get to http://c.test/v1/metrics: the collector answers 503',
+  ]);
+});

@@ -29,6 +29,7 @@ export function diagnose(facts: Facts): Finding[] {
     ...orphanFindings(facts),
     ...versionFindings(facts),
     ...(facts.status === undefined ? [] : siteFindings(facts.status)),
+    ...metricsFindings(facts),
     ...confFindings(facts),
   ];
 }
@@ -222,6 +223,34 @@ function whatNext(siteId: string, reason: string): string {
   return /^its (?:access )?log can't be written/.test(reason)
     ? 'correct that: it is tried again every few seconds, and serving goes on'
     : `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`;
+}
+
+function metricsFindings({ status }: Facts): Finding[] {
+  const { ipaddress, port, fault, push } = status?.metrics ?? {};
+  const found = (message: string, todo: string): Finding => ({
+    level: 'warning',
+    subject: 'metrics',
+    message,
+    todo,
+  });
+  return [
+    ...(fault === undefined
+      ? []
+      : [
+          found(
+            `nothing answers on port ${port} of ${ipaddress}, health checks neither: ${fault}`,
+            'give vhostd that port, or name another in metrics.port: it is tried again every few seconds',
+          ),
+        ]),
+    ...(push?.fault === undefined
+      ? []
+      : [
+          found(
+            `the last message did not get to ${push.endpoint}: ${push.fault}`,
+            'see to the collector, or correct metrics.otlp: it is told again after each interval',
+          ),
+        ]),
+  ];
 }
 
 function confFindings({ status, wantedSites }: Facts): Finding[] {

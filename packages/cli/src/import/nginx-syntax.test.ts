@@ -33,6 +33,8 @@ void it('what is no conf is refused, with its line', () => {
     ['server { listen 80', /^f:1: 'listen' does not end with ';'$/],
     ['server {\n listen 80;\n', /^f:3: a '}' is missing$/],
     ['a;\n}', /^f:2: there is one '}' too many$/],
+    ['server {\n listen 80\n server_name a;\n}', /^f:2: ';' is missing behind 'listen 80'$/],
+    ['server {\n server_name a\n b\n\n location / { }\n}', /^f:3: ';' is missing behind 'server_name a b'$/],
     ['a; ;', /^f:1: there is nothing before ';'$/],
     ['a "b', /^f:1: "\\"b" can't be read$|^f:1: 'a' does not end with ';'$/],
     ['a {'.repeat(40), /^f:1: blocks are nested more than 32 deep$/],

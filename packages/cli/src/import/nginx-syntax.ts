@@ -22,7 +22,15 @@ export function parseNginx(text: string, file: string): Directive[] {
     for (;;) {
       const words: string[] = [];
       const line = tokens[at]?.line ?? 0;
-      for (; tokens[at]?.kind === 'word'; at += 1) words.push(tokens[at]?.text ?? '');
+      let wordLine = line;
+      for (let token = tokens[at]; token?.kind === 'word'; token = tokens[at]) {
+        if (token.line > wordLine && STARTS.has(token.text) && words.length > 1) {
+          throw syntaxError(file, wordLine, `';' is missing behind '${words.join(' ').slice(0, 60)}'`);
+        }
+        words.push(token.text);
+        wordLine = token.line;
+        at += 1;
+      }
       const end = tokens[at];
       at += 1;
       if (end === undefined || end.kind === 'close') {
@@ -84,6 +92,17 @@ function lastLine(text: string): number {
   return text.split('\n').length;
 }
 
+/** Words with which a line of a block begins, and no argument goes on. */
+const STARTS: ReadonlySet<string> = new Set(
+  `access_log add_header alias allow auth_basic auth_basic_user_file autoindex charset client_body_buffer_size
+  client_max_body_size default_type deny error_log error_page expires gzip gzip_types if include index internal
+  keepalive_timeout limit_conn limit_req listen location log_not_found proxy_buffering proxy_cache
+  proxy_connect_timeout proxy_hide_header proxy_http_version proxy_pass proxy_read_timeout proxy_redirect
+  proxy_send_timeout proxy_set_header resolver return rewrite root send_timeout sendfile server server_name server_tokens
+  set ssl_certificate ssl_certificate_key ssl_ciphers ssl_dhparam ssl_prefer_server_ciphers ssl_protocols
+  ssl_session_cache ssl_session_tickets ssl_session_timeout ssl_stapling ssl_stapling_verify ssl_trusted_certificate
+  tcp_nodelay tcp_nopush try_files types upstream`.split(/\s+/),
+);
 const KINDS: Readonly<Record<string, Token['kind']>> = { '{': 'open', '}': 'close', ';': 'end' };
 /** nginx itself has four levels or so; more is no conf of it. */
 const MAX_DEPTH = 32;

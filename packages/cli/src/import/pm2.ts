@@ -1,8 +1,9 @@
 // The apps of PM2: of an ecosystem file, or of the dump that `pm2 save` writes.
 import path from 'node:path';
+import { nearestKey } from '@vhostd/master/nearest-key';
 import { toSiteId } from './draft.js';
 import type { DraftSite, ImportedApp, Remark } from './draft.js';
-import { pm2Field } from './pm2-fields.js';
+import { pm2Field, PM2_FIELDS } from './pm2-fields.js';
 import { placeSite } from './pm2-script.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -54,13 +55,37 @@ function appOf(entry: Fields, source: string, environment: string | undefined): 
     if (READ.has(field) || /^env(?:_|$)/.test(field) || (isWhole && field === 'args')) continue;
     remarks.push({
       field,
-      ...(pm2Field(field)?.convert(value, site, cwd) ?? { todo: 'PM2 does not document it' }),
+      ...(pm2Field(field)?.convert(value, site, cwd) ?? { todo: whatIsMeant(field) }),
     });
   }
   // `port` is short for a variable.
   if (typeof entry['port'] === 'number') env['PORT'] = String(entry['port']);
   if (Object.keys(env).length > 0) site.workerOptions = { ...site.workerOptions, env };
   return { source, site, ports: portsOf(env, site, entry), remarks };
+}
+
+/** What is to be done about a field that PM2 does not know. */
+function whatIsMeant(field: string): string {
+  const meant = nearestKey(field, FIELD_NAMES);
+  return meant === undefined
+    ? 'PM2 does not document it'
+    : `did you mean ${meant}? correct it, and import anew`;
+}
+
+/** Why there is no app in a file. */
+export function whyNoApps(raw: unknown): string {
+  const list = isFields(raw) ? (raw['apps'] ?? raw['pm2']) : raw;
+  if (isFields(raw) && list === undefined && !isApp(raw)) {
+    const field = Object.keys(raw).find((name) => name !== 'name' && nearestKey(name, LISTS) !== undefined);
+    if (field !== undefined) return `no app of PM2: did you mean ${nearestKey(field, LISTS)} by ${field}?`;
+  }
+  const entries: unknown[] = Array.isArray(list) ? list : [];
+  const index = entries.findIndex((entry) => !isApp(entry));
+  const entry = entries[index];
+  if (!isFields(entry)) return NO_APPS;
+  const which = text(entry['name']) ?? `number ${index + 1}`;
+  const field = Object.keys(entry).find((name) => nearestKey(name, FIELD_NAMES) === 'script');
+  return `an app without a script, ${which}${field === undefined ? '' : `: did you mean script by ${field}?`}`;
 }
 
 function environmentOf(
@@ -175,6 +200,9 @@ const READ: ReadonlySet<string> = new Set([
   'interpreter',
   'port',
 ]);
+const FIELD_NAMES: readonly string[] = [...READ, 'env', ...PM2_FIELDS.flatMap(({ names }) => names)];
+const LISTS: readonly string[] = ['apps'];
+const NO_APPS = 'no app of PM2: { apps: [{ script, … }] }, or what pm2 save wrote';
 const DUMP_DEFAULTS: ReadonlySet<string> = new Set(
   'vizion pmx automation windowsHide kill_retry_time username treekill namespace instance_var autostart exec_mode'.split(
     ' ',

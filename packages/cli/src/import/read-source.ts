@@ -8,7 +8,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { ImportedApp, ImportedServer } from './draft.js';
 import { serversOf, unreadIncludes } from './nginx.js';
 import { readNginx } from './nginx-files.js';
-import { pm2Apps } from './pm2.js';
+import { pm2Apps, whyNoApps } from './pm2.js';
 import { FILE_SERVER } from './pm2-script.js';
 
 export interface Source {
@@ -37,8 +37,7 @@ export async function readSource(file: string, environment: string | undefined):
   const apps = pm2Apps(raw, file, environment);
   if (apps === undefined && typeof raw === 'object' && raw !== null && 'static' in raw)
     throw emptyError(file, `no app, but directories for PM2's file server ("static"): ${FILE_SERVER}`);
-  if (apps === undefined)
-    throw emptyError(file, 'no app of PM2: { apps: [{ script, … }] }, or what pm2 save wrote');
+  if (apps === undefined) throw emptyError(file, whyNoApps(raw));
   return { apps, servers: [], unread: [] };
 }
 
@@ -62,7 +61,7 @@ function fromJson(text: string, file: string): unknown {
       return runInNewContext(
         `(${text}\n)`,
         { process: { env: { ...process.env } } },
-        { timeout: 1000 },
+        { timeout: 1000, filename: file },
       ) as unknown;
     } catch (cause) {
       throw syntaxError(file, cause);
@@ -116,8 +115,23 @@ async function libraryAt(base: string, name: string): Promise<YamlLibrary | unde
 }
 
 function syntaxError(file: string, cause: unknown): VhostError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new VhostError('ERR_IMPORT_SYNTAX', `${file}: ${why}`, { info: { file }, cause });
+  const why = textIn(cause, 'message') ?? String(cause);
+  const line = lineOf(file, cause);
+  const where = line === undefined ? file : `${file}:${line}`;
+  const info = { file, ...(line === undefined ? {} : { line }) };
+  return new VhostError('ERR_IMPORT_SYNTAX', `${where}: ${why}`, { info, cause });
+}
+
+/** V8 begins the stack of what can't be read with its place. */
+function lineOf(file: string, cause: unknown): number | undefined {
+  const [, named = '', line] = /^(.*):(\d+)\n/.exec(textIn(cause, 'stack') ?? '') ?? [];
+  return named === file || named === pathToFileURL(file).href ? Number(line) : undefined;
+}
+
+/** Of an error that may be of another realm, whose classes are others. */
+function textIn(error: unknown, name: 'message' | 'stack'): string | undefined {
+  const value: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, name) : undefined;
+  return typeof value === 'string' ? value : undefined;
 }
 
 function emptyError(file: string, what: string): VhostError {

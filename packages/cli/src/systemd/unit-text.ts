@@ -55,7 +55,7 @@ function about({ scope, hasSocket }: UnitOptions): string[] {
   ];
 }
 
-/** Sites with users of their own are not trusted: only the first daemon is heard then. */
+/** Sites with users of their own are not trusted: only the main process is heard then, and whom it names. */
 function supervision(options: UnitOptions): string[] {
   return isRoot(options)
     ? ['Type=notify', 'NotifyAccess=main']

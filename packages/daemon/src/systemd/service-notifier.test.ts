@@ -137,12 +137,13 @@ void test('a master that is replaced feeds the watchdog, one that is silent does
   ]);
 });
 
-void test('without a limit there is no watchdog, and a daemon that was replaced says nothing', () => {
+void test('without a limit there is no watchdog, and a daemon that was replaced names the next one, then says nothing', () => {
   const bench = new Bench();
   bench.load();
   bench.told();
   bench.slot.emit('answered');
-  bench.notifier.replaced();
+  bench.notifier.replaced(4711);
+  assert.deepEqual(bench.told(), ['MAINPID=4711']);
   bench.load();
   bench.slot.emit('exit', REASON);
   bench.notifier.stopping();

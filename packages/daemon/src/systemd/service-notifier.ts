@@ -60,8 +60,9 @@ export class ServiceNotifier {
     this.#enter('stopping');
   }
 
-  /** Another daemon is the one of the service. */
-  replaced(): void {
+  /** Another daemon is the one of the service; systemd may hear that from its main process alone, which this one may be. */
+  replaced(by: number): void {
+    if (this.#state !== 'stopping') this.#tell([`MAINPID=${by}`]);
     this.#enter('replaced');
   }
 

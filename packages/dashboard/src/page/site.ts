@@ -145,8 +145,6 @@ function Workers({ site, known }: { site: SiteStatus; known: Known }): VNode {
                 <tr>
                   <th scope="col">Worker</th>
                   <th scope="col">State</th>
-                  <th scope="col" class="number">Process</th>
-                  <th scope="col" class="number">Gen.</th>
                   <th scope="col" class="number">Req/s</th>
                   <th scope="col" class="number">Conns</th>
                   <th scope="col" class="number">CPU</th>
@@ -154,6 +152,8 @@ function Workers({ site, known }: { site: SiteStatus; known: Known }): VNode {
                   <th scope="col" class="number">Up</th>
                   <th scope="col" class="number">Restarts</th>
                   <th scope="col" class="number">Replaced</th>
+                  <th scope="col" class="number">Process</th>
+                  <th scope="col" class="number">Gen.</th>
                 </tr>
               </thead>
               <tbody>
@@ -185,8 +185,6 @@ function workerRow(worker: WorkerStatus, { look }: Known): VNode {
       ${workerId}${reason === undefined ? undefined : html`<span class="why">${reason}</span>`}
     </th>
     <td><${State} condition=${condition} /></td>
-    <td class="number">${pid ?? NONE}</td>
-    <td class="number">${generation}</td>
     <td class="number">${rate?.requests == null ? NONE : formatRate(rate.requests)}</td>
     <td class="number">${formatCount(connections)}</td>
     <td class="number">${rate === undefined ? NONE : formatShare(rate.cpu)}</td>
@@ -194,6 +192,8 @@ function workerRow(worker: WorkerStatus, { look }: Known): VNode {
     <td class="number">${uptimeMs === undefined ? NONE : formatDuration(uptimeMs)}</td>
     <td class="number">${formatCount(restarts)}</td>
     <td class="number">${formatCount(replacements)}</td>
+    <td class="number">${pid ?? NONE}</td>
+    <td class="number">${generation}</td>
   </tr>`;
 }
 

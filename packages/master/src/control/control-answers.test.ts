@@ -95,6 +95,7 @@ function bench(): {
     stopSite: method('stopSite'),
     startSite: method('startSite'),
     addSite: method('addSite'),
+    changeSite: method('changeSite'),
     removeSite: method('removeSite'),
     scaleSite: method('scaleSite'),
     variables: method('variables'),

@@ -2,6 +2,8 @@
 import type {
   AddSiteOptions,
   AddSiteResult,
+  ChangeSiteOptions,
+  ChangeSiteResult,
   CertificatesResult,
   EventsOptions,
   FleetDrainOptions,
@@ -31,6 +33,8 @@ import type {
 import {
   addSiteOptions,
   addSiteResult,
+  changeSiteOptions,
+  changeSiteResult,
   certificatesResult,
   eventsOptions,
   fleetDrainOptions,
@@ -77,6 +81,7 @@ export interface ControlledMaster {
   stopSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   startSite(siteId: string): Promise<SwitchResult>;
   addSite(options: AddSiteOptions): Promise<AddSiteResult>;
+  changeSite(siteId: string, options: ChangeSiteOptions): Promise<ChangeSiteResult>;
   removeSite(siteId: string, options: StopSiteOptions): Promise<SwitchResult>;
   scaleSite(siteId: string, options: ScaleOptions): Promise<ScaleResult>;
   variables(siteId: string, withValues: boolean): Promise<VariablesResult>;
@@ -178,6 +183,14 @@ export const routes: readonly Route<ControlledMaster>[] = [
     request: addSiteOptions,
     response: addSiteResult,
     run: (master, { body }) => master.addSite(body),
+  }),
+  route({
+    method: 'POST',
+    path: '/sites/:siteId/change',
+    summary: 'gives a site that was added other fields, and replaces its workers without losing a connection',
+    request: changeSiteOptions,
+    response: changeSiteResult,
+    run: (master, { params, body }) => master.changeSite(params['siteId'] ?? '', body),
   }),
   route({
     method: 'DELETE',

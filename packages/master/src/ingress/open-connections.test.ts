@@ -134,3 +134,27 @@ test('connections that have ended are forgotten, however many come', async () =>
   // The last one may have come behind the list.
   assert.ok(bench.connections.size <= 1, `${bench.connections.size}`);
 });
+
+test('however long a look takes, who waits for the next one does so for a second at most', async (t) => {
+  let lookCount = 0;
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const bench = new Bench(1, () => {
+    lookCount += 1;
+    nowMs += 60_000;
+    return Promise.resolve(new Set([1]));
+  });
+  const a = site();
+  bench.come(a, 1);
+  bench.come(a, 2);
+  await turn();
+  assert.deepEqual([bench.verdicts, lookCount], [['1 in', '2 out'], 1]);
+  bench.come(a, 3);
+  t.mock.timers.tick(999);
+  await turn();
+  assert.equal(lookCount, 1);
+  t.mock.timers.tick(1);
+  await turn();
+  assert.deepEqual([bench.verdicts, lookCount], [['1 in', '2 out', '3 out'], 2]);
+});

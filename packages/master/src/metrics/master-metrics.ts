@@ -1,5 +1,5 @@
 // A master's metrics: what it counts, and the address on which it answers who asks for that.
-import type { FleetStanding, MetricFamily } from '@vhostd/protocol';
+import type { FleetStanding, MetricFamily, MetricsReach } from '@vhostd/protocol';
 import type { Certificates } from '../certificates/certificates.js';
 import { certificatesOf } from '../certificates/site-certificates.js';
 import type { MetricsConf } from '../conf/site-conf.js';
@@ -35,7 +35,12 @@ export class MasterMetrics {
     const { listeners, health, events } = parts;
     this.#parts = parts;
     this.#server = new MetricsServer(
-      { families: () => this.families(), health: () => health.state },
+      {
+        families: () => this.families(),
+        health: () => health.state,
+        onFailed: ({ ipaddress, port }, error) =>
+          events.emit('listener.failed', { key: `metrics ${ipaddress} ${port}`, error }),
+      },
       listeners,
     );
     this.#push = new OtlpPush(() => this.families(), events);
@@ -56,18 +61,24 @@ export class MasterMetrics {
     });
   }
 
-  /** Answers where the conf says, or nowhere, and tells the collector that it names. That it can't is no reason not to serve. */
+  /** Where they are; undefined where the conf names no address. */
+  get standing(): MetricsReach | undefined {
+    const [served, push] = [this.#server.standing, this.#push.standing];
+    if (served === undefined && push === undefined) return undefined;
+    return { ...served, ...(push === undefined ? {} : { push }) };
+  }
+
+  /** Answers where the conf says, or nowhere, and tells the collector that it names. */
   serve(conf: MetricsConf | undefined): void {
     if (this.#held) return;
     this.#push.follow(conf?.otlp);
-    this.#server.listen(conf).catch((error: Error) => {
-      this.#parts.events.emit('listener.failed', { key: `metrics ${conf?.ipaddress} ${conf?.port}`, error });
-    });
+    this.#server.listen(conf);
   }
 
   /** Leaves it to another master until {@link accept}. */
   hold(): void {
     this.#held = true;
+    this.#server.rest();
     this.#push.follow(undefined);
   }
 
@@ -78,6 +89,6 @@ export class MasterMetrics {
 
   close(): void {
     this.#push.follow(undefined);
-    void this.#server.listen(undefined);
+    this.#server.listen(undefined);
   }
 }

@@ -11,11 +11,20 @@ import { otlpRequest } from './otlp-json.js';
 export class OtlpPush {
   readonly #families: () => MetricFamily[];
   readonly #events: MasterEvents;
-  #running: { readonly conf: string; readonly stop: AbortController } | undefined;
+  #running:
+    | { readonly conf: string; readonly endpoint: string; readonly stop: AbortController; fault?: string }
+    | undefined;
 
   constructor(families: () => MetricFamily[], events: MasterEvents) {
     this.#families = families;
     this.#events = events;
+  }
+
+  /** The collector, and why the last attempt has failed; undefined where the conf names none. */
+  get standing(): { endpoint: string; fault?: string } | undefined {
+    if (this.#running === undefined) return undefined;
+    const { endpoint, fault } = this.#running;
+    return { endpoint, ...(fault === undefined ? {} : { fault }) };
   }
 
   /** Begins, goes on as it does, or ends with undefined. */
@@ -26,23 +35,27 @@ export class OtlpPush {
     this.#running = undefined;
     if (conf === undefined || text === undefined) return;
     const stop = new AbortController();
-    this.#running = { conf: text, stop };
-    this.#repeat(conf, stop.signal);
+    const running = { conf: text, endpoint: conf.endpoint, stop };
+    this.#running = running;
+    this.#repeat(conf, running);
   }
 
   /** No attempt begins before the one before it has ended. */
-  #repeat(conf: OtlpConf, stop: AbortSignal): void {
+  #repeat(conf: OtlpConf, running: { readonly stop: AbortController; fault?: string }): void {
     const { endpoint, intervalMs } = conf;
+    const stop = running.stop.signal;
     let failureCount = 0;
     const attempt = async (): Promise<void> => {
       try {
         await this.#push(conf, stop);
         if (failureCount > 0) this.#events.emit('metrics.push-resumed', { endpoint, failureCount });
         failureCount = 0;
+        delete running.fault;
       } catch (error) {
         if (stop.aborted) return;
         failureCount += 1;
         const message = error instanceof Error ? error.message : String(error);
+        running.fault = message;
         // Once, not each time.
         if (failureCount === 1) this.#events.emit('metrics.push-failed', { endpoint, message });
       }

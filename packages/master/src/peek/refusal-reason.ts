@@ -1,4 +1,5 @@
 // Why a connection is refused before a worker sees it. docs/refusals.md says what each reason means.
+import { REQUEST_REFUSALS } from '@vhostd/protocol';
 import type { HostFault } from '@vhostd/protocol';
 
 /** What is wrong with the request line. */
@@ -85,20 +86,10 @@ export type RefusalStatus = 400 | 408 | 421 | 431 | 503 | 505;
  * balancer's fault none.
  */
 export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = {
+  ...REQUEST_REFUSALS,
   'method-unknown': 400,
   'http2-preface': 400,
-  'target-char': 400,
   'target-empty': 400,
-  'target-form': 400,
-  'target-fragment': 400,
-  'target-host-empty': 400,
-  'target-host-space': 400,
-  'target-host-userinfo': 400,
-  'target-host-path': 400,
-  'target-host-percent': 400,
-  'target-host-char': 400,
-  'target-host-ipv6': 400,
-  'target-host-port': 400,
   'version-missing': 400,
   'version-invalid': 400,
   'version-unsupported': 505,
@@ -110,24 +101,12 @@ export const REFUSAL_STATUSES: Readonly<Record<RefusalReason, RefusalStatus>> = 
   'name-empty': 400,
   'name-char': 400,
   'value-char': 400,
-  'too-many-fields': 431,
   'head-too-large': 431,
   'host-missing': 400,
-  'host-duplicate': 400,
-  'host-empty': 400,
-  'host-space': 400,
-  'host-userinfo': 400,
-  'host-path': 400,
-  'host-percent': 400,
-  'host-char': 400,
-  'host-ipv6': 400,
-  'host-port': 400,
   'content-length-duplicate': 400,
   'content-length-invalid': 400,
-  'transfer-encoding-duplicate': 400,
   'transfer-encoding-invalid': 400,
   'transfer-encoding-not-chunked': 400,
-  'transfer-encoding-on-1.0': 400,
   'content-length-and-transfer-encoding': 400,
   'content-on-connect': 400,
   'tls-on-http-port': 400,

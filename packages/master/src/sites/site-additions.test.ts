@@ -75,6 +75,39 @@ void describe('SiteAdditions', () => {
     assert.throws(() => additions.check(written('a', 'other.test')), { code: 'ERR_SITE_EXISTS' });
   });
 
+  void it('changes fields of what was added, for a conf that the others allow', () => {
+    const { additions, sites } = bench([conf]);
+    const a = { ...written('a', 'a.test'), site: { path: 'a', listen: [{ host: 'a.test', port: 81 }] } };
+    sites.push(additions.check(a).conf ?? assert.fail());
+    additions.add('a', a);
+    const change = additions.change('a', { site: { cpuLen: 3 }, where: { hosts: ['x.test', 'y.test'] } });
+    assert.equal(change.changed, true);
+    assert.deepEqual(
+      [change.conf.cpuLen, change.conf.path, change.conf.listen.map(({ host, port }) => [host, port])],
+      [
+        3,
+        '/srv/a',
+        [
+          ['x.test', 81],
+          ['y.test', 81],
+        ],
+      ],
+    );
+    additions.add('a', change.added);
+    assert.equal(additions.change('a', { site: { cpuLen: 3 } }).changed, false);
+    assert.equal(additions.check({ ...change.added, baseDir: '/srv' }).conf, undefined);
+    assert.throws(() => additions.change('a', { where: { hosts: ['conf.test'], port: 80 } }), {
+      code: 'ERR_CONF_DUPLICATE_HOST',
+      message: "site a is not changed: host conf.test of *:80 is site conf's already",
+    });
+    assert.throws(() => additions.change('conf', {}), {
+      code: 'ERR_SITE_IN_CONF',
+      message: /change it there/,
+    });
+    assert.throws(() => additions.change('b', {}), { code: 'ERR_SITE_UNKNOWN' });
+    assert.throws(() => additions.change('a', { site: { cpuLen: -1 } }), { code: 'ERR_CONF_INVALID' });
+  });
+
   void it('what it cannot read is told and put aside, not overwritten', () => {
     const file = path.join(directory, 'added-sites.json');
     writeFileSync(file, '{"version":7}');

@@ -2,13 +2,14 @@
 // has the name or a host of one of the conf is left out, told, and still kept.
 import { isDeepStrictEqual } from 'node:util';
 import { VhostError } from '@vhostd/protocol';
-import type { AddSiteOptions } from '@vhostd/protocol';
+import type { AddSiteOptions, ChangeSiteOptions } from '@vhostd/protocol';
 import { parseSite } from '../conf/parse-conf.js';
 import { sharedHostProblems } from '../conf/shared-hosts.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
 import type { AddedSite, AddedSites } from './added-sites.js';
 import type { DesiredSites } from './desired-sites.js';
+import { changedSite } from './site-change.js';
 
 /** The sites that there are. */
 interface PresentSites {
@@ -74,10 +75,29 @@ export class SiteAdditions {
         info: { siteId },
       });
     }
-    if (this.#listed.has(siteId) && isDeepStrictEqual(this.#added.get(siteId), { site, baseDir }))
+    const added = this.#listed.has(siteId) ? this.#added.get(siteId) : undefined;
+    if (added !== undefined && isDeepStrictEqual(this.#parsed(added), conf))
       return { siteId, conf: undefined };
     const message = `there is a site ${siteId} already; name this one otherwise, or remove that one first`;
     throw new VhostError('ERR_SITE_EXISTS', message, { info: { siteId } });
+  }
+
+  /**
+   * How an added site is written, and its conf, when some of its fields are others.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_SITE_OPTION.
+   */
+  change(siteId: string, change: ChangeSiteOptions): { added: AddedSite; conf: SiteConf; changed: boolean } {
+    const before = this.#listed.has(siteId) ? this.#added.get(siteId) : undefined;
+    if (before === undefined) throw this.#notAdded(siteId, 'change it');
+    const added = changedSite(siteId, before, change);
+    const conf = parseSite(added.site, { baseDir: added.baseDir });
+    const others = this.#sites.list().flatMap(({ wanted }) => (wanted.siteId === siteId ? [] : [wanted]));
+    const why = whyNot(others, conf);
+    if (why !== undefined) {
+      const message = `site ${siteId} is not changed: ${why}`;
+      throw new VhostError('ERR_CONF_DUPLICATE_HOST', message, { info: { siteId } });
+    }
+    return { added, conf, changed: !isDeepStrictEqual(conf, this.#parsed(before)) };
   }
 
   /** Whether the present site of this name is an added one, not the conf's. */
@@ -96,21 +116,30 @@ export class SiteAdditions {
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF.
    */
   remove(siteId: string): { lasts: boolean; listed: boolean } {
-    if (this.#added.get(siteId) === undefined) throw this.#notAdded(siteId);
+    if (this.#added.get(siteId) === undefined) throw this.#notAdded(siteId, 'take it out');
     const listed = this.#listed.has(siteId);
     this.#listed = new Set([...this.#listed].filter((id) => id !== siteId));
     return { lasts: this.#added.remove(siteId), listed };
   }
 
-  #notAdded(siteId: string): VhostError {
+  #notAdded(siteId: string, what: string): VhostError {
     const known = this.#sites.list().some(({ wanted }) => wanted.siteId === siteId);
     if (!known) {
       const added = this.#added.list().map(([id]) => id);
       const message = `there is no site '${siteId}'; added were: ${added.join(', ') || 'none'}`;
       return new VhostError('ERR_SITE_UNKNOWN', message, { info: { siteId } });
     }
-    const message = `site ${siteId} is in the conf: take it out there, then reload`;
+    const message = `site ${siteId} is in the conf: ${what} there, then reload`;
     return new VhostError('ERR_SITE_IN_CONF', message, { info: { siteId } });
+  }
+
+  /** Undefined where it is wrong by now. */
+  #parsed({ site, baseDir }: AddedSite): SiteConf | undefined {
+    try {
+      return parseSite(site, { baseDir });
+    } catch {
+      return undefined;
+    }
   }
 
   /** Where it is wrong by now, what it was goes on. */

@@ -4,6 +4,8 @@ import { fromWireError, VhostError } from '@vhostd/protocol';
 import type {
   AddSiteOptions,
   AddSiteResult,
+  ChangeSiteOptions,
+  ChangeSiteResult,
   ReloadResult,
   ScaleOptions,
   ScaleResult,
@@ -200,6 +202,37 @@ export class SiteManager {
     return { siteId, added: true, lasts, ...this.#reached(site), ...(error === undefined ? {} : { error }) };
   }
 
+  /**
+   * Gives a site that was added other fields, also for the next master, and reloads it; resolves with why that failed, if
+   * it did. One that is stopped is started.
+   * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_SITE_OPTION: nothing has changed.
+   */
+  async changeSite(siteId: string, change: ChangeSiteOptions): Promise<ChangeSiteResult> {
+    while (this.#moving !== undefined) await this.#moving;
+    const { added, conf, changed } = this.#additions.change(siteId, change);
+    refuseCycle([...this.#sites.list().filter((other) => other.siteId !== siteId), conf]);
+    const site = this.#sites.get(siteId);
+    const unscaled = change.site?.['cpuLen'] !== undefined && this.#desired.applied(conf) !== conf;
+    if (unscaled) this.#desired.scale(siteId, undefined);
+    const isStopped = this.#isStopped(site);
+    const lasts = this.#additions.add(siteId, added) && this.#desired.stop(siteId, false);
+    const differs = changed || unscaled;
+    this.#sites.load(this.#desired.applied(conf));
+    await this.#leaving.get(site);
+    // What is booting as it was has nothing to lose, and may take its whole bootTimeout.
+    const restarts = differs && !isStopped && site.comingUp;
+    if (restarts) await site.takeDown(true);
+    const renews = site.failing || (differs && !isStopped && !restarts);
+    const { error } = (await (renews ? this.#renewOne(site) : this.#start(site))) ?? {};
+    return {
+      siteId,
+      changed: differs,
+      lasts,
+      ...this.#reached(site),
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
   /** Whether a site is there because it was added, and not by the conf. */
   isAdded(siteId: string): boolean {
     return this.#additions.has(siteId);
@@ -236,12 +269,15 @@ export class SiteManager {
     return { siteId, lasts };
   }
 
-  /** Undoes {@link stopSite}. Rejects with why the site does not start; it is wanted all the same. */
+  /**
+   * Undoes {@link stopSite}; a site that has failed is tried anew. Rejects with why the site does not start; it is wanted
+   * all the same.
+   */
   async startSite(site: Site): Promise<SwitchResult> {
     const { siteId } = site;
     const lasts = this.#desired.stop(siteId, false);
     await this.#leaving.get(site);
-    const failure = await this.#start(site);
+    const failure = await (site.failing ? this.#renewOne(site) : this.#start(site));
     if (failure !== undefined) throw fromWireError(failure.error);
     this.#events.emit('site.started', { siteId });
     return { siteId, lasts };
@@ -296,6 +332,12 @@ export class SiteManager {
     if (before > 0 && this.#failed.size === 0) this.#events.emit('sites.loaded', { failures: [] });
   }
 
+  /** {@link reload} of one that is told by its answer alone. */
+  async #renewOne(site: Site): Promise<SiteFailure | undefined> {
+    const [outcome] = (await this.reload([site])).sites;
+    return outcome?.error && { siteId: site.siteId, error: outcome.error };
+  }
+
   async #onTime(siteId: string): Promise<void> {
     const site = this.#sites.find(siteId);
     // Another master keeps to the times by now.
@@ -319,11 +361,20 @@ export class SiteManager {
   async #takeUp(ofConf: readonly SiteConf[]): Promise<ReloadResult> {
     const confs = this.#additions.complete(ofConf);
     const named = new Set(confs.map(({ siteId }) => siteId));
-    const gone = this.#sites.list().filter(({ siteId }) => !named.has(siteId));
+    const before = this.#sites.list();
+    const gone = before.filter(({ siteId }) => !named.has(siteId));
     for (const conf of confs) this.#sites.load(this.#desired.applied(conf));
     this.#sites.arrange(confs);
     const kept = this.#sites.list().filter(({ siteId }) => named.has(siteId));
-    return await this.#change(kept, gone);
+    const result = await this.#change(kept, gone);
+    const added = kept.filter((site) => !before.includes(site)).map(({ siteId }) => siteId);
+    const present = this.#sites.list();
+    const removed = gone.filter((site) => !present.includes(site)).map(({ siteId }) => siteId);
+    return {
+      ...result,
+      ...(added.length === 0 ? {} : { added }),
+      ...(removed.length === 0 ? {} : { removed }),
+    };
   }
 
   /** Gives each of `kept` what it is to have, and takes everything from those that are `gone`. */

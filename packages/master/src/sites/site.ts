@@ -143,6 +143,19 @@ export class Site implements WorkerSite {
     return this.#start.readiness;
   }
 
+  /** Whether it does not serve for a reason that has been told, and is tried again by itself or not at all. */
+  get failing(): boolean {
+    const { published, failure } = this.readiness;
+    return !published && failure !== undefined && !['waiting', 'stopped'].includes(this.#state.state);
+  }
+
+  /** Whether it is on its way, or waits for others, and nobody is served. */
+  get comingUp(): boolean {
+    const { status } = this.#state.meaning;
+    const isOnItsWay = status === 'booting' || status === 'waiting';
+    return isOnItsWay && !this.readiness.published && !this.#workers.anyReady && !this.failing;
+  }
+
   /** Whether it has never been brought up. */
   get fresh(): boolean {
     return this.#state.state === 'loaded';

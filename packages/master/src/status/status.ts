@@ -3,6 +3,7 @@ import type {
   CertificatesResult,
   FleetStanding,
   MasterStatus,
+  MetricsReach,
   SiteDetail,
   SiteStatus,
 } from '@vhostd/protocol';
@@ -58,6 +59,7 @@ export class Status {
   ofMaster(
     handoff: LinkChoice,
     fleet: FleetStanding | undefined,
+    metrics: MetricsReach | undefined,
     confFile: string | undefined,
   ): MasterStatus {
     return {
@@ -68,6 +70,7 @@ export class Status {
       counts: this.#counts.current,
       ...(confFile === undefined ? {} : { conf: confFile }),
       ...(fleet === undefined ? {} : { fleet }),
+      ...(metrics === undefined ? {} : { metrics }),
     };
   }
 

@@ -50,5 +50,5 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1024 ** 2)} MB`;
 }
 
-/** What a worker gets on top of its drain limit to run `stopped`, ms. */
-const STOPPED_HOOK_MS = 2000;
+/** What a worker gets on top of its drain limit to run `stopped`, ms; one that never was ready has this alone. */
+export const STOPPED_HOOK_MS = 2000;

@@ -107,5 +107,6 @@ export class WorkerRun {
 }
 
 /** For the author of a queue worker, a bot or a job. */
-const NO_SERVER_HINT = 'a site that is to have no server says so with "server": false';
+const NO_SERVER_HINT =
+  'a site that is to have no server says so with "server": false, on the command line --no-server';
 const OTHERS_MAX_COUNT = 20;

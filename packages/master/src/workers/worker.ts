@@ -14,7 +14,7 @@ import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
 import type { Connection } from '../ingress/connection.js';
 import type { WorkerFiles } from './worker-files.js';
-import { leaveLimitMs, softLimitMs, stopSignalOf } from './worker-limits.js';
+import { leaveLimitMs, softLimitMs, STOPPED_HOOK_MS, stopSignalOf } from './worker-limits.js';
 import type { SpawnedWorker } from './worker-process.js';
 import { WorkerRun } from './worker-run.js';
 import type { Spawner, WorkerSite } from './worker-spawner.js';
@@ -84,7 +84,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
       whyNotReady: () => this.#run.whyNotReady(conf),
-      shutdown: { softMs: softLimitMs(conf), termMs: conf.stopTimeoutMs },
+      shutdown: { softMs: softLimitMs(conf), unreadyMs: STOPPED_HOOK_MS, termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));

@@ -1,8 +1,8 @@
 // Why a worker refuses a request that is none of its site's, or that can be read in two ways. docs/refusals.md says
 // what each reason means.
 
-/** The status of each reason. Those that the master has as well mean the same. */
-export const WORKER_REFUSALS = {
+/** What is wrong with a request, as the master and workers see it, and its status. */
+export const REQUEST_REFUSALS = {
   'target-char': 400,
   'target-form': 400,
   'target-fragment': 400,
@@ -25,8 +25,13 @@ export const WORKER_REFUSALS = {
   'host-port': 400,
   'transfer-encoding-duplicate': 400,
   'transfer-encoding-on-1.0': 400,
-  'other-host': 421,
   'too-many-fields': 431,
+} as const;
+
+/** The status of each reason. */
+export const WORKER_REFUSALS = {
+  ...REQUEST_REFUSALS,
+  'other-host': 421,
 } as const;
 
 export type WorkerRefusal = keyof typeof WORKER_REFUSALS;

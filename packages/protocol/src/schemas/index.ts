@@ -23,6 +23,8 @@ export { metricFamily, METRICS_TYPE, metricsText } from './metrics.js';
 export {
   addSiteOptions,
   addSiteResult,
+  changeSiteOptions,
+  changeSiteResult,
   flushOptions,
   flushResult,
   maintenanceOptions,

@@ -13,6 +13,10 @@ export const reloadResult = z.object({
       error: wireError.exactOptional(),
     }),
   ),
+  /** Those among them that were not there before; present where there are any. */
+  added: z.array(z.string()).exactOptional(),
+  /** Sites that are gone from the conf, and stop; present where there are any. */
+  removed: z.array(z.string()).exactOptional(),
 });
 export type ReloadResult = z.infer<typeof reloadResult>;
 
@@ -67,6 +71,29 @@ export const addSiteResult = z.object({
   error: wireError.exactOptional(),
 });
 export type AddSiteResult = z.infer<typeof addSiteResult>;
+
+/** What is to be otherwise of a site that was added. */
+export const changeSiteOptions = z.object({
+  /** Fields in place of those that it has; null takes one away. Those of `workerOptions` and `env` one by one. */
+  site: z.record(z.string(), z.unknown(), { error: "an object with a site's fields" }).exactOptional(),
+  /** In place of a part of its `listen`. */
+  where: z
+    .object({
+      hosts: z.array(z.string()).min(1).exactOptional(),
+      port: z.int().min(0).max(65_535).exactOptional(),
+      ipaddress: z.string().exactOptional(),
+    })
+    .exactOptional(),
+});
+export type ChangeSiteOptions = z.infer<typeof changeSiteOptions>;
+
+export const changeSiteResult = addSiteResult.omit({ added: true }).extend({
+  /** False: it is as it was. */
+  changed: z.boolean(),
+  /** Why its new workers do not serve: those before go on, if there are any. The change is kept. */
+  error: wireError.exactOptional(),
+});
+export type ChangeSiteResult = z.infer<typeof changeSiteResult>;
 
 /** What is to be told of a site's variables; of the query of a GET, which has texts. */
 export const variablesOptions = z.object({

@@ -160,6 +160,18 @@ export const masterCounts = z.object({
 });
 export type MasterCounts = z.infer<typeof masterCounts>;
 
+/** Where metrics are, and what is wrong with that. */
+export const metricsReach = z.object({
+  /** Of `/metrics`, `/livez` and `/readyz`; both absent: the conf names none. */
+  ipaddress: z.string().exactOptional(),
+  port: count.exactOptional(),
+  /** Why nothing answers there. It is tried again. */
+  fault: z.string().exactOptional(),
+  /** The collector that is told, and why the last message did not get there. */
+  push: z.object({ endpoint: z.string(), fault: z.string().exactOptional() }).exactOptional(),
+});
+export type MetricsReach = z.infer<typeof metricsReach>;
+
 export const masterStatus = z.object({
   pid,
   listeners: z.array(z.object({ address: z.string(), port: count, type: z.enum(['tcp', 'ssl']) })),
@@ -175,6 +187,8 @@ export const masterStatus = z.object({
   conf: z.string().exactOptional(),
   /** This machine in its fleet; absent where the conf names none. */
   fleet: fleetStanding.exactOptional(),
+  /** Absent where the conf names neither an address nor a collector for them. */
+  metrics: metricsReach.exactOptional(),
 });
 export type MasterStatus = z.infer<typeof masterStatus>;
 
@@ -195,5 +209,6 @@ export const daemonStatus = z.object({
   counts: masterCounts.exactOptional(),
   conf: masterStatus.shape.conf,
   fleet: fleetStanding.exactOptional(),
+  metrics: metricsReach.exactOptional(),
 });
 export type DaemonStatus = z.infer<typeof daemonStatus>;

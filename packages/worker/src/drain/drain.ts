@@ -2,10 +2,11 @@
 // end with their next response, and at the limit whatever is left.
 import type { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
-import { HttpConnections, isAtRest } from '../node/http-connections.js';
+import { HttpConnections, isAtRest, isUnread } from '../node/http-connections.js';
 import type { IdleArrivals } from '../rehome/idle-arrivals.js';
 import type { Migration } from '../rehome/migration.js';
 import type { HandBacks } from '../rehome/hand-backs.js';
+import type { Handshakes } from '../tls/handshakes.js';
 import { ClosingNotice } from './closing-notice.js';
 import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
@@ -26,6 +27,8 @@ export interface DrainOptions {
   /** Connections that have left the server, to move or with another site's request, and that nobody else has yet. */
   handBacks?: Pick<HandBacks, 'pendingCount'>;
   arrivals: IdleArrivals;
+  /** Absent: its clients do not speak TLS. */
+  handshakes?: Handshakes | undefined;
   sessions: Http2Sessions;
   /** Absent: nobody follows them. */
   webSockets?: WebSockets | undefined;
@@ -122,6 +125,7 @@ export class Drain {
     if (this.#hasEnded) return;
     // Until then clients whose connections can't move may hear of the end with a response.
     if (nowMs - this.#startMs >= limitMs / 2) this.#closeSoon();
+    this.#options.handshakes?.endSilent(Math.min(SILENT_MS, limitMs / 4), nowMs);
     if (this.#moving) migration?.move();
     if (this.#closing) this.#closeIdle(nowMs);
     this.#lastSweepMs = performance.now();
@@ -140,7 +144,10 @@ export class Drain {
     }
     const before = this.#idleSinceMs;
     this.#idleSinceMs = new Map();
-    for (const socket of new Set([...this.#connections.idle(), ...this.#options.arrivals.unread()])) {
+    // To the parser one before its first request is not idle.
+    const unread = this.#connections.all().filter((socket) => isUnread(socket));
+    const candidates = [...this.#connections.idle(), ...this.#options.arrivals.unread(), ...unread];
+    for (const socket of new Set(candidates)) {
       if (this.#moves(socket) || !isAtRest(socket)) continue;
       const sinceMs = before.get(socket) ?? nowMs;
       if (nowMs - sinceMs >= momentMs) socket.end(() => socket.destroy());
@@ -169,3 +176,5 @@ const SWEEP_MS = 10;
 const SWEEP_MIN_MS = 1;
 /** How long a connection must be without a request before it is closed, ms; less where the limit is short. */
 const MOMENT_MS = 1000;
+/** For how long nothing may go either way in a handshake, ms: packets are lost and sent again in between. */
+const SILENT_MS = 5000;

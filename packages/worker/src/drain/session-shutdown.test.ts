@@ -18,7 +18,7 @@ interface Scene {
 }
 
 /** Limits that no test reaches. */
-const LONG = { quietMs: 0, holdMs: 60_000, stallMs: 60_000, answerMs: 60_000 };
+const LONG = { quietMs: 0, turnCount: 0, turnsMs: 60_000, holdMs: 60_000, stallMs: 60_000, answerMs: 60_000 };
 
 /** A site that answers at once, but for /slow. */
 async function setScene(
@@ -131,6 +131,21 @@ for (const secure of [false, true]) {
     });
   });
 }
+
+void it('over TLS it takes as many answers to PINGs as a client may need turns, unless they take long', async (t) => {
+  const outcome = async (turnCount: number, turnsMs: number): Promise<number> => {
+    const { client, answerAll } = await setBusyScene(t, {
+      secure: true,
+      limits: { ...LONG, turnCount, turnsMs },
+    });
+    client.answerPings();
+    assert.equal(await client.goaway(), 1);
+    answerAll();
+    await client.closed;
+    return client.frames.filter(({ type }) => type === FrameType.ping).length;
+  };
+  assert.deepEqual([await outcome(0, 60_000), await outcome(6, 60_000), await outcome(60_000, 0)], [2, 6, 2]);
+});
 
 void describe('an HTTP/2 session that begins during a drain', () => {
   void it('has its first stream answered, and ends', async (t) => {

@@ -5,7 +5,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { interceptEmit } from '../node/request-heads.js';
-import { sendShutdownNotice } from '../node/shutdown-notice.js';
+import { isToldFirst, sendShutdownNotice } from '../node/shutdown-notice.js';
 
 export interface ShutdownLimits {
   /**
@@ -13,6 +13,10 @@ export interface ShutdownLimits {
    * the request that follows, and answers PINGs meanwhile.
    */
   quietMs: number;
+  /** Of a client that can't be told: PINGs that it has answered since, at most one in a turn, however slow it is. */
+  turnCount: number;
+  /** That far away a client has had its turns, though it has answered fewer, ms. */
+  turnsMs: number;
   /** How long streams are held where the client answers and never comes to rest, ms. */
   holdMs: number;
   /** How long they are held where its answers take longer than that, ms. */
@@ -23,6 +27,8 @@ export interface ShutdownLimits {
 
 export const SHUTDOWN_LIMITS: Readonly<ShutdownLimits> = {
   quietMs: 50,
+  turnCount: 8,
+  turnsMs: 500,
   holdMs: 2000,
   stallMs: 4000,
   answerMs: 4000,
@@ -49,8 +55,9 @@ export async function shutDownSession(
 async function whenQuiet(
   session: ServerHttp2Session,
   streams: () => string,
-  { quietMs, holdMs, stallMs }: Readonly<ShutdownLimits>,
+  { quietMs, turnCount, turnsMs, holdMs, stallMs }: Readonly<ShutdownLimits>,
 ): Promise<boolean> {
+  const leastCount = isToldFirst(session) ? QUIET_COUNT : Math.max(QUIET_COUNT, turnCount);
   const startMs = performance.now();
   let [seen, quietSinceMs, quietCount] = [streams(), startMs, 0];
   for (let answerCount = 0; ; answerCount += 1) {
@@ -63,7 +70,8 @@ async function whenQuiet(
     else [seen, quietSinceMs, quietCount] = [now, performance.now(), 0];
     if (quietCount < QUIET_COUNT) continue;
     // Nothing may come in between: whose answer has just been sent begins another one.
-    if (performance.now() - quietSinceMs >= quietMs) return true;
+    const quietForMs = performance.now() - quietSinceMs;
+    if (quietForMs >= quietMs && (quietCount >= leastCount || quietForMs >= turnsMs)) return true;
     await delay(PAUSE_MS, undefined, { ref: false });
   }
 }

@@ -6,12 +6,17 @@
 import { writeSync } from 'node:fs';
 import type { ServerHttp2Session } from 'node:http2';
 
+/** Whether the client of a session can be told before it ends. */
+export function isToldFirst(session: ServerHttp2Session): boolean {
+  return session.encrypted !== true;
+}
+
 /**
  * Tells a client that its session ends soon. False: it was not told. To be called once the client has answered
  * something: a session begins with other frames.
  */
 export function sendShutdownNotice(session: ServerHttp2Session): boolean {
-  if (session.destroyed || session.encrypted === true) return false;
+  if (session.destroyed || !isToldFirst(session)) return false;
   const handle: unknown = Reflect.get(session.socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return false;
   const fd: unknown = Reflect.get(handle, 'fd');

@@ -1,37 +1,59 @@
-// How many requests a site's server answered, with which class of status, and how long that took. What it costs is
-// paid with each request: no closure, no Map, no listener on HTTP/1.
+// What a site's server does, without the server noticing: how many requests it is given and, where that is measured, how
+// many it answered, with which class of status, and how long that took. A listener for 'request' would change what a
+// site finds when it looks at its own listeners. What it costs is paid with each request: no closure, no Map, and all
+// but a few nanoseconds of it are the two looks at the clock.
 import { subscribe } from 'node:diagnostics_channel';
 import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server } from 'node:net';
 import type { RequestStats } from '@vhostd/protocol';
 
-export class RequestTimings {
+export class RequestMeter {
   readonly #stats: RequestStats = {
     started: 0,
     answered: [0, 0, 0, 0, 0],
     durations: Array.from({ length: BOUNDS_MS.length + 1 }, () => 0),
     durationMs: 0,
   };
+  readonly #measures: boolean;
   #server: Server | undefined;
 
-  /** Since the process started. */
-  get stats(): RequestStats {
-    return this.#stats;
+  /** `measures`: not only how many there are. */
+  constructor(measures: boolean) {
+    this.#measures = measures;
   }
 
-  /** Begins to measure those of a server, which may be of any kind, in place of the one before. */
+  /** Requests since the process started: HTTP/1 without upgrades, and HTTP/2. A server that speaks neither has none. */
+  get count(): number {
+    return this.#stats.started;
+  }
+
+  /** Since the process started; undefined where only their number is known. */
+  get stats(): RequestStats | undefined {
+    return this.#measures ? this.#stats : undefined;
+  }
+
+  /** Begins to look at those of a server, which may be of any kind, in place of the one before. */
   watch(server: Server): void {
-    const first = this.#server === undefined;
+    if (this.#server === undefined) this.#subscribe();
     this.#server = server;
-    // https://nodejs.org/api/diagnostics_channel.html#http: with each request of HTTP/1, and each answer sent whole.
-    if (first) {
-      subscribe('http.server.request.start', (message) => this.#onStart(message as Exchange));
-      subscribe('http.server.response.finish', (message) => this.#onFinish(message as Exchange));
-    }
     server.on('session', (session: ServerHttp2Session) => {
       session.on('stream', (stream: ServerHttp2Stream) => this.#onStream(stream));
     });
+  }
+
+  /** https://nodejs.org/api/diagnostics_channel.html#http: told with each request of HTTP/1, and each answer sent whole. */
+  #subscribe(): void {
+    if (!this.#measures) {
+      subscribe('http.server.request.start', (message) => this.#onCounted(message as Exchange));
+      return;
+    }
+    subscribe('http.server.request.start', (message) => this.#onStart(message as Exchange));
+    subscribe('http.server.response.finish', (message) => this.#onFinish(message as Exchange));
+  }
+
+  #onCounted({ server }: Exchange): void {
+    if (server === this.#server) this.#stats.started += 1;
   }
 
   #onStart({ server, response }: Exchange): void {
@@ -46,8 +68,9 @@ export class RequestTimings {
   }
 
   #onStream(stream: ServerHttp2Stream): void {
-    const startMs = performance.now();
     this.#stats.started += 1;
+    if (!this.#measures) return;
+    const startMs = performance.now();
     stream.once('close', () => {
       const status = Number(stream.sentHeaders?.[':status']);
       if (stream.writableFinished) this.#note(status, performance.now() - startMs);
