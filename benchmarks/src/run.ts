@@ -12,8 +12,10 @@ import { idleConnections } from './questions/idle-connections.js';
 import { keepAlive } from './questions/keep-alive.js';
 import { metrics } from './questions/metrics.js';
 import { newConnections } from './questions/new-connections.js';
+import { peers } from './questions/peers.js';
 import type { Question } from './questions/question.js';
 import { routeLookUp } from './questions/route-look-up.js';
+import { scale } from './questions/scale.js';
 import { tls } from './questions/tls.js';
 import { survival } from './questions/survival.js';
 import { endAllWhenInterrupted } from './servers/endings.js';
@@ -36,6 +38,8 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   'idle-connections': idleConnections,
   tls,
   'route-look-up': routeLookUp,
+  scale,
+  peers,
   survival,
   ...(values.against === undefined ? {} : { against: against(values.against) }),
 };

@@ -62,6 +62,7 @@ void test('docs/daemon-api.md describes all that @vhostd/daemon exports', () => 
     'exitCodeOf',
     'findRunDir',
     'inspectRunDir',
+    'livingRunDirs',
     'resolveStateDir',
   ]);
   for (const name of exported) assert.match(text, new RegExp(`\\b${name}\\b`));

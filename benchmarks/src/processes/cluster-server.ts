@@ -1,11 +1,11 @@
 // The same site under bare node:cluster with its round-robin. Arguments: the host, the number of workers;
-// for https also the files of key and certificate.
+// for https also the files of key and certificate, and 'http2' for that.
 import cluster from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import { createSiteServer } from './answer.js';
 import { sendReady } from './ready.js';
 
-const [host = '', count = '2', key, cert] = process.argv.slice(2);
+const [host = '', count = '2', key, cert, http2] = process.argv.slice(2);
 if (cluster.isPrimary) {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   let port: number | undefined;
@@ -22,6 +22,7 @@ if (cluster.isPrimary) {
   for (let index = 0; index < Number(count); index += 1) cluster.fork();
   process.on('disconnect', () => process.exit());
 } else {
-  const secure = key === undefined || cert === undefined ? undefined : { key, cert };
+  const secure =
+    key === undefined || cert === undefined ? undefined : { key, cert, http2: http2 !== undefined };
   createSiteServer(host, secure).listen(0, '127.0.0.1');
 }

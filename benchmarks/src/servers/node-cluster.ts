@@ -5,12 +5,13 @@ import { startProcess } from './server.js';
 
 export const nodeCluster: Contender = cluster();
 
-/** With so many workers, which are https servers where there is an identity. */
+/** With so many workers, which are https servers where there is an identity, or speak HTTP/2 as well. */
 export function cluster({
   workers = 2,
   identity,
-}: { workers?: number; identity?: Identity } = {}): Contender {
-  const keys = identity === undefined ? [] : [identity.key, identity.cert];
+  http2 = false,
+}: { workers?: number; identity?: Identity; http2?: boolean } = {}): Contender {
+  const keys = identity === undefined ? [] : [identity.key, identity.cert, ...(http2 ? ['http2'] : [])];
   return {
     name: 'node:cluster',
     start: async () => {

@@ -24,6 +24,14 @@ export function secureVhostd(identity: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity }) };
 }
 
+/** The same, whose sites speak HTTP/2 themselves. */
+export function http2Vhostd(identity: Identity): Contender {
+  return {
+    name: 'vhostd (pipe)',
+    start: () => start('pipe', {}, {}, { identity, site: 'vhostd-http2-site' }),
+  };
+}
+
 /** vhostd over the pipe with one worker of the measured site, which ends TLS where there is an identity. */
 export function loneVhostd(identity?: Identity): Contender {
   return { name: 'vhostd (pipe)', start: () => start('pipe', {}, {}, { identity, workers: 1 }) };
@@ -42,6 +50,8 @@ export function directVhostd(identity?: Identity): Contender {
 interface StartOptions {
   identity?: Identity | undefined;
   direct?: boolean;
+  /** The module of its sites. */
+  site?: string;
   /** Of the measured site. */
   workers?: number;
   /** Those of another build. */
@@ -52,7 +62,7 @@ async function start(
   handoff: string,
   fields: object,
   conf: object,
-  { identity, direct = false, workers = 2, processes = PROCESSES }: StartOptions = {},
+  { identity, direct = false, workers = 2, processes = PROCESSES, site = 'vhostd-site' }: StartOptions = {},
 ): Promise<Running> {
   const directory = await mkdtemp(join(tmpdir(), 'vhostd-bench-'));
   const all = [
@@ -63,8 +73,11 @@ async function start(
     siteId,
     cpuLen,
     ...fields,
-    workerFile: fileURLToPath(new URL('vhostd-site.js', processes)),
+    workerFile: fileURLToPath(new URL(`${site}.js`, processes)),
     path: directory,
+    ...(identity === undefined
+      ? {}
+      : { workerOptions: { env: { BENCH_KEY: identity.key, BENCH_CERT: identity.cert } } }),
     listen: [
       {
         ...(identity === undefined ? { type: 'tcp' } : { type: 'ssl', ...identity }),

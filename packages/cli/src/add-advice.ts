@@ -13,7 +13,7 @@ export function adviceOnRefusal(
   if (code === 'ERR_CONF_DUPLICATE_HOST') {
     const more = `--host ${siteId}.localhost --port ${freePortFrom((port ?? DEFAULT_PORT) + 1)}`;
     return host === undefined
-      ? `two sites can share a port, each with hosts of its own: ${typedCommand({ '--host': [`${siteId}.localhost`] })}`
+      ? `two sites can share a port, each with hosts of its own:\n${typedCommand({ '--host': [`${siteId}.localhost`] })}`
       : `give it another host, or another port, such as ${more}`;
   }
   if (code !== 'ERR_SITE_EXISTS') return undefined;
@@ -22,7 +22,7 @@ export function adviceOnRefusal(
     '--name': [other],
     ...(host === undefined ? { '--host': [`${other}.localhost`] } : {}),
   });
-  return `vhostd status ${siteId} shows that site, vhostd remove ${siteId} takes it away; for a second one: ${again}`;
+  return `vhostd status ${siteId} shows that site; for a second one:\n${again}`;
 }
 
 /** It is there, and does not serve; undefined: see elsewhere. */
@@ -37,7 +37,7 @@ export function adviceOnFailure(
   const owner = socket && ownerOf(socket);
   const who = owner === undefined ? 'ss -ltnp names who has it' : `${owner.name}, pid ${owner.pid}, has it`;
   const free = freePortFrom(taken < UNPRIVILEGED ? DEFAULT_PORT : taken + 1);
-  return `${who}; ${siteId} gets it within seconds once it is free; on another port: vhostd start ${siteId} --port ${free}`;
+  return `${who}; ${siteId} gets it within seconds once it is free; on another port:\nvhostd start ${siteId} --port ${free}`;
 }
 
 /** The next one on which nobody listens. */

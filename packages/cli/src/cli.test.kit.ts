@@ -170,4 +170,4 @@ export function get(port: number, host: string, url = '/'): Promise<string> {
 const COMMAND = fileURLToPath(new URL('../bin/vhostd.js', import.meta.url));
 
 /** Lines on stderr that tell what a command waits for. */
-const WAITS = /^vhostd: (?:waits for .*|\S+ does not listen yet; .*)\n/gm;
+const WAITS = /^vhostd: (?:waits for .*|\S+ does not listen yet; .*\n {2}vhostd .*)\n/gm;

@@ -45,8 +45,8 @@ void describe('vhostd', () => {
       [['maintenance', 'a', '--off', '--message', 'x'], /^vhostd: option '--off' cannot be used with/],
       [[], /^Usage: vhostd/],
       [['list'], /^vhostd: there is no command 'list'; what PM2 calls so is here: vhostd status\n/],
-      [['describe', 'a'], /: vhostd status SITE\n/],
-      [['delete', 'a'], /: vhostd remove SITE\n/],
+      [['describe', 'a'], /: vhostd status a\n/],
+      [['delete', 'a'], /: vhostd remove a\n/],
       [['toString'], /^vhostd: unknown command 'toString'/],
     ];
     for (const [args, message] of wrong) {
@@ -195,7 +195,7 @@ void describe('a running daemon', () => {
     const site = await workspace.run('status', 'a');
     assert.match(
       site.stdout,
-      /^site +a, running, generation 1\nhosts +a\.test\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +\S+ +0 +0 +\S+ +\S+ +\d+s\n\nconf in force:\n/,
+      /^site +a, running, generation 1\nhosts +a\.test\nruns +\S+server\.cjs, in \S+\/a\nlog +\S+a\.log [^]*\n\nWORKER [^]*\na\/1 +\d+ +ready +\d+ +\S+ +0 +0 +\S+ +\S+ +\d+s\n\nconf in force:\n/,
     );
     assert.equal((await workspace.run('status', 'nobody')).code, 1);
     const json = await workspace.run('status', '--json');

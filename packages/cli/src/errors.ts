@@ -1,8 +1,9 @@
 // How a command fails: one line for people on stderr, an exit code for scripts.
-import { exitCodeOf } from '@vhostd/daemon/client';
+import { exitCodeOf, livingRunDirs } from '@vhostd/daemon/client';
 import { VhostError } from '@vhostd/protocol';
 import { wrapped } from './columns.js';
 import { printable } from './printable.js';
+import { typedCommand } from './typed-command.js';
 import { shown } from './usage-error.js';
 
 /** Options that every command has. */
@@ -31,12 +32,16 @@ export function printNextStep(error: unknown): void {
   const next = nextStepOf(error);
   if (next !== undefined) {
     const width = process.stderr.columns ?? Infinity;
-    process.stderr.write(
-      `${wrapped(next, width - 2)
-        .map((line) => `  ${line}`)
-        .join('\n')}\n`,
-    );
+    process.stderr.write(`${adviceLines(next, width).join('\n')}\n`);
   }
+}
+
+/** Advice for a person, indented. Lines behind the first one are what is to be typed: they are not broken, but copied. */
+export function adviceLines(text: string, width: number): string[] {
+  return text
+    .split('\n')
+    .flatMap((line, index) => (index > 0 ? [line] : wrapped(line, width - 2)))
+    .map((line) => `  ${line}`);
 }
 
 /** Runs the work of a command; what it throws is printed and becomes the exit code. */
@@ -54,8 +59,19 @@ export function nextStepOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const { siteId, next } = error instanceof VhostError ? error.info : {};
   if (typeof next === 'string') return printable(next);
+  const others = code === 'ERR_DAEMON_NOT_RUNNING' || code === 'ERR_DAEMON_SEVERAL' ? otherDaemons() : [];
+  if (others.length > 0) return printable(`of those that run, one is meant:\n${others.join('\n')}`);
   return nextStepFor(code, typeof siteId === 'string' ? siteId : undefined);
 }
+
+/** What was typed, for each daemon of this user that runs. */
+function otherDaemons(): string[] {
+  return livingRunDirs()
+    .slice(0, SHOWN_DAEMON_COUNT)
+    .map(({ path }) => typedCommand({ '--run-dir': [path] }));
+}
+
+const SHOWN_DAEMON_COUNT = 5;
 
 /** {@link nextStepOf} for a code. */
 export function nextStepFor(code: string, siteId?: string): string | undefined {

@@ -14,8 +14,9 @@ export function hintAtSilence(client: DaemonClient, siteId: string, next: string
       ({ sites }) => {
         const site = sites.find((one) => one.siteId === siteId);
         if (site?.state !== 'booting' || !site.workers.some(({ state }) => state === 'booting')) return;
-        const text = `vhostd: ${siteId} does not listen yet; if it serves nobody (a queue worker, a bot), type: ${next}`;
-        process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}${shown(printableLine(text))}\n`);
+        const text = `vhostd: ${siteId} does not listen yet; if it serves nobody (a queue worker, a bot), type:`;
+        const lines = [shown(printableLine(text)), `  ${printableLine(next)}`];
+        process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}${lines.join('\n')}\n`);
       },
       () => undefined,
     );

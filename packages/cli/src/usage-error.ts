@@ -69,6 +69,9 @@ const PM2_OPTIONS: Readonly<Record<string, string>> = {
   '--source-map-support': '"execArgv": ["--enable-source-maps"] of "workerOptions" in the conf',
   '--ignore-watch': 'a .gitignore in the directory of the site',
   '--attach': 'vhostd logs -f SITE',
+  '--nostream': 'nothing: vhostd logs ends by itself without -f',
+  '--no-stream': 'nothing: vhostd logs ends by itself without -f',
+  '--force': 'nothing: --name makes it a second site',
   '--only': 'vhostd reload SITE',
   '-c': '"cron" in the conf',
 };

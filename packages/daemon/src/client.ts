@@ -6,7 +6,7 @@ export type { WorkerRate } from '@vhostd/protocol';
 export type { FollowOptions } from './control/follow-events.js';
 export { EXIT_CODES, exitCodeOf } from './exit-codes.js';
 export type { ExitCode } from './exit-codes.js';
-export { findRunDir } from './known-run-dirs.js';
+export { findRunDir, livingRunDirs } from './known-run-dirs.js';
 export { LOG_LEVELS } from './log-level.js';
 export type { LogLevel } from './log-level.js';
 export { inspectRunDir } from './run-dir/inspect-run-dir.js';

@@ -101,7 +101,7 @@ export class Master extends EventEmitter<PublicEvents> {
   readonly #shutdown: Shutdown;
   #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
-  #confSource: (() => Promise<MasterConf>) | undefined;
+  #confSource: ((siteId?: string) => Promise<MasterConf>) | undefined;
   #confFile: string | undefined;
   readonly #begun = new Deferred<void>();
   #running: Promise<RunResult> | undefined;
@@ -234,8 +234,8 @@ export class Master extends EventEmitter<PublicEvents> {
     return (await this.#served.load())?.conf;
   }
 
-  /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon; `file`, if it is one, is told in the status. */
-  setConfSource(load: () => Promise<MasterConf>, file?: string): void {
+  /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon; `file`, if it is one, is told in the status. A source that is asked for one site may look at nothing else anew. */
+  setConfSource(load: (siteId?: string) => Promise<MasterConf>, file?: string): void {
     this.#confSource = load;
     this.#confFile = file;
   }
@@ -344,7 +344,7 @@ export class Master extends EventEmitter<PublicEvents> {
     this.reopenLogs();
     // What has served goes on first: sites that a reload brought up could not be restored any more.
     await this.#begun.promise;
-    const conf = await this.#confSource();
+    const conf = await this.#confSource(siteId);
     this.#refuseWhenStopping();
     if (siteId !== undefined) {
       this.#manager.takeUpOne(siteId, conf.sites);

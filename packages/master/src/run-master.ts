@@ -1,8 +1,7 @@
 // The master that `vhostd run` starts: runs the sites of a conf file, or those that its arguments spell out.
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { toWireError } from '@vhostd/protocol';
-import { loadConf } from './conf/load-conf.js';
+import { ConfFile } from './conf/conf-file.js';
 import { parseMasterConf } from './conf/parse-conf.js';
 import type { MasterConf } from './conf/site-conf.js';
 import { master } from './index.js';
@@ -17,12 +16,14 @@ const { values } = parseArgs({
   },
 });
 
+const confFile = values.sites === undefined ? new ConfFile(values.config) : undefined;
+
 /**
  * `--sites` is JSON, its paths absolute. `--log-level` has the last word on the level of the log, `--watch` on what is
  * watched; it is for `vhostd dev`.
  */
-async function load(): Promise<MasterConf> {
-  const written = values.sites === undefined ? await loadConf(values.config) : parseSites(values.sites);
+async function load(siteId?: string): Promise<MasterConf> {
+  const written = (await confFile?.load(siteId)) ?? parseSites(values.sites ?? '[]');
   const conf = values.watch ? developed(written) : written;
   const level = LOG_LEVELS.find((known) => known === values['log-level']);
   return level === undefined ? conf : { ...conf, log: { ...conf.log, level } };
@@ -39,7 +40,7 @@ function parseSites(json: string): MasterConf {
 }
 
 // From the start: a reload that is asked for while this boots waits, and then takes up what is there.
-master.setConfSource(load, values.sites === undefined ? path.resolve(values.config) : undefined);
+master.setConfSource(load, confFile?.path);
 master.on('loadend', () => {
   run().catch((error: unknown) => master.fail(toWireError(error), BAD_CONF));
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chownSync,
@@ -27,6 +27,15 @@ beforeEach(() => {
   file = path.join(directory, 'daemon.pid');
 });
 afterEach(() => rmSync(directory, { recursive: true }));
+
+void it('nobody waits for a named pipe in the place of a PID file, and it is replaced', () => {
+  execFileSync('mkfifo', [file]);
+  assert.equal(readPidFile(file), undefined);
+  const identity = readIdentity(process.pid);
+  assert.ok(identity);
+  writePidFile(file, identity);
+  assert.deepEqual(readPidFile(file), identity);
+});
 
 const other = { pid: 4_000_000, startTime: '123', bootId: '0b63f1d6-60ec-4b4f-8e7c-7d9a4e6ad1a7' };
 

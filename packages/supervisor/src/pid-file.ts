@@ -58,12 +58,19 @@ export function createPidFile(file: string, identity: ProcessIdentity): boolean 
   return true;
 }
 
-/** Whom the file names; undefined if there is no file, or anything else in it than what this module writes. */
+/**
+ * Whom the file names; undefined if there is no file, or anything else in it than what this module writes. It waits for
+ * nobody: a named pipe in its place is none.
+ */
 export function readPidFile(file: string): ProcessIdentity | undefined {
+  let descriptor: number | undefined;
   try {
-    return parse(readFileSync(file, 'utf8'));
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    return parse(readFileSync(descriptor, 'utf8'));
   } catch {
     return undefined;
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

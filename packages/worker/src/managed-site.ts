@@ -17,6 +17,7 @@ import type { UpdateResult } from './conf-sender.js';
 import { AccessLog } from './access-log.js';
 import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
+import { CompileCache } from './compile-cache.js';
 import { Drain } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
 import { WebSockets } from './drain/web-sockets.js';
@@ -86,6 +87,7 @@ export class ManagedSite {
   readonly #accessLog: AccessLog | undefined;
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
+  readonly #compileCache: CompileCache | undefined;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   #webSockets: WebSockets | undefined;
@@ -109,6 +111,7 @@ export class ManagedSite {
     }
     this.#identity = identity;
     this.#host = host;
+    this.#compileCache = CompileCache.ofProcess(identity.siteDir);
     this.#master = new MasterSide(link, identity.callTimeoutMs, {
       onConnection: (frame) => this.#intake.receive(frame),
       onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
@@ -399,6 +402,7 @@ export class ManagedSite {
     // The master may give it connections before its answer is here.
     this.#published = true;
     await this.#master.peer.request('ready', null);
+    this.#compileCache?.flushSoon();
   }
 
   /** Of a site whose code leaves it to the conf file where it is served. */

@@ -85,7 +85,7 @@ void describe('vhostd start APP', () => {
     const refused = await workspace.startIn(path.join(workspace.directory, 'a'), 'start').ended;
     assert.match(
       refused.stderr,
-      /\(ERR_CONF_NOT_FOUND\)\n {2}vhostd start \S+\/vhostd\.config\.json starts the conf that/,
+      /\(ERR_CONF_NOT_FOUND\)\n {2}vhostd init .*:\n {2}vhostd start \S+\/vhostd\.config\.json\n$/,
     );
   });
 

@@ -8,8 +8,8 @@ import type { AddSiteResult, ChangeSiteResult } from '@vhostd/protocol';
 import { addSiteResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
 import { urlsOf } from '../addresses.js';
-import { terminalWidth, wrapped } from '../columns.js';
-import { attempt, nextStepFor } from '../errors.js';
+import { terminalWidth } from '../columns.js';
+import { adviceLines, attempt, nextStepFor } from '../errors.js';
 import { adviceOnFailure, adviceOnRefusal } from '../add-advice.js';
 import { hintAtSilence } from '../no-server-hint.js';
 import { addSiteFlags, programOf, refuseMissing, siteIdOf, siteOfFlags } from '../site-flags.js';
@@ -116,7 +116,7 @@ export function describeChanged(result: ChangeSiteResult): string[] {
 }
 
 function indented(text: string | undefined): string[] {
-  return text === undefined ? [] : wrapped(text, terminalWidth() - 2).map((line) => `  ${line}`);
+  return text === undefined ? [] : adviceLines(text, terminalWidth());
 }
 
 async function readSite(name: string): Promise<[site: Readonly<Record<string, unknown>>, baseDir: string]> {

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { certificatesFor, certificateDetails, certificateTable } from '../certificate-report.js';
 import { tableWidth } from '../columns.js';
 import { attempt } from '../errors.js';
-import { addClientOptions, clientOf, printOutcome } from './options.js';
+import { addClientOptions, clientOf, printOutcome, sentences } from './options.js';
 import type { ClientOptions } from './options.js';
 
 export function addCertCommand(program: Command): void {
@@ -29,12 +29,24 @@ async function cert(host: string | undefined, options: ClientOptions): Promise<n
   const answer = await clientOf(options).request({ method: 'GET', path: '/certificates' });
   const all = decode(certificatesResult, answer, 'certificates');
   const known = host === undefined ? all : certificatesOf(host, all);
-  printOutcome(options, known, () =>
-    host === undefined
-      ? certificateTable(known, tableWidth(), Date.now())
-      : certificateDetails(known, Date.now()),
-  );
+  const count = known.certificates.length + (known.renewals?.length ?? 0);
+  // A worker tells of its certificates when it is ready.
+  const early = count > 0 || options.json === true ? [] : await sitesOnTheirWay(options);
+  printOutcome(options, known, () => {
+    if (host !== undefined) return certificateDetails(known, Date.now());
+    return [
+      ...certificateTable(known, tableWidth(), Date.now()),
+      ...(early.length === 0
+        ? []
+        : sentences([`not up yet: ${early.join(', ')}; what they serve is not known`])),
+    ];
+  });
   return EXIT_CODES.ok;
+}
+
+async function sitesOnTheirWay(options: ClientOptions): Promise<string[]> {
+  const { sites } = await clientOf(options).status();
+  return sites.flatMap(({ siteId, state }) => (state === 'booting' || state === 'waiting' ? [siteId] : []));
 }
 
 function certificatesOf(

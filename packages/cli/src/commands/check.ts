@@ -7,6 +7,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
+import { checkFences } from '../check/check-fences.js';
 import { checkGroups } from '../check/check-groups.js';
 import { checkPorts } from '../check/check-ports.js';
 import type { Finding } from '../check/finding.js';
@@ -45,6 +46,7 @@ async function check(given: string | undefined, options: ClientOptions): Promise
     ...checkPorts(conf, await runningDaemon(options)),
     ...conf.sites.flatMap((site) => checkFiles(site)),
     ...checkGroups(conf),
+    ...checkFences(conf),
   ];
   report(options, file, findings);
   return hasErrors(findings) ? EXIT_CODES.failed : EXIT_CODES.ok;

@@ -33,7 +33,7 @@ export function addDoctorCommand(program: Command): void {
 async function examine(file: string | undefined, options: ClientOptions): Promise<number> {
   const where = options.runDir ?? findRunDir();
   const runDir = inspectRunDir(where);
-  const [status, silence] = await askDaemon({ ...options, runDir: where });
+  const { status, silence, answersOddly } = await askDaemon({ ...options, runDir: where });
   const [wantedSites, confProblems] = await readConf(file === undefined ? status?.conf : confFile(file));
   const findings = [
     ...diagnose({
@@ -41,6 +41,7 @@ async function examine(file: string | undefined, options: ClientOptions): Promis
       stateDirFault: stateDirFault(status, where),
       status,
       silence,
+      answersOddly,
       workers: findWorkers(),
       version: VERSION,
       node: process.version,
@@ -54,7 +55,7 @@ async function examine(file: string | undefined, options: ClientOptions): Promis
     const told = { runDir: runDir.path, running: isRunning, ok: !hasErrors(findings), findings };
     process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
   } else {
-    printReport(findings, summary(runDir.path, status, isRunning, findings));
+    printReport(findings, summary(runDir.path, { status, answersOddly }, isRunning, findings));
   }
   if (hasErrors(findings)) return EXIT_CODES.failed;
   return isRunning ? EXIT_CODES.ok : EXIT_CODES.notRunning;
@@ -62,29 +63,40 @@ async function examine(file: string | undefined, options: ClientOptions): Promis
 
 function summary(
   runDir: string,
-  status: DaemonStatus | undefined,
+  { status, answersOddly }: Answer,
   isRunning: boolean,
   findings: readonly Finding[],
 ): string {
   const who =
     status === undefined
       ? isRunning
-        ? 'a daemon runs, but does not answer'
+        ? `a daemon runs, but ${answersOddly ? 'its answer is not understood' : 'does not answer'}`
         : 'no daemon is running'
       : `daemon ${status.daemon.pid} runs ${counted(status.sites.length, 'site')}`;
   const count = findings.length === 0 ? 'nothing is wrong' : `${findings.length} to look at`;
   return `${runDir}: ${who}, ${count}`;
 }
 
-async function askDaemon(
-  options: ClientOptions,
-): Promise<[status: DaemonStatus | undefined, silence: string | undefined]> {
+/** What came of asking a daemon. */
+interface Answer {
+  status: DaemonStatus | undefined;
+  /** Why there is none. */
+  silence?: string | undefined;
+  /** Whether something came that is none. */
+  answersOddly: boolean;
+}
+
+async function askDaemon(options: ClientOptions): Promise<Answer> {
   try {
-    return [await clientOf(options).status(), undefined];
+    return { status: await clientOf(options).status(), answersOddly: false };
   } catch (error) {
-    return [undefined, describeError(error)];
+    const isOdd = error instanceof VhostError && ODD.has(error.code);
+    return { status: undefined, silence: describeError(error), answersOddly: isOdd };
   }
 }
+
+/** An answer came, but not one of this version. */
+const ODD: ReadonlySet<string> = new Set(['ERR_MESSAGE_INVALID', 'ERR_CONTROL_ANSWER', 'ERR_CONTROL_ROUTE']);
 
 /** The sites of a conf file, and what is wrong with it. */
 async function readConf(

@@ -53,9 +53,15 @@ void describe('a command without --run-dir', () => {
         stderr:
           `vhostd: 2 daemons of this user run:\n  ${other}  process ${second.process.pid}\n` +
           `  ${workspace.runDir}  process ${first.process.pid} (ERR_DAEMON_SEVERAL)\n` +
-          '  --run-dir DIR names the one that is meant\n',
+          `  of those that run, one is meant:\n  vhostd ${command.join(' ')} --run-dir ${other}\n` +
+          `  vhostd ${command.join(' ')} --run-dir ${workspace.runDir}\n`,
       });
     }
+    const elsewhere = await workspace.run('status', '--run-dir', path.join(workspace.directory, 'none'));
+    assert.match(
+      elsewhere.stderr,
+      /\(ERR_DAEMON_NOT_RUNNING\)\n {2}of those that run, one is meant:\n {2}vhostd status --run/,
+    );
     assert.equal((await workspace.run('stop')).code, 0);
     assert.equal((await workspace.runAnywhere('stop')).stdout, 'vhostd stopped\n');
     assert.equal((await second.ended).code, 0);

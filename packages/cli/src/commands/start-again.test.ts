@@ -82,7 +82,7 @@ void describe('a site that was added', () => {
 void it('a program that does not listen is asked about long before it fails, and the answer ends the waiting', async () => {
   const waiting = workspace.start('start', './jobs/queue.js', '--port', '0');
   await waiting.says(
-    'jobs does not listen yet; if it serves nobody (a queue worker, a bot), type: vhostd start ./jobs/queue.js',
+    'jobs does not listen yet; if it serves nobody (a queue worker, a bot), type:\n  vhostd start ./jobs/queue.js',
     'stderr',
   );
   const answered = await workspace.run('start', './jobs/queue.js', '--no-server');
@@ -111,19 +111,19 @@ void it('what to type is said in full where another site has the hosts or the na
   assert.match(
     await typed('start', './b', '--port', String(free)),
     new RegExp(
-      `\\(ERR_CONF_DUPLICATE_HOST\\)\n {2}two sites .*: vhostd start \\./b --port ${free} .*--host b\\.localhost\n$`,
+      `\\(ERR_CONF_DUPLICATE_HOST\\)\n {2}two sites .*:\n {2}vhostd start \\./b --port ${free} .*--host b\\.localhost\n$`,
     ),
   );
   assert.match(
     await typed('add', './b', '--name', 'all', '--port', '0'),
-    /\(ERR_SITE_EXISTS\)\n {2}vhostd status all shows .*: vhostd add \.\/b --port 0 .*--name all-2 --host all-2\.localhost\n$/,
+    /\(ERR_SITE_EXISTS\)\n {2}vhostd status all shows .*:\n {2}vhostd add \.\/b --port 0 .*--name all-2 --host all-2\.localhost\n$/,
   );
   const taken = net.createServer().listen(0);
   await once(taken, 'listening');
   const { port } = taken.address() as net.AddressInfo;
   const outcome = await workspace.run('start', './b', '--port', String(port));
   const [, again = ''] =
-    new RegExp(`\n {2}\\S+, pid ${process.pid}, has it; .*: vhostd (start b --port \\d+)\n$`).exec(
+    new RegExp(`\n {2}\\S+, pid ${process.pid}, has it; .*:\n {2}vhostd (start b --port \\d+)\n$`).exec(
       outcome.stdout,
     ) ?? assert.fail(outcome.stdout);
   assert.match((await workspace.run(...again.split(' '))).stdout, /^b: changed\n {2}http/);

@@ -135,7 +135,7 @@ function confToStart(given: string | undefined, options: StartOptions): string {
     const before = given === undefined ? keptConf(stateDirFor(options)) : undefined;
     if (before !== undefined && error instanceof VhostError) {
       error.info['next'] =
-        `vhostd start ${before} starts the conf that ran before; vhostd init writes one for the app of this directory`;
+        `vhostd init writes one for the app of this directory; the one that ran before:\nvhostd start ${before}`;
     }
     throw error;
   }

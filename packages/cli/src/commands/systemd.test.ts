@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Workspace } from '../cli.test.kit.js';
@@ -41,6 +42,14 @@ void test('of a conf that is refused there is no unit, and of a daemon without a
   const refused = systemd('print', '--config', config);
   assert.deepEqual([refused.status, refused.stdout], [100, '']);
   assert.match(refused.stderr, /sites\[0\]\.pth: unknown key[^]*ERR_CONF_INVALID/u);
+  const nameless = spawnSync(process.execPath, [COMMAND, 'systemd', 'install', '--user'], {
+    cwd: path.join(workspace.directory, 'a'),
+    encoding: 'utf8',
+  });
+  assert.match(
+    nameless.stderr,
+    /\(ERR_CONF_NOT_FOUND\)\n {2}vhostd init .*:\n {2}vhostd systemd install --user --no-config\n$/u,
+  );
   const none = systemd('print', '--no-config', '--json');
   const { units } = JSON.parse(none.stdout) as { units: Record<string, string> };
   assert.match(units['vhostd.service'] ?? '', /^ExecStart=\S+ \S+ run --no-config --run-dir /mu);

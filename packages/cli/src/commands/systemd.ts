@@ -10,6 +10,7 @@ import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
 import { confFile } from '../conf-file.js';
 import { attempt } from '../errors.js';
+import { typedCommand } from '../typed-command.js';
 import { shown } from '../usage-error.js';
 import { serviceUnit, socketUnit } from '../systemd/unit-text.js';
 import { installUnits, systemdOf, systemdVersion, uninstallUnits } from '../systemd/units.js';
@@ -85,7 +86,7 @@ function uninstall(systemd: Systemd, options: SystemdOptions): void {
 /** Rejects as {@link loadConf}: a unit of a conf that is refused would be started in vain. */
 async function unitsOf(systemd: Systemd, options: SystemdOptions): Promise<Record<string, string>> {
   const { socket = false, user = false, serviceUser } = options;
-  const config = options.config === false ? undefined : confFile(options.config);
+  const config = options.config === false ? undefined : confNamed(options.config);
   const conf = config === undefined ? undefined : await loadConf(config);
   // What is not there now may be there when the service starts.
   for (const { subject, message, todo } of conf?.sites.flatMap((site) => checkFiles(site)) ?? []) {
@@ -103,6 +104,19 @@ async function unitsOf(systemd: Systemd, options: SystemdOptions): Promise<Recor
   });
   if (!socket) return { [SERVICE]: service };
   return { [SOCKET]: socketUnit(addressesOf(config, conf?.sites ?? [])), [SERVICE]: service };
+}
+
+/** @throws {VhostError} ERR_CONF_NOT_FOUND, with what to type where sites were only added. */
+function confNamed(given: string | undefined): string {
+  try {
+    return confFile(given);
+  } catch (error) {
+    if (given === undefined && error instanceof VhostError) {
+      error.info['next'] =
+        `vhostd init writes one; without a conf, for the sites that were added:\n${typedCommand({ '--no-config': [] })}`;
+    }
+    throw error;
+  }
 }
 
 /** Every fixed TCP address of the conf, as `ListenStream=` has it. @throws {VhostError} ERR_SYSTEMD_ADDRESS. */

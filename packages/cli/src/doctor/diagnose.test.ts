@@ -56,6 +56,22 @@ void it('where all is well nothing is found, nor where nothing runs', () => {
   assert.deepEqual(told({ ...silent, status: undefined, runDir: empty }), []);
 });
 
+void it('a daemon whose answer is not understood is none to be ended', () => {
+  const [finding, ...others] = diagnose({
+    ...WELL,
+    status: undefined,
+    silence: 'invalid message',
+    answersOddly: true,
+  });
+  assert.match(
+    finding?.message ?? '',
+    /^its daemon, process 10, answers what this vhostd does not understand/,
+  );
+  assert.match(finding?.todo ?? '', /leave it running/);
+  assert.ok(!/kill/.test(finding?.todo ?? ''));
+  assert.deepEqual(others, []);
+});
+
 void it('a run directory is unsafe, foreign, stale, or its daemon is deaf', () => {
   const { runDir } = WELL;
   assert.deepEqual(

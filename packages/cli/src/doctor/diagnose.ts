@@ -13,6 +13,8 @@ export interface Facts {
   readonly status: DaemonStatus | undefined;
   /** Why it does not answer. */
   readonly silence: string | undefined;
+  /** Whether it has answered, but not what could be understood, as `silence` says. */
+  readonly answersOddly?: boolean;
   readonly workers: readonly FoundWorker[];
   /** Of this command. */
   readonly version: string;
@@ -34,7 +36,7 @@ export function diagnose(facts: Facts): Finding[] {
   ];
 }
 
-function runDirFindings({ runDir, silence, status, stateDirFault }: Facts): Finding[] {
+function runDirFindings({ runDir, silence, answersOddly = false, status, stateDirFault }: Facts): Finding[] {
   const found = (level: Finding['level'], message: string, todo: string): Finding => ({
     level,
     subject: `run directory ${runDir.path}`,
@@ -84,8 +86,12 @@ function runDirFindings({ runDir, silence, status, stateDirFault }: Facts): Find
     findings.push(
       found(
         'error',
-        `its daemon, process ${holder.pid}, does not answer: ${silence ?? ''}`,
-        `look at its log; kill -TERM ${holder.pid} ends it`,
+        answersOddly
+          ? `its daemon, process ${holder.pid}, answers what this vhostd does not understand: ${silence ?? ''}`
+          : `its daemon, process ${holder.pid}, does not answer: ${silence ?? ''}`,
+        answersOddly
+          ? `it may be of another version, and serve well: ask it with that one, or vhostd upgrade; leave it running`
+          : `look at its log; kill -TERM ${holder.pid} ends it`,
       ),
     );
   }

@@ -23,8 +23,9 @@ export function wantedCertificates(
 ): WantedCertificate[] {
   const wanted = new Map<string, WantedCertificate>();
   for (const { conf, running, wantedPlaces } of sites) {
-    const listen = [...conf.listen, ...wantedPlaces.listen];
-    const certificates = listen
+    // Most want none; this is looked at whenever any site changes.
+    if (!conf.listen.some(certificateOf) && !wantedPlaces.listen.some(certificateOf)) continue;
+    const certificates = [...conf.listen, ...wantedPlaces.listen]
       .flatMap((entry) => certificateOf(entry) ?? [])
       .filter(({ kind }) => running || kind === 'internal');
     const names = new Map(certificates.map((name) => [`${name.kind} ${name.host}`, name]));

@@ -8,7 +8,7 @@ import { CONF_EXTENSIONS } from './conf-extensions.js';
 import { parseConfText } from './conf-text.js';
 import type { TextFormat } from './conf-text.js';
 import { parseMasterConf } from './parse-conf.js';
-import type { MasterConf } from './site-conf.js';
+import type { ConfSource, MasterConf } from './site-conf.js';
 
 /**
  * The conf in `file` (`.json` with comments, `.js`, `.mjs`, `.cjs`, `.ts` where Node can import it, `.yaml`, `.yml` and
@@ -20,12 +20,28 @@ import type { MasterConf } from './site-conf.js';
  * ran. And the codes of `parseMasterConf`.
  */
 export async function loadConf(file: string): Promise<MasterConf> {
+  const { written, source } = await readConf(file);
+  return parseMasterConf(await written(), source);
+}
+
+/** A conf file as it was read. */
+export interface ReadConf {
+  /** All that it says; absent where the file is a script, which may ask others. */
+  readonly text?: string;
+  /** @throws {VhostError} ERR_CONF_FORMAT, ERR_CONF_SYNTAX, ERR_CONF_THREW. */
+  readonly written: () => Promise<unknown>;
+  readonly source: ConfSource & { readonly file: string };
+}
+
+/** Reads a conf file, and nothing in it. @throws {VhostError} ERR_CONF_NOT_FOUND, ERR_CONF_UNREADABLE, ERR_CONF_FORMAT. */
+export async function readConf(file: string): Promise<ReadConf> {
   const path = resolve(file);
   const format = FORMATS.get(extname(path).toLowerCase());
   if (format === undefined) throw formatError(path);
   const text = await readText(path);
-  const raw = format === 'module' ? await importAfresh(path) : await parseConfText(format, path, text);
-  return parseMasterConf(raw, { file: path, baseDir: dirname(path) });
+  const source = { file: path, baseDir: dirname(path) };
+  if (format === 'module') return { written: () => importAfresh(path), source };
+  return { written: () => parseConfText(format, path, text), text, source };
 }
 
 export { parseConfText } from './conf-text.js';

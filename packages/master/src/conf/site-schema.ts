@@ -265,6 +265,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe(
       'How long nobody is connected before the workers are stopped, until the next connection. Absent: `10m` where `cpuLen` is `0`, else never.',
     ),
+  compileCache: flag()
+    .default(true)
+    .describe(
+      'Whether what Node has compiled of the code is kept for the next start, by Node 22.1 and later. False: it is compiled anew each time.',
+    ),
   maintenancePage: path()
     .optional()
     .describe('HTML file that answers every request during a maintenance, relative to `path`.'),

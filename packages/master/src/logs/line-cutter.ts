@@ -14,21 +14,27 @@ export class LineCutter {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** Adds bytes; gives the lines that are complete now, each with its newline. */
-  push(chunk: Buffer): Buffer | undefined {
+  /**
+   * Adds bytes; gives the lines that are complete now, each with its newline, in several pieces. They may be parts of what
+   * was added.
+   */
+  push(chunk: Buffer): Buffer[] {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
-    let lines: Buffer | undefined;
-    if (end > 0) lines = this.#cutAll(this.#take(chunk.subarray(0, end)));
+    // The line that was begun before is put together by itself, which spares all others a copy.
+    const first = this.#partsBytes === 0 || end === 0 ? 0 : chunk.indexOf(NEWLINE) + 1;
+    const pieces: Buffer[] = [];
+    if (first > 0) pieces.push(this.#cutAll(this.#take(chunk.subarray(0, first))));
+    if (end > first) pieces.push(this.#cutAll(chunk.subarray(first, end)));
     if (end < chunk.length) {
       // A copy: what is kept for long must not hold the whole chunk in memory.
       this.#parts.push(Buffer.from(chunk.subarray(end)));
       this.#partsBytes += chunk.length - end;
     }
-    if (this.#partsBytes <= this.#maxLineBytes) return lines;
-    const { pieces, rest } = this.#cut(this.#take());
+    if (this.#partsBytes <= this.#maxLineBytes) return pieces;
+    const { pieces: cut, rest } = this.#cut(this.#take());
     this.#parts = [rest];
     this.#partsBytes = rest.length;
-    return Buffer.concat(lines === undefined ? pieces : [lines, ...pieces]);
+    return [...pieces, Buffer.concat(cut)];
   }
 
   /** The stream has ended: gives its last line, which had no newline. */

@@ -1,5 +1,7 @@
 // What waits to be written to a log file: whole lines, bounded in bytes, with an account of what did not fit. Pure.
 
+import { giveRoom, takeRoom } from './rooms.js';
+
 /** Lines that were lost. */
 export interface Loss {
   bytes: number;
@@ -8,12 +10,19 @@ export interface Loss {
 
 const NEWLINE = 0x0a;
 
+/** Whole lines, from `from` up to `end`; of the first ones what was written may end within a line. */
+interface Piece {
+  readonly bytes: Buffer;
+  from: number;
+  end: number;
+}
+
 /** A queue of lines. What does not fit is dropped and counted, and one line tells so where it would have been. */
 export class LineQueue {
   readonly #maxBytes: number;
   readonly #notice: (loss: Loss) => string;
   readonly #lost: Loss = { bytes: 0, lines: 0 };
-  #items: Buffer[] = [];
+  #pieces: Piece[] = [];
   #bytes = 0;
   #unreported: Loss = { bytes: 0, lines: 0 };
   #atLineStart = true;
@@ -38,7 +47,7 @@ export class LineQueue {
     return this.#lost;
   }
 
-  /** Adds whole lines, each ended by a newline. False if there is no room: they are lost and counted. */
+  /** Adds a copy of whole lines, each ended by a newline. False if there is no room: they are lost and counted. */
   push(lines: Buffer, maxBytes: number = this.#maxBytes): boolean {
     if (this.#bytes + lines.length > maxBytes) {
       this.lose(lines);
@@ -66,41 +75,32 @@ export class LineQueue {
     this.#append(notice);
   }
 
-  /** The next bytes to write, about so many at most; undefined if there are none. They stay until {@link advance}. */
-  peek(maxBytes: number): Buffer | undefined {
-    let count = 0;
-    let bytes = 0;
-    for (const item of this.#items) {
-      if (count > 0 && bytes + item.length > maxBytes) break;
-      count++;
-      bytes += item.length;
-    }
-    return count < 2 ? this.#items[0] : Buffer.concat(this.#items.slice(0, count), bytes);
+  /** The next bytes to write; undefined if there are none. They stay until {@link advance}. */
+  peek(): Buffer | undefined {
+    const [first] = this.#pieces;
+    return first?.bytes.subarray(first.from, first.end);
   }
 
-  /** Takes off what was written. It may end within a line. */
+  /** Takes off what was written, and is read by nobody any more. It may end within a line. */
   advance(bytes: number): void {
-    let left = bytes;
-    let whole = 0;
-    for (const item of this.#items) {
-      if (left < item.length) break;
-      left -= item.length;
-      whole++;
-    }
-    if (whole > 0) this.#atLineStart = this.#items[whole - 1]?.at(-1) === NEWLINE;
-    this.#items.splice(0, whole);
-    const first = this.#items[0];
-    if (left > 0 && first !== undefined) {
-      this.#atLineStart = first[left - 1] === NEWLINE;
-      this.#items[0] = first.subarray(left);
-    }
     this.#bytes -= bytes;
+    for (let left = bytes; left > 0;) {
+      const [first] = this.#pieces;
+      if (first === undefined) return;
+      const count = Math.min(left, first.end - first.from);
+      left -= count;
+      first.from += count;
+      this.#atLineStart = first.bytes[first.from - 1] === NEWLINE;
+      if (first.from < first.end) return;
+      this.#pieces.shift();
+      giveRoom(first.bytes);
+    }
   }
 
-  /** Takes off and gives all behind the first so many bytes. */
+  /** Takes off and gives all behind the first so many bytes, which may be on their way into the file. */
   takeBehind(bytes: number): Buffer {
-    const all = Buffer.concat(this.#items, this.#bytes);
-    this.#items = bytes === 0 ? [] : [all.subarray(0, bytes)];
+    const all = Buffer.concat(this.#pieces.map(({ bytes: own, from, end }) => own.subarray(from, end)));
+    this.#pieces = bytes === 0 ? [] : [{ bytes: all, from: 0, end: bytes }];
     this.#bytes = bytes;
     return all.subarray(bytes);
   }
@@ -112,7 +112,7 @@ export class LineQueue {
 
   /** Loses the rest of a line whose beginning went to a file that cannot be written to any more. */
   loseRestOfLine(): void {
-    const first = this.#items[0];
+    const first = this.peek();
     if (this.#atLineStart || first === undefined) return;
     const end = first.indexOf(NEWLINE) + 1;
     const rest = end === 0 ? first : first.subarray(0, end);
@@ -121,16 +121,22 @@ export class LineQueue {
     this.#atLineStart = true;
   }
 
-  /** Loses all that waits. */
+  /** Loses all that waits, the beginning of which may be on its way into the file. */
   loseAll(): void {
-    for (const item of this.#items) this.lose(item);
-    this.#items = [];
+    for (const { bytes, from, end } of this.#pieces) this.lose(bytes.subarray(from, end));
+    this.#pieces = [];
     this.#bytes = 0;
   }
 
   #append(lines: Buffer): void {
     if (lines.length === 0) return;
-    this.#items.push(lines);
+    const last = this.#pieces.at(-1);
+    const room = last === undefined ? 0 : last.bytes.length - last.end;
+    const piece =
+      last !== undefined && lines.length <= room ? last : { bytes: takeRoom(lines.length), from: 0, end: 0 };
+    lines.copy(piece.bytes, piece.end);
+    piece.end += lines.length;
+    if (piece !== last) this.#pieces.push(piece);
     this.#bytes += lines.length;
   }
 }

@@ -341,7 +341,7 @@ export class LogFile {
 
   /** Whether the next bytes belong into another file, which is made room for. */
   async #isFull(target: LogTarget): Promise<boolean> {
-    const next = this.#queue.peek(BATCH_BYTES)?.length ?? 0;
+    const next = this.#queue.peek()?.length ?? 0;
     if (this.#rotation === undefined || this.#sizeBytes === 0) return false;
     const fits = this.#sizeBytes + next <= this.#rotation.maxBytes;
     if (fits && !isOverdue(this.#rotation, this.#writtenAtMs, Date.now())) return false;
@@ -352,7 +352,7 @@ export class LogFile {
   }
 
   async #writeBatch(target: LogTarget): Promise<void> {
-    const batch = this.#queue.peek(BATCH_BYTES);
+    const batch = this.#queue.peek();
     if (batch === undefined) return;
     this.#inFlightBytes = batch.length;
     this.#inFlightSince = this.#options.os.now();
@@ -432,8 +432,6 @@ export class LogFile {
   }
 }
 
-/** Written at a time: few calls for a busy log, and small beside what may wait. */
-const BATCH_BYTES = 256 * 1024;
 /** How often it is looked whether a log is too old to go on in, ms, unless its interval is shorter. */
 const AGE_LOOK_MAX_MS = 300_000;
 /** A write that takes longer than this is taken for one that hangs. */

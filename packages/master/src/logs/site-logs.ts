@@ -1,19 +1,19 @@
 // Where the standard output and error of a site's workers go: to files, line by line. A worker waits where it prints more
 // than can be written, and never for a file that can't be written.
 import type { Readable } from 'node:stream';
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import type { SiteStatus } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
-import { Deferred, TURN_LIMIT_MS } from '@vhostd/transport';
+import { Deferred } from '@vhostd/transport';
 import { foreignUserOf } from '../conf/foreign-user.js';
 import type { LogRotation, SiteConf } from '../conf/site-conf.js';
 import type { SiteUser } from '../node/site-file.js';
-import { LineCutter } from './line-cutter.js';
 import type { LogFile, LogFileStats } from './log-file.js';
 import { LogFiles } from './log-files.js';
 import { AccessLogRotation } from './access-log-rotation.js';
 import { jsonLines, stampedLines } from './default-log.js';
 import type { LineOrigin, LogStream } from './default-log.js';
+import { OutputReader } from './output-reader.js';
+import type { LineTaker } from './output-reader.js';
 import type { LogSink, SiteOutput } from './site-output.js';
 
 /** Options of {@link SiteLogs}. Paths are relative to the working directory. */
@@ -153,25 +153,16 @@ export class SiteLogs {
 
   #read(readable: Readable | null, origin: LineOrigin, share: ReadingShare | undefined): void {
     if (readable === null) return;
-    const cutter = new LineCutter(this.#maxLineBytes);
+    const taker: LineTaker = {
+      take: (lines) => this.#take(origin, lines),
+      rooms: () => this.#rooms(origin.stream),
+    };
+    const reader = new OutputReader(readable, taker, this.#maxLineBytes, share);
     this.#attachedCount++;
-    readable.on('data', (chunk: Buffer | string) => {
-      const startMs = performance.now();
-      share?.watch?.begin();
-      this.#take(origin, cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk));
-      share?.watch?.end();
-      const endMs = performance.now();
-      const pauseMs = share?.charge(endMs - startMs, endMs) ?? 0;
-      const rooms = this.#rooms(origin.stream);
-      if (pauseMs === 0 && rooms.length === 0 && endMs - startMs < TURN_LIMIT_MS) return;
-      readable.pause();
-      const turn = pauseMs === 0 ? nextTurn() : delay(pauseMs);
-      void Promise.all([turn, ...rooms]).then(() => readable.resume());
-    });
     // A stream that fails ends here like one that ends; unheard, the error would end the process.
     readable.on('error', () => {});
     readable.once('close', () => {
-      this.#take(origin, cutter.end());
+      reader.end();
       this.#attachedCount--;
       this.#lookIfUnused();
     });
@@ -182,8 +173,7 @@ export class SiteLogs {
     return this.#sinks[stream].map(({ file }) => file.room).filter((room) => room !== undefined);
   }
 
-  #take(origin: LineOrigin, lines: Buffer | undefined): void {
-    if (lines === undefined) return;
+  #take(origin: LineOrigin, lines: Buffer): void {
     for (const { file, shape } of this.#sinks[origin.stream]) file.writePaced(shape(lines, origin));
   }
 

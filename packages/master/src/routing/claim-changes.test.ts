@@ -33,7 +33,7 @@ void test('a table tells what leads to a site, and what of it leads to others', 
     listenerKey: key,
     pattern: pattern === null ? null : parseHostPattern(pattern),
   });
-  const built = RouteTable.build([
+  const built = RouteTable.build<string>([
     { target: 'a', ...place('80', '*.a.test') },
     { target: 'a', ...place('80', 'a.test') },
     { target: 'b', ...place('80', 'b.a.test') },
@@ -55,6 +55,26 @@ void test('a table tells what leads to a site, and what of it leads to others', 
   });
   const replaced = table.replaceTargets(new Map([['d', [place('81', 'd.test')]]]));
   assert.ok('table' in replaced);
-  assert.deepEqual([...replaced.table.targetsChangedFrom(table)].toSorted(), ['a', 'b', 'd']);
+  assert.deepEqual([...replaced.table.targetsChangedFrom(table)], ['d']);
   assert.deepEqual([...table.targetsChangedFrom(table)], []);
+
+  const changedBy = (target: string, ...places: RoutePlace[]): string[] => {
+    const result = table.replaceTargets(new Map([[target, places]]));
+    assert.ok('table' in result);
+    const changed = [...result.table.targetsChangedFrom(table)].toSorted();
+    // Nobody else is told something new.
+    for (const other of ['a', 'b', 'c', 'd']) {
+      const same = sameClaims(table.claimsOf(other), result.table.claimsOf(other));
+      assert.ok(same || changed.includes(other), `${other} is changed as well`);
+    }
+    return changed;
+  };
+  // The default is for all that nobody else has, a wildcard for what is below it, however far.
+  assert.deepEqual(changedBy('c', place('80', 'c.test')), ['c', 'd']);
+  assert.deepEqual(changedBy('c', place('80', 'x.y.a.test')), ['a', 'c', 'd']);
+  assert.deepEqual(changedBy('c', place('80', '*.y.a.test')), ['a', 'c', 'd']);
+  assert.deepEqual(changedBy('b'), ['a', 'b', 'd']);
+  assert.deepEqual(changedBy('c', place('81', 'c.test')), ['c']);
+  assert.deepEqual(changedBy('c', place('82', 'c.test')), ['c']);
+  assert.deepEqual(changedBy('b', place('80', 'b.a.test'), place('80', 'b.test')), []);
 });

@@ -100,6 +100,33 @@ export class ListenerIndex<T extends RouteTarget> {
     return this.#places.has(target);
   }
 
+  /** What a target claims. */
+  placesOf(target: T): readonly RoutePlace[] {
+    return this.#places.get(target) ?? [];
+  }
+
+  /**
+   * The targets of either index of which {@link claimsOf} may say something else: whose own places are others, and those to
+   * whose wildcards or default such a place is an exception. Costs a comparison of pointers for each target, no more.
+   */
+  targetsChangedFrom(before: ListenerIndex<T> | undefined): Set<T> {
+    const changed = new Set<T>();
+    const hosts = new Set<string>();
+    const note = (target: T, places: readonly RoutePlace[]): void => {
+      changed.add(target);
+      for (const { pattern } of places) if (pattern !== null) hosts.add(pattern.host);
+    };
+    const was = before === undefined ? new Map<T, readonly RoutePlace[]>() : before.#places;
+    for (const [target, places] of this.#places) if (was.get(target) !== places) note(target, places);
+    for (const [target, places] of was) if (this.#places.get(target) !== places) note(target, places);
+    if (changed.size === 0) return changed;
+    for (const index of before === undefined ? [this] : [before, this]) {
+      if (index.#defaultTarget !== undefined) changed.add(index.#defaultTarget);
+      for (const host of hosts) for (const holder of index.#holdersAbove(host)) changed.add(holder);
+    }
+    return changed;
+  }
+
   /** Every target that claims anything. */
   targets(): T[] {
     return [...this.#places.keys()];
@@ -180,6 +207,15 @@ export class ListenerIndex<T extends RouteTarget> {
   holder(pattern: string | null): T | undefined {
     if (pattern === null) return this.#defaultTarget;
     return pattern.startsWith('*.') ? this.#suffix.get(pattern.slice(2)) : this.#exact.get(pattern);
+  }
+
+  /** Whose wildcards a host, or a wildcard of it, is below. */
+  *#holdersAbove(host: string): Generator<T> {
+    if (this.#suffix.size === 0) return;
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const target = this.#suffix.get(host.slice(dot + 1));
+      if (target !== undefined) yield target;
+    }
   }
 
   #lookupSuffix(host: string): T | undefined {

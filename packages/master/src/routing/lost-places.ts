@@ -28,7 +28,8 @@ export function lostPlaces<T extends { readonly siteId: string }>(
     const [was, is] = [before.listener(key), after.listener(key)];
     if (was === undefined || was === is) continue;
     const port = Number(key.split('|')[1]);
-    for (const pattern of was.patterns()) {
+    const changed = is?.targetsChangedFrom(was) ?? was.targets();
+    for (const { pattern } of [...changed].flatMap((target) => was.placesOf(target))) {
       const name = pattern === null ? null : formatHostPattern(pattern);
       const target = was.holder(name);
       if (target === undefined || is?.holder(name) !== undefined) continue;

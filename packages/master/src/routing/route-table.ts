@@ -49,13 +49,17 @@ export class RouteTable<T extends RouteTarget> {
 
   /**
    * The table in which these targets hold exactly these places (none: it is gone), as one change: what one of them gives
-   * up, another one may have. Only the listeners that they were or will be on get a new index; the others are shared
+   * up, another one may have. Only the listeners on which that is something else get a new index; the others are shared
    * with this table.
    */
   replaceTargets(changes: PlacesByTarget<T>): RouteTableResult<T> {
     const listeners = new Map(this.#listeners);
     for (const [listenerKey, ofListener] of this.#byListener(changes)) {
       const index = this.#listeners.get(listenerKey);
+      for (const [target, places] of ofListener) {
+        if (samePlaces(index?.placesOf(target) ?? [], places)) ofListener.delete(target);
+      }
+      if (ofListener.size === 0) continue;
       const result = index?.replace(ofListener) ?? ListenerIndex.build(ofListener);
       if ('conflict' in result) return result;
       if (result.index.targetCount === 0) listeners.delete(listenerKey);
@@ -74,15 +78,24 @@ export class RouteTable<T extends RouteTarget> {
     return claims;
   }
 
-  /** The targets on the listeners whose index is not the same in another table. */
+  /** The targets of which {@link claimsOf} may say something else than in another table, and few others. */
   targetsChangedFrom(before: RouteTable<T>): Set<T> {
     const targets = new Set<T>();
     for (const key of new Set([...this.#listeners.keys(), ...before.#listeners.keys()])) {
-      const indexes = [before.#listeners.get(key), this.#listeners.get(key)];
-      if (indexes[0] === indexes[1]) continue;
-      for (const index of indexes) for (const target of index?.targets() ?? []) targets.add(target);
+      const [was, is] = [before.#listeners.get(key), this.#listeners.get(key)];
+      if (was === is) continue;
+      const changed = is?.targetsChangedFrom(was) ?? was?.targets() ?? [];
+      for (const target of changed) targets.add(target);
     }
     return targets;
+  }
+
+  /** Whether a target holds exactly these places. */
+  holdsExactly(target: T, places: readonly RoutePlace[]): boolean {
+    const changes = this.#byListener(new Map([[target, places]]));
+    return [...changes].every(([listenerKey, ofListener]) =>
+      samePlaces(this.#listeners.get(listenerKey)?.placesOf(target) ?? [], ofListener.get(target) ?? []),
+    );
   }
 
   /** The index of one listener; the same object in both tables as long as no change concerned it. */
@@ -115,6 +128,22 @@ export class RouteTable<T extends RouteTarget> {
     }
     return byListener;
   }
+}
+
+function samePlaces(some: readonly RoutePlace[], others: readonly RoutePlace[]): boolean {
+  if (some === others) return true;
+  return some.length === others.length && some.every((place, index) => samePlace(place, others[index]));
+}
+
+function samePlace(one: RoutePlace, other: RoutePlace | undefined): boolean {
+  return (
+    other !== undefined &&
+    one.listenerKey === other.listenerKey &&
+    one.pattern?.kind === other.pattern?.kind &&
+    one.pattern?.host === other.pattern?.host &&
+    one.direct === other.direct &&
+    JSON.stringify(one.redirect) === JSON.stringify(other.redirect)
+  );
 }
 
 function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> {

@@ -165,8 +165,14 @@ export class Router<T extends RoutedSite> {
    */
   moves(wants: ReadonlyMap<T, ListenConf | undefined>): Move<T>[] {
     let after = this.#table;
-    const none = new Map([...wants.keys()].map((site) => [site, [] as RoutePlace[]]));
-    const each = one(wants);
+    // Who keeps what it has, has it before those that ask for something new: most do.
+    const each = [...placesByTarget(wants)]
+      .filter(([site, places]) => !this.#table.holdsExactly(site, places))
+      .map((entry) => new Map([entry]));
+    if (each.length === 0) return [];
+    const none = new Map(
+      each.flatMap((changes) => [...changes.keys()].map((site) => [site, [] as RoutePlace[]])),
+    );
     const isNew = each.map((changes) => this.#changes(changes));
     const inTurn = [...each.filter((_, index) => !isNew[index]), ...each.filter((_, index) => isNew[index])];
     for (const changes of [none, ...inTurn]) {
@@ -174,6 +180,11 @@ export class Router<T extends RoutedSite> {
       if ('table' in result) after = result.table;
     }
     return movesBetween(this.#table, after);
+  }
+
+  /** Whether a site is to have just what it has: nothing moves between it and others by its own wish, nor jointly. */
+  keepsPlaces(site: T, conf: ListenConf): boolean {
+    return this.#table.holdsExactly(site, placesOf(conf).places);
   }
 
   #changes(places: ReadonlyMap<T, readonly RoutePlace[]>): boolean {
@@ -412,11 +423,6 @@ function placesByTarget<T extends RoutedSite>(
   return new Map(
     Array.from(confs, ([site, conf]) => [site, conf === undefined ? [] : placesOf(conf).places] as const),
   );
-}
-
-/** A map for each entry. */
-function one<T extends RoutedSite>(confs: ReadonlyMap<T, ListenConf | undefined>): Map<T, RoutePlace[]>[] {
-  return Array.from(placesByTarget(confs), (entry) => new Map([entry]));
 }
 
 function tableOf<T extends RoutedSite>(result: RouteTableResult<T>): RouteTable<T> {

@@ -41,6 +41,8 @@ export class SiteManager {
   /** Sites that an operator stops. */
   readonly #leaving = new Map<Site, Promise<unknown>>();
   readonly #waits: SiteWaits;
+  /** Sites that wait for others that they depend on. */
+  readonly #waiting = new Set<string>();
   /** Sites that could not be published when all were started, and have not been since, and why. */
   readonly #failed = new Map<string, WireError>();
   /** Sites that are brought up by themselves once their listeners can be had. */
@@ -71,7 +73,12 @@ export class SiteManager {
     this.#router = router;
     this.#events = events;
     this.#waits = new SiteWaits({ readiness: (name) => sites.findReadiness(name) });
-    events.on('site.state', () => this.#look());
+    events.on('site.state', ({ siteId }) => {
+      // The one that is in place: one that is being removed may have the same id.
+      if (this.#sites.find(siteId)?.waiting === true) this.#waiting.add(siteId);
+      else this.#waiting.delete(siteId);
+      this.#look();
+    });
     events.on('fleet.sites', () => this.#look());
     events.on('site.due', ({ siteId }) => void this.#onTime(siteId));
   }
@@ -86,8 +93,11 @@ export class SiteManager {
    * @throws {VhostError} ERR_CONF_DEPENDENCY_CYCLE: nothing has changed.
    */
   load(conf: SiteConf): void {
-    const others = this.#sites.list().filter(({ siteId }) => siteId !== conf.siteId);
-    refuseCycle([...others, conf]);
+    // One that depends on nobody closes no circle.
+    if (conf.dependencies.length > 0) {
+      const others = this.#sites.list().filter(({ siteId }) => siteId !== conf.siteId);
+      refuseCycle([...others, conf]);
+    }
     const added = this.#sites.load(this.#desired.applied(conf));
     if (added !== undefined && this.#started && !this.#stopping) void this.#start(added);
   }
@@ -125,7 +135,7 @@ export class SiteManager {
       sites.length === 1 && only !== undefined
         ? this.#isStopped(only)
           ? STOPPED
-          : this.#splitBy(only, this.#allWants())
+          : this.#splitBy(only)
         : undefined;
     if (split === undefined || only === undefined) return await this.#change(sites, []);
     return { sites: [this.#tellReload(outcomeOf(only.siteId, only.generation, split))] };
@@ -133,7 +143,7 @@ export class SiteManager {
 
   /** Replaces all workers of a site at once. */
   async restart(site: Site): Promise<ReloadOutcome> {
-    const split = this.#splitBy(site, this.#allWants());
+    const split = this.#splitBy(site);
     const outcome = split ? outcomeOf(site.siteId, site.generation, split) : await site.restart();
     const { siteId, generation, error } = outcome;
     if (error === undefined) this.#events.emit('site.restarted', { siteId, generation });
@@ -314,7 +324,7 @@ export class SiteManager {
   /** A site has changed: others may wait for it, and one that had failed may have come up after all. */
   #look(): void {
     this.#waits.look();
-    for (const site of this.#sites.list()) site.look();
+    for (const siteId of this.#waiting) this.#sites.find(siteId)?.look();
     const before = this.#failed.size;
     for (const siteId of this.#failed.keys()) {
       if (this.#sites.find(siteId)?.running === true) this.#failed.delete(siteId);
@@ -447,7 +457,8 @@ export class SiteManager {
   /** Why a site can't be changed alone to what it is to have; `confs` is what all are to have. */
   #refuseSplit(siteId: string, confs: readonly SiteConf[]): void {
     const site = this.#sites.find(siteId);
-    if (site === undefined) return;
+    const own = confs.find((conf) => conf.siteId === siteId);
+    if (site === undefined || own === undefined || this.#router.keepsPlaces(site, site.placesBy(own))) return;
     const wants = new Map<Site, ListenConf | undefined>(
       this.#sites.list().map((other) => [other, undefined]),
     );
@@ -455,7 +466,7 @@ export class SiteManager {
       const other = this.#sites.find(conf.siteId);
       if (other !== undefined) wants.set(other, other.placesBy(conf));
     }
-    const split = this.#splitBy(site, wants);
+    const split = this.#splitOf(site, wants);
     if (split !== undefined) throw fromWireError(split);
   }
 
@@ -469,11 +480,14 @@ export class SiteManager {
     if (error !== undefined && !again) this.#events.emit('site.failed', { siteId: site.siteId, error });
   }
 
-  #allWants(): Map<Site, ListenConf | undefined> {
-    return new Map(this.#sites.list().map((site) => [site, site.wantedPlaces]));
+  /** Of a site that keeps what it has, nothing need be known of the others, however many there are. */
+  #splitBy(site: Site): WireError | undefined {
+    if (this.#router.keepsPlaces(site, site.wantedPlaces)) return undefined;
+    const wants = this.#sites.list().map((other) => [other, other.wantedPlaces] as const);
+    return this.#splitOf(site, new Map(wants));
   }
 
-  #splitBy(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {
+  #splitOf(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {
     const moves = this.#router.moves(wants).filter(({ joint }) => joint);
     const move = moves.find(({ from, to }) => from === site || to === site);
     if (move === undefined) return undefined;

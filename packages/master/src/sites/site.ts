@@ -161,6 +161,11 @@ export class Site implements WorkerSite {
     return this.#state.state === 'loaded';
   }
 
+  /** Whether it waits for sites that it depends on. */
+  get waiting(): boolean {
+    return this.#state.state === 'waiting';
+  }
+
   /** Whether it has been given addresses and hosts. */
   get placed(): boolean {
     return this.#state.placed && !this.blocked;

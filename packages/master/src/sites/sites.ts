@@ -34,6 +34,7 @@ export class Sites implements SiteDirectory {
 
   /** Puts them in this order; those that it does not name come behind. */
   arrange(order: readonly { siteId: string }[]): void {
+    if (this.#isArranged(order)) return;
     const rest = new Map(this.#byId);
     this.#byId.clear();
     for (const { siteId } of order) {
@@ -41,6 +42,11 @@ export class Sites implements SiteDirectory {
       if (site !== undefined && rest.delete(siteId)) this.#byId.set(siteId, site);
     }
     for (const [siteId, site] of rest) this.#byId.set(siteId, site);
+  }
+
+  #isArranged(order: readonly { siteId: string }[]): boolean {
+    const ids = this.#byId.keys();
+    return order.length <= this.#byId.size && order.every(({ siteId }) => ids.next().value === siteId);
   }
 
   /** Those that are to run. */

@@ -8,9 +8,8 @@ export class LastWords {
   #text = '';
 
   push(chunk: Buffer | string): void {
-    const text =
-      typeof chunk === 'string' ? chunk : this.#decoder.write(chunk.subarray(-KEPT_CHARACTERS * 4));
-    this.#text = (this.#text + text).slice(-KEPT_CHARACTERS);
+    const text = typeof chunk === 'string' ? chunk : this.#decoder.write(chunk.subarray(-KEPT_CHARACTERS));
+    this.#text = text.length >= KEPT_CHARACTERS ? text : (this.#text + text).slice(-KEPT_CHARACTERS);
   }
 
   /** In one line, fit for a terminal; undefined where nothing was written but frames of stacks. */

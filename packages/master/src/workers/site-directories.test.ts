@@ -36,14 +36,16 @@ test('a site that is removed takes its directory along, and nothing that links i
   assert.deepEqual([existsSync(other), readdirSync(outside)], [true, ['kept']]);
 });
 
-test('a directory with more than files stays, and bears no name of a site', async (t) => {
-  const { base, directories } = placeOf(t);
-  const deep = join(directories.of({ siteId: 'a' }), 'deep');
-  mkdirSync(deep);
+test('what is deeper in it goes as well, and no link there leads out of it', async (t) => {
+  const { base, outside, directories } = placeOf(t);
+  const deep = join(directories.of({ siteId: 'a' }), 'cache', 'v1');
+  mkdirSync(deep, { recursive: true });
   writeFileSync(join(deep, 'file'), '');
+  symlinkSync(outside, join(deep, 'link'));
+  symlinkSync(join(outside, 'kept'), join(deep, 'kept'));
   directories.remove('a');
-  await untilLeft(base, 1);
-  assert.match(readdirSync(base).join(), /^removed~/);
+  await untilLeft(base, 0);
+  assert.deepEqual(readdirSync(outside), ['kept']);
 });
 
 test('a site that never had one has none to remove', (t) => {

@@ -12,7 +12,7 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { opendir, rmdir, unlink } from 'node:fs/promises';
+import { open, opendir, rmdir, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { SITES_DIR_VARIABLE, VhostError } from '@vhostd/protocol';
@@ -72,7 +72,7 @@ export class SiteDirectories {
     } catch {
       return; // It was never made.
     }
-    void removeFlat(discarded);
+    void removeTree(discarded);
   }
 
   #handTo(directory: string, uid: number, gid: number): void {
@@ -104,18 +104,28 @@ export function openForSite(directory: string, { runAs }: Pick<SiteConf, 'runAs'
 }
 
 /**
- * Removes a directory with the files in it and follows no link: a process that the site left behind may change what is
- * there meanwhile. Directories that hold something stay, and so does this one then.
+ * Removes a directory with all that is in it, and follows no link: a process that the site left behind may change what is
+ * there meanwhile. Each directory is opened, and only what is in the opened one is removed. Its parent is not the site's.
  */
-async function removeFlat(directory: string): Promise<void> {
+async function removeTree(directory: string): Promise<void> {
   try {
-    for await (const entry of await opendir(directory)) {
-      const found = path.join(directory, entry.name);
-      await (entry.isDirectory() ? rmdir(found) : unlink(found)).catch(() => undefined);
-    }
+    await empty(directory);
     await rmdir(directory);
   } catch {
     // What is left harms nobody.
+  }
+}
+
+async function empty(directory: string): Promise<void> {
+  const opened = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const within = `/proc/self/fd/${opened.fd}`;
+    for await (const entry of await opendir(within)) {
+      const found = path.join(within, entry.name);
+      await (entry.isDirectory() ? removeTree(found) : unlink(found).catch(() => undefined));
+    }
+  } finally {
+    await opened.close();
   }
 }
 

@@ -1,7 +1,9 @@
 // How a worker's process is forked: with its link, its site's directory, its environment and an inspector of its own.
 import cluster from 'node:cluster';
 import type { Worker as ClusterWorker } from 'node:cluster';
+import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import path from 'node:path';
 import { WORKER_VARIABLE } from '@vhostd/protocol';
 import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
 import { forkUntrusted } from '@vhostd/transport';
@@ -69,7 +71,12 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   const siteDir = siteDirOf(launch, inheritedFd);
   const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
   const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
-  const link = { ...release.env, ...variables, [WORKER_VARIABLE]: JSON.stringify(identity) };
+  const link = {
+    ...release.env,
+    ...variables,
+    ...compileCacheOf(launch, siteDir),
+    [WORKER_VARIABLE]: JSON.stringify(identity),
+  };
   const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
   const own = workerVariables(conf, told, process.env);
   const prepared = prepare(conf, { cwd: release.cwd, siteGroup: launch.siteGroup }, own);
@@ -92,6 +99,21 @@ function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: Unt
   });
   return forkLeader(() => cluster.fork(prepared.variables), prepared.through);
 }
+
+/**
+ * Where Node keeps what it has compiled of this release. It is the site's own directory, which its workers alone write, as
+ * their user: what is found there is run.
+ */
+function compileCacheOf(
+  { conf, release, variables }: WorkerLaunch,
+  siteDir: string | undefined,
+): Record<string, string> {
+  if (!conf.compileCache || siteDir === undefined || COMPILE_CACHE_VARIABLE in variables) return {};
+  const name = createHash('sha256').update(release.workerFile).digest('hex').slice(0, 16);
+  return { [COMPILE_CACHE_VARIABLE]: path.join(siteDir, 'compile-cache', name) };
+}
+
+const COMPILE_CACHE_VARIABLE = 'NODE_COMPILE_CACHE';
 
 /** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
 function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {

@@ -4,7 +4,10 @@ import { Socket } from 'node:net';
 import type { SocketConstructorOpts, TcpNetConnectOpts as ConnectOpts } from 'node:net';
 import { Readable } from 'node:stream';
 
-/** The reading end of a FIFO as a stream, which owns the descriptor. */
+/**
+ * The reading end of a FIFO as a stream, which owns the descriptor. What it gives is to be read, or copied, before the
+ * listener of 'data' returns: the same memory is read into again.
+ */
 export class FifoReader extends Readable {
   readonly #socket: Socket;
   /** A gulp is wanted as soon as its time has come. */
@@ -13,7 +16,8 @@ export class FifoReader extends Readable {
 
   /** @param fd does not block. */
   constructor(fd: number) {
-    super();
+    // Nothing is read ahead for one who has paused.
+    super({ highWaterMark: 0 });
     // Node's types know `onread`, which net.Socket documents, only where a socket connects.
     const options: SocketConstructorOpts & Pick<ConnectOpts, 'onread'> = {
       fd,
@@ -42,7 +46,11 @@ export class FifoReader extends Readable {
     this.#isResting = true;
     if (bytes >= LARGE_BYTES) setImmediate(() => this.#go());
     else setTimeout(() => this.#go(), GATHER_MS);
-    this.push(Buffer.from(GULP.subarray(0, bytes)));
+    const gulp = GULP.subarray(0, bytes);
+    // Where nothing waits it is listened to at once. A copy of each would be garbage of which V8 lets 64 MB gather.
+    const isHeard =
+      this.readableFlowing === true && this.readableLength === 0 && this.listenerCount('data') > 0;
+    this.push(isHeard ? gulp : Buffer.from(gulp));
     return false;
   }
 
@@ -52,7 +60,7 @@ export class FifoReader extends Readable {
   }
 }
 
-/** What a pipe of Linux holds (pipe(7)). Each gulp is copied before the next one, of whichever process, is read. */
+/** What a pipe of Linux holds (pipe(7)). Each gulp is heard, or copied, before the next one, of whichever process, is read. */
 const GULP = Buffer.alloc(65_536);
 /** After less than this it is worth waiting for more. */
 const LARGE_BYTES = 16_384;

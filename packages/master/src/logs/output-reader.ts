@@ -1,0 +1,146 @@
+// Reads one stream of a worker, no faster than what it prints can be written, nor than its site's share of this process's
+// time allows.
+import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import type { ReadingShare } from '@vhostd/transport';
+import { TURN_LIMIT_MS } from '@vhostd/transport';
+import { LineCutter } from './line-cutter.js';
+import { giveRoom, takeRoom } from './rooms.js';
+
+/** Where lines go. */
+export interface LineTaker {
+  /** Takes whole lines, which are to be read at once. */
+  take(lines: Buffer): void;
+  /** Of each place that has as much to write as it should: resolves when it has less. */
+  rooms(): Promise<void>[];
+}
+
+/** How far it has come. */
+interface Written {
+  readonly rest: Buffer;
+  /** Time of this turn. */
+  readonly usedMs: number;
+  /** Over when it may go on; absent: it may. */
+  readonly wait: Promise<unknown> | undefined;
+}
+
+export class OutputReader {
+  readonly #readable: Readable;
+  readonly #cutter: LineCutter;
+  readonly #taker: LineTaker;
+  readonly #share: ReadingShare | undefined;
+  /** What has been read and is not written yet, of memory that is this reader's own. */
+  #rest: Buffer = NOTHING;
+  #room: Buffer | undefined;
+
+  /** @param maxLineBytes a longer line is cut into several. */
+  constructor(readable: Readable, taker: LineTaker, maxLineBytes: number, share: ReadingShare | undefined) {
+    this.#readable = readable;
+    this.#cutter = new LineCutter(maxLineBytes);
+    this.#taker = taker;
+    this.#share = share;
+    readable.on('data', (chunk: Buffer | string) => this.#onData(chunk));
+  }
+
+  /** The stream has ended: whatever is left is written. */
+  end(): void {
+    for (const last of [this.#rest, this.#cutter.end()]) {
+      if (last !== undefined && last.length > 0) this.#taker.take(last);
+    }
+    this.#done();
+  }
+
+  #onData(chunk: Buffer | string): void {
+    const startMs = performance.now();
+    this.#share?.watch?.begin();
+    const pieces = this.#cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
+    this.#share?.watch?.end();
+    let { usedMs, wait } = this.#charge(startMs, 0);
+    // Something else has it read on.
+    if (this.#rest.length > 0) return this.#keep([this.#rest, ...pieces]);
+    for (let index = 0; index < pieces.length || wait !== undefined; index += 1) {
+      let piece = pieces[index] ?? NOTHING;
+      if (wait === undefined) ({ rest: piece, usedMs, wait } = this.#write(piece, usedMs));
+      if (wait === undefined) continue;
+      this.#keep([piece, ...pieces.slice(index + 1)]);
+      return this.#pause(wait);
+    }
+  }
+
+  /** Writes whole lines, as many as there is time and room for in this turn, of which so much is used. */
+  #write(lines: Buffer, usedBeforeMs: number): Written {
+    let [rest, usedMs] = [lines, usedBeforeMs];
+    while (rest.length > 0) {
+      const startMs = performance.now();
+      const end = endOfPart(rest);
+      this.#share?.watch?.begin();
+      this.#taker.take(rest.subarray(0, end));
+      this.#share?.watch?.end();
+      rest = rest.subarray(end);
+      const charged = this.#charge(startMs, usedMs);
+      if (charged.wait !== undefined) return { ...charged, rest };
+      usedMs = charged.usedMs;
+    }
+    return { rest, usedMs, wait: undefined };
+  }
+
+  /** Pays for what was done since then; `wait` is over when it may go on. */
+  #charge(startMs: number, usedBeforeMs: number): Omit<Written, 'rest'> {
+    const endMs = performance.now();
+    const usedMs = usedBeforeMs + endMs - startMs;
+    const pauseMs = this.#share?.charge(endMs - startMs, endMs) ?? 0;
+    const rooms = this.#taker.rooms();
+    if (pauseMs === 0 && rooms.length === 0 && usedMs < TURN_LIMIT_MS) return { usedMs, wait: undefined };
+    const turn = pauseMs === 0 ? nextTurn() : delay(pauseMs);
+    return { usedMs, wait: Promise.all([turn, ...rooms]) };
+  }
+
+  #pause(wait: Promise<unknown>): void {
+    this.#readable.pause();
+    void wait.then(() => {
+      const { rest, wait: next } = this.#write(this.#rest, 0);
+      this.#rest = rest;
+      if (next !== undefined) return this.#pause(next);
+      this.#done();
+      this.#readable.resume();
+    });
+  }
+
+  #keep(pieces: readonly Buffer[]): void {
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (bytes === 0) return;
+    const room = takeRoom(bytes);
+    let end = 0;
+    for (const piece of pieces) end += piece.copy(room, end);
+    this.#done();
+    this.#room = room;
+    this.#rest = room.subarray(0, end);
+  }
+
+  #done(): void {
+    if (this.#room !== undefined) giveRoom(this.#room);
+    this.#room = undefined;
+    this.#rest = NOTHING;
+  }
+}
+
+/**
+ * How many bytes of whole lines are written at a time. What is put before each line may be forty times as long as the line:
+ * all of a read at once would be megabytes.
+ */
+function endOfPart(lines: Buffer): number {
+  let end = 0;
+  for (let count = 0; count < PART_MAX_LINES; count += 1) {
+    const next = lines.indexOf(NEWLINE, end) + 1;
+    // Whole lines end with one.
+    if (next === 0) return lines.length;
+    if (end > 0 && next > PART_MAX_BYTES) break;
+    end = next;
+  }
+  return end;
+}
+
+const NEWLINE = 0x0a;
+const NOTHING: Buffer = Buffer.alloc(0);
+const PART_MAX_BYTES = 16_384;
+const PART_MAX_LINES = 400;
