@@ -159,7 +159,7 @@ function readNow(fd: number, bytes: Buffer): number {
 }
 
 /** The child confirms at once when it has claimed so many; fewer may ride on what it says next. */
-export const CONFIRM_EACH_COUNT = 4;
+export const CONFIRM_EACH_COUNT = 8;
 
 const NUMBER_BYTES = 4;
 const ENTRY_BYTES = 8;
