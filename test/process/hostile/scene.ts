@@ -83,6 +83,8 @@ export class Scene {
 
   /** The master lives, holds what it held, and the other site has noticed nothing. */
   async unharmed(t: TestContext, { gapMs }: { gapMs?: number } = {}): Promise<void> {
+    // A deed may be done before anybody has asked the other one for anything.
+    await this.goOn(1);
     await this.good.stop();
     const { vhostd, good } = this;
     const longestMs = Number(await vhostd.ask('longestGapMs'));
