@@ -7,5 +7,6 @@ import { wrkLoad } from './wrk.js';
 /** wrk where it is installed, else a client in Node. */
 export async function chooseGenerator(): Promise<LoadGenerator> {
   const version = await programVersion('wrk', ['-v']);
-  return version === undefined ? nodeLoad : { name: version.replace(/ Copyright.*/, ''), run: wrkLoad };
+  if (version === undefined) return { ...nodeLoad, name: `${nodeLoad.name}: wrk is not installed` };
+  return { name: version.replace(/ Copyright.*/, ''), run: wrkLoad };
 }

@@ -5,7 +5,7 @@ import type { LoadGenerator, LoadPlan, LoadResult } from './load-plan.js';
 import { failedCount } from './outcome.js';
 
 export const nodeLoad: LoadGenerator = {
-  name: 'the client of the tests (wrk is not installed)',
+  name: 'the client of the tests',
   run,
 };
 

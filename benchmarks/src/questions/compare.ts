@@ -44,12 +44,8 @@ export function table({ rounds }: Contest): string[] {
         middle((round) => round.perSecond)
           .toFixed(0)
           .padStart(10),
-        middle((round) => round.p50Ms)
-          .toFixed(2)
-          .padStart(9),
-        middle((round) => round.p99Ms)
-          .toFixed(2)
-          .padStart(9),
+        known(middle((round) => round.p50Ms)).padStart(9),
+        known(middle((round) => round.p99Ms)).padStart(9),
         middle((round) => round.frontMicroseconds)
           .toFixed(1)
           .padStart(15),
@@ -61,6 +57,11 @@ export function table({ rounds }: Contest): string[] {
     );
   }
   return lines;
+}
+
+/** Some generators tell no latency. */
+function known(value: number): string {
+  return Number.isNaN(value) ? '-' : value.toFixed(2);
 }
 
 const NAME_WIDTH = 24;

@@ -341,7 +341,8 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
-    this.reopenLogs();
+    if (siteId === undefined) this.reopenLogs();
+    else this.#sites.find(siteId)?.logs.reopen();
     // What has served goes on first: sites that a reload brought up could not be restored any more.
     await this.#begun.promise;
     const conf = await this.#confSource(siteId);
