@@ -83,7 +83,9 @@ void describe('a TLS session', () => {
       await check('behind an upgrade');
       const directory = join(vhostd.runDir, 'sites', 'a');
       assert.equal(statSync(directory).mode & 0o777, 0o700);
-      for (const name of readdirSync(directory)) {
+      const ticketKeys = readdirSync(directory).filter((name) => name !== 'compile-cache');
+      assert.ok(ticketKeys.length > 0);
+      for (const name of ticketKeys) {
         assert.match(name, /^ticket-key\.\d+$/);
         assert.equal(statSync(join(directory, name)).mode & 0o777, 0o600);
       }
