@@ -107,7 +107,7 @@ void describe('the port of metrics', { concurrency: 2 }, () => {
       'mu',
     );
     assert.match((await vhostd.run('status')).stdout, line);
-    assert.match((await vhostd.run('doctor')).stdout, /metrics: nothing answers on port /u);
+    assert.match((await vhostd.run('doctor')).stdout, /metrics: vhostd does not answer on port /u);
     taken.close();
     await until('it answers', async () => {
       const value = await outcomeOf(port, '/livez').catch(() => undefined);

@@ -99,7 +99,8 @@ void describe('a certificate of an authority', { skip: pebbleSkip }, () => {
 
 /** A request for an IP address, as browsers send it: no name in the hello, the address in `Host`. */
 async function ask(host: string, port: number, ca: string): Promise<{ status: number; names: string }> {
-  const request = get({ host, port, ca, agent: false });
+  // Node 22.23 does not know IPv6 addresses in a certificate; the names are looked at by the caller.
+  const request = get({ host, port, ca, agent: false, checkServerIdentity: () => undefined });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   response.resume();
   const { subjectaltname: names } = (response.socket as TLSSocket).getPeerCertificate();

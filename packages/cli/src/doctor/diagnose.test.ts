@@ -178,7 +178,7 @@ void it('metrics that nobody can ask for, and a collector that does not get them
   const metrics = { ipaddress: '::1', port: 9464 };
   assert.deepEqual(told({ status: { ...STATUS, metrics } }), []);
   assert.deepEqual(told({ status: { ...STATUS, metrics: { ...metrics, fault: 'cannot bind', push } } }), [
-    'warning metrics: nothing answers on port 9464 of ::1, health checks neither: cannot bind',
+    'warning metrics: vhostd does not answer on port 9464 of ::1, health checks neither: cannot bind',
     'warning metrics: the last message did not get to http://c.test/v1/metrics: the collector answers 503',
   ]);
 });

@@ -244,7 +244,7 @@ function metricsFindings({ status }: Facts): Finding[] {
       ? []
       : [
           found(
-            `nothing answers on port ${port} of ${ipaddress}, health checks neither: ${fault}`,
+            `vhostd does not answer on port ${port} of ${ipaddress}, health checks neither: ${fault}`,
             'give vhostd that port, or name another in metrics.port: it is tried again every few seconds',
           ),
         ]),

@@ -301,6 +301,16 @@ test('none waits so where there is one worker, where it belongs to one, or where
   assert.deepEqual(logOf(['v', 'w'], {}, ['v']), []);
 });
 
+test('a connection that a worker has served waits for nobody: a pause that comes is not for it', () => {
+  const bench = new Bench();
+  Object.assign(bench.room, { v: 10, w: 10 });
+  for (const id of ['v', 'w']) bench.ahead.add(id);
+  bench.serve('a');
+  bench.dispatch.pause(60_000);
+  bench.dispatch.serve(from('b', 'handed-back'));
+  assert.deepEqual([bench.log.map((line) => line.slice(-1)), bench.dispatch.parkedCount], [['b'], 1]);
+});
+
 test('what waits a moment is held by a pause, goes to another site, and is rejected like anything that waits', async () => {
   const bench = new Bench();
   Object.assign(bench.room, { v: 10, w: 10 });

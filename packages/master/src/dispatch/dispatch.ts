@@ -120,8 +120,9 @@ export class Dispatch {
     if (why === 'lost') return this.#park(connection, { retry: true, again: true });
     if (why !== 'handed-back' && this.#holding()) return this.#park(connection, { retry: false });
     const workers = this.#candidates();
-    const isHeld = this.#held.length < HELD_MAX_COUNT && (this.#held.length > 0 || this.#waitPays(workers));
-    if (isHeld) this.#hold(connection);
+    // A pause may come that is not for one that a worker has served.
+    const mayWait = why !== 'handed-back' && this.#held.length < HELD_MAX_COUNT;
+    if (mayWait && (this.#held.length > 0 || this.#waitPays(workers))) this.#hold(connection);
     else this.#place(connection, workers);
   }
 

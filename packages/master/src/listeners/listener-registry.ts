@@ -333,7 +333,8 @@ export class ListenerRegistry {
         address.udp === udp &&
         addressesOverlap(address.ipaddress ?? '::', ipaddress ?? '::'),
     );
-    if (taken !== undefined) throw inUse(port, 'an app of a site listens there by itself');
+    if (taken !== undefined)
+      throw inUse(port, 'an app of a site, or vhostd itself for metrics, listens there');
     if (udp === true) return;
     const overlapping = [...this.#sockets.keys()].filter(
       ({ address, bound }) =>

@@ -8,7 +8,12 @@ export interface AddedSite {
   readonly site: Readonly<Record<string, unknown>>;
   /** What its relative paths are relative to; absolute. */
   readonly baseDir: string;
+  /** How it was written before changes of which none has come up, the latest first: what serves may be one of them. */
+  readonly before?: WrittenSite[];
 }
+
+/** A site as it was written once. */
+type WrittenSite = Omit<AddedSite, 'before'>;
 
 export class AddedSites {
   readonly #kept: KeptFile<z.infer<typeof kept>>;
@@ -51,7 +56,8 @@ export class AddedSites {
   }
 }
 
+const written = z.object({ site: z.record(z.string(), z.unknown()), baseDir: z.string() });
 const kept = z.object({
   version: z.literal(1),
-  sites: z.record(z.string(), z.object({ site: z.record(z.string(), z.unknown()), baseDir: z.string() })),
+  sites: z.record(z.string(), written.extend({ before: z.array(written).exactOptional() })),
 });

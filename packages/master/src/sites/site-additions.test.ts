@@ -108,6 +108,23 @@ void describe('SiteAdditions', () => {
     assert.throws(() => additions.change('a', { site: { cpuLen: -1 } }), { code: 'ERR_CONF_INVALID' });
   });
 
+  void it('knows what served under another master behind changes that have not come up', () => {
+    const first = bench([conf]);
+    const a = written('a', 'a.test');
+    const served = first.additions.check(a).conf ?? assert.fail();
+    first.sites.push(served);
+    first.additions.add('a', a);
+    for (const cpuLen of [3, 4])
+      first.additions.add('a', first.additions.change('a', { site: { cpuLen } }).added);
+    const next = bench([conf, served]);
+    assert.deepEqual(next.additions.missing(), []);
+    assert.equal(next.additions.change('a', {}).conf.cpuLen, 4);
+    assert.equal(next.additions.has('a'), true);
+    first.additions.settle('a');
+    const last = bench([conf, served]);
+    assert.deepEqual([last.additions.missing(), last.additions.has('a')], [[], false]);
+  });
+
   void it('what it cannot read is told and put aside, not overwritten', () => {
     const file = path.join(directory, 'added-sites.json');
     writeFileSync(file, '{"version":7}');

@@ -52,9 +52,10 @@ export class SiteAdditions {
   /** The added sites that are not there when a master starts; what served under the last one is there. */
   missing(): readonly SiteConf[] {
     const present = this.#sites.list().map(({ wanted }) => wanted);
-    const own = present.filter(({ siteId, ...rest }) => {
-      const added = this.#added.get(siteId);
-      return added === undefined || !isDeepStrictEqual({ siteId, ...rest }, this.#confOf(siteId, added));
+    const own = present.filter((conf) => {
+      const added = this.#added.get(conf.siteId);
+      const forms = added === undefined ? [] : [added, ...(added.before ?? [])];
+      return !forms.some((form) => isDeepStrictEqual(conf, this.#confOf(conf.siteId, form)));
     });
     const known = new Set(present.map(({ siteId }) => siteId));
     return this.complete(own).filter(({ siteId }) => !known.has(siteId));
@@ -89,7 +90,9 @@ export class SiteAdditions {
   change(siteId: string, change: ChangeSiteOptions): { added: AddedSite; conf: SiteConf; changed: boolean } {
     const before = this.#listed.has(siteId) ? this.#added.get(siteId) : undefined;
     if (before === undefined) throw this.#notAdded(siteId, 'change it');
-    const added = changedSite(siteId, before, change);
+    const written = changedSite(siteId, before, change);
+    const { before: earlier = [], ...last } = before;
+    const added = { ...written, before: [last, ...earlier].slice(0, BEFORE_MAX_COUNT) };
     const conf = parseSite(added.site, { baseDir: added.baseDir });
     const others = this.#sites.list().flatMap(({ wanted }) => (wanted.siteId === siteId ? [] : [wanted]));
     const why = whyNot(others, conf);
@@ -105,8 +108,14 @@ export class SiteAdditions {
     return this.#listed.has(siteId);
   }
 
-  /** Keeps a site that was checked. True if the next master will know of it. */
-  add(siteId: string, added: AddSiteOptions): boolean {
+  /** What a site was changed to has come up. */
+  settle(siteId: string): void {
+    const { before, ...written } = this.#added.get(siteId) ?? {};
+    if (before !== undefined && 'site' in written) this.#added.add(siteId, written);
+  }
+
+  /** Keeps a site that was checked, or changed. True if the next master will know of it. */
+  add(siteId: string, added: AddedSite): boolean {
     this.#listed = new Set([...this.#listed, siteId]);
     return this.#added.add(siteId, added);
   }
@@ -158,3 +167,6 @@ function whyNot(others: readonly SiteConf[], conf: SiteConf): string | undefined
   if (others.some(({ siteId }) => siteId === conf.siteId)) return 'the conf has a site of this name';
   return sharedHostProblems([...others, conf])[0]?.message;
 }
+
+/** Changes in vain that are remembered. */
+const BEFORE_MAX_COUNT = 8;

@@ -224,6 +224,7 @@ export class SiteManager {
     if (restarts) await site.takeDown(true);
     const renews = site.failing || (differs && !isStopped && !restarts);
     const { error } = (await (renews ? this.#renewOne(site) : this.#start(site))) ?? {};
+    if (error === undefined) this.#additions.settle(siteId);
     return {
       siteId,
       changed: differs,

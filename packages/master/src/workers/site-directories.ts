@@ -106,23 +106,25 @@ export function openForSite(directory: string, { runAs }: Pick<SiteConf, 'runAs'
 /**
  * Removes a directory with all that is in it, and follows no link: a process that the site left behind may change what is
  * there meanwhile. Each directory is opened, and only what is in the opened one is removed. Its parent is not the site's.
+ * What is deeper than anything of ours stays: each level takes two descriptors.
  */
-async function removeTree(directory: string): Promise<void> {
+async function removeTree(directory: string, depth = 0): Promise<void> {
+  if (depth > MAX_DEPTH) return;
   try {
-    await empty(directory);
+    await empty(directory, depth);
     await rmdir(directory);
   } catch {
     // What is left harms nobody.
   }
 }
 
-async function empty(directory: string): Promise<void> {
+async function empty(directory: string, depth: number): Promise<void> {
   const opened = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     const within = `/proc/self/fd/${opened.fd}`;
     for await (const entry of await opendir(within)) {
       const found = path.join(within, entry.name);
-      await (entry.isDirectory() ? removeTree(found) : unlink(found).catch(() => undefined));
+      await (entry.isDirectory() ? removeTree(found, depth + 1) : unlink(found).catch(() => undefined));
     }
   } finally {
     await opened.close();
@@ -140,3 +142,6 @@ function failed(siteId: string, cause: unknown): VhostError {
     },
   );
 }
+
+/** Of a compile cache there are three. */
+const MAX_DEPTH = 8;
