@@ -48,6 +48,19 @@ test('what is deeper in it goes as well, and no link there leads out of it', asy
   assert.deepEqual(readdirSync(outside), ['kept']);
 });
 
+test('what is deeper than anything of ours stays: no level of it is opened', async (t) => {
+  const { base, directories } = placeOf(t);
+  const directory = directories.of({ siteId: 'a' });
+  const deep = join(directory, ...Array.from({ length: 20 }, () => 'd'));
+  mkdirSync(deep, { recursive: true });
+  writeFileSync(join(directory, 'd', 'file'), '');
+  writeFileSync(join(deep, 'file'), '');
+  directories.remove('a');
+  const [left = ''] = readdirSync(base);
+  while (existsSync(join(base, left, 'd', 'file'))) await delay(5);
+  assert.ok(existsSync(join(base, left, ...Array.from({ length: 20 }, () => 'd'), 'file')));
+});
+
 test('a site that never had one has none to remove', (t) => {
   const { base, directories } = placeOf(t);
   directories.remove('a');
