@@ -112,7 +112,12 @@ export function describeChanged(result: ChangeSiteResult): string[] {
   const what = `${siteId}: ${changed ? 'changed' : 'is there'}${untilWhen(result)}`;
   if (error === undefined) return [what, ...urlsOf(result).map((url) => `  ${url}`)];
   const text = `${what}, but new workers fail, and those before serve on if there are any: ${error.message} (${error.code})`;
-  return [...sentences([text]), ...indented(nextStepFor(error.code, siteId))];
+  // Nobody tries it again while workers of before serve.
+  const next =
+    error.code === 'ERR_LISTEN_ADDRESS_IN_USE'
+      ? `ss -ltnp names who has it; once it is free: vhostd reload ${siteId}`
+      : nextStepFor(error.code, siteId);
+  return [...sentences([text]), ...indented(next)];
 }
 
 function indented(text: string | undefined): string[] {
