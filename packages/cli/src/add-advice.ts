@@ -13,7 +13,7 @@ export function adviceOnRefusal(
   if (code === 'ERR_CONF_DUPLICATE_HOST') {
     const more = `--host ${siteId}.localhost --port ${freePortFrom((port ?? DEFAULT_PORT) + 1)}`;
     return host === undefined
-      ? `two sites can share a port, each with hosts of its own:\n${typedCommand({ '--host': [`${siteId}.localhost`] })}`
+      ? `two sites can share a port, each with hosts of its own; a program that serves nobody takes --no-server instead:\n${typedCommand({ '--host': [`${siteId}.localhost`] })}`
       : `give it another host, or another port, such as ${more}`;
   }
   if (code !== 'ERR_SITE_EXISTS') return undefined;
