@@ -105,9 +105,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   spawn(order: WorkerOrder): SpawnedWorker {
     const { conf, site, release, variables } = order;
     this.check(conf);
-    const siteGroup = this.siteGroups.enter(conf);
-    const refused = siteGroup === undefined ? undefined : checkPrograms(conf, undefined, siteGroup);
-    if (refused !== undefined) throw refused;
+    const siteGroup = this.#groupOf(conf);
     const launch = {
       conf,
       release,
@@ -130,6 +128,16 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
+  }
+
+  /** Where its workers make their control groups. @throws {VhostError} ERR_SITE_PROGRAM: its `limits` need a program. */
+  #groupOf(conf: SiteConf): string | undefined {
+    const siteGroup = this.siteGroups.enter(conf);
+    if (siteGroup === undefined) return undefined;
+    const refused = checkPrograms(conf, undefined, siteGroup);
+    if (refused === undefined) return siteGroup;
+    if (conf.limits !== undefined) throw refused;
+    return undefined;
   }
 
   /** For port 0 the one that was found, which the app is told as its own. */
