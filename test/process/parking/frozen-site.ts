@@ -15,7 +15,13 @@ export function stateOf(pid: number): string {
 
 /** Waits until site `a` stands still; returns its workers, each of which is stopped. */
 export async function frozen<S extends AnyStatus>(vhostd: Vhostd<S>): Promise<LiveWorker[]> {
-  const status = await vhostd.until(
+  const { sites } = await frozenStatus(vhostd);
+  return sites.flatMap((site) => (site.siteId === 'a' ? readyWorkers(site) : []));
+}
+
+/** The status as of when site `a` stands still. */
+export async function frozenStatus<S extends AnyStatus>(vhostd: Vhostd<S>): Promise<S> {
+  return await vhostd.until(
     'it is frozen',
     ({ sites }) => {
       const site = sites.find(({ siteId }) => siteId === 'a');
@@ -23,5 +29,4 @@ export async function frozen<S extends AnyStatus>(vhostd: Vhostd<S>): Promise<Li
     },
     LIMIT_MS,
   );
-  return status.sites.flatMap((site) => (site.siteId === 'a' ? readyWorkers(site) : []));
 }
