@@ -89,8 +89,12 @@ export class Stillness {
 
   #keepAliveMs(): number {
     const server = this.#parts.server() ?? {};
-    const limits = ['keepAliveTimeout', 'keepAliveTimeoutBuffer'].map((name) => Number(Reflect.get(server, name)));
-    const [timeoutMs = 0, bufferMs = 0] = limits.map((limit) => (limit > 0 && Number.isFinite(limit) ? limit : 0));
+    const limits = ['keepAliveTimeout', 'keepAliveTimeoutBuffer'].map((name) =>
+      Number(Reflect.get(server, name)),
+    );
+    const [timeoutMs = 0, bufferMs = 0] = limits.map((limit) =>
+      limit > 0 && Number.isFinite(limit) ? limit : 0,
+    );
     return timeoutMs === 0 ? 0 : timeoutMs + bufferMs;
   }
 }

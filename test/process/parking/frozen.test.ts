@@ -72,7 +72,11 @@ void describe('a site that is frozen when there is no request', () => {
     await frozen(vhostd);
     const client = await openPatiently(await vhostd.port());
     send(client, '/?until=go');
-    await untilSite(vhostd, 'it has the request', ({ state, workers }) => state === 'running' && workers[0]?.connections === 1);
+    await untilSite(
+      vhostd,
+      'it has the request',
+      ({ state, workers }) => state === 'running' && workers[0]?.connections === 1,
+    );
     await delay(500);
     assert.equal((await vhostd.site('a')).state, 'running');
     vhostd.touch('go');
@@ -144,6 +148,9 @@ void describe('a site that is frozen when there is no request', () => {
     t.diagnostic(`frozen ${vhostd.logged('site.frozen').length} times: ${outcomes.map(String).join(' / ')}`);
     for (const outcome of outcomes) outcome.assertNothingLost('a site that is frozen again and again');
     const { workers } = await vhostd.site('a');
-    assert.deepEqual(workers.map(({ restarts }) => restarts), [0, 0]);
+    assert.deepEqual(
+      workers.map(({ restarts }) => restarts),
+      [0, 0],
+    );
   });
 });

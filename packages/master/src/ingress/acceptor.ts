@@ -270,7 +270,8 @@ export class Acceptor {
    */
   #makeRoom(count: number): void {
     for (let left = count; left > 0; left -= 1) {
-      if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS) || this.#kept.endOldest()) continue;
+      if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS) || this.#kept.endOldest())
+        continue;
       if (this.#pause?.begin() === true || !this.#peeking.evictOldest()) return;
     }
   }

@@ -35,7 +35,7 @@ export class SiteBench {
       reject: ({ host }: Connection, why: string) =>
         void this.rejected.push(why === 'site-stopped' ? `${host} ${why}` : (host ?? '')),
       reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
-      keep: (connection: Connection) => void this.kept.push(connection),
+      keep: (idle: Connection) => void this.kept.push(idle),
       keptCount: () => this.kept.length,
       takeKept: () => this.kept.splice(0),
     };

@@ -99,9 +99,14 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
     this.#idleFreeze.look();
   }
 
-  /** {@link thaw}, for good: others have the listeners by now. What is kept between two requests goes to workers. */
+  /** {@link thaw}, for good: others have the listeners by now. */
   thawForGood(): void {
     this.#idleFreeze.end();
+    this.#thawWhole();
+  }
+
+  /** {@link thaw}, and what is kept between two requests goes back to workers. */
+  #thawWhole(): void {
     this.thaw();
     for (const connection of this.#acceptor.takeKept(this)) this.serve(connection);
   }
@@ -196,7 +201,8 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
 
   /** Holds new connections for up to so long, until {@link resume}; but for those that a maintenance answers. */
   pause(timeoutMs: number): void {
-    this.thaw();
+    // It is not for those that a worker has served.
+    this.#thawWhole();
     this.#dispatch.pause(timeoutMs);
     this.look();
   }
@@ -282,11 +288,14 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
 
   get freezable(): boolean {
     const { state } = this.#state;
-    if (state !== 'running' || !this.#workers.settled || this.#dispatch.paused || this.answering) return false;
+    if (state !== 'running' || !this.#workers.settled || this.#dispatch.paused || this.answering)
+      return false;
     if (this.#dispatch.parkedCount > 0) return false;
     const serving = this.#workers.current.workers;
     const areWhole = serving.every(({ ready, resting }) => ready || resting);
-    return areWhole && this.#workers.all().every((each) => serving.includes(each) || each.connectionCount === 0);
+    return (
+      areWhole && this.#workers.all().every((each) => serving.includes(each) || each.connectionCount === 0)
+    );
   }
 
   freezers(): readonly Worker[] {

@@ -20,6 +20,7 @@ export function parseStill(answer: unknown): number | undefined {
 }
 
 function fieldOf(answer: unknown, name: string): number | undefined {
-  const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
+  const value: unknown =
+    typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : undefined;
 }

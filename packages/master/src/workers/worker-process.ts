@@ -272,7 +272,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   async standStill(): Promise<number | undefined> {
-    const answer = this.peer.request('standStill', { handBack: this.handsBack }, { timeoutMs: STILL_LIMIT_MS });
+    const answer = this.peer.request(
+      'standStill',
+      { handBack: this.handsBack },
+      { timeoutMs: STILL_LIMIT_MS },
+    );
     return parseStill(await answer.catch(() => undefined));
   }
 
