@@ -47,6 +47,24 @@ void describe('while a site is frozen', () => {
     await vhostd.stop();
   });
 
+  void it('its master is killed where no system call can be made: the daemon lets its workers go on', async (t) => {
+    const vhostd = await startVhostd(t, { daemon: true, env: { VHOSTD_FFI: 'off' }, sites: [SITE] });
+    const { master } = await frozenStatus(vhostd);
+    const old = await frozen(vhostd);
+    process.kill(master?.pid ?? 0, 'SIGKILL');
+    await vhostd.gone(old.map(({ pid }) => pid));
+    await frozen(vhostd);
+    // Nobody else can have this one, which counts as open then.
+    const client = await openPatiently(portOf(await vhostd.status()));
+    const { pid } = await ask(client);
+    await delay(1000);
+    assert.equal((await vhostd.status()).sites[0]?.state, 'running');
+    assert.equal((await ask(client)).pid, pid);
+    client.close();
+    await frozen(vhostd);
+    await vhostd.stop();
+  });
+
   void it('all of it is stopped by a signal at once', async (t) => {
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE] });
     await frozen(vhostd);
