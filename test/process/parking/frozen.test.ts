@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { selfSigned } from '../../kit/certificate.js';
 import { Load } from '../../kit/load.js';
 import { portOf, startVhostd } from '../../kit/start-vhostd.js';
+import { Random } from '../../kit/random.js';
 import { openSecure } from '../../kit/secure-client.js';
 import { frozen, frozenStatus } from './frozen-site.js';
 import {
@@ -151,6 +152,37 @@ void describe('a site that is frozen when there is no request', () => {
     assert.deepEqual(
       workers.map(({ restarts }) => restarts),
       [0, 0],
+    );
+  });
+
+  void it('loses nothing of a crowd that comes a moment before, in and behind the one in which it is frozen', async (t) => {
+    const sites = [ledgerSite({ cpuLen: 2, idleFreeze: '50ms' })];
+    const vhostd = await startVhostd(t, { daemon: true, sites });
+    const port = portOf(await frozenStatus(vhostd));
+    const random = new Random(Random.seed());
+    const kept = await Promise.all(Array.from({ length: 10 }, () => openPatiently(port)));
+    await Promise.all(kept.map(ask));
+    const roundCount = process.env['VHOSTD_TEST_LONG'] === '1' ? 1000 : 80;
+    let count = 0;
+    for (let round = 0; round < roundCount; round += 1) {
+      // Most of what a try to freeze it does comes within these 12 ms.
+      await delay(46 + random.integer(0, 12));
+      const fresh = await Promise.all(Array.from({ length: 10 }, () => openPatiently(port)));
+      const asked = [...fresh, ...kept.filter(() => random.integer(0, 1) === 0)];
+      count += (await Promise.all(asked.map(ask))).length;
+      for (const client of fresh) client.close();
+    }
+    for (const client of kept) client.close();
+    const {
+      counts,
+      sites: [site],
+    } = await vhostd.status();
+    t.diagnostic(
+      `${count} answered, frozen ${vhostd.logged('site.frozen').length} times, ${counts?.handedBack} handed back`,
+    );
+    assert.deepEqual(
+      [counts?.refused, counts?.violations, site?.workers.map(({ restarts }) => restarts)],
+      [{}, 0, [0, 0]],
     );
   });
 });
