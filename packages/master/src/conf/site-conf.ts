@@ -213,6 +213,8 @@ export interface SiteConf {
   readonly callTimeoutMs: number;
   readonly parkMaxCount: number;
   readonly parkTimeoutMs: number;
+  /** Time without a request after which the workers stand still. Absent: never. */
+  readonly idleFreezeMs?: number;
   /** Time without a connection after which the workers are stopped. Absent: never, unless `cpuLen` is 0. */
   readonly idleStopMs?: number;
   /** Whether Node keeps what it has compiled of the code. */

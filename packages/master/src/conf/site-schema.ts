@@ -263,6 +263,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .default(1000)
     .describe('Connections held while the site has no ready worker. 0: none.'),
   parkTimeout: duration(0).prefault('10s').describe('How long such a connection is held.'),
+  idleFreeze: duration()
+    .optional()
+    .describe(
+      'How long there is no request before the workers are stopped where they stand, to go on with the next connection or request. Absent: never.',
+    ),
   idleStop: duration()
     .optional()
     .describe(
@@ -335,6 +340,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofServer('listen'))
   .refine(...ofServer('defaultListen'))
   .refine(...ofServer('appPort'))
+  .refine(...ofServer('idleFreeze'))
   .refine(...ofServer('idleStop'))
   .refine(...ofServer('maintenancePage'))
   .refine(...ofServer('accessLog'))
@@ -373,6 +379,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       settleTime: settleTimeMs,
       callTimeout: callTimeoutMs,
       parkTimeout: parkTimeoutMs,
+      idleFreeze: idleFreezeMs,
       idleStop: idleStopMs,
       heartbeatInterval: heartbeatIntervalMs,
       heartbeatLimit: heartbeatLimitMs,
@@ -382,7 +389,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       listen,
       ...rest
     }): WrittenSite => ({
-      ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      ...withoutUndefined({ ...rest, idleFreezeMs, idleStopMs, memoryLimitBytes, maxAgeMs }),
       server: rest.server && rest.interpreter === undefined,
       listen: listen.map(withoutTerms),
       ...termsOf(listen),

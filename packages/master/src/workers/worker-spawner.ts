@@ -30,6 +30,8 @@ export interface WorkerSite {
   readonly logs: SiteLogs;
   /** What reading from all of its workers may cost. */
   readonly readingShare: ReadingShare;
+  /** Something comes for its workers: they do not stand still, and will not for a while. */
+  thaw(): void;
 }
 
 /** Which worker to start. */
@@ -163,6 +165,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
       measures: this.measures,
+      ...(conf.idleFreezeMs === undefined ? {} : { freezes: true as const }),
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}

@@ -18,6 +18,8 @@ export interface IntakeEvents {
   onSocket?: (socket: Socket) => void;
   /** How many connections the server takes at a time has changed; undefined: any number. */
   onLimit?: (limit: number | undefined) => void;
+  /** A connection has come or gone. */
+  onCount?: () => void;
 }
 
 /** Readies the site's server for a TLS connection that begins with `hello`; what it returns puts the server back. */
@@ -33,6 +35,7 @@ export class Intake {
   readonly #link: Link;
   readonly #onSocket: IntakeEvents['onSocket'];
   readonly #onLimit: IntakeEvents['onLimit'];
+  readonly #onCount: IntakeEvents['onCount'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
   #secureTerms: SecureTerms | undefined;
@@ -56,10 +59,11 @@ export class Intake {
   #countTimer: NodeJS.Timeout | undefined;
   #limit: number | undefined;
 
-  constructor(link: Link, { onSocket, onLimit }: IntakeEvents = {}) {
+  constructor(link: Link, { onSocket, onLimit, onCount }: IntakeEvents = {}) {
     this.#link = link;
     this.#onSocket = onSocket;
     this.#onLimit = onLimit;
+    this.#onCount = onCount;
   }
 
   /** Sets the server that plain connections go to; those that came before it follow now. */
@@ -215,6 +219,7 @@ export class Intake {
   }
 
   #onCountChange(): void {
+    this.#onCount?.();
     if (this.#reportDue || this.#countTimer !== undefined) return;
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
