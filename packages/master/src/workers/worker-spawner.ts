@@ -70,6 +70,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   /** Whether workers that are started from now on measure their requests and event loop. */
   measures = false;
   #headMaxBytes: number;
+  /** A worker has tried out this Node; the others need not. */
+  #nodeIsTried = false;
   #spawnedCount = 0;
 
   constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents, suspects: Suspects) {
@@ -127,6 +129,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       conf.interpreter === undefined
         ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
         : new ProgramProcess(launch);
+    process.once('tried-node', () => {
+      this.#nodeIsTried = true;
+    });
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
@@ -155,6 +160,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
       measures: this.measures,
+      ...(this.#nodeIsTried ? { triedNode: process.version } : {}),
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}
