@@ -1,6 +1,5 @@
 // Servers of the app beside the site's own, on ports that are the same in all workers: the master keeps a socket for each
 // such port, and the servers of all workers accept on it, as they do under node:cluster.
-import { constants } from 'node:os';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { AppPort } from '@vhostd/protocol';
@@ -183,6 +182,7 @@ export function systemError(
   message: string,
   place: object,
 ): Error {
+  const { constants } = process.getBuiltinModule('node:os');
   const fields = { code, errno: -constants.errno[code], syscall, ...place };
   return Object.assign(new Error(`${syscall} ${code}: ${message}`), fields);
 }

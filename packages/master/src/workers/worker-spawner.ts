@@ -72,6 +72,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   /** Whether workers that are started from now on measure their requests and event loop. */
   measures = false;
   #headMaxBytes: number;
+  /** Sites of which a worker has tried out this Node: no other site takes its word for it. */
+  readonly #triedNodes = new WeakSet<object>();
   #spawnedCount = 0;
 
   constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents, suspects: Suspects) {
@@ -127,6 +129,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       conf.interpreter === undefined
         ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
         : new ProgramProcess(launch);
+    process.once('tried-node', () => {
+      this.#triedNodes.add(site);
+    });
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
@@ -148,7 +153,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return foundPort === undefined ? {} : { foundPort };
   }
 
-  #identityOf({ site: { siteId }, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+  #identityOf({ site, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+    const { siteId } = site;
     return {
       workerId: `${siteId}/${(this.#spawnedCount += 1)}`,
       siteId,
@@ -166,6 +172,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(conf.server ? {} : { server: false as const }),
       measures: this.measures,
       ...(conf.idleFreezeMs === undefined ? {} : { freezes: true as const }),
+      ...(this.#triedNodes.has(site) ? { triedNode: process.version } : {}),
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}
