@@ -523,7 +523,6 @@ export class ManagedSite {
       handBack,
       migration: handBack ? this.#migrationOf(server) : undefined,
       handBacks: this.#handBacks,
-      arrivals: this.#intake.arrivals,
       handshakes: this.#handshakes,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,
@@ -542,7 +541,6 @@ export class ManagedSite {
     return new Migration({
       connections,
       handBacks: this.#handBacks,
-      arrivals: intake.arrivals,
       headerOf: (socket) => intake.headerOf(socket),
       readopt: (connection) => intake.readopt(connection),
     });
