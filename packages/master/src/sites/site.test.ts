@@ -288,7 +288,7 @@ test('a frozen site is thawed for what is asked of it, and its workers leave as 
   const bench = new SiteBench(t);
   const site = await bench.run('a', { idleFreeze: '5ms' });
   const isFrozen = (): boolean => site.status().state === 'frozen';
-  const orders = [
+  const orders: (() => unknown)[] = [
     () => site.thaw(),
     () => site.tellHosts([]),
     () => site.ingress.maintain({ page: { html: '', retryAfterSeconds: 1 }, message: undefined }),
