@@ -288,13 +288,13 @@ test('a frozen site is thawed for what is asked of it, and its workers leave as 
   const bench = new SiteBench(t);
   const site = await bench.run('a', { idleFreeze: '5ms' });
   const isFrozen = (): boolean => site.status().state === 'frozen';
-  const orders: (() => unknown)[] = [
-    () => site.thaw(),
+  const orders: (() => Promise<unknown>)[] = [
+    async () => site.thaw(),
     () => site.tellHosts([]),
     () => site.ingress.maintain({ page: { html: '', retryAfterSeconds: 1 }, message: undefined }),
     () => site.ingress.maintain(undefined),
-    () => site.ingress.pause(1000),
-    () => site.ingress.resume(),
+    async () => site.ingress.pause(1000),
+    async () => site.ingress.resume(),
     () => site.scale(2),
     () => site.scale(1),
   ];
