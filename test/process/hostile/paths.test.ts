@@ -110,7 +110,7 @@ test(
   async (t) => {
     const { theirs } = placesOf(t);
     const current = join(theirs, 'current');
-    writeFileSync(join(theirs, 'run'), '#!/bin/sh \0\n');
+    writeFileSync(join(theirs, 'run'), '#!/bin/sh \0\nno program');
     const workerOptions = { uid: OTHER_USER, gid: OTHER_USER };
     const vhostd = await startVhostd(t, {
       daemon: true,

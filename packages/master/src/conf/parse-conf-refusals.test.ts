@@ -187,7 +187,12 @@ void test('the first line of a file that the user of a site may have written mak
     chmodSync(join(baseDir, 'run'), 0o700);
     const program = { path: '.', workerFile: 'run' };
     const { sites } = parseMasterConf(
-      { sites: [{ ...program, siteId: 'own' }, { ...program, siteId: 'other', user: 1 }] },
+      {
+        sites: [
+          { ...program, siteId: 'own' },
+          { ...program, siteId: 'other', user: 1 },
+        ],
+      },
       source,
     );
     assert.deepEqual(

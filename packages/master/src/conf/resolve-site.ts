@@ -132,8 +132,7 @@ export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): C
       problemAt([...at, 'siteId'], undefined, SITE_ID_EXPECTED, { reason: `is missing, and ${reason}` }),
     );
   }
-  const failure =
-    source.file === undefined || hasUser(raw) ? undefined : directoryFailure(place.directory);
+  const failure = source.file === undefined || hasUser(raw) ? undefined : directoryFailure(place.directory);
   if (failure !== undefined) {
     const field = path === undefined ? 'workerFile' : 'path';
     const expected = 'an existing directory or file';
