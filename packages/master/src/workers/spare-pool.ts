@@ -116,7 +116,8 @@ class SitePool<O, S extends Spare> {
       const spare = this.#parts.start(this.wish.order);
       this.#spares.add(spare);
       spare.onFailed((reason) => {
-        this.#spares.delete(spare);
+        // One that was taken, or told to end, is nobody's here.
+        if (!this.#spares.delete(spare)) return;
         this.#onFailed(spare.pid, reason, performance.now() - startedMs);
       });
       this.#fill();
