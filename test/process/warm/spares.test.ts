@@ -1,7 +1,8 @@
 // Processes that have booted ahead of need: the next worker of their site is one of them, in all that its app can see a
 // worker as any other.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { get } from '../../kit/ask-site.js';
@@ -203,6 +204,28 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     process.kill((await vhostd.status()).master?.pid ?? 0, 'SIGKILL');
     await vhostd.gone(old);
     await spares(vhostd);
+  });
+
+  void it('has them with its permissions, limits and what its options load', async (t) => {
+    const vhostd = await startVhostd(t, {
+      prepare: (dir) => {
+        prepare(dir);
+        writeFileSync(join(dir, 'first.mjs'), `process.env.VALUE = String(process.env.VHOSTD_SLOT);`);
+      },
+      sites: [
+        warmSite({
+          cpuLen: 0,
+          workerFile: 'app.mjs',
+          permissions: {},
+          workerOptions: { nice: 3, nofile: 999, execArgv: ['--import', './first.mjs'] },
+        }),
+      ],
+    });
+    const [spare = 0] = await spares(vhostd);
+    assert.match(readFileSync(`/proc/${spare}/limits`, 'latin1'), /^Max open files +999 /m);
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.pid, woken.value], [spare, '0']);
+    assert.equal(getPriority(spare), 3);
   });
 
   void it('has them with its user', { skip: otherUserSkip }, async (t) => {

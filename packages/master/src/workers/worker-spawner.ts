@@ -131,6 +131,11 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return this.#spares.countOf(siteId);
   }
 
+  #spareFor(order: WorkerOrder): WorkerSpare | undefined {
+    const { siteId } = order.site;
+    return this.spareCountOf(siteId) === 0 ? undefined : this.#spares.take(siteId, this.#spareKeyOf(order));
+  }
+
   /** All that a process is started with. */
   #spareKeyOf({ conf, release, variables }: WorkerOrder): string {
     const { cpuLen: _cpuLen, warm: _warm, ...rest } = conf;
@@ -153,13 +158,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     const launch = this.#launchOf(order);
     const process =
       conf.interpreter === undefined
-        ? new WorkerProcess(
-            launch,
-            site.ingress,
-            this.#acceptor,
-            this.#events,
-            this.#spares.take(site.siteId, this.#spareKeyOf(order)),
-          )
+        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events, this.#spareFor(order))
         : new ProgramProcess(launch);
     process.once('tried-node', () => {
       this.#nodeIsTried = true;
