@@ -65,6 +65,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...runRows(site),
       ...cronRows(site),
+      ...(site.spares === undefined ? [] : [['spares', `${site.spares} of ${String(site.conf['warm'])}`]]),
       ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
       ...certificateRows(site),

@@ -235,8 +235,13 @@ void test('a site without a server is refused what only one with a server has, a
     error.message,
     /appPort: has no use with 'server': false or an interpreter; expected to be left out/,
   );
-  const job = { path: 'a', autorestart: false, memoryLimit: '1gb', maxAge: '1h' };
-  assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), ['autorestart', 'memoryLimit', 'maxAge']);
+  const job = { path: 'a', autorestart: false, warm: 1, memoryLimit: '1gb', maxAge: '1h' };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), [
+    'autorestart',
+    'warm',
+    'memoryLimit',
+    'maxAge',
+  ]);
   const plain = { path: 'a', server: false, autorestart: false, listen: [], defaultListen: false, cpuLen: 2 };
   assert.equal(parseSite(plain, PROGRAM).server, false);
 });
@@ -247,12 +252,16 @@ void test('what is run by an interpreter has no server, and nothing that only a 
     interpreter: 'sh',
     listen: [{ port: 80 }],
     waitReady: true,
+    warm: 1,
     stopSignal: 'shutdown',
   };
   const error = refusal(() => parseSite(site, PROGRAM));
-  assert.deepEqual(new Set(pathsOf(error)), new Set(['waitReady', 'stopSignal', 'listen']));
+  assert.deepEqual(new Set(pathsOf(error)), new Set(['waitReady', 'warm', 'stopSignal', 'listen']));
   const options = { path: 'a', interpreter: 'none', workerOptions: { execArgv: ['-u'] } };
   assert.deepEqual(pathsOf(refusal(() => parseSite(options, PROGRAM))), ['workerOptions.execArgv']);
+  const inspected = { path: 'a', warm: 1, workerOptions: { execArgv: ['--inspect=9229'] } };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(inspected, PROGRAM))), ['warm']);
+  assert.deepEqual(pathsOf(refusal(() => parseSite({ path: 'a', warm: 65 }, PROGRAM))), ['warm']);
   assert.match(refusal(() => parseSite({ path: 'a', interpreter: 'node' }, PROGRAM)).message, /leave it out/);
 });
 
