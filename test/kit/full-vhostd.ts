@@ -85,7 +85,7 @@ export class FullVhostd extends Vhostd<DaemonStatus> {
     // What says so: `vhostd run`, or the kit's own daemon program. A site may take its time from there.
     await this.says(/^(?:vhostd ready|\d+ loaded)$/m);
     await this.until('the sites are served', ({ sites }) =>
-      sites.every(({ state }) => state === 'running' || state === 'idle'),
+      sites.every(({ state }) => ['running', 'idle', 'frozen'].includes(state)),
     );
   }
 

@@ -284,7 +284,7 @@ export function serves({ sites }: AnyStatus): boolean {
 }
 
 function isServing({ state }: SiteStatus): boolean {
-  return state === 'running' || state === 'idle';
+  return state === 'running' || state === 'idle' || state === 'frozen';
 }
 
 const OUTPUT_MAX_CHARS = 20_000;

@@ -201,7 +201,7 @@ export function isAtFault(site: SiteStatus, fault: Fault): boolean {
   );
 }
 
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished', 'stopped']);
+const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'frozen', 'idle', 'finished', 'stopped']);
 const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'REQ/S', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
 const WORKER_HEADINGS = [
   'WORKER',
@@ -310,6 +310,7 @@ const TO_BE_WHOLE: ReadonlySet<string> = new Set([
   'running',
   'reloading',
   'restarting',
+  'frozen',
   'errored',
 ]);
 const MIN_HOSTS_WIDTH = 6;

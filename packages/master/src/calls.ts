@@ -73,8 +73,9 @@ export class Calls {
       const daemon = this.#daemon?.peer;
       if (daemon !== undefined) return await daemon.request('call', call, options);
     } else {
-      const worker = this.#sites.findWorker(to)?.process;
-      if (worker !== undefined) return await worker.peer.request('call', call, options);
+      const worker = this.#sites.findWorker(to);
+      worker?.place.site.thaw();
+      if (worker?.process !== undefined) return await worker.process.peer.request('call', call, options);
     }
     passenger?.release();
     const what = to === 'daemon' ? 'this master runs without a daemon' : `there is no worker '${to}'`;

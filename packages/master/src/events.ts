@@ -240,6 +240,10 @@ export interface EventPayloads {
   'site.idle': { readonly siteId: string };
   /** An idle site is started. */
   'site.woken': { readonly siteId: string };
+  /** There was no request for the site's limit: its workers stand still. */
+  'site.frozen': { readonly siteId: string };
+  /** They go on, after so long, ms. */
+  'site.thawed': { readonly siteId: string; readonly frozenMs: number };
   /** The time of its `cron` has come. */
   'site.due': { readonly siteId: string };
   /** At that time its job is run, or its workers are replaced. */

@@ -413,7 +413,10 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** Sends a signal to every worker of a site, as `kill` does. @throws {VhostError} ERR_SITE_UNKNOWN. */
   signalSite(siteId: string, { signal }: SignalOptions): SignalResult {
-    const workers = this.#sites.get(siteId).workers();
+    const site = this.#sites.get(siteId);
+    // Most signals wait for a process that stands still.
+    site.thaw();
+    const workers = site.workers();
     const result = { siteId, signal, workers: workers.filter((worker) => worker.signal(signal)).length };
     this.#events.emit('site.signalled', result);
     return result;

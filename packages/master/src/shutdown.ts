@@ -77,6 +77,7 @@ export class Shutdown {
     // Nobody can end a pause here any more.
     for (const site of sites.list()) {
       site.ingress.resume();
+      site.ingress.thawForGood();
       site.ingress.look();
     }
     while (this.#unplacedCount() > 0) await delay(UNPLACED_LOOK_MS);

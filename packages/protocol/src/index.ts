@@ -37,6 +37,7 @@ export type {
   MasterToWorker,
   AppPort,
   OtherServer,
+  Quiet,
   RequestStats,
   ServerConfUpdate,
   SiteWait,

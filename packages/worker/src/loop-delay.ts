@@ -11,6 +11,15 @@ export class LoopDelayMeter {
     this.#histogram.enable();
   }
 
+  /** This process is about to stand still, which is no delay of its event loop; until {@link goOn}. */
+  rest(): void {
+    this.#histogram.disable();
+  }
+
+  goOn(): void {
+    this.#histogram.enable();
+  }
+
   /** The delay since it was last read. */
   read(): LoopDelay {
     const histogram = this.#histogram;

@@ -48,6 +48,7 @@ import { TriedNode } from './node/tried-node.js';
 import { LoopDelayMeter } from './loop-delay.js';
 import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
+import { Stillness } from './stillness.js';
 import { StopSignals } from './stop-signals.js';
 import { Handshakes } from './tls/handshakes.js';
 
@@ -88,6 +89,8 @@ export class ManagedSite {
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
   readonly #compileCache: CompileCache | undefined;
+  /** Absent: the conf lets it never stand still. */
+  readonly #stillness: Stillness | undefined;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   #webSockets: WebSockets | undefined;
@@ -138,6 +141,7 @@ export class ManagedSite {
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
+      ...(identity.freezes === true ? { onCount: () => this.#stillness?.note() } : {}),
     });
     this.#direct = new DirectAccept(this.#intake, (why) => {
       this.#intake.reportCount();
@@ -163,6 +167,15 @@ export class ManagedSite {
         this.#intake.readopt(connection);
       },
     });
+    this.#stillness =
+      identity.freezes === true
+        ? new Stillness({
+            intake: this.#intake,
+            handBacks: this.#handBacks,
+            migration: () => this.#server && this.#migrationOf(this.#server),
+            server: () => this.#server,
+          })
+        : undefined;
     this.#answerMaster();
     this.#master.start();
     // An app without a server lives for as long as it has something to do, as by itself.
@@ -208,7 +221,7 @@ export class ManagedSite {
   async update(update: ServerConfUpdate): Promise<UpdateResult> {
     const { listen } = update;
     const send = (outgoing: ServerConfUpdate): Promise<UpdateResult> =>
-      this.#master.peer.request('updateServerConf', outgoing);
+      this.#during(() => this.#master.peer.request('updateServerConf', outgoing));
     if (listen === undefined) return await send(update);
     return await this.#keys.change(listen, () => send({ ...update, listen: listen.map(withoutKeys) }));
   }
@@ -222,9 +235,11 @@ export class ManagedSite {
     const timeoutMs = options.timeoutMs ?? this.#identity.callTimeoutMs;
     const call: Call & { to: string } = { to, name, params, timeoutMs };
     const { peer } = this.#master;
-    if (options.packed === undefined) return await peer.request('call', call, { timeoutMs, bulk: true });
+    if (options.packed === undefined)
+      return await this.#during(() => peer.request('call', call, { timeoutMs, bulk: true }));
     const { head, passenger } = options.packed;
-    return await peer.request('call', { ...call, socketHead: head }, { timeoutMs, bulk: true, passenger });
+    const withSocket = { ...call, socketHead: head };
+    return await this.#during(() => peer.request('call', withSocket, { timeoutMs, bulk: true, passenger }));
   }
 
   /** Resolves once these sites are published. The master's limit comes first, so that its answer says which are not. */
@@ -235,7 +250,14 @@ export class ManagedSite {
     }
     const limitMs = Math.min(timeoutMs ?? this.#identity.callTimeoutMs, WAIT_MAX_MS);
     const options = { timeoutMs: limitMs + WAIT_MARGIN_MS, bulk: true };
-    await this.#master.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options);
+    await this.#during(() =>
+      this.#master.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options),
+    );
+  }
+
+  /** The worker has something to do until this has settled. */
+  async #during<T>(work: () => Promise<T>): Promise<T> {
+    return await (this.#stillness === undefined ? work() : this.#stillness.during(work));
   }
 
   /** Everything that the site's code does and the master does not. */
@@ -268,7 +290,24 @@ export class ManagedSite {
   #answerMaster(): void {
     const { peer } = this.#master;
     peer.handle('ping', () => this.#vitals());
-    peer.handle('call', (params, { handle }) => this.#host.answer(params as Call, handle));
+    peer.handle('call', (params, { handle }) =>
+      this.#during(() => this.#host.answer(params as Call, handle)),
+    );
+    peer.handle('quiet', (params) => {
+      const { handBack } = params as MasterToWorker['quiet']['params'];
+      return (this.#isLeaving ? undefined : this.#stillness?.quiet(handBack)) ?? null;
+    });
+    peer.handle('standStill', async (params) => {
+      const { handBack } = params as MasterToWorker['standStill']['params'];
+      const answer = this.#isLeaving ? undefined : await this.#stillness?.standStill(handBack);
+      if (answer !== undefined) this.#loopDelay?.rest();
+      return answer ?? null;
+    });
+    peer.handle('goOn', () => {
+      this.#loopDelay?.goOn();
+      this.#keys.goOn();
+      return null;
+    });
     peer.handle('maintenance', (params) => {
       const page = params as MasterToWorker['maintenance']['params'];
       if (page === null) this.#gate?.close();
@@ -484,7 +523,6 @@ export class ManagedSite {
       handBack,
       migration: handBack ? this.#migrationOf(server) : undefined,
       handBacks: this.#handBacks,
-      arrivals: this.#intake.arrivals,
       handshakes: this.#handshakes,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,
@@ -503,7 +541,6 @@ export class ManagedSite {
     return new Migration({
       connections,
       handBacks: this.#handBacks,
-      arrivals: intake.arrivals,
       headerOf: (socket) => intake.headerOf(socket),
       readopt: (connection) => intake.readopt(connection),
     });

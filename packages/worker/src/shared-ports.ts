@@ -20,7 +20,6 @@ import {
 } from './node/native-handle.js';
 import type { ListenQuery, ServerHandle } from './node/native-handle.js';
 import { endsTls } from './node/secure-server.js';
-import { IdleArrivals } from './rehome/idle-arrivals.js';
 import { ListeningHandle } from './intake/listening-handle.js';
 import type { ListenAddress } from './intake/listening-handle.js';
 import { Handshakes } from './tls/handshakes.js';
@@ -86,7 +85,6 @@ export class SharedPorts {
           connectionCount: () => connectionCountOf(server),
           handBack: false,
           migration: undefined,
-          arrivals: new IdleArrivals((handle) => handle.close()),
           ...connections,
           gate: new MaintenanceGate(server),
           canLinger: () => false,

@@ -81,6 +81,11 @@ export class SiteKeys {
     }
   }
 
+  /** This process has stood still: what is in the files by now is in force before the next connection. */
+  goOn(): void {
+    this.#holder?.lookNow();
+  }
+
   #commit(): void {
     this.#holder?.commit();
     const isUsed = this.#holder !== undefined && isSecure(this.#listen);

@@ -149,7 +149,7 @@ function restlessSites({ sites }: DaemonStatus): { siteId: string; state: string
   });
 }
 
-const AT_REST: ReadonlySet<string> = new Set(['running', 'idle', 'finished', 'stopped', 'errored']);
+const AT_REST: ReadonlySet<string> = new Set(['running', 'frozen', 'idle', 'finished', 'stopped', 'errored']);
 const WAITS_MS = 5_000;
 /** The longest that a request may take, ms: 24 days. */
 const FOREVER_MS = 2 ** 31 - 1;

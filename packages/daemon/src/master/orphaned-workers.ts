@@ -24,6 +24,8 @@ export class OrphanedWorkers {
     this.#forgetGone();
     for (const worker of workers) {
       if (!isAlive(worker.identity)) continue;
+      // One that stands still does not see that its master is gone.
+      signalGroup(worker.identity.pid, 'SIGCONT');
       if (worker.stopSignal !== undefined) signalGroup(worker.identity.pid, worker.stopSignal);
       const limitMs = Math.min(worker.limitMs, TIMER_MAX_MS);
       const timer = setTimeout(() => this.#kill(orphan), limitMs);

@@ -108,6 +108,6 @@ export class UpgradeCandidate {
 /** Holds the sockets until the master has taken what it needs. */
 const CLAIMANT = 'upgrade';
 /** States of sites that are as they should be. */
-const SERVING: ReadonlySet<string> = new Set(['running', 'idle', 'finished']);
+const SERVING: ReadonlySet<string> = new Set(['running', 'frozen', 'idle', 'finished']);
 /** How long a master must live after it has loaded, ms. */
 const SETTLE_MS = 1000;

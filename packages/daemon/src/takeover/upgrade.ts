@@ -125,4 +125,4 @@ function failure(error: unknown): VhostError {
 }
 
 /** States of sites that have workers which serve. */
-const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'idle', 'finished']);
+const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'frozen', 'idle', 'finished']);

@@ -15,7 +15,7 @@ export interface Condition {
 export function siteCondition(site: SiteStatus): Condition {
   const { state, reason, paused, maintenance, workers, certificateFaults = [], waitsFor = [] } = site;
   if (state === 'errored') return { tone: 'bad', label: 'errored', why: reason };
-  if (state === 'stopped' || state === 'finished' || state === 'idle') {
+  if (state === 'stopped' || state === 'finished' || state === 'idle' || state === 'frozen') {
     return { tone: 'quiet', label: state, why: reason };
   }
   if (state !== 'running') {

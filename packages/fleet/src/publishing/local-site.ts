@@ -39,7 +39,7 @@ export function localSiteOf(detail: SiteDetail, address: string): LocalSite {
 
 function standingOf({ state, workers, paused }: SiteDetail): LocalSite['standing'] {
   if (paused === true) return 'gone';
-  if (state === 'idle') return 'serves';
+  if (state === 'idle' || state === 'frozen') return 'serves';
   const isReady = workers.some((worker) => worker.state === 'ready');
   if (isReady && (state === 'running' || state === 'reloading')) return 'serves';
   return state === 'waiting' || state === 'booting' ? 'coming' : 'gone';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -165,6 +165,40 @@ void test('the directory or file of a site in a file must exist', () => {
     );
     assert.equal(refusal(() => parseSite({ path: 'nope' }, source)).code, 'ERR_CONF_PATH');
     assert.doesNotThrow(() => parseSite({ path: 'nope' }, { baseDir }));
+    // Its user may have removed it: that is no fault of a conf of which other sites are a part.
+    assert.doesNotThrow(() => parseMasterConf({ sites: [{ path: 'nope', user: 0 }] }, source));
+  } finally {
+    rmSync(baseDir, { recursive: true });
+  }
+});
+
+void test('the first line of a file that the user of a site may have written makes no conf wrong', () => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  try {
+    const source = { file: join(baseDir, 'vhostd.config.json'), baseDir };
+    const site = { path: '.', workerFile: 'run', listen: [{ port: 80 }] };
+    for (const text of ['#!/bin/sh', '#!/bin/\0sh', '#!/bin/sh \0', '#!none -x', '#! \t ']) {
+      writeFileSync(join(baseDir, 'run'), `${text}\n`);
+      assert.equal(refusal(() => parseMasterConf({ sites: [site] }, source)).code, 'ERR_CONF_INVALID', text);
+      const { sites } = parseMasterConf({ sites: [{ ...site, workerOptions: { uid: 1 } }] }, source);
+      assert.deepEqual([sites[0]?.interpreter, sites[0]?.listen.length], [undefined, 1], text);
+    }
+    writeFileSync(join(baseDir, 'run'), '#!/bin/sh\n');
+    chmodSync(join(baseDir, 'run'), 0o700);
+    const program = { path: '.', workerFile: 'run' };
+    const { sites } = parseMasterConf(
+      {
+        sites: [
+          { ...program, siteId: 'own' },
+          { ...program, siteId: 'other', user: 1 },
+        ],
+      },
+      source,
+    );
+    assert.deepEqual(
+      sites.map(({ interpreter }) => interpreter),
+      ['/bin/sh', undefined],
+    );
   } finally {
     rmSync(baseDir, { recursive: true });
   }
@@ -177,6 +211,7 @@ void test('a site without a server is refused what only one with a server has, a
     listen: [{ port: 80 }],
     defaultListen: true,
     appPort: 3000,
+    idleFreeze: '1m',
     idleStop: '1m',
     maintenancePage: 'page.html',
     accessLog: 'a.log',
@@ -188,6 +223,7 @@ void test('a site without a server is refused what only one with a server has, a
     'listen',
     'defaultListen',
     'appPort',
+    'idleFreeze',
     'idleStop',
     'maintenancePage',
     'accessLog',

@@ -213,6 +213,8 @@ export interface SiteConf {
   readonly callTimeoutMs: number;
   readonly parkMaxCount: number;
   readonly parkTimeoutMs: number;
+  /** Time without a request after which the workers stand still. Absent: never. */
+  readonly idleFreezeMs?: number;
   /** Time without a connection after which the workers are stopped. Absent: never, unless `cpuLen` is 0. */
   readonly idleStopMs?: number;
   /** Processes that wait to be a worker. Absent: none. */
@@ -257,6 +259,8 @@ export interface SiteLimits {
   readonly memoryHigh?: number;
   /** CPUs. */
   readonly cpu?: number;
+  /** Its part of them beside other sites, where all want them; that of a site without is 100, vhostd's own 1000. */
+  readonly cpuWeight?: number;
   /** Processes and threads. */
   readonly pids?: number;
 }

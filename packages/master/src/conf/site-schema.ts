@@ -111,6 +111,9 @@ const siteLimits = object({
     .optional()
     .describe('Memory above which its processes are slowed down. Absent: nine tenths of `memory`.'),
   cpu: number(0.01, 1024).optional().describe('CPUs, such as `0.5` or `2`. Absent: no bound.'),
+  cpuWeight: integer(1, 10_000)
+    .optional()
+    .describe('Its part of the CPUs beside other sites, where all want them. Absent: 100.'),
   pids: integer(16, 4_194_304).optional().describe('Processes and threads. Absent: no bound.'),
 })
   .refine(...ordered('memoryHigh', 'memory', 'be at most', 'a size'))
@@ -260,6 +263,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .default(1000)
     .describe('Connections held while the site has no ready worker. 0: none.'),
   parkTimeout: duration(0).prefault('10s').describe('How long such a connection is held.'),
+  idleFreeze: duration()
+    .optional()
+    .describe(
+      'How long there is no request before the workers are stopped where they stand, to go on with the next connection or request. Absent: never.',
+    ),
   idleStop: duration()
     .optional()
     .describe(
@@ -337,6 +345,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(...ofServer('listen'))
   .refine(...ofServer('defaultListen'))
   .refine(...ofServer('appPort'))
+  .refine(...ofServer('idleFreeze'))
   .refine(...ofServer('idleStop'))
   .refine(...ofServer('maintenancePage'))
   .refine(...ofServer('accessLog'))
@@ -383,6 +392,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       settleTime: settleTimeMs,
       callTimeout: callTimeoutMs,
       parkTimeout: parkTimeoutMs,
+      idleFreeze: idleFreezeMs,
       idleStop: idleStopMs,
       heartbeatInterval: heartbeatIntervalMs,
       heartbeatLimit: heartbeatLimitMs,
@@ -392,7 +402,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       listen,
       ...rest
     }): WrittenSite => ({
-      ...withoutUndefined({ ...rest, idleStopMs, memoryLimitBytes, maxAgeMs }),
+      ...withoutUndefined({ ...rest, idleFreezeMs, idleStopMs, memoryLimitBytes, maxAgeMs }),
       server: rest.server && rest.interpreter === undefined,
       listen: listen.map(withoutTerms),
       ...termsOf(listen),

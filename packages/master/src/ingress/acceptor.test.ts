@@ -54,6 +54,7 @@ class Bench implements Routes {
       takesHandedBack: true,
       takesUnread: name !== 'maintained.test',
       stopped: name === 'stopped.test',
+      look: () => undefined,
       serve: ({ head }) => void this.log.push(`${name} serves ${head}`),
     };
   }

@@ -21,6 +21,7 @@ import { tlsAlert } from '../peek/tls-alert.js';
 import { Challenges } from './challenges.js';
 import type { Connection, Ingress, Origin, ReturnedConnection } from './connection.js';
 import { Health } from './health.js';
+import { KeptConnections } from './kept-connections.js';
 import { AddressRates } from './address-rates.js';
 import { AddressTerms } from './address-terms.js';
 import { OpenConnections } from './open-connections.js';
@@ -59,6 +60,10 @@ export class Acceptor {
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
   readonly #refusals = new Refusals();
+  readonly #kept = new KeptConnections({
+    onBytes: (connection) => this.#peekAgain(connection),
+    onLess: (ingress) => ingress.look(),
+  });
   readonly #room = new DescriptorRoom();
   readonly #rates = new AddressRates();
   readonly #open = new OpenConnections(heldSockets);
@@ -162,6 +167,21 @@ export class Acceptor {
     handle.close();
   }
 
+  /** Keeps one between two requests for a site that stands still, for so long, ms; its next byte brings it back. */
+  keep(connection: Connection, ingress: Ingress, limitMs: number): void {
+    this.#kept.keep(connection, ingress, limitMs);
+  }
+
+  /** How many are kept for a site. */
+  keptCount(ingress: Ingress): number {
+    return this.#kept.countOf(ingress);
+  }
+
+  /** Takes them out, unread. */
+  takeKept(ingress: Ingress): Connection[] {
+    return this.#kept.takeOf(ingress);
+  }
+
   /** Connections whose first bytes are waited for. */
   get peekingCount(): number {
     return this.#peeking.count;
@@ -250,7 +270,8 @@ export class Acceptor {
    */
   #makeRoom(count: number): void {
     for (let left = count; left > 0; left -= 1) {
-      if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS)) continue;
+      if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS) || this.#kept.endOldest())
+        continue;
       if (this.#pause?.begin() === true || !this.#peeking.evictOldest()) return;
     }
   }

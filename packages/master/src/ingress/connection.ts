@@ -13,6 +13,8 @@ export interface Origin {
 export interface Ingress {
   /** Gives a connection to a worker, or holds it until there is one, or ends it. */
   serve(connection: Connection): void;
+  /** What it has may have changed. */
+  look(): void;
   /** Whether there would be a use for one that a draining worker hands back. */
   readonly takesHandedBack: boolean;
   /** Whether a worker gets connections, or will, of which nothing has been read: nobody answers in its place. */

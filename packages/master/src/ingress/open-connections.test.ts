@@ -43,7 +43,13 @@ class Bench {
 }
 
 function site(): Ingress {
-  return { takesHandedBack: true, takesUnread: true, stopped: false, serve: () => undefined };
+  return {
+    takesHandedBack: true,
+    takesUnread: true,
+    stopped: false,
+    look: () => undefined,
+    serve: () => undefined,
+  };
 }
 
 test('an address has so many open to a site; another address, and another site, have their own', async () => {

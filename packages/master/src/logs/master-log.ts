@@ -79,6 +79,8 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'site.restart.failed': { level: 'error', fields: outcomeFields },
   'site.idle': { level: 'info' },
   'site.woken': { level: 'info' },
+  'site.frozen': { level: 'info' },
+  'site.thawed': { level: 'info' },
   'site.due': undefined,
   'site.cron': { level: 'info' },
   'site.cron.skipped': { level: 'warn' },

@@ -73,7 +73,12 @@ export class DirectAccept<S> {
   async end(): Promise<void> {
     this.#hasEnded = true;
     this.look(false);
-    await Promise.all(this.#answers);
+    await this.told;
+  }
+
+  /** Resolves when none accepts that was told not to: each has closed its descriptor. */
+  get told(): Promise<unknown> {
+    return Promise.all(this.#answers);
   }
 
   /** A process accepts nothing for now: it has its share, or is full. */

@@ -21,6 +21,8 @@ export class SiteBench {
   readonly listeners: ListenerRegistry = new ListenerRegistry(this.events, undefined);
   readonly router: Router<Site> = new Router<Site>(this.listeners);
   readonly rejected: string[] = [];
+  /** Connections that are kept for sites that stand still. */
+  readonly kept: Connection[] = [];
   readonly sites: Sites;
   readonly manager: SiteManager;
   /** What has been emitted, without the events of each worker and step. */
@@ -33,6 +35,9 @@ export class SiteBench {
       reject: ({ host }: Connection, why: string) =>
         void this.rejected.push(why === 'site-stopped' ? `${host} ${why}` : (host ?? '')),
       reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
+      keep: (idle: Connection) => void this.kept.push(idle),
+      keptCount: () => this.kept.length,
+      takeKept: () => this.kept.splice(0),
     };
     const { events, router, spawner } = this;
     const emit = events.emit.bind(events);

@@ -74,4 +74,11 @@ export class SiteCron {
 
 /** States in which a job may be begun at its time, and the workers of another site be replaced. */
 const JOB_RESTS: ReadonlySet<SiteState> = new Set(['idle', 'finished', 'errored']);
-const REPLACEABLE: ReadonlySet<SiteState> = new Set(['filling', 'running', 'retrying', 'idle', 'errored']);
+const REPLACEABLE: ReadonlySet<SiteState> = new Set([
+  'filling',
+  'running',
+  'retrying',
+  'frozen',
+  'idle',
+  'errored',
+]);

@@ -9,6 +9,8 @@ import type { SpawnedWorker } from '../workers/worker-process.js';
 import type { Worker } from '../workers/worker.js';
 import type { DirectAccept } from './direct-accept.js';
 import { HostNotice } from './host-notice.js';
+import { IdleFreeze } from './idle-freeze.js';
+import type { FreezeWatched } from './idle-freeze.js';
 import { idleStopOf, IdleStop } from './idle-stop.js';
 import type { IdleWatched } from './idle-stop.js';
 import { STOPPED_PAGE } from './maintenance-page.js';
@@ -29,11 +31,17 @@ export interface Rejecter {
   dismiss(connection: Connection): void;
   /** Gives one to the site that has its host by now; false: it is still this one's. */
   reroute(connection: Connection, from: Ingress): boolean;
+  /** Keeps one between two requests for a site that stands still, for so long, ms; its next byte brings it back. */
+  keep(connection: Connection, ingress: Ingress, limitMs: number): void;
+  /** How many it keeps for a site. */
+  keptCount(ingress: Ingress): number;
+  /** Takes them out, unread. */
+  takeKept(ingress: Ingress): Connection[];
 }
 
-type DirectSide = Pick<DirectAccept<unknown>, 'look' | 'end' | 'onExit' | 'onRests' | 'setConf'>;
+type DirectSide = Pick<DirectAccept<unknown>, 'look' | 'end' | 'onExit' | 'onRests' | 'setConf' | 'told'>;
 
-export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
+export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWatched {
   readonly #workers: WorkerSet;
   readonly #state: SiteStateMachine;
   readonly #acceptor: Rejecter;
@@ -41,6 +49,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   readonly #maintenance = new Maintenance();
   readonly #hosts = new HostNotice();
   readonly #idleStop: IdleStop;
+  readonly #idleFreeze: IdleFreeze;
   readonly #direct: DirectSide;
 
   constructor(
@@ -55,6 +64,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#acceptor = acceptor;
     this.#dispatch = new Dispatch(conf, this);
     this.#idleStop = new IdleStop(idleStopOf(conf), this);
+    this.#idleFreeze = new IdleFreeze(conf.idleFreezeMs, this);
   }
 
   /** From now on no worker accepts connections by itself; resolves when none does. */
@@ -72,11 +82,39 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
     this.#dispatch.setConf(conf);
     this.#direct.setConf(conf);
     this.#idleStop.setLimit(idleStopOf(conf));
+    this.#idleFreeze.setLimit(conf.idleFreezeMs);
   }
 
   serve(connection: Connection): void {
+    if (this.#keeps(connection)) return this.#acceptor.keep(connection, this, this.#idleFreeze.keepAliveMs);
+    if (this.#state.frozen) this.thaw();
     this.#dispatch.serve(connection);
     this.#idleStop.look();
+  }
+
+  /** Something comes for its workers: they do not stand still, and will not for a while. */
+  thaw(): void {
+    this.#idleFreeze.cancel();
+    this.#state.apply('thaw');
+    this.#idleFreeze.look();
+  }
+
+  /** {@link thaw}, for good: others have the listeners by now. */
+  thawForGood(): void {
+    this.#idleFreeze.end();
+    this.#thawWhole();
+  }
+
+  /** {@link thaw}, and what is kept between two requests goes back to workers. */
+  #thawWhole(): void {
+    this.thaw();
+    for (const connection of this.#acceptor.takeKept(this)) this.serve(connection);
+  }
+
+  /** One that a worker has handed back between two requests has nothing for any worker yet. */
+  #keeps({ returned, head }: Connection): boolean {
+    if (!this.#idleFreeze.collecting && !this.#state.frozen) return false;
+    return returned?.why === 'handed-back' && head === '';
   }
 
   get takesHandedBack(): boolean {
@@ -99,6 +137,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
 
   /** Tells the workers which hosts lead to the site; resolves once they have confirmed it, or have had time to. */
   async tellHosts(claims: SiteClaims[]): Promise<void> {
+    this.thaw();
     // A worker that boots is told when it is ready.
     await this.#hosts.change(
       claims,
@@ -115,8 +154,10 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   /** Whether the site is idle may have changed. */
   look(): void {
     this.#idleStop.look();
+    this.#idleFreeze.look();
     const isHolding = this.#dispatch.paused || this.answering;
-    this.#direct.look(this.#state.meaning.serves === 'now' && !isHolding);
+    const isStill = this.#state.frozen || this.#idleFreeze.collecting;
+    this.#direct.look(this.#state.meaning.serves === 'now' && !isHolding && !isStill);
   }
 
   /** A process of a worker accepts nothing by itself for now. */
@@ -155,10 +196,13 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   /** The site stops: rejects all that waits or is held. */
   close(): void {
     this.#dispatch.close();
+    for (const connection of this.#acceptor.takeKept(this)) this.#acceptor.dismiss(connection);
   }
 
   /** Holds new connections for up to so long, until {@link resume}; but for those that a maintenance answers. */
   pause(timeoutMs: number): void {
+    // It is not for those that a worker has served.
+    this.#thawWhole();
     this.#dispatch.pause(timeoutMs);
     this.look();
   }
@@ -177,6 +221,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
    * @throws {VhostError} ERR_MAINTENANCE_SERVER: nothing has changed.
    */
   async maintain(notice: Notice | undefined): Promise<number> {
+    this.thaw();
     // A worker that boots is told when it is ready.
     const told = this.#maintenance.change(notice, () => this.#workers.all().filter(({ up }) => up));
     this.#dispatch.review();
@@ -232,12 +277,41 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched {
   }
 
   get idle(): boolean {
-    if (!this.#state.serving || !this.#workers.settled) return false;
-    if (this.#dispatch.parkedCount > 0) return false;
+    if (!(this.#state.serving || this.#state.frozen) || !this.#workers.settled) return false;
+    if (this.#dispatch.parkedCount > 0 || this.#acceptor.keptCount(this) > 0) return false;
     return this.#workers.all().every(({ connectionCount }) => connectionCount === 0);
   }
 
   onIdleLimit(): void {
     this.#state.apply('rest');
+  }
+
+  get freezable(): boolean {
+    const { state } = this.#state;
+    if (state !== 'running' || !this.#workers.settled || this.#dispatch.paused || this.answering)
+      return false;
+    if (this.#dispatch.parkedCount > 0) return false;
+    const serving = this.#workers.current.workers;
+    const areWhole = serving.every(({ ready, resting }) => ready || resting);
+    return (
+      areWhole && this.#workers.all().every((each) => serving.includes(each) || each.connectionCount === 0)
+    );
+  }
+
+  freezers(): readonly Worker[] {
+    return this.#workers.current.workers.filter(({ ready }) => ready);
+  }
+
+  async onCollect(): Promise<void> {
+    this.look();
+    await this.#direct.told;
+  }
+
+  onCollected(): void {
+    this.look();
+  }
+
+  onFreezeLimit(): void {
+    this.#state.apply('freeze');
   }
 }

@@ -63,7 +63,12 @@ test('every state but those at rest can be stopped, and ends stopped', () => {
 });
 
 test('a reload begins where something has been started and nothing is at work', () => {
-  assert.deepEqual(leads('reload'), { running: 'reloading', retrying: 'reloading', errored: 'reloading' });
+  assert.deepEqual(leads('reload'), {
+    running: 'reloading',
+    retrying: 'reloading',
+    frozen: 'reloading',
+    errored: 'reloading',
+  });
   const followed = STATES.filter((state) => NEXT[state].reload === 'at-work');
   assert.deepEqual(followed, ['booting', 'filling', 'reloading', 'restarting']);
 });
@@ -78,9 +83,22 @@ test('the end of a reload is followed by what the workers have come to', () => {
   assert.equal(machine.state, 'errored');
 });
 
-test('an idle site is started by a connection alone, and only one that runs becomes idle', () => {
+test('an idle site is started by a connection alone, and only one that runs or is frozen becomes idle', () => {
   assert.deepEqual(leads('wake'), { idle: 'booting', finished: 'booting' });
-  assert.deepEqual(leads('rest'), { filling: 'idle', running: 'idle' });
+  assert.deepEqual(leads('rest'), { filling: 'idle', running: 'idle', frozen: 'idle' });
+});
+
+test('only a site that runs is frozen, and it runs when it is thawed', () => {
+  assert.deepEqual(leads('freeze'), { running: 'frozen' });
+  assert.deepEqual(leads('thaw'), { frozen: 'running' });
+});
+
+test('a frozen site one of whose workers has ended is frozen no more', () => {
+  const step = (event: SiteEvent): string => NEXT.frozen[event];
+  assert.deepEqual(
+    [step('workers-none'), step('workers-ready'), step('workers-failed'), step('workers-settled')],
+    ['retrying', 'running', 'errored', 'frozen'],
+  );
 });
 
 test('each status is that of some state, and a connection waits in vain just where no worker will come', () => {

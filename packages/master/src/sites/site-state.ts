@@ -22,6 +22,8 @@ export type SiteState =
   | 'reloading'
   /** Its workers leave; when they have gone, others boot. */
   | 'restarting'
+  /** Its workers stand still; a connection, or whatever else is for them, lets them go on. */
+  | 'frozen'
   /** It has no workers; a connection starts one. */
   | 'idle'
   /** It is a job, and each of its workers has ended with exit code 0. */
@@ -44,6 +46,10 @@ export type SiteRequest =
   | 'wake'
   /** Nobody has been connected for the idle limit. */
   | 'rest'
+  /** There has been no request for the limit of that, and its workers have no connection left. */
+  | 'freeze'
+  /** There is something for its workers. */
+  | 'thaw'
   | 'stop';
 
 /** What happens. */
@@ -87,6 +93,7 @@ export type SiteRefusal =
   | 'is-idle'
   | 'is-finished'
   | 'not-idle'
+  | 'not-frozen'
   /** It does not serve in peace. */
   | 'not-running'
   | 'being-stopped'
@@ -101,46 +108,49 @@ type Row = Readonly<Record<SiteEvent, SiteStep>>;
 // prettier-ignore
 export const NEXT: Readonly<Record<SiteState, Row>> = {
   loaded: row('loaded',
-    { start: 'loaded', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'loaded', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { placed: 'waiting', 'places-failed': 'blocked' }),
   blocked: row('blocked',
-    { start: 'blocked', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'blocked', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { placed: 'waiting' }),
   waiting: row('waiting',
-    { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'dependencies-ready': 'booting', 'none-wanted': 'idle', 'workers-finished': 'finished' }),
   booting: row('booting',
-    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
   filling: row('filling',
-    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'booting', 'workers-settled': 'running' }),
   running: row('running',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', stop: 'stopping' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'frozen', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying' }),
   retrying: row('retrying',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
   reloading: row('reloading',
-    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'reload-published': 'running', 'reload-discarded': 'running', 'renewal-in-vain': 'retrying' }),
   restarting: row('restarting',
-    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'restart-discarded': 'running', 'renewal-in-vain': 'retrying', 'workers-gone': 'booting' }),
+  frozen: row('frozen',
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'running', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying', 'workers-ready': 'running' }),
   idle: row('idle',
-    { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', stop: 'stopping' },
+    { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     {}),
   finished: row('finished',
-    { start: 'already-started', reload: 'is-finished', restart: 'restarting', wake: 'booting', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'is-finished', restart: 'restarting', wake: 'booting', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     {}),
   errored: row('errored',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-ready': 'running', 'workers-settled': 'running', 'workers-none': 'retrying' }),
   stopping: row('stopping',
-    { start: 'being-stopped', reload: 'being-stopped', restart: 'being-stopped', wake: 'not-idle', rest: 'not-running', stop: 'stopping' },
+    { start: 'being-stopped', reload: 'being-stopped', restart: 'being-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
     { 'workers-gone': 'stopped' }),
   stopped: row('stopped',
-    { start: 'loaded', reload: 'is-stopped', restart: 'is-stopped', wake: 'not-idle', rest: 'not-running', stop: 'is-stopped' },
+    { start: 'loaded', reload: 'is-stopped', restart: 'is-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'is-stopped' },
     {}),
 };
 
@@ -155,6 +165,7 @@ export const SITE_STATES: Readonly<Record<SiteState, SiteStateMeaning>> = {
   retrying: { status: 'booting', serves: 'later' },
   reloading: { status: 'reloading', serves: 'now' },
   restarting: { status: 'restarting', serves: 'later' },
+  frozen: { status: 'frozen', serves: 'now' },
   idle: { status: 'idle', serves: 'now' },
   finished: { status: 'finished', serves: 'never' },
   errored: { status: 'errored', serves: 'never' },
@@ -210,6 +221,11 @@ export class SiteStateMachine {
   /** It serves, and nothing about its workers is being changed on purpose. */
   get serving(): boolean {
     return this.#state === 'running' || this.#state === 'filling';
+  }
+
+  /** Its workers stand still. */
+  get frozen(): boolean {
+    return this.#state === 'frozen';
   }
 
   /** It stops, or has stopped. */

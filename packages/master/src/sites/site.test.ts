@@ -258,6 +258,68 @@ test('a site is stopped when nobody has been connected for its limit, and starte
   await bench.comeUp(site);
 });
 
+test('a site is frozen when its workers have had nothing to do for its limit, and thawed by the next connection', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bench.run('a', { idleFreeze: '20ms', cpuLen: 2 });
+  const [first, second] = bench.spawner.processes;
+  assert.ok(first !== undefined && second !== undefined);
+  first.beforeStill = async () => site.ingress.serve({ ...connection('idle', 'handed-back'), head: '' });
+  await bench.until('it is frozen', () => site.status().state === 'frozen');
+  assert.deepEqual([first.halted, second.halted, site.readiness.published], [true, true, true]);
+  assert.deepEqual([bench.kept.length, hosts(first, second)], [1, []]);
+  // What comes between two requests is for no worker yet.
+  site.ingress.serve({ ...connection('idle too', 'handed-back'), head: '' });
+  assert.deepEqual([bench.kept.length, site.status().state], [2, 'frozen']);
+  first.connectionCount = 1;
+  site.ingress.serve(connection('1'));
+  assert.deepEqual([first.halted, second.halted, site.status().state], [false, false, 'running']);
+  assert.deepEqual(hosts(first, second), ['1']);
+  assert.deepEqual(
+    [first.asked, second.asked],
+    [
+      ['stand still', 'go on'],
+      ['stand still', 'go on'],
+    ],
+  );
+  assert.equal(bench.of('site.thawed').length, 1);
+});
+
+test('a frozen site is thawed for what is asked of it, and its workers leave as others do', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bench.run('a', { idleFreeze: '5ms' });
+  const isFrozen = (): boolean => site.status().state === 'frozen';
+  const orders: (() => Promise<unknown>)[] = [
+    async () => site.thaw(),
+    () => site.tellHosts([]),
+    () => site.ingress.maintain({ page: { html: '', retryAfterSeconds: 1 }, message: undefined }),
+    () => site.ingress.maintain(undefined),
+    async () => site.ingress.pause(1000),
+    async () => site.ingress.resume(),
+    () => site.scale(2),
+    () => site.scale(1),
+  ];
+  for (const order of orders) {
+    const holds = site.ingress.answering || site.status().paused === true;
+    if (!holds) await bench.until('it is frozen', isFrozen);
+    const before = bench.of('site.thawed').length;
+    const done = order();
+    await bench.until('it is thawed', () => holds || bench.of('site.thawed').length > before);
+    for (const worker of bench.booting(site)) worker.ready();
+    await done;
+  }
+  await bench.until('it is frozen', isFrozen);
+  const old = bench.spawner.living;
+  const reloading = site.reload();
+  await bench.comeUp(site);
+  assert.deepEqual([(await reloading).ok, old.map(({ ended, halted }) => ended && !halted)], [true, [true]]);
+  await bench.until('it is frozen', isFrozen);
+  bench.spawner.last.exit(1);
+  await bench.comeUp(site);
+  await bench.until('it is frozen', isFrozen);
+  await site.stop(false);
+  assert.deepEqual(bench.spawner.names, []);
+});
+
 test('an idle site takes a new conf at a reload and starts nothing, unless that wants workers', async (t) => {
   const bench = new SiteBench(t);
   const site = bench.load('a', { cpuLen: 0 });

@@ -64,6 +64,7 @@ export class Site implements WorkerSite {
   readonly #updates = new UpdateTurns(this.readingShare);
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
+  #frozenAtMs = 0;
   readonly #spares: SiteSpares;
   readonly #start: SiteStart;
   readonly #cron: SiteCron;
@@ -139,7 +140,7 @@ export class Site implements WorkerSite {
 
   /** Whether a worker serves, or is started as soon as there is something to serve; of a job also that it is done. */
   get running(): boolean {
-    return ['running', 'idle', 'finished'].includes(this.#state.meaning.status);
+    return ['running', 'frozen', 'idle', 'finished'].includes(this.#state.meaning.status);
   }
 
   /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. A job is when it is done. */
@@ -322,6 +323,10 @@ export class Site implements WorkerSite {
     return this.ingress.tellHosts(claims);
   }
 
+  thaw(): void {
+    this.ingress.thaw();
+  }
+
   onRoutesChanged(): void {
     this.ingress.reroute();
   }
@@ -378,7 +383,9 @@ export class Site implements WorkerSite {
   #onState({ from, event, to }: SiteStateChange): void {
     this.#events.emit('site.state', { siteId: this.siteId, from, event, to });
     if (from !== to) {
-      if (to === 'booting' && from !== 'filling') this.#onBooting(from === 'idle');
+      if (from === 'frozen') this.#onThaw();
+      if (to === 'frozen') this.#onFrozen();
+      else if (to === 'booting' && from !== 'filling') this.#onBooting(from === 'idle');
       else if (to === 'idle') this.#onIdle(event === 'rest');
       else if (to === 'reloading' || to === 'restarting') this.#workers.resetReplacement();
       else if (to === 'errored') this.ingress.rejectWaiting();
@@ -407,6 +414,18 @@ export class Site implements WorkerSite {
     if (stopped) this.#events.emit('site.idle', { siteId: this.siteId });
   }
 
+  #onFrozen(): void {
+    this.#frozenAtMs = performance.now();
+    this.#set.freeze();
+    this.#events.emit('site.frozen', { siteId: this.siteId });
+  }
+
+  #onThaw(): void {
+    this.#set.thaw();
+    const frozenMs = Math.round(performance.now() - this.#frozenAtMs);
+    this.#events.emit('site.thawed', { siteId: this.siteId, frozenMs });
+  }
+
   #onStopping(): void {
     this.#confs.joint?.fail(this, STOPPED);
     this.#boot.fail(STOPPED);
@@ -416,6 +435,7 @@ export class Site implements WorkerSite {
   }
 
   #onConf(conf: SiteConf): void {
+    this.thaw();
     this.#terms.set(this, conf);
     this.ingress.setConf(conf);
     this.#cron.keep();

@@ -180,6 +180,16 @@ export class WorkerSet extends EventEmitter<WorkerSetEvents> implements Replaced
     await Promise.all(leaving.map((worker) => worker.stop()));
   }
 
+  /** Stops those of the generation in force where they stand. */
+  freeze(): void {
+    for (const worker of this.#current.workers) worker.freeze();
+  }
+
+  /** Lets all run again that were. */
+  thaw(): void {
+    for (const worker of this.all()) worker.thaw();
+  }
+
   /** Ends every worker; resolves when all have gone. With `now` they are killed. */
   async stop(now: boolean): Promise<void> {
     await Promise.all(this.all().map((worker) => worker.stop(now)));

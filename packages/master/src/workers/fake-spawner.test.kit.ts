@@ -6,6 +6,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
 import { BootGate } from './boot-gate.js';
+import type { ToldQuiet } from './quiet.js';
 import { SparePool } from './spare-pool.js';
 import type { Spare } from './spare-pool.js';
 import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
@@ -119,6 +120,30 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   drain(_limitMs: number, handBack: boolean): void {
     this.asked.push(handBack ? 'drain and hand back' : 'drain');
     if (!this.busy) this.exit(0);
+  }
+
+  /** What it says of its quiet. */
+  told: ToldQuiet | undefined = { quietMs: 1e9, keepAliveMs: 1000 };
+  /** What it does before it stands still. */
+  beforeStill: () => Promise<void> = () => Promise.resolve();
+  halted = false;
+
+  quiet(): Promise<ToldQuiet | undefined> {
+    return Promise.resolve(this.told);
+  }
+
+  async standStill(): Promise<number | undefined> {
+    this.asked.push('stand still');
+    await this.beforeStill();
+    return this.connectionCount;
+  }
+
+  goOn(): void {
+    this.asked.push('go on');
+  }
+
+  halt(isHalted: boolean): void {
+    this.halted = isHalted;
   }
 
   ready(): void {

@@ -121,6 +121,19 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
     // It has no connections.
   }
 
+  // It has no server, and never stands still.
+  quiet(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  standStill(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  goOn(): void {}
+
+  halt(): void {}
+
   /** There is nothing to wait for: the signal follows. */
   drain(): void {
     this.#asked = true;

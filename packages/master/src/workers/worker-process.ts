@@ -12,7 +12,7 @@ import type {
   WorkerIdentity,
   WorkerToMaster,
 } from '@vhostd/protocol';
-import { fromChildProcess, isWaiting } from '@vhostd/supervisor';
+import { fromChildProcess, isWaiting, signalGroup } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -24,6 +24,8 @@ import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
 import { afterWords, LastWords } from './last-words.js';
+import { parseQuiet, parseStill } from './quiet.js';
+import type { ToldQuiet } from './quiet.js';
 import { startWorker } from './worker-launch.js';
 import type { WorkerSpare } from './worker-spare.js';
 import type { WorkerLaunch } from './worker-launch.js';
@@ -97,6 +99,17 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   /** Gives the connections that it has not begun with to whoever takes them now. */
   retract(): void;
   drain(limitMs: number, handBack: boolean): void;
+  /** For how long it has had nothing to do; undefined: it does not say. */
+  quiet(): Promise<ToldQuiet | undefined>;
+  /**
+   * It hands back its idle connections and may be stopped then; resolves with how many connections it has, or undefined
+   * where it does not say.
+   */
+  standStill(): Promise<number | undefined>;
+  /** It runs again, or is not stopped after all. */
+  goOn(): void;
+  /** Stops the process, and what it has started, where they stand; or lets them run again. */
+  halt(isHalted: boolean): void;
 }
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
@@ -263,6 +276,29 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
+  async quiet(): Promise<ToldQuiet | undefined> {
+    const answer = this.peer.request('quiet', { handBack: this.handsBack }, { timeoutMs: QUIET_LIMIT_MS });
+    return parseQuiet(await answer.catch(() => undefined));
+  }
+
+  async standStill(): Promise<number | undefined> {
+    const answer = this.peer.request(
+      'standStill',
+      { handBack: this.handsBack },
+      { timeoutMs: STILL_LIMIT_MS },
+    );
+    return parseStill(await answer.catch(() => undefined));
+  }
+
+  goOn(): void {
+    this.peer.request('goOn', null).catch(() => undefined);
+  }
+
+  halt(isHalted: boolean): void {
+    const { pid } = this.process;
+    if (pid !== undefined && !this.#exited) signalGroup(pid, isHalted ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   /** Its end is told when what it wrote has been read, which says why. */
   #handleOf({ groups, groupOf }: WorkerLaunch): ChildHandle {
     const handle = fromChildProcess(this.process);
@@ -398,6 +434,9 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
 /** What it takes to read the confirmation of one connection and to close it here, generously, ms. */
 const CONFIRMATION_MS = 0.05;
+/** How soon a worker says for how long it has had nothing to do, ms; and how soon it has handed back its connections. */
+const QUIET_LIMIT_MS = 2000;
+const STILL_LIMIT_MS = 10_000;
 /** How soon a worker accepts by itself, ms: one whose event loop stands still does not, and may be asked again. */
 const ACCEPT_LIMIT_MS = 1000;
 

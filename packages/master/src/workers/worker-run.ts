@@ -64,6 +64,12 @@ export class WorkerRun {
     this.#totals = totals;
   }
 
+  /** It stands still: it does nothing, and what follows is no rate. */
+  rest(): void {
+    this.#totals = undefined;
+    this.#rate = undefined;
+  }
+
   /** How much what it has refused for each reason has grown. One that tells less than before has refused nothing more. */
   newlyRefused(refused: RefusalCounts): { reason: WorkerRefusal; count: number }[] {
     return WORKER_REFUSAL_REASONS.flatMap((reason) => {

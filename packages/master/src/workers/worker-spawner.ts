@@ -34,6 +34,8 @@ export interface WorkerSite {
   readonly logs: SiteLogs;
   /** What reading from all of its workers may cost. */
   readonly readingShare: ReadingShare;
+  /** Something comes for its workers: they do not stand still, and will not for a while. */
+  thaw(): void;
 }
 
 /** Which worker to start. */
@@ -81,8 +83,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   measures = false;
   readonly #spares: SparePool<WorkerOrder, WorkerSpare>;
   #headMaxBytes: number;
-  /** A worker has tried out this Node; the others need not. */
-  #nodeIsTried = false;
+  /** Sites of which a worker has tried out this Node: no other site takes its word for it. */
+  readonly #triedNodes = new WeakSet<object>();
   #spawnedCount = 0;
 
   constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents, suspects: Suspects) {
@@ -161,7 +163,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
         ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events, this.#spareFor(order))
         : new ProgramProcess(launch);
     process.once('tried-node', () => {
-      this.#nodeIsTried = true;
+      this.#triedNodes.add(site);
     });
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
@@ -172,9 +174,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   #launchOf(order: WorkerOrder): WorkerLaunch {
     const { conf, site, release, variables } = order;
     this.check(conf);
-    const siteGroup = this.siteGroups.enter(conf);
-    const refused = siteGroup === undefined ? undefined : checkPrograms(conf, undefined, siteGroup);
-    if (refused !== undefined) throw refused;
+    const siteGroup = this.#groupOf(conf);
     site.readingShare.watch ??= this.#suspects.watch(site.siteId);
     return {
       conf,
@@ -192,13 +192,24 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     };
   }
 
+  /** Where its workers make their control groups. @throws {VhostError} ERR_SITE_PROGRAM: its `limits` need a program. */
+  #groupOf(conf: SiteConf): string | undefined {
+    const siteGroup = this.siteGroups.enter(conf);
+    if (siteGroup === undefined) return undefined;
+    const refused = checkPrograms(conf, undefined, siteGroup);
+    if (refused === undefined) return siteGroup;
+    if (conf.limits !== undefined) throw refused;
+    return undefined;
+  }
+
   /** For port 0 the one that was found, which the app is told as its own. */
   #foundPortOf(conf: SiteConf): Pick<WorkerIdentity, 'foundPort'> {
     const foundPort = conf.listen[0]?.port === 0 ? this.#acceptor.firstPortOf(conf) : undefined;
     return foundPort === undefined ? {} : { foundPort };
   }
 
-  #identityOf({ site: { siteId }, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+  #identityOf({ site, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+    const { siteId } = site;
     return {
       workerId: `${siteId}/${(this.#spawnedCount += 1)}`,
       siteId,
@@ -215,7 +226,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
       measures: this.measures,
-      ...(this.#nodeIsTried ? { triedNode: process.version } : {}),
+      ...(conf.idleFreezeMs === undefined ? {} : { freezes: true as const }),
+      ...(this.#triedNodes.has(site) ? { triedNode: process.version } : {}),
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}

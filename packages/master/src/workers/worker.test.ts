@@ -22,7 +22,14 @@ class Bench {
     siteId: 'a',
     logs: new SiteLogs({ siteId: 'shop' }),
     readingShare: new ReadingShare(),
-    ingress: { serve: () => undefined, takesHandedBack: true, takesUnread: true, stopped: false },
+    ingress: {
+      serve: () => undefined,
+      look: () => undefined,
+      takesHandedBack: true,
+      takesUnread: true,
+      stopped: false,
+    },
+    thaw: () => undefined,
   };
 
   constructor(t: TestContext, fields: Record<string, unknown> = {}) {

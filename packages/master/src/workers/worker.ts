@@ -13,6 +13,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
 import type { Connection } from '../ingress/connection.js';
+import type { ToldQuiet } from './quiet.js';
 import type { WorkerFiles } from './worker-files.js';
 import { leaveLimitMs, softLimitMs, STOPPED_HOOK_MS, stopSignalOf } from './worker-limits.js';
 import type { SpawnedWorker } from './worker-process.js';
@@ -64,6 +65,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   /** It waits for its turn to boot. */
   #queued = false;
   #handsBack = false;
+  /** Its present process is stopped where it stands. */
+  #frozen = false;
   #replacementCount = 0;
   #restartsBefore = 0;
 
@@ -116,7 +119,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   /** Whether it may be given a connection. This is the one place that says so. */
   get takesConnections(): boolean {
-    return !this.leaving && this.ready && this.#process?.takesConnections === true;
+    return !this.leaving && !this.#frozen && this.ready && this.#process?.takesConnections === true;
   }
 
   get full(): boolean {
@@ -210,6 +213,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   /** Gives no more connections to it, lets it finish what it has, ends it. Resolves when it is gone. */
   async stop(now = false): Promise<void> {
     if (this.#asked !== 'at once') this.#asked = now ? 'at once' : 'in time';
+    this.thaw();
     if (this.#queued) {
       this.#queued = false;
       this.#spawner.boots.leave(this);
@@ -222,6 +226,40 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   async drain(): Promise<void> {
     this.#handsBack = true;
     await this.stop();
+  }
+
+  /** For how long it has had nothing to do; undefined: it does not say. */
+  async quiet(): Promise<ToldQuiet | undefined> {
+    return await this.#process?.quiet();
+  }
+
+  /** It hands back its idle connections, to be frozen; resolves with how many it has then, or undefined. */
+  async standStill(): Promise<number | undefined> {
+    return await this.#process?.standStill();
+  }
+
+  /** It is not frozen after all. */
+  goOn(): void {
+    this.#process?.goOn();
+  }
+
+  /** Stops its process where it stands, which nobody takes for a silence from then on. */
+  freeze(): void {
+    if (this.#frozen || !this.ready || this.leaving) return;
+    this.#frozen = true;
+    this.#watch?.stop();
+    this.#run.rest();
+    this.#process?.halt(true);
+  }
+
+  /** Lets it run again. */
+  thaw(): void {
+    const process = this.#process;
+    if (!this.#frozen || process === undefined) return;
+    this.#frozen = false;
+    process.halt(false);
+    process.goOn();
+    if (this.ready) this.#beginWatch(process, this.#run);
   }
 
   give(connection: Connection): boolean {
@@ -371,6 +409,12 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   #onReady(process: SpawnedWorker, run: WorkerRun): void {
     if (this.#child.markReady() !== 'ok') return;
+    this.#beginWatch(process, run);
+    this.#events.emit('worker.ready', this.#fields());
+    this.emit('ready');
+  }
+
+  #beginWatch(process: SpawnedWorker, run: WorkerRun): void {
     const { heartbeatIntervalMs, heartbeatLimitMs } = this.conf;
     this.#watch?.stop();
     this.#watch = watchPeer(process.peer, {
@@ -381,8 +425,6 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
         if (this.#process === process) this.#child.fail(why, { now: true });
       },
     });
-    this.#events.emit('worker.ready', this.#fields());
-    this.emit('ready');
   }
 
   #onAnswer(process: SpawnedWorker, run: WorkerRun, answer: unknown): void {
@@ -427,6 +469,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   #onExit(reason: ChildReason): void {
     this.#watch?.stop();
+    this.#frozen = false;
     this.#run.remark = undefined;
     if (reason.what === 'spawn-failed') {
       const { slot, generation } = this.place;

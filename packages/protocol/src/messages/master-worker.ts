@@ -52,8 +52,21 @@ export interface WorkerIdentity {
   healthPath?: string;
   /** Whether its {@link WorkerStats} have all that is measured. */
   measures: boolean;
-  /** The version of Node that another worker of this master has tried out. */
+  /** The version of Node that another worker of this site has tried out. */
   triedNode?: string;
+  /** Whether it is to know for how long it has been {@link Quiet}. */
+  freezes?: true;
+}
+
+/** For how long a worker has had nothing to do. */
+export interface Quiet {
+  /**
+   * Since when no request has been open, no connection has come or gone, and no call has been under way, ms; 0 also where
+   * a connection is open that can't be handed back.
+   */
+  quietMs: number;
+  /** How long its server keeps a connection between two requests, ms; 0: for ever. */
+  keepAliveMs: number;
 }
 
 /** What a worker tells of itself with each answer to a ping. */
@@ -254,6 +267,15 @@ export type MasterToWorker = {
   acceptUpTo: { params: { count: number | null }; result: null };
   /** It accepts those of a listener no more. Answered once it has closed its descriptor. */
   acceptNoMore: { params: { listener: string }; result: null };
+  /** `handBack`: the master would take its idle connections. Null: it is not to stand still. */
+  quiet: { params: { handBack: boolean }; result: Quiet | null };
+  /**
+   * It is to stand still: hands its idle connections back. Answered once they are the master's, with how many it has still:
+   * with none it may be stopped from then on, and `goOn` follows when it runs again, or is not stopped after all. Null: it is
+   * not to be stopped.
+   */
+  standStill: { params: { handBack: boolean }; result: { connectionCount: number } | null };
+  goOn: { params: null; result: null };
   ping: { params: null; result: WorkerStats };
   call: { params: Call; result: unknown };
 };

@@ -19,6 +19,7 @@ export type WorkerState = z.infer<typeof workerState>;
 /**
  * A state of a site. `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is
  * published yet. `restarting`: its workers leave, others boot when they have gone. `idle`: it has no workers, its next connection starts one.
+ * `frozen`: its workers stand still, its next connection or request lets them go on.
  * `finished`: a job, which is done. `errored`: given up, see `reason`.
  */
 export const siteState = z.enum([
@@ -27,6 +28,7 @@ export const siteState = z.enum([
   'running',
   'reloading',
   'restarting',
+  'frozen',
   'idle',
   'stopping',
   'stopped',

@@ -18,6 +18,7 @@ function receiverOf(...queue: Received[]): DescriptorReceiver {
     peersOf: () => [],
     duplicate: () => -1,
     sendDatagram: () => 0,
+    goOnWithoutParent: () => undefined,
     reap: () => undefined,
   };
   return new DescriptorReceiver(new FakePipe(), calls);

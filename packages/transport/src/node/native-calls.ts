@@ -1,8 +1,8 @@
 // System calls that Node has no function for: receiving one descriptor without libuv, which aborts on kinds that it does
 // not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket, with a descriptor or without;
-// waiting for a child that Node has not started.
+// waiting for a child that Node has not started; a signal at the parent's death.
 import { closeSync } from 'node:fs';
-import { arch, endianness } from 'node:os';
+import { arch, constants, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
 import type { Library, SystemCalls } from './native-library.js';
 
@@ -38,6 +38,8 @@ export interface NativeCalls {
    * name, unix(7). `passed`: a descriptor that the receiver gets a duplicate of. Returns 0 or an errno.
    */
   sendDatagram(address: string, content: string, passed?: number): number;
+  /** From now on this process runs again, however it was stopped, when the one that has started it ends. */
+  goOnWithoutParent(): void;
   /** Takes a child that has ended off the process table. To be called for none that Node has started. */
   reap(pid: number): void;
 }
@@ -100,6 +102,8 @@ const UNIX_ADDRESS_BYTES = 128;
 const DATAGRAM_MAX_BYTES: number = PATH_MAX_BYTES - UNIX_ADDRESS_BYTES;
 const SHUT_RD = 0;
 const WNOHANG = 1;
+/** prctl(2) */
+const PR_SET_PDEATHSIG = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const [POLLERR, POLLHUP, POLLRDHUP] = [0x8, 0x10, 0x2000];
 /** Entries of 8 bytes for which there is room. */
@@ -208,6 +212,10 @@ class Calls implements NativeCalls {
     const errno = sent < 0 ? this.#errno() : 0;
     closeSync(fd);
     return errno;
+  }
+
+  goOnWithoutParent(): void {
+    this.#calls.prctl(PR_SET_PDEATHSIG, constants.signals.SIGCONT);
   }
 
   reap(pid: number): void {

@@ -20,6 +20,7 @@ export interface SystemCalls {
   poll(entries: bigint, count: bigint, timeoutMs: number): number;
   waitpid(pid: number, status: bigint, options: number): number;
   socket(family: number, type: number, protocol: number): number;
+  prctl(option: number, value: number): number;
   sendmsg(fd: number, message: bigint, flags: number): number | bigint;
 }
 
@@ -71,6 +72,7 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     poll: { arguments: [pointer, 'u64', int], return: int },
     waitpid: { arguments: [int, pointer, int], return: int },
     socket: { arguments: [int, int, int], return: int },
+    prctl: { arguments: [int, 'u64'], return: int },
     sendmsg: { arguments: [int, pointer, int], return: 'i64' },
     __errno_location: { arguments: [], return: pointer },
   });
@@ -106,6 +108,7 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     poll: library.func('int poll(size_t, uint64, int)'),
     waitpid: library.func('int waitpid(int, size_t, int)'),
     socket: library.func('int socket(int, int, int)'),
+    prctl: library.func('int prctl(int, uint64)'),
     sendmsg: library.func('intptr sendmsg(int, size_t, int)'),
   };
   return {

@@ -18,6 +18,8 @@ export interface IntakeEvents {
   onSocket?: (socket: Socket) => void;
   /** How many connections the server takes at a time has changed; undefined: any number. */
   onLimit?: (limit: number | undefined) => void;
+  /** A connection has come or gone. */
+  onCount?: () => void;
 }
 
 /** Readies the site's server for a TLS connection that begins with `hello`; what it returns puts the server back. */
@@ -33,12 +35,11 @@ export class Intake {
   readonly #link: Link;
   readonly #onSocket: IntakeEvents['onSocket'];
   readonly #onLimit: IntakeEvents['onLimit'];
+  readonly #onCount: IntakeEvents['onCount'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
   #secureTerms: SecureTerms | undefined;
   #hostCheck: HostCheck | undefined;
-  /** What connections came with, by their sockets; by their handles where sockets are wrapped. */
-  readonly #origins = new WeakMap<object, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
   /** Connections that have arrived and are not the server's yet. */
@@ -55,11 +56,13 @@ export class Intake {
   #directCount = 0;
   #countTimer: NodeJS.Timeout | undefined;
   #limit: number | undefined;
+  #accepting = false;
 
-  constructor(link: Link, { onSocket, onLimit }: IntakeEvents = {}) {
+  constructor(link: Link, { onSocket, onLimit, onCount }: IntakeEvents = {}) {
     this.#link = link;
     this.#onSocket = onSocket;
     this.#onLimit = onLimit;
+    this.#onCount = onCount;
   }
 
   /** Sets the server that plain connections go to; those that came before it follow now. */
@@ -110,7 +113,11 @@ export class Intake {
   /** Takes a connection that this process has accepted by itself, and that nobody has read from. */
   takeAccepted(handle: NativeHandle, header: ConnectionHeader): void {
     this.#directCount += 1;
-    if (!header.secure) return this.#readopt(handle, header);
+    if (!header.secure) {
+      const socket = this.#server?.accept(handle);
+      if (socket !== undefined) this.#onTaken(socket, handle, header, false);
+      return;
+    }
     this.#arrivingCount += 1;
     this.#inject(handle, NOTHING_READ, header);
   }
@@ -124,13 +131,13 @@ export class Intake {
 
   /** What a connection came with from the master; undefined unless it came so, in clear. */
   headerOf(socket: Socket): ConnectionHeader | undefined {
-    const header = this.#origins.get(socket);
+    const header = this.originOf(socket);
     return header?.secure === false ? header : undefined;
   }
 
   /** What a connection came with from the master, by its socket or its handle. */
   originOf(connection: object): ConnectionHeader | undefined {
-    return this.#origins.get(connection);
+    return (connection as Carried)[ORIGIN];
   }
 
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
@@ -152,6 +159,18 @@ export class Intake {
   get full(): boolean {
     const { maxConnections } = this.#server?.server ?? {};
     return typeof maxConnections === 'number' && this.connectionCount() >= maxConnections;
+  }
+
+  /**
+   * While this process accepts by itself, the number of its connections, which changes with each, may be told later: the
+   * confirmations of those that the master gives have it as well. As soon as it rests, the master waits for it to fall.
+   */
+  setAccepting(accepting: boolean): void {
+    this.#accepting = accepting;
+    if (accepting) return;
+    clearTimeout(this.#countTimer);
+    this.#countTimer = undefined;
+    this.#onCountChange();
   }
 
   /** Tells the master at once how many connections there are. */
@@ -204,9 +223,9 @@ export class Intake {
   ): void {
     const server = this.#server?.server;
     const isHttp1 = server instanceof HttpServer;
-    this.#origins.set(socket, header);
+    (socket as Carried)[ORIGIN] = header;
     // A session of HTTP/2 and a socket of TLS show what is under them.
-    if (header.secure || !isHttp1) this.#origins.set(handle, header);
+    if (header.secure || !isHttp1) (handle as Carried)[ORIGIN] = header;
     if (!header.secure) {
       this.#hostCheck?.watch(socket, header);
       if (isIdle && isHttp1) this.arrivals.add(server, socket, idleMs);
@@ -215,11 +234,13 @@ export class Intake {
   }
 
   #onCountChange(): void {
+    this.#onCount?.();
     if (this.#reportDue || this.#countTimer !== undefined) return;
+    const delayMs = this.#accepting ? ACCEPTING_COUNT_DELAY_MS : COUNT_DELAY_MS;
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
       if (this.connectionCount() !== this.#reportedCount || this.#directCount > 0) this.#report();
-    }, COUNT_DELAY_MS);
+    }, delayMs);
     this.#countTimer.unref();
   }
 
@@ -295,6 +316,16 @@ const LINGER_MS = 1000;
 
 const NOTHING_READ: Buffer = Buffer.alloc(0);
 
+/**
+ * What a connection came with, at its socket; at its handle where sockets are wrapped. A WeakMap of all connections costs
+ * the garbage collector a look at each.
+ */
+const ORIGIN = Symbol('vhostd.origin');
+
+interface Carried {
+  [ORIGIN]?: ConnectionHeader;
+}
+
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };
 
@@ -302,3 +333,5 @@ const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: tr
 const CONFIRM_DELAY_MS = 10;
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;
+/** The same, while this process accepts by itself, ms. */
+const ACCEPTING_COUNT_DELAY_MS = 100;

@@ -1,4 +1,4 @@
-// Whether this Node is inside as it is known to be. It is tried out by the first worker of a master, which tells the others:
+// Whether this Node is inside as it is known to be. It is tried out by the first worker of a site, which tells the others:
 // it takes 4 ms of CPU, of which a boot has few.
 import { checkHttpInternals } from './http-connections.js';
 import { checkNodeInternals } from './native-handle.js';

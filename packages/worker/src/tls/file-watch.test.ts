@@ -62,3 +62,22 @@ void test('a change before the first look is noticed, too', async (t) => {
   });
   clearInterval(held);
 });
+
+void test('a process that has stood still takes what is there by now at once, and is told of it once', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'file-watch-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'a');
+  writeFileSync(file, 'a');
+  let count = 0;
+  const watch = new FileWatch({ files: [file], known: filesState([file]) }, () => (count += 1), 60_000);
+  watch.lookNow();
+  writeFileSync(`${file}.next`, 'another one');
+  renameSync(`${file}.next`, file);
+  watch.lookNow();
+  watch.lookNow();
+  assert.equal(count, 1);
+  watch.stop();
+  rmSync(file);
+  watch.lookNow();
+  assert.equal(count, 1);
+});

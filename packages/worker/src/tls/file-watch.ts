@@ -30,6 +30,14 @@ export class FileWatch {
     if (files.length > 0) void this.#look();
   }
 
+  /** This process has stood still for a while: files that are others by now have settled long ago. */
+  lookNow(): void {
+    const state = filesState(this.#files);
+    if (this.#stopped || state === this.#told) return;
+    this.#told = state;
+    this.#onChange();
+  }
+
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);

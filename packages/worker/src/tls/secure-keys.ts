@@ -64,6 +64,11 @@ export class SecureKeys {
     this.#tellNames();
   }
 
+  /** Takes what is in the files by now, at once. */
+  lookNow(): void {
+    this.#watch?.lookNow();
+  }
+
   /** Looks at the files no more. */
   close(): void {
     this.#watch?.stop();

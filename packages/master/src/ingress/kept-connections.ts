@@ -1,0 +1,93 @@
+// Connections between two requests whose site stands still: they are read from here, and their next byte brings them back
+// to where connections enter.
+import { readRaw, stopRaw } from '../node/raw-accept.js';
+import type { Connection, Ingress } from './connection.js';
+
+/** What becomes of them. */
+export interface KeptOutcome {
+  /** The next request has begun: with the bytes that have come of it. */
+  onBytes(connection: Connection): void;
+  /** A site has one less. */
+  onLess(ingress: Ingress): void;
+}
+
+interface Kept {
+  readonly connection: Connection;
+  readonly ingress: Ingress;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+export class KeptConnections {
+  readonly #outcome: KeptOutcome;
+  /** In the order in which they came. */
+  readonly #kept = new Set<Kept>();
+  readonly #counts = new Map<Ingress, number>();
+
+  constructor(outcome: KeptOutcome) {
+    this.#outcome = outcome;
+  }
+
+  /** How many a site has. */
+  countOf(ingress: Ingress): number {
+    return this.#counts.get(ingress) ?? 0;
+  }
+
+  /** Keeps one of a site, from which nobody reads, for so long, ms. */
+  keep(connection: Connection, ingress: Ingress, limitMs: number): void {
+    const timer =
+      limitMs <= TIMER_MAX_MS ? setTimeout(() => this.#end(kept), Math.max(1, limitMs)).unref() : undefined;
+    const kept: Kept = { connection, ingress, timer };
+    this.#kept.add(kept);
+    this.#counts.set(ingress, this.countOf(ingress) + 1);
+    const reading = readRaw(
+      connection.handle,
+      (chunk) => {
+        if (chunk.length === 0) return true;
+        this.#remove(kept);
+        // The handle is stopped when this returns; only then may anyone else touch it.
+        queueMicrotask(() => this.#outcome.onBytes({ ...connection, head: chunk.toString('latin1') }));
+        return false;
+      },
+      () => this.#end(kept),
+    );
+    if (!reading) this.#end(kept);
+  }
+
+  /** Takes all of a site out; nobody reads from them. */
+  takeOf(ingress: Ingress): Connection[] {
+    return [...this.#kept]
+      .filter((kept) => kept.ingress === ingress)
+      .map((kept) => {
+        this.#remove(kept);
+        stopRaw(kept.connection.handle);
+        return kept.connection;
+      });
+  }
+
+  /** Ends the one that has been here longest. False: there is none. */
+  endOldest(): boolean {
+    const [oldest] = this.#kept;
+    if (oldest !== undefined) this.#end(oldest);
+    return oldest !== undefined;
+  }
+
+  #end(kept: Kept): void {
+    if (!this.#kept.has(kept)) return;
+    this.#remove(kept);
+    stopRaw(kept.connection.handle);
+    kept.connection.handle.close();
+  }
+
+  #remove(kept: Kept): void {
+    const { ingress, timer } = kept;
+    clearTimeout(timer);
+    this.#kept.delete(kept);
+    const count = this.countOf(ingress) - 1;
+    if (count > 0) this.#counts.set(ingress, count);
+    else this.#counts.delete(ingress);
+    this.#outcome.onLess(ingress);
+  }
+}
+
+/** The longest time of a timer; Node takes a longer one for 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
