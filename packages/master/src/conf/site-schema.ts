@@ -366,7 +366,7 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
   .refine(
     (site) =>
       (site.warm ?? 0) === 0 ||
-      !(site.workerOptions?.execArgv ?? []).some((option) => /^--inspect/.test(option)),
+      !(site.workerOptions?.execArgv ?? []).some((option) => option.startsWith('--inspect')),
     refusal(['warm'], '0', 'has no use with an inspector, whose port is that of the slot of a worker'),
   )
   .refine(...ofService('warm'))

@@ -111,8 +111,8 @@ const POLL_MAX_COUNT: number = PATH_MAX_BYTES / 8;
 function load(): NativeCalls | undefined {
   if (process.env[FFI_VARIABLE] === 'off' || process.platform !== 'linux') return undefined;
   // The layout of the structures is that of 64-bit little endian Linux.
-  const isKnown = ['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch);
-  if (!isKnown || process.getBuiltinModule('node:os').endianness() !== 'LE') return undefined;
+  // All of them are little-endian.
+  if (!['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) return undefined;
   const library = loadLibrary(MEMORY_BYTES);
   return library === undefined ? undefined : new Calls(library);
 }
@@ -215,8 +215,7 @@ class Calls implements NativeCalls {
   }
 
   goOnWithoutParent(): void {
-    const { constants } = process.getBuiltinModule('node:os');
-    this.#calls.prctl(PR_SET_PDEATHSIG, constants.signals.SIGCONT);
+    this.#calls.prctl(PR_SET_PDEATHSIG, process.getBuiltinModule('node:os').constants.signals.SIGCONT);
   }
 
   reap(pid: number): void {
