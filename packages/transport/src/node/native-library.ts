@@ -95,7 +95,8 @@ interface Koffi {
 }
 
 function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
-  const koffi = require('koffi') as Koffi;
+  // It is installed for this package, of which the worker's bundle has a copy.
+  const koffi = createRequire(require.resolve('@vhostd/transport'))('koffi') as Koffi;
   const library = koffi.load(null);
   const memory = koffi.alloc('char', memoryBytes);
   const calls = {
