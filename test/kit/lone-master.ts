@@ -46,7 +46,7 @@ export class LoneMaster extends Vhostd<MasterStatus> {
       stdio: ['ignore', log, log, 'ipc'],
       cwd: this.dir,
       // Some look into the master's classes, which the bundle does not show.
-      execArgv: commands === undefined ? [] : ['--conditions=vhostd-modules'],
+      execArgv: [YOUNG_GENERATION, ...(commands === undefined ? [] : ['--conditions=vhostd-modules'])],
       env: {
         ...process.env,
         ...env,
@@ -120,3 +120,5 @@ export class LoneMaster extends Vhostd<MasterStatus> {
 
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
+/** As a daemon starts its master. */
+const YOUNG_GENERATION = '--max-semi-space-size=8';

@@ -2,7 +2,7 @@
 // It was told where by the master, since Node looks before any code of ours runs; here it is kept from the site's children,
 // written once the site is up, and kept small. Node 20 has none, and is told for nothing.
 import { lstatSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
-import module from 'node:module';
+import Module from 'node:module';
 import path from 'node:path';
 
 export class CompileCache {
@@ -23,7 +23,7 @@ export class CompileCache {
     if (siteDir === undefined || directory?.startsWith(`${siteDir}/`) !== true) return undefined;
     delete process.env[VARIABLE];
     // Before 22.1 there is nothing that could be written.
-    return typeof Reflect.get(module, 'enableCompileCache') === 'function'
+    return typeof Reflect.get(Module, 'enableCompileCache') === 'function'
       ? new CompileCache(directory)
       : undefined;
   }
@@ -37,8 +37,8 @@ export class CompileCache {
   flush(): void {
     try {
       // Since 22.10; before that, Node writes when the process ends.
-      const flush: unknown = Reflect.get(module, 'flushCompileCache');
-      if (typeof flush === 'function') Reflect.apply(flush, module, []);
+      const flush: unknown = Reflect.get(Module, 'flushCompileCache');
+      if (typeof flush === 'function') Reflect.apply(flush, Module, []);
       const now = new Date();
       utimesSync(this.#directory, now, now);
       prune(path.dirname(this.#directory));

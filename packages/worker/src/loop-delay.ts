@@ -1,10 +1,11 @@
 // How late the event loop is.
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { IntervalHistogram } from 'node:perf_hooks';
 import type { LoopDelay } from '@vhostd/protocol';
 
 export class LoopDelayMeter {
-  readonly #histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #histogram: IntervalHistogram = process
+    .getBuiltinModule('node:perf_hooks')
+    .monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   constructor() {
     this.#histogram.enable();

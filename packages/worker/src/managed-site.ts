@@ -1,6 +1,5 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isCertificateKind, VhostError } from '@vhostd/protocol';
 import { openParentLink } from '@vhostd/transport';
 import type {
@@ -41,11 +40,11 @@ import { HostCheck } from './rehome/host-check.js';
 import { Migration } from './rehome/migration.js';
 import { Refusals } from './rehome/refusals.js';
 import { Rerouting } from './rehome/rerouting.js';
-import { checkHttpInternals, HttpConnections } from './node/http-connections.js';
-import { checkNodeInternals } from './node/native-handle.js';
+import { HttpConnections } from './node/http-connections.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
 import { endsTls } from './node/secure-server.js';
+import { TriedNode } from './node/tried-node.js';
 import { LoopDelayMeter } from './loop-delay.js';
 import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
@@ -72,6 +71,7 @@ export interface SiteHost {
 export class ManagedSite {
   readonly #identity: WorkerIdentity;
   readonly #host: SiteHost;
+  readonly #node: TriedNode;
   readonly #master: MasterSide;
   readonly #intake: Intake;
   readonly #direct: DirectAccept;
@@ -104,7 +104,7 @@ export class ManagedSite {
   #published = false;
   readonly #askedBy = new Set<'signal' | 'closed'>();
 
-  private constructor(identity: WorkerIdentity, host: SiteHost) {
+  private constructor(identity: WorkerIdentity, host: SiteHost, node: TriedNode) {
     const link = openParentLink();
     if (link === undefined) {
       throw new VhostError(
@@ -114,6 +114,7 @@ export class ManagedSite {
     }
     this.#identity = identity;
     this.#host = host;
+    this.#node = node;
     this.#compileCache = CompileCache.ofProcess(identity.siteDir);
     this.#master = new MasterSide(link, identity.callTimeoutMs, {
       onConnection: (frame) => this.#intake.receive(frame),
@@ -199,9 +200,9 @@ export class ManagedSite {
 
   /** Opens the link to the master of a worker that was just forked. */
   static open(identity: WorkerIdentity, host: SiteHost): ManagedSite {
-    const broken = checkNodeInternals();
-    if (broken !== undefined) throw broken;
-    return new ManagedSite(identity, host);
+    const node = new TriedNode(identity.triedNode);
+    node.check();
+    return new ManagedSite(identity, host, node);
   }
 
   /**
@@ -365,8 +366,7 @@ export class ManagedSite {
         originOf: (connection) => this.#intake.originOf(connection),
         isLeaving: () => this.#drain !== undefined,
         endSession: (session) => this.#sessions?.close(session),
-        rerouting:
-          checkHttpInternals() === undefined ? new Rerouting(this.#handBacks, this.#refusals) : undefined,
+        rerouting: this.#node.movesIdle ? new Rerouting(this.#handBacks, this.#refusals) : undefined,
         refusals: this.#refusals,
       }),
     );
@@ -440,7 +440,7 @@ export class ManagedSite {
     this.#intake.lookAtLimit();
     // The master may give it connections before its answer is here.
     this.#published = true;
-    await this.#master.peer.request('ready', null);
+    await this.#master.peer.request('ready', { triedNode: this.#node.version });
     this.#compileCache?.flushSoon();
   }
 
@@ -470,6 +470,7 @@ export class ManagedSite {
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
     const answered = new AbortController();
+    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
     const limit = delay(limitMs, undefined, { signal: answered.signal }).catch(() => undefined);
     this.#direct.closeAll();
     this.#intake.reportNow();
@@ -514,7 +515,7 @@ export class ManagedSite {
     const server = this.#server;
     if (server === undefined) return undefined;
     const intake = this.#intake;
-    const known = checkHttpInternals() === undefined;
+    const known = this.#node.movesIdle;
     return new Drain({
       server,
       limitMs,
@@ -522,7 +523,6 @@ export class ManagedSite {
       handBack,
       migration: handBack ? this.#migrationOf(server) : undefined,
       handBacks: this.#handBacks,
-      arrivals: this.#intake.arrivals,
       handshakes: this.#handshakes,
       sessions: this.#sessions ?? new Http2Sessions(server),
       webSockets: this.#webSockets,
@@ -536,12 +536,11 @@ export class ManagedSite {
   /** Nothing moves from a server that speaks no HTTP/1, or under a Node that works otherwise than is known. */
   #migrationOf(server: Server): Migration | undefined {
     const connections = HttpConnections.of(server);
-    if (connections === undefined || checkHttpInternals() !== undefined) return undefined;
+    if (connections === undefined || !this.#node.movesIdle) return undefined;
     const intake = this.#intake;
     return new Migration({
       connections,
       handBacks: this.#handBacks,
-      arrivals: intake.arrivals,
       headerOf: (socket) => intake.headerOf(socket),
       readopt: (connection) => intake.readopt(connection),
     });

@@ -4,7 +4,6 @@ import { existsSync, watch } from 'node:fs';
 import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CertificateFacts, CertificateKind, ListenRequest } from '@vhostd/protocol';
 import { certificateFile, isCertificateKind, VhostError } from '@vhostd/protocol';
 import type { ClientDemands, SecureEntry } from './tls/secure-contexts.js';
@@ -80,6 +79,7 @@ export async function untilIssued(entries: readonly SecureEntry[]): Promise<void
     }
   } catch {
     // Its time is over, or the kernel has no more watches.
+    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
     while (!areThere() && !end.aborted) await delay(UNWATCHED_LOOK_MS);
   }
 }

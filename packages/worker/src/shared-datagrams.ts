@@ -1,7 +1,6 @@
 // UDP sockets of the app on ports that are the same in all workers: the master keeps a socket for each such port, and
 // each worker reads from it, so that what clients send is read by one of them, or waits in the kernel for the next one.
 import type { Socket } from 'node:dgram';
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { beginBinding, endBinding, isOwn, stopReceiving } from './node/datagrams.js';
 import type { Bind } from './node/datagrams.js';
@@ -76,7 +75,9 @@ function familyOf(socket: Socket): 4 | 6 {
 
 async function resolve(address: string, family: 4 | 6): Promise<string> {
   if (address === '') return family === 6 ? '::' : '0.0.0.0';
-  return isIP(address) === 0 ? (await lookup(address, { family })).address : address;
+  if (isIP(address) !== 0) return address;
+  const { lookup } = process.getBuiltinModule('node:dns/promises');
+  return (await lookup(address, { family })).address;
 }
 
 const MAX_PORT = 65_535;

@@ -1,6 +1,5 @@
 // Servers of the app beside the site's own, on ports that are the same in all workers: the master keeps a socket for each
 // such port, and the servers of all workers accept on it, as they do under node:cluster.
-import { constants } from 'node:os';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { AppPort } from '@vhostd/protocol';
@@ -21,7 +20,6 @@ import {
 } from './node/native-handle.js';
 import type { ListenQuery, ServerHandle } from './node/native-handle.js';
 import { endsTls } from './node/secure-server.js';
-import { IdleArrivals } from './rehome/idle-arrivals.js';
 import { ListeningHandle } from './intake/listening-handle.js';
 import type { ListenAddress } from './intake/listening-handle.js';
 import { Handshakes } from './tls/handshakes.js';
@@ -87,7 +85,6 @@ export class SharedPorts {
           connectionCount: () => connectionCountOf(server),
           handBack: false,
           migration: undefined,
-          arrivals: new IdleArrivals((handle) => handle.close()),
           ...connections,
           gate: new MaintenanceGate(server),
           canLinger: () => false,
@@ -183,6 +180,7 @@ export function systemError(
   message: string,
   place: object,
 ): Error {
+  const { constants } = process.getBuiltinModule('node:os');
   const fields = { code, errno: -constants.errno[code], syscall, ...place };
   return Object.assign(new Error(`${syscall} ${code}: ${message}`), fields);
 }

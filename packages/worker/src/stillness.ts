@@ -2,7 +2,6 @@
 // its idle connections go to the master, which has the next one of their requests.
 import { subscribe } from 'node:diagnostics_channel';
 import type { Server, Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Quiet } from '@vhostd/protocol';
 import { nativeCalls } from '@vhostd/transport';
 import { HttpConnections, isAtRest } from './node/http-connections.js';
@@ -12,7 +11,7 @@ import type { Migration } from './rehome/migration.js';
 
 /** What of a worker it is about. */
 export interface StillnessParts {
-  readonly intake: Pick<Intake, 'connectionCount' | 'arrivals' | 'reportCount'>;
+  readonly intake: Pick<Intake, 'connectionCount' | 'reportCount'>;
   readonly handBacks: Pick<HandBacks, 'pendingCount'>;
   /** Undefined: nothing can be handed back. */
   migration(): Migration | undefined;
@@ -64,6 +63,7 @@ export class Stillness {
    */
   async standStill(handBack: boolean): Promise<{ connectionCount: number }> {
     const { intake, handBacks } = this.#parts;
+    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
     const migration = handBack ? this.#parts.migration() : undefined;
     for (let before = Infinity; migration !== undefined && intake.connectionCount() < before;) {
       before = intake.connectionCount();
@@ -83,7 +83,7 @@ export class Stillness {
     const migration = this.#parts.migration();
     const connections = server && HttpConnections.of(server);
     if (migration === undefined || connections === undefined) return new Set();
-    const idle = [...connections.idle(), ...this.#parts.intake.arrivals.unread()];
+    const idle = [...connections.idle(), ...connections.unread()];
     return new Set(idle.filter((socket) => migration.canMove(socket) && isAtRest(socket)));
   }
 

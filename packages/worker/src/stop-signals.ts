@@ -1,6 +1,5 @@
 // The signals that end a process. Sent to a worker, they are its master's business first: the app hears of them when its
 // connections have ended, in the way that it would by itself.
-import { constants } from 'node:os';
 
 /** What tells an app that it is to end: a signal, or the message that PM2 sends in its place. */
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'shutdown';
@@ -49,6 +48,7 @@ export class StopSignals {
     };
     process.on('removeListener', stay);
     try {
+      const { constants } = process.getBuiltinModule('node:os');
       return this.#emit(signal, signal, constants.signals[signal]);
     } finally {
       this.#telling = false;

@@ -11,6 +11,8 @@ const UPDATE = '{"type":"request","id":1,"method":"updateServerConf","params":{"
 const FLOODS: Record<string, [fd: number, bytes: () => Buffer]> = {
   'empty lines': [1, () => Buffer.alloc(65_536, '\n')],
   lines: [2, () => Buffer.from('a line that says nothing\n'.repeat(2000))],
+  'endless lines': [1, () => Buffer.alloc(65_536, 'x')],
+  'endless lines in bits': [2, () => Buffer.alloc(1000, 'x')],
   confirmations: [DATA, () => repeated(KIND_ACCEPTED, Buffer.alloc(8), 4000)],
   messages: [DATA, () => repeated(KIND_MESSAGE, Buffer.from('{"type":"notice","method":"x"}'), 1500)],
   calls: [DATA, () => repeated(KIND_MESSAGE, call('"x"'), 500)],

@@ -8,8 +8,12 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   rmdirSync,
+  symlinkSync,
+  writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -68,9 +72,12 @@ function groupsIn(directory: string): string[] {
     .map(({ name }) => name);
 }
 
-async function start(t: TestContext): Promise<{ vhostd: FullVhostd; base: string; child: number }> {
+async function start(
+  t: TestContext,
+  more: object = { limits: {} },
+): Promise<{ vhostd: FullVhostd; base: string; child: number }> {
   const base = makeBase();
-  const sites = [{ siteId: 'a', workerFile: writeApp(t, APP), cpuLen: 1, limits: {} }];
+  const sites = [{ siteId: 'a', workerFile: writeApp(t, APP), cpuLen: 1, ...more }];
   const vhostd = await startVhostd(t, { daemon: true, sites, env: { VHOSTD_CGROUP: base } });
   removed(t, base);
   const child = Number((await get(await vhostd.port(), HOST)).body.toString());
@@ -92,8 +99,8 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
     assert.match((await vhostd.run('status', 'a')).stdout, /^usage +\d+ processes,.* CPU time /mu);
   });
 
-  void it('leaves nothing behind in a reload, in whatever session', async (t) => {
-    const { vhostd, base, child } = await start(t);
+  void it('leaves nothing behind in a reload, in whatever session, without limits too', async (t) => {
+    const { vhostd, base, child } = await start(t, {});
     await vhostd.reload('a');
     await gone(child);
     await until('one group is left', () => {
@@ -144,6 +151,19 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
         assert.equal(account.env[name], undefined, name);
     },
   );
+});
+
+void describe('a site without limits', () => {
+  void it('is served outside of a control group where there can be none', { skip }, async (t) => {
+    // In the place of its group is what takes no directories.
+    const base = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
+    t.after(() => rmSync(base, { recursive: true, force: true }));
+    writeFileSync(join(base, 'cgroup.controllers'), '');
+    symlinkSync('/proc/self', join(base, 'site-a'));
+    const sites = [{ siteId: 'a', workerFile: writeApp(t, APP) }];
+    const vhostd = await startVhostd(t, { sites, env: { VHOSTD_CGROUP: base } });
+    assert.equal((await get(await vhostd.port(), HOST)).status, 200);
+  });
 });
 
 void describe('a site whose limits nobody holds', () => {

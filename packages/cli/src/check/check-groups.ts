@@ -41,5 +41,6 @@ function controllersOf(mountinfo: string): string[] | undefined {
 }
 
 function controllerOf(limit: string): string {
-  return limit === 'memoryHigh' ? 'memory' : limit;
+  if (limit === 'memoryHigh') return 'memory';
+  return limit === 'cpuWeight' ? 'cpu' : limit;
 }

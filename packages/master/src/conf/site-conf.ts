@@ -257,6 +257,8 @@ export interface SiteLimits {
   readonly memoryHigh?: number;
   /** CPUs. */
   readonly cpu?: number;
+  /** Its part of them beside other sites, where all want them; that of a site without is 100, vhostd's own 1000. */
+  readonly cpuWeight?: number;
   /** Processes and threads. */
   readonly pids?: number;
 }

@@ -111,6 +111,9 @@ const siteLimits = object({
     .optional()
     .describe('Memory above which its processes are slowed down. Absent: nine tenths of `memory`.'),
   cpu: number(0.01, 1024).optional().describe('CPUs, such as `0.5` or `2`. Absent: no bound.'),
+  cpuWeight: integer(1, 10_000)
+    .optional()
+    .describe('Its part of the CPUs beside other sites, where all want them. Absent: 100.'),
   pids: integer(16, 4_194_304).optional().describe('Processes and threads. Absent: no bound.'),
 })
   .refine(...ordered('memoryHigh', 'memory', 'be at most', 'a size'))

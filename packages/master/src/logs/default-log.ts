@@ -86,6 +86,11 @@ export function parseStampedLine(line: string): StampedLine | undefined {
  * faster than line by line. What it gives is to be read at once: its memory may be used for the next lines.
  */
 export function prefixed(lines: Buffer, prefix: string): Buffer {
+  // One line, which may be the piece of one that never ends, needs no string.
+  if (lines.indexOf(NEWLINE) === lines.length - 1 && prefix.length + lines.length <= SCRATCH.length) {
+    const start = SCRATCH.write(prefix, 0, 'latin1');
+    return SCRATCH.subarray(0, start + lines.copy(SCRATCH, start));
+  }
   const text = lines.toString('latin1', 0, lines.length - 1);
   return inScratch(`${prefix}${text.replaceAll('\n', `\n${prefix}`)}\n`, 'latin1');
 }
@@ -97,6 +102,7 @@ function inScratch(text: string, encoding: 'latin1' | 'utf8'): Buffer {
   return SCRATCH.subarray(0, SCRATCH.write(text, 0, encoding));
 }
 
+const NEWLINE = 0x0a;
 /** Of a character of UTF-16. */
 const UTF8_MAX_BYTES = 3;
 /** More than is put together at a time, save for the longest lines. */

@@ -7,12 +7,13 @@ function cut(text: string, maxLineBytes: number, pieceBytes: number): string {
   const cutter = new LineCutter(maxLineBytes);
   let result = '';
   for (let at = 0; at < bytes.length; at += pieceBytes) {
-    for (const lines of cutter.push(bytes.subarray(at, at + pieceBytes))) {
+    cutter.push(bytes.subarray(at, at + pieceBytes), (lines) => {
       assert.ok(lines.at(-1) === 0x0a, 'only whole lines come out');
       result += lines.toString();
-    }
+    });
   }
-  return result + (cutter.end()?.toString() ?? '');
+  cutter.end((last) => (result += last.toString()));
+  return result;
 }
 
 void describe('LineCutter', () => {
@@ -40,20 +41,28 @@ void describe('LineCutter', () => {
 
   void it('cuts bytes that are no UTF-8 just the same', () => {
     const cutter = new LineCutter(4);
-    const continuation = Buffer.alloc(10, 0x80);
-    assert.deepEqual(
-      Buffer.concat([...cutter.push(continuation), cutter.end() ?? Buffer.alloc(0)]).filter(
-        (byte) => byte === 0x80,
-      ).length,
-      10,
-    );
+    let bytes = 0;
+    const count = (lines: Buffer): void => {
+      bytes += lines.filter((byte) => byte === 0x80).length;
+    };
+    cutter.push(Buffer.alloc(10, 0x80), count);
+    cutter.end(count);
+    assert.equal(bytes, 10);
   });
 
   void it('holds no more back than the longest line', () => {
     const cutter = new LineCutter(1_000);
     let out = 0;
     for (let count = 0; count < 5_000; count++)
-      out += Buffer.concat(cutter.push(Buffer.alloc(7, 'x'))).filter((byte) => byte !== 0x0a).length;
+      cutter.push(Buffer.alloc(7, 'x'), (lines) => (out += lines.length - 1));
     assert.ok(5_000 * 7 - out <= 1_000);
+  });
+
+  void it('leads a line that never ends through the same memory', () => {
+    const cutter = new LineCutter(65_536);
+    const memory = new Set<ArrayBufferLike>();
+    for (const length of Array.from({ length: 300 }, (_, index) => 1 + ((index * 7919) % 65_536)))
+      cutter.push(Buffer.alloc(length, 'x'), (lines) => memory.add(lines.buffer));
+    assert.equal(memory.size, 1);
   });
 });

@@ -1,91 +1,123 @@
 // Makes whole lines of what a worker writes, so that lines of several workers never mix in one file. Pure.
+import { giveRoom, takeRoom } from './rooms.js';
 
 const NEWLINE = 0x0a;
-const NEWLINE_BYTES = Buffer.from('\n');
+
+/** Takes whole lines, to be read or copied before it returns: their memory is used again. */
+export type TakeLines = (lines: Buffer) => void;
 
 /** Keeps the unfinished end of one stream back until its line is complete or too long. */
 export class LineCutter {
   readonly #maxLineBytes: number;
-  #parts: Buffer[] = [];
-  #partsBytes = 0;
+  /** Begins with the unfinished line. A line that never ends passes through it, a cut at a time. */
+  #room: Buffer = NOTHING;
+  #length = 0;
 
   /** @param maxLineBytes a longer line is cut into several of this length, at a character's boundary in UTF-8. */
   constructor(maxLineBytes: number) {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /**
-   * Adds bytes; gives the lines that are complete now, each with its newline, in several pieces. They may be parts of what
-   * was added.
-   */
-  push(chunk: Buffer): Buffer[] {
-    const end = chunk.lastIndexOf(NEWLINE) + 1;
-    // The line that was begun before is put together by itself, which spares all others a copy.
-    const first = this.#partsBytes === 0 || end === 0 ? 0 : chunk.indexOf(NEWLINE) + 1;
-    const pieces: Buffer[] = [];
-    if (first > 0) pieces.push(this.#cutAll(this.#take(chunk.subarray(0, first))));
-    if (end > first) pieces.push(this.#cutAll(chunk.subarray(first, end)));
-    if (end < chunk.length) {
-      // A copy: what is kept for long must not hold the whole chunk in memory.
-      this.#parts.push(Buffer.from(chunk.subarray(end)));
-      this.#partsBytes += chunk.length - end;
+  /** Adds bytes; gives the lines that are complete now, each with its newline, in their order. */
+  push(chunk: Buffer, take: TakeLines): void {
+    let start = 0;
+    if (this.#length > 0) {
+      const newline = chunk.indexOf(NEWLINE);
+      this.#extend(newline === -1 ? chunk : chunk.subarray(0, newline), take);
+      if (newline === -1) return;
+      this.#finish(take);
+      start = newline + 1;
     }
-    if (this.#partsBytes <= this.#maxLineBytes) return pieces;
-    const { pieces: cut, rest } = this.#cut(this.#take());
-    this.#parts = [rest];
-    this.#partsBytes = rest.length;
-    return [...pieces, Buffer.concat(cut)];
+    const end = Math.max(start, chunk.lastIndexOf(NEWLINE) + 1);
+    if (end > start) this.#takeWhole(chunk.subarray(start, end), take);
+    if (end < chunk.length) this.#extend(chunk.subarray(end), take);
+    if (this.#length === 0) this.#letGo();
   }
 
   /** The stream has ended: gives its last line, which had no newline. */
-  end(): Buffer | undefined {
-    if (this.#partsBytes === 0) return undefined;
-    return Buffer.concat([this.#take(), NEWLINE_BYTES]);
+  end(take: TakeLines): void {
+    if (this.#length > 0) this.#finish(take);
+    this.#letGo();
   }
 
-  #take(last?: Buffer): Buffer {
-    const parts = last === undefined ? this.#parts : [...this.#parts, last];
-    this.#parts = [];
-    this.#partsBytes = 0;
-    const [only] = parts;
-    return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
-  }
-
-  /** Cuts those of several whole lines that are too long. */
-  #cutAll(lines: Buffer): Buffer {
+  /** Gives whole lines, and of those that are too long the pieces. */
+  #takeWhole(lines: Buffer, take: TakeLines): void {
     // No line can be too long if all of them together are not.
-    if (lines.length <= this.#maxLineBytes + 1) return lines;
-    const pieces: Buffer[] = [];
+    if (lines.length <= this.#maxLineBytes + 1) return take(lines);
+    let given = 0;
     let start = 0;
     for (let newline = lines.indexOf(NEWLINE); newline !== -1; newline = lines.indexOf(NEWLINE, start)) {
       if (newline - start > this.#maxLineBytes) {
-        const { pieces: cut, rest } = this.#cut(lines.subarray(start, newline));
-        pieces.push(...cut, rest, NEWLINE_BYTES);
-      } else {
-        pieces.push(lines.subarray(start, newline + 1));
+        if (start > given) take(lines.subarray(given, start));
+        this.#extend(lines.subarray(start, newline), take);
+        this.#finish(take);
+        given = newline + 1;
       }
       start = newline + 1;
     }
-    return Buffer.concat(pieces);
+    if (lines.length > given) take(lines.subarray(given));
   }
 
-  #cut(line: Buffer): { pieces: Buffer[]; rest: Buffer } {
-    const pieces: Buffer[] = [];
-    let start = 0;
-    while (line.length - start > this.#maxLineBytes) {
-      const end = characterBoundary(line, start + this.#maxLineBytes);
-      pieces.push(line.subarray(start, end), NEWLINE_BYTES);
-      start = end;
+  /** Adds bytes without a newline to the unfinished line, and gives what is too long of it. */
+  #extend(bytes: Buffer, take: TakeLines): void {
+    for (let at = 0; ;) {
+      const count = Math.min(bytes.length - at, this.#maxLineBytes - this.#length);
+      this.#reserve(this.#length + count + 1);
+      bytes.copy(this.#room, this.#length, at, at + count);
+      this.#length += count;
+      at += count;
+      if (at === bytes.length) return;
+      this.#cut(bytes[at], take);
     }
-    return { pieces, rest: line.subarray(start) };
+  }
+
+  /** Gives the unfinished line up to the last character that ends before the `next` byte, and keeps what is behind. */
+  #cut(next: number | undefined, take: TakeLines): void {
+    const end = isContinuation(next) ? characterStart(this.#room, this.#length) : this.#length;
+    const rest = [...this.#room.subarray(end, this.#length)];
+    this.#length = end;
+    this.#finish(take);
+    this.#room.set(rest);
+    this.#length = rest.length;
+  }
+
+  #finish(take: TakeLines): void {
+    this.#room[this.#length] = NEWLINE;
+    take(this.#room.subarray(0, this.#length + 1));
+    this.#length = 0;
+  }
+
+  /** Many workers wait in the middle of a short line, such as a question: it has room of its size. */
+  #reserve(bytes: number): void {
+    if (bytes <= this.#room.length) return;
+    const larger =
+      bytes > SHORT_BYTES
+        ? takeRoom(Math.max(bytes, this.#maxLineBytes + 1))
+        : Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#room.length));
+    this.#room.copy(larger, 0, 0, this.#length);
+    this.#letGo();
+    this.#room = larger;
+  }
+
+  #letGo(): void {
+    giveRoom(this.#room);
+    this.#room = NOTHING;
   }
 }
 
-/** The last place up to `at` that is not within a UTF-8 character (RFC 3629: continuation bytes are 10xxxxxx). */
-function characterBoundary(bytes: Buffer, at: number): number {
-  for (let back = 0; back < 4 && at - back > 0; back++) {
-    const byte = bytes[at - back];
-    if (byte !== undefined && (byte & 0xc0) !== 0x80) return back === at ? at : at - back;
+/** Where the character begins that the last bytes before `end` are of; `end` where they are no UTF-8, or nothing else. */
+function characterStart(bytes: Buffer, end: number): number {
+  for (let back = 1; back < CHARACTER_MAX_BYTES && end - back > 0; back += 1) {
+    if (!isContinuation(bytes[end - back])) return end - back;
   }
-  return at;
+  return end;
 }
+
+/** RFC 3629: continuation bytes are 10xxxxxx. */
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+const CHARACTER_MAX_BYTES = 4;
+const SHORT_BYTES = 8192;

@@ -17,7 +17,7 @@ export interface LineTaker {
 
 /** How far it has come. */
 interface Written {
-  readonly rest: Buffer;
+  rest: Buffer;
   /** Time of this turn. */
   readonly usedMs: number;
   /** Over when it may go on; absent: it may. */
@@ -32,6 +32,8 @@ export class OutputReader {
   /** What has been read and is not written yet, of memory that is this reader's own. */
   #rest: Buffer = NOTHING;
   #room: Buffer | undefined;
+  /** Up to when its work is paid for. */
+  #chargedMs = 0;
 
   /** @param maxLineBytes a longer line is cut into several. */
   constructor(readable: Readable, taker: LineTaker, maxLineBytes: number, share: ReadingShare | undefined) {
@@ -44,51 +46,49 @@ export class OutputReader {
 
   /** The stream has ended: whatever is left is written. */
   end(): void {
-    for (const last of [this.#rest, this.#cutter.end()]) {
-      if (last !== undefined && last.length > 0) this.#taker.take(last);
-    }
+    if (this.#rest.length > 0) this.#taker.take(this.#rest);
+    this.#cutter.end((last) => this.#taker.take(last));
     this.#done();
   }
 
   #onData(chunk: Buffer | string): void {
-    const startMs = performance.now();
-    this.#share?.watch?.begin();
-    const pieces = this.#cutter.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
-    this.#share?.watch?.end();
-    let { usedMs, wait } = this.#charge(startMs, 0);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     // Something else has it read on.
-    if (this.#rest.length > 0) return this.#keep([this.#rest, ...pieces]);
-    for (let index = 0; index < pieces.length || wait !== undefined; index += 1) {
-      let piece = pieces[index] ?? NOTHING;
-      if (wait === undefined) ({ rest: piece, usedMs, wait } = this.#write(piece, usedMs));
-      if (wait === undefined) continue;
-      this.#keep([piece, ...pieces.slice(index + 1)]);
-      return this.#pause(wait);
-    }
+    if (this.#rest.length > 0) return this.#cutter.push(bytes, (lines) => this.#keep(lines));
+    this.#chargedMs = performance.now();
+    this.#share?.watch?.begin();
+    let written: Written = { rest: NOTHING, usedMs: 0, wait: undefined };
+    this.#cutter.push(bytes, (lines) => {
+      if (written.wait === undefined) written = this.#write(lines, written.usedMs);
+      else written.rest = lines;
+      this.#keep(written.rest);
+    });
+    this.#share?.watch?.end();
+    const { wait } = written.wait === undefined ? this.#charge(written.usedMs) : written;
+    if (wait !== undefined) this.#pause(wait);
   }
 
   /** Writes whole lines, as many as there is time and room for in this turn, of which so much is used. */
   #write(lines: Buffer, usedBeforeMs: number): Written {
     let [rest, usedMs] = [lines, usedBeforeMs];
     while (rest.length > 0) {
-      const startMs = performance.now();
       const end = endOfPart(rest);
-      this.#share?.watch?.begin();
       this.#taker.take(rest.subarray(0, end));
-      this.#share?.watch?.end();
       rest = rest.subarray(end);
-      const charged = this.#charge(startMs, usedMs);
+      const charged = this.#charge(usedMs);
       if (charged.wait !== undefined) return { ...charged, rest };
       usedMs = charged.usedMs;
     }
     return { rest, usedMs, wait: undefined };
   }
 
-  /** Pays for what was done since then; `wait` is over when it may go on. */
-  #charge(startMs: number, usedBeforeMs: number): Omit<Written, 'rest'> {
+  /** Pays for what was done since it was paid last; `wait` is over when it may go on. */
+  #charge(usedBeforeMs: number): Omit<Written, 'rest'> {
     const endMs = performance.now();
-    const usedMs = usedBeforeMs + endMs - startMs;
-    const pauseMs = this.#share?.charge(endMs - startMs, endMs) ?? 0;
+    const workMs = endMs - this.#chargedMs;
+    this.#chargedMs = endMs;
+    const usedMs = usedBeforeMs + workMs;
+    const pauseMs = this.#share?.charge(workMs, endMs) ?? 0;
     const rooms = this.#taker.rooms();
     if (pauseMs === 0 && rooms.length === 0 && usedMs < TURN_LIMIT_MS) return { usedMs, wait: undefined };
     const turn = pauseMs === 0 ? nextTurn() : delay(pauseMs);
@@ -98,7 +98,10 @@ export class OutputReader {
   #pause(wait: Promise<unknown>): void {
     this.#readable.pause();
     void wait.then(() => {
+      this.#chargedMs = performance.now();
+      this.#share?.watch?.begin();
       const { rest, wait: next } = this.#write(this.#rest, 0);
+      this.#share?.watch?.end();
       this.#rest = rest;
       if (next !== undefined) return this.#pause(next);
       this.#done();
@@ -106,15 +109,17 @@ export class OutputReader {
     });
   }
 
-  #keep(pieces: readonly Buffer[]): void {
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (bytes === 0) return;
-    const room = takeRoom(bytes);
-    let end = 0;
-    for (const piece of pieces) end += piece.copy(room, end);
-    this.#done();
-    this.#room = room;
-    this.#rest = room.subarray(0, end);
+  /** Adds a copy to what is to be written. */
+  #keep(lines: Buffer): void {
+    if (lines.length === 0) return;
+    const [rest, room] = [this.#rest, this.#room];
+    const bytes = rest.length + lines.length;
+    const larger = takeRoom(bytes);
+    rest.copy(larger);
+    lines.copy(larger, rest.length);
+    if (room !== undefined) giveRoom(room);
+    this.#room = larger;
+    this.#rest = larger.subarray(0, bytes);
   }
 
   #done(): void {

@@ -12,7 +12,7 @@ export function giveRoom(room: Buffer): void {
   if (room.length === ROOM_BYTES && spare.length < SPARE_MAX_COUNT) spare.push(room);
 }
 
-/** What a pipe holds. */
-const ROOM_BYTES = 65_536;
-const SPARE_MAX_COUNT = 32;
+/** What a pipe holds, or the longest line, with what is put before it and its newline. */
+const ROOM_BYTES = 69_632;
+const SPARE_MAX_COUNT = 48;
 const spare: Buffer[] = [];

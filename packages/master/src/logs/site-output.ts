@@ -83,7 +83,7 @@ function jsonSink(files: LogFiles): LogSink {
 function screenSink(files: LogFiles, stream: LogStream): LogSink {
   const fd = stream === 'stdout' ? 1 : 2;
   const file = files.open(`${stream} of sites`, { source: descriptorSource(fd) });
-  const isTerminal = isatty(fd);
-  const clear = Buffer.from(isTerminal ? CLEAR_LINE : '');
-  return { file, shape: (lines, origin) => Buffer.concat([clear, screenLines(lines, origin, isTerminal)]) };
+  if (!isatty(fd)) return { file, shape: (lines, origin) => screenLines(lines, origin, false) };
+  const clear = Buffer.from(CLEAR_LINE);
+  return { file, shape: (lines, origin) => Buffer.concat([clear, screenLines(lines, origin, true)]) };
 }

@@ -110,6 +110,8 @@ test('a control group is entered first, and what a shell changes or drops is put
       'vhostd-join',
       '/bin/mkdir',
       '/sys/fs/cgroup/site-shop',
+      // A site without limits is served outside of it, too.
+      ':',
       '/bin/prlimit',
       '--nofile=64:64',
       '/bin/env',
@@ -125,5 +127,6 @@ test('a control group is entered first, and what a shell changes or drops is put
     ],
   );
   assert.deepEqual(variables, { PATH: '/bin', PWD: undefined, 'npm.token': undefined, ENV: undefined });
+  assert.equal(prepare(site({ limits: {} }), group, {}, machine()).through[6], 'exit 126');
   assert.match(checkPrograms(site({}), machine(0, 'mkdir'), group.siteGroup)?.message ?? '', /limits needs/);
 });

@@ -37,7 +37,7 @@ export function prepare(
   variables: Record<string, string | undefined>,
   machine: Machine = thisMachine,
 ): Preparation {
-  const joined = joinOf(siteGroup, machine);
+  const joined = joinOf(conf, siteGroup, machine);
   const commands = commandsOf(conf, machine);
   if (commands.length + joined.length === 0) return { through: [], variables, cwd };
   const withheld = Object.entries(variables).filter(
@@ -97,11 +97,12 @@ function commandsOf(conf: SiteConf, machine: Machine): [program: Program, ...arg
   ];
 }
 
-/** Enters a control group of its own, with the number of its pid, in the site's. */
-function joinOf(siteGroup: string | undefined, machine: Machine): string[] {
+/** Enters a control group of its own, with the number of its pid, in the site's. A site with limits has to. */
+function joinOf({ limits }: SiteConf, siteGroup: string | undefined, machine: Machine): string[] {
   if (siteGroup === undefined) return [];
   const [sh, mkdir] = (['sh', 'mkdir'] as const).map((program) => machine.find(program) ?? program);
-  return [sh ?? 'sh', '-c', JOIN, 'vhostd-join', mkdir ?? 'mkdir', siteGroup];
+  const otherwise = limits === undefined ? ':' : 'exit 126';
+  return [sh ?? 'sh', '-c', JOIN, 'vhostd-join', mkdir ?? 'mkdir', siteGroup, otherwise];
 }
 
 /** A shell changes these, or passes them on to no other program. */
@@ -192,8 +193,8 @@ const FIELDS: Readonly<Record<Program, string>> = {
 /** Another process may remove the group while it is empty: it is made anew then. */
 const JOIN = `group=$2/$$
 join() { "$1" -p "$group" && echo $$ >"$group/cgroup.procs"; }
-join "$1" 2>/dev/null || join "$1" || exit 126
-shift 2
+join "$1" 2>/dev/null || join "$1" || $3
+shift 3
 exec "$@"`;
 /** What a shell sets by itself. */
 const SHELL_VARIABLES: readonly string[] = ['PWD', 'OLDPWD', 'SHLVL', '_'];

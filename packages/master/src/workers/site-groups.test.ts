@@ -38,6 +38,9 @@ class Bench {
   }
 }
 
+/** Of a site's limits. */
+const FILES = ['memory.max', 'memory.high', 'cpu.max', 'cpu.weight', 'pids.max'];
+
 function site(limits?: object): SiteConf {
   return parseSite({ siteId: 'a', path: '/', ...(limits === undefined ? {} : { limits }) }, { baseDir: '/' });
 }
@@ -45,17 +48,27 @@ function site(limits?: object): SiteConf {
 test('the limits of a site stand in the files of its group, those that it does not have any more, too', (t) => {
   const bench = new Bench(t, 'cpu memory pids');
   const groups = bench.groups();
-  assert.equal(groups.enter(site()), undefined);
-  assert.equal(existsSync(path.join(bench.base, 'site-a')), false);
-  const directory = groups.enter(site({ memory: '100mb', cpu: 0.5, pids: 64 }));
+  const directory = groups.enter(site({ memory: '100mb', cpu: 0.5, cpuWeight: 300, pids: 64 }));
   assert.equal(directory, path.join(bench.base, 'site-a'));
-  const files = ['memory.max', 'memory.high', 'cpu.max', 'pids.max'].map((name) => `site-a/${name}`);
-  const held = (): string[] => files.map((file) => bench.read(file));
-  assert.deepEqual(held(), ['104857600', '94371840', '50000 100000', '64']);
+  const held = (): string[] => FILES.map((file) => bench.read(`site-a/${file}`));
+  assert.deepEqual(held(), ['104857600', '94371840', '50000 100000', '300', '64']);
   groups.enter(site({ memoryHigh: '80mb' }));
-  assert.deepEqual(held(), ['max', '83886080', 'max 100000', 'max']);
+  assert.deepEqual(held(), ['max', '83886080', 'max 100000', '100', 'max']);
+  groups.enter(site());
+  assert.deepEqual(held(), ['max', 'max', 'max 100000', '100', 'max']);
   assert.deepEqual(bench.told, []);
   assert.match(bench.read('cgroup.subtree_control'), /^\+\w+$/u);
+});
+
+test('a site without limits has its part of the CPUs, and vhostd ten times as much', (t) => {
+  const bench = new Bench(t, 'cpu');
+  bench.fill('vhostd', { 'cpu.weight': '' });
+  assert.equal(bench.groups().enter(site()), path.join(bench.base, 'site-a'));
+  assert.deepEqual([bench.read('site-a/cpu.weight'), bench.read('vhostd/cpu.weight')], ['100', '1000']);
+  // Where there can be no group it is served as well, and no bound of its conf is broken.
+  for (const base of [undefined, path.join(bench.base, 'none')])
+    assert.equal(new SiteGroups(base, bench.events).enter(site()), undefined);
+  assert.deepEqual(bench.told, []);
 });
 
 test('what the kernel cannot hold is told once, and the site has a group all the same', (t) => {
@@ -119,8 +132,7 @@ test("a worker's group says whether the kernel has killed for memory, is killed 
   // The kernel's files do not keep a group from being removed.
   for (const file of ['memory.events', 'cgroup.events', 'cgroup.kill'])
     rmSync(path.join(bench.base, 'site-a/70', file));
-  for (const file of ['memory.max', 'memory.high', 'cpu.max', 'pids.max'])
-    rmSync(path.join(bench.base, 'site-a', file));
+  for (const file of FILES) rmSync(path.join(bench.base, 'site-a', file));
   group.remove();
   assert.equal(existsSync(path.join(bench.base, 'site-a')), false);
 });

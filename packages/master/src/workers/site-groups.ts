@@ -1,5 +1,6 @@
-// The control groups (cgroup v2) of sites with `limits`: one a site, and below it one for each process that is started as
-// a worker, with the number of its pid. Its limits hold for all of them together, and what a worker has started can be
+// The control groups (cgroup v2) of sites: one a site, and below it one for each process that is started as a worker, with
+// the number of its pid. Where all want the CPUs each site has the same part of them, however many processes it has, and
+// vhostd itself a larger one. A site's limits hold for all of its processes together, and what a worker has started can be
 // killed whole, whatever session or group of processes it is in. Files and their formats: cgroups(7), and the kernel's
 // Documentation/admin-guide/cgroup-v2.rst.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
@@ -45,33 +46,34 @@ export class SiteGroups {
   }
 
   /**
-   * Makes the group of a site, with its limits; returns where its workers are to make theirs. Undefined: it has no
-   * limits, or there can be no groups, which is told once.
+   * Makes the group of a site, with its limits; returns where its workers are to make theirs. Undefined: there can be no
+   * groups, which is told once of a site with limits.
    */
   enter({ siteId, limits }: Pick<SiteConf, 'siteId' | 'limits'>): string | undefined {
-    if (limits === undefined) return undefined;
     if (this.#base === undefined) {
-      this.#tellUnheld(siteId, NO_BASE);
+      this.#tellUnheld(siteId, limits === undefined ? '' : NO_BASE);
       return undefined;
     }
     const directory = this.#directoryOf(this.#base, siteId);
     try {
       const controllers = readText(this.#base, 'cgroup.controllers').trim().split(' ');
       for (const controller of CONTROLLERS) tryWrite(this.#base, 'cgroup.subtree_control', `+${controller}`);
+      tryWrite(path.join(this.#base, OWN_GROUP), 'cpu.weight', String(OWN_CPU_WEIGHT));
       mkdirSync(directory, { recursive: true });
       // So that each worker's own group tells of which one the kernel has killed a process.
       tryWrite(directory, 'cgroup.subtree_control', '+memory');
-      for (const [file, value] of Object.entries(filesOf(limits))) {
+      for (const [file, value] of Object.entries(filesOf(limits ?? {}))) {
         if (controllers.includes(controllerOf(file))) writeFileSync(path.join(directory, file), value);
       }
-      const missing = Object.keys(limits).filter((name) => !controllers.includes(controllerOf(name)));
+      const missing = Object.keys(limits ?? {}).filter((name) => !controllers.includes(controllerOf(name)));
       this.#tellUnheld(
         siteId,
         missing.length === 0 ? '' : `the kernel has no such controller here: ${missing.join(', ')}`,
       );
       return directory;
     } catch (error) {
-      this.#tellUnheld(siteId, error instanceof Error ? error.message : String(error));
+      if (limits !== undefined)
+        this.#tellUnheld(siteId, error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
@@ -185,20 +187,22 @@ class DirectoryGroup implements WorkerGroup {
 }
 
 /** What stands in which file of a site's group. */
-function filesOf({ memory, memoryHigh, cpu, pids }: SiteLimits): Record<string, string> {
+function filesOf({ memory, memoryHigh, cpu, cpuWeight, pids }: SiteLimits): Record<string, string> {
   // What is above is slowed down and given back, before anything is killed.
   const high = memoryHigh ?? (memory === undefined ? undefined : Math.floor(memory * HIGH_SHARE));
   return {
     'memory.high': String(high ?? 'max'),
     'memory.max': String(memory ?? 'max'),
     'cpu.max': `${cpu === undefined ? 'max' : Math.round(cpu * PERIOD_US)} ${PERIOD_US}`,
+    'cpu.weight': String(cpuWeight ?? CPU_WEIGHT),
     'pids.max': String(pids ?? 'max'),
   };
 }
 
 /** Of a file, or a field of `limits`. */
 function controllerOf(name: string): string {
-  return name === 'memoryHigh' ? 'memory' : (name.split('.')[0] ?? '');
+  if (name === 'memoryHigh') return 'memory';
+  return name === 'cpuWeight' ? 'cpu' : (name.split('.')[0] ?? '');
 }
 
 function groupsIn(directory: string, prefix = ''): string[] {
@@ -253,6 +257,12 @@ function tryRemove(directory: string): boolean {
   }
 }
 
+/** Daemon and master, where the group is the daemon's own. */
+const OWN_GROUP = 'vhostd';
+/** They do little for each connection, and all sites wait for it: ten times a site's. */
+const OWN_CPU_WEIGHT = 1000;
+/** The kernel's default. */
+const CPU_WEIGHT = 100;
 const CONTROLLERS: readonly string[] = ['memory', 'cpu', 'pids'];
 const SITE_PREFIX = 'site-';
 const NO_BASE = 'vhostd has no control group of its own: see VHOSTD_CGROUP in docs/systemd.md';

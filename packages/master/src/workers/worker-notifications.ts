@@ -13,6 +13,11 @@ export function parseOtherServer(params: unknown): OtherServer | undefined {
   };
 }
 
+/** Whether it has tried out a Node of this process's version: what another one is like says nothing of this. */
+export function tellsTried(params: unknown): boolean {
+  return Reflect.get(Object(params), 'triedNode') === process.version;
+}
+
 /** Why it wants to leave, in words. */
 export function parseLeaveReason(params: unknown): string {
   const closed = typeof params === 'object' && params !== null && Reflect.get(params, 'why') === 'closed';

@@ -33,6 +33,7 @@ import {
   parseLeaveReason,
   parseMaxConnections,
   parseOtherServer,
+  tellsTried,
 } from './worker-notifications.js';
 
 /** What a worker's process tells. */
@@ -44,6 +45,8 @@ export interface WorkerProcessEvents {
   /** The certificates that it serves from now on. */
   certificates: [certificates: readonly CertificateFacts[]];
   ready: [];
+  /** It has tried out the Node that this master runs, too. */
+  'tried-node': [];
   failed: [error: WireError];
   /** It only waits for its app to say that it is ready. */
   waits: [];
@@ -332,7 +335,10 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   #hear(): void {
     this.peer.handle('starting', () => this.#tell('starting'));
-    this.peer.handle('ready', () => this.#tell('ready'));
+    this.peer.handle('ready', (params) => {
+      if (tellsTried(params)) this.emit('tried-node');
+      return this.#tell('ready');
+    });
     this.peer.handle('waits', () => this.#tell('waits'));
     this.peer.handle('leaving', (params) => {
       this.emit('leaving', parseLeaveReason(params));

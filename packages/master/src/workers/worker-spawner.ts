@@ -72,6 +72,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   /** Whether workers that are started from now on measure their requests and event loop. */
   measures = false;
   #headMaxBytes: number;
+  /** Sites of which a worker has tried out this Node: no other site takes its word for it. */
+  readonly #triedNodes = new WeakSet<object>();
   #spawnedCount = 0;
 
   constructor(acceptor: Acceptor, limits: Limits, events: MasterEvents, suspects: Suspects) {
@@ -107,9 +109,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   spawn(order: WorkerOrder): SpawnedWorker {
     const { conf, site, release, variables } = order;
     this.check(conf);
-    const siteGroup = this.siteGroups.enter(conf);
-    const refused = siteGroup === undefined ? undefined : checkPrograms(conf, undefined, siteGroup);
-    if (refused !== undefined) throw refused;
+    const siteGroup = this.#groupOf(conf);
     const launch = {
       conf,
       release,
@@ -129,9 +129,22 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       conf.interpreter === undefined
         ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
         : new ProgramProcess(launch);
+    process.once('tried-node', () => {
+      this.#triedNodes.add(site);
+    });
     site.logs.attach(process, site.readingShare);
     this.emit('spawned', process);
     return process;
+  }
+
+  /** Where its workers make their control groups. @throws {VhostError} ERR_SITE_PROGRAM: its `limits` need a program. */
+  #groupOf(conf: SiteConf): string | undefined {
+    const siteGroup = this.siteGroups.enter(conf);
+    if (siteGroup === undefined) return undefined;
+    const refused = checkPrograms(conf, undefined, siteGroup);
+    if (refused === undefined) return siteGroup;
+    if (conf.limits !== undefined) throw refused;
+    return undefined;
   }
 
   /** For port 0 the one that was found, which the app is told as its own. */
@@ -140,7 +153,8 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return foundPort === undefined ? {} : { foundPort };
   }
 
-  #identityOf({ site: { siteId }, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+  #identityOf({ site, conf, slot, generation }: WorkerOrder): WorkerIdentity {
+    const { siteId } = site;
     return {
       workerId: `${siteId}/${(this.#spawnedCount += 1)}`,
       siteId,
@@ -158,6 +172,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(conf.server ? {} : { server: false as const }),
       measures: this.measures,
       ...(conf.idleFreezeMs === undefined ? {} : { freezes: true as const }),
+      ...(this.#triedNodes.has(site) ? { triedNode: process.version } : {}),
       ...(conf.appPort === undefined ? {} : { appPort: conf.appPort }),
       ...(conf.accessLog === undefined
         ? {}

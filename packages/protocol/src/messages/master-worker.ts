@@ -42,6 +42,8 @@ export interface WorkerIdentity {
   healthPath?: string;
   /** Whether its {@link WorkerStats} have all that is measured. */
   measures: boolean;
+  /** The version of Node that another worker of this site has tried out. */
+  triedNode?: string;
   /** Whether it is to know for how long it has been {@link Quiet}. */
   freezes?: true;
 }
@@ -198,7 +200,7 @@ export type WorkerToMaster = {
   /** A server that is not the site's listens. A notice. */
   listens: { params: OtherServer; result: null };
   /** The site's code has loaded and `started` has resolved: connections may come. */
-  ready: { params: null; result: null };
+  ready: { params: { triedNode: string | null }; result: null };
   /** Boot failed; the worker exits after this. A notice. */
   failed: { params: { error: WireError }; result: null };
   /** The site's code waits for nothing more but that it says itself that it is ready. A notice. */

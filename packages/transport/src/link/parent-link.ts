@@ -1,6 +1,5 @@
 // The end of a link that a forked child has to its parent.
 import { fstatSync } from 'node:fs';
-import { constants } from 'node:os';
 import { VhostError } from '@vhostd/protocol';
 import { LINK_FD } from '../node/fork-with-pipe.js';
 import { createIpcPipe, createPlainPipe } from '../node/pipe-internals.js';
@@ -37,7 +36,7 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
   if ((type !== 'pipe' && !oneWay) || process.send === undefined) return undefined;
   if (!process.connected && !evenOrphaned) throw cannotOpen('the parent is gone', { fd: LINK_FD });
   const pipe = createIpcPipe(process);
-  const status = isSocket(LINK_FD) ? pipe.open(LINK_FD) : NOT_A_SOCKET;
+  const status = isSocket(LINK_FD) ? pipe.open(LINK_FD) : notASocket();
   if (status === 0 && !oneWay) return new PipeLink(pipe, limits);
   const data = createPlainPipe();
   if (status === 0 && data.open(DATA_FD) === 0) {
@@ -78,4 +77,6 @@ export const CLAIMS_FD: number = LINK_FD + 2;
 export const RETURNS_FD: number = LINK_FD + 3;
 
 /** libuv's status for ENOTSOCK. */
-const NOT_A_SOCKET: number = -constants.errno.ENOTSOCK;
+function notASocket(): number {
+  return -process.getBuiltinModule('node:os').constants.errno.ENOTSOCK;
+}

@@ -14,7 +14,6 @@ import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
 import type { RawClient } from '../intake/fixtures/raw-client.test.kit.js';
 import { serve } from '../intake/fixtures/serving.test.kit.js';
 import { MaintenanceGate } from '../maintenance/maintenance-gate.js';
-import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import { Migration } from '../rehome/migration.js';
 import { HttpConnections } from '../node/http-connections.js';
 import { Drain } from './drain.js';
@@ -65,7 +64,6 @@ function begin(
     handBack: how.handBack ?? false,
     migration: how.migration,
     ...(how.handBacks && { handBacks: how.handBacks }),
-    arrivals: new IdleArrivals(() => undefined),
     sessions,
     gate: new MaintenanceGate(server),
     canLinger: (socket) => !('encrypted' in socket),
@@ -84,7 +82,6 @@ function moveTo(moved: NativeHandle[], { server }: Scene): Migration {
   return new Migration({
     connections,
     handBacks: { open: true, send: ({ handle }) => moved.push(handle) > 0 },
-    arrivals: new IdleArrivals(() => undefined),
     headerOf: () => ({ secure: false, peeked: false, handedBack: false }),
     readopt: () => assert.fail(),
   });

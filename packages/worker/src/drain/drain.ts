@@ -2,8 +2,7 @@
 // end with their next response, and at the limit whatever is left.
 import type { Server as HttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
-import { HttpConnections, isAtRest, isUnread } from '../node/http-connections.js';
-import type { IdleArrivals } from '../rehome/idle-arrivals.js';
+import { HttpConnections, isAtRest } from '../node/http-connections.js';
 import type { Migration } from '../rehome/migration.js';
 import type { HandBacks } from '../rehome/hand-backs.js';
 import type { Handshakes } from '../tls/handshakes.js';
@@ -26,7 +25,6 @@ export interface DrainOptions {
   migration: Migration | undefined;
   /** Connections that have left the server, to move or with another site's request, and that nobody else has yet. */
   handBacks?: Pick<HandBacks, 'pendingCount'>;
-  arrivals: IdleArrivals;
   /** Absent: its clients do not speak TLS. */
   handshakes?: Handshakes | undefined;
   sessions: Http2Sessions;
@@ -144,10 +142,7 @@ export class Drain {
     }
     const before = this.#idleSinceMs;
     this.#idleSinceMs = new Map();
-    // To the parser one before its first request is not idle.
-    const unread = this.#connections.all().filter((socket) => isUnread(socket));
-    const candidates = [...this.#connections.idle(), ...this.#options.arrivals.unread(), ...unread];
-    for (const socket of new Set(candidates)) {
+    for (const socket of [...this.#connections.idle(), ...this.#connections.unread()]) {
       if (this.#moves(socket) || !isAtRest(socket)) continue;
       const sinceMs = before.get(socket) ?? nowMs;
       if (nowMs - sinceMs >= momentMs) socket.end(() => socket.destroy());

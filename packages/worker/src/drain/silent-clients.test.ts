@@ -15,7 +15,6 @@ import { serve } from '../intake/fixtures/serving.test.kit.js';
 import { MaintenanceGate } from '../maintenance/maintenance-gate.js';
 import { connectionCountOf } from '../node/native-handle.js';
 import { endsTls } from '../node/secure-server.js';
-import { IdleArrivals } from '../rehome/idle-arrivals.js';
 import { Handshakes } from '../tls/handshakes.js';
 import { Drain } from './drain.js';
 import { Http2Sessions } from './http2-sessions.js';
@@ -45,7 +44,6 @@ function begin({ server, handshakes }: Scene): Drain {
     connectionCount: () => connectionCountOf(server),
     handBack: false,
     migration: undefined,
-    arrivals: new IdleArrivals(() => undefined),
     handshakes,
     sessions: new Http2Sessions(server),
     gate: new MaintenanceGate(server),

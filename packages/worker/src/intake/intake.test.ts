@@ -14,6 +14,8 @@ import { acceptFor, serve } from './fixtures/serving.test.kit.js';
 import type { Peek } from './fixtures/acceptor.test.kit.js';
 import { Intake } from './intake.js';
 
+/** keepAliveTimeout of Node's servers by default. */
+const KEEP_ALIVE_MS = 5000;
 const LISTENER = '127.0.0.1:80';
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
@@ -21,6 +23,8 @@ interface Scene {
   link: FakeLink;
   intake: Intake;
   sockets: Socket[];
+  /** How long each could be silent before its first request, ms. */
+  limitsMs: (number | undefined)[];
   /** Opens a connection, which arrives with what it has sent, or before it has sent anything. */
   arrive(id: number, peek: Peek, secure?: boolean, head?: string): Promise<RawClient>;
 }
@@ -28,7 +32,12 @@ interface Scene {
 async function setScene(t: TestContext): Promise<Scene> {
   const link = new FakeLink();
   const sockets: Socket[] = [];
-  const intake = new Intake(link, { onSocket: (socket) => sockets.push(socket) });
+  const limitsMs: (number | undefined)[] = [];
+  const onSocket = (socket: Socket): void => {
+    sockets.push(socket);
+    limitsMs.push(socket.timeout);
+  };
+  const intake = new Intake(link, { onSocket });
   const { adopted } = await serve(
     t,
     'adopted',
@@ -50,7 +59,7 @@ async function setScene(t: TestContext): Promise<Scene> {
     await arrival;
     return client;
   };
-  return { link, intake, sockets, arrive };
+  return { link, intake, sockets, limitsMs, arrive };
 }
 
 function frameOf(id: number, secure: boolean, handle: NativeHandle, head: Buffer): Frame {
@@ -70,18 +79,32 @@ void describe('a connection from the master', () => {
   void it('is one between two requests when it comes without a head', async (t) => {
     const scene = await setScene(t);
     const client = await scene.arrive(1, 'nothing');
-    assert.deepEqual(scene.intake.arrivals.unread(), scene.sockets);
-    assert.equal(scene.sockets.length, 1);
+    const [limitMs = 0] = scene.limitsMs;
+    assert.ok(limitMs >= KEEP_ALIVE_MS, String(limitMs));
     client.send(GET);
     await client.until(/answer$/);
-    assert.deepEqual(scene.intake.arrivals.unread(), []);
+  });
+
+  void it('is a new one where this process has accepted it', async (t) => {
+    const scene = await setScene(t);
+    const header = { listener: LISTENER, secure: false, peeked: false, handedBack: false };
+    const port = await acceptFor(
+      (handle) => scene.intake.takeAccepted(handle as NativeHandle, header),
+      'nothing',
+    );
+    const client = await connectRaw(t, port);
+    client.send(GET);
+    await client.until(/answer$/);
+    // As under Node itself: no limit but those of heads.
+    assert.deepEqual(scene.limitsMs, [undefined]);
+    assert.equal(scene.intake.headerOf(scene.sockets[0] as Socket), header);
   });
 
   void it('is none with a head', async (t) => {
     const scene = await setScene(t);
     const client = await scene.arrive(1, 'head');
-    assert.deepEqual(scene.intake.arrivals.unread(), []);
     await client.until(/answer$/);
+    assert.deepEqual(scene.limitsMs, [undefined]);
   });
 
   void it('gets GOAWAY where it speaks HTTP/2 and the server only HTTP/1', async (t) => {
@@ -184,7 +207,7 @@ void describe('a connection from the master', () => {
     await once(socket, 'close');
     assert.ok(handle);
     scene.intake.readopt({ handle, header: { secure: false, peeked: false, handedBack: false }, bytes: '' });
-    assert.equal(scene.intake.arrivals.unread().length, 1);
+    assert.ok((scene.limitsMs[1] ?? 0) >= KEEP_ALIVE_MS);
     client.send(GET);
     await client.until(/answer$/);
   });

@@ -40,8 +40,6 @@ export class Intake {
   #secureFront: SecureFront | undefined;
   #secureTerms: SecureTerms | undefined;
   #hostCheck: HostCheck | undefined;
-  /** What connections came with, by their sockets; by their handles where sockets are wrapped. */
-  readonly #origins = new WeakMap<object, ConnectionHeader>();
   #waiting: (() => void)[] = [];
   #refusing = false;
   /** Connections that have arrived and are not the server's yet. */
@@ -114,7 +112,11 @@ export class Intake {
   /** Takes a connection that this process has accepted by itself, and that nobody has read from. */
   takeAccepted(handle: NativeHandle, header: ConnectionHeader): void {
     this.#directCount += 1;
-    if (!header.secure) return this.#readopt(handle, header);
+    if (!header.secure) {
+      const socket = this.#server?.accept(handle);
+      if (socket !== undefined) this.#onTaken(socket, handle, header, false);
+      return;
+    }
     this.#arrivingCount += 1;
     this.#inject(handle, NOTHING_READ, header);
   }
@@ -128,13 +130,13 @@ export class Intake {
 
   /** What a connection came with from the master; undefined unless it came so, in clear. */
   headerOf(socket: Socket): ConnectionHeader | undefined {
-    const header = this.#origins.get(socket);
+    const header = this.originOf(socket);
     return header?.secure === false ? header : undefined;
   }
 
   /** What a connection came with from the master, by its socket or its handle. */
   originOf(connection: object): ConnectionHeader | undefined {
-    return this.#origins.get(connection);
+    return (connection as Carried)[ORIGIN];
   }
 
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
@@ -208,9 +210,9 @@ export class Intake {
   ): void {
     const server = this.#server?.server;
     const isHttp1 = server instanceof HttpServer;
-    this.#origins.set(socket, header);
+    (socket as Carried)[ORIGIN] = header;
     // A session of HTTP/2 and a socket of TLS show what is under them.
-    if (header.secure || !isHttp1) this.#origins.set(handle, header);
+    if (header.secure || !isHttp1) (handle as Carried)[ORIGIN] = header;
     if (!header.secure) {
       this.#hostCheck?.watch(socket, header);
       if (isIdle && isHttp1) this.arrivals.add(server, socket, idleMs);
@@ -299,6 +301,16 @@ function refuseHttp2(handle: NativeHandle): void {
 const LINGER_MS = 1000;
 
 const NOTHING_READ: Buffer = Buffer.alloc(0);
+
+/**
+ * What a connection came with, at its socket; at its handle where sockets are wrapped. A WeakMap of all connections costs
+ * the garbage collector a look at each.
+ */
+const ORIGIN = Symbol('vhostd.origin');
+
+interface Carried {
+  [ORIGIN]?: ConnectionHeader;
+}
 
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };

@@ -146,10 +146,13 @@ void describe('an HTTP connection', () => {
     const client = await connectRaw(t, await acceptFor((handle) => adopted?.accept(handle), 'nothing'));
     const [socket] = await connected;
     assert.deepEqual([isUnread(socket), isAtRest(socket)], [true, true]);
+    const unread = (): Socket[] => HttpConnections.of(server)?.unread() ?? [];
+    assert.deepEqual(unread(), [socket]);
     const read = hasRead(socket);
     client.send('G');
     await read;
     assert.equal(isUnread(socket), false);
+    assert.deepEqual(unread(), []);
   });
 });
 

@@ -57,6 +57,11 @@ export class HttpConnections {
   idle(): Socket[] {
     return socketsOf(this.#list.idle());
   }
+
+  /** Those from which not a byte has been read since this process has them: to the parser they are not idle. */
+  unread(): Socket[] {
+    return this.all().filter((socket) => isUnread(socket));
+  }
 }
 
 /** The response that is being sent on a connection, or waits to be. */

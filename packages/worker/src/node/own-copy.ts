@@ -5,6 +5,7 @@
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; own-copy.test.ts fails where one of them changes.
 import { readFileSync } from 'node:fs';
 import Module, { createRequire, register } from 'node:module';
+import { pathToFileURL } from 'node:url';
 
 const NAME = '@vhostd/worker';
 const NOT_FOUND: ReadonlySet<unknown> = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']);
@@ -12,14 +13,22 @@ const NOT_FOUND: ReadonlySet<unknown> = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE
 /** To be called before the site's code is loaded. @param entry The file that the process runs. */
 export function offerOwnCopy(entry: string | undefined): void {
   if (entry === undefined || isFound(entry)) return;
-  const url = import.meta.resolve(NAME);
   const registerHooks: unknown = Reflect.get(Module, 'registerHooks');
   if (typeof registerHooks === 'function') {
-    registerHooks({ resolve: resolveWith(url) });
+    registerHooks({ resolve: resolveOwn });
     return;
   }
-  patchRequire(createRequire(import.meta.url).resolve(NAME));
-  if (textOf(entry).includes(NAME)) registerAsync(url);
+  patchRequire();
+  if (textOf(entry).includes(NAME)) registerAsync(urlOfOwn());
+}
+
+/** The runtime's copy, which this module is a part of. */
+function fileOfOwn(): string {
+  return createRequire(import.meta.url).resolve(NAME);
+}
+
+function urlOfOwn(): string {
+  return pathToFileURL(fileOfOwn()).href;
 }
 
 function registerAsync(url: string): void {
@@ -38,16 +47,14 @@ interface Resolved {
 }
 type Next = (specifier: string, context: unknown) => Resolved;
 
-function resolveWith(url: string) {
-  return (specifier: string, context: unknown, next: Next): Resolved => {
-    if (specifier !== NAME) return next(specifier, context);
-    try {
-      return next(specifier, context);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      return { url, format: 'module', shortCircuit: true };
-    }
-  };
+function resolveOwn(specifier: string, context: unknown, next: Next): Resolved {
+  if (specifier !== NAME) return next(specifier, context);
+  try {
+    return next(specifier, context);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return { url: urlOfOwn(), format: 'module', shortCircuit: true };
+  }
 }
 
 /** The same for Node 20, as the text of a module: it runs in a thread of its own. */
@@ -65,7 +72,7 @@ function asyncHook(url: string): string {
 
 type ResolveFilename = (this: unknown, request: string, ...rest: unknown[]) => string;
 
-function patchRequire(file: string): void {
+function patchRequire(): void {
   const original = Reflect.get(Module, '_resolveFilename') as ResolveFilename;
   const resolve: ResolveFilename = function resolveFilename(request, ...rest) {
     if (request !== NAME) return original.call(this, request, ...rest);
@@ -73,7 +80,7 @@ function patchRequire(file: string): void {
       return original.call(this, request, ...rest);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      return file;
+      return fileOfOwn();
     }
   };
   Reflect.set(Module, '_resolveFilename', resolve);

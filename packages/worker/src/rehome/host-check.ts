@@ -43,6 +43,8 @@ export interface HostCheckParts {
 export class HostCheck {
   readonly #server: Server;
   readonly #parts: HostCheckParts;
+  /** By listener. */
+  readonly #own = new Map<string, OwnValues>();
 
   constructor(server: Server, parts: HostCheckParts) {
     this.#server = server;
@@ -62,7 +64,7 @@ export class HostCheck {
     const { hosts, rerouting, healthPath } = this.#parts;
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
-    const own = new OwnValue(hosts);
+    const own = this.#ownValuesOf(listener);
     const cutLength = cutLengthOf(socket);
     const refusedLength = cutLength === FIELDS_MAX_LENGTH ? FIELDS_MAX_LENGTH : FIELDS_MAX_LENGTH + 1;
     watchHeads(socket, (request, proceed) => {
@@ -89,6 +91,15 @@ export class HostCheck {
       if (rerouting === undefined) return this.#refuse(request, 'other-host', proceed);
       return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
     });
+  }
+
+  #ownValuesOf(listener: string): OwnValues {
+    let own = this.#own.get(listener);
+    if (own === undefined) {
+      own = new OwnValues(this.#parts.hosts);
+      this.#own.set(listener, own);
+    }
+    return own;
   }
 
   #watchSecure(socket: Socket): void {
@@ -218,6 +229,34 @@ class Purpose {
     return isOwn;
   }
 }
+
+/** Values of Host fields that were the site's on a listener: most new connections come with one of few. */
+class OwnValues {
+  readonly #hosts: SiteHosts;
+  readonly #values = new Set<string | null>();
+  #last: string | null | undefined;
+  #version = -1;
+
+  constructor(hosts: SiteHosts) {
+    this.#hosts = hosts;
+  }
+
+  is(value: string | null | undefined): boolean {
+    if (value === undefined || this.#version !== this.#hosts.version) return false;
+    return value === this.#last || this.#values.has(value);
+  }
+
+  /** The site has it, by the routes of now. */
+  keep(value: string | null): void {
+    if (this.#version !== this.#hosts.version || this.#values.size >= OWN_MAX_COUNT) this.#values.clear();
+    this.#version = this.#hosts.version;
+    this.#last = value;
+    this.#values.add(value);
+  }
+}
+
+/** Whoever sends other ones each time, of a site that has all hosts, costs no more memory than these. */
+const OWN_MAX_COUNT = 64;
 
 /** The last value of a connection's Host fields that was the site's: most of its requests have the same one. */
 class OwnValue {

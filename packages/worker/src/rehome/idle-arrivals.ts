@@ -10,15 +10,9 @@ export type Readopt = (handle: NativeHandle, idleMs: number, socket: Socket) => 
 
 export class IdleArrivals {
   readonly #readopt: Readopt;
-  readonly #forget = new Map<Socket, () => void>();
 
   constructor(readopt: Readopt) {
     this.#readopt = readopt;
-  }
-
-  /** Those that have not had a byte yet. */
-  unread(): Socket[] {
-    return [...this.#forget.keys()].filter((socket) => isUnread(socket));
   }
 
   /** Takes note of a connection that the server has just been given, and that has been idle for `idleMs`. */
@@ -34,12 +28,10 @@ export class IdleArrivals {
       if (keepAliveMs > 0) socket.setTimeout(limitOf(server, 'timeout'));
     });
     const forget = (): void => {
-      this.#forget.delete(socket);
       clearTimeout(timer);
       unwatch();
       socket.removeListener('close', forget);
     };
-    this.#forget.set(socket, forget);
     socket.once('close', forget);
   }
 

@@ -4,13 +4,11 @@ import type { Socket } from 'node:net';
 import type { HttpConnections } from '../node/http-connections.js';
 import { detach, isAtRest } from '../node/http-connections.js';
 import type { HandBacks, HandedBack } from './hand-backs.js';
-import type { IdleArrivals } from './idle-arrivals.js';
 import type { ConnectionHeader } from '@vhostd/transport';
 
 export interface MigrationParts {
   connections: HttpConnections;
   handBacks: Pick<HandBacks, 'open' | 'send'>;
-  arrivals: IdleArrivals;
   /** What a connection came with from the master; undefined unless it came so, in clear. */
   headerOf(socket: Socket): ConnectionHeader | undefined;
   /** Puts a connection back that could not be sent. */
@@ -31,9 +29,9 @@ export class Migration {
 
   /** Hands back what is idle at this moment, as far as there is room on the link. */
   move(): void {
-    const { connections, handBacks, arrivals } = this.#parts;
+    const { connections, handBacks } = this.#parts;
     if (!handBacks.open) return;
-    for (const socket of [...connections.idle(), ...arrivals.unread()]) {
+    for (const socket of [...connections.idle(), ...connections.unread()]) {
       const header = this.#parts.headerOf(socket);
       if (header === undefined || !isAtRest(socket)) continue;
       const handle = detach(socket);

@@ -9,7 +9,6 @@ import { connectRaw } from '../intake/fixtures/raw-client.test.kit.js';
 import type { RawClient } from '../intake/fixtures/raw-client.test.kit.js';
 import { acceptFor, serve } from '../intake/fixtures/serving.test.kit.js';
 import { HttpConnections } from '../node/http-connections.js';
-import { IdleArrivals } from './idle-arrivals.js';
 import { Migration } from './migration.js';
 
 /** One of the servers. */
@@ -84,13 +83,6 @@ async function createSide(t: TestContext, send: (handle: NativeHandle) => boolea
   const { adopted } = await serve(t, 'adopted', server);
   const connections = HttpConnections.of(server);
   if (adopted === undefined || connections === undefined) throw new Error('the server is not adopted');
-  const arrivals = new IdleArrivals((handle) => adopted.accept(handle));
-  const plainInject = adopted.inject.bind(adopted);
-  adopted.inject = (handle, head) => {
-    const socket = plainInject(handle, head);
-    if (socket !== undefined && head === undefined) arrivals.add(server, socket, 0);
-    return socket;
-  };
   const handBacks = {
     open: true,
     send: ({ handle }: { handle: NativeHandle }): boolean => send(handle),
@@ -99,7 +91,6 @@ async function createSide(t: TestContext, send: (handle: NativeHandle) => boolea
   const migration = new Migration({
     connections,
     handBacks,
-    arrivals,
     headerOf: () => header,
     readopt: () => undefined,
   });
