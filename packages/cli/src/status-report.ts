@@ -65,6 +65,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
       ...runRows(site),
       ...cronRows(site),
+      ...(site.kept === undefined ? [] : [['kept', keptBy(site.kept)]]),
       ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
       ...certificateRows(site),
@@ -79,6 +80,11 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     'conf in force:',
     ...confLines(confRows(site.conf), textWidth),
   ].map(printableLine);
+}
+
+/** Connections that no worker has. */
+function keptBy(count: number): string {
+  return `${counted(count, 'connection')} between two requests, by the master`;
 }
 
 /** What runs, and where. */
