@@ -260,6 +260,7 @@ void it('workers are told of as many as a site is to have, also while the first 
   assert.equal(shownOf({ state: 'booting', workers: [booting] }), '0/4');
   assert.equal(shownOf({ state: 'errored', workers: [] }), '0/4');
   assert.equal(shownOf({ state: 'running', workers: [{ ...booting, state: 'ready' }] }), '1/4');
+  assert.equal(shownOf({ state: 'frozen', workers: [{ ...booting, state: 'ready' }] }), '1/4');
   for (const state of ['idle', 'stopped', 'finished', 'waiting'] as const) {
     assert.equal(shownOf({ state, workers: [] }), '0/0');
   }
@@ -286,6 +287,13 @@ void it('a site with a cron is shown with its next time, and why the last one wa
   ]);
 });
 
+void it('a frozen site is shown with the connections that the master keeps for it', () => {
+  const site = { siteId: 'a', generation: 1, hosts: [], workers: [], parked: 0, conf: {}, ends: [] };
+  const lines = siteReport({ ...site, state: 'frozen', kept: 3 }, Infinity);
+  assert.equal(lines[0], 'site   a, frozen, generation 1');
+  assert.equal(lines[2], 'kept   3 connections between two requests, by the master');
+});
+
 void it('a site is at fault when it was given up, and degraded when not all is well', () => {
   const site: SiteStatus = {
     siteId: 'a',
@@ -298,6 +306,7 @@ void it('a site is at fault when it was given up, and degraded when not all is w
   const cases: [Partial<SiteStatus>, errored: boolean, degraded: boolean][] = [
     [{}, false, false],
     [{ state: 'idle' }, false, false],
+    [{ state: 'frozen' }, false, false],
     [{ state: 'errored' }, true, true],
     [{ state: 'booting' }, false, true],
     [{ reason: 'the last reload failed' }, false, true],

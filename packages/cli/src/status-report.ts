@@ -66,6 +66,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ...runRows(site),
       ...cronRows(site),
       ...(site.spares === undefined ? [] : [['spares', `${site.spares} of ${String(site.conf['warm'])}`]]),
+      ...(site.kept === undefined ? [] : [['kept', keptBy(site.kept)]]),
       ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
       ...certificateRows(site),
@@ -80,6 +81,11 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     'conf in force:',
     ...confLines(confRows(site.conf), textWidth),
   ].map(printableLine);
+}
+
+/** Connections that no worker has. */
+function keptBy(count: number): string {
+  return `${counted(count, 'connection')} between two requests, by the master`;
 }
 
 /** What runs, and where. */

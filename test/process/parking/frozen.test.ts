@@ -47,7 +47,8 @@ void describe('a site that is frozen when there is no request', () => {
     const { pid } = await ask(client);
     for (let round = 2; round < 6; round += 1) {
       const [worker] = await frozen(vhostd);
-      assert.deepEqual([worker?.pid, worker?.connections], [pid, 0]);
+      const { kept } = await vhostd.site('a');
+      assert.deepEqual([worker?.pid, worker?.connections, kept], [pid, 0, 1]);
       const startMs = performance.now();
       const answer = await ask(client);
       t.diagnostic(`answered after ${(performance.now() - startMs).toFixed(1)} ms`);

@@ -90,7 +90,7 @@ void describe('the condition of a site', () => {
   });
 
   void it('is quiet where nothing is meant to run', () => {
-    for (const state of ['idle', 'stopped', 'finished'] as const)
+    for (const state of ['frozen', 'idle', 'stopped', 'finished'] as const)
       assert.deepEqual(toneOf({ state }), ['quiet', state, '']);
   });
 });

@@ -58,6 +58,7 @@ for (const [more, standing] of [
   [{ state: 'reloading' }, 'serves'],
   [{ state: 'reloading', workers: [] }, 'gone'],
   [{ state: 'idle', workers: [] }, 'serves'],
+  [{ state: 'frozen' }, 'serves'],
   [{ state: 'booting', workers: [] }, 'coming'],
   [{ state: 'waiting', workers: [] }, 'coming'],
   [{ state: 'restarting' }, 'gone'],

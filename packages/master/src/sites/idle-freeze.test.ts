@@ -118,6 +118,19 @@ test('a connection that a worker is given in the moment of freezing keeps all of
   );
 });
 
+test('a worker that is always about to have been quiet for long enough is not asked again and again', async (t) => {
+  const bench = new Bench(t, 10_000);
+  bench.first.told = { quietMs: 9999, keepAliveMs: 0 };
+  await bench.after(10_000);
+  let askedCount = 0;
+  bench.first.quiet = () => {
+    askedCount += 1;
+    return Promise.resolve(bench.first.told);
+  };
+  for (let ms = 0; ms < 1000; ms += 10) await bench.after(10);
+  assert.equal(askedCount, 5);
+});
+
 test('what comes for its workers gives a try up at any moment, and its time begins anew', async (t) => {
   const bench = new Bench(t, 10);
   bench.first.beforeStill = () => {

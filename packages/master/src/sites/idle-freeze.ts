@@ -117,7 +117,8 @@ export class IdleFreeze {
     if (this.#try === undefined && this.#collecting === undefined) return;
     this.#try = undefined;
     this.#release();
-    if (this.#watched.freezable && this.#timer === undefined) this.#tryIn(Math.max(delayMs, AGAIN_MIN_MS));
+    if (!this.#watched.freezable || this.#timer !== undefined) return;
+    this.#tryIn(Math.max(delayMs, (this.#limitMs ?? 0) * AGAIN_MIN_PART, AGAIN_MIN_MS));
   }
 
   #release(): void {
@@ -129,5 +130,6 @@ export class IdleFreeze {
   }
 }
 
-/** A worker that says nothing is not asked at once again, ms. */
+/** Whatever a worker says, it is not asked at once again: a part of the limit, and ms. */
+const AGAIN_MIN_PART = 0.02;
 const AGAIN_MIN_MS = 5;

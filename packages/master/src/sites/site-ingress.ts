@@ -73,9 +73,15 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
   }
 
   /** What the status says of it. */
-  status(): Pick<SiteStatus, 'parked' | 'paused' | 'maintenance'> {
+  status(): Pick<SiteStatus, 'parked' | 'kept' | 'paused' | 'maintenance'> {
     const { parkedCount, paused } = this.#dispatch;
-    return { parked: parkedCount, ...(paused ? { paused } : {}), ...this.#maintenance.status() };
+    const kept = this.#acceptor.keptCount(this);
+    return {
+      parked: parkedCount,
+      ...(kept === 0 ? {} : { kept }),
+      ...(paused ? { paused } : {}),
+      ...this.#maintenance.status(),
+    };
   }
 
   setConf(conf: SiteConf): void {

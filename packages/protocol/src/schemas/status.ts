@@ -82,6 +82,8 @@ export const siteStatus = z.object({
   drainTimeoutMs: amount.exactOptional(),
   /** Connections that wait for a ready worker, or for the end of a pause. */
   parked: count,
+  /** Connections between two requests that the master keeps for its workers, which stand still; absent when there are none. */
+  kept: count.exactOptional(),
   /** Present while new connections are held on purpose. */
   paused: z.literal(true).exactOptional(),
   /** Present while every request is answered with a maintenance page. */

@@ -95,8 +95,7 @@ interface Koffi {
 }
 
 function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
-  // It is installed for this package, of which the worker's bundle has a copy.
-  const koffi = createRequire(require.resolve('@vhostd/transport'))('koffi') as Koffi;
+  const koffi = koffiOf(require);
   const library = koffi.load(null);
   const memory = koffi.alloc('char', memoryBytes);
   const calls = {
@@ -119,6 +118,15 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     calls: calls as unknown as SystemCalls,
     errno: () => koffi.errno(),
   };
+}
+
+/** It is an optional package of this one; what is bundled into another package finds it only by way of here. */
+function koffiOf(require: NodeJS.Require): Koffi {
+  try {
+    return require('koffi') as Koffi;
+  } catch {
+    return createRequire(require.resolve('@vhostd/transport'))('koffi') as Koffi;
+  }
 }
 
 /** The warning that node:ffi is experimental is of no use to an operator: it is tested at start, and can be missing. */
