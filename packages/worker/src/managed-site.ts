@@ -327,7 +327,9 @@ export class ManagedSite {
         isLeaving: () => this.#drain !== undefined,
         endSession: (session) => this.#sessions?.close(session),
         rerouting:
-          checkHttpInternals() === undefined ? new Rerouting(this.#handBacks, this.#refusals) : undefined,
+          this.#identity.fenced !== true && checkHttpInternals() === undefined
+            ? new Rerouting(this.#handBacks, this.#refusals)
+            : undefined,
         refusals: this.#refusals,
       }),
     );

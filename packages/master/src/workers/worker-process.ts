@@ -18,6 +18,7 @@ import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport'
 import { EventEmitter } from 'eventemitter3';
 import { parseCertificates } from './told-certificates.js';
 import type { MasterEvents } from '../events.js';
+import { isFenced } from '../conf/trust.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
@@ -117,6 +118,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #directKeys = new Set<string>();
   #ends = 0;
   #asked = false;
+  readonly #isFenced: boolean;
   #oomKilled = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
@@ -128,6 +130,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   constructor(launch: WorkerLaunch, ingress: Ingress, acceptor: Acceptor, events: MasterEvents) {
     super();
     this.identity = launch.identity;
+    this.#isFenced = isFenced(launch.conf);
     this.#readingShare = launch.readingShare;
     this.#ingress = ingress;
     this.#acceptor = acceptor;
@@ -290,7 +293,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   #return(connection: Connection, why: ReturnReason): void {
     const { siteId, workerId, slot } = this.identity;
-    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress };
+    const fenced = this.#isFenced;
+    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress, fenced };
     this.#acceptor.accept(connection);
   }
 
