@@ -285,7 +285,11 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   async quiet(): Promise<ToldQuiet | undefined> {
-    const answer = this.peer.request('quiet', { handBack: this.#movesToMaster }, { timeoutMs: QUIET_LIMIT_MS });
+    const answer = this.peer.request(
+      'quiet',
+      { handBack: this.#movesToMaster },
+      { timeoutMs: QUIET_LIMIT_MS },
+    );
     return parseQuiet(await answer.catch(() => undefined));
   }
 
