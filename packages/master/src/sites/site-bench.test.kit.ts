@@ -116,10 +116,10 @@ export class SiteBench {
 }
 
 /** A connection that asks for a host. */
-export function connection(host: string, why?: ReturnReason): Connection {
+export function connection(host: string, why?: ReturnReason, fenced = false): Connection {
   const listener = { key: 'l', secure: false };
   const handle = { fd: -1, close: () => undefined };
-  const returned = why === undefined ? {} : { returned: { why } };
+  const returned = why === undefined ? {} : { returned: { why, fenced } };
   return { host, head: 'GET', secure: false, listener, handle, handedBack: false, ...returned } as never;
 }
 
