@@ -47,7 +47,7 @@ void test(`${MINUTES} minutes of everything at once`, async (t) => {
   const before = await held(vhostd);
   const ledger = new Ledger();
   const clients = new Clients(ledger, ports, random);
-  const memory = new Memory(vhostd);
+  const memory = new Memory(vhostd, (line) => t.diagnostic(line));
   const scene: Scene = { vhostd, ledger, random, port: ports.clear, siteIds: LOADED };
   const broken = await faultsUntil(performance.now() + MINUTES * 60_000, {
     ...scene,
@@ -238,10 +238,14 @@ class Clients {
 class Memory {
   readonly #vhostd: FullVhostd;
   readonly #timer: NodeJS.Timeout;
+  /** Told each half minute of what the two hold. */
+  readonly #onLine: (line: string) => void;
+  #toldMs: number = -Infinity;
   readonly #seen = new Map<number, { name: string; firstMb: number; mostMb: number }>();
 
-  constructor(vhostd: FullVhostd) {
+  constructor(vhostd: FullVhostd, onLine: (line: string) => void) {
     this.#vhostd = vhostd;
+    this.#onLine = onLine;
     this.#timer = setInterval(() => void this.#look(), 1000);
   }
 
@@ -262,13 +266,18 @@ class Memory {
   async #look(): Promise<void> {
     const status = await this.#vhostd.statusNow();
     if (status === undefined) return;
+    const parts: string[] = [];
     for (const [name, pid] of Object.entries({ daemon: status.daemon.pid, master: status.master?.pid })) {
       if (pid === undefined) continue;
       const mb = residentBytes(pid) >> 20;
+      parts.push(`${name} ${pid} ${mb} MB, ${descriptorCount(pid)} descriptors`);
       const seen = this.#seen.get(pid) ?? { name, firstMb: mb, mostMb: mb };
       seen.mostMb = Math.max(seen.mostMb, mb);
       this.#seen.set(pid, seen);
     }
+    if (performance.now() - this.#toldMs < TOLD_EACH_MS) return;
+    this.#toldMs = performance.now();
+    this.#onLine(`at ${Math.round(this.#toldMs / 1000)} s: ${parts.join('; ')}`);
   }
 }
 
@@ -319,6 +328,7 @@ async function nothingLeft(vhostd: FullVhostd, before: Held): Promise<void> {
   });
 }
 
+const TOLD_EACH_MS = 30_000;
 const FAULT_LIMIT_MS = 120_000;
 /** The descriptor attack leaves a process behind for 30 s. */
 const ORPHANS_LIMIT_MS = 60_000;

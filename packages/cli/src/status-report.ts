@@ -66,6 +66,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
       ...runRows(site),
       ...cronRows(site),
       ...(site.kept === undefined ? [] : [['kept', keptBy(site.kept)]]),
+      ...(site.spares === undefined ? [] : [['spares', `${site.spares} of ${String(site.conf['warm'])}`]]),
       ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
       ...usageRows(site),
       ...certificateRows(site),

@@ -154,6 +154,12 @@ export interface EventPayloads {
     readonly generation: number;
     readonly reason: string;
   };
+  /** A process that waited to be a worker has ended unused, or could not be started. */
+  'worker.spare-failed': {
+    readonly siteId: string;
+    readonly workerPid: number | undefined;
+    readonly reason: string;
+  };
   /** It may be given connections. */
   'worker.ready': WorkerFields;
   /** It has answered a ping. */

@@ -25,7 +25,7 @@ export {
 } from './messages/listen-address.js';
 export type { KeyedAddress } from './messages/listen-address.js';
 export type { ListeningInfo } from './messages/listening-info.js';
-export { WORKER_VARIABLE } from './messages/master-worker.js';
+export { SPARE_WORKER, WORKER_VARIABLE } from './messages/master-worker.js';
 export type {
   AccessLogStats,
   HostClaims,
@@ -41,6 +41,7 @@ export type {
   RequestStats,
   ServerConfUpdate,
   SiteWait,
+  WorkerBegin,
   WorkerStats,
   WorkerIdentity,
   WorkerToMaster,

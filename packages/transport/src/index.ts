@@ -1,3 +1,4 @@
+export { awaitBegin, encodeBegin } from './link/begin.js';
 export { decodeConnection, encodeConnection } from './link/connection-header.js';
 export type { CarriedConnection, ConnectionEnd, ConnectionHeader } from './link/connection-header.js';
 export { FrameKind } from './link/frame.js';

@@ -1,10 +1,11 @@
 // A worker's side of its master: the link, what the master asks, the connections that it hands over.
 import cluster from 'node:cluster';
-import { WORKER_VARIABLE } from '@vhostd/protocol';
+import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
 import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import type { Frame, Link, LinkEnd } from '@vhostd/transport';
 import { writeWhole } from './node/whole-output.js';
+import { waitAsSpare } from './spare.js';
 
 /** Frames that are connections go one way, messages the other. */
 export interface MasterSideOptions {
@@ -60,10 +61,13 @@ export class MasterSide {
   }
 }
 
-/** Who this worker is, from its environment; `undefined` when no master of ours has forked it. */
+/** Who this worker is, from its environment; `undefined` when no master of ours has forked it. A spare waits here. */
 export function readIdentity(): WorkerIdentity | undefined {
   const text = process.env[WORKER_VARIABLE];
   delete process.env[WORKER_VARIABLE];
   if (text === undefined) return undefined;
-  return JSON.parse(text) as WorkerIdentity;
+  if (text !== SPARE_WORKER) return JSON.parse(text) as WorkerIdentity;
+  const { identity, variables } = waitAsSpare();
+  Object.assign(process.env, variables);
+  return identity;
 }

@@ -104,6 +104,37 @@ test(
   },
 );
 
+test(
+  'what a site has made of its own directory and program holds up no start and no reload of the others',
+  { skip: otherUserSkip },
+  async (t) => {
+    const { theirs } = placesOf(t);
+    const current = join(theirs, 'current');
+    writeFileSync(join(theirs, 'run'), '#!/bin/sh \0\nno program');
+    const workerOptions = { uid: OTHER_USER, gid: OTHER_USER };
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      sites: [
+        { siteId: 'a', path: current, workerFile: 'index.js', workerOptions },
+        { siteId: 'c', path: theirs, workerFile: 'run', workerOptions },
+        { siteId: 'b' },
+      ],
+      wait: false,
+    });
+    await vhostd.until('the good site serves', ({ sites }) => sites[2]?.state === 'running');
+    const { sites } = await vhostd.reload();
+    assert.deepEqual(
+      sites.map(({ siteId, ok }) => [siteId, ok]),
+      [
+        ['a', false],
+        ['c', false],
+        ['b', true],
+      ],
+    );
+    assert.equal((await askSite(await vhostd.port(), 'b.test')).siteId, 'b');
+  },
+);
+
 /** Lets two names of a directory change places until the function is called that this resolves with. */
 async function exchanging(names: readonly string[]): Promise<() => Promise<void>> {
   const child = spawn(process.execPath, ['-e', EXCHANGE, ...names], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -10,6 +10,7 @@ import { checkFiles } from '../check/check-files.js';
 import { checkFences } from '../check/check-fences.js';
 import { checkGroups } from '../check/check-groups.js';
 import { checkPorts } from '../check/check-ports.js';
+import { checkSpares } from '../check/check-spares.js';
 import type { Finding } from '../check/finding.js';
 import { hasErrors, printReport } from '../check/report.js';
 import { confFile } from '../conf-file.js';
@@ -46,6 +47,7 @@ async function check(given: string | undefined, options: ClientOptions): Promise
     ...checkPorts(conf, await runningDaemon(options)),
     ...conf.sites.flatMap((site) => checkFiles(site)),
     ...checkGroups(conf),
+    ...checkSpares(conf),
     ...checkFences(conf),
   ];
   report(options, file, findings);

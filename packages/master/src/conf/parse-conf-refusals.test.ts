@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -165,6 +165,40 @@ void test('the directory or file of a site in a file must exist', () => {
     );
     assert.equal(refusal(() => parseSite({ path: 'nope' }, source)).code, 'ERR_CONF_PATH');
     assert.doesNotThrow(() => parseSite({ path: 'nope' }, { baseDir }));
+    // Its user may have removed it: that is no fault of a conf of which other sites are a part.
+    assert.doesNotThrow(() => parseMasterConf({ sites: [{ path: 'nope', user: 0 }] }, source));
+  } finally {
+    rmSync(baseDir, { recursive: true });
+  }
+});
+
+void test('the first line of a file that the user of a site may have written makes no conf wrong', () => {
+  const baseDir = mkdtempSync(join(tmpdir(), 'vhostd-conf-'));
+  try {
+    const source = { file: join(baseDir, 'vhostd.config.json'), baseDir };
+    const site = { path: '.', workerFile: 'run', listen: [{ port: 80 }] };
+    for (const text of ['#!/bin/sh', '#!/bin/\0sh', '#!/bin/sh \0', '#!none -x', '#! \t ']) {
+      writeFileSync(join(baseDir, 'run'), `${text}\n`);
+      assert.equal(refusal(() => parseMasterConf({ sites: [site] }, source)).code, 'ERR_CONF_INVALID', text);
+      const { sites } = parseMasterConf({ sites: [{ ...site, workerOptions: { uid: 1 } }] }, source);
+      assert.deepEqual([sites[0]?.interpreter, sites[0]?.listen.length], [undefined, 1], text);
+    }
+    writeFileSync(join(baseDir, 'run'), '#!/bin/sh\n');
+    chmodSync(join(baseDir, 'run'), 0o700);
+    const program = { path: '.', workerFile: 'run' };
+    const { sites } = parseMasterConf(
+      {
+        sites: [
+          { ...program, siteId: 'own' },
+          { ...program, siteId: 'other', user: 1 },
+        ],
+      },
+      source,
+    );
+    assert.deepEqual(
+      sites.map(({ interpreter }) => interpreter),
+      ['/bin/sh', undefined],
+    );
   } finally {
     rmSync(baseDir, { recursive: true });
   }
@@ -201,8 +235,13 @@ void test('a site without a server is refused what only one with a server has, a
     error.message,
     /appPort: has no use with 'server': false or an interpreter; expected to be left out/,
   );
-  const job = { path: 'a', autorestart: false, memoryLimit: '1gb', maxAge: '1h' };
-  assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), ['autorestart', 'memoryLimit', 'maxAge']);
+  const job = { path: 'a', autorestart: false, warm: 1, memoryLimit: '1gb', maxAge: '1h' };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(job, PROGRAM))), [
+    'autorestart',
+    'warm',
+    'memoryLimit',
+    'maxAge',
+  ]);
   const plain = { path: 'a', server: false, autorestart: false, listen: [], defaultListen: false, cpuLen: 2 };
   assert.equal(parseSite(plain, PROGRAM).server, false);
 });
@@ -213,12 +252,16 @@ void test('what is run by an interpreter has no server, and nothing that only a 
     interpreter: 'sh',
     listen: [{ port: 80 }],
     waitReady: true,
+    warm: 1,
     stopSignal: 'shutdown',
   };
   const error = refusal(() => parseSite(site, PROGRAM));
-  assert.deepEqual(new Set(pathsOf(error)), new Set(['waitReady', 'stopSignal', 'listen']));
+  assert.deepEqual(new Set(pathsOf(error)), new Set(['waitReady', 'warm', 'stopSignal', 'listen']));
   const options = { path: 'a', interpreter: 'none', workerOptions: { execArgv: ['-u'] } };
   assert.deepEqual(pathsOf(refusal(() => parseSite(options, PROGRAM))), ['workerOptions.execArgv']);
+  const inspected = { path: 'a', warm: 1, workerOptions: { execArgv: ['--inspect=9229'] } };
+  assert.deepEqual(pathsOf(refusal(() => parseSite(inspected, PROGRAM))), ['warm']);
+  assert.deepEqual(pathsOf(refusal(() => parseSite({ path: 'a', warm: 65 }, PROGRAM))), ['warm']);
   assert.match(refusal(() => parseSite({ path: 'a', interpreter: 'node' }, PROGRAM)).message, /leave it out/);
 });
 

@@ -8,7 +8,7 @@ import type { VariableSource } from './fields.js';
 import { problemAt } from './problem.js';
 import type { ConfPath, ConfProblem } from './problem.js';
 import { runAsOf } from './run-as.js';
-import { SITE_ID_EXPECTED, SITE_ID_PATTERN } from './site-schema.js';
+import { SITE_ID_EXPECTED, SITE_ID_PATTERN, siteSchema } from './site-schema.js';
 import type { WrittenSite } from './site-schema.js';
 import { shebangOf } from './shebang.js';
 import type { ConfSource, SiteConf, SitePermissions } from './site-conf.js';
@@ -44,13 +44,25 @@ export function withInterpreter(raw: unknown, source: ConfSource): unknown {
   const { interpreter, workerOptions = {} } = fieldsOf(raw);
   const place = rawPlaceOf(raw, source);
   if (interpreter !== undefined || place === undefined) return raw;
-  const found = shebangOf(place.workerFile);
+  const found = shebangOf(place.workerFile, { forAll: hasUser(raw) });
   if (found === undefined) return raw;
   const { execArgv = [] } = fieldsOf(workerOptions);
   // What is wrong with them is for the schema to say.
   if (!Array.isArray(execArgv)) return raw;
   const options = { ...fieldsOf(workerOptions), execArgv: [...found.args, ...(execArgv as unknown[])] };
-  return { ...fieldsOf(raw), interpreter: found.interpreter, workerOptions: options };
+  const site = { ...fieldsOf(raw), interpreter: found.interpreter, workerOptions: options };
+  // What its user may have written there makes no conf wrong, of which other sites are a part.
+  return hasUser(raw) && isRight(raw) && !isRight(site) ? raw : site;
+}
+
+function isRight(site: unknown): boolean {
+  return siteSchema.safeParse(site).success;
+}
+
+/** Whether a raw site says that it runs as somebody, who then may change what lies at its paths. */
+function hasUser(raw: unknown): boolean {
+  const { user, workerOptions } = fieldsOf(raw);
+  return user !== undefined || fieldsOf(workerOptions)['uid'] !== undefined;
 }
 
 /** The site with every path absolute: its own relative to the conf, the rest relative to its own. */
@@ -105,7 +117,8 @@ function resolveSources(
 
 /**
  * What is wrong with a raw site as to its place: its siteId, if it is to come from `path`, and its directory,
- * which must exist if the conf is a file (ERR_CONF_PATH). Runs on sites that have other problems, too.
+ * which must exist if the conf is a file (ERR_CONF_PATH), unless a user of the site's own may have removed it: then the
+ * site alone fails. Runs on sites that have other problems, too.
  */
 export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): ConfProblem[] {
   const { path } = fieldsOf(raw);
@@ -119,7 +132,7 @@ export function placeProblems(raw: unknown, source: ConfSource, at: ConfPath): C
       problemAt([...at, 'siteId'], undefined, SITE_ID_EXPECTED, { reason: `is missing, and ${reason}` }),
     );
   }
-  const failure = source.file === undefined ? undefined : directoryFailure(place.directory);
+  const failure = source.file === undefined || hasUser(raw) ? undefined : directoryFailure(place.directory);
   if (failure !== undefined) {
     const field = path === undefined ? 'workerFile' : 'path';
     const expected = 'an existing directory or file';

@@ -1,6 +1,6 @@
 // What runs a file that says so itself: by its first line, `#!/usr/bin/env python3`, or by its name.
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { readBeginning } from '../node/site-file.js';
 
 /** A program, and what it is given before the file. */
 export interface Shebang {
@@ -10,12 +10,13 @@ export interface Shebang {
 
 /**
  * What the first line of a file names (execve(2), "Interpreter scripts"), or else its extension; undefined where that is
- * Node or none, or the file is JavaScript by its name: that is Node's, whatever starts it elsewhere.
+ * Node or none, or the file is JavaScript by its name: that is Node's, whatever starts it elsewhere. `forAll`: nothing is
+ * said of the first line of a file that not every user may read.
  */
-export function shebangOf(file: string): Shebang | undefined {
+export function shebangOf(file: string, { forAll = false }: { forAll?: boolean } = {}): Shebang | undefined {
   const extension = extname(file);
   if (OF_NODE.has(extension)) return undefined;
-  const [, line] = /^#![ \t]*([^\n]+)\n/.exec(`${firstBytes(file)}\n`) ?? [];
+  const [, line] = /^#![ \t]*([^\n]+)\n/.exec(`${readBeginning(file, LINE_MAX_BYTES, forAll)}\n`) ?? [];
   if (line !== undefined) return parseShebang(line);
   const interpreter = OF_EXTENSION.get(extension);
   return interpreter === undefined ? undefined : { interpreter, args: [] };
@@ -37,23 +38,6 @@ function throughEnv(rest: string): Shebang | undefined {
   const [interpreter, ...args] = splits === null ? [rest] : rest.slice(splits[0].length).split(/\s+/);
   if (interpreter === undefined || !/^[^-=\s][^=\s]*$/.test(interpreter)) return undefined;
   return { interpreter, args };
-}
-
-/** Of a regular file that may be read; it never waits. */
-function firstBytes(file: string): string {
-  let opened: number;
-  try {
-    opened = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return '';
-  }
-  try {
-    if (!fstatSync(opened).isFile()) return '';
-    const buffer = Buffer.alloc(LINE_MAX_BYTES);
-    return buffer.toString('latin1', 0, readSync(opened, buffer, 0, LINE_MAX_BYTES, 0));
-  } finally {
-    closeSync(opened);
-  }
 }
 
 const OF_NODE: ReadonlySet<string> = new Set(['.js', '.cjs', '.mjs', '.ts', '.cts', '.mts']);

@@ -217,6 +217,8 @@ export interface SiteConf {
   readonly idleFreezeMs?: number;
   /** Time without a connection after which the workers are stopped. Absent: never, unless `cpuLen` is 0. */
   readonly idleStopMs?: number;
+  /** Processes that wait to be a worker. Absent: none. */
+  readonly warm?: number;
   /** Whether Node keeps what it has compiled of the code. */
   readonly compileCache: boolean;
   /** Absolute. */

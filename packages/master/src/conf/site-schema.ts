@@ -278,6 +278,11 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
     .describe(
       'Whether what Node has compiled of the code is kept for the next start, by Node 22.1 and later. False: it is compiled anew each time.',
     ),
+  warm: integer(0, 64)
+    .optional()
+    .describe(
+      'Processes that have booted and wait for the code, beside the workers: the next worker is one of them. Absent: none.',
+    ),
   maintenancePage: path()
     .optional()
     .describe('HTML file that answers every request during a maintenance, relative to `path`.'),
@@ -357,6 +362,14 @@ export const siteSchema: z.ZodType<WrittenSite> = object({
       "a site that serves starts its workers again; jobs have 'server': false",
     ),
   )
+  .refine(...ofNode('warm', 'has no use with an interpreter: only a process of Node can wait for its code'))
+  .refine(
+    (site) =>
+      (site.warm ?? 0) === 0 ||
+      !(site.workerOptions?.execArgv ?? []).some((option) => option.startsWith('--inspect')),
+    refusal(['warm'], '0', 'has no use with an inspector, whose port is that of the slot of a worker'),
+  )
+  .refine(...ofService('warm'))
   .refine(...ofService('memoryLimit'))
   .refine(...ofService('maxAge'))
   .refine(

@@ -49,6 +49,7 @@ export const LINES: { readonly [Name in EventName]: Line<Name> } = {
   'connection.handed-back': undefined,
   'worker.spawned': { level: 'info', fields: (worker) => without(worker, 'leaveLimitMs', 'stopSignal') },
   'worker.spawn-failed': { level: 'warn' },
+  'worker.spare-failed': { level: 'warn' },
   'worker.ready': { level: 'info' },
   'worker.stats': undefined,
   'worker.refused': { level: 'debug' },

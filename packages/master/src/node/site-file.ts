@@ -107,11 +107,35 @@ export function readRegularFile(
   }
 }
 
+/**
+ * The first bytes of a regular file, in latin1; nothing where it is none, or may not be read. Never waits for anybody, nor
+ * touches a device. `forAll`: only of one that every user may read.
+ */
+export function readBeginning(file: string, maxBytes: number, forAll: boolean): string {
+  const { O_NONBLOCK } = constants;
+  let found: number;
+  try {
+    found = openSync(file, process.platform === 'linux' ? O_PATH : O_NONBLOCK);
+  } catch {
+    return '';
+  }
+  try {
+    const stats = fstatSync(found);
+    if (!stats.isFile() || (forAll && (stats.mode & READABLE) === 0)) return '';
+    const opened = openSync(process.platform === 'linux' ? pathOf(found) : file, flagsOf('read'));
+    return readOpened(opened, maxBytes, 'latin1');
+  } catch {
+    return '';
+  } finally {
+    closeSync(found);
+  }
+}
+
 /** No more than it had when it was looked at. */
-function readOpened(opened: number, bytes: number): string {
+function readOpened(opened: number, bytes: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
   try {
     const buffer = Buffer.alloc(bytes);
-    return buffer.toString('utf8', 0, readSync(opened, buffer, 0, bytes, 0));
+    return buffer.toString(encoding, 0, readSync(opened, buffer, 0, bytes, 0));
   } finally {
     closeSync(opened);
   }

@@ -27,6 +27,7 @@ import { SiteIngress } from './site-ingress.js';
 import type { Rejecter } from './site-ingress.js';
 import { SiteRenewal, STOPPED } from './site-renewal.js';
 import type { ReloadOutcome } from './site-renewal.js';
+import { SiteSpares } from './site-spares.js';
 import { SiteStart } from './site-start.js';
 import { SiteStateMachine } from './site-state.js';
 import type { SiteState, SiteStateChange } from './site-state.js';
@@ -64,6 +65,7 @@ export class Site implements WorkerSite {
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
   #frozenAtMs = 0;
+  readonly #spares: SiteSpares;
   readonly #start: SiteStart;
   readonly #cron: SiteCron;
   readonly #output: SiteOutput | undefined;
@@ -89,6 +91,7 @@ export class Site implements WorkerSite {
     });
     this.ingress = new SiteIngress(conf, this.#set, this.#state, { acceptor, direct });
     this.#confs = new SiteConfs(conf, this, router, (changed) => this.#onConf(changed));
+    this.#spares = new SiteSpares(this, { spawner, state: this.#state, set: this.#set });
     this.#publication = new Publication(conf.siteId, events);
     const parts = {
       siteId: conf.siteId,
@@ -107,6 +110,7 @@ export class Site implements WorkerSite {
     this.#cron = new SiteCron({ ...parts, start: this.#start });
     this.#ports = new AppPorts(listeners, () => this.#isBooting);
     this.#set.on('gone', () => this.#ports.look());
+    this.#set.on('renewed', () => this.#spares.look());
     this.#answerWorkers();
   }
 
@@ -347,6 +351,7 @@ export class Site implements WorkerSite {
       drainTimeoutMs: this.conf.drainTimeoutMs,
       workers: this.#set.all().map((worker) => worker.status()),
       slots: workerCount(this.conf),
+      ...(this.#set.current.conf.warm === undefined ? {} : { spares: this.#spares.count }),
       ...this.ingress.status(),
       ...(waiting ? { waitsFor: [...waitsFor] } : {}),
       ...(reason === undefined ? {} : { reason }),
@@ -387,6 +392,7 @@ export class Site implements WorkerSite {
       else if (to === 'stopping') this.#onStopping();
     }
     this.#cron.keep();
+    this.#spares.look();
     this.#tellPublished();
     this.ingress.look();
     this.#ports.look();

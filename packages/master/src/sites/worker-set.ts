@@ -27,6 +27,8 @@ export interface WorkerSetEvents {
   withdrawn: [];
   /** One that was to leave has gone. */
   gone: [];
+  /** Another generation without workers is in force. */
+  renewed: [];
   stats: [worker: Worker];
   connections: [];
   /** A worker has left a connection unconfirmed for a while. */
@@ -98,6 +100,7 @@ export class WorkerSet extends EventEmitter<WorkerSetEvents> implements Replaced
   renew(conf: SiteConf): void {
     this.#lastNumber += 1;
     this.#current = new Generation(this.#lastNumber, conf, { inForce: true });
+    this.emit('renewed');
   }
 
   /** Makes the generation in force as large as this. */

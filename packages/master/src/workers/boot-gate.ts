@@ -11,6 +11,10 @@ export class BootGate {
   readonly #booting = new Map<Owner, NodeJS.Timeout>();
   /** In the order in which they came. */
   readonly #waiting = new Map<Owner, () => void>();
+  /** Those for whom nobody waits, in the order in which they came. */
+  readonly #last = new Map<Owner, () => void>();
+  /** Until the next of them. */
+  #lastHold: NodeJS.Timeout | undefined;
   #turning = false;
 
   /** One that boots for longer than `holdMs` mostly waits for something, maybe for another one here. */
@@ -32,9 +36,19 @@ export class BootGate {
     this.#next();
   }
 
+  /**
+   * Calls `begin` in a later turn, when nobody boots or wants to: nobody waits for this one, so it counts as no boot. There
+   * is one such in a second at most.
+   */
+  enterLast(owner: Owner, begin: () => void): void {
+    this.#last.set(owner, begin);
+    setImmediate(() => this.#next());
+  }
+
   /** It boots no longer, or does not want to. */
   leave(owner: Owner): void {
     this.#waiting.delete(owner);
+    this.#last.delete(owner);
     const timer = this.#booting.get(owner);
     if (timer === undefined) return;
     clearTimeout(timer);
@@ -44,7 +58,8 @@ export class BootGate {
 
   #next(): void {
     const [first] = this.#waiting;
-    if (first === undefined || this.#turning || this.#booting.size >= this.#maxCount) return;
+    if (first === undefined) return this.#nextLast();
+    if (this.#turning || this.#booting.size >= this.#maxCount) return;
     const [owner, begin] = first;
     this.#waiting.delete(owner);
     const timer = setTimeout(() => this.leave(owner), this.#holdMs);
@@ -57,4 +72,20 @@ export class BootGate {
     });
     begin();
   }
+
+  #nextLast(): void {
+    const [first] = this.#last;
+    if (first === undefined || this.#lastHold !== undefined || this.#booting.size > 0) return;
+    const [owner, begin] = first;
+    this.#last.delete(owner);
+    this.#lastHold = setTimeout(() => {
+      this.#lastHold = undefined;
+      this.#next();
+    }, LAST_HOLD_MS);
+    this.#lastHold.unref();
+    begin();
+  }
 }
+
+/** What a boot for which nobody waits takes, generously, ms. */
+const LAST_HOLD_MS = 1000;

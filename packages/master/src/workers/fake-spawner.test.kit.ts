@@ -7,6 +7,8 @@ import type { SiteConf } from '../conf/site-conf.js';
 import type { Connection } from '../ingress/connection.js';
 import { BootGate } from './boot-gate.js';
 import type { ToldQuiet } from './quiet.js';
+import { SparePool } from './spare-pool.js';
+import type { Spare } from './spare-pool.js';
 import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
 import type { Spawner, WorkerOrder } from './worker-spawner.js';
 
@@ -176,6 +178,31 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   }
 }
 
+/** A process that waits to be a worker. */
+export class FakeSpare implements Spare {
+  readonly pid: number;
+  ended = false;
+  #onFailed: ((reason: string) => void) | undefined;
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
+
+  onFailed(callback: (reason: string) => void): void {
+    this.#onFailed = callback;
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  /** It ends unused. */
+  fail(reason: string): void {
+    this.ended = true;
+    this.#onFailed?.(reason);
+  }
+}
+
 /** Starts {@link FakeProcess}es. */
 export class FakeSpawner implements Spawner {
   boots: BootGate = new BootGate(Infinity);
@@ -187,6 +214,19 @@ export class FakeSpawner implements Spawner {
   readonly forgotten: string[] = [];
   /** Why the system starts none. */
   failure: Error | undefined;
+  /** All that were started ahead of need. */
+  readonly spares: FakeSpare[] = [];
+  /** How many of {@link processes} were such before. */
+  usedCount = 0;
+  readonly #pool: SparePool<WorkerOrder, FakeSpare> = new SparePool({
+    boots: this.boots,
+    start: () => {
+      const spare = new FakeSpare(10_000 + this.spares.length);
+      this.spares.push(spare);
+      return spare;
+    },
+    onFailed: () => undefined,
+  });
 
   check({ siteId }: SiteConf): void {
     if (this.refused.has(siteId)) throw new VhostError('ERR_SITE_UNTRUSTED', `${siteId} is not trusted`);
@@ -195,12 +235,26 @@ export class FakeSpawner implements Spawner {
   spawn(order: WorkerOrder): FakeProcess {
     this.check(order.conf);
     if (this.failure !== undefined) throw this.failure;
+    if (this.#pool.take(order.site.siteId, keyOf(order)) !== undefined) this.usedCount += 1;
     const process = new FakeProcess(this.processes.length + 1, order);
     this.processes.push(process);
     return process;
   }
 
+  keepSpares(order: WorkerOrder, count: number): void {
+    this.#pool.keep({ siteId: order.site.siteId, order, key: keyOf(order), count });
+  }
+
+  endSpares(siteId: string): void {
+    this.#pool.end(siteId);
+  }
+
+  spareCountOf(siteId: string): number {
+    return this.#pool.countOf(siteId);
+  }
+
   forget(siteId: string): void {
+    this.#pool.end(siteId);
     this.forgotten.push(siteId);
   }
 
@@ -219,4 +273,8 @@ export class FakeSpawner implements Spawner {
     if (last === undefined) throw new Error('nothing was started');
     return last;
   }
+}
+
+function keyOf({ conf: { cpuLen: _cpuLen, ...conf }, release, variables }: WorkerOrder): string {
+  return JSON.stringify([conf, release, variables]);
 }

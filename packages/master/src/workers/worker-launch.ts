@@ -4,8 +4,8 @@ import type { Worker as ClusterWorker } from 'node:cluster';
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import path from 'node:path';
-import { WORKER_VARIABLE } from '@vhostd/protocol';
-import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
+import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
+import type { LinkType, WorkerBegin, WorkerIdentity } from '@vhostd/protocol';
 import { forkUntrusted } from '@vhostd/transport';
 import type { ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { isForeign } from '../conf/foreign-user.js';
@@ -43,21 +43,54 @@ export interface WorkerLaunch {
   readonly groupOf: (pid: number | undefined) => WorkerGroup | undefined;
 }
 
-/** @throws {Error} what fork throws, ERR_NODE_INTERNALS. */
+/** A worker that has been forked, and where it finds its site's directory; undefined where it can't. */
+export interface StartedWorker extends Untrusted<ClusterWorker> {
+  readonly siteDir: string | undefined;
+}
+
+/**
+ * `as: 'spare'`: it waits for its {@link beginOf}, and has the identity of no worker before.
+ * @throws {Error} what fork throws, ERR_NODE_INTERNALS.
+ */
 export function startWorker(
   launch: WorkerLaunch,
   onViolation: (detail: string) => void,
-): Untrusted<ClusterWorker> {
+  as: 'worker' | 'spare' = 'worker',
+): StartedWorker {
   const inherit = openForSite(launch.directory, launch.conf);
+  let siteDir: string | undefined;
   try {
-    return forkUntrusted(
-      (how) => forkWorker(launch, how),
+    const started = forkUntrusted(
+      (how) => {
+        siteDir = siteDirOf(launch, how.inheritedFd);
+        return forkWorker({ ...launch, siteDir, as }, how);
+      },
       (worker: ClusterWorker) => worker.process,
       { type: launch.linkType, share: launch.readingShare, onViolation, inherit },
     );
+    return { ...started, siteDir };
   } finally {
     if (inherit !== undefined) closeSync(inherit);
   }
+}
+
+/** What a spare is told when it is to be the worker of this launch. */
+export function beginOf(launch: WorkerLaunch, siteDir: string | undefined): WorkerBegin {
+  const own = variablesOf(launch, {});
+  const ofSlot = ['VHOSTD_SLOT', launch.conf.instanceVar].map((name) => [name, own[name] ?? '']);
+  return { identity: identityOf(launch, siteDir), variables: Object.fromEntries(ofSlot) };
+}
+
+function identityOf({ identity }: WorkerLaunch, siteDir: string | undefined): WorkerIdentity {
+  return { ...identity, ...(siteDir === undefined ? {} : { siteDir }) };
+}
+
+function variablesOf(
+  { conf, release, identity: { slot }, variables: named }: WorkerLaunch,
+  link: Record<string, string>,
+): Record<string, string | undefined> {
+  const told = { cwd: release.cwd, slot, named, link: { ...release.env, ...link } };
+  return workerVariables(conf, told, process.env);
 }
 
 /** Where a worker finds its site's directory; undefined where it can't. */
@@ -66,19 +99,19 @@ function siteDirOf({ conf, directory }: WorkerLaunch, inheritedFd: number | unde
   return inheritedFd === undefined ? undefined : `/proc/self/fd/${inheritedFd}`;
 }
 
-function forkWorker(launch: WorkerLaunch, { variables, stdio, inheritedFd }: UntrustedFork): ClusterWorker {
-  const { conf, release } = launch;
-  const siteDir = siteDirOf(launch, inheritedFd);
-  const identity: WorkerIdentity = { ...launch.identity, ...(siteDir === undefined ? {} : { siteDir }) };
-  const execArgv = [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
-  const link = {
-    ...release.env,
+interface Fork extends WorkerLaunch {
+  readonly siteDir: string | undefined;
+  readonly as: 'worker' | 'spare';
+}
+
+function forkWorker(launch: Fork, { variables, stdio }: UntrustedFork): ClusterWorker {
+  const { conf, release, siteDir, identity, as } = launch;
+  const execArgv = execArgvOf(launch);
+  const own = variablesOf(launch, {
     ...variables,
     ...compileCacheOf(launch, siteDir),
-    [WORKER_VARIABLE]: JSON.stringify(identity),
-  };
-  const told = { cwd: release.cwd, slot: identity.slot, named: launch.variables, link };
-  const own = workerVariables(conf, told, process.env);
+    [WORKER_VARIABLE]: as === 'spare' ? SPARE_WORKER : JSON.stringify(identityOf(launch, siteDir)),
+  });
   const prepared = prepare(conf, { cwd: release.cwd, siteGroup: launch.siteGroup }, own);
   // What is not named stays as it was for the last worker, of whatever site.
   delete cluster.settings.inspectPort;
@@ -114,6 +147,15 @@ function compileCacheOf(
 }
 
 const COMPILE_CACHE_VARIABLE = 'NODE_COMPILE_CACHE';
+
+function execArgvOf({ release, conf }: Pick<WorkerLaunch, 'release' | 'conf'>): string[] {
+  return [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
+}
+
+/** Whether the workers have inspectors, whose ports are those of their slots. */
+export function isInspected(worker: Pick<WorkerLaunch, 'release' | 'conf'>): boolean {
+  return execArgvOf(worker).some((option) => /^--(?:inspect|debug)/.test(option));
+}
 
 /** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
 function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {

@@ -27,6 +27,7 @@ import { afterWords, LastWords } from './last-words.js';
 import { parseQuiet, parseStill } from './quiet.js';
 import type { ToldQuiet } from './quiet.js';
 import { startWorker } from './worker-launch.js';
+import type { WorkerSpare } from './worker-spare.js';
 import type { WorkerLaunch } from './worker-launch.js';
 import {
   parseFailure,
@@ -138,10 +139,16 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #linkLost: NodeJS.Timeout | undefined;
 
   /**
-   * Forks the process. What it returns enters at the acceptor again, for this ingress.
+   * Forks the process, unless there is one. What it returns enters at the acceptor again, for this ingress.
    * @throws {Error} what fork throws, ERR_NODE_INTERNALS.
    */
-  constructor(launch: WorkerLaunch, ingress: Ingress, acceptor: Acceptor, events: MasterEvents) {
+  constructor(
+    launch: WorkerLaunch,
+    ingress: Ingress,
+    acceptor: Acceptor,
+    events: MasterEvents,
+    spare?: WorkerSpare,
+  ) {
     super();
     this.identity = launch.identity;
     this.#readingShare = launch.readingShare;
@@ -149,7 +156,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.#acceptor = acceptor;
     this.#events = events;
     const onViolation = (detail: string): void => void this.emit('violation', detail);
-    const { child, link, offers, stdout, stderr } = startWorker(launch, onViolation);
+    const { child, link, offers, stdout, stderr } = spare?.begin(launch) ?? startWorker(launch, onViolation);
     child.on('error', () => undefined);
     this.process = child.process;
     this.stdout = stdout;
@@ -390,6 +397,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
       case FrameKind.message:
       case FrameKind.connection:
       case FrameKind.handBackAnswer:
+      case FrameKind.begin:
         frame.handle?.close();
         this.emit('violation', 'a frame of a kind that only the master sends');
         return undefined;

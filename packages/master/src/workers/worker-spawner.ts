@@ -17,10 +17,14 @@ import { ProcessGroups } from './process-groups.js';
 import { SiteDirectories } from './site-directories.js';
 import { SiteGroups } from './site-groups.js';
 import type { Suspects } from './suspects.js';
+import { SparePool } from './spare-pool.js';
+import { isInspected } from './worker-launch.js';
+import type { WorkerLaunch } from './worker-launch.js';
 import { preloadFile } from './worker-files.js';
 import { ProgramProcess } from './program-process.js';
 import { WorkerProcess } from './worker-process.js';
 import type { SpawnedWorker } from './worker-process.js';
+import { WorkerSpare } from './worker-spare.js';
 
 /** The site that a worker is of. */
 export interface WorkerSite {
@@ -53,6 +57,12 @@ export interface Spawner {
   check(conf: SiteConf): void;
   /** @throws {Error} what {@link check} and fork throw. */
   spawn(order: WorkerOrder): SpawnedWorker;
+  /** The site is to have so many processes that wait to be a worker by such an order, whatever slot and generation it names. */
+  keepSpares(order: WorkerOrder, count: number): void;
+  /** The site is to have none. */
+  endSpares(siteId: string): void;
+  /** How many it has. */
+  spareCountOf(siteId: string): number;
   /** No site of this id is there any more, nor any worker of one: what was kept for its workers goes. */
   forget(siteId: string): void;
 }
@@ -71,6 +81,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   readonly siteGroups: SiteGroups;
   /** Whether workers that are started from now on measure their requests and event loop. */
   measures = false;
+  readonly #spares: SparePool<WorkerOrder, WorkerSpare>;
   #headMaxBytes: number;
   /** Sites of which a worker has tried out this Node: no other site takes its word for it. */
   readonly #triedNodes = new WeakSet<object>();
@@ -83,6 +94,12 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     this.#events = events;
     this.siteGroups = SiteGroups.ofProcess(events);
     this.#headMaxBytes = limits.headMaxBytes;
+    this.#spares = new SparePool({
+      boots: this.boots,
+      start: (order) => new WorkerSpare(this.#launchOf(order)),
+      onFailed: (siteId, workerPid, reason) =>
+        void events.emit('worker.spare-failed', { siteId, workerPid, reason }),
+    });
   }
 
   /** For workers that are started from now on. */
@@ -96,7 +113,39 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return this.#directories.of(conf);
   }
 
+  keepSpares(order: WorkerOrder, count: number): void {
+    const { conf, site, release } = order;
+    const isPossible =
+      conf.interpreter === undefined && this.linkType === 'pipe' && !isInspected({ conf, release });
+    this.#spares.keep({
+      siteId: site.siteId,
+      order,
+      key: this.#spareKeyOf(order),
+      count: isPossible ? count : 0,
+    });
+  }
+
+  endSpares(siteId: string): void {
+    this.#spares.end(siteId);
+  }
+
+  spareCountOf(siteId: string): number {
+    return this.#spares.countOf(siteId);
+  }
+
+  #spareFor(order: WorkerOrder): WorkerSpare | undefined {
+    const { siteId } = order.site;
+    return this.spareCountOf(siteId) === 0 ? undefined : this.#spares.take(siteId, this.#spareKeyOf(order));
+  }
+
+  /** All that a process is started with. */
+  #spareKeyOf({ conf, release, variables }: WorkerOrder): string {
+    const { cpuLen: _cpuLen, warm: _warm, ...rest } = conf;
+    return JSON.stringify([rest, release, variables, this.#headMaxBytes, this.linkType]);
+  }
+
   forget(siteId: string): void {
+    this.#spares.end(siteId);
     this.#directories.remove(siteId);
   }
 
@@ -107,10 +156,27 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   }
 
   spawn(order: WorkerOrder): SpawnedWorker {
+    const { conf, site } = order;
+    const launch = this.#launchOf(order);
+    const process =
+      conf.interpreter === undefined
+        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events, this.#spareFor(order))
+        : new ProgramProcess(launch);
+    process.once('tried-node', () => {
+      this.#triedNodes.add(site);
+    });
+    site.logs.attach(process, site.readingShare);
+    this.emit('spawned', process);
+    return process;
+  }
+
+  /** @throws {Error} what {@link check} throws. */
+  #launchOf(order: WorkerOrder): WorkerLaunch {
     const { conf, site, release, variables } = order;
     this.check(conf);
     const siteGroup = this.#groupOf(conf);
-    const launch = {
+    site.readingShare.watch ??= this.#suspects.watch(site.siteId);
+    return {
       conf,
       release,
       variables,
@@ -124,17 +190,6 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       siteGroup,
       groupOf: (pid: number | undefined) => this.siteGroups.of(siteGroup, pid),
     };
-    site.readingShare.watch ??= this.#suspects.watch(site.siteId);
-    const process =
-      conf.interpreter === undefined
-        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events)
-        : new ProgramProcess(launch);
-    process.once('tried-node', () => {
-      this.#triedNodes.add(site);
-    });
-    site.logs.attach(process, site.readingShare);
-    this.emit('spawned', process);
-    return process;
   }
 
   /** Where its workers make their control groups. @throws {VhostError} ERR_SITE_PROGRAM: its `limits` need a program. */

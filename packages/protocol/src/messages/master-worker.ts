@@ -8,6 +8,16 @@ import type { RefusalCounts } from './worker-refusals.js';
 /** The environment variable with a worker's {@link WorkerIdentity} as JSON; removed when read. */
 export const WORKER_VARIABLE = 'VHOSTD_WORKER';
 
+/** What is in its place where the worker is a spare: it waits for its {@link WorkerBegin}. */
+export const SPARE_WORKER = 'spare';
+
+/** What a spare is to be. */
+export interface WorkerBegin {
+  identity: WorkerIdentity;
+  /** Variables of its environment that were not known when it was started. */
+  variables: Record<string, string>;
+}
+
 /** Who a worker is: what it is told when it is forked. */
 export interface WorkerIdentity {
   workerId: string;

@@ -76,6 +76,8 @@ export const siteStatus = z.object({
   workers: z.array(workerStatus),
   /** How many workers it is to have; absent from a master that does not say it. */
   slots: count.exactOptional(),
+  /** How many processes wait to be one; absent where its conf wants none. */
+  spares: count.exactOptional(),
   /** How long a leaving worker may finish its connections, ms; absent from a master that does not say it. */
   drainTimeoutMs: amount.exactOptional(),
   /** Connections that wait for a ready worker, or for the end of a pause. */

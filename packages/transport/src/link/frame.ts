@@ -17,6 +17,8 @@ export const FrameKind = {
   message: 5,
   /** Master → worker: what becomes of a connection that was handed back. */
   handBackAnswer: 6,
+  /** Master → worker that was started ahead of need: what it is to be (begin.ts). The first frame, or none. */
+  begin: 7,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 

@@ -2,7 +2,6 @@
 // not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket, with a descriptor or without;
 // waiting for a child that Node has not started; a signal at the parent's death.
 import { closeSync } from 'node:fs';
-import { arch, constants, endianness } from 'node:os';
 import { loadLibrary } from './native-library.js';
 import type { Library, SystemCalls } from './native-library.js';
 
@@ -112,7 +111,8 @@ const POLL_MAX_COUNT: number = PATH_MAX_BYTES / 8;
 function load(): NativeCalls | undefined {
   if (process.env[FFI_VARIABLE] === 'off' || process.platform !== 'linux') return undefined;
   // The layout of the structures is that of 64-bit little endian Linux.
-  if (endianness() !== 'LE' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(arch())) return undefined;
+  // All of them are little-endian.
+  if (!['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) return undefined;
   const library = loadLibrary(MEMORY_BYTES);
   return library === undefined ? undefined : new Calls(library);
 }
@@ -215,7 +215,7 @@ class Calls implements NativeCalls {
   }
 
   goOnWithoutParent(): void {
-    this.#calls.prctl(PR_SET_PDEATHSIG, constants.signals.SIGCONT);
+    this.#calls.prctl(PR_SET_PDEATHSIG, process.getBuiltinModule('node:os').constants.signals.SIGCONT);
   }
 
   reap(pid: number): void {

@@ -56,6 +56,7 @@ export class Intake {
   #directCount = 0;
   #countTimer: NodeJS.Timeout | undefined;
   #limit: number | undefined;
+  #accepting = false;
 
   constructor(link: Link, { onSocket, onLimit, onCount }: IntakeEvents = {}) {
     this.#link = link;
@@ -160,6 +161,18 @@ export class Intake {
     return typeof maxConnections === 'number' && this.connectionCount() >= maxConnections;
   }
 
+  /**
+   * While this process accepts by itself, the number of its connections, which changes with each, may be told later: the
+   * confirmations of those that the master gives have it as well. As soon as it rests, the master waits for it to fall.
+   */
+  setAccepting(accepting: boolean): void {
+    this.#accepting = accepting;
+    if (accepting) return;
+    clearTimeout(this.#countTimer);
+    this.#countTimer = undefined;
+    this.#onCountChange();
+  }
+
   /** Tells the master at once how many connections there are. */
   reportCount(): void {
     this.#report();
@@ -223,10 +236,11 @@ export class Intake {
   #onCountChange(): void {
     this.#onCount?.();
     if (this.#reportDue || this.#countTimer !== undefined) return;
+    const delayMs = this.#accepting ? ACCEPTING_COUNT_DELAY_MS : COUNT_DELAY_MS;
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
       if (this.connectionCount() !== this.#reportedCount || this.#directCount > 0) this.#report();
-    }, COUNT_DELAY_MS);
+    }, delayMs);
     this.#countTimer.unref();
   }
 
@@ -319,3 +333,5 @@ const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: tr
 const CONFIRM_DELAY_MS = 10;
 /** How long a smaller connection count may wait for another report to ride on, ms. */
 const COUNT_DELAY_MS = 20;
+/** The same, while this process accepts by itself, ms. */
+const ACCEPTING_COUNT_DELAY_MS = 100;

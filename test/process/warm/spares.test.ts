@@ -1,0 +1,241 @@
+// Processes that have booted ahead of need: the next worker of their site is one of them, in all that its app can see a
+// worker as any other.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { get } from '../../kit/ask-site.js';
+import { OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
+import { commandOf, isAlive } from '../../kit/processes.js';
+import { startVhostd, workerPids } from '../../kit/start-vhostd.js';
+import type { FullVhostd, LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
+import { until } from '../../kit/until.js';
+
+/** What the app tells of its process. */
+interface Seen {
+  pid: number;
+  slot: string;
+  own: string;
+  value: string | null;
+  version: string;
+  isMain: boolean;
+  argv: string[];
+  execArgv: string[];
+  uid: number;
+}
+
+const TELL = `JSON.stringify({
+  pid: process.pid, slot: process.env.VHOSTD_SLOT, own: process.env.OWN_SLOT, value: process.env.VALUE ?? null, version: VERSION,
+  isMain: IS_MAIN, argv: process.argv.slice(1), execArgv: process.execArgv, uid: process.getuid() })`;
+
+function commonJs(version: string): string {
+  return `const IS_MAIN = require.main === module; const VERSION = '${version}';
+    require('node:http').createServer((_request, response) => response.end(${TELL})).listen(8080);`;
+}
+
+function module(version: string): string {
+  return `import { createServer } from 'node:http'; import { fileURLToPath } from 'node:url';
+    const IS_MAIN = process.argv[1] === fileURLToPath(import.meta.url); const VERSION = '${version}';
+    createServer((_request, response) => response.end(${TELL})).listen(8080);`;
+}
+
+/** A site whose every worker that ends is started again soon. */
+function warmSite(options: Partial<SiteOptions> = {}): SiteOptions {
+  const restart = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
+  return { siteId: 'a', workerFile: 'app.cjs', warm: 1, instanceVar: 'OWN_SLOT', restart, ...options };
+}
+
+function prepare(dir: string): void {
+  writeFileSync(join(dir, 'app.cjs'), commonJs('1'));
+  writeFileSync(join(dir, 'app.mjs'), module('1'));
+}
+
+async function seen(vhostd: LoneMaster | FullVhostd): Promise<Seen> {
+  const { body } = await get(await vhostd.port(), 'a.test');
+  return JSON.parse(body.toString()) as Seen;
+}
+
+/** Waits until a site has so many spares, and returns their pids. */
+async function spares(vhostd: LoneMaster | FullVhostd, count = 1, app = 'app.'): Promise<number[]> {
+  return await until(`${count} spares`, async () => {
+    const status = await vhostd.status();
+    const workers = new Set(workerPids(status));
+    const value = vhostd
+      .processes()
+      .filter((pid) => !workers.has(pid) && commandOf(pid).includes(`/${app}`) && isAlive(pid));
+    const [site] = status.sites;
+    return { done: site?.spares === count && value.length === count, value };
+  });
+}
+
+/** A link of that type has no bytes of its own, for which a process could wait. */
+const skip = process.env['VHOSTD_TEST_HANDOFF'] === 'ipc';
+
+void describe('a site with spares', { concurrency: 2, skip }, () => {
+  for (const workerFile of ['app.cjs', 'app.mjs']) {
+    void it(`has one of them in the place of a worker that was killed, with the code that is there then: ${workerFile}`, async (t) => {
+      const vhostd = await startVhostd(t, {
+        prepare,
+        sites: [
+          warmSite({ workerFile, workerArgs: ['one'], workerOptions: { execArgv: ['--no-warnings'] } }),
+        ],
+      });
+      const before = await seen(vhostd);
+      const [spare] = await spares(vhostd);
+      writeFileSync(join(vhostd.dir, workerFile), (workerFile === 'app.cjs' ? commonJs : module)('2'));
+      process.kill(before.pid, 'SIGKILL');
+      await until('the spare serves', async () => {
+        const value = await seen(vhostd);
+        return { done: value.pid === spare, value };
+      });
+      const after = await seen(vhostd);
+      assert.deepEqual(after, { ...before, pid: spare, version: '2' });
+      assert.deepEqual([after.isMain, after.slot, after.own, after.argv.at(-1)], [true, '0', '0', 'one']);
+      const [next] = await spares(vhostd);
+      assert.notEqual(next, spare, 'another one waits');
+      const [worker] = await vhostd.workers('a');
+      assert.equal(worker?.pid, spare);
+    });
+  }
+
+  void it('that sleeps is woken by one of them, which has what its variables say by then', async (t) => {
+    const vhostd = await startVhostd(t, {
+      prepare,
+      sites: [warmSite({ cpuLen: 0, workerOptions: { env: { VALUE: 'first' } } })],
+    });
+    const [spare] = await spares(vhostd);
+    assert.deepEqual(workerPids(await vhostd.status()), [], 'it sleeps');
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.pid, woken.value], [spare, 'first']);
+  });
+
+  void it('that is asleep has others behind a reload which changes its variables', async (t) => {
+    const site = warmSite({ cpuLen: 0, workerOptions: { env: { VALUE: 'first' } } });
+    const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [site] });
+    const old = await spares(vhostd);
+    vhostd.change('a', { workerOptions: { env: { VALUE: 'second' } } });
+    await vhostd.reload();
+    await vhostd.gone(old);
+    const [spare] = await spares(vhostd);
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.pid, woken.value], [spare, 'second']);
+  });
+
+  void it('uses none that was started with other variables for a reload, and others for what follows', async (t) => {
+    const envFile = 'app.env';
+    const vhostd = await startVhostd(t, {
+      daemon: true,
+      prepare: (dir) => {
+        prepare(dir);
+        writeFileSync(join(dir, envFile), 'VALUE=first\n');
+      },
+      sites: [warmSite({ envFile })],
+    });
+    const old = await spares(vhostd);
+    assert.equal((await seen(vhostd)).value, 'first');
+    writeFileSync(join(vhostd.dir, envFile), 'VALUE=second\n');
+    await vhostd.reloaded();
+    await vhostd.gone(old);
+    assert.equal((await seen(vhostd)).value, 'second');
+    const [spare] = await spares(vhostd);
+    // Nothing but the code is another: it is one of the new ones.
+    await vhostd.reloaded();
+    const last = await seen(vhostd);
+    assert.deepEqual([last.pid, last.value], [spare, 'second']);
+  });
+
+  void it('has them in new slots when it is scaled up, and as many again', async (t) => {
+    const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite({ warm: 2 })] });
+    const waiting = await spares(vhostd, 2);
+    await vhostd.run('scale', 'a', '3');
+    await vhostd.ready('a', 3);
+    const pids = (await vhostd.workers('a')).map(({ pid }) => pid);
+    for (const pid of waiting) assert.ok(pids.includes(pid), `${pid} is a worker`);
+    const slots = new Set<string>();
+    await until('each of the three answers', async () => {
+      const { slot, own } = await seen(vhostd);
+      assert.equal(slot, own);
+      slots.add(slot);
+      return { done: slots.size === 3, value: [...slots] };
+    });
+    const next = await spares(vhostd, 2);
+    assert.deepEqual(
+      next.filter((pid) => waiting.includes(pid)),
+      [],
+    );
+  });
+
+  void it('has another one in the place of one that was killed, which is told', async (t) => {
+    const vhostd = await startVhostd(t, { prepare, sites: [warmSite()] });
+    const [spare = 0] = await spares(vhostd);
+    process.kill(spare, 'SIGTERM');
+    const [line] = await vhostd.logs('worker.spare-failed');
+    assert.deepEqual(
+      [line?.['siteId'], line?.['workerPid'], line?.['reason']],
+      ['a', spare, 'was ended by SIGTERM'],
+    );
+    const [next] = await spares(vhostd);
+    assert.notEqual(next, spare);
+  });
+
+  void it('leaves none behind when it is stopped', async (t) => {
+    const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite({ warm: 2 })] });
+    const waiting = await spares(vhostd, 2);
+    await vhostd.run('stop', 'a');
+    await vhostd.gone(waiting);
+    await vhostd.run('start', 'a');
+    await spares(vhostd, 2);
+  });
+
+  void it('leaves none behind an upgrade, and has others', async (t) => {
+    const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite({ cpuLen: 0 })] });
+    const old = await spares(vhostd);
+    await vhostd.client.upgrade();
+    await vhostd.gone(old);
+    const [spare] = await spares(vhostd);
+    assert.equal((await seen(vhostd)).pid, spare);
+    await vhostd.stop();
+  });
+
+  void it('leaves none behind a master that was killed', async (t) => {
+    const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite()] });
+    const old = await spares(vhostd);
+    process.kill((await vhostd.status()).master?.pid ?? 0, 'SIGKILL');
+    await vhostd.gone(old);
+    await spares(vhostd);
+  });
+
+  void it('has them with its permissions, limits and what its options load', async (t) => {
+    const vhostd = await startVhostd(t, {
+      prepare: (dir) => {
+        prepare(dir);
+        writeFileSync(join(dir, 'first.mjs'), `process.env.VALUE = String(process.env.VHOSTD_SLOT);`);
+      },
+      sites: [
+        warmSite({
+          cpuLen: 0,
+          workerFile: 'app.mjs',
+          permissions: {},
+          workerOptions: { nice: 3, nofile: 999, execArgv: ['--import', './first.mjs'] },
+        }),
+      ],
+    });
+    const [spare = 0] = await spares(vhostd);
+    assert.match(readFileSync(`/proc/${spare}/limits`, 'latin1'), /^Max open files +999 /m);
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.pid, woken.value], [spare, '0']);
+    assert.equal(getPriority(spare), 3);
+  });
+
+  void it('has them with its user', { skip: otherUserSkip }, async (t) => {
+    const { theirs } = placesOf(t);
+    prepare(theirs);
+    const vhostd = await startVhostd(t, {
+      sites: [warmSite({ path: theirs, user: OTHER_USER, cpuLen: 0 })],
+    });
+    const [spare] = await spares(vhostd);
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.pid, woken.uid], [spare, OTHER_USER]);
+  });
+});
