@@ -29,12 +29,8 @@ const NODE_EFFECT = /^import "node:[\w/]+";\n/gm;
 
 /** Of the worker's package, for `import`, and so for whoever names it without more. */
 const FACADE = {
-  'index.js': [
-    'const { createRequire } = process.getBuiltinModule("node:module");',
-    'const worker = createRequire(import.meta.url)("./index.cjs");',
-    'export { worker, worker as default, worker as "module.exports" };',
-    '',
-  ].join('\n'),
+  'index.js':
+    'import worker from "./index.cjs";\nexport { worker, worker as default, worker as "module.exports" };\n',
 };
 
 /** Nothing of it is there to be used. */

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -54,6 +55,12 @@ void describe('the PID file', () => {
   void it('names nobody if it is missing or anything else', () => {
     assert.equal(readPidFile(file), undefined);
     assert.equal(readPidFile(directory), undefined);
+    symlinkSync('/dev/zero', file);
+    assert.equal(readPidFile(file), undefined);
+    rmSync(file);
+    writeFileSync(file, '');
+    truncateSync(file, 10 * 1024 ** 3);
+    assert.equal(readPidFile(file), undefined);
     const whole = `${other.pid}\n${other.startTime}\n${other.bootId}\n`;
     const garbage = [
       '',

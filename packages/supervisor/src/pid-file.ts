@@ -7,7 +7,6 @@ import {
   fsyncSync,
   linkSync,
   openSync,
-  readFileSync,
   readSync,
   readdirSync,
   renameSync,
@@ -60,13 +59,13 @@ export function createPidFile(file: string, identity: ProcessIdentity): boolean 
 
 /**
  * Whom the file names; undefined if there is no file, or anything else in it than what this module writes. It waits for
- * nobody: a named pipe in its place is none.
+ * nobody, and for no more bytes than there may be: a named pipe, a device or a huge file in its place is none.
  */
 export function readPidFile(file: string): ProcessIdentity | undefined {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    return parse(readFileSync(descriptor, 'utf8'));
+    return parse(readBeginning(descriptor));
   } catch {
     return undefined;
   } finally {
@@ -98,8 +97,7 @@ export function inspectPidFile(file: string): PidFileContent {
     if (self !== undefined && uid !== self)
       return { kind: 'unsafe', reason: `it belongs to uid ${uid}, this process is uid ${self}` };
     if (size > MAX_BYTES) return { kind: 'garbage' };
-    const bytes = Buffer.alloc(MAX_BYTES);
-    const identity = parse(bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, MAX_BYTES, 0)));
+    const identity = parse(readBeginning(descriptor));
     return identity === undefined ? { kind: 'garbage' } : { kind: 'identity', identity };
   } finally {
     closeSync(descriptor);
@@ -124,6 +122,12 @@ function parse(text: string): ProcessIdentity | undefined {
   const [, pid, startTime, bootId] = CONTENT.exec(text) ?? [];
   if (pid === undefined || startTime === undefined || bootId === undefined) return undefined;
   return { pid: Number(pid), startTime, bootId };
+}
+
+/** As much as there may be, and a byte more. */
+function readBeginning(descriptor: number): string {
+  const bytes = Buffer.alloc(MAX_BYTES + 1);
+  return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, bytes.length, 0));
 }
 
 function writeTemporary(file: string, identity: ProcessIdentity): string {

@@ -366,7 +366,10 @@ export class ManagedSite {
         originOf: (connection) => this.#intake.originOf(connection),
         isLeaving: () => this.#drain !== undefined,
         endSession: (session) => this.#sessions?.close(session),
-        rerouting: this.#node.movesIdle ? new Rerouting(this.#handBacks, this.#refusals) : undefined,
+        rerouting:
+          this.#identity.fenced !== true && this.#node.movesIdle
+            ? new Rerouting(this.#handBacks, this.#refusals)
+            : undefined,
         refusals: this.#refusals,
       }),
     );

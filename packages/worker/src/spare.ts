@@ -2,8 +2,7 @@
 // has a use for it.
 import { awaitBegin } from '@vhostd/transport';
 import type { WorkerBegin } from '@vhostd/protocol';
-import { checkHttpInternals } from './node/http-connections.js';
-import { checkNodeInternals } from './node/native-handle.js';
+import { TriedNode } from './node/tried-node.js';
 
 /** Blocks until then. Its master may end meanwhile; the process ends with it. */
 export function waitAsSpare(): WorkerBegin {
@@ -16,7 +15,7 @@ export function waitAsSpare(): WorkerBegin {
 /** What most sites load, and what the first connection would compile. What is wrong with this Node is told by the start. */
 function getReady(): void {
   for (const name of COMMON_MODULES) process.getBuiltinModule(name);
-  if (checkNodeInternals() === undefined) checkHttpInternals();
+  TriedNode.tryOut();
 }
 
 const COMMON_MODULES = [

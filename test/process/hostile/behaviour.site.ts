@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
@@ -20,11 +21,13 @@ const ptrace = libc.func('long ptrace(long, int, size_t, size_t)');
 const prlimit = libc.func('int prlimit(int, int, size_t, size_t)');
 const affinity = libc.func('int sched_setaffinity(int, size_t, const uint64_t *)');
 const shutdown = libc.func('int shutdown(int, int)');
+const dup = libc.func('int dup(int)');
 const syscall = libc.func('long syscall(long, int, int, int)');
 
 /** What it was given: output, Node's channel, link, data, claims, returns. */
 const GIVEN = [1, 2, 3, 4, 5, 6, 7];
 const SET_PIPE_SIZE = 1031;
+const SET_FLAGS = 4;
 const SET_LEASE = 1024;
 const WRITE_LEASE = 1;
 const ATTACH = 16;
@@ -111,7 +114,15 @@ const DEEDS: Record<string, (detail: string) => unknown> = {
   },
 };
 
+/** Keeps a copy of a connection, whoever else has it, and has it block: read(2) and write(2) of all who do wait. */
+function makeBlock(socket: Socket): void {
+  const { fd } = Reflect.get(socket, '_handle') as { fd: number };
+  const copy = Number(dup(fd));
+  setInterval(() => fcntl(copy, SET_FLAGS, 0), 1);
+}
+
 worker.server = createServer((request, response) => {
+  if (request.url === '/block') makeBlock(request.socket);
   const { searchParams, pathname } = new URL(request.url ?? '/', 'http://a.test');
   const deed = DEEDS[decodeURIComponent(pathname).slice(1)];
   const detail = searchParams.get('detail') ?? '';

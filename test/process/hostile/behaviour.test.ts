@@ -9,6 +9,7 @@ import { askSite, get } from '../../kit/ask-site.js';
 import { give, OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import type { SiteOptions } from '../../kit/start-vhostd.js';
+import { WireClient } from '../../kit/wire-client.js';
 import { entries, steered, tryUpdate } from '../routing/steering.js';
 import { Scene } from './scene.js';
 
@@ -63,6 +64,30 @@ for (const what of ['shut down', 'close', 'take all numbers', 'processes']) {
     await scene.unharmed(t);
   });
 }
+
+test(
+  'a connection that a worker keeps a copy of, and has block, goes to no other site',
+  { skip },
+  async (t) => {
+    const scene = await setScene(t);
+    const client = await WireClient.open(scene.port, { limitMs: 60_000 });
+    t.after(() => client.close());
+    const ask = async (host: string, path: string): Promise<number> => {
+      client.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      return (await client.answer()).status;
+    };
+    assert.equal(await ask('a.test', '/block'), 200);
+    assert.equal(await ask('b.test', '/'), 421);
+    assert.equal(await ask('a.test', '/'), 200);
+    // Between workers of its own it moves as ever.
+    const { handedBack } = (await scene.vhostd.status()).counts;
+    await scene.vhostd.reload('a');
+    await scene.vhostd.until('it has moved', ({ counts }) => counts.handedBack > handedBack);
+    assert.equal(await ask('a.test', '/'), 200);
+    await scene.goOn(20);
+    await scene.unharmed(t);
+  },
+);
 
 test('a worker that stands still is replaced by its heartbeat', { skip }, async (t) => {
   const scene = await setScene(t, { heartbeatInterval: '100ms', heartbeatLimit: '2s' });

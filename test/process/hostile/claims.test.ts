@@ -2,11 +2,13 @@
 // name stays theirs, and changes of others go on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askSite } from '../../kit/ask-site.js';
-import { startVhostd } from '../../kit/start-vhostd.js';
+import { askSite, get } from '../../kit/ask-site.js';
+import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { entries, steered, tryUpdate, update } from '../routing/steering.js';
 
 const LISTENERS = 64;
+/** One that is under way, and those for which the questions about them have room. */
+const CHANGES_BETWEEN = 3;
 
 test("what another site's conf names can be had by no worker, whether that site runs or not", async (t) => {
   const vhostd = await startVhostd(t, {
@@ -56,4 +58,29 @@ test('more listeners than a site may have are refused whole', async (t) => {
   assert.equal((await vhostd.status()).listeners.length, before);
   await update(vhostd, 'a', asked(LISTENERS));
   assert.equal((await vhostd.status()).listeners.length, LISTENERS);
+});
+
+test('one that changes ten thousand hosts again and again lets another change its own in between', async (t) => {
+  const vhostd = await startVhostd(t, {
+    sites: [
+      { siteId: 'a', hosts: ['a.test'], workerFile: siteFile('claims', import.meta.url) },
+      steered('b', ['b.test']),
+    ],
+  });
+  const port = await vhostd.port();
+  const look = async (): Promise<{ count: number; failure: string }> =>
+    JSON.parse(String((await get(port, 'a.test', '/', { limitMs: 60_000 })).body)) as never;
+  while ((await look()).count < 2) assert.equal((await look()).failure, '');
+  const waits: string[] = [];
+  for (let round = 0; round < 6; round += 1) {
+    const before = (await look()).count;
+    const startMs = performance.now();
+    await update(vhostd, 'b', { listen: entries(['b.test', `b${round}.test`]) });
+    waits.push(`${Math.round(performance.now() - startMs)} ms`);
+    const { count, failure } = await look();
+    assert.equal(failure, '');
+    assert.ok(count - before <= CHANGES_BETWEEN, `${count - before} changes of the first came before`);
+    assert.equal((await askSite(port, `b${round}.test`)).siteId, 'b');
+  }
+  t.diagnostic(`the other waited for ${waits.join(', ')}`);
 });

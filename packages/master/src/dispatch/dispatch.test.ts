@@ -94,6 +94,27 @@ test('while paused new connections are held, whether there are workers or not, a
   assert.deepEqual([bench.dispatch.parkedCount, bench.dispatch.paused], [0, false]);
 });
 
+test('what no worker had room for is given as soon as one has begun with what it had', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const bench = new Bench();
+    bench.room['w'] = 1;
+    bench.serve('a', 'b', 'c');
+    assert.deepEqual([bench.log, bench.dispatch.parkedCount], [['w a', 'unserved b', 'unserved c'], 2]);
+    mock.timers.tick(1000);
+    assert.equal(bench.dispatch.parkedCount, 2);
+    bench.room['w'] = 1;
+    bench.dispatch.advance();
+    mock.timers.tick(1000);
+    bench.room['w'] = 1;
+    bench.dispatch.advance();
+    mock.timers.tick(1000);
+    assert.deepEqual([bench.log.slice(3), bench.dispatch.parkedCount], [['w b', 'w c'], 0]);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 test('a worker whose server is full gets no more while another one has room; where all are full, any may drop it', () => {
   for (const balance of ['least', 'round-robin', 'ip-hash']) {
     const bench = new Bench({ balance });

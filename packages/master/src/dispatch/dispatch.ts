@@ -136,8 +136,10 @@ export class Dispatch {
     this.#releaseHeld();
   }
 
-  /** A worker has begun with what it was given: offers it those that wait a moment. */
+  /** A worker has begun with what it was given, which may be room for more: offers it those that wait. */
   advance(): void {
+    // All that is confirmed in a moment makes room for them at once.
+    if (this.#queue.count > 0) this.#retryLater();
     if (this.#held.length > 0 && !this.#holding()) this.#releaseHeld();
   }
 
@@ -251,7 +253,7 @@ export class Dispatch {
     else if (retry) this.#retryLater();
   }
 
-  /** Workers are there, but take nothing just now: their pipes are full. */
+  /** Workers are there, but took nothing just now: their pipes were full, or they had more to begin with than they get. */
   #retryLater(): void {
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined;

@@ -100,6 +100,7 @@ test('HTTP/2 in clear, which names no host, goes to the one that its listener ha
     workerId: 'a/1',
     slot: 0,
     ingress: bench.ingress('a'),
+    fenced: false,
   } as const;
   bench.acceptor.accept(connection(null, { ...clear, returned }));
   assert.deepEqual(bench.log, [
@@ -117,14 +118,35 @@ test('a connection that is handed back with a request is for whoever has its hos
     workerId: 'a/1',
     slot: 0,
     ingress: bench.ingress('a'),
+    fenced: false,
   } as const;
   bench.acceptor.accept(connection(null, { returned }));
   assert.deepEqual(bench.log, ['connection.handed-back a a/1', 'connection.refused l 421 no-site']);
 });
 
+test('what a worker that is not trusted has had is for its own site, and is not written to', () => {
+  const bench = new Bench();
+  const ingress = bench.ingress('the first');
+  const back = { siteId: 'a', workerId: 'a/1', slot: 0, ingress, fenced: true };
+  for (const why of ['unconfirmed', 'lost'] as const)
+    bench.acceptor.accept(connection('b.test', { head: 'hello', returned: { ...back, why } }));
+  bench.acceptor.accept(connection('b.test', { returned: { ...back, why: 'handed-back' }, head: '' }));
+  let closedCount = 0;
+  const handle = { ...connection(null).handle, close: () => (closedCount += 1) };
+  const request = connection('b.test', { handle, head: 'hello', returned: { ...back, why: 'handed-back' } });
+  bench.acceptor.accept(request);
+  assert.equal(bench.acceptor.reroute(request, ingress), false);
+  bench.acceptor.reject(request, 'no-worker');
+  assert.equal(closedCount, 2);
+  assert.deepEqual(
+    bench.log.filter((line) => line.includes('serves')),
+    ['the first serves hello', 'the first serves hello', 'the first serves '],
+  );
+});
+
 test('what a worker returns is reported, and goes to whoever has its host by now, else to where it was', () => {
   const bench = new Bench();
-  const back = { siteId: 'a', workerId: 'a/1', slot: 0, ingress: bench.ingress('the first') };
+  const back = { siteId: 'a', workerId: 'a/1', slot: 0, ingress: bench.ingress('the first'), fenced: false };
   for (const why of ['unconfirmed', 'lost', 'handed-back'] as const) {
     const head = why === 'handed-back' ? '' : 'hello';
     bench.acceptor.accept(connection('b.test', { head, returned: { ...back, why } }));

@@ -119,6 +119,7 @@ export class Acceptor {
   /** Takes a connection that brings its first bytes, be it one that was peeked or one that a worker returns. */
   accept(connection: Connection): void {
     const { returned, head, secure, handle } = connection;
+    if (returned?.fenced === true) return this.#giveBack(connection, returned);
     if (!secure && head !== '' && this.health.isAskedBy(head)) return this.#answerHealth(handle, head);
     const proof = this.challenges.answerTo(connection);
     if (proof !== undefined) return this.#refusals.refuse(handle, proof);
@@ -133,6 +134,7 @@ export class Acceptor {
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */
   reroute(connection: Connection, from: Ingress): boolean {
+    if (connection.returned?.fenced === true) return false;
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
     if (site === undefined || site.ingress === from) return false;
@@ -246,6 +248,15 @@ export class Acceptor {
     if (!this.reroute(connection, ingress)) ingress.serve(connection);
   }
 
+  /** What is not trusted gets its own back, and nobody else gets it. */
+  #giveBack(connection: Connection, { why, siteId, workerId, ingress }: ReturnedConnection): void {
+    if (why === 'handed-back') this.#events.emit('connection.handed-back', { siteId, workerId });
+    else this.#events.emit('connection.redispatched', { siteId, workerId, why });
+    // With a request of another site's: its workers know that these are theirs to answer.
+    if (why === 'handed-back' && connection.head !== '') connection.handle.close();
+    else ingress.serve(connection);
+  }
+
   /** A connection with the listener that has its address by now: that may have changed since it was accepted. */
   #atPresent(connection: Connection): Connection {
     const { listener, handle } = connection;
@@ -280,8 +291,14 @@ export class Acceptor {
     this.#refusals.refuse(handle, this.health.answerTo(head));
   }
 
-  #refuse({ handle, listener, head }: Refused, reason: RefusalReason, options?: RefusalOptions): void {
+  #refuse(
+    { handle, listener, head, returned }: Refused,
+    reason: RefusalReason,
+    options?: RefusalOptions,
+  ): void {
     this.#events.emit('connection.refused', { key: listener.key, status: REFUSAL_STATUSES[reason], reason });
+    // To write to it may take as long as its worker likes.
+    if (returned?.fenced === true) return handle.close();
     const answer = answerOf(listener, reason, { ...options, request: head });
     if (answer === null) handle.close();
     else if (reason === 'peek-full') refuseAtOnce(handle, answer);
@@ -290,7 +307,7 @@ export class Acceptor {
 }
 
 /** What a refusal is about. */
-interface Refused extends Pick<Connection, 'handle' | 'listener'> {
+interface Refused extends Pick<Connection, 'handle' | 'listener' | 'returned'> {
   readonly head: Buffer | string;
 }
 

@@ -39,6 +39,8 @@ export interface ReturnedConnection {
   readonly slot: number;
   /** The site that it was routed to. */
   readonly ingress: Ingress;
+  /** Another process may have it still, and make it block: nobody else is to have it, nor is it read or written here. */
+  readonly fenced: boolean;
 }
 
 export interface Connection {

@@ -120,7 +120,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
   /** One that a worker has handed back between two requests has nothing for any worker yet. */
   #keeps({ returned, head }: Connection): boolean {
     if (!this.#idleFreeze.collecting && !this.#state.frozen) return false;
-    return returned?.why === 'handed-back' && head === '';
+    return returned?.why === 'handed-back' && !returned.fenced && head === '';
   }
 
   get takesHandedBack(): boolean {

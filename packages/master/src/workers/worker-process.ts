@@ -18,6 +18,7 @@ import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport'
 import { EventEmitter } from 'eventemitter3';
 import { parseCertificates } from './told-certificates.js';
 import type { MasterEvents } from '../events.js';
+import { isFenced } from '../conf/trust.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
 import { HandBacks } from './hand-backs.js';
@@ -134,6 +135,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #directKeys = new Set<string>();
   #ends = 0;
   #asked = false;
+  readonly #isFenced: boolean;
   #oomKilled = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
@@ -151,6 +153,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   ) {
     super();
     this.identity = launch.identity;
+    this.#isFenced = isFenced(launch.conf);
     this.#readingShare = launch.readingShare;
     this.#ingress = ingress;
     this.#acceptor = acceptor;
@@ -276,15 +279,24 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
+  /** Whether the master may keep, and read from, connections that it has had. */
+  get #movesToMaster(): boolean {
+    return this.handsBack && !this.#isFenced;
+  }
+
   async quiet(): Promise<ToldQuiet | undefined> {
-    const answer = this.peer.request('quiet', { handBack: this.handsBack }, { timeoutMs: QUIET_LIMIT_MS });
+    const answer = this.peer.request(
+      'quiet',
+      { handBack: this.#movesToMaster },
+      { timeoutMs: QUIET_LIMIT_MS },
+    );
     return parseQuiet(await answer.catch(() => undefined));
   }
 
   async standStill(): Promise<number | undefined> {
     const answer = this.peer.request(
       'standStill',
-      { handBack: this.handsBack },
+      { handBack: this.#movesToMaster },
       { timeoutMs: STILL_LIMIT_MS },
     );
     return parseStill(await answer.catch(() => undefined));
@@ -336,7 +348,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
 
   #return(connection: Connection, why: ReturnReason): void {
     const { siteId, workerId, slot } = this.identity;
-    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress };
+    const fenced = this.#isFenced;
+    connection.returned = { why, siteId, workerId, slot, ingress: this.#ingress, fenced };
     this.#acceptor.accept(connection);
   }
 

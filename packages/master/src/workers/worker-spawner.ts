@@ -6,7 +6,7 @@ import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { Limits, MasterConf, SiteConf } from '../conf/site-conf.js';
-import { checkTrust } from '../conf/trust.js';
+import { checkTrust, isFenced } from '../conf/trust.js';
 import type { MasterEvents } from '../events.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Ingress } from '../ingress/connection.js';
@@ -225,6 +225,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       ...(conf.stopSignal === undefined ? {} : { stopSignal: conf.stopSignal }),
       ...(this.#acceptor.health.path === undefined ? {} : { healthPath: this.#acceptor.health.path }),
       ...(conf.server ? {} : { server: false as const }),
+      ...(isFenced(conf) ? { fenced: true as const } : {}),
       measures: this.measures,
       ...(conf.idleFreezeMs === undefined ? {} : { freezes: true as const }),
       ...(this.#triedNodes.has(site) ? { triedNode: process.version } : {}),

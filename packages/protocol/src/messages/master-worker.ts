@@ -50,6 +50,8 @@ export interface WorkerIdentity {
   waitReady?: boolean;
   /** The path that the master answers by itself, also later on a connection in clear. */
   healthPath?: string;
+  /** What it has had goes to no other site: later requests for other hosts are answered 421. */
+  fenced?: true;
   /** Whether its {@link WorkerStats} have all that is measured. */
   measures: boolean;
   /** The version of Node that another worker of this site has tried out. */

@@ -2,7 +2,7 @@
 import { nativeCalls } from './native-calls.js';
 
 nativeCalls()?.goOnWithoutParent();
-process.stdout.write(`${process.pid}\n`);
-// It keeps the process until it runs again.
+// It keeps the process until it runs again. It may be stopped as soon as it has said which one it is.
 process.on('SIGCONT', () => process.exit());
 setInterval(() => undefined, 1000);
+process.stdout.write(`${process.pid}\n`);

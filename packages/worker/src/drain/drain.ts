@@ -9,6 +9,7 @@ import type { Handshakes } from '../tls/handshakes.js';
 import { ClosingNotice } from './closing-notice.js';
 import { Lingering } from './lingering.js';
 import type { MaintenanceGate } from '../maintenance/maintenance-gate.js';
+import { UnfinishedHeads } from './unfinished-heads.js';
 import type { WebSockets } from './web-sockets.js';
 import type { Http2Sessions } from './http2-sessions.js';
 
@@ -53,6 +54,8 @@ export class Drain {
   readonly #connections: HttpConnections | undefined;
   readonly #notice: ClosingNotice;
   readonly #lingering = new Lingering(() => this.#soon());
+  readonly #heads = new UnfinishedHeads();
+  #headsLookedMs = 0;
   readonly #startMs: number = performance.now();
   readonly #sweep: NodeJS.Timeout;
   /** Other workers take over what is idle. */
@@ -124,12 +127,25 @@ export class Drain {
     // Until then clients whose connections can't move may hear of the end with a response.
     if (nowMs - this.#startMs >= limitMs / 2) this.#closeSoon();
     this.#options.handshakes?.endSilent(Math.min(SILENT_MS, limitMs / 4), nowMs);
+    this.#endHeads(nowMs);
     if (this.#moving) migration?.move();
     if (this.#closing) this.#closeIdle(nowMs);
     this.#lastSweepMs = performance.now();
     const left = this.#options.connectionCount() + (handBacks?.pendingCount ?? 0);
     const done = left === 0 && this.#lingering.count === 0;
     if (done || nowMs - this.#startMs >= limitMs) this.#end(left);
+  }
+
+  #endHeads(nowMs: number): void {
+    if (this.#connections === undefined || nowMs - this.#headsLookedMs < HEADS_LOOK_MS) return;
+    this.#headsLookedMs = nowMs;
+    const { limitMs } = this.#options;
+    this.#heads.end(
+      this.#connections,
+      Math.min(SILENT_MS, limitMs / 4),
+      Math.min(HEAD_MS, limitMs / 2),
+      nowMs,
+    );
   }
 
   /** Closes what has been idle for a moment: a client in the middle of a conversation is not cut off. */
@@ -171,5 +187,9 @@ const SWEEP_MS = 10;
 const SWEEP_MIN_MS = 1;
 /** How long a connection must be without a request before it is closed, ms; less where the limit is short. */
 const MOMENT_MS = 1000;
-/** For how long nothing may go either way in a handshake, ms: packets are lost and sent again in between. */
+/** For how long nothing may come in the middle of a handshake or a head, ms: packets are lost and sent again in between. */
 const SILENT_MS = 5000;
+/** For how long a head may come, however slowly, ms: as long as the master waits for a first one. */
+const HEAD_MS = 10_000;
+/** The least time between two looks at all heads, ms. */
+const HEADS_LOOK_MS = 100;

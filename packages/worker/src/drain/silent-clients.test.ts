@@ -8,11 +8,13 @@ import { connect, createServer as createTcp } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectSecure } from 'node:tls';
 import { connectRaw, RawClient } from '../intake/fixtures/raw-client.test.kit.js';
 import { selfSigned } from '../intake/fixtures/self-signed.test.kit.js';
 import { serve } from '../intake/fixtures/serving.test.kit.js';
 import { MaintenanceGate } from '../maintenance/maintenance-gate.js';
+import { HttpConnections, isInHead } from '../node/http-connections.js';
 import { connectionCountOf } from '../node/native-handle.js';
 import { endsTls } from '../node/secure-server.js';
 import { Handshakes } from '../tls/handshakes.js';
@@ -37,10 +39,10 @@ async function setScene(t: TestContext, server: Server): Promise<Scene> {
   return { server, port, handshakes };
 }
 
-function begin({ server, handshakes }: Scene): Drain {
+function begin({ server, handshakes }: Scene, { limitMs = LONG_MS } = {}): Drain {
   return new Drain({
     server,
-    limitMs: LONG_MS,
+    limitMs,
     connectionCount: () => connectionCountOf(server),
     handBack: false,
     migration: undefined,
@@ -116,5 +118,49 @@ void describe('clients that ask for nothing, while a server drains', () => {
     client.send(GET);
     assert.match(await client.until(/answer$/), /\r\nConnection: close\r\n/);
     assert.deepEqual(await drain.ended, { cutCount: 0 });
+  });
+
+  for (const [where, make] of [
+    ['in clear', (): Server => createServer((_request, response) => response.end('answer'))],
+    ['over TLS', (): Server => createHttps(keys, (_request, response) => response.end('answer'))],
+  ] as const) {
+    const open = async (t: TestContext, port: number): Promise<RawClient> => {
+      if (where === 'in clear') return await connectRaw(t, port);
+      const socket = connectSecure({ port, host: '127.0.0.1', rejectUnauthorized: false });
+      t.after(() => socket.destroy());
+      return new RawClient(socket);
+    };
+
+    void it(`answers one that has sent half a head and no more, and serves one that sends the rest, ${where}`, async (t) => {
+      const scene = await setScene(t, make());
+      const [silent, slow, kept] = [
+        await open(t, scene.port),
+        await open(t, scene.port),
+        await open(t, scene.port),
+      ];
+      kept.send(GET);
+      await kept.until(/answer$/);
+      for (const client of [silent, slow, kept]) client.send(GET.slice(0, 20));
+      const heads = HttpConnections.of(scene.server) ?? assert.fail('it speaks HTTP/1');
+      while (heads.all().filter((socket) => isInHead(socket)).length < 3) await turn();
+      const drain = begin(scene);
+      slow.send(GET.slice(20));
+      assert.match(await slow.until(/answer$/), /\r\nConnection: close\r\n/);
+      assert.match(await silent.until(/408 Request Timeout\r\n.*\r\n\r\n$/s), /\r\nConnection: close\r\n/);
+      await kept.until(/answer.*408 Request Timeout\r\n/s);
+      await Promise.all([silent.closed, slow.closed, kept.closed]);
+      assert.deepEqual(await drain.ended, { cutCount: 0 });
+    });
+  }
+
+  void it('ends a head that comes byte by byte', async (t) => {
+    const scene = await setScene(t, createServer());
+    const client = await connectRaw(t, scene.port);
+    client.send('GET / HTTP/1.1\r\nX: ');
+    const timer = setInterval(() => client.send('x'), 50);
+    t.after(() => clearInterval(timer));
+    const drain = begin(scene, { limitMs: 4000 });
+    assert.deepEqual(await drain.ended, { cutCount: 0 });
+    await client.closed;
   });
 });

@@ -109,17 +109,45 @@ function emptyQueuesBehindBody(socket: Socket): () => void {
 const ON_BODY = 3;
 const NOTHING = (): void => undefined;
 
-/** Lets `socket.bytesRead` count bytes that its handle has not read. */
+/**
+ * Lets `socket.bytesRead` count bytes that its handle has not read. An accessor of the handle's own would have V8 keep all
+ * that the handle has in a dictionary, and everything that Node does with it is slower for that.
+ */
 export function countAsRead(socket: Socket, count: number): void {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return;
+  (handle as CountingHandle)[READ_BEFORE] = count;
   const prototype: unknown = Object.getPrototypeOf(handle);
-  if (typeof prototype !== 'object' || prototype === null) return;
-  Object.defineProperty(handle, 'bytesRead', {
-    configurable: true,
-    enumerable: true,
-    get: () => count + Number(Reflect.get(prototype, 'bytesRead', handle)),
-  });
+  if (typeof prototype !== 'object' || prototype === null || READ_BEFORE in prototype) return;
+  let counting = countingPrototypes.get(prototype);
+  if (counting === undefined) {
+    counting = countingPrototype(prototype);
+    countingPrototypes.set(prototype, counting);
+  }
+  Object.setPrototypeOf(handle, counting);
+}
+
+interface CountingHandle {
+  [READ_BEFORE]?: number;
+}
+
+/** What had been read from a connection before its handle was this process's. */
+const READ_BEFORE = Symbol('vhostd.readBefore');
+
+/** By what they stand for: a handle of TCP, or one of a test. */
+const countingPrototypes = new WeakMap<object, object>();
+
+function countingPrototype(prototype: object): object {
+  return Object.create(prototype, {
+    [READ_BEFORE]: { writable: true, value: 0 },
+    bytesRead: {
+      configurable: true,
+      enumerable: true,
+      get(this: CountingHandle): number {
+        return (this[READ_BEFORE] ?? 0) + Number(Reflect.get(prototype, 'bytesRead', this));
+      },
+    },
+  }) as object;
 }
 
 interface SessionHandle {

@@ -91,6 +91,17 @@ export function isAtRest(socket: Socket): boolean {
   );
 }
 
+/** Whether a part of a head has been read from a connection that is not {@link HttpConnections.idle}, and no whole one. */
+export function isInHead(socket: Socket): boolean {
+  return (
+    parserOf(socket)?.incoming === null &&
+    responseOn(socket) === undefined &&
+    !isUnread(socket) &&
+    !socket.destroyed &&
+    !socket.writableEnded
+  );
+}
+
 /** Whether not a byte has been read from a connection since this process has it. */
 export function isUnread(socket: Socket): boolean {
   return handleOf(socket)?.bytesRead === 0 && socket.readableLength === 0;
