@@ -95,7 +95,7 @@ test('behind nginx with kept upstream connections each request is answered by it
         access_log off;
         client_body_temp_path ${dir}; proxy_temp_path ${dir}; fastcgi_temp_path ${dir};
         uwsgi_temp_path ${dir}; scgi_temp_path ${dir};
-        upstream vhostd { server 127.0.0.1:${upstream}; keepalive 8; }
+        upstream vhostd { server 127.0.0.1:${upstream}; keepalive 32; }
         server {
           listen 127.0.0.1:${own};
           location / {
