@@ -81,7 +81,7 @@ void describe('the steps of a site in docs/sites.md', async () => {
       }
     }
     for (const [fact = '', , led = ''] of tableWith('Fact').rows) {
-      const by = (told[plain(fact)] = Object.fromEntries(states.map((state) => [state, state])));
+      const by = (told[plain(fact)] ??= Object.fromEntries(states.map((state) => [state, state])));
       for (const step of led === 'none' ? [] : plain(led).split('; ')) {
         const [from = '', to = ''] = step.split(' → ');
         for (const state of from.split(', ')) by[state] = to;

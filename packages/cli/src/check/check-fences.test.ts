@@ -6,7 +6,7 @@ import { checkFences } from './check-fences.js';
 const ALLOW = { ports: [80] };
 
 function told(...sites: object[]): string[] {
-  const conf = { sites: sites.map((site) => ({ allow: {}, trusted: false, ...site })) };
+  const conf = { sites: sites.map((site) => ({ allow: {}, trusted: false, listen: [], ...site })) };
   return checkFences(conf as unknown as MasterConf).map(({ subject, message }) => `${subject}: ${message}`);
 }
 
@@ -33,4 +33,16 @@ void test('an allow of a site that shares its user is warned of, once for each u
     ),
     ['a, b: they run as one user (1): what is allowed to one of them, all can do'],
   );
+});
+
+void test('direct accept of a site with a user of its own is warned of', () => {
+  const listen = [{ accept: 'direct' }];
+  const [one, ...others] = told(
+    { siteId: 'a', listen, runAs: { uid: 1 } },
+    { siteId: 'b', listen },
+    { siteId: 'c', listen, runAs: { uid: 2 }, trusted: true },
+    { siteId: 'd', runAs: { uid: 3 } },
+  );
+  assert.match(String(one), /^a: accept "direct" is not for a site with a user of its own/);
+  assert.deepEqual(others, []);
 });

@@ -1,4 +1,5 @@
-// Whether an `allow` holds for the site that has it: processes of one user trust one another, whatever a conf says.
+// Whether an `allow` holds for the site that has it: processes of one user trust one another, whatever a conf says. And
+// what a site with a user of its own does without, since it is not trusted.
 import type { MasterConf } from '@vhostd/master';
 import type { Finding } from './finding.js';
 
@@ -24,6 +25,19 @@ export function checkFences({ sites }: MasterConf): Finding[] {
       subject: names(sharing),
       message: `they run as one user (${uid}): what is allowed to one of them, all can do`,
       todo: 'give each a "user" of its own, or say "trusted": true of those that have an allow',
+    });
+  }
+  const directly = sites.filter(
+    ({ runAs, trusted, listen }) =>
+      runAs !== undefined && !trusted && listen.some(({ accept }) => accept === 'direct'),
+  );
+  if (directly.length > 0) {
+    findings.push({
+      level: 'warning',
+      subject: names(directly),
+      message:
+        'accept "direct" is not for a site with a user of its own: it could have the socket block, and vhostd with it',
+      todo: 'leave it out, and the master accepts, as it does now; or say "trusted": true of it',
     });
   }
   return findings;

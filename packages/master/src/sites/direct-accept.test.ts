@@ -8,6 +8,8 @@ import { SiteBench } from './site-bench.test.kit.js';
 import type { Site } from './site.js';
 
 const ENTRY = { host: 'a.test', port: 0, ipaddress: '127.0.0.1', accept: 'direct' };
+/** Nobody's: a fake worker is started as nobody. */
+const FOREIGN_UID = 54_321;
 const KEY = '127.0.0.1|0|tcp';
 
 class Bench extends SiteBench {
@@ -44,6 +46,16 @@ test('workers accept as soon as they are ready, and the master does not any more
   await bench.run('a', { cpuLen: 2, listen: [ENTRY] });
   assert.deepEqual(bench.accepting, ['1.0', '1.1']);
   assert.equal(await bench.masterAccepts(), false);
+});
+
+test('the socket is for no worker of a site with a user of its own, unless that is trusted', async (t) => {
+  const bench = new Bench(t);
+  const user = { user: FOREIGN_UID, group: FOREIGN_UID };
+  await bench.run('a', { listen: [ENTRY], ...user });
+  assert.deepEqual([bench.accepting, await bench.masterAccepts()], [[], true]);
+  const trusting = new Bench(t);
+  await trusting.run('a', { listen: [ENTRY], ...user, trusted: true });
+  assert.deepEqual(trusting.accepting, ['1.0']);
 });
 
 test('the master accepts while a pause holds what comes, and in a maintenance', async (t) => {

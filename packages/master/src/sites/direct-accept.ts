@@ -2,6 +2,7 @@
 // whose queue they share. Whenever none of them accepts there, or the site's connections are to be held or answered, the
 // master does, so that all else is as on any other address.
 import type { SiteConf } from '../conf/site-conf.js';
+import { isFenced } from '../conf/trust.js';
 import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Listener } from '../listeners/listener.js';
 import { directAddressesOf } from '../routing/site-places.js';
@@ -97,6 +98,8 @@ export class DirectAccept<S> {
 
   #wanted(): Listener[] {
     const { source } = this.#parts;
+    // Whoever has the socket can have it block, and the master stand still in its next accept.
+    if (isFenced(this.#conf)) return [];
     return directAddressesOf(this.#conf)
       .flatMap((address) => source.get(address) ?? [])
       .filter((listener) => source.soleSocket(listener) !== undefined);
