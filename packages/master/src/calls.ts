@@ -1,10 +1,13 @@
 // Calls between the code of the processes' users, as far as they pass through the master.
 import { VhostError } from '@vhostd/protocol';
 import { callArguments, CallRegistry, packSocket, parseCall, withCallback } from '@vhostd/transport';
-import type { Call } from '@vhostd/protocol';
+import type { Call, WorkerIdentity } from '@vhostd/protocol';
 import type { CallHandler, NativeHandle, Passenger, RequestContext } from '@vhostd/transport';
 import type { DaemonSide } from './daemon-link/daemon-side.js';
 import type { Sites } from './sites/sites.js';
+
+/** A worker that calls. */
+type Caller = Pick<WorkerIdentity, 'workerId' | 'siteId' | 'fenced'>;
 
 export class Calls {
   readonly #daemon: DaemonSide | undefined;
@@ -32,11 +35,21 @@ export class Calls {
   }
 
   /** A call that a worker sent; nothing in it is trusted. */
-  async fromWorker(workerId: string, received: unknown, context: RequestContext): Promise<unknown> {
-    const call: Call = { ...parsed(received, context), from: workerId };
+  async fromWorker(sender: Caller, received: unknown, context: RequestContext): Promise<unknown> {
+    const call: Call = { ...parsed(received, context), from: sender.workerId };
     const to = targetOf(received);
+    if (context.handle !== undefined && !this.#mayPass(sender, to)) {
+      context.handle.close();
+      const message = `this socket can't go along with a call to ${to}: site ${sender.siteId} has a user of its own, so its connections are for no other process unless the conf says "trusted": true of it`;
+      throw new VhostError('ERR_CALL_SOCKET', message, { info: { to, siteId: sender.siteId } });
+    }
     if (to === 'master') return await this.#fromWorkers.dispatch(call, context.handle);
     return await this.#forward(to, call, context.handle);
+  }
+
+  /** Whoever has a copy of a connection can have it block, and stop who reads from it. */
+  #mayPass({ siteId, fenced }: Caller, to: string): boolean {
+    return fenced !== true || this.#sites.findWorker(to)?.place.site.siteId === siteId;
   }
 
   /** A call that the daemon sent, for the master's code or for a worker's. */

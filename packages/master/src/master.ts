@@ -601,9 +601,9 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** What workers ask for that is not about their own site. */
   #answerWorkers(): void {
-    this.#spawner.on('spawned', ({ peer, identity: { workerId }, gone }) => {
+    this.#spawner.on('spawned', ({ peer, identity, gone }) => {
       peer.handle('waitForSites', (params) => this.#manager.wait(params, gone));
-      peer.handle('call', (params, context) => this.#calls.fromWorker(workerId, params, context));
+      peer.handle('call', (params, context) => this.#calls.fromWorker(identity, params, context));
     });
   }
 }

@@ -559,6 +559,8 @@ export class ManagedSite {
 function endGroup(): void {
   try {
     process.kill(-process.pid, 'SIGTERM');
+    // Those that were stopped with it do not hear of that before they run again.
+    process.kill(-process.pid, 'SIGCONT');
   } catch {
     // It leads none.
   }

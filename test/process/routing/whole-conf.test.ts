@@ -5,10 +5,11 @@ import { test } from 'node:test';
 import { get, seenBy } from '../../kit/ask-site.js';
 import { freePort } from '../../kit/free-port.js';
 import { Load } from '../../kit/load.js';
+import { OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { SiteOptions } from '../../kit/start-vhostd.js';
 
-function site(siteId: string, ...hosts: string[]): SiteOptions {
+function siteOf(siteId: string, ...hosts: string[]): SiteOptions {
   return { siteId, hosts: hosts.map((host) => `${host}.test`) };
 }
 
@@ -32,57 +33,73 @@ class Clients {
   }
 }
 
-test('hosts that move between sites by a reload are answered by the one, then by the other: no request is lost', async (t) => {
-  const vhostd = await startVhostd(t, {
-    sites: [site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')],
-  });
-  const port = await vhostd.port();
-  const clients = [
-    new Clients(port, 'h', ['a', 'b', 'n']),
-    new Clients(port, 'next', ['a', 'b']),
-    new Clients(port, 'c', ['c', 'renamed']),
-  ];
-  const owner = async (host: string): Promise<string> => seenBy(await get(port, `${host}.test`)).siteId;
-  const step = async (sites: SiteOptions[], owners: Record<string, string>): Promise<void> => {
-    vhostd.configure(sites);
-    await vhostd.reloaded();
-    for (const [host, siteId] of Object.entries(owners)) assert.equal(await owner(host), siteId, host);
+for (const what of ['', ', each of another user']) {
+  const title = `hosts that move between sites${what}, by a reload, are answered by the one, then by the other: no request is lost`;
+  const isOther = what !== '';
+  test(title, { skip: isOther ? otherUserSkip : false }, async (t) => {
+    // Their connections stay with their workers: each ends with an answer of the old one.
+    const fields = isOther
+      ? { path: placesOf(t).theirs, workerOptions: { uid: OTHER_USER, gid: OTHER_USER } }
+      : {};
+    const site = (siteId: string, ...hosts: string[]): SiteOptions => ({
+      ...siteOf(siteId, ...hosts),
+      ...fields,
+    });
+    const vhostd = await startVhostd(t, {
+      sites: [site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')],
+    });
+    const port = await vhostd.port();
+    const clients = [
+      new Clients(port, 'h', ['a', 'b', 'n']),
+      new Clients(port, 'next', ['a', 'b']),
+      new Clients(port, 'c', ['c', 'renamed']),
+    ];
+    const owner = async (host: string): Promise<string> => seenBy(await get(port, `${host}.test`)).siteId;
+    const step = async (sites: SiteOptions[], owners: Record<string, string>): Promise<void> => {
+      vhostd.configure(sites);
+      await vhostd.reloaded();
+      for (const [host, siteId] of Object.entries(owners)) assert.equal(await owner(host), siteId, host);
+      await Promise.all(clients.map((each) => each.progress()));
+    };
     await Promise.all(clients.map((each) => each.progress()));
-  };
-  await Promise.all(clients.map((each) => each.progress()));
-  const roundCount = process.env['VHOSTD_TEST_LONG'] === '1' ? 10 : 1;
-  for (let round = 1; round <= roundCount; round += 1) {
-    // A host moves.
-    await step([site('a', 'a'), site('b', 'b', 'h', 'next'), site('c', 'c')], { h: 'b', next: 'b' });
-    // Both move back, the one to a site that depends on the other.
-    await step([site('a', 'a', 'h', 'next'), { ...site('b', 'b'), dependencies: ['a'] }, site('c', 'c')], {
-      h: 'a',
-    });
-    // Blue and green.
-    await step([site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')], { h: 'a', next: 'b' });
-    await step([site('a', 'a', 'next'), site('b', 'b', 'h'), site('c', 'c')], { h: 'b', next: 'a' });
-    // To a new site, and another one is renamed.
-    await step([site('a', 'a', 'next'), site('b', 'b'), site('n', 'h'), site('renamed', 'c')], {
-      h: 'n',
-      c: 'renamed',
-    });
-    // Back, where two are gone.
-    await step([site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')], { h: 'a', next: 'b', c: 'c' });
-  }
-  for (const each of clients) t.diagnostic(await each.assertNothingLost());
-  const { counts, sites } = await vhostd.status();
-  assert.deepEqual(counts.refused, {});
-  assert.deepEqual(
-    sites.map(({ siteId, generation, state }) => [siteId, generation > 1, state]).slice(0, 2),
-    [
-      ['a', true, 'running'],
-      ['b', true, 'running'],
-    ],
-  );
-});
+    const roundCount = process.env['VHOSTD_TEST_LONG'] === '1' ? 10 : 1;
+    for (let round = 1; round <= roundCount; round += 1) {
+      // A host moves.
+      await step([site('a', 'a'), site('b', 'b', 'h', 'next'), site('c', 'c')], { h: 'b', next: 'b' });
+      // Both move back, the one to a site that depends on the other.
+      await step([site('a', 'a', 'h', 'next'), { ...site('b', 'b'), dependencies: ['a'] }, site('c', 'c')], {
+        h: 'a',
+      });
+      // Blue and green.
+      await step([site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')], { h: 'a', next: 'b' });
+      await step([site('a', 'a', 'next'), site('b', 'b', 'h'), site('c', 'c')], { h: 'b', next: 'a' });
+      // To a new site, and another one is renamed.
+      await step([site('a', 'a', 'next'), site('b', 'b'), site('n', 'h'), site('renamed', 'c')], {
+        h: 'n',
+        c: 'renamed',
+      });
+      // Back, where two are gone.
+      await step([site('a', 'a', 'h'), site('b', 'b', 'next'), site('c', 'c')], {
+        h: 'a',
+        next: 'b',
+        c: 'c',
+      });
+    }
+    for (const each of clients) t.diagnostic(await each.assertNothingLost());
+    const { counts, sites } = await vhostd.status();
+    assert.deepEqual(counts.refused, {});
+    assert.deepEqual(
+      sites.map(({ siteId, generation, state }) => [siteId, generation > 1, state]).slice(0, 2),
+      [
+        ['a', true, 'running'],
+        ['b', true, 'running'],
+      ],
+    );
+  });
+}
 
 test('an exchange of which one site fails changes nobody, and loses nothing', async (t) => {
-  const vhostd = await startVhostd(t, { sites: [site('a', 'x'), site('b', 'y'), site('c', 'c')] });
+  const vhostd = await startVhostd(t, { sites: [siteOf('a', 'x'), siteOf('b', 'y'), siteOf('c', 'c')] });
   const port = await vhostd.port();
   const clients = [
     new Clients(port, 'x', ['a']),
@@ -90,7 +107,7 @@ test('an exchange of which one site fails changes nobody, and loses nothing', as
     new Clients(port, 'c', ['c']),
   ];
   await Promise.all(clients.map((each) => each.progress()));
-  vhostd.configure([site('a', 'y'), { ...site('b', 'x'), workerFile: 'missing.js' }, site('c', 'c')]);
+  vhostd.configure([siteOf('a', 'y'), { ...siteOf('b', 'x'), workerFile: 'missing.js' }, siteOf('c', 'c')]);
   vhostd.touch('missing.js');
   vhostd.change('b', { bootTimeout: '1s' });
   const { sites } = await vhostd.reload();
@@ -108,12 +125,12 @@ test('an exchange of which one site fails changes nobody, and loses nothing', as
 });
 
 test('a site alone on its address is renamed: the address stays open, and nothing is lost', async (t) => {
-  const vhostd = await startVhostd(t, { daemon: true, sites: [site('a', 'h')] });
+  const vhostd = await startVhostd(t, { daemon: true, sites: [siteOf('a', 'h')] });
   const port = await vhostd.port();
   const clients = new Clients(port, 'h', ['a', 'b', 'c', 'd']);
   await clients.progress();
   for (const siteId of ['b', 'c', 'd']) {
-    vhostd.configure([{ ...site(siteId, 'h'), cpuLen: 2 }]);
+    vhostd.configure([{ ...siteOf(siteId, 'h'), cpuLen: 2 }]);
     await vhostd.reloaded();
     await clients.progress();
   }

@@ -179,6 +179,11 @@ export class Acceptor {
     return this.#kept.countOf(ingress);
   }
 
+  /** The site has gone: the next request of each is for whoever has its host by then. */
+  leaveKept(ingress: Ingress): void {
+    this.#kept.leave(ingress, LEFT_MS);
+  }
+
   /** Takes them out, unread. */
   takeKept(ingress: Ingress): Connection[] {
     return this.#kept.takeOf(ingress);
@@ -340,6 +345,8 @@ function addressHostOf({ proxied, handle }: Connection): string | null {
 
 /** A client that is well has said something by then, ms. */
 const HEARD_MS = 300;
+/** For how long what was kept for a site waits for its next request when the site has gone, ms. */
+const LEFT_MS = 5000;
 /** How long an end waits for those who have just come, and how often it looks, ms. */
 const SETTLE_LIMIT_MS = 1000;
 const SETTLE_LOOK_MS = 5;

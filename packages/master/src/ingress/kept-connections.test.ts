@@ -81,6 +81,18 @@ test('one whose client leaves, or whose time is over, is closed, and its site is
   assert.deepEqual([late.closed, longest.closed, bench.less], [true, false, [a, a]]);
 });
 
+test('when a site has gone its next requests are for others, for a while', async (t) => {
+  const bench = new Bench(t);
+  const [a, b] = [site(), site()];
+  const [asks, silent, other] = [bench.keep(a), bench.keep(a), bench.keep(b)];
+  bench.kept.leave(a, 100);
+  asks.say('GE');
+  await Promise.resolve();
+  assert.deepEqual([bench.come, asks.closed], [['GE'], false]);
+  t.mock.timers.tick(100);
+  assert.deepEqual([silent.closed, other.closed, bench.kept.countOf(a)], [true, false, 0]);
+});
+
 test('those of a site are taken out unread, and the oldest of all is ended for want of room', (t) => {
   const bench = new Bench(t);
   const [a, b] = [site(), site()];

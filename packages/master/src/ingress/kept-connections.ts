@@ -14,7 +14,7 @@ export interface KeptOutcome {
 interface Kept {
   readonly connection: Connection;
   readonly ingress: Ingress;
-  readonly timer: NodeJS.Timeout | undefined;
+  timer: NodeJS.Timeout | undefined;
 }
 
 export class KeptConnections {
@@ -62,6 +62,15 @@ export class KeptConnections {
         stopRaw(kept.connection.handle);
         return kept.connection;
       });
+  }
+
+  /** Their site has gone: the next request of each, within so long, ms, is for whoever has its host by then. */
+  leave(ingress: Ingress, limitMs: number): void {
+    for (const kept of this.#kept) {
+      if (kept.ingress !== ingress) continue;
+      clearTimeout(kept.timer);
+      kept.timer = setTimeout(() => this.#end(kept), limitMs).unref();
+    }
   }
 
   /** Ends the one that has been here longest. False: there is none. */

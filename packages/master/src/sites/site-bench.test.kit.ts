@@ -37,6 +37,7 @@ export class SiteBench {
       reroute: (waiting: Connection, from: Ingress) => this.#reroute(waiting, from),
       keep: (idle: Connection) => void this.kept.push(idle),
       keptCount: () => this.kept.length,
+      leaveKept: () => undefined,
       takeKept: () => this.kept.splice(0),
     };
     const { events, router, spawner } = this;

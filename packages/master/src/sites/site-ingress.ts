@@ -35,6 +35,8 @@ export interface Rejecter {
   keep(connection: Connection, ingress: Ingress, limitMs: number): void;
   /** How many it keeps for a site. */
   keptCount(ingress: Ingress): number;
+  /** The site has gone: the next request of each is for whoever has its host by then. */
+  leaveKept(ingress: Ingress): void;
   /** Takes them out, unread. */
   takeKept(ingress: Ingress): Connection[];
 }
@@ -202,7 +204,7 @@ export class SiteIngress implements Ingress, DispatchSite, IdleWatched, FreezeWa
   /** The site stops: rejects all that waits or is held. */
   close(): void {
     this.#dispatch.close();
-    for (const connection of this.#acceptor.takeKept(this)) this.#acceptor.dismiss(connection);
+    this.#acceptor.leaveKept(this);
   }
 
   /** Holds new connections for up to so long, until {@link resume}; but for those that a maintenance answers. */

@@ -31,9 +31,9 @@ void describe('the processes that a worker leaves behind', () => {
     const { groups, sent } = setScene(t, 70);
     groups.end(70);
     pass(t, 2000);
-    assert.deepEqual(sent, ['SIGTERM 70']);
+    assert.deepEqual(sent, ['SIGTERM 70', 'SIGCONT 70']);
     pass(t, 100);
-    assert.deepEqual(sent, ['SIGTERM 70', 'SIGKILL 70']);
+    assert.deepEqual(sent, ['SIGTERM 70', 'SIGCONT 70', 'SIGKILL 70']);
   });
 
   void it('that have ended are left alone, whoever has their number then', (t) => {
@@ -43,7 +43,7 @@ void describe('the processes that a worker leaves behind', () => {
     pass(t, 100);
     living.add(70);
     pass(t, 10_000);
-    assert.deepEqual(sent, ['SIGTERM 70']);
+    assert.deepEqual(sent, ['SIGTERM 70', 'SIGCONT 70']);
   });
 
   void it('are killed in their control group, whatever session they are in, which is removed then', (t) => {

@@ -24,6 +24,8 @@ export class ProcessGroups {
   end(leaderPid: number, group?: WorkerGroup): void {
     if (this.#ending.has(leaderPid)) return;
     const isTold = this.#signal(leaderPid, 'SIGTERM');
+    // What was stopped with its leader hears of it when it runs again.
+    if (isTold) this.#signal(leaderPid, 'SIGCONT');
     if (!isTold && group?.populated !== true) return group?.remove();
     if (this.#ending.size === 0) process.once('exit', this.#killAll);
     this.#ending.set(leaderPid, group);

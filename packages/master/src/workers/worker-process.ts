@@ -338,8 +338,8 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   }
 
   takesHandedBack(listenerKey: string, host: string | undefined, handle: NativeHandle): boolean {
-    const owner = this.#acceptor.ownerOf(listenerKey, host, handle) ?? this.#ingress;
-    return owner.takesHandedBack;
+    const owner = this.#isFenced ? undefined : this.#acceptor.ownerOf(listenerKey, host, handle);
+    return (owner ?? this.#ingress).takesHandedBack;
   }
 
   onHandedBack(connection: Connection): void {

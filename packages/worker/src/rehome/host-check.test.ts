@@ -97,6 +97,23 @@ void describe('HTTP/1 in clear where nothing can be handed back', () => {
     assert.deepEqual(seen, ['/own', '/own']);
   });
 
+  void it('has the last request for a host that the site has lost served, and ends', async (t) => {
+    for (const bytes of [OWN, OWN.replace('a.test', 'c.test'), FOREIGN]) {
+      const { port, seen, hosts } = await setScene(t, site());
+      const client = await connectRaw(t, port);
+      client.send(OWN);
+      await client.until(/answer$/);
+      client.text = '';
+      hosts.set([{ '*|80': { isDefault: false, own: ['c.test'], others: ['a.test'] } }]);
+      client.send(bytes);
+      await client.closed;
+      const isForeign = bytes === FOREIGN;
+      assert.match(client.text, isForeign ? /^HTTP\/1.1 421 / : /^HTTP\/1.1 200 /);
+      assert.match(client.text, /^Connection: close\r?$/m);
+      assert.deepEqual(seen, isForeign ? ['/own'] : ['/own', '/own']);
+    }
+  });
+
   void it('has pipelined requests answered in order', async (t) => {
     const { port, seen, refusals } = await setScene(t, site());
     const client = await connectRaw(t, port);

@@ -65,6 +65,8 @@ export class HostCheck {
     // The master has routed what the bytes begin with.
     let isRouted = header.peeked;
     const own = this.#ownValuesOf(listener);
+    // It goes to nobody else: as over TLS, it ends where the host that it came for is another site's by now.
+    const purpose = rerouting === undefined ? new Purpose(hosts, header) : undefined;
     const cutLength = cutLengthOf(socket);
     const refusedLength = cutLength === FIELDS_MAX_LENGTH ? FIELDS_MAX_LENGTH : FIELDS_MAX_LENGTH + 1;
     watchHeads(socket, (request, proceed) => {
@@ -79,17 +81,19 @@ export class HostCheck {
       if (length >= refusedLength) return this.#refuse(request, 'too-many-fields', proceed);
       const value = plainHost(request);
       if (own.is(value)) return proceed();
-      if (value !== undefined) {
-        const host = hostOf(value);
-        if (host !== undefined && hosts.has(listener, host)) {
-          own.keep(value);
-          return proceed();
-        }
+      const host = value === undefined ? undefined : hostOf(value);
+      if (host !== undefined && hosts.has(listener, host)) {
+        if (purpose?.includes(host) === true && purpose.isLost) return this.#serveLast(request, proceed);
+        own.keep(value ?? null);
+        return proceed();
       }
       // Of a head that the app has had cut by `maxHeadersCount` the Host may have been dropped.
       if (length >= cutLength) return this.#refuse(request, 'too-many-fields', proceed);
-      if (rerouting === undefined) return this.#refuse(request, 'other-host', proceed);
-      return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
+      if (rerouting !== undefined)
+        return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
+      const isLast = purpose?.isLost === true;
+      if (isLast && host !== undefined && purpose.includes(host)) return this.#serveLast(request, proceed);
+      return this.#refuse(request, 'other-host', proceed, isLast);
     });
   }
 
