@@ -57,6 +57,19 @@ void describe('a frozen site', () => {
     assert.equal(after?.pid, before?.pid);
   });
 
+  void it('that goes leaves its host, and the connections that are kept for it, to another one', async (t) => {
+    const vhostd = await startSites(t, [ledgerSite(FREEZE), OTHER_SITE]);
+    const client = await openPatiently(await vhostd.port());
+    await ask(client);
+    await frozen(vhostd);
+    vhostd.configure([{ ...ledgerSite(), siteId: 'renamed', hosts: [HOST] }, OTHER_SITE]);
+    await vhostd.reloaded();
+    await vhostd.until('the frozen one has gone', ({ sites }) => !sites.some(({ siteId }) => siteId === 'a'));
+    const [worker] = await vhostd.workers('renamed');
+    assert.equal((await ask(client)).pid, worker?.pid);
+    client.close();
+  });
+
   void it('keeps standing still while its status is asked for, and is told of what concerns it', async (t) => {
     const vhostd = await startSites(t, [ledgerSite(FREEZE), OTHER_SITE]);
     const [worker] = await frozen(vhostd);
