@@ -99,8 +99,8 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
     assert.match((await vhostd.run('status', 'a')).stdout, /^usage +\d+ processes,.* CPU time /mu);
   });
 
-  void it('leaves nothing behind in a reload, in whatever session, without limits too', async (t) => {
-    const { vhostd, base, child } = await start(t, {});
+  void it('leaves nothing behind in a reload, in whatever session', async (t) => {
+    const { vhostd, base, child } = await start(t);
     await vhostd.reload('a');
     await gone(child);
     await until('one group is left', () => {
@@ -154,6 +154,29 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
 });
 
 void describe('a site without limits', () => {
+  void it(
+    'is counted, and what it has started in a session of its own outlives its worker',
+    { skip },
+    async (t) => {
+      const { vhostd, base, child } = await start(t, {});
+      const [worker] = (await vhostd.status()).sites[0]?.workers ?? [];
+      const own = `${worker?.pid}-loose`;
+      assert.deepEqual(groupsIn(join(base, 'site-a')), [own]);
+      assert.ok(((await detailOf(vhostd)).usage?.processes ?? 0) >= 3);
+      await vhostd.reload('a');
+      await vhostd.drained();
+      assert.equal(isAlive(child), true);
+      assert.ok(groupsIn(join(base, 'site-a')).includes(own));
+      // With the program that it has just started.
+      process.kill(-child, 'SIGKILL');
+      await until('its group is removed', () => {
+        const value = groupsIn(join(base, 'site-a'));
+        return { done: !value.includes(own), value };
+      });
+      process.kill(-Number((await get(await vhostd.port(), HOST)).body.toString()), 'SIGKILL');
+    },
+  );
+
   void it('is served outside of a control group where there can be none', { skip }, async (t) => {
     // In the place of its group is what takes no directories.
     const base = mkdtempSync(join(tmpdir(), 'vhostd-test-'));

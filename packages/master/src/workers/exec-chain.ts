@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { VhostError } from '@vhostd/protocol';
 import type { SiteConf } from '../conf/site-conf.js';
+import { groupSuffix } from './site-groups.js';
 
 /** How a worker's process is prepared. */
 export interface Preparation {
@@ -98,11 +99,20 @@ function commandsOf(conf: SiteConf, machine: Machine): [program: Program, ...arg
 }
 
 /** Enters a control group of its own, with the number of its pid, in the site's. A site with limits has to. */
-function joinOf({ limits }: SiteConf, siteGroup: string | undefined, machine: Machine): string[] {
+function joinOf(conf: SiteConf, siteGroup: string | undefined, machine: Machine): string[] {
   if (siteGroup === undefined) return [];
   const [sh, mkdir] = (['sh', 'mkdir'] as const).map((program) => machine.find(program) ?? program);
-  const otherwise = limits === undefined ? ':' : 'exit 126';
-  return [sh ?? 'sh', '-c', JOIN, 'vhostd-join', mkdir ?? 'mkdir', siteGroup, otherwise];
+  const otherwise = conf.limits === undefined ? ':' : 'exit 126';
+  return [
+    sh ?? 'sh',
+    '-c',
+    JOIN,
+    'vhostd-join',
+    mkdir ?? 'mkdir',
+    siteGroup,
+    groupSuffix(conf.limits),
+    otherwise,
+  ];
 }
 
 /** A shell changes these, or passes them on to no other program. */
@@ -191,10 +201,10 @@ const FIELDS: Readonly<Record<Program, string>> = {
   mkdir: 'limits',
 };
 /** Another process may remove the group while it is empty: it is made anew then. */
-const JOIN = `group=$2/$$
+const JOIN = `group=$2/$$$3
 join() { "$1" -p "$group" && echo $$ >"$group/cgroup.procs"; }
-join "$1" 2>/dev/null || join "$1" || $3
-shift 3
+join "$1" 2>/dev/null || join "$1" || $4
+shift 4
 exec "$@"`;
 /** What a shell sets by itself. */
 const SHELL_VARIABLES: readonly string[] = ['PWD', 'OLDPWD', 'SHLVL', '_'];

@@ -117,7 +117,7 @@ test("a worker's group says whether the kernel has killed for memory, is killed 
   const bench = new Bench(t, 'cpu memory pids');
   const groups = bench.groups();
   const directory = groups.enter(site({}));
-  const group = groups.of(directory, 70);
+  const group = groups.of(directory, 70, {});
   assert.ok(group !== undefined);
   assert.deepEqual([group.oomKillCount, group.populated], [0, false]);
   bench.fill('site-a/70', {
@@ -128,13 +128,30 @@ test("a worker's group says whether the kernel has killed for memory, is killed 
   assert.deepEqual([group.oomKillCount, group.populated], [1, true]);
   group.kill();
   assert.equal(bench.read('site-a/70/cgroup.kill'), '1');
-  assert.equal(groups.of(undefined, 70), undefined);
+  assert.equal(groups.of(undefined, 70, {}), undefined);
   // The kernel's files do not keep a group from being removed.
   for (const file of ['memory.events', 'cgroup.events', 'cgroup.kill'])
     rmSync(path.join(bench.base, 'site-a/70', file));
   for (const file of FILES) rmSync(path.join(bench.base, 'site-a', file));
   group.remove();
   assert.equal(existsSync(path.join(bench.base, 'site-a')), false);
+});
+
+test('what a worker of a site without limits has left is left alone, and its group removed when that has gone', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const bench = new Bench(t, 'cpu');
+  const groups = bench.groups();
+  const group = groups.of(groups.enter(site()), 70, undefined);
+  const left = { 'cgroup.events': 'populated 1\n', 'cgroup.procs': '71\n', 'cgroup.kill': '' };
+  bench.fill('site-a/70-loose', left);
+  assert.deepEqual([group?.populated, groups.statusOf('a').usage], [false, undefined]);
+  group?.kill();
+  group?.remove();
+  t.mock.timers.tick(4000);
+  assert.equal(bench.read('site-a/70-loose/cgroup.kill'), '');
+  for (const file of Object.keys(left)) rmSync(path.join(bench.base, 'site-a/70-loose', file));
+  t.mock.timers.tick(2000);
+  assert.equal(existsSync(path.join(bench.base, 'site-a/70-loose')), false);
 });
 
 test('of another master a living worker is left alone, what a dead one has left is killed, what is empty removed', (t) => {

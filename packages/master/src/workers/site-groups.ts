@@ -1,7 +1,7 @@
 // The control groups (cgroup v2) of sites: one a site, and below it one for each process that is started as a worker, with
 // the number of its pid. Where all want the CPUs each site has the same part of them, however many processes it has, and
-// vhostd itself a larger one. A site's limits hold for all of its processes together, and what a worker has started can be
-// killed whole, whatever session or group of processes it is in. Files and their formats: cgroups(7), and the kernel's
+// vhostd itself a larger one. A site's limits hold for all of its processes together, and what a worker of such a
+// site has started is killed whole, whatever session or group of processes it is in; without limits it is left alone. Files and their formats: cgroups(7), and the kernel's
 // Documentation/admin-guide/cgroup-v2.rst.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -35,7 +35,7 @@ export class SiteGroups {
   constructor(base: string | undefined, events: MasterEvents) {
     this.#base = base;
     this.#events = events;
-    if (base !== undefined) this.#adopt(base);
+    this.#sweepOn();
   }
 
   /** Those of this process; its variable is gone afterwards, since it is not for workers. */
@@ -78,12 +78,20 @@ export class SiteGroups {
     }
   }
 
-  /** The group of a process that was told to be in one of this site. */
-  of(directory: string | undefined, pid: number | undefined): WorkerGroup | undefined {
+  /** The group of a process that was told to be in one of this site; `limits`: as {@link enter} was told. */
+  of(
+    directory: string | undefined,
+    pid: number | undefined,
+    limits: SiteLimits | undefined,
+  ): WorkerGroup | undefined {
     if (directory === undefined || pid === undefined) return undefined;
-    const group = path.join(directory, String(pid));
+    const group = path.join(directory, `${pid}${groupSuffix(limits)}`);
     this.#own.add(group);
-    return new DirectoryGroup(group, () => this.#own.delete(group));
+    const onRemoved = (): void => {
+      this.#own.delete(group);
+      this.#sweepOn();
+    };
+    return limits === undefined ? new LooseGroup(group, onRemoved) : new DirectoryGroup(group, onRemoved);
   }
 
   /** What the status says of a site's group. */
@@ -122,9 +130,11 @@ export class SiteGroups {
 
   /**
    * Of workers of a master before this one, or beside it: what such a worker has left behind when it is gone is killed,
-   * and what is empty is removed.
+   * and what is empty is removed. What is left alone is removed when it is empty, whoever's it was.
    */
-  #adopt(base: string): void {
+  #sweepOn(): void {
+    const base = this.#base;
+    if (base === undefined || this.#sweep !== undefined) return;
     const gone = new Set<string>();
     const sweep = (): void => {
       let left = 0;
@@ -132,6 +142,10 @@ export class SiteGroups {
         for (const pid of groupsIn(directory)) {
           const group = path.join(directory, pid);
           if (this.#own.has(group)) continue;
+          if (pid.endsWith(LOOSE)) {
+            if (!tryRemove(group)) left += 1;
+            continue;
+          }
           left += 1;
           if (pidsIn(group).includes(Number(pid))) continue;
           const adopted = new DirectoryGroup(group);
@@ -142,12 +156,15 @@ export class SiteGroups {
         }
         tryRemove(directory);
       }
-      if (left === 0) clearInterval(this.#sweep);
+      if (left > 0) return;
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+      process.removeListener('exit', sweep);
     };
     this.#sweep = setInterval(sweep, SWEEP_MS);
     this.#sweep.unref();
-    sweep();
     process.once('exit', sweep);
+    sweep();
   }
 }
 
@@ -184,6 +201,20 @@ class DirectoryGroup implements WorkerGroup {
     this.#onRemoved?.();
     if (tryRemove(this.#directory)) tryRemove(path.dirname(this.#directory));
   }
+}
+
+/** What the processes of a site without limits have started is left alone, as without control groups. */
+class LooseGroup extends DirectoryGroup {
+  override get populated(): boolean {
+    return false;
+  }
+
+  override kill(): void {}
+}
+
+/** What follows the pid in the name of a worker's group. */
+export function groupSuffix(limits: SiteLimits | undefined): string {
+  return limits === undefined ? LOOSE : '';
 }
 
 /** What stands in which file of a site's group. */
@@ -265,6 +296,7 @@ const OWN_CPU_WEIGHT = 1000;
 const CPU_WEIGHT = 100;
 const CONTROLLERS: readonly string[] = ['memory', 'cpu', 'pids'];
 const SITE_PREFIX = 'site-';
+const LOOSE = '-loose';
 const NO_BASE = 'vhostd has no control group of its own: see VHOSTD_CGROUP in docs/systemd.md';
 /** Of `memory`, where `memoryHigh` says nothing. */
 const HIGH_SHARE = 0.9;

@@ -188,7 +188,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       readingShare: site.readingShare,
       groups: this.#groups,
       siteGroup,
-      groupOf: (pid: number | undefined) => this.siteGroups.of(siteGroup, pid),
+      groupOf: (pid: number | undefined) => this.siteGroups.of(siteGroup, pid, conf.limits),
     };
   }
 
