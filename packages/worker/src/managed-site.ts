@@ -91,6 +91,7 @@ export class ManagedSite {
   readonly #compileCache: CompileCache | undefined;
   /** Absent: the conf lets it never stand still. */
   readonly #stillness: Stillness | undefined;
+  #goneOnCount = 0;
   #server: Server | undefined;
   #sessions: Http2Sessions | undefined;
   #webSockets: WebSockets | undefined;
@@ -299,11 +300,14 @@ export class ManagedSite {
     });
     peer.handle('standStill', async (params) => {
       const { handBack } = params as MasterToWorker['standStill']['params'];
+      const turn = this.#goneOnCount;
       const answer = this.#isLeaving ? undefined : await this.#stillness?.standStill(handBack);
-      if (answer !== undefined) this.#loopDelay?.rest();
+      // It may be told to go on while its connections are handed back.
+      if (answer !== undefined && turn === this.#goneOnCount) this.#loopDelay?.rest();
       return answer ?? null;
     });
     peer.handle('goOn', () => {
+      this.#goneOnCount += 1;
       this.#loopDelay?.goOn();
       this.#keys.goOn();
       return null;

@@ -97,6 +97,15 @@ void describe('HTTP/1 in clear where nothing can be handed back', () => {
     assert.deepEqual(seen, ['/own', '/own']);
   });
 
+  void it("has a question for the health of vhostd refused, and ends: the next connection is the master's", async (t) => {
+    const { port, seen } = await setScene(t, site(), { healthPath: '/health' });
+    const client = await connectRaw(t, port);
+    client.send(OWN.replace('/own', '/health'));
+    await client.closed;
+    assert.match(client.text, /^HTTP\/1.1 421 [^]*Connection: close/);
+    assert.deepEqual(seen, []);
+  });
+
   void it('has the last request for a host that the site has lost served, and ends', async (t) => {
     for (const bytes of [OWN, OWN.replace('a.test', 'c.test'), FOREIGN]) {
       const { port, seen, hosts } = await setScene(t, site());

@@ -74,7 +74,9 @@ export class HostCheck {
         isRouted = false;
         return proceed();
       }
-      if (healthPath !== undefined && rerouting !== undefined && asksFor(healthPath, request)) {
+      if (healthPath !== undefined && asksFor(healthPath, request)) {
+        // The master answers it, who has the next connection.
+        if (rerouting === undefined) return this.#refuse(request, 'other-host', proceed, true);
         return takeRequest(this.#server, request, (rest) => rerouting.take(socket, header, request, rest));
       }
       const { length } = request.rawHeaders;
