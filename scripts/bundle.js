@@ -33,11 +33,27 @@ const FACADE = {
     'import worker from "./index.cjs";\nexport { worker, worker as default, worker as "module.exports" };\n',
 };
 
+/** What each other chunk of it loads, and so the one that has what a site may do away with. */
+const RUNTIME = /^(?:const (\{.*) \} = )?require\("(\.\/rolldown-runtime-[^"]+)"\);$/m;
+
+/**
+ * `process.getBuiltinModule`, kept before the site's code runs, for chunks that are loaded behind it. Where the site has
+ * removed it and only then asks for a copy of its own, `require` has the same modules, if nobody has put others there.
+ */
+const CAPTURE = 'exports.builtin = process.getBuiltinModule ?? require("node:module").createRequire("/");\n';
+
 /** Nothing of it is there to be used. */
 const TYPES = { 'preload.d.cts': 'export {};\n' };
 
 /** Of other packages. */
 const COMPILED = /\/(?:protocol|transport)\/dist\//;
+
+const BUILTIN = 'process.getBuiltinModule';
+/** The name of what is kept of it in each chunk. */
+const KEPT = '__builtin';
+
+/** For `import.meta.url`; a bundle that an app's author has made of it as an ES module has no `__filename`. */
+const OWN_URL = `${BUILTIN}("node:url").pathToFileURL(typeof __filename === "string" ? __filename : process.argv[1] ?? "/").href`;
 
 /** What of the worker is loaded for TLS alone, and lies in chunks of its own; and what is the preload's. */
 const APART = /\/worker\/dist\/(?:tls\/(?!handshakes\.)|intake\/secure-front\.|preload\.|node\/own-copy\.)/;
@@ -61,7 +77,8 @@ async function bundle(folder) {
     plugins: [
       {
         name: 'own-modules-of-node',
-        renderChunk: (code) => (isWorker ? asCommonJs(withoutFacades(code)) : withoutFacades(code)),
+        renderChunk: (code, chunk) =>
+          isWorker ? withCapture(asCommonJs(withoutFacades(code)), chunk.name) : withoutFacades(code),
       },
     ],
     resolve: isWorker ? { alias: compiledPackages() } : {},
@@ -117,7 +134,7 @@ function asCommonJs(code) {
       return names === undefined ? `${required};` : `const ${names.replaceAll(' as ', ': ')} = ${required};`;
     })
     .replaceAll(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(() => require($1))')
-    .replaceAll('import.meta.url', 'require("node:url").pathToFileURL(__filename).href')
+    .replaceAll('import.meta.url', OWN_URL)
     .replaceAll(EXPORTS, (_line, list) => {
       const names = list.split(',').map((item) => item.trim().split(' as '));
       const whole = names.find(([, name]) => name === '"module.exports"');
@@ -126,10 +143,26 @@ function asCommonJs(code) {
     });
   const [left] = /^(?:import|export)\b.*$|\bimport\.meta\b.*$|\bimport\(.*$/m.exec(lines) ?? [];
   if (left !== undefined) throw new Error(`this has no counterpart in CommonJS: ${left}`);
-  const whole = `"use strict";\n${lines}`;
+  return `"use strict";\n${lines}`;
+}
+
+/** A chunk in CommonJS that takes Node's own modules from where a site's code cannot do away with them. */
+function withCapture(code, name) {
+  const whole = name === 'rolldown-runtime' ? code + CAPTURE : code.includes(BUILTIN) ? captured(code) : code;
   // Throws where it is none, such as where it has a name that CommonJS has taken.
   compileFunction(whole, ['exports', 'require', 'module', '__filename', '__dirname']);
   return whole;
+}
+
+function captured(code) {
+  if (!RUNTIME.test(code)) throw new Error('a chunk of the worker does not load the runtime of the bundle');
+  return code
+    .replace(
+      RUNTIME,
+      (_line, names, file) =>
+        `const ${names ?? '{'}${names === undefined ? '' : ','} builtin: ${KEPT} } = require("${file}");`,
+    )
+    .replaceAll(BUILTIN, KEPT);
 }
 
 /**
