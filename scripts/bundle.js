@@ -27,7 +27,7 @@ const NODE_IMPORT = /^import (?:((?:\* as )?[\w$]+)(?:, )?)?(\{[^}]*\})? from ("
 /** What has to come before something else; Node's own modules have no such effects. */
 const NODE_EFFECT = /^import "node:[\w/]+";\n/gm;
 
-/** Of the worker's package, for `import`, and so for whoever names it without more. */
+/** Of the worker's package, for `import`; `require` gets the CommonJS itself. */
 const FACADE = {
   'index.js':
     'import worker from "./index.cjs";\nexport { worker, worker as default, worker as "module.exports" };\n',
@@ -42,8 +42,8 @@ const RUNTIME = /^(?:const (\{.*) \} = )?require\("(\.\/rolldown-runtime-[^"]+)"
  */
 const CAPTURE = 'exports.builtin = process.getBuiltinModule ?? require("node:module").createRequire("/");\n';
 
-/** Nothing of it is there to be used. */
-const TYPES = { 'preload.d.cts': 'export {};\n' };
+/** The types that a module exports, as tsc writes them. */
+const TYPE_EXPORTS = /^export type \{([^}]*)\} from '\.\/([^']+)';$/gm;
 
 /** Of other packages. */
 const COMPILED = /\/(?:protocol|transport)\/dist\//;
@@ -98,17 +98,32 @@ async function bundle(folder) {
     comments: { legal: true, annotation: false, jsdoc: false },
   });
   await build.close();
-  if (isWorker) {
-    for (const [fileName, text] of Object.entries({ ...FACADE, ...TYPES })) {
-      writeFileSync(join(folder, 'bundle', fileName), text);
-      output.push({ fileName });
-    }
-  }
+  const others = isWorker ? { ...FACADE, ...typesOfWorker(folder) } : {};
+  for (const [fileName, text] of Object.entries(others))
+    writeFileSync(join(folder, 'bundle', fileName), text);
   // Only now: what runs from here may load a file of it at any moment.
-  const written = new Set(output.map(({ fileName }) => fileName));
+  const written = new Set([...output.map(({ fileName }) => fileName), ...Object.keys(others)]);
   for (const file of readdirSync(join(folder, 'bundle'))) {
     if (!written.has(file)) rmSync(join(folder, 'bundle', file));
   }
+}
+
+/** For `require`: the worker itself, with the types that ES modules import beside it. Of the preload nothing is to be used. */
+function typesOfWorker(folder) {
+  const text = readFileSync(join(folder, 'dist/index.d.ts'), 'utf8');
+  const imported = (name, file) =>
+    `import('../dist/${file}', { with: { 'resolution-mode': 'import' } }).${name}`;
+  const types = [...text.matchAll(TYPE_EXPORTS)].flatMap(([, list, file]) =>
+    list.split(',').map((item) => `export type ${item.trim()} = ${imported(item.trim(), file)};`),
+  );
+  return {
+    'index.d.cts': [
+      `declare const worker: ${imported('Worker', 'worker.js')};`,
+      `declare namespace worker {\n  ${types.join('\n  ')}\n}`,
+      'export = worker;\n',
+    ].join('\n'),
+    'preload.d.cts': 'export {};\n',
+  };
 }
 
 /** What a package lets others load. */
