@@ -42,6 +42,9 @@ const RUNTIME = /^(?:const (\{.*) \} = )?require\("(\.\/rolldown-runtime-[^"]+)"
  */
 const CAPTURE = 'exports.builtin = process.getBuiltinModule ?? require("node:module").createRequire("/");\n';
 
+/** The folder of a package that was installed, in the path of its file. */
+const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/;
+
 /** The types that a module exports, as tsc writes them. */
 const TYPE_EXPORTS = /^export type \{([^}]*)\} from '\.\/([^']+)';$/gm;
 
@@ -98,7 +101,7 @@ async function bundle(folder) {
     comments: { legal: true, annotation: false, jsdoc: false },
   });
   await build.close();
-  const others = isWorker ? { ...FACADE, ...typesOfWorker(folder) } : {};
+  const others = { ...licencesIn(output), ...(isWorker ? { ...FACADE, ...typesOfWorker(folder) } : {}) };
   for (const [fileName, text] of Object.entries(others))
     writeFileSync(join(folder, 'bundle', fileName), text);
   // Only now: what runs from here may load a file of it at any moment.
@@ -124,6 +127,21 @@ function typesOfWorker(folder) {
     ].join('\n'),
     'preload.d.cts': 'export {};\n',
   };
+}
+
+/** What others want to be told where their code is: the licences of their packages that are in it. */
+function licencesIn(output) {
+  const ids = output.flatMap(({ moduleIds = [] }) => moduleIds);
+  const folders = new Set(ids.map((id) => PACKAGE.exec(id)?.[0]).filter((folder) => folder !== undefined));
+  const texts = [...folders].map(licenceOf).toSorted();
+  return texts.length === 0 ? {} : { 'LICENSES.txt': texts.join('\n\n') };
+}
+
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e\b/i.test(each));
+  if (file === undefined) throw new Error(`${name} has no text of its licence`);
+  return `${name} ${version}, parts of which are in these files:\n\n${readFileSync(join(folder, file), 'utf8')}`;
 }
 
 /** What a package lets others load. */

@@ -104,6 +104,10 @@ function lookAt(modules: string): void {
     for (const wanted of ['LICENSE', 'README.md', 'bundle/index.js', 'dist/index.d.ts']) {
       assert.ok(files.includes(wanted), `${name}: ${wanted}`);
     }
+    const licences = files.includes('bundle/LICENSES.txt')
+      ? readFileSync(join(modules, name, 'bundle/LICENSES.txt'), 'utf8')
+      : '';
+    assert.match(licences, BUNDLED_IN[name] ?? /^$/, `what is bundled in ${name}`);
     assert.deepEqual(
       files.filter(
         (file) => file.endsWith('.map') || file.includes('.test.') || file.includes('tsbuildinfo'),
@@ -134,6 +138,12 @@ function lookAt(modules: string): void {
     }
   }
 }
+
+/** Whose code is in the bundle, which their licence wants to be told. */
+const BUNDLED_IN: Record<string, RegExp> = {
+  '@vhostd/protocol': /^zod \d[^]*Copyright \(c\) 2025 Colin McDonnell/,
+  '@vhostd/worker': /^eventemitter3 \d[^]*Copyright \(c\) 2014 Arnout Kazemier/,
+};
 
 interface Manifest {
   name: string;
