@@ -27,17 +27,36 @@ const NODE_IMPORT = /^import (?:((?:\* as )?[\w$]+)(?:, )?)?(\{[^}]*\})? from ("
 /** What has to come before something else; Node's own modules have no such effects. */
 const NODE_EFFECT = /^import "node:[\w/]+";\n/gm;
 
-/** Of the worker's package, for `import`, and so for whoever names it without more. */
+/** Of the worker's package, for `import`; `require` gets the CommonJS itself. */
 const FACADE = {
   'index.js':
     'import worker from "./index.cjs";\nexport { worker, worker as default, worker as "module.exports" };\n',
 };
 
-/** Nothing of it is there to be used. */
-const TYPES = { 'preload.d.cts': 'export {};\n' };
+/** What each other chunk of it loads, and so the one that has what a site may do away with. */
+const RUNTIME = /^(?:const (\{.*) \} = )?require\("(\.\/rolldown-runtime-[^"]+)"\);$/m;
+
+/**
+ * `process.getBuiltinModule`, kept before the site's code runs, for chunks that are loaded behind it. Where the site has
+ * removed it and only then asks for a copy of its own, `require` has the same modules, if nobody has put others there.
+ */
+const CAPTURE = 'exports.builtin = process.getBuiltinModule ?? require("node:module").createRequire("/");\n';
+
+/** The folder of a package that was installed, in the path of its file. */
+const PACKAGE = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/;
+
+/** The types that a module exports, as tsc writes them. */
+const TYPE_EXPORTS = /^export type \{([^}]*)\} from '\.\/([^']+)';$/gm;
 
 /** Of other packages. */
 const COMPILED = /\/(?:protocol|transport)\/dist\//;
+
+const BUILTIN = 'process.getBuiltinModule';
+/** The name of what is kept of it in each chunk. */
+const KEPT = '__builtin';
+
+/** For `import.meta.url`; a bundle that an app's author has made of it as an ES module has no `__filename`. */
+const OWN_URL = `${BUILTIN}("node:url").pathToFileURL(typeof __filename === "string" ? __filename : process.argv[1] ?? "/").href`;
 
 /** What of the worker is loaded for TLS alone, and lies in chunks of its own; and what is the preload's. */
 const APART = /\/worker\/dist\/(?:tls\/(?!handshakes\.)|intake\/secure-front\.|preload\.|node\/own-copy\.)/;
@@ -61,7 +80,8 @@ async function bundle(folder) {
     plugins: [
       {
         name: 'own-modules-of-node',
-        renderChunk: (code) => (isWorker ? asCommonJs(withoutFacades(code)) : withoutFacades(code)),
+        renderChunk: (code, chunk) =>
+          isWorker ? withCapture(asCommonJs(withoutFacades(code)), chunk.name) : withoutFacades(code),
       },
     ],
     resolve: isWorker ? { alias: compiledPackages() } : {},
@@ -81,17 +101,47 @@ async function bundle(folder) {
     comments: { legal: true, annotation: false, jsdoc: false },
   });
   await build.close();
-  if (isWorker) {
-    for (const [fileName, text] of Object.entries({ ...FACADE, ...TYPES })) {
-      writeFileSync(join(folder, 'bundle', fileName), text);
-      output.push({ fileName });
-    }
-  }
+  const others = { ...licencesIn(output), ...(isWorker ? { ...FACADE, ...typesOfWorker(folder) } : {}) };
+  for (const [fileName, text] of Object.entries(others))
+    writeFileSync(join(folder, 'bundle', fileName), text);
   // Only now: what runs from here may load a file of it at any moment.
-  const written = new Set(output.map(({ fileName }) => fileName));
+  const written = new Set([...output.map(({ fileName }) => fileName), ...Object.keys(others)]);
   for (const file of readdirSync(join(folder, 'bundle'))) {
     if (!written.has(file)) rmSync(join(folder, 'bundle', file));
   }
+}
+
+/** For `require`: the worker itself, with the types that ES modules import beside it. Of the preload nothing is to be used. */
+function typesOfWorker(folder) {
+  const text = readFileSync(join(folder, 'dist/index.d.ts'), 'utf8');
+  const imported = (name, file) =>
+    `import('../dist/${file}', { with: { 'resolution-mode': 'import' } }).${name}`;
+  const types = [...text.matchAll(TYPE_EXPORTS)].flatMap(([, list, file]) =>
+    list.split(',').map((item) => `export type ${item.trim()} = ${imported(item.trim(), file)};`),
+  );
+  return {
+    'index.d.cts': [
+      `declare const worker: ${imported('Worker', 'worker.js')};`,
+      `declare namespace worker {\n  ${types.join('\n  ')}\n}`,
+      'export = worker;\n',
+    ].join('\n'),
+    'preload.d.cts': 'export {};\n',
+  };
+}
+
+/** What others want to be told where their code is: the licences of their packages that are in it. */
+function licencesIn(output) {
+  const ids = output.flatMap(({ moduleIds = [] }) => moduleIds);
+  const folders = new Set(ids.map((id) => PACKAGE.exec(id)?.[0]).filter((folder) => folder !== undefined));
+  const texts = [...folders].map(licenceOf).toSorted();
+  return texts.length === 0 ? {} : { 'LICENSES.txt': texts.join('\n\n') };
+}
+
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e\b/i.test(each));
+  if (file === undefined) throw new Error(`${name} has no text of its licence`);
+  return `${name} ${version}, parts of which are in these files:\n\n${readFileSync(join(folder, file), 'utf8')}`;
 }
 
 /** What a package lets others load. */
@@ -117,7 +167,7 @@ function asCommonJs(code) {
       return names === undefined ? `${required};` : `const ${names.replaceAll(' as ', ': ')} = ${required};`;
     })
     .replaceAll(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(() => require($1))')
-    .replaceAll('import.meta.url', 'require("node:url").pathToFileURL(__filename).href')
+    .replaceAll('import.meta.url', OWN_URL)
     .replaceAll(EXPORTS, (_line, list) => {
       const names = list.split(',').map((item) => item.trim().split(' as '));
       const whole = names.find(([, name]) => name === '"module.exports"');
@@ -126,10 +176,26 @@ function asCommonJs(code) {
     });
   const [left] = /^(?:import|export)\b.*$|\bimport\.meta\b.*$|\bimport\(.*$/m.exec(lines) ?? [];
   if (left !== undefined) throw new Error(`this has no counterpart in CommonJS: ${left}`);
-  const whole = `"use strict";\n${lines}`;
+  return `"use strict";\n${lines}`;
+}
+
+/** A chunk in CommonJS that takes Node's own modules from where a site's code cannot do away with them. */
+function withCapture(code, name) {
+  const whole = name === 'rolldown-runtime' ? code + CAPTURE : code.includes(BUILTIN) ? captured(code) : code;
   // Throws where it is none, such as where it has a name that CommonJS has taken.
   compileFunction(whole, ['exports', 'require', 'module', '__filename', '__dirname']);
   return whole;
+}
+
+function captured(code) {
+  if (!RUNTIME.test(code)) throw new Error('a chunk of the worker does not load the runtime of the bundle');
+  return code
+    .replace(
+      RUNTIME,
+      (_line, names, file) =>
+        `const ${names ?? '{'}${names === undefined ? '' : ','} builtin: ${KEPT} } = require("${file}");`,
+    )
+    .replaceAll(BUILTIN, KEPT);
 }
 
 /**

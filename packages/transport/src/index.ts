@@ -16,6 +16,7 @@ export { Claims, CONFIRM_EACH_COUNT, Offers } from './link/offers.js';
 export { LINK_VARIABLE, openParentLink } from './link/parent-link.js';
 export { ReadingShare, TURN_LIMIT_MS } from './link/reading-share.js';
 export type { ReadingWatch } from './link/reading-share.js';
+export { getBuiltinModule } from './node/builtin.js';
 export { asBound, nativeBind, openBound } from './node/native-bind.js';
 export { udpBind } from './node/udp-bind.js';
 export type { BoundHandle, NativeBindResult } from './node/native-bind.js';

@@ -1,11 +1,12 @@
 // How late the event loop is.
 import type { IntervalHistogram } from 'node:perf_hooks';
 import type { LoopDelay } from '@vhostd/protocol';
+import { getBuiltinModule } from '@vhostd/transport';
 
 export class LoopDelayMeter {
-  readonly #histogram: IntervalHistogram = process
-    .getBuiltinModule('node:perf_hooks')
-    .monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  readonly #histogram: IntervalHistogram = getBuiltinModule('node:perf_hooks').monitorEventLoopDelay({
+    resolution: RESOLUTION_MS,
+  });
 
   constructor() {
     this.#histogram.enable();

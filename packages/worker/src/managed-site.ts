@@ -1,7 +1,7 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { isCertificateKind, VhostError } from '@vhostd/protocol';
-import { openParentLink } from '@vhostd/transport';
+import { getBuiltinModule, openParentLink } from '@vhostd/transport';
 import type {
   Call,
   DirectListener,
@@ -477,7 +477,7 @@ export class ManagedSite {
 
   async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
     const answered = new AbortController();
-    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
+    const { setTimeout: delay } = getBuiltinModule('node:timers/promises');
     const limit = delay(limitMs, undefined, { signal: answered.signal }).catch(() => undefined);
     this.#direct.closeAll();
     this.#intake.reportNow();

@@ -18,6 +18,7 @@ import {
   useContexts,
 } from './node/secure-server.js';
 import type { Server as TlsServer } from 'node:tls';
+import { getBuiltinModule } from '@vhostd/transport';
 import type { SecureTerms } from './intake/intake.js';
 import type { SecureFront } from './intake/secure-front.js';
 
@@ -79,7 +80,7 @@ export async function untilIssued(entries: readonly SecureEntry[]): Promise<void
     }
   } catch {
     // Its time is over, or the kernel has no more watches.
-    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
+    const { setTimeout: delay } = getBuiltinModule('node:timers/promises');
     while (!areThere() && !end.aborted) await delay(UNWATCHED_LOOK_MS);
   }
 }

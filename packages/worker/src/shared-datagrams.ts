@@ -2,6 +2,7 @@
 // each worker reads from it, so that what clients send is read by one of them, or waits in the kernel for the next one.
 import type { Socket } from 'node:dgram';
 import { isIP } from 'node:net';
+import { getBuiltinModule } from '@vhostd/transport';
 import { beginBinding, endBinding, isOwn, stopReceiving } from './node/datagrams.js';
 import type { Bind } from './node/datagrams.js';
 import { ALIVE_MS, isForbidden, systemError } from './shared-ports.js';
@@ -76,7 +77,7 @@ function familyOf(socket: Socket): 4 | 6 {
 async function resolve(address: string, family: 4 | 6): Promise<string> {
   if (address === '') return family === 6 ? '::' : '0.0.0.0';
   if (isIP(address) !== 0) return address;
-  const { lookup } = process.getBuiltinModule('node:dns/promises');
+  const { lookup } = getBuiltinModule('node:dns/promises');
   return (await lookup(address, { family })).address;
 }
 

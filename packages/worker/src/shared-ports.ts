@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
 import type { AppPort } from '@vhostd/protocol';
 import type { NativeHandle } from '@vhostd/transport';
+import { getBuiltinModule } from '@vhostd/transport';
 import { Drain } from './drain/drain.js';
 import type { DrainOptions } from './drain/drain.js';
 import { Http2Sessions } from './drain/http2-sessions.js';
@@ -180,7 +181,7 @@ export function systemError(
   message: string,
   place: object,
 ): Error {
-  const { constants } = process.getBuiltinModule('node:os');
+  const { constants } = getBuiltinModule('node:os');
   const fields = { code, errno: -constants.errno[code], syscall, ...place };
   return Object.assign(new Error(`${syscall} ${code}: ${message}`), fields);
 }

@@ -3,7 +3,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Server, Socket } from 'node:net';
 import type { Quiet } from '@vhostd/protocol';
-import { nativeCalls } from '@vhostd/transport';
+import { getBuiltinModule, nativeCalls } from '@vhostd/transport';
 import { HttpConnections, isAtRest } from './node/http-connections.js';
 import type { Intake } from './intake/intake.js';
 import type { HandBacks } from './rehome/hand-backs.js';
@@ -63,7 +63,7 @@ export class Stillness {
    */
   async standStill(handBack: boolean): Promise<{ connectionCount: number }> {
     const { intake, handBacks } = this.#parts;
-    const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
+    const { setTimeout: delay } = getBuiltinModule('node:timers/promises');
     const migration = handBack ? this.#parts.migration() : undefined;
     for (let before = Infinity; migration !== undefined && intake.connectionCount() < before;) {
       before = intake.connectionCount();

@@ -1,5 +1,6 @@
 // The signals that end a process. Sent to a worker, they are its master's business first: the app hears of them when its
 // connections have ended, in the way that it would by itself.
+import { getBuiltinModule } from '@vhostd/transport';
 
 /** What tells an app that it is to end: a signal, or the message that PM2 sends in its place. */
 export type StopSignal = 'SIGINT' | 'SIGTERM' | 'shutdown';
@@ -48,7 +49,7 @@ export class StopSignals {
     };
     process.on('removeListener', stay);
     try {
-      const { constants } = process.getBuiltinModule('node:os');
+      const { constants } = getBuiltinModule('node:os');
       return this.#emit(signal, signal, constants.signals[signal]);
     } finally {
       this.#telling = false;

@@ -1,9 +1,10 @@
 // vhostd as npm installs it: packed, in an empty folder, with sites elsewhere.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
 import { localLinks } from '../../docs/markdown.js';
 import { Workbench } from '../../examples/workbench.js';
@@ -14,10 +15,38 @@ test('the packages, installed by npm in an empty folder', async (t) => {
   const bench = new Workbench(t, 'empty');
   const modules = installInto(bench);
   await t.test('run two sites, reload and stop', (sub) => runSites(sub, bench));
+  await t.test('have types for CommonJS and for ES modules', () => compile(bench));
   await t.test('have license, documents, types, and no map of a source that is not there', () =>
     lookAt(modules),
   );
 });
+
+/** As who has installed it sees it, in CommonJS and in an ES module. */
+function compile(bench: Workbench): void {
+  const both = `export const id: string = worker.id;
+    const hooks: LifecycleHooks = { started() {} };
+    worker.lifecycle(hooks);
+    // @ts-expect-error: of no type that takes everything
+    worker.isNotThere;`;
+  write(
+    bench,
+    'typed.cts',
+    `import worker = require('@vhostd/worker');
+    type LifecycleHooks = worker.LifecycleHooks;
+    ${both}`,
+  );
+  write(bench, 'typed.mts', `import worker, { type LifecycleHooks } from '@vhostd/worker'; ${both}`);
+  const flags = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--module', 'node16'];
+  const types = ['--types', 'node', '--typeRoots', join(WORKSPACE, 'node_modules/@types')];
+  const { stdout } = spawnSync(
+    join(WORKSPACE, 'node_modules/.bin/tsc'),
+    [...flags, ...types, 'typed.cts', 'typed.mts'],
+    { cwd: bench.dir, encoding: 'utf8' },
+  );
+  assert.equal(stdout, '');
+}
+
+const WORKSPACE = fileURLToPath(new URL('../../../../', import.meta.url));
 
 async function runSites(t: TestContext, bench: Workbench): Promise<void> {
   const sites = new Workbench(t, 'empty');
@@ -75,6 +104,10 @@ function lookAt(modules: string): void {
     for (const wanted of ['LICENSE', 'README.md', 'bundle/index.js', 'dist/index.d.ts']) {
       assert.ok(files.includes(wanted), `${name}: ${wanted}`);
     }
+    const licences = files.includes('bundle/LICENSES.txt')
+      ? readFileSync(join(modules, name, 'bundle/LICENSES.txt'), 'utf8')
+      : '';
+    assert.match(licences, BUNDLED_IN[name] ?? /^$/, `what is bundled in ${name}`);
     assert.deepEqual(
       files.filter(
         (file) => file.endsWith('.map') || file.includes('.test.') || file.includes('tsbuildinfo'),
@@ -105,6 +138,12 @@ function lookAt(modules: string): void {
     }
   }
 }
+
+/** Whose code is in the bundle, which their licence wants to be told. */
+const BUNDLED_IN: Record<string, RegExp> = {
+  '@vhostd/protocol': /^zod \d[^]*Copyright \(c\) 2025 Colin McDonnell/,
+  '@vhostd/worker': /^eventemitter3 \d[^]*Copyright \(c\) 2014 Arnout Kazemier/,
+};
 
 interface Manifest {
   name: string;

@@ -8,6 +8,7 @@ import { IpcLink } from './ipc-link.js';
 import type { Link, LinkLimits } from './link.js';
 import { Claims } from './offers.js';
 import { PipeLink } from './pipe-link.js';
+import { getBuiltinModule } from '../node/builtin.js';
 
 /** The environment variable that tells a child which link it was given. */
 export const LINK_VARIABLE = 'VHOSTD_LINK';
@@ -78,5 +79,5 @@ export const RETURNS_FD: number = LINK_FD + 3;
 
 /** libuv's status for ENOTSOCK. */
 function notASocket(): number {
-  return -process.getBuiltinModule('node:os').constants.errno.ENOTSOCK;
+  return -getBuiltinModule('node:os').constants.errno.ENOTSOCK;
 }

@@ -4,6 +4,7 @@
 import { closeSync } from 'node:fs';
 import { loadLibrary } from './native-library.js';
 import type { Library, SystemCalls } from './native-library.js';
+import { getBuiltinModule } from './builtin.js';
 
 /** What one look at the queue of descriptors came to. */
 export type Received =
@@ -215,7 +216,7 @@ class Calls implements NativeCalls {
   }
 
   goOnWithoutParent(): void {
-    this.#calls.prctl(PR_SET_PDEATHSIG, process.getBuiltinModule('node:os').constants.signals.SIGCONT);
+    this.#calls.prctl(PR_SET_PDEATHSIG, getBuiltinModule('node:os').constants.signals.SIGCONT);
   }
 
   reap(pid: number): void {

@@ -3,6 +3,7 @@
 // streams that come are held for two round trips, in which a client that waits for answers begins no more. Where the
 // client can be told first, it is, and what it begins until it has heard is served.
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { getBuiltinModule } from '@vhostd/transport';
 import { interceptEmit } from '../node/request-heads.js';
 import { isToldFirst, sendShutdownNotice } from '../node/shutdown-notice.js';
 
@@ -57,7 +58,7 @@ async function whenQuiet(
   { quietMs, turnCount, turnsMs, holdMs, stallMs }: Readonly<ShutdownLimits>,
 ): Promise<boolean> {
   const leastCount = isToldFirst(session) ? QUIET_COUNT : Math.max(QUIET_COUNT, turnCount);
-  const { setTimeout: delay } = process.getBuiltinModule('node:timers/promises');
+  const { setTimeout: delay } = getBuiltinModule('node:timers/promises');
   const startMs = performance.now();
   let [seen, quietSinceMs, quietCount] = [streams(), startMs, 0];
   for (let answerCount = 0; ; answerCount += 1) {

@@ -28,6 +28,17 @@ void describe('a site that has not installed @vhostd/worker', () => {
     });
   }
 
+  void it('requires it as CommonJS, where ES modules cannot be required, too', () => {
+    const code = `const worker = require('@vhostd/worker');
+      console.log(Object.entries(require.cache).some(([file, { exports }]) =>
+        /worker.bundle.index\\.cjs$/.test(file) && exports === worker)); ${SAME}`;
+    assert.deepEqual(run(write('e.cjs', code), ['--no-experimental-require-module']), {
+      status: 0,
+      stdout: 'true\ntrue\n',
+      stderr: '',
+    });
+  });
+
   void it('is told so of any other package, and of a file of this one', () => {
     for (const wanted of ['absent-package', '@vhostd/worker/absent']) {
       const { status, stderr } = run(write('d.cjs', `require('${wanted}')`));
@@ -60,9 +71,12 @@ function write(name: string, content: string): string {
   return file;
 }
 
-function run(file: string): { status: number | null; stdout: string; stderr: string } {
+function run(
+  file: string,
+  options: string[] = [],
+): { status: number | null; stdout: string; stderr: string } {
   const { NODE_PATH: _path, ...env } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', PRELOAD, file], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...options, '--require', PRELOAD, file], {
     encoding: 'utf8',
     cwd: directory,
     env,

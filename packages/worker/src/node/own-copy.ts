@@ -5,6 +5,7 @@
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; own-copy.test.ts fails where one of them changes.
 import { readFileSync } from 'node:fs';
 import Module, { createRequire, register } from 'node:module';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const NAME = '@vhostd/worker';
@@ -19,16 +20,17 @@ export function offerOwnCopy(entry: string | undefined): void {
     return;
   }
   patchRequire();
-  if (textOf(entry).includes(NAME)) registerAsync(urlOfOwn());
+  if (textOf(entry).includes(NAME)) registerAsync(urlForImport());
 }
 
-/** The runtime's copy, which this module is a part of. */
-function fileOfOwn(): string {
+/** The runtime's copy, which this module is a part of, as `require` gets it. */
+function fileForRequire(): string {
   return createRequire(import.meta.url).resolve(NAME);
 }
 
-function urlOfOwn(): string {
-  return pathToFileURL(fileOfOwn()).href;
+/** As `import` gets it, which has its name, too. */
+function urlForImport(): string {
+  return pathToFileURL(join(dirname(fileForRequire()), 'index.js')).href;
 }
 
 function registerAsync(url: string): void {
@@ -47,13 +49,15 @@ interface Resolved {
 }
 type Next = (specifier: string, context: unknown) => Resolved;
 
-function resolveOwn(specifier: string, context: unknown, next: Next): Resolved {
+function resolveOwn(specifier: string, context: { conditions: readonly string[] }, next: Next): Resolved {
   if (specifier !== NAME) return next(specifier, context);
   try {
     return next(specifier, context);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    return { url: urlOfOwn(), format: 'module', shortCircuit: true };
+    return context.conditions.includes('require')
+      ? { url: pathToFileURL(fileForRequire()).href, format: 'commonjs', shortCircuit: true }
+      : { url: urlForImport(), format: 'module', shortCircuit: true };
   }
 }
 
@@ -80,7 +84,7 @@ function patchRequire(): void {
       return original.call(this, request, ...rest);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      return fileOfOwn();
+      return fileForRequire();
     }
   };
   Reflect.set(Module, '_resolveFilename', resolve);

@@ -4,6 +4,7 @@
 // Checked on Node 20.20, 22.23, 24.21 and 26.12; site-keys.test.ts and session-tickets.test.ts fail where one changes.
 import type { Server } from 'node:net';
 import type { SecureContext, SecureContextOptions, Server as TlsServer } from 'node:tls';
+import { getBuiltinModule } from '@vhostd/transport';
 
 /** Whether a server ends TLS itself. */
 export function endsTls(server: Server): server is TlsServer {
@@ -85,7 +86,7 @@ export function ownSessionIdContext(server: TlsServer): boolean {
   const set: unknown = Reflect.get(server, 'sessionIdContext');
   if (set === settled.get(server)) return false;
   if (set === undefined) return false;
-  const { createHash } = process.getBuiltinModule('node:crypto');
+  const { createHash } = getBuiltinModule('node:crypto');
   return set !== createHash('sha1').update(process.argv.join(' ')).digest('hex').slice(0, 32);
 }
 
