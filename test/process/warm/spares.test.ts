@@ -1,7 +1,7 @@
 // Processes that have booted ahead of need: the next worker of their site is one of them, in all that its app can see a
 // worker as any other.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -38,6 +38,17 @@ function module(version: string): string {
   return `import { createServer } from 'node:http'; import { fileURLToPath } from 'node:url';
     const IS_MAIN = process.argv[1] === fileURLToPath(import.meta.url); const VERSION = '${version}';
     createServer((_request, response) => response.end(${TELL})).listen(8080);`;
+}
+
+/** An app that tells what lies in the directory in which it runs, made with what its name says. */
+function release(dir: string, name: string): string {
+  const text = `require('node:http').createServer((_request, response) => response.end(JSON.stringify({
+    pid: process.pid, value: require('node:fs').readFileSync('data.txt', 'utf8') }))).listen(8080);`;
+  const at = join(dir, name);
+  mkdirSync(at);
+  writeFileSync(join(at, 'app.cjs'), text);
+  writeFileSync(join(at, 'data.txt'), name);
+  return at;
 }
 
 /** A site whose every worker that ends is started again soon. */
@@ -145,6 +156,67 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     assert.deepEqual([last.pid, last.value], [spare, 'second']);
   });
 
+  for (const isReloaded of [true, false]) {
+    const when = isReloaded ? 'for a reload' : 'in the place of a worker that was killed';
+    void it(`uses none that was started in a directory that another one has replaced, ${when}`, async (t) => {
+      const vhostd = await startVhostd(t, {
+        daemon: true,
+        prepare: (dir) => void release(dir, 'app'),
+        sites: [warmSite({ path: 'app' })],
+      });
+      const old = await spares(vhostd);
+      const before = await seen(vhostd);
+      assert.equal(before.value, 'app');
+      const [here, past] = [join(vhostd.dir, 'app'), join(vhostd.dir, 'app.old')];
+      const next = release(vhostd.dir, 'next');
+      renameSync(here, past);
+      renameSync(next, here);
+      rmSync(past, { recursive: true });
+      if (isReloaded) await vhostd.reloaded();
+      else process.kill(before.pid, 'SIGKILL');
+      await vhostd.gone([...old, before.pid]);
+      const after = await seen(vhostd);
+      assert.deepEqual([after.value, old.includes(after.pid)], ['next', false]);
+      // The next ones are of the directory that is there now.
+      const [spare] = await spares(vhostd);
+      await vhostd.reloaded();
+      assert.deepEqual(await seen(vhostd), { pid: spare, value: 'next' });
+    });
+  }
+
+  const startFile = 'start.env';
+  const needs: [how: string, site: Partial<SiteOptions>][] = [
+    ['execArgv', { workerOptions: { execArgv: [`--env-file=${startFile}`] } }],
+    ['a script', { workerFile: 'npm', workerArgs: ['start'] }],
+    ['NODE_OPTIONS', { workerOptions: { env: { NODE_OPTIONS: '--require ./start.cjs' } } }],
+    ['envFile', { envFile: 'site.env' }],
+  ];
+  for (const [how, site] of needs) {
+    void it(`has none where ${how} has Node load a file at its start, and what that says then`, async (t) => {
+      const vhostd = await startVhostd(t, {
+        daemon: true,
+        prepare: (dir) => {
+          prepare(dir);
+          const start = `node --env-file=${startFile} app.cjs`;
+          writeFileSync(join(dir, 'package.json'), JSON.stringify({ scripts: { start } }));
+          writeFileSync(join(dir, 'site.env'), 'NODE_OPTIONS="--import ./start.cjs"');
+          writeFileSync(join(dir, startFile), 'VALUE=first\n');
+          writeFileSync(join(dir, 'start.cjs'), `process.env.VALUE = 'first';`);
+        },
+        sites: [warmSite({ ...site }), warmSite({ siteId: 'b', warm: 2 })],
+      });
+      const status = await vhostd.until('the other site has spares', ({ sites }) =>
+        sites.some(({ siteId, spares: count }) => siteId === 'b' && count === 2),
+      );
+      assert.equal(status.sites.find(({ siteId }) => siteId === 'a')?.spares, 0);
+      assert.equal((await seen(vhostd)).value, 'first');
+      writeFileSync(join(vhostd.dir, startFile), 'VALUE=second\n');
+      writeFileSync(join(vhostd.dir, 'start.cjs'), `process.env.VALUE = 'second';`);
+      await vhostd.reloaded();
+      assert.equal((await seen(vhostd)).value, 'second');
+    });
+  }
+
   void it('has them in new slots when it is scaled up, and as many again', async (t) => {
     const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite({ warm: 2 })] });
     const waiting = await spares(vhostd, 2);
@@ -206,25 +278,22 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     await spares(vhostd);
   });
 
-  void it('has them with its permissions, limits and what its options load', async (t) => {
+  void it('has them with its permissions and limits', async (t) => {
     const vhostd = await startVhostd(t, {
-      prepare: (dir) => {
-        prepare(dir);
-        writeFileSync(join(dir, 'first.mjs'), `process.env.VALUE = String(process.env.VHOSTD_SLOT);`);
-      },
+      prepare,
       sites: [
         warmSite({
           cpuLen: 0,
           workerFile: 'app.mjs',
           permissions: {},
-          workerOptions: { nice: 3, nofile: 999, execArgv: ['--import', './first.mjs'] },
+          workerOptions: { nice: 3, nofile: 999 },
         }),
       ],
     });
     const [spare = 0] = await spares(vhostd);
     assert.match(readFileSync(`/proc/${spare}/limits`, 'latin1'), /^Max open files +999 /m);
     const woken = await seen(vhostd);
-    assert.deepEqual([woken.pid, woken.value], [spare, '0']);
+    assert.equal(woken.pid, spare);
     assert.equal(getPriority(spare), 3);
   });
 

@@ -9,6 +9,7 @@ import type { Command } from 'commander';
 import { checkFiles } from '../check/check-files.js';
 import { checkFences } from '../check/check-fences.js';
 import { checkGroups } from '../check/check-groups.js';
+import { checkIdle } from '../check/check-idle.js';
 import { checkPorts } from '../check/check-ports.js';
 import { checkSpares } from '../check/check-spares.js';
 import type { Finding } from '../check/finding.js';
@@ -47,7 +48,8 @@ async function check(given: string | undefined, options: ClientOptions): Promise
     ...checkPorts(conf, await runningDaemon(options)),
     ...conf.sites.flatMap((site) => checkFiles(site)),
     ...checkGroups(conf),
-    ...checkSpares(conf),
+    ...(await checkSpares(conf)),
+    ...conf.sites.flatMap((site) => checkIdle(site)),
     ...checkFences(conf),
   ];
   report(options, file, findings);

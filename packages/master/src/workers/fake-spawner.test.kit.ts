@@ -226,6 +226,7 @@ export class FakeSpawner implements Spawner {
       return spare;
     },
     onFailed: () => undefined,
+    keyOf,
   });
 
   check({ siteId }: SiteConf): void {
@@ -235,14 +236,14 @@ export class FakeSpawner implements Spawner {
   spawn(order: WorkerOrder): FakeProcess {
     this.check(order.conf);
     if (this.failure !== undefined) throw this.failure;
-    if (this.#pool.take(order.site.siteId, keyOf(order)) !== undefined) this.usedCount += 1;
+    if (this.#pool.take(order.site.siteId, order) !== undefined) this.usedCount += 1;
     const process = new FakeProcess(this.processes.length + 1, order);
     this.processes.push(process);
     return process;
   }
 
   keepSpares(order: WorkerOrder, count: number): void {
-    this.#pool.keep({ siteId: order.site.siteId, order, key: keyOf(order), count });
+    this.#pool.keep({ siteId: order.site.siteId, order, count });
   }
 
   endSpares(siteId: string): void {

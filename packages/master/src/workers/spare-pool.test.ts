@@ -13,6 +13,8 @@ class Bench {
   readonly started: FakeSpare[] = [];
   readonly failed: string[] = [];
   failure: Error | undefined;
+  /** What changes although the order does not. */
+  place = '';
   readonly pool: SparePool<string, FakeSpare>;
   readonly #t: TestContext;
 
@@ -22,6 +24,7 @@ class Bench {
     this.gate = new BootGate(maxCount);
     this.pool = new SparePool({
       boots: this.gate,
+      keyOf: (order) => `${order}${this.place}`,
       start: () => {
         if (this.failure !== undefined) throw this.failure;
         const spare = new FakeSpare(this.started.length + 1);
@@ -33,7 +36,7 @@ class Bench {
   }
 
   keep(count: number, key = 'k', siteId = 'a'): void {
-    this.pool.keep({ siteId, order: siteId, key, count });
+    this.pool.keep({ siteId, order: key, count });
   }
 
   async after(ms: number): Promise<void> {
@@ -109,6 +112,22 @@ test('none that was started for another key is given; those end when others are 
   await bench.after(1000);
   assert.deepEqual(bench.living, [2]);
   assert.equal(bench.pool.take('a', 'new')?.pid, 2);
+});
+
+test('what one is started for is looked at when it is wanted, started and taken', async (t) => {
+  const bench = new Bench(t);
+  bench.keep(2);
+  await turn();
+  bench.place = ' moved';
+  assert.equal(bench.pool.take('a', 'k'), undefined, 'it is of the place before');
+  await bench.after(1000);
+  assert.deepEqual(bench.living, [2], 'started in the new place, where nobody has use for the one before');
+  bench.place = '';
+  assert.equal(bench.pool.take('a', 'k'), undefined, 'it is of the place between');
+  bench.keep(1);
+  await bench.after(1000);
+  assert.deepEqual(bench.living, [3]);
+  assert.equal(bench.pool.take('a', 'k')?.pid, 3);
 });
 
 test('a surplus ends, and all of them with the site', async (t) => {

@@ -15,14 +15,14 @@ export interface Spare {
 export interface SpareWish<O> {
   readonly siteId: string;
   readonly order: O;
-  /** All of `order` that cannot be told to a process later: what was started for another key is of no use. */
-  readonly key: string;
   readonly count: number;
 }
 
 /** What a pool is built on. */
 export interface SparePoolParts<O, S extends Spare> {
   readonly boots: BootGate;
+  /** All that cannot be told to a process later, as it is now: what was started for another key is of no use. */
+  readonly keyOf: (order: O) => string;
   /** @throws {Error} where none can be started. */
   readonly start: (order: O) => S;
   readonly onFailed: (siteId: string, pid: number | undefined, reason: string) => void;
@@ -38,10 +38,10 @@ export class SparePool<O, S extends Spare> {
 
   /** A site is to have so many; those for another key end. */
   keep(wish: SpareWish<O>): void {
-    const { siteId, key, count } = wish;
-    const present = this.#sites.get(siteId);
-    if (present !== undefined && present.wish.key !== key) this.end(siteId);
+    const { siteId, order, count } = wish;
     if (count === 0) return this.end(siteId);
+    const present = this.#sites.get(siteId);
+    if (present !== undefined && present.key !== this.#parts.keyOf(order)) this.end(siteId);
     const pool = this.#sites.get(siteId) ?? new SitePool(wish, this.#parts);
     this.#sites.set(siteId, pool);
     pool.keep(wish);
@@ -54,9 +54,10 @@ export class SparePool<O, S extends Spare> {
   }
 
   /** One that has waited, which is the caller's from now on; another one follows with the next {@link keep}. */
-  take(siteId: string, key: string): S | undefined {
+  take(siteId: string, order: O): S | undefined {
     const pool = this.#sites.get(siteId);
-    return pool?.wish.key === key ? pool.take() : undefined;
+    if (pool === undefined || pool.count === 0) return undefined;
+    return pool.key === this.#parts.keyOf(order) ? pool.take() : undefined;
   }
 
   /** How many a site has. */
@@ -66,7 +67,9 @@ export class SparePool<O, S extends Spare> {
 }
 
 class SitePool<O, S extends Spare> {
-  wish: SpareWish<O>;
+  /** That of all of its spares. */
+  key: string;
+  #wish: SpareWish<O>;
   readonly #parts: SparePoolParts<O, S>;
   readonly #backoff = new Backoff(resolveBackoff({ baseMs: 1000, capMs: 60_000, resetAfterMs: 60_000 }));
   /** In the order in which they were started. */
@@ -74,8 +77,9 @@ class SitePool<O, S extends Spare> {
   #pause: NodeJS.Timeout | undefined;
 
   constructor(wish: SpareWish<O>, parts: SparePoolParts<O, S>) {
-    this.wish = wish;
+    this.#wish = wish;
     this.#parts = parts;
+    this.key = parts.keyOf(wish.order);
   }
 
   get count(): number {
@@ -83,7 +87,7 @@ class SitePool<O, S extends Spare> {
   }
 
   keep(wish: SpareWish<O>): void {
-    this.wish = wish;
+    this.#wish = wish;
     for (const surplus of [...this.#spares].slice(wish.count)) {
       this.#spares.delete(surplus);
       surplus.end();
@@ -100,20 +104,28 @@ class SitePool<O, S extends Spare> {
   end(): void {
     this.#parts.boots.leave(this);
     clearTimeout(this.#pause);
+    this.#endAll();
+  }
+
+  #endAll(): void {
     for (const spare of this.#spares) spare.end();
     this.#spares.clear();
   }
 
   #fill(): void {
-    if (this.#spares.size >= this.wish.count || this.#pause !== undefined) return;
+    if (this.#spares.size >= this.#wish.count || this.#pause !== undefined) return;
     this.#parts.boots.enterLast(this, () => this.#start());
   }
 
   #start(): void {
-    if (this.#spares.size >= this.wish.count) return;
+    if (this.#spares.size >= this.#wish.count) return;
     const startedMs = performance.now();
     try {
-      const spare = this.#parts.start(this.wish.order);
+      // What it is started in may be another since it was asked for.
+      const key = this.#parts.keyOf(this.#wish.order);
+      if (key !== this.key) this.#endAll();
+      this.key = key;
+      const spare = this.#parts.start(this.#wish.order);
       this.#spares.add(spare);
       spare.onFailed((reason) => {
         // One that was taken, or told to end, is nobody's here.
@@ -127,7 +139,7 @@ class SitePool<O, S extends Spare> {
   }
 
   #onFailed(pid: number | undefined, reason: string, livedMs: number): void {
-    this.#parts.onFailed(this.wish.siteId, pid, reason);
+    this.#parts.onFailed(this.#wish.siteId, pid, reason);
     clearTimeout(this.#pause);
     this.#pause = setTimeout(() => {
       this.#pause = undefined;

@@ -17,6 +17,7 @@ import type { ProcessGroups } from './process-groups.js';
 import { permissionArgs } from './permissions.js';
 import { openForSite } from './site-directories.js';
 import type { WorkerGroup } from './site-groups.js';
+import { execArgvOf } from './start-options.js';
 import { workerVariables } from './worker-environment.js';
 
 /** How to start a worker. */
@@ -147,15 +148,6 @@ function compileCacheOf(
 }
 
 const COMPILE_CACHE_VARIABLE = 'NODE_COMPILE_CACHE';
-
-function execArgvOf({ release, conf }: Pick<WorkerLaunch, 'release' | 'conf'>): string[] {
-  return [...(release.execArgv ?? []), ...conf.workerOptions.execArgv];
-}
-
-/** Whether the workers have inspectors, whose ports are those of their slots. */
-export function isInspected(worker: Pick<WorkerLaunch, 'release' | 'conf'>): boolean {
-  return execArgvOf(worker).some((option) => /^--(?:inspect|debug)/.test(option));
-}
 
 /** node:cluster has ports of its own for inspectors: here slot 0 gets that of the conf, and the next slots the next ones. */
 function inspectorOf(execArgv: readonly string[], slot: number): { inspectPort?: number } {

@@ -1,6 +1,7 @@
 // How the workers of all sites are started: what each is told, what becomes of what it prints, by which link it is
 // reached.
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
 import type { ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
@@ -13,12 +14,13 @@ import type { Ingress } from '../ingress/connection.js';
 import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
 import { checkPrograms } from './exec-chain.js';
+import { directoryMark, fileMark } from './file-marks.js';
 import { ProcessGroups } from './process-groups.js';
 import { SiteDirectories } from './site-directories.js';
 import { SiteGroups } from './site-groups.js';
 import type { Suspects } from './suspects.js';
 import { SparePool } from './spare-pool.js';
-import { isInspected } from './worker-launch.js';
+import { earlyOptionOf, startVariablesOf } from './start-options.js';
 import type { WorkerLaunch } from './worker-launch.js';
 import { preloadFile } from './worker-files.js';
 import { ProgramProcess } from './program-process.js';
@@ -96,6 +98,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     this.#headMaxBytes = limits.headMaxBytes;
     this.#spares = new SparePool({
       boots: this.boots,
+      keyOf: (order) => this.#spareKeyOf(order),
       start: (order) => new WorkerSpare(this.#launchOf(order)),
       onFailed: (siteId, workerPid, reason) =>
         void events.emit('worker.spare-failed', { siteId, workerPid, reason }),
@@ -114,15 +117,10 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
   }
 
   keepSpares(order: WorkerOrder, count: number): void {
-    const { conf, site, release } = order;
+    const { conf, site } = order;
     const isPossible =
-      conf.interpreter === undefined && this.linkType === 'pipe' && !isInspected({ conf, release });
-    this.#spares.keep({
-      siteId: site.siteId,
-      order,
-      key: this.#spareKeyOf(order),
-      count: isPossible ? count : 0,
-    });
+      conf.interpreter === undefined && this.linkType === 'pipe' && earlyOptionOf(order) === undefined;
+    this.#spares.keep({ siteId: site.siteId, order, count: isPossible ? count : 0 });
   }
 
   endSpares(siteId: string): void {
@@ -133,15 +131,15 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     return this.#spares.countOf(siteId);
   }
 
-  #spareFor(order: WorkerOrder): WorkerSpare | undefined {
-    const { siteId } = order.site;
-    return this.spareCountOf(siteId) === 0 ? undefined : this.#spares.take(siteId, this.#spareKeyOf(order));
-  }
-
-  /** All that a process is started with. */
-  #spareKeyOf({ conf, release, variables }: WorkerOrder): string {
+  /** All that a process is started with; other files and another directory may have those names by now. */
+  #spareKeyOf(order: WorkerOrder): string {
+    const { conf, release, variables } = order;
     const { cpuLen: _cpuLen, warm: _warm, ...rest } = conf;
-    return JSON.stringify([rest, release, variables, this.#headMaxBytes, this.linkType]);
+    const { NODE_EXTRA_CA_CERTS: certificates } = startVariablesOf(order);
+    const names = [process.execPath, ...(certificates === undefined ? [] : [certificates])];
+    const files = names.map((file) => fileMark(path.resolve(release.cwd, file)));
+    const told = [rest, release, variables, this.#headMaxBytes, this.linkType];
+    return JSON.stringify([...told, directoryMark(release.cwd), files]);
   }
 
   forget(siteId: string): void {
@@ -160,7 +158,13 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     const launch = this.#launchOf(order);
     const process =
       conf.interpreter === undefined
-        ? new WorkerProcess(launch, site.ingress, this.#acceptor, this.#events, this.#spareFor(order))
+        ? new WorkerProcess(
+            launch,
+            site.ingress,
+            this.#acceptor,
+            this.#events,
+            this.#spares.take(site.siteId, order),
+          )
         : new ProgramProcess(launch);
     process.once('tried-node', () => {
       this.#triedNodes.add(site);
