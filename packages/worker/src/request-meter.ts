@@ -7,6 +7,7 @@ import type { ServerResponse } from 'node:http';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server } from 'node:net';
 import type { RequestStats } from '@vhostd/protocol';
+import { hiddenField } from './node/hidden-field.js';
 
 // The global of this name is behind a getter, which costs 5 ns a look.
 const { performance } = globalThis;
@@ -62,11 +63,11 @@ export class RequestMeter {
   #onStart({ server, response }: Exchange): void {
     if (server !== this.#server) return;
     this.#stats.started += 1;
-    response[STARTED_MS] = performance.now();
+    STARTED_MS.set(response, performance.now());
   }
 
   #onFinish({ response }: Exchange): void {
-    const startMs = response[STARTED_MS];
+    const startMs = STARTED_MS.of(response);
     if (startMs !== undefined) this.#note(response.statusCode, performance.now() - startMs);
   }
 
@@ -94,10 +95,10 @@ export class RequestMeter {
 }
 
 interface Exchange {
-  readonly response: ServerResponse & { [STARTED_MS]?: number };
+  readonly response: ServerResponse;
   readonly server: Server;
 }
 
-const STARTED_MS = Symbol('vhostd.startedMs');
+const STARTED_MS = hiddenField<number>();
 /** Upper bounds of the durations that are counted together, ms; longer ones are counted behind the last. */
 const BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];

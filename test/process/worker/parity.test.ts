@@ -47,6 +47,16 @@ test("the server's own settings hold for connections that the master accepted", 
   often.close();
 });
 
+test("a site that looks at its sockets and responses finds nothing of vhostd's there", async (t) => {
+  const vhostd = await startVhostd(t, {
+    sites: [{ siteId: 'a', workerFile: WORKER_FILE }],
+  });
+  const client = await WireClient.open(await vhostd.port());
+  client.send('GET /seen HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  assert.equal((await client.answer()).body.toString(), '');
+  client.close();
+});
+
 test('a server that its site closes answers what it has, and another worker takes its place', async (t) => {
   const vhostd = await startVhostd(t, {
     sites: [{ siteId: 'a', workerFile: WORKER_FILE, settleTime: '10ms' }],

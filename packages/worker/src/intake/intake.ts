@@ -5,6 +5,7 @@ import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transp
 import { CONFIRM_EACH_COUNT, decodeConnection, FrameKind } from '@vhostd/transport';
 import { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { hiddenField } from '../node/hidden-field.js';
 import { setConnectionEnds } from '../node/connection-ends.js';
 import { socketOf } from '../node/socket-handle.js';
 import type { HandedBack } from '../rehome/hand-backs.js';
@@ -137,7 +138,7 @@ export class Intake {
 
   /** What a connection came with from the master, by its socket or its handle. */
   originOf(connection: object): ConnectionHeader | undefined {
-    return (connection as Carried)[ORIGIN];
+    return ORIGIN.of(connection);
   }
 
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
@@ -223,9 +224,9 @@ export class Intake {
   ): void {
     const server = this.#server?.server;
     const isHttp1 = server instanceof HttpServer;
-    (socket as Carried)[ORIGIN] = header;
+    ORIGIN.set(socket, header);
     // A session of HTTP/2 and a socket of TLS show what is under them.
-    if (header.secure || !isHttp1) (handle as Carried)[ORIGIN] = header;
+    if (header.secure || !isHttp1) ORIGIN.set(handle, header);
     if (!header.secure) {
       this.#hostCheck?.watch(socket, header);
       if (isIdle && isHttp1) this.arrivals.add(server, socket, idleMs);
@@ -316,15 +317,8 @@ const LINGER_MS = 1000;
 
 const NOTHING_READ: Buffer = Buffer.alloc(0);
 
-/**
- * What a connection came with, at its socket; at its handle where sockets are wrapped. A WeakMap of all connections costs
- * the garbage collector a look at each.
- */
-const ORIGIN = Symbol('vhostd.origin');
-
-interface Carried {
-  [ORIGIN]?: ConnectionHeader;
-}
+/** What a connection came with, at its socket; at its handle where sockets are wrapped. */
+const ORIGIN = hiddenField<ConnectionHeader>();
 
 /** Of a connection that came with nothing. */
 const UNKNOWN: ConnectionHeader = { secure: false, peeked: false, handedBack: true };

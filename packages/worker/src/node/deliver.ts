@@ -12,6 +12,7 @@
 import { Server as HttpServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
+import { hiddenField } from './hidden-field.js';
 
 /**
  * How a server gets such bytes. `socket`: pushed into its socket, as Node does with what it reads. `session`: received
@@ -116,35 +117,32 @@ const NOTHING = (): void => undefined;
 export function countAsRead(socket: Socket, count: number): void {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return;
-  (handle as CountingHandle)[READ_BEFORE] = count;
+  READ_BEFORE.set(handle, count);
   const prototype: unknown = Object.getPrototypeOf(handle);
-  if (typeof prototype !== 'object' || prototype === null || READ_BEFORE in prototype) return;
+  if (typeof prototype !== 'object' || prototype === null || isCounting.has(prototype)) return;
   let counting = countingPrototypes.get(prototype);
   if (counting === undefined) {
     counting = countingPrototype(prototype);
     countingPrototypes.set(prototype, counting);
+    isCounting.add(counting);
   }
   Object.setPrototypeOf(handle, counting);
 }
 
-interface CountingHandle {
-  [READ_BEFORE]?: number;
-}
-
 /** What had been read from a connection before its handle was this process's. */
-const READ_BEFORE = Symbol('vhostd.readBefore');
+const READ_BEFORE = hiddenField<number>();
 
 /** By what they stand for: a handle of TCP, or one of a test. */
 const countingPrototypes = new WeakMap<object, object>();
+const isCounting = new WeakSet<object>();
 
 function countingPrototype(prototype: object): object {
   return Object.create(prototype, {
-    [READ_BEFORE]: { writable: true, value: 0 },
     bytesRead: {
       configurable: true,
       enumerable: true,
-      get(this: CountingHandle): number {
-        return (this[READ_BEFORE] ?? 0) + Number(Reflect.get(prototype, 'bytesRead', this));
+      get(this: object): number {
+        return (READ_BEFORE.of(this) ?? 0) + Number(Reflect.get(prototype, 'bytesRead', this));
       },
     },
   }) as object;
