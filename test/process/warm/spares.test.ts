@@ -251,6 +251,22 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     assert.notEqual(next, spare);
   });
 
+  void it('serves who waits when one is killed just as it is taken, with a process that is started then', async (t) => {
+    const restart = { intensity: 0 };
+    const vhostd = await startVhostd(t, { prepare, sites: [warmSite({ cpuLen: 0, restart })] });
+    const [spare = 0] = await spares(vhostd);
+    // So that it does nothing any more, whenever it is killed.
+    process.kill(spare, 'SIGSTOP');
+    const answer = seen(vhostd);
+    await vhostd.until('it is taken', (status) => workerPids(status).includes(spare));
+    process.kill(spare, 'SIGKILL');
+    const { pid, version } = await answer;
+    assert.equal(version, '1');
+    assert.notEqual(pid, spare);
+    const [worker] = await vhostd.workers('a');
+    assert.deepEqual([worker?.pid, worker?.restarts], [pid, 0]);
+  });
+
   void it('leaves none behind when it is stopped', async (t) => {
     const vhostd = await startVhostd(t, { daemon: true, prepare, sites: [warmSite({ warm: 2 })] });
     const waiting = await spares(vhostd, 2);
