@@ -20,6 +20,11 @@ export interface SupervisedChildOptions {
   bootTimeoutMs?: number;
   /** What a child that is not ready in time has left undone; part of the reason. */
   whyNotReady?: () => string;
+  /**
+   * Whether the end of a child that was not ready, and was not told to end, is no failure of a start: another one is spawned
+   * at once, and the policy hears nothing of it. Asked once for each such end. Default: none is.
+   */
+  excuses?: (reason: ChildReason) => boolean;
   /** Replaced by tests. */
   os?: Os;
 }

@@ -147,3 +147,42 @@ void test('what an earlier process reports late does not touch the present one',
   assert.equal(processes.length, 2);
   assert.deepEqual(log, before);
 });
+
+void test('an end that is excused is no failed start: another child follows at once, uncounted', () => {
+  let excused = 0;
+  const { child, os, spawnTimes, log, current } = makeBench({
+    restart: { intensity: 0 },
+    excuses: ({ signal }) => signal === 'SIGKILL' && (excused += 1) === 1,
+  });
+  child.start();
+  current().exit(null, 'SIGKILL');
+  os.advance(0);
+  assert.deepEqual([spawnTimes, child.state, child.restartCount], [[0, 0], 'booting', 0]);
+  current().exit(null, 'SIGKILL');
+  assert.deepEqual([excused, child.state], [2, 'errored'], 'the second one is not');
+  assert.deepEqual(log.slice(0, 5), [
+    'idle start booting',
+    'spawned 1',
+    'exit SIGKILL',
+    'booting respawn backoff',
+    'backoff retry booting',
+  ]);
+});
+
+void test('nobody is asked to excuse the end of a child that was ready, was late, or was told to end', () => {
+  const excuses = (): boolean => assert.fail('it was asked');
+  const ready = makeBench({ excuses });
+  ready.child.start();
+  ready.child.markReady();
+  ready.current().exit(1);
+  assert.equal(ready.child.state, 'backoff');
+  const late = makeBench({ excuses, bootTimeoutMs: 10 });
+  late.child.start();
+  late.os.advance(10);
+  assert.equal(late.child.state, 'backoff');
+  const stopped = makeBench({ excuses });
+  stopped.child.start();
+  void stopped.child.stop();
+  stopped.current().exit(null, 'SIGKILL');
+  assert.equal(stopped.child.state, 'exited');
+});

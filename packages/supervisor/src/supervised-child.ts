@@ -34,6 +34,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
   readonly #shutdown: ShutdownLimits;
   readonly #bootTimeoutMs: number;
   readonly #whyNotReady: (() => string) | undefined;
+  readonly #excuses: ((reason: ChildReason) => boolean) | undefined;
   readonly #life: Lifecycle;
 
   /** Defined exactly in the states that have a process. */
@@ -54,6 +55,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#shutdown = resolveShutdownLimits(options.shutdown);
     this.#bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? 30_000, 1);
     this.#whyNotReady = options.whyNotReady;
+    this.#excuses = options.excuses;
     this.#life = new Lifecycle(this.name, this.#os, (change) => this.emit('state', change));
   }
 
@@ -176,6 +178,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#reason = reason;
     this.#life.tell(() => this.emit(reason.what === 'spawn-failed' ? 'spawn-failed' : 'exit', reason));
     if (this.#unwanted) this.#life.happen('rest');
+    else if (this.#isExcused(attempt, reason)) this.#respawn(0);
     else this.#applyPolicy(attempt, reason);
     attempt.settle('exited');
   }
@@ -187,11 +190,7 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     this.#history = history;
     if (verdict === 'respawn') {
       this.#restartCount += 1;
-      this.#life.happen('respawn');
-      this.#life.limit(this.#backoff.next(attempt.readyMs(nowMs)), true, () => {
-        this.#life.happen('retry');
-        this.#spawn();
-      });
+      this.#respawn(this.#backoff.next(attempt.readyMs(nowMs)));
       return;
     }
     this.#life.happen(verdict);
@@ -199,6 +198,18 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
     const last: ChildReason = { ...reason, message: `${reason.message}${this.#whyGivenUp(nowMs)}` };
     this.#reason = last;
     this.#life.tell(() => this.emit('errored', last));
+  }
+
+  #respawn(delayMs: number): void {
+    this.#life.happen('respawn');
+    this.#life.limit(delayMs, true, () => {
+      this.#life.happen('retry');
+      this.#spawn();
+    });
+  }
+
+  #isExcused({ readyAtMs }: Attempt, reason: ChildReason): boolean {
+    return reason.what === 'exit' && readyAtMs === undefined && this.#excuses?.(reason) === true;
   }
 
   #whyGivenUp(nowMs: number): string {

@@ -1,7 +1,7 @@
 // Processes that have booted ahead of need: the next worker of their site is one of them, in all that its app can see a
 // worker as any other.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -184,6 +184,34 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     });
   }
 
+  void it('uses none that may read what a link in its permissions led to when it was started', async (t) => {
+    const link = (dir: string, name: string): void => {
+      rmSync(join(dir, 'shared.cjs'), { force: true });
+      symlinkSync(join(dir, name), join(dir, 'shared.cjs'));
+    };
+    const vhostd = await startVhostd(t, {
+      prepare: (dir) => {
+        for (const name of ['one', 'two'])
+          writeFileSync(join(dir, `${name}.cjs`), `module.exports = '${name}';`);
+        link(dir, 'one.cjs');
+        const app = `process.env.VALUE = require('../shared.cjs'); ${commonJs('1')}`;
+        writeFileSync(join(release(dir, 'site'), 'app.cjs'), app);
+      },
+      sites: [
+        warmSite({
+          path: 'site',
+          cpuLen: 0,
+          permissions: { read: ['../shared.cjs'] },
+          restart: { intensity: 0 },
+        }),
+      ],
+    });
+    const [spare] = await spares(vhostd);
+    link(vhostd.dir, 'two.cjs');
+    const woken = await seen(vhostd);
+    assert.deepEqual([woken.value, woken.pid === spare], ['two', false]);
+  });
+
   const startFile = 'start.env';
   const needs: [how: string, site: Partial<SiteOptions>][] = [
     ['execArgv', { workerOptions: { execArgv: [`--env-file=${startFile}`] } }],
@@ -249,6 +277,22 @@ void describe('a site with spares', { concurrency: 2, skip }, () => {
     );
     const [next] = await spares(vhostd);
     assert.notEqual(next, spare);
+  });
+
+  void it('serves who waits when one is killed just as it is taken, with a process that is started then', async (t) => {
+    const restart = { intensity: 0 };
+    const vhostd = await startVhostd(t, { prepare, sites: [warmSite({ cpuLen: 0, restart })] });
+    const [spare = 0] = await spares(vhostd);
+    // So that it does nothing any more, whenever it is killed.
+    process.kill(spare, 'SIGSTOP');
+    const answer = seen(vhostd);
+    await vhostd.until('it is taken', (status) => workerPids(status).includes(spare));
+    process.kill(spare, 'SIGKILL');
+    const { pid, version } = await answer;
+    assert.equal(version, '1');
+    assert.notEqual(pid, spare);
+    const [worker] = await vhostd.workers('a');
+    assert.deepEqual([worker?.pid, worker?.restarts], [pid, 0]);
   });
 
   void it('leaves none behind when it is stopped', async (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connection, SiteBench } from './site-bench.test.kit.js';
+import type { FakeProcess } from '../workers/fake-spawner.test.kit.js';
+import { connection, hosts, SiteBench } from './site-bench.test.kit.js';
 import type { Site } from './site.js';
 
 async function untilSpares(bench: SiteBench, site: Site, count: number): Promise<void> {
@@ -84,3 +85,39 @@ test('a site that is stopped, and one that has given up, has none', async (t) =>
   await bench.until('it gives up', () => other.status().state === 'errored');
   assert.equal(other.status().spares, 0);
 });
+
+test('the death of one just as it was taken is no failed start: the next process serves who waits', async (t) => {
+  const bench = new SiteBench(t);
+  const site = bench.load('a', { cpuLen: 0, warm: 1, restart: { intensity: 0 } });
+  await site.bringUp();
+  await untilSpares(bench, site, 1);
+  site.ingress.serve(connection('a.test'));
+  await bench.until('it boots', () => bench.booting(site).length === 1);
+  bench.spawner.last.exit(null, 'SIGKILL');
+  await bench.until('the next boots', () => bench.booting(site).length === 1);
+  assert.deepEqual([bench.spawner.processes.length, bench.rejected], [2, []]);
+  const [next] = bench.booting(site);
+  await bench.comeUp(site);
+  assert.deepEqual(hosts(...(next === undefined ? [] : [next])), ['a.test']);
+  assert.deepEqual([site.status().workers[0]?.restarts, bench.of('worker.exited').length], [0, 1]);
+  // What was no spare, and what had told something, ends as ever.
+  bench.spawner.last.exit(null, 'SIGKILL');
+  assert.equal(site.status().state, 'errored');
+});
+
+for (const [how, end] of [
+  ['ends by itself', (process: FakeProcess) => void process.exit(1)],
+  ['has told what is wrong', (process: FakeProcess) => process.fail({ code: 'ERR_X', message: 'x' })],
+] as const) {
+  test(`the end of one that ${how} is a failed start`, async (t) => {
+    const bench = new SiteBench(t);
+    const site = bench.load('a', { cpuLen: 0, warm: 1, restart: { intensity: 0 } });
+    await site.bringUp();
+    await untilSpares(bench, site, 1);
+    site.ingress.serve(connection('a.test'));
+    await bench.until('it boots', () => bench.booting(site).length === 1);
+    end(bench.spawner.last);
+    await bench.until('it has given up', () => site.status().state === 'errored');
+    assert.deepEqual([bench.spawner.processes.length, bench.rejected], [1, ['a.test']]);
+  });
+}

@@ -39,6 +39,7 @@ export class FakeProcess extends EventEmitter<WorkerProcessEvents> implements Sp
   ahead = false;
   idle = true;
   lastWords: string | undefined;
+  waited = false;
   oomKilled = false;
   /** It finishes something, and leaves only when {@link exit} says so, or by SIGKILL. */
   busy = false;
@@ -236,8 +237,10 @@ export class FakeSpawner implements Spawner {
   spawn(order: WorkerOrder): FakeProcess {
     this.check(order.conf);
     if (this.failure !== undefined) throw this.failure;
-    if (this.#pool.take(order.site.siteId, order) !== undefined) this.usedCount += 1;
+    const spare = this.#pool.take(order.site.siteId, order);
+    if (spare !== undefined) this.usedCount += 1;
     const process = new FakeProcess(this.processes.length + 1, order);
+    process.waited = spare !== undefined;
     this.processes.push(process);
     return process;
   }

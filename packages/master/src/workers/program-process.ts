@@ -51,6 +51,7 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
   readonly #words = new LastWords();
   #asked = false;
   #oomKilled = false;
+  readonly waited = false;
 
   /** @throws {Error} ERR_FIFO, or the system's. */
   constructor({ conf, identity, release, variables: named, groups, siteGroup, groupOf }: ProgramLaunch) {

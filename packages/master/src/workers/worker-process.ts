@@ -76,6 +76,8 @@ export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
   readonly awaitedCount: number;
   /** What it last wrote to its standard error, in one line. */
   readonly lastWords: string | undefined;
+  /** It was started ahead of need, and has waited. */
+  readonly waited: boolean;
   /** The kernel has ended it for want of memory. */
   readonly oomKilled: boolean;
   /** Whether it can be given another connection. */
@@ -135,6 +137,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   readonly #directKeys = new Set<string>();
   #ends = 0;
   #asked = false;
+  readonly waited: boolean;
   readonly #isFenced: boolean;
   #oomKilled = false;
   #exited = false;
@@ -153,6 +156,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   ) {
     super();
     this.identity = launch.identity;
+    this.waited = spare !== undefined;
     this.#isFenced = isFenced(launch.conf);
     this.#readingShare = launch.readingShare;
     this.#ingress = ingress;

@@ -26,6 +26,8 @@ export class WorkerRun {
   wantsToLeave: string | undefined;
   /** The server of the site is set. */
   starting = false;
+  /** Its process was a spare, and dead before it began. */
+  stillborn = false;
   /** It only waits for its app to say that it is ready. */
   waits = false;
   /** It has broken the rules of its link. */

@@ -15,6 +15,7 @@ import type { SiteLogs } from '../logs/site-logs.js';
 import { BootGate } from './boot-gate.js';
 import { checkPrograms } from './exec-chain.js';
 import { directoryMark, fileMark } from './file-marks.js';
+import { permissionArgs } from './permissions.js';
 import { ProcessGroups } from './process-groups.js';
 import { SiteDirectories } from './site-directories.js';
 import { SiteGroups } from './site-groups.js';
@@ -139,7 +140,9 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     const names = [process.execPath, ...(certificates === undefined ? [] : [certificates])];
     const files = names.map((file) => fileMark(path.resolve(release.cwd, file)));
     const told = [rest, release, variables, this.#headMaxBytes, this.linkType];
-    return JSON.stringify([...told, directoryMark(release.cwd), files]);
+    // Of each path that is allowed they have the one, too, to which links in it lead.
+    const permissions = permissionArgs({ conf, release, preload: this.#preload, siteDir: undefined });
+    return JSON.stringify([...told, directoryMark(release.cwd), files, permissions]);
   }
 
   forget(siteId: string): void {

@@ -67,6 +67,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   #handsBack = false;
   /** Its present process is stopped where it stands. */
   #frozen = false;
+  /** The process before this one was a spare that was dead before it began. */
+  #secondTry = false;
   #replacementCount = 0;
   #restartsBefore = 0;
 
@@ -87,6 +89,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       backoff: { baseMs: conf.restart.backoffMinMs, capMs: conf.restart.backoffMaxMs },
       bootTimeoutMs: conf.bootTimeoutMs,
       whyNotReady: () => this.#run.whyNotReady(conf),
+      excuses: (reason) => this.#excuses(reason),
       shutdown: { softMs: softLimitMs(conf), unreadyMs: STOPPED_HOOK_MS, termMs: conf.stopTimeoutMs },
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
@@ -351,6 +354,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
   }
 
   #spawn(): ChildHandle {
+    this.#secondTry = this.#run.stillborn;
     this.#run = new WorkerRun(this.#story());
     const { files, ...place } = this.place;
     const process = this.#spawner.spawn({
@@ -493,7 +497,19 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });
     }
-    this.emit('exit', this.#failureOf(reason), reason.what === 'boot-limit');
+    // Nobody hears of a stillborn one but the log.
+    if (!this.#run.stillborn) this.emit('exit', this.#failureOf(reason), reason.what === 'boot-limit');
+  }
+
+  /**
+   * A spare that was killed just as it was taken says nothing of the site, whose code it has not begun with, as far as can be
+   * told: another process takes its place. Once; what ends so again is a failed start.
+   */
+  #excuses({ signal }: ChildReason): boolean {
+    const run = this.#run;
+    const isSilent = signal !== null && !run.starting && run.failure === undefined;
+    run.stillborn = isSilent && this.#process?.waited === true && !this.#secondTry;
+    return run.stillborn;
   }
 
   /** A program that is not Node's, ended by the signal that it was sent; a shell says so with 128 and its number. */
