@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  symlinkSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -41,6 +49,7 @@ function makeBench(t: TestContext): Bench {
       siteId,
       path: path.join(directory, siteId),
       extensions: ['js'],
+      followSymlinks: true,
       sinceMs: Date.now(),
     }),
   };
@@ -63,4 +72,15 @@ void test('tells which site has changed, with paths of the site, and of no site 
   write('a/index.js');
   write('b/index.js');
   assert.deepEqual(await ofB, { siteId: 'b', files: ['index.js'], count: 1 });
+});
+
+void test('what links of a site lead to is left alone where they are not to be followed', async (t) => {
+  const { sites, next, write, site } = makeBench(t);
+  for (const name of ['a/index.js', 'elsewhere/x.js', 'elsewhere/y.js']) write(name, 'before');
+  const a = site('a');
+  symlinkSync('../elsewhere', path.join(a.path, 'link'));
+  sites.watch([{ ...a, followSymlinks: false }]);
+  assert.deepEqual(await next('watching'), { siteId: 'a', count: 1 });
+  sites.watch([a]);
+  assert.deepEqual(await next('watching'), { siteId: 'a', count: 3 });
 });

@@ -28,8 +28,8 @@ export class WatchedSites {
     for (const [key, site] of wanted) if (!this.#watchers.has(key)) this.#open(key, site);
   }
 
-  #open(key: string, { siteId, path, extensions, sinceMs }: WatchedSite): void {
-    const watcher = new FileWatcher({ cwd: path, extensions, gitignore: true });
+  #open(key: string, { siteId, path, extensions, followSymlinks, sinceMs }: WatchedSite): void {
+    const watcher = new FileWatcher({ cwd: path, extensions, gitignore: true, followSymlinks });
     this.#watchers.set(key, watcher);
     watcher.on('changed', (paths) => {
       const files = paths.slice(0, TOLD_MAX_COUNT).map((file) => relativeTo(path, file));
@@ -51,8 +51,8 @@ export class WatchedSites {
   }
 }
 
-function keyOf({ siteId, path, extensions }: WatchedSite): string {
-  return JSON.stringify([siteId, path, extensions]);
+function keyOf({ siteId, path, extensions, followSymlinks }: WatchedSite): string {
+  return JSON.stringify([siteId, path, extensions, followSymlinks]);
 }
 
 function relativeTo(path: string, file: string): string {

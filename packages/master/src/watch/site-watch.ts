@@ -1,4 +1,5 @@
 // Sites with `"watch": true`: what changes is reloaded, and while the code is broken browsers see why.
+import { isForeign } from '../conf/foreign-user.js';
 import path from 'node:path';
 import type { MaintenanceOptions, ReloadResult, SiteStatus, WatchedSite, WireError } from '@vhostd/protocol';
 import { toWireError } from '@vhostd/protocol';
@@ -106,7 +107,8 @@ export class SiteWatch {
     for (const siteId of this.#watched.keys()) if (!siteIds.has(siteId)) this.#drop(siteId);
     const orders = wanted.map(({ siteId, conf }): WatchedSite => {
       const sinceMs = this.#watchedOf(siteId).sinceMs;
-      return { siteId, path: conf.path, extensions: extensionsOf(conf), sinceMs };
+      const extensions = extensionsOf(conf);
+      return { siteId, path: conf.path, extensions, followSymlinks: !isForeign(conf.runAs), sinceMs };
     });
     const text = JSON.stringify(orders);
     if (text === this.#told) return;

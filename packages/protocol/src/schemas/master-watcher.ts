@@ -10,6 +10,8 @@ const watchedSite = z.object({
   path: z.string(),
   /** Extensions, without dots, of the files that count. */
   extensions: z.array(z.string()),
+  /** Whether what its symbolic links lead to is watched, too. Its code may have made them. */
+  followSymlinks: z.boolean(),
   /** What was written since counts as changed; ms since 1970. */
   sinceMs: amount,
 });
