@@ -175,6 +175,8 @@ test('over TLS and HTTP/2, ended by vhostd or by the site itself, it is the same
     });
     await once(secure, 'secureConnect');
     assert.deepEqual(endsOf(await ask(new WireClient(secure), host)), ENDS, host);
+    // Nobody hears what becomes of it when the worker ends.
+    secure.destroy();
   }
   const under = await open(t, port, V1);
   const session = connectHttp2('https://b.test', {
@@ -186,6 +188,7 @@ test('over TLS and HTTP/2, ended by vhostd or by the site itself, it is the same
   let body = '';
   for await (const chunk of stream.setEncoding('utf8')) body += String(chunk);
   assert.deepEqual(endsOf(JSON.parse(body) as EchoAnswer), ENDS);
+  session.destroy();
 });
 
 test('ip-hash goes by the client, and so does it behind a balancer', async (t) => {
