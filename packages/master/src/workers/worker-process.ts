@@ -283,27 +283,18 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
     this.peer.request('drain', params, { timeoutMs: limitMs + 1000 }).catch(() => undefined);
   }
 
-  /** Whether the master may keep, and read from, connections that it has had. */
-  get #movesToMaster(): boolean {
-    return this.handsBack && !this.#isFenced;
-  }
-
   async quiet(): Promise<ToldQuiet | undefined> {
-    const answer = this.peer.request(
-      'quiet',
-      { handBack: this.#movesToMaster },
-      { timeoutMs: QUIET_LIMIT_MS },
-    );
-    return parseQuiet(await answer.catch(() => undefined));
+    return parseQuiet(await this.#askStill('quiet', QUIET_LIMIT_MS));
   }
 
   async standStill(): Promise<number | undefined> {
-    const answer = this.peer.request(
-      'standStill',
-      { handBack: this.#movesToMaster },
-      { timeoutMs: STILL_LIMIT_MS },
-    );
-    return parseStill(await answer.catch(() => undefined));
+    return parseStill(await this.#askStill('standStill', STILL_LIMIT_MS));
+  }
+
+  /** The master keeps, and reads from, no connection of a worker that is not trusted. */
+  async #askStill(what: 'quiet' | 'standStill', timeoutMs: number): Promise<unknown> {
+    const params = { handBack: this.handsBack && !this.#isFenced };
+    return await this.peer.request(what, params, { timeoutMs }).catch(() => undefined);
   }
 
   goOn(): void {
