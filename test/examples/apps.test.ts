@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
+import { atEnd } from '../kit/at-end.js';
 import type { Exchange } from '../kit/exchange.js';
 import { Load } from '../kit/load.js';
 import { WrongAnswer } from '../kit/outcome.js';
@@ -128,7 +129,7 @@ class SocketTalk {
       ackTimeout: 60_000,
       retries: 5,
     });
-    t.after(() => this.#socket.disconnect());
+    atEnd(t, () => this.#socket.disconnect());
     this.#ended = this.#run();
   }
 

@@ -5,6 +5,7 @@ import type { Server } from 'node:net';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { atEnd } from '../kit/at-end.js';
 import { get } from '../kit/ask-site.js';
 import { until } from '../kit/until.js';
 import { listeningPorts } from './listening-ports.js';
@@ -46,7 +47,7 @@ void describe('the programs of the seed', () => {
   void test('daemon.js goes on where its port cannot be had, and the site is told why', async (t) => {
     const holder = await hold(PORT);
     const bench = new Workbench(t);
-    t.after(() => holder?.close());
+    atEnd(t, () => holder?.close());
     bench.copy('seed');
     const reason = writeProbe(bench);
     const daemon = bench.node(['daemon.js'], { cwd: join(bench.dir, 'seed') });
@@ -71,7 +72,7 @@ void describe('the programs of the seed', () => {
   void test('index.js alone says that it failed where its port cannot be had', async (t) => {
     const holder = await hold(PORT);
     const bench = new Workbench(t);
-    t.after(() => holder?.close());
+    atEnd(t, () => holder?.close());
     bench.copy('seed');
     const site = bench.node(['index.js'], { cwd: join(bench.dir, 'seed') });
     assert.equal(await site.ended, 0, 'with nothing to listen on there is nothing to wait for');

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../kit/at-end.js';
 import { get } from '../kit/ask-site.js';
 import { EXAMPLES, Workbench } from './workbench.js';
 import type { Program } from './workbench.js';
@@ -73,7 +74,7 @@ void describe('examples/start.js', () => {
   void test('passes over a port that is taken', async (t) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, resolve));
-    t.after(() => taken.close());
+    atEnd(t, () => taken.close());
     const address = taken.address();
     const first = typeof address === 'object' && address !== null ? address.port : 0;
     const { port } = await start(t, first);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { atEnd } from '../kit/at-end.js';
 import { isAlive } from '../kit/processes.js';
 import { until } from '../kit/until.js';
 
@@ -26,7 +27,7 @@ export class Workbench {
     if (modules === 'examples') {
       symlinkSync(join(EXAMPLES, 'node_modules'), join(this.dir, 'node_modules'));
     }
-    t.after(async () => {
+    atEnd(t, async () => {
       for (const program of this.#programs) await program.stop();
       const left = this.processes();
       for (const pid of left) process.kill(pid, 'SIGKILL');

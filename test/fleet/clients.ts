@@ -1,6 +1,7 @@
 // Twenty clients of the edge, half of which keep their connections; a fifth of the requests take half a second.
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../kit/at-end.js';
 import { simpleExchange, slowPost } from '../kit/exchange.js';
 import type { Exchange } from '../kit/exchange.js';
 import { inParallel } from '../kit/in-parallel.js';
@@ -18,7 +19,7 @@ export class Clients {
 
   /** Begin at once; the end of the test ends them. */
   constructor(t: TestContext, address: string, port: number, host: string) {
-    t.after(() => Promise.all(this.#loads.map((load) => load.stop())));
+    atEnd(t, () => Promise.all(this.#loads.map((load) => load.stop())));
     this.#loads = (['kept', 'fresh'] as const).map(
       (connections) =>
         new Load({

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../kit/at-end.js';
 import { machineConf, machineSite, publisherOf } from '../kit/fleet-machine.js';
 import { HeldRequest } from '../kit/held-request.js';
 import type { FullVhostd } from '../kit/start-vhostd.js';
@@ -99,7 +100,7 @@ void describe('a client notices no more than it must that', () => {
     const { clients, edge } = bench;
     const held = await inWorkOnBoth(bench);
     await clients.progress(50);
-    t.after(() => network.mend('m2'));
+    atEnd(t, () => network.mend('m2'));
     await network.cut('m2');
     const cutMs = performance.now();
     await edge.until('http:a.test', ONLY_M1);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from './at-end.js';
 import { freePort } from './free-port.js';
 
 /** What makes a balancer's conf out of the port that it is to listen on. */
@@ -68,7 +69,7 @@ async function start(
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += String(chunk)));
-  t.after(async () => {
+  atEnd(t, async () => {
     if (child.exitCode === null) {
       child.kill('SIGTERM');
       await once(child, 'exit');

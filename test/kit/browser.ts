@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { chromium } from 'playwright-core';
 import type { Browser } from 'playwright-core';
+import { atEnd } from './at-end.js';
 import { within } from './until.js';
 
 const FILE = (process.env['PATH'] ?? '')
@@ -24,7 +25,7 @@ export async function startBrowser(t: TestContext): Promise<Browser> {
     args: ['--disable-gpu'],
   });
   const browser = await within('the start of Chromium', LIMIT_MS, launched);
-  t.after(() => browser.close());
+  atEnd(t, () => browser.close());
   return browser;
 }
 

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:net';
+import { atEnd } from './at-end.js';
 import { COMMAND } from './full-vhostd.js';
 import { until } from './until.js';
 import { passed } from './vhostd.js';
@@ -48,7 +49,7 @@ export class FleetEdge {
   /** Starts both; the end of the test ends them. */
   static async start(t: TestContext, place: EdgePlace): Promise<FleetEdge> {
     const edge = new FleetEdge(place);
-    t.after(async () => {
+    atEnd(t, async () => {
       for (const child of [edge.#edge, edge.#haproxy]) await end(child, 'SIGTERM');
       if (!passed(t)) t.diagnostic(`output of the edge:\n${edge.#output}`);
       rmSync(edge.dir, { recursive: true });

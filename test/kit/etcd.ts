@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.js';
 import type { SelfSigned } from './certificate.js';
 import { freePorts } from './free-port.js';
 import { until } from './until.js';
@@ -70,7 +71,7 @@ export class Etcd {
     }));
     const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(',');
     const all = members.map((member) => new Etcd(member, { ...place, cluster }));
-    t.after(async () => {
+    atEnd(t, async () => {
       for (const one of all) await one.#end();
     });
     for (const one of all) one.start();

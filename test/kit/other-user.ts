@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { atEnd } from './at-end.js';
 
 /** User id and group id. */
 export const OTHER_USER = 65_501;
@@ -15,7 +16,7 @@ export const otherUserSkip: string | false = whyNot();
 export function placesOf(t: TestContext): { ours: string; theirs: string } {
   const ours = realpathSync(mkdtempSync(join(tmpdir(), 'vhostd-places-')));
   // What still runs may make a log in it.
-  t.after(() => rmSync(ours, { recursive: true, force: true, maxRetries: 20 }));
+  atEnd(t, () => rmSync(ours, { recursive: true, force: true, maxRetries: 20 }));
   chmodSync(ours, 0o755);
   const theirs = join(ours, 'theirs');
   mkdirSync(theirs);

@@ -7,6 +7,7 @@ import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.js';
 import { selfSigned } from './certificate.js';
 import { freePorts } from './free-port.js';
 import { until } from './until.js';
@@ -80,7 +81,7 @@ export class Pebble {
     const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
     const at = ['-dns01', `127.0.0.1:${names}`, '-management', `127.0.0.1:${control}`];
     const server = spawn('pebble-challtestsrv', [...at, ...off], { stdio: 'ignore' });
-    t.after(async () => {
+    atEnd(t, async () => {
       await made.stop();
       await end(server);
       rmSync(dir, { recursive: true });

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.js';
 import type { Pebble } from './pebble.js';
 
 export class ProfiledAuthority {
@@ -25,7 +26,7 @@ export class ProfiledAuthority {
     const server = createServer({ cert: readFileSync(ca), key: readFileSync(key) });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    t.after(() => {
+    atEnd(t, () => {
       server.close();
       server.closeAllConnections();
     });

@@ -1,5 +1,6 @@
 // The one way in which a test starts vhostd.
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.js';
 import type { EmbeddedDaemon, EmbeddedDaemonOptions } from './embedded-daemon.js';
 import type { FullVhostd, FullVhostdOptions } from './full-vhostd.js';
 import { LoneMaster } from './lone-master.js';
@@ -46,7 +47,7 @@ export async function startVhostd(
     ),
 ): Promise<LoneMaster | FullVhostd | EmbeddedDaemon> {
   const vhostd = await create(options);
-  t.after(() => vhostd.close(t));
+  atEnd(t, () => vhostd.close(t));
   if (options.wait !== false) await vhostd.published();
   return vhostd;
 }

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
@@ -14,7 +15,7 @@ export const HOST = 'a.test';
 /** Writes an app into a directory of its own, which is removed after the test. */
 export function writeApp(t: TestContext, source: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-app-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   const file = join(dir, 'app.cjs');
   writeFileSync(file, source);
   return file;

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { Asking, HOST } from './app.js';
@@ -16,7 +17,7 @@ const APP = `require('node:http')
 /** The directory of a package with this script. */
 function packageWith(t: TestContext, start: string): string {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-package-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   writeFileSync(join(dir, 'package.json'), JSON.stringify({ scripts: { start } }));
   writeFileSync(join(dir, 'first.js'), 'global.loaded = true;');
   writeFileSync(join(dir, 'app.js'), APP);

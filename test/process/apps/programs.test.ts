@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { give, OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { isAlive } from '../../kit/processes.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
@@ -15,7 +16,7 @@ const SHELL = { interpreter: 'sh', listen: [] };
 /** Writes a program into a directory of its own, which is removed after the test. */
 function writeProgram(t: TestContext, text: string, mode = 0o644): string {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-program-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   const file = join(dir, 'program');
   writeFileSync(file, text);
   chmodSync(file, mode);

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { freePort } from '../../kit/free-port.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
@@ -51,7 +52,7 @@ class Sender {
 
   constructor(t: TestContext, port: number) {
     this.#port = port;
-    t.after(() => this.socket.close());
+    atEnd(t, () => this.socket.close());
   }
 
   /** Nobody sends twice: a datagram that is lost is waited for until the test fails. */
@@ -160,7 +161,7 @@ void describe('a UDP port of an app', { concurrency: 2 }, () => {
 
   void it('is bound as Node binds it: address, callback, messages that were sent before', async (t) => {
     const [port, target] = [await freePort(), createSocket('udp4')];
-    t.after(() => target.close());
+    atEnd(t, () => target.close());
     target.bind(0, '127.0.0.1');
     await once(target, 'listening');
     const [message] = (await Promise.all([

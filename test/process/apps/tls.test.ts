@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { HOST, startApp } from './app.js';
@@ -18,7 +19,7 @@ async function overHttp2(t: TestContext, vhostd: LoneMaster): Promise<string> {
     servername: HOST,
     ca: identity.cert,
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   const stream = session.request({ ':path': '/' }).setEncoding('utf8');
   let text = '';
   for await (const chunk of stream) text += String(chunk);

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { WebSocket } from 'ws';
+import { atEnd } from '../../kit/at-end.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { HOST, startApp } from './app.js';
 
@@ -57,7 +58,7 @@ void describe('an app', { concurrency: 2 }, () => {
 
   void it('that is the default site gets an upgrade without Host', async (t) => {
     const client = await WireClient.open(await (await startApp(t, TUNNEL, DEFAULT)).port());
-    t.after(() => client.close());
+    atEnd(t, () => client.close());
     client.send('GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
     assert.equal((await client.head(true)).status, 101);
     assert.equal((await client.bytes(5)).toString(), 'hello');

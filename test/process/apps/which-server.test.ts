@@ -1,4 +1,5 @@
 // Which of an app's servers is the site's, and what becomes of the others.
+import { atEnd } from '../../kit/at-end.js';
 import { freePorts } from '../../kit/free-port.js';
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
@@ -148,7 +149,7 @@ void describe('the server of an app', { concurrency: 3 }, () => {
       });`,
     );
     const client = await WireClient.open(await vhostd.port());
-    t.after(() => client.close());
+    atEnd(t, () => client.close());
     client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
     assert.equal((await client.head()).status, 101);
     assert.equal(await bodyOf(vhostd), 'late');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
 import type { MasterEvent } from '@vhostd/protocol';
+import { atEnd } from '../../kit/at-end.js';
 import { COMMAND } from '../../kit/full-vhostd.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { FullVhostd } from '../../kit/start-vhostd.js';
@@ -65,7 +66,7 @@ void describe('vhostd events', () => {
     const child = spawn(process.execPath, [COMMAND, 'events', 'a', '--run-dir', vhostd.runDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    t.after(() => child.kill('SIGKILL'));
+    atEnd(t, () => child.kill('SIGKILL'));
     const closed = once(child, 'close');
     const seen: string[] = [];
     const lines = createInterface({ input: child.stdout });

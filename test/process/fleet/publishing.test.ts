@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { Etcd, etcdSkip } from '../../kit/etcd.js';
 import { publisherOf } from '../../kit/fleet-machine.js';
 import { freePort } from '../../kit/free-port.js';
@@ -125,7 +126,7 @@ void test(
     const { vhostd, etcd } = bench;
     await records(bench, 'both are up', isUp);
     etcd.signal('SIGSTOP');
-    t.after(() => etcd.signal('SIGCONT'));
+    atEnd(t, () => etcd.signal('SIGCONT'));
     assert.equal((await vhostd.run('restart', 'a')).code, 0);
     assert.equal((await vhostd.run('stop', 'b')).code, 0);
     assert.equal(vhostd.logged('fleet.drain-failed').length, 2);

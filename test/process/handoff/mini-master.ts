@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { atEnd } from '../../kit/at-end.js';
 
 /** How the connection is stopped before it is sent: with the public call, or in the handle itself. */
 export type MiniMode = 'pause' | 'readStop';
@@ -15,7 +16,7 @@ export async function startMiniMaster(
   const child = fork(fileURLToPath(new URL('./mini-master.child.js', import.meta.url)), [mode], {
     execArgv: [],
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     const exited = once(child, 'exit');
     child.disconnect();
     await exited;

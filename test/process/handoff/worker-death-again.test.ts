@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../../kit/at-end.js';
 import { Load } from '../../kit/load.js';
 import type { Attempt, LoadOptions } from '../../kit/load.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
@@ -32,7 +33,7 @@ function site(siteId: string, record: string): SiteOptions {
 
 test('a worker that is killed takes along what it had accepted, and nothing else', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   const record = join(dir, 'begun');
   writeFileSync(record, '');
   const commands = new URL('./acceptance.commands.js', import.meta.url);

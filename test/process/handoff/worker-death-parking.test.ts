@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { Load } from '../../kit/load.js';
 import { WireClient } from '../../kit/wire-client.js';
@@ -15,7 +16,7 @@ const ROUNDS = 3;
 
 test('connections of a site without workers wait up to a bound and are served by the first that comes', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   const gate = join(dir, 'gate');
   writeFileSync(gate, '');
   const vhostd = await startVhostd(t, {

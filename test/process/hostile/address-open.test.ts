@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
@@ -18,7 +19,7 @@ test('an address has so many connections open to a site, and may open others onc
   const refused = async (): Promise<number> =>
     (await vhostd.status()).counts.refusedReasons['address-open'] ?? 0;
   const kept = await Promise.all(Array.from({ length: OPEN }, () => WireClient.open(port)));
-  t.after(() => kept.forEach((client) => client.close()));
+  atEnd(t, () => kept.forEach((client) => client.close()));
   for (const client of kept) {
     client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
     assert.equal((await client.answer()).status, 200);

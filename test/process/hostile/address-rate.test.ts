@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { openSecure } from '../../kit/secure-client.js';
@@ -85,7 +86,7 @@ test('a client of HTTP/2 in clear is told to be calm', async (t) => {
   });
   const port = await vhostd.port();
   const sessions = Array.from({ length: 20 }, () => connect(`http://127.0.0.1:${port}`));
-  t.after(() => sessions.forEach((session) => session.destroy()));
+  atEnd(t, () => sessions.forEach((session) => session.destroy()));
   for (const session of sessions) session.on('error', () => undefined);
   const [code] = (await Promise.race(sessions.map((session) => once(session, 'goaway')))) as [number];
   assert.equal(code, 0xb);

@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { askSite, get } from '../../kit/ask-site.js';
 import { give, OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
@@ -71,7 +72,7 @@ test(
   async (t) => {
     const scene = await setScene(t);
     const client = await WireClient.open(scene.port, { limitMs: 60_000 });
-    t.after(() => client.close());
+    atEnd(t, () => client.close());
     const ask = async (host: string, path: string): Promise<number> => {
       client.send(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
       return (await client.answer()).status;

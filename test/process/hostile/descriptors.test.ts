@@ -1,6 +1,7 @@
 // A worker sends descriptors that no worker sends: the master neither aborts, nor waits, nor fills.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { siteFile } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
 import { Scene } from './scene.js';
@@ -70,7 +71,7 @@ for (const over of ['stdout', 'channel', 'link', 'data', 'returns']) {
       const scene = await Scene.set(t, { workerFile });
       const pid = await scene.pid();
       const client = await WireClient.open(scene.port, { limitMs: 60_000 });
-      t.after(() => client.reset());
+      atEnd(t, () => client.reset());
       client.send(`GET /${encodeURIComponent(`linger/${over}/${detail}`)} HTTP/1.1\r\nHost: a.test\r\n\r\n`);
       await client.head();
       client.socket.pause();

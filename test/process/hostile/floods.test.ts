@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../../kit/at-end.js';
 import { cpuSeconds } from '../../kit/processes.js';
 import { siteFile } from '../../kit/start-vhostd.js';
 import { Scene } from './scene.js';
@@ -43,7 +44,7 @@ for (const what of FLOODS) {
       grownMb = Math.max(grownMb, scene.residentMb - before);
     };
     const timer = setInterval(look, 50);
-    t.after(() => clearInterval(timer));
+    atEnd(t, () => clearInterval(timer));
     for (let count = 0; count < WORKERS; count += 1) await scene.attack(what);
     const [cpu, startMs] = [cpuSeconds(scene.vhostd.pid), performance.now()];
     await Promise.all([scene.goOn(SERVED), delay(MEASURED_MS)]);

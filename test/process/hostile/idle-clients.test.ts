@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { Load } from '../../kit/load.js';
 import { limitDescriptors } from '../../kit/limit-descriptors.js';
 import { descriptorCount, residentBytes } from '../../kit/processes.js';
@@ -23,7 +24,7 @@ for (const [what, said] of [
     const port = await vhostd.port();
     await limitDescriptors(vhostd.pid, DESCRIPTORS);
     const good = new Load({ port, host: 'b.test', connections: 'fresh', clientCount: 2, pauseMaxMs: 20 });
-    t.after(() => good.stop());
+    atEnd(t, () => good.stop());
     const idle = crowd(t, port, said);
     await good.progress(100);
     await good.until('all idle clients have come', () => idle.opened >= IDLE_CLIENTS);
@@ -51,7 +52,7 @@ test('heads that never end hold so many bytes and no more', async (t) => {
   const before = residentBytes(vhostd.pid);
   const idle = crowd(t, port, `GET / HTTP/1.1\r\n${`X-Slow: ${'y'.repeat(100)}\r\n`.repeat(100)}`);
   const good = new Load({ port, host: 'a.test', connections: 'fresh', pauseMaxMs: 20 });
-  t.after(() => good.stop());
+  atEnd(t, () => good.stop());
   await good.until('all have come', () => idle.opened >= IDLE_CLIENTS);
   await vhostd.until(
     'most have made room',
@@ -67,7 +68,7 @@ test('heads that never end hold so many bytes and no more', async (t) => {
 function crowd(t: TestContext, port: number, said: string): { opened: number; ended: number } {
   const counts = { opened: 0, ended: 0 };
   const sockets: Socket[] = [];
-  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  atEnd(t, () => sockets.forEach((socket) => socket.destroy()));
   const open = (): void => {
     if (sockets.length >= IDLE_CLIENTS) return;
     const socket = connect({ port, host: '127.0.0.1' }, () => {

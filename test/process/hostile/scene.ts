@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { Load } from '../../kit/load.js';
 import { descriptorCount, descriptorKinds, residentBytes } from '../../kit/processes.js';
@@ -56,7 +57,7 @@ export class Scene {
     await vhostd.ready('a', cpuLen);
     const [good] = await vhostd.workers('b');
     const scene = new Scene(vhostd, await vhostd.port(), good?.pid ?? 0);
-    t.after(() => scene.good.stop());
+    atEnd(t, () => scene.good.stop());
     await vhostd.ask('longestGapMs');
     return scene;
   }

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import { connect as connectSecure } from 'node:tls';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { Load } from '../../kit/load.js';
 import { descriptorCount, residentBytes } from '../../kit/processes.js';
@@ -49,11 +50,11 @@ for (const [what, make] of Object.entries(KINDS)) {
           connect: (to) => openSecure(to, `${siteId}.test`),
         }),
     );
-    t.after(() => Promise.all(good.map((load) => load.stop())));
+    atEnd(t, () => Promise.all(good.map((load) => load.stop())));
     await Promise.all(good.map((load) => load.progress(20)));
     const before = { descriptors: descriptorCount(vhostd.pid), bytes: residentBytes(vhostd.pid) };
     const crowd = new Crowd(port, said);
-    t.after(() => crowd.end());
+    atEnd(t, () => crowd.end());
     await until('half of them have come', () => ({ done: crowd.opened >= CLIENTS / 2, value: crowd }));
     assert.equal((await vhostd.reload('a')).sites[0]?.ok, true);
     await until('all have come', () => ({ done: crowd.opened >= CLIENTS, value: crowd }));

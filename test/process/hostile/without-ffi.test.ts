@@ -2,6 +2,7 @@
 // next response that their connection ends, closes what is idle, and no request is lost.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { Load } from '../../kit/load.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 
@@ -13,7 +14,7 @@ test('a reload without hand-backs loses no request', async (t) => {
   });
   const port = await vhostd.port();
   const load = new Load({ port, host: 'a.test', connections: 'kept', clientCount: 8, pauseMaxMs: 5 });
-  t.after(() => load.stop());
+  atEnd(t, () => load.stop());
   for (let count = 0; count < 3; count += 1) {
     const wanted = load.outcome.counts.ok + 100;
     await vhostd.until('requests are answered', () => load.outcome.counts.ok >= wanted);

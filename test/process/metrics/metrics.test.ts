@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { freePort } from '../../kit/free-port.js';
 import { HeldRequest } from '../../kit/held-request.js';
@@ -121,7 +122,7 @@ void describe('the port of metrics', { concurrency: 2 }, () => {
     const port = await freePort();
     const vhostd = await startVhostd(t, { daemon: true, sites: [SITE], conf: { metrics: { port } } });
     const clients = await Promise.all(Array.from({ length: 40 }, () => WireClient.open(port)));
-    t.after(() => clients.forEach((client) => client.close()));
+    atEnd(t, () => clients.forEach((client) => client.close()));
     for (const client of clients.slice(20)) client.send('GET /metrics HTTP/1.1\r\nHost: m\r\n\r\n'.repeat(4));
     assert.deepEqual(await outcomeOf(port, '/livez'), [200, 'ok\n']);
     assert.deepEqual(await outcomeOf(port, '/readyz'), [200, 'serving\n']);

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { z } from '@vhostd/protocol/schemas';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { within } from '../../kit/until.js';
@@ -157,7 +158,7 @@ class Collector {
     const collector = new Collector();
     collector.#server.listen(0, '127.0.0.1');
     await once(collector.#server, 'listening');
-    t.after(() => collector.#server.close());
+    atEnd(t, () => collector.#server.close());
     return collector;
   }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { openSecure } from '../../kit/secure-client.js';
 import { ask, HOST, ledgerSite, send, startSites } from './parked-site.js';
@@ -57,7 +58,7 @@ void it('a maintenance over HTTP/2 answers each stream, and those in work finish
     servername: HOST,
     rejectUnauthorized: false,
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   await once(session, 'connect');
   const busy = request(session, { ':path': '/?until=finished' });
   while ((await vhostd.callSite('a', 'seen')) !== 1);

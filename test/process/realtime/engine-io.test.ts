@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
+import { atEnd } from '../../kit/at-end.js';
 import { startHaproxy } from '../../kit/balancer.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 
@@ -52,7 +53,7 @@ class Session {
   webSocket(): WebSocket {
     const url = `ws://127.0.0.1:${this.#port}${this.#path('websocket')}`;
     const webSocket = new WebSocket(url, { headers: { cookie: this.#cookie } });
-    this.#t.after(() => webSocket.terminate());
+    atEnd(this.#t, () => webSocket.terminate());
     return webSocket;
   }
 

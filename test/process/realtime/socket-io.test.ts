@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
+import { atEnd } from '../../kit/at-end.js';
 import { startHaproxy } from '../../kit/balancer.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster } from '../../kit/start-vhostd.js';
@@ -33,7 +34,7 @@ async function connected(t: TestContext, port: number, transports: string[], mor
     reconnectionDelayMax: 50,
     ...more,
   });
-  t.after(() => socket.disconnect());
+  atEnd(t, () => socket.disconnect());
   await within(`${transports.join()} connects`, LIMIT_MS, once(socket as never, 'connect'));
   return socket;
 }
@@ -83,7 +84,7 @@ test('without a sticky rule polling does not hold: its requests go to both worke
   const vhostd = await start(t, 'round-robin');
   const url = `http://127.0.0.1:${await vhostd.port()}`;
   const socket = io(url, { transports: ['polling'], forceNew: true, reconnection: false });
-  t.after(() => socket.disconnect());
+  atEnd(t, () => socket.disconnect());
   // Behind its 'error'.
   const closed = new Promise<void>((resolve) => socket.io.once('close', () => resolve()));
   await within('the session ends', LIMIT_MS, closed);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { atEnd } from '../../kit/at-end.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { Load, MIXED } from '../../kit/load.js';
 import { Random } from '../../kit/random.js';
@@ -36,7 +37,7 @@ interface Fault {
 async function holdPort(t: TestContext): Promise<number> {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
-  t.after(() => holder.close());
+  atEnd(t, () => holder.close());
   return (holder.address() as AddressInfo).port;
 }
 

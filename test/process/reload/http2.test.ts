@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { hasH2load, runH2load } from '../../kit/h2load.js';
 import type { SiteOptions } from '../../kit/start-vhostd.js';
@@ -64,7 +65,7 @@ for (const { way, name, options } of WAYS) {
       const vhostd = await startSite(t, options);
       const port = await vhostd.port(way);
       const clients = Array.from({ length: CLIENT_COUNT }, () => new Client(way, port));
-      t.after(() => Promise.all(clients.map((client) => client.stop())));
+      atEnd(t, () => Promise.all(clients.map((client) => client.stop())));
       for (let count = 0; count < RELOAD_COUNT; count += 1) {
         await Promise.all(clients.map((client) => client.progress(STREAM_COUNT * 3)));
         await vhostd.reloaded('a');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { checkAnswer, simpleExchange } from '../../kit/exchange.js';
 import { Load, MIXED } from '../../kit/load.js';
@@ -90,7 +91,7 @@ void it('an HTTP/2 connection gets GOAWAY and finishes its streams', async (t) =
     servername: HOST,
     rejectUnauthorized: false,
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   const stream = session.request({ ':path': '/slow?until=finished&answer=100000', ':authority': HOST });
   const responded = once(stream, 'response');
   const goaway = once(session, 'goaway');

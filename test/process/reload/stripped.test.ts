@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { checkAnswer, simpleExchange } from '../../kit/exchange.js';
 import { HeldRequest } from '../../kit/held-request.js';
@@ -50,7 +51,7 @@ void describe('a site without process.getBuiltinModule', { concurrency: 2 }, () 
   void it('finishes the HTTP/2 streams that are in work', async (t) => {
     const vhostd = await startStripped(t, { workerOptions: { env: { HTTP2: '1' } } });
     const session = connect(`http://127.0.0.1:${await vhostd.port()}`);
-    t.after(() => session.destroy());
+    atEnd(t, () => session.destroy());
     const stream = session.request({ ':path': '/any?until=finished&answer=1000', ':authority': HOST });
     await inWork(vhostd);
     await vhostd.reloaded('a');

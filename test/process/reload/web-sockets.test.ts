@@ -6,6 +6,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { WebSocket } from 'ws';
+import { atEnd } from '../../kit/at-end.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { isAlive } from '../../kit/processes.js';
 import { freePorts } from '../../kit/free-port.js';
@@ -62,7 +63,7 @@ interface End {
 /** Opens a WebSocket over HTTP/1. */
 async function open(t: TestContext, port: number): Promise<End> {
   const client = new WebSocket(`ws://127.0.0.1:${port}`, { headers: { host: HOST } });
-  t.after(() => client.terminate());
+  atEnd(t, () => client.terminate());
   const end = { code: 0, atMs: 0, error: '' };
   client.on('error', (error) => (end.error = String(error)));
   client.on('close', (code) => Object.assign(end, { code, atMs: performance.now() }));
@@ -96,7 +97,7 @@ const GOING_AWAY = '\x88\x02\x03\xe9';
 
 async function openSession(t: TestContext, url: string): Promise<ClientHttp2Session> {
   const session = connect(url, { servername: HOST, rejectUnauthorized: false });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   await once(session, 'remoteSettings');
   return session;
 }

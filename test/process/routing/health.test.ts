@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get, seenBy } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
@@ -11,7 +12,7 @@ const HEALTH = { healthPath: '/healthz' };
 
 async function open(t: TestContext, port: number): Promise<WireClient> {
   const client = await WireClient.open(port);
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   return client;
 }
 

@@ -5,6 +5,7 @@ import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';
 import { WireClient } from '../../kit/wire-client.js';
@@ -20,7 +21,7 @@ function site(siteId: string, more: Partial<SiteOptions> = {}): SiteOptions {
 function open(t: TestContext, port: number): ClientHttp2Session {
   const session = connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   return session;
 }
 

@@ -6,6 +6,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
+import { atEnd } from '../../kit/at-end.js';
 import { seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { EchoAnswer } from '../../kit/echo.site.js';
@@ -24,7 +25,7 @@ const get = (host: string, target = '/'): string => `GET ${target} HTTP/1.1\r\nH
 
 async function open(t: TestContext, port: number): Promise<WireClient> {
   const client = await WireClient.open(port);
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   return client;
 }
 
@@ -168,7 +169,7 @@ test('over TLS another host is 421, and the connection lives on for its own', as
   });
   await once(socket, 'secureConnect');
   const client = new WireClient(socket);
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   client.send(get('b.test') + get('a.test') + get('www.a.test') + get('c.a.test') + get('A.test:443'));
   assert.equal((await client.answer()).status, 421);
   await expectFrom(client, ['a', 'a']);
@@ -199,7 +200,7 @@ test('over HTTP/2 a stream for another host is 421, and the session lives on', a
     servername: 'a.test',
     rejectUnauthorized: false,
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   const statuses: string[] = [];
   for (const host of ['a.test', 'b.test', 'a.test:443', 'nobody.test', 'a.test']) {
     statuses.push(await ask(session, { ':authority': host }));

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../../kit/at-end.js';
 import { seenBy } from '../../kit/ask-site.js';
 import { Random } from '../../kit/random.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
@@ -171,7 +172,7 @@ test('the load notices a server that answers for hosts of others', async (t) => 
   });
   server.listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   const { port } = server.address() as AddressInfo;
   const outcome = await load(port, { 'a.test': ['a'], 'b.test': ['b'] }, 1, 200);
   assert.ok(outcome.wrong > 50 && outcome.ok > 50, JSON.stringify(outcome.wrong));

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { test } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { Load } from '../../kit/load.js';
@@ -76,7 +77,7 @@ test('an exchange of hosts has no stream of HTTP/2 refused', async (t) => {
   const vhostd = await startVhostd(t, { sites: sites(false) });
   const port = await vhostd.port('ssl');
   const clients = ['a.test', 'b.test'].map((host) => new Streams(port, host));
-  t.after(() => Promise.all(clients.map((client) => client.stop())));
+  atEnd(t, () => Promise.all(clients.map((client) => client.stop())));
   for (let count = 1; count <= SWAP_COUNT; count += 1) {
     await Promise.all(clients.map((client) => client.progress()));
     vhostd.configure(sites(count % 2 === 1));

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { atEnd } from '../../kit/at-end.js';
 import { seenBy } from '../../kit/ask-site.js';
 import { startHaproxy } from '../../kit/balancer.js';
 import type { EchoAnswer } from '../../kit/echo.site.js';
@@ -52,7 +53,7 @@ async function open(
 ): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', localAddress: from, noDelay: true, allowHalfOpen: true });
   await once(socket, 'connect');
-  t.after(() => socket.destroy());
+  atEnd(t, () => socket.destroy());
   if (begin.length > 0) socket.write(begin);
   return socket;
 }
@@ -183,7 +184,7 @@ test('over TLS and HTTP/2, ended by vhostd or by the site itself, it is the same
     createConnection: () =>
       connectTls({ socket: under, servername: 'b.test', ALPNProtocols: ['h2'], rejectUnauthorized: false }),
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   const stream = session.request({ ':path': '/' });
   let body = '';
   for await (const chunk of stream.setEncoding('utf8')) body += String(chunk);

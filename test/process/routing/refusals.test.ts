@@ -5,6 +5,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { atEnd } from '../../kit/at-end.js';
 import { askSite, get, seenBy } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import { freePort, freePorts } from '../../kit/free-port.js';
@@ -188,7 +189,7 @@ test('what a worker refuses over TLS and HTTP/2 is counted by its reason and sit
     servername: 'b.test',
     rejectUnauthorized: false,
   });
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   const statuses: unknown[] = [];
   for (const headers of [
     { ':authority': 'b.test' },

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { ListenRequest, MasterStatus, ServerConfUpdate } from '@vhostd/protocol';
+import { atEnd } from '../../kit/at-end.js';
 import { askSite, get } from '../../kit/ask-site.js';
 import { selfSigned } from '../../kit/certificate.js';
 import type { SelfSigned } from '../../kit/certificate.js';
@@ -134,7 +135,7 @@ function inForce({ listeners, sites }: MasterStatus): unknown {
 test('a change that is refused changes nothing, in whichever form it is asked for', async (t) => {
   const stranger = createServer().listen(0, '127.0.0.1');
   await once(stranger, 'listening');
-  t.after(() => stranger.close());
+  atEnd(t, () => stranger.close());
   const strangerPort = (stranger.address() as AddressInfo).port;
   const openPort = await freePort('127.0.0.5');
   const allow = {

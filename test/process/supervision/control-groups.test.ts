@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { SiteDetail } from '@vhostd/protocol';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { isAlive } from '../../kit/processes.js';
@@ -49,17 +50,14 @@ function mountOf(): string | undefined {
 const mount = mountOf();
 const skip = mount === undefined ? 'needs cgroup2, and rights to make groups' : false;
 
-/** A directory for groups. */
-function makeBase(): string {
-  return mkdtempSync(join(mount ?? '', 'vhostd-test-'));
-}
-
-/** It must be empty when what is to be ended before this has ended. */
-function removed(t: TestContext, base: string): void {
-  t.after(async () => {
+/** A directory for groups; it must be empty when what is begun after this has ended. */
+function makeBase(t: TestContext): string {
+  const base = mkdtempSync(join(mount ?? '', 'vhostd-test-'));
+  atEnd(t, async () => {
     await until('no group is left', () => ({ done: groupsIn(base).length === 0, value: groupsIn(base) }));
     rmdirSync(base);
   });
+  return base;
 }
 
 async function detailOf(vhostd: FullVhostd): Promise<SiteDetail> {
@@ -76,10 +74,9 @@ async function start(
   t: TestContext,
   more: object = { limits: {} },
 ): Promise<{ vhostd: FullVhostd; base: string; child: number }> {
-  const base = makeBase();
+  const base = makeBase(t);
   const sites = [{ siteId: 'a', workerFile: writeApp(t, APP), cpuLen: 1, ...more }];
   const vhostd = await startVhostd(t, { daemon: true, sites, env: { VHOSTD_CGROUP: base } });
-  removed(t, base);
   const child = Number((await get(await vhostd.port(), HOST)).body.toString());
   assert.equal(isAlive(child), true);
   return { vhostd, base, child };
@@ -131,7 +128,7 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
     'has a user of its own, and what its environment is to have, all the same',
     { skip: otherUserSkip },
     async (t) => {
-      const base = makeBase();
+      const base = makeBase(t);
       const { theirs } = placesOf(t);
       const workerFile = siteFile('account', new URL('worker-user.test.js', import.meta.url).href);
       const site = { siteId: 'a', workerFile, path: theirs, user: OTHER_USER, limits: {} };
@@ -140,7 +137,6 @@ void describe('a site with a control group', { skip, concurrency: 2 }, () => {
         env: { VHOSTD_CGROUP: base },
         sites: [{ ...site, workerOptions: { env } }],
       });
-      removed(t, base);
       const account = JSON.parse((await get(await vhostd.port(), HOST)).body.toString()) as {
         uid: string[];
         env: Record<string, string>;
@@ -180,7 +176,7 @@ void describe('a site without limits', () => {
   void it('is served outside of a control group where there can be none', { skip }, async (t) => {
     // In the place of its group is what takes no directories.
     const base = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-    t.after(() => rmSync(base, { recursive: true, force: true }));
+    atEnd(t, () => rmSync(base, { recursive: true, force: true }));
     writeFileSync(join(base, 'cgroup.controllers'), '');
     symlinkSync('/proc/self', join(base, 'site-a'));
     const sites = [{ siteId: 'a', workerFile: writeApp(t, APP) }];

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atEnd } from '../../kit/at-end.js';
 import { askSite, get } from '../../kit/ask-site.js';
 import { cpuSeconds } from '../../kit/processes.js';
 import { siteFile, startVhostd } from '../../kit/start-vhostd.js';
@@ -18,7 +19,7 @@ const REST_MS = 2000;
 
 test('a restart storm is bounded, told of and harms nobody else', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   const [code, starts] = [join(dir, 'site.mjs'), join(dir, 'starts')];
   const good = `import ${JSON.stringify(`file://${siteFile('echo')}`)};`;
   const bad =

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { serves, startVhostd, workerPids } from '../../kit/start-vhostd.js';
 import { NotifyReceiver, WHY_NO_RECEIVER } from './notify-receiver.js';
 
@@ -78,7 +79,7 @@ void describe('what systemd is told', { concurrency: 2, skip: WHY_NO_RECEIVER ??
 async function listen(t: TestContext): Promise<NotifyReceiver> {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
   const receiver = await NotifyReceiver.listen(dir);
-  t.after(() => {
+  atEnd(t, () => {
     receiver.end();
     rmSync(dir, { recursive: true, force: true });
   });

@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { DaemonStatus } from '@vhostd/protocol';
+import { atEnd } from '../../kit/at-end.js';
 import { freePort, freePorts } from '../../kit/free-port.js';
 import { Load, MIXED } from '../../kit/load.js';
 import { passed } from '../../kit/vhostd.js';
@@ -117,7 +118,7 @@ for (const options of [['--socket'], []]) {
   void test(title, { skip: whyNoMachine() ?? false, timeout: 300_000 }, async (t) => {
     const [one = 0, two = 0] = await freePorts(2);
     const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
     for (const name of ['etc', 'units']) mkdirSync(join(dir, name));
     const site = { path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js' };
     const configure = (...sites: object[]): void =>
@@ -133,7 +134,7 @@ for (const options of [['--socket'], []]) {
         { '/opt/vhostd': ROOT, '/opt/node': process.execPath, '/etc/vhostd': join(dir, 'etc') },
         { '/etc/systemd/system': join(dir, 'units') },
       );
-      t.after(() => endWithJournal(t, booted));
+      atEnd(t, () => endWithJournal(t, booted));
       return booted;
     };
     let machine = await boot();
@@ -214,7 +215,7 @@ void test(
   async (t) => {
     const port = await freePort();
     const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
     const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js' };
     const conf = { sites: [{ ...site, user: 'nobody', listen: [{ host: HOST, port }] }] };
     writeFileSync(join(dir, 'vhostd.config.json'), JSON.stringify(conf));
@@ -223,7 +224,7 @@ void test(
       '/opt/node': process.execPath,
       '/etc/vhostd': dir,
     });
-    t.after(() => endWithJournal(t, machine));
+    atEnd(t, () => endWithJournal(t, machine));
     const vhostd = async (...args: string[]): Promise<string> =>
       await machine.run('/opt/node', '/opt/vhostd/packages/cli/bin/vhostd.js', ...args);
     const config = ['--config', '/etc/vhostd/vhostd.config.json'];
@@ -270,7 +271,7 @@ async function bootWithUnit(
   port: number,
 ): Promise<{ machine: Machine; vhostd: (...args: string[]) => Promise<string> }> {
   const dir = mkdtempSync(join(tmpdir(), 'vhostd-test-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(dir, { recursive: true, force: true }));
   mkdirSync(join(dir, 'etc'));
   const site = { siteId: 'a', path: '/opt/vhostd/test/dist/kit', workerFile: 'echo.site.js', cpuLen: 2 };
   const conf = { sites: [{ ...site, listen: [{ host: HOST, port }] }] };
@@ -285,7 +286,7 @@ async function bootWithUnit(
     '/etc/vhostd': join(dir, 'etc'),
     '/opt/vhostd.service': join(dir, 'vhostd.service'),
   });
-  t.after(() => endWithJournal(t, machine));
+  atEnd(t, () => endWithJournal(t, machine));
   await machine.run('useradd', '--system', 'vhostd');
   await machine.run('systemctl', 'link', '/opt/vhostd.service');
   const program = '/opt/vhostd/packages/cli/bin/vhostd.js';

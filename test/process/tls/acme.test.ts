@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { connect } from 'node:tls';
 import type { CertificateState } from '@vhostd/protocol';
+import { atEnd } from '../../kit/at-end.js';
 import { withOwnState } from '../../kit/full-vhostd.js';
 import { freePorts } from '../../kit/free-port.js';
 import { Pebble, pebbleSkip } from '../../kit/pebble.js';
@@ -308,7 +309,7 @@ class TroubledAuthority {
     const troubled = new TroubledAuthority(pebble);
     troubled.#server.listen(Number(new URL(pebble.directory).port), 'localhost');
     await once(troubled.#server, 'listening');
-    t.after(() => troubled.end());
+    atEnd(t, () => troubled.end());
     return troubled;
   }
 

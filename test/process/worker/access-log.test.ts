@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import { until } from '../../kit/until.js';
@@ -21,7 +22,7 @@ test('each answer has a line: over kept connections, with bodies, of clients tha
   const port = await vhostd.port();
   const lines = (): string[] => linesOf(file);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  t.after(() => agent.destroy());
+  atEnd(t, () => agent.destroy());
   for (const url of ['/one', '/two?x=%22']) {
     const request = http.get({
       port,
@@ -71,7 +72,7 @@ test('as JSON, of HTTP/2', async (t) => {
   });
   const port = await vhostd.port();
   const session = http2.connect(`http://127.0.0.1:${port}`);
-  t.after(() => session.destroy());
+  atEnd(t, () => session.destroy());
   for (const path of ['/one', '/two?answer=1000']) {
     const stream = session.request({ ':path': path, ':authority': 'a.test' });
     stream.resume();
@@ -88,7 +89,7 @@ test('as JSON, of HTTP/2', async (t) => {
 
 function fileFor(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'vhostd-access-'));
-  t.after(() => rmSync(directory, { recursive: true }));
+  atEnd(t, () => rmSync(directory, { recursive: true }));
   return join(directory, 'log/access.log');
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atEnd } from '../../kit/at-end.js';
 import { get } from '../../kit/ask-site.js';
 import { Load } from '../../kit/load.js';
 import { residentBytes } from '../../kit/processes.js';
@@ -59,7 +60,7 @@ async function start(
   const { type } = (await vhostd.status()).handoff;
   const port = await vhostd.port();
   const good = new Load({ port, host: 'b.test', connections: 'fresh', pauseMaxMs: 20 });
-  t.after(() => good.stop());
+  atEnd(t, () => good.stop());
   return { vhostd, port, good, type };
 }
 
