@@ -23,8 +23,13 @@ export function rememberRunDir(runDir: string, stateDir: string = userStateDir()
   const file = fileOf(directory, runDir);
   if (existsSync(file)) return;
   const next = `${file}.${process.pid}`;
-  writeFileSync(next, `${runDir}\n`, { mode: 0o600 });
-  renameSync(next, file);
+  try {
+    writeFileSync(next, `${runDir}\n`, { mode: 0o600 });
+    renameSync(next, file);
+  } catch (error) {
+    rmSync(next, { force: true });
+    throw error;
+  }
 }
 
 /**
