@@ -156,4 +156,6 @@ export type {
 } from './schemas/takeover.js';
 export { SHOWN_WORKER_STATES } from './messages/worker-states.js';
 export type { ShownWorkerState, WorkerState } from './messages/worker-states.js';
+export { readWhole, writeWhole } from './whole-file.js';
+export type { WholeFileOptions } from './whole-file.js';
 export { wrapped } from './wrapped.js';
