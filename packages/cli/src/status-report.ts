@@ -1,5 +1,6 @@
 // What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
 import { basename } from 'node:path';
+import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
 import type { DaemonStatus, SiteDetail, SiteStatus, WorkerStatus } from '@vhostd/protocol';
 import { renewalText } from './certificate-report.js';
 import { colour } from './colours.js';
@@ -209,17 +210,17 @@ export type Fault = 'errored' | 'degraded';
 
 /** Errored: it was given up. Degraded: that, or it does not serve with all its workers, its last reload failed, or a certificate is not all well. */
 export function isAtFault(site: SiteStatus, fault: Fault): boolean {
-  if (site.state === 'errored') return true;
+  const { verdict } = SHOWN_SITE_STATES[site.state];
+  if (verdict === 'failed') return true;
   if (fault === 'errored') return false;
   return (
-    !WELL.has(site.state) ||
+    verdict === 'pending' ||
     site.reason !== undefined ||
     site.certificateFaults !== undefined ||
-    site.workers.some(({ state }) => state === 'errored' || state === 'backoff')
+    site.workers.some(({ state }) => SHOWN_WORKER_STATES[state].fails)
   );
 }
 
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'frozen', 'idle', 'finished', 'stopped']);
 const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'REQ/S', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
 const WORKER_HEADINGS = [
   'WORKER',
@@ -286,7 +287,10 @@ function rankOf(site: SiteStatus): number {
 
 function siteCells(site: SiteStatus, nameWidth: number): string[] {
   const { siteId, workers, generation, slots = 0 } = site;
-  const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
+  const present = workers.filter((worker) => {
+    const { presence, fails } = SHOWN_WORKER_STATES[worker.state];
+    return worker.generation === generation && (presence === 'there' || fails);
+  });
   const ready = present.filter(({ state }) => state === 'ready');
   const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
     String(workers.reduce((total, worker) => total + of(worker), 0));
@@ -294,7 +298,7 @@ function siteCells(site: SiteStatus, nameWidth: number): string[] {
     within(siteId, nameWidth),
     stateOf(site),
     // The first one boots alone.
-    `${ready.length}/${TO_BE_WHOLE.has(site.state) ? Math.max(slots, present.length) : present.length}`,
+    `${ready.length}/${SHOWN_SITE_STATES[site.state].whole ? Math.max(slots, present.length) : present.length}`,
     sum(({ connections }) => connections),
     requestRate(workers),
     sum(({ restarts }) => restarts),
@@ -321,16 +325,6 @@ function hostsWithin(hosts: readonly string[], room: number): string {
   return text;
 }
 
-const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
-/** States of a site that is to have all its workers, or was to. */
-const TO_BE_WHOLE: ReadonlySet<string> = new Set([
-  'booting',
-  'running',
-  'reloading',
-  'restarting',
-  'frozen',
-  'errored',
-]);
 const MIN_HOSTS_WIDTH = 6;
 /** What the cells beside a site's name and its hosts take, and a few hosts. */
 const OTHER_CELLS_WIDTH = 67;
