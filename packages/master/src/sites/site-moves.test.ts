@@ -10,7 +10,10 @@ void test('what is planned is what all changes under way name, until each has en
   const told: (readonly ListenConf[])[] = [];
   const plan = (confs: readonly ListenConf[]): void => void told.push(confs);
   const moves = new SiteMoves({} as Sites, { plan } as Router<Site>);
-  const [a, b] = [1, 2].map((port): ListenConf => ({ listen: [{ type: 'tcp', port }], defaultListen: false }));
+  const [a, b] = [1, 2].map((port): ListenConf => ({
+    listen: [{ type: 'tcp', port }],
+    defaultListen: false,
+  }));
   assert.ok(a !== undefined && b !== undefined);
   const [first, second] = [new Deferred<void>(), new Deferred<void>()];
   const all = [moves.whilePlanned([a], () => first.promise), moves.whilePlanned([b], () => second.promise)];
