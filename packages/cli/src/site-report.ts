@@ -1,6 +1,6 @@
 // What `vhostd status SITE` shows: the workers, what went wrong, where all is, and the conf in force.
 import { basename } from 'node:path';
-import type { SiteDetail } from '@vhostd/protocol';
+import type { SiteDetail, WorkerStatus } from '@vhostd/protocol';
 import { formatBytes } from './bytes.js';
 import { renewalText } from './certificate-report.js';
 import { columns, wrapped } from './columns.js';
@@ -18,10 +18,7 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
   const rows = site.workers.map((worker) => [
     worker.workerId,
     worker.pid === undefined ? NONE : String(worker.pid),
-    // A worker of another generation than its site's is on its way in or out.
-    worker.generation === site.generation
-      ? worker.state
-      : `${worker.state} (generation ${worker.generation})`,
+    workerState(worker, site),
     String(worker.connections),
     requestRate([worker]),
     String(worker.restarts),
@@ -47,11 +44,17 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
     '',
     ...(rows.length === 0 ? ['no workers'] : columns([WORKER_HEADINGS, ...rows])),
     ...(faults.length === 0 ? [] : ['', ...faults]),
-    ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...columns(endRows(site))]),
+    ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...endLines(site, textWidth)]),
     '',
     'conf in force:',
     ...confLines(confRows(site.conf), textWidth),
   ].map(printableLine);
+}
+
+/** A worker of another generation than its site's is on its way in or out. */
+function workerState({ state, generation }: WorkerStatus, site: SiteDetail): string {
+  const told = site.state === 'frozen' && state === 'ready' ? 'frozen' : state;
+  return generation === site.generation ? told : `${told} (generation ${generation})`;
 }
 
 /** Connections that no worker has. */
@@ -114,8 +117,17 @@ function alsoListensRows({ workers }: SiteDetail): string[][] {
   return servers.size === 0 ? [] : [['also', [...servers].join(', ')]];
 }
 
-function endRows({ ends }: SiteDetail): string[][] {
-  return ends.map(({ time, workerId, reason }) => [`  ${time}`, workerId, reason]);
+/** A reason that was the one before, too, is told once. */
+function endLines({ ends }: SiteDetail, textWidth: number): string[] {
+  const indent =
+    Math.max(...ends.map(({ time, workerId }) => time.length + workerId.length)) + '      '.length;
+  const room = Math.max(MIN_VALUE_WIDTH, textWidth - indent);
+  const rows = ends.flatMap(({ time, workerId, reason }, index) => {
+    const told = index > 0 && reason === ends[index - 1]?.reason ? 'the same' : reason;
+    const [first = '', ...more] = broken(printableLine(told), room);
+    return [[`  ${time}`, workerId, first], ...more.map((line) => ['', '', line])];
+  });
+  return columns(rows);
 }
 
 /** A field a line; an object's fields as `restart.intensity`. */

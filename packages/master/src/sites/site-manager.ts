@@ -204,7 +204,7 @@ export class SiteManager {
 
   /**
    * Gives a site that was added other fields, also for the next master, and reloads it; resolves with why that failed, if
-   * it did. One that is stopped is started.
+   * it did. One that is stopped is started; of one whose last reload failed, that is tried anew.
    * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_SITE_OPTION: nothing has changed.
    */
   async changeSite(siteId: string, change: ChangeSiteOptions): Promise<ChangeSiteResult> {
@@ -222,7 +222,8 @@ export class SiteManager {
     // What is booting as it was has nothing to lose, and may take its whole bootTimeout.
     const restarts = differs && !isStopped && site.comingUp;
     if (restarts) await site.takeDown(true);
-    const renews = site.failing || (differs && !isStopped && !restarts);
+    const isBehind = (differs && !restarts) || site.outdated;
+    const renews = site.failing || (isBehind && !isStopped);
     const { error } = (await (renews ? this.#renewOne(site) : this.#start(site))) ?? {};
     if (error === undefined) this.#additions.settle(siteId);
     return {

@@ -155,6 +155,11 @@ export class Site implements WorkerSite {
     return !published && failure !== undefined && !['waiting', 'stopped'].includes(this.#state.state);
   }
 
+  /** Whether its last reload failed: who serves, if anybody, has not what is wanted. */
+  get outdated(): boolean {
+    return this.#trouble.discarded !== undefined;
+  }
+
   /** Whether it is on its way, or waits for others, and nobody is served. */
   get comingUp(): boolean {
     const isOnItsWay = SHOWN_SITE_STATES[this.#state.meaning.status].reach === 'soon';
