@@ -1,6 +1,6 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { chooseLink, Deferred } from '@vhostd/transport';
+import { chooseLink, Deferred, takePrecedence } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
@@ -402,6 +402,7 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   async #run(): Promise<RunResult> {
+    takePrecedence();
     this.#handoff = await chooseLink(this.#parts.conf.handoff);
     this.#parts.spawner.linkType = this.#handoff.type;
     this.#parts.events.emit('handoff.chosen', this.#handoff);

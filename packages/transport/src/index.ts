@@ -21,6 +21,7 @@ export { asBound, nativeBind, openBound } from './node/native-bind.js';
 export { udpBind } from './node/udp-bind.js';
 export type { BoundHandle, NativeBindResult } from './node/native-bind.js';
 export { DescriptorRoom } from './node/descriptor-room.js';
+export { setSessionPriority, takePrecedence } from './node/precedence.js';
 export { duplicate } from './node/duplicate.js';
 export { FFI_VARIABLE, nativeCalls } from './node/native-calls.js';
 export type { PeerStanding } from './node/native-calls.js';

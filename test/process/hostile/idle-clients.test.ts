@@ -1,11 +1,9 @@
 // Clients that connect and say nothing, or never end what they say, in such numbers that descriptors or memory would run
 // out: the oldest of them make room, and a good client is served.
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { atEnd } from '../../kit/at-end.js';
+import { crowd } from '../../kit/crowd.js';
 import { Load } from '../../kit/load.js';
 import { limitDescriptors } from '../../kit/limit-descriptors.js';
 import { descriptorCount, residentBytes } from '../../kit/processes.js';
@@ -25,7 +23,7 @@ for (const [what, said] of [
     await limitDescriptors(vhostd.pid, DESCRIPTORS);
     const good = new Load({ port, host: 'b.test', connections: 'fresh', clientCount: 2, pauseMaxMs: 20 });
     atEnd(t, () => good.stop());
-    const idle = crowd(t, port, said);
+    const idle = crowd(t, port, IDLE_CLIENTS, said);
     await good.progress(100);
     await good.until('all idle clients have come', () => idle.opened >= IDLE_CLIENTS);
     await good.progress(100);
@@ -50,7 +48,12 @@ test('heads that never end hold so many bytes and no more', async (t) => {
   });
   const port = await vhostd.port();
   const before = residentBytes(vhostd.pid);
-  const idle = crowd(t, port, `GET / HTTP/1.1\r\n${`X-Slow: ${'y'.repeat(100)}\r\n`.repeat(100)}`);
+  const idle = crowd(
+    t,
+    port,
+    IDLE_CLIENTS,
+    `GET / HTTP/1.1\r\n${`X-Slow: ${'y'.repeat(100)}\r\n`.repeat(100)}`,
+  );
   const good = new Load({ port, host: 'a.test', connections: 'fresh', pauseMaxMs: 20 });
   atEnd(t, () => good.stop());
   await good.until('all have come', () => idle.opened >= IDLE_CLIENTS);
@@ -63,24 +66,3 @@ test('heads that never end hold so many bytes and no more', async (t) => {
   t.diagnostic(`the master grew by ${(residentBytes(vhostd.pid) - before) >> 20} MB`);
   good.outcome.assertNothingLost('the good client');
 });
-
-/** Opens connections, some at a time, that say this and stay. */
-function crowd(t: TestContext, port: number, said: string): { opened: number; ended: number } {
-  const counts = { opened: 0, ended: 0 };
-  const sockets: Socket[] = [];
-  atEnd(t, () => sockets.forEach((socket) => socket.destroy()));
-  const open = (): void => {
-    if (sockets.length >= IDLE_CLIENTS) return;
-    const socket = connect({ port, host: '127.0.0.1' }, () => {
-      counts.opened += 1;
-      socket.write(said);
-      open();
-    });
-    sockets.push(socket);
-    socket.on('error', () => undefined);
-    socket.on('close', () => (counts.ended += 1));
-    socket.resume();
-  };
-  for (let count = 0; count < 50; count += 1) open();
-  return counts;
-}

@@ -80,7 +80,7 @@ export interface WorkerOptions {
   readonly nproc?: number;
   /** Largest core file, bytes. */
   readonly core?: number;
-  /** Added to the master's niceness. */
+  /** Added to the niceness that vhostd was started with. */
   readonly nice?: number;
   /** -1000..1000, see proc(5). */
   readonly oomScoreAdjust?: number;

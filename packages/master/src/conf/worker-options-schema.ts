@@ -55,7 +55,9 @@ export const workerOptions: z.ZodType<WrittenWorkerOptions, object> = object({
   core: size(0, 1024 * GIGABYTE)
     .optional()
     .describe("Largest core file of a worker. Absent: as the master's."),
-  nice: integer(-20, 19).optional().describe("What is added to the master's niceness. Absent: nothing."),
+  nice: integer(-20, 19)
+    .optional()
+    .describe('What is added to the niceness that vhostd was started with. Absent: nothing.'),
   oomScoreAdjust: integer(-1000, 1000)
     .optional()
     .describe('How soon the system kills a worker when memory runs out. Absent: as the master.'),

@@ -5,7 +5,7 @@ import { VhostError } from '@vhostd/protocol';
 import type { WorkerIdentity } from '@vhostd/protocol';
 import { fromChildProcess, signalGroup } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
-import { spawnUntrusted } from '@vhostd/transport';
+import { setSessionPriority, spawnUntrusted } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Readable } from 'node:stream';
 import type { Release } from '../conf/release.js';
@@ -65,6 +65,8 @@ export class ProgramProcess extends EventEmitter<WorkerProcessEvents> implements
       cwd,
       env: { ...process.env, ...variables },
     });
+    const { nice } = conf.workerOptions;
+    if (nice !== undefined) setSessionPriority(child, nice);
     this.stdout = stdout;
     this.stderr = stderr;
     stderr.on('data', (chunk: Buffer) => this.#words.push(chunk));

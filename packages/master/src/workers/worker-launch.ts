@@ -6,7 +6,7 @@ import { closeSync } from 'node:fs';
 import path from 'node:path';
 import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
 import type { LinkType, WorkerBegin, WorkerIdentity } from '@vhostd/protocol';
-import { forkUntrusted } from '@vhostd/transport';
+import { forkUntrusted, setSessionPriority } from '@vhostd/transport';
 import type { ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { isForeign } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
@@ -131,7 +131,10 @@ function forkWorker(launch: Fork, { variables, stdio }: UntrustedFork): ClusterW
     serialization: 'json',
     ...inspectorOf(execArgv, identity.slot),
   });
-  return forkLeader(() => cluster.fork(prepared.variables), prepared.through);
+  const worker = forkLeader(() => cluster.fork(prepared.variables), prepared.through);
+  const { nice } = conf.workerOptions;
+  if (nice !== undefined) setSessionPriority(worker.process, nice);
+  return worker;
 }
 
 /**
