@@ -4,7 +4,9 @@ import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printable, printableLine } from './printable.js';
-import { isAtFault, siteReport, statusReport } from './status-report.js';
+import { isAtFault } from './site-faults.js';
+import { siteReport } from './site-report.js';
+import { statusReport } from './status-report.js';
 
 const worker = {
   slot: 0,
