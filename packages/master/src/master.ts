@@ -1,6 +1,6 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { chooseLink, Deferred } from '@vhostd/transport';
+import { Deferred } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
@@ -44,6 +44,7 @@ import { followEvents } from './control/event-feed.js';
 import type { Follower } from './control/event-feed.js';
 import { DaemonReports } from './daemon-link/daemon-reports.js';
 import { DaemonSide } from './daemon-link/daemon-side.js';
+import { provedLink } from './daemon-link/proved-link.js';
 import { ServedState } from './daemon-link/served-state.js';
 import { MasterEvents } from './events.js';
 import { Fleet } from './fleet/fleet.js';
@@ -532,7 +533,7 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   async #run(): Promise<RunResult> {
-    this.#handoff = await chooseLink(this.#conf.handoff);
+    this.#handoff = await provedLink(this.#conf.handoff, this.#daemon);
     this.#spawner.linkType = this.#handoff.type;
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
