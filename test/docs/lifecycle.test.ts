@@ -1,6 +1,7 @@
 // The pages of docs/lifecycle.md against the code: every cell of the state tables, and every default.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
 import {
   isChildState,
   NEXT,
@@ -53,11 +54,10 @@ void describe('the state table of docs/workers.md', () => {
 });
 
 void describe('the steps of a site in docs/sites.md', async () => {
-  const { NEXT: steps, SITE_STATES } = (await import(`${ROOT}packages/master/dist/sites/site-state.js`)) as {
-    NEXT: Record<string, Record<string, string>>;
-    SITE_STATES: Record<string, { status: string }>;
+  const { SITE_STATES } = (await import(`${ROOT}packages/master/dist/sites/site-state.js`)) as {
+    SITE_STATES: Record<string, { status: string; next: Record<string, string> }>;
   };
-  const states = Object.keys(steps);
+  const states = Object.keys(SITE_STATES);
 
   void test('have each state, and what the status shows of it', () => {
     const rows = tableWith('State', 'Shown as').rows.map(([state = '', as = '']) => [
@@ -68,6 +68,7 @@ void describe('the steps of a site in docs/sites.md', async () => {
     assert.deepEqual(Object.fromEntries(rows), Object.fromEntries(expected));
     const shown = tableWith('Site').rows.map(([state = '']) => plain(state));
     assert.deepEqual(new Set(shown), new Set(expected.map(([, status]) => status)));
+    assert.deepEqual(new Set(shown), new Set(Object.keys(SHOWN_SITE_STATES)));
   });
 
   void test('say in each cell what the code does, and of each fact where it leads', () => {
@@ -89,7 +90,7 @@ void describe('the steps of a site in docs/sites.md', async () => {
     }
     for (const state of states) {
       const inDocs = Object.entries(told).map(([event, by]) => [event, by[state]]);
-      assert.deepEqual(steps[state], Object.fromEntries(inDocs), state);
+      assert.deepEqual(SITE_STATES[state]?.next, Object.fromEntries(inDocs), state);
     }
   });
 });

@@ -1,8 +1,8 @@
 // What is known of one certificate, in a file beside it that has no secrets.
 import { X509Certificate } from 'node:crypto';
+import { readWhole, writeWhole } from '@vhostd/protocol';
 import type { CertificateState } from '@vhostd/protocol';
 import { certificateState } from '@vhostd/protocol/schemas';
-import { readWhole, writeWhole } from './files/atomic-file.js';
 
 /** What a certificate says of itself. */
 export interface CertificateFacts {
@@ -24,7 +24,7 @@ export function readState(file: string): CertificateState | undefined {
 }
 
 export function writeState(file: string, state: CertificateState): void {
-  writeWhole(file, `${JSON.stringify(state, null, 2)}\n`, 0o644);
+  writeWhole(file, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o644 });
 }
 
 /** Of the first certificate of a PEM text. @throws {Error} there is none. */

@@ -9,10 +9,16 @@ import type {
   CertificateState,
   WantedCertificate,
 } from '@vhostd/protocol';
-import { certificateFile, certificateName, toWireError, VhostError } from '@vhostd/protocol';
+import {
+  certificateFile,
+  certificateName,
+  readWhole,
+  toWireError,
+  VhostError,
+  writeWhole,
+} from '@vhostd/protocol';
 import { factsOf, readState, writeState } from './certificate-state.js';
 import type { CertificateFacts } from './certificate-state.js';
-import { readWhole, writeWhole } from './files/atomic-file.js';
 import { locked } from './files/lock.js';
 import type { Issuer } from './issuer.js';
 import { refusedRetryTime, renewalTime, retryTime, windowTime, withinHour } from './schedule.js';
@@ -141,7 +147,7 @@ export class KeptCertificate {
         ...this.#stateOf(pem, issuer),
         ...(refusedChallenge === undefined ? {} : { refusedChallenge }),
       };
-      writeWhole(files.pair, pem, 0o600);
+      writeWhole(files.pair, pem);
       writeState(files.state, state);
       const { issuer: by, notAfter, nextRenewal } = state;
       this.#options.events.onIssued({ kind, host, issuer: by, notAfter, nextRenewal });
@@ -233,7 +239,7 @@ export class KeptCertificate {
     const failures = this.#homes.flatMap(({ directory, uid, gid }) => {
       const file = join(directory, certificateFile(this.kind, this.host));
       try {
-        if (readOrNone(file) !== pem) writeWhole(file, pem, 0o600, { uid, gid });
+        if (readOrNone(file) !== pem) writeWhole(file, pem, { uid, gid });
         return [];
       } catch (cause) {
         return [{ file, cause }];

@@ -1,5 +1,6 @@
 // Where a site is reached, as a browser takes it.
 import type { DaemonClient } from '@vhostd/daemon/client';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
 import type { AddSiteResult, DaemonStatus, SiteDetail } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
 import { columns, within } from './columns.js';
@@ -12,7 +13,7 @@ export async function addressTable(client: DaemonClient): Promise<string[]> {
   const shown = sites.slice(0, SHOWN_SITES_MAX_COUNT);
   const rows: string[][] = [];
   for (const { siteId, state } of shown) {
-    const isStopped = state === 'stopped';
+    const isStopped = SHOWN_SITE_STATES[state].verdict === 'off';
     const urls = isStopped
       ? [`stopped: vhostd start ${siteId}`]
       : siteUrls(await siteDetailOf(client, siteId), listeners);

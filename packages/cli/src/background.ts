@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DaemonClient, findRunDir, resolveStateDir } from '@vhostd/daemon/client';
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { backgroundDirectory } from './background-log.js';
 
@@ -76,7 +76,8 @@ export async function loadedStatus(
 /** One that waits does so for one that is on its way, or that does not serve. */
 function isSettled({ state, reason, waitsFor }: SiteStatus): boolean {
   if (reason !== undefined) return true;
-  return state === 'waiting' ? waitsFor !== undefined : state !== 'booting' && state !== 'reloading';
+  const { phase } = SHOWN_SITE_STATES[state];
+  return phase === 'wait' ? waitsFor !== undefined : phase === 'rest';
 }
 
 function endedAtOnce(log: string): VhostError {

@@ -1,6 +1,6 @@
 // How far an order is while a person waits for it: one line on the terminal that changes, or lines for a log.
 import type { DaemonClient } from '@vhostd/daemon/client';
-import { CLEAR_LINE } from '@vhostd/protocol';
+import { CLEAR_LINE, SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { within } from './columns.js';
 import { counted } from './counted.js';
@@ -97,11 +97,11 @@ function siteProgress(site: SiteStatus): string | undefined {
   const { siteId, state, workers, waitsFor = [] } = site;
   if (state === 'waiting')
     return waitsFor.length === 0 ? undefined : `${siteId} waits for ${waitsFor.join(', ')}`;
-  const staying = workers.filter((worker) => !GONE.has(worker.state));
+  const staying = workers.filter((worker) => SHOWN_WORKER_STATES[worker.state].presence === 'there');
   const newest = Math.max(...staying.map(({ generation }) => generation));
   const ready = staying.filter((worker) => worker.generation === newest && worker.state === 'ready').length;
   const count = new Set(staying.map(({ slot }) => slot)).size;
-  const boots = AT_WORK.has(state) && ready < count;
+  const boots = SHOWN_SITE_STATES[state].phase === 'change' && ready < count;
   const left = leaving(site);
   const open = left.reduce((sum, worker) => sum + worker.connections, 0);
   const limit = site.drainTimeoutMs === undefined ? '' : `, at most ${formatDuration(site.drainTimeoutMs)}`;
@@ -110,11 +110,11 @@ function siteProgress(site: SiteStatus): string | undefined {
     ...(open > 0 ? [`waits for ${counted(open, 'connection')}${limit}`] : []),
   ];
   if (parts.length > 0) return `${siteId} ${parts.join(', ')}`;
-  return AT_WORK.has(state) || left.length > 0 ? `${siteId} ${state}` : undefined;
+  return SHOWN_SITE_STATES[state].phase === 'change' || left.length > 0 ? `${siteId} ${state}` : undefined;
 }
 
 function leaving({ workers }: SiteStatus): SiteStatus['workers'] {
-  return workers.filter(({ state }) => state === 'draining' || state === 'stopping');
+  return workers.filter(({ state }) => SHOWN_WORKER_STATES[state].presence === 'leaving');
 }
 
 /** Says on stderr for which sites a daemon waits, as it tells every few seconds. */
@@ -137,7 +137,5 @@ function describeWait(site: unknown): string {
   return `${String(siteId)} (${String(state)}${its})`;
 }
 
-const AT_WORK: ReadonlySet<SiteStatus['state']> = new Set(['booting', 'reloading', 'restarting', 'stopping']);
-const GONE: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited', 'errored']);
 const LOOK_MS = 250;
 const MAX_WAIT_COUNT = 5;

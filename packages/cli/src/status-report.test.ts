@@ -4,7 +4,9 @@ import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
 import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printable, printableLine } from './printable.js';
-import { isAtFault, siteReport, statusReport } from './status-report.js';
+import { isAtFault } from './site-faults.js';
+import { siteReport } from './site-report.js';
+import { statusReport } from './status-report.js';
 
 const worker = {
   slot: 0,
@@ -287,9 +289,30 @@ void it('a site with a cron is shown with its next time, and why the last one wa
   ]);
 });
 
-void it('a frozen site is shown with the connections that the master keeps for it', () => {
-  const site = { siteId: 'a', generation: 1, hosts: [], workers: [], parked: 0, conf: {}, ends: [] };
-  const lines = siteReport({ ...site, state: 'frozen', kept: 3 }, Infinity);
+void it('reasons of ends are broken between words, and told once where they are the same', () => {
+  const site = { siteId: 'a', generation: 1, hosts: [], workers: [], parked: 0, conf: {} };
+  const reason = 'exited with code 1: the database refuses the connection, which this site needs';
+  const ends = [
+    { time: '2026-11-27T08:15:02.000Z', workerId: 'a/10', reason },
+    { time: '2026-11-27T08:15:01.000Z', workerId: 'a/9', reason },
+    { time: '2026-11-27T08:15:00.000Z', workerId: 'a/8', reason: 'exited with code 1' },
+  ];
+  const lines = siteReport({ ...site, state: 'booting', ends }, 80);
+  const start = lines.indexOf('ends that nobody asked for:') + 1;
+  assert.deepEqual(lines.slice(start, start + 5), [
+    '  2026-11-27T08:15:02.000Z  a/10  exited with code 1: the database refuses the',
+    '                                    connection, which this site needs',
+    '  2026-11-27T08:15:01.000Z  a/9   the same',
+    '  2026-11-27T08:15:00.000Z  a/8   exited with code 1',
+    '',
+  ]);
+});
+
+void it('a frozen site is shown with the connections that the master keeps for it, and its workers as they stand', () => {
+  const site = { siteId: 'a', generation: 1, hosts: [], parked: 0, conf: {}, ends: [] };
+  const workers = [{ ...worker, workerId: 'a/1', generation: 1, state: 'ready' as const }];
+  const lines = siteReport({ ...site, workers, state: 'frozen', kept: 3 }, Infinity);
+  assert.match(lines[5] ?? '', /^a\/1 .* frozen /u);
   assert.equal(lines[0], 'site   a, frozen, generation 1');
   assert.equal(lines[2], 'kept   3 connections between two requests, by the master');
 });

@@ -1,13 +1,13 @@
-// What `vhostd status` shows: the processes, then a line a site, then what went wrong; or one site.
-import { basename } from 'node:path';
-import type { DaemonStatus, SiteDetail, SiteStatus } from '@vhostd/protocol';
-import { renewalText } from './certificate-report.js';
+// What `vhostd status` shows: the processes, then a line a site, then what went wrong.
+import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
+import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import { colour } from './colours.js';
 import { counted } from './counted.js';
 import { columns, within, wrapped } from './columns.js';
-import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
+import { byReason, hostsWithin, memoryAndAge, NONE, requestRate, stateOf } from './site-cells.js';
+import { faultsOf, isAtFault } from './site-faults.js';
 
 /** How wide the lines of a report may be, in characters. */
 export interface ReportWidth {
@@ -39,192 +39,6 @@ export function statusReport(status: DaemonStatus, width: ReportWidth, colours =
   ];
 }
 
-/**
- * The lines about one site: a line a worker, what went wrong, where all is, and the conf in force, whose
- * long values go on in the next lines: of a list each entry has its own, the first hundred of them.
- */
-export function siteReport(site: SiteDetail, textWidth: number): string[] {
-  const rows = site.workers.map((worker) => [
-    worker.workerId,
-    worker.pid === undefined ? NONE : String(worker.pid),
-    // A worker of another generation than its site's is on its way in or out.
-    worker.generation === site.generation
-      ? worker.state
-      : `${worker.state} (generation ${worker.generation})`,
-    String(worker.connections),
-    requestRate([worker]),
-    String(worker.restarts),
-    String(worker.replacements),
-    worker.cpuShare === undefined ? NONE : `${(worker.cpuShare * 100).toFixed(1)}%`,
-    ...vitals([worker]),
-  ]);
-  const faults = faultsOf(site).flatMap((line) => wrapped(printableLine(line), textWidth));
-  return [
-    ...columns([
-      ['site', `${site.siteId}, ${stateOf(site)}, generation ${site.generation}`],
-      ['hosts', hostsWithin(site.hosts, textWidth - HOSTS_INDENT)],
-      ...runRows(site),
-      ...cronRows(site),
-      ...(site.spares === undefined ? [] : [['spares', `${site.spares} of ${String(site.conf['warm'])}`]]),
-      ...(site.kept === undefined ? [] : [['kept', keptBy(site.kept)]]),
-      ...(site.refused === undefined ? [] : [['refused', byReason(site.refused)]]),
-      ...usageRows(site),
-      ...certificateRows(site),
-      ...alsoListensRows(site),
-      ...(site.logs ?? []).map(({ file, streams }) => ['log', `${file} (${streams.join(', ')})`]),
-    ]),
-    '',
-    ...(rows.length === 0 ? ['no workers'] : columns([WORKER_HEADINGS, ...rows])),
-    ...(faults.length === 0 ? [] : ['', ...faults]),
-    ...(site.ends.length === 0 ? [] : ['', 'ends that nobody asked for:', ...columns(endRows(site))]),
-    '',
-    'conf in force:',
-    ...confLines(confRows(site.conf), textWidth),
-  ].map(printableLine);
-}
-
-/** Connections that no worker has. */
-function keptBy(count: number): string {
-  return `${counted(count, 'connection')} between two requests, by the master`;
-}
-
-/** What runs, and where. */
-function runRows({ conf }: SiteDetail): string[][] {
-  const { workerFile, workerArgs, workerOptions } = conf;
-  const cwd: unknown =
-    typeof workerOptions === 'object' && workerOptions !== null
-      ? Reflect.get(workerOptions, 'cwd')
-      : undefined;
-  if (typeof workerFile !== 'string' || typeof cwd !== 'string') return [];
-  const manager = /^(?:npm|yarn|pnpm)$/u.exec(basename(workerFile))?.[0];
-  const script = manager === undefined || !Array.isArray(workerArgs) ? [] : workerArgs;
-  const what = manager === undefined ? workerFile : [manager, ...script].join(' ');
-  return [['runs', what === cwd ? cwd : `${what}, in ${cwd}`]];
-}
-
-function cronRows({ cron }: SiteDetail): string[][] {
-  if (cron === undefined) return [];
-  const { next, skipped } = cron;
-  return [
-    ['next run', next],
-    ...(skipped === undefined ? [] : [['skipped', `${skipped.time}: ${skipped.reason}`]]),
-  ];
-}
-
-function usageRows({ usage, limitsUnheld }: SiteDetail): string[][] {
-  const unheld = limitsUnheld === undefined ? [] : [['limits', `not held: ${limitsUnheld}`]];
-  if (usage === undefined) return unheld;
-  const { cpuMs, throttledMs, processes, memoryBytes, oomKills = 0 } = usage;
-  const parts = [
-    `${processes} ${processes === 1 ? 'process' : 'processes'}`,
-    ...(memoryBytes === undefined ? [] : [`memory ${formatBytes(memoryBytes)}`]),
-    `CPU time ${formatDuration(cpuMs)}`,
-    ...(throttledMs === 0 ? [] : [`${formatDuration(throttledMs)} of waiting for limits.cpu`]),
-    ...(oomKills === 0 ? [] : [`${oomKills} ended for want of memory`]),
-  ];
-  return [['usage', parts.join(', ')], ...unheld];
-}
-
-function certificateRows({ certificates = [], renewals = [] }: SiteDetail): string[][] {
-  const served = certificates.map(({ host = 'every host', state, notAfter }) => [
-    'cert',
-    `${host}, ${state}, until ${notAfter}`,
-  ]);
-  const next = renewals.map((renewal) => [
-    'renewal',
-    `${renewal.host ?? 'every host'}, ${renewalText(renewal)}`,
-  ]);
-  return [...served, ...next];
-}
-
-/** Servers of its app beside the site's. */
-function alsoListensRows({ workers }: SiteDetail): string[][] {
-  const servers = new Set(workers.flatMap(({ alsoListens = [] }) => alsoListens));
-  return servers.size === 0 ? [] : [['also', [...servers].join(', ')]];
-}
-
-function endRows({ ends }: SiteDetail): string[][] {
-  return ends.map(({ time, workerId, reason }) => [`  ${time}`, workerId, reason]);
-}
-
-/** A field a line; an object's fields as `restart.intensity`. */
-function confRows(
-  conf: Readonly<Record<string, unknown>>,
-  before = '  ',
-): (readonly [name: string, value: unknown])[] {
-  return Object.entries(conf).flatMap(([name, value]): (readonly [string, unknown])[] =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? confRows({ ...value }, `${before}${name}.`)
-      : [[`${before}${name}`, value]],
-  );
-}
-
-/** Nothing of a value is cut off, since that may be what is looked for; of a list of a thousand hosts, the rest is. */
-function confLines(rows: readonly (readonly [name: string, value: unknown])[], textWidth: number): string[] {
-  const nameWidth = Math.max(0, ...rows.map(([name]) => name.length));
-  const room = Math.max(MIN_VALUE_WIDTH, textWidth - nameWidth - 2);
-  const cells = rows.flatMap(([name, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    const parts = text.length > room && Array.isArray(value) ? entriesOf(value) : [text];
-    const lines = parts.flatMap((part) => broken(printableLine(part), room));
-    return lines.map((line, index) => [index === 0 ? name : '', line]);
-  });
-  return columns(cells);
-}
-
-/** `[first,`, `second,`, `third]`. */
-function entriesOf(list: readonly unknown[]): string[] {
-  const shown = list.slice(0, MAX_ENTRY_COUNT).map((entry) => JSON.stringify(entry));
-  const more = list.length - shown.length;
-  const entries = more === 0 ? shown : [...shown, `and ${more} more`];
-  const last = entries.length - 1;
-  return entries.map((entry, index) => `${index === 0 ? '[' : ''}${entry}${index === last ? ']' : ','}`);
-}
-
-/** Between words, and within one that is too long, such as a path. */
-function broken(text: string, width: number): string[] {
-  return wrapped(text, width).flatMap((line) => {
-    const characters = Array.from(line);
-    const count = Math.max(1, Math.ceil(characters.length / width));
-    return Array.from({ length: count }, (_, index) =>
-      characters.slice(index * width, (index + 1) * width).join(''),
-    );
-  });
-}
-
-/** What a site may be at fault with. */
-export type Fault = 'errored' | 'degraded';
-
-/** Errored: it was given up. Degraded: that, or it does not serve with all its workers, its last reload failed, or a certificate is not all well. */
-export function isAtFault(site: SiteStatus, fault: Fault): boolean {
-  if (site.state === 'errored') return true;
-  if (fault === 'errored') return false;
-  return (
-    !WELL.has(site.state) ||
-    site.reason !== undefined ||
-    site.certificateFaults !== undefined ||
-    site.workers.some(({ state }) => state === 'errored' || state === 'backoff')
-  );
-}
-
-const WELL: ReadonlySet<string> = new Set(['running', 'reloading', 'frozen', 'idle', 'finished', 'stopped']);
-const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'REQ/S', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
-const WORKER_HEADINGS = [
-  'WORKER',
-  'PID',
-  'STATE',
-  'CONNS',
-  'REQ/S',
-  'RESTARTS',
-  'REPLACED',
-  'CPU',
-  'MEM',
-  'UP',
-];
-const NONE = '-';
-const MIN_VALUE_WIDTH = 20;
-const MAX_ENTRY_COUNT = 100;
-
 /** A line a site, those at fault first. */
 function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean): string[] {
   const sorted = sites.toSorted((one, other) => rankOf(one) - rankOf(other));
@@ -249,24 +63,6 @@ function siteTable(sites: readonly SiteStatus[], width: number, colours: boolean
 /** Of errored, degraded and other sites. */
 const RANK_COLOURS = ['red', 'yellow', undefined] as const;
 
-/** Requests a second of all of these workers that are known. */
-function requestRate(workers: readonly SiteStatus['workers'][number][]): string {
-  const rates = workers.flatMap(({ requestsPerSecond }) => requestsPerSecond ?? []);
-  if (rates.length === 0) return NONE;
-  const sum = rates.reduce((total, rate) => total + rate, 0);
-  return sum === 0 || sum >= 100 ? String(Math.round(sum)) : sum.toFixed(1);
-}
-
-/** Memory of all of these workers, and how long the oldest one has lived. */
-function vitals(workers: readonly SiteStatus['workers'][number][]): string[] {
-  const memories = workers.flatMap(({ memoryBytes }) => memoryBytes ?? []);
-  const uptimes = workers.flatMap(({ uptimeMs }) => uptimeMs ?? []);
-  return [
-    memories.length === 0 ? NONE : formatBytes(memories.reduce((sum, bytes) => sum + bytes, 0)),
-    uptimes.length === 0 ? NONE : formatDuration(Math.max(...uptimes)),
-  ];
-}
-
 function rankOf(site: SiteStatus): number {
   if (isAtFault(site, 'errored')) return 0;
   return isAtFault(site, 'degraded') ? 1 : 2;
@@ -274,7 +70,10 @@ function rankOf(site: SiteStatus): number {
 
 function siteCells(site: SiteStatus, nameWidth: number): string[] {
   const { siteId, workers, generation, slots = 0 } = site;
-  const present = workers.filter((worker) => worker.generation === generation && !LEAVING.has(worker.state));
+  const present = workers.filter((worker) => {
+    const { presence, fails } = SHOWN_WORKER_STATES[worker.state];
+    return worker.generation === generation && (presence === 'there' || fails);
+  });
   const ready = present.filter(({ state }) => state === 'ready');
   const sum = (of: (worker: SiteStatus['workers'][number]) => number): string =>
     String(workers.reduce((total, worker) => total + of(worker), 0));
@@ -282,51 +81,13 @@ function siteCells(site: SiteStatus, nameWidth: number): string[] {
     within(siteId, nameWidth),
     stateOf(site),
     // The first one boots alone.
-    `${ready.length}/${TO_BE_WHOLE.has(site.state) ? Math.max(slots, present.length) : present.length}`,
+    `${ready.length}/${SHOWN_SITE_STATES[site.state].whole ? Math.max(slots, present.length) : present.length}`,
     sum(({ connections }) => connections),
     requestRate(workers),
     sum(({ restarts }) => restarts),
-    ...vitals(workers),
+    ...memoryAndAge(workers),
   ];
 }
-
-/** As many hosts as there is room for, and how many more there are. */
-function hostsWithin(hosts: readonly string[], room: number): string {
-  const [first = NONE, ...others] = hosts;
-  const allOthers = others.length === 0 ? '' : ` +${others.length}`;
-  if (first.length + allOthers.length > room) {
-    return `${first.slice(0, Math.max(1, room - allOthers.length - 1))}…${allOthers}`;
-  }
-  let text = first;
-  for (const [index, host] of hosts.entries()) {
-    if (index === 0) continue;
-    const rest = hosts.length - index;
-    const longer = `${text}, ${host}`;
-    const more = ` +${rest}`;
-    if (longer.length + (rest === 1 ? 0 : more.length) > room) return `${text}${more}`;
-    text = longer;
-  }
-  return text;
-}
-
-const LEAVING: ReadonlySet<string> = new Set(['draining', 'stopping', 'exited']);
-/** States of a site that is to have all its workers, or was to. */
-const TO_BE_WHOLE: ReadonlySet<string> = new Set([
-  'booting',
-  'running',
-  'reloading',
-  'restarting',
-  'frozen',
-  'errored',
-]);
-const MIN_HOSTS_WIDTH = 6;
-/** What the cells beside a site's name and its hosts take, and a few hosts. */
-const OTHER_CELLS_WIDTH = 67;
-const MIN_NAME_WIDTH = 16;
-/** How many sites are named that have refused something. */
-const REFUSING_MAX_COUNT = 5;
-/** What stands before the hosts of one site. */
-const HOSTS_INDENT = 'hosts  '.length;
 
 function describeMaster({ master, handoff }: DaemonStatus): string {
   if (master === undefined) return 'none right now';
@@ -361,12 +122,6 @@ function describeRefusals({ counts, sites }: DaemonStatus): string[][] {
   return parts.length === 0 ? [] : [['refused', parts.join('; ')]];
 }
 
-/** Counts, the largest one first. */
-function byReason(counts: Readonly<Record<string, number>>): string {
-  const reasons = Object.entries(counts).toSorted(([, one], [, other]) => other - one);
-  return reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
-}
-
 function describeFleet({ fleet }: DaemonStatus): string[][] {
   if (fleet === undefined) return [];
   const { machine, state, error } = fleet;
@@ -386,16 +141,6 @@ function describeMetrics({ metrics }: DaemonStatus): string[][] {
   return [['metrics', parts.join('; ')]];
 }
 
-function waiting(count: number): string {
-  return count === 1 ? '1 connection waits' : `${count} connections wait`;
-}
-
-/** What the site does, and what was done to it. */
-function stateOf({ state, paused, maintenance }: SiteStatus): string {
-  const marks = [...(paused ? ['paused'] : []), ...(maintenance === undefined ? [] : ['maintenance'])];
-  return [...(state === 'running' && marks.length > 0 ? [] : [state]), ...marks].join(', ');
-}
-
 function complaints({ sites, handoff }: DaemonStatus): string[] {
   const lines = sites.flatMap(faultsOf);
   if (handoff?.reason !== undefined) {
@@ -405,24 +150,10 @@ function complaints({ sites, handoff }: DaemonStatus): string[] {
   return lines.length === 0 ? [] : ['', ...lines];
 }
 
-function faultsOf(site: SiteStatus): string[] {
-  const { siteId, reason, waitsFor, parked, paused, maintenance, certificateFaults = [], workers } = site;
-  return [
-    // A reason names the site that it waits for, too.
-    ...(waitsFor === undefined || reason !== undefined
-      ? []
-      : [`${siteId}: waits for ${waitsFor.join(', ')}`]),
-    ...(reason === undefined ? [] : [`${siteId}: ${reason}`]),
-    ...certificateFaults.map((fault) => `${siteId}: ${fault}`),
-    ...(maintenance?.message === undefined ? [] : [`${siteId}: in maintenance: ${maintenance.message}`]),
-    ...(parked === 0 ? [] : [`${siteId}: ${waiting(parked)} for ${paused ? 'vhostd resume' : 'a worker'}`]),
-    ...workers.flatMap((worker) =>
-      // Of a site that has stopped it is no complaint, and what the site's own line says needs no second one.
-      worker.reason === undefined ||
-      worker.state === 'exited' ||
-      reason?.includes(worker.reason.replace(/^replaced \S+: /u, '')) === true
-        ? []
-        : [`${worker.workerId}: ${worker.reason}`],
-    ),
-  ];
-}
+const HEADINGS = ['SITE', 'STATE', 'WORKERS', 'CONNS', 'REQ/S', 'RESTARTS', 'MEM', 'UP', 'HOSTS'];
+const MIN_HOSTS_WIDTH = 6;
+/** What the cells beside a site's name and its hosts take, and a few hosts. */
+const OTHER_CELLS_WIDTH = 67;
+const MIN_NAME_WIDTH = 16;
+/** How many sites are named that have refused something. */
+const REFUSING_MAX_COUNT = 5;

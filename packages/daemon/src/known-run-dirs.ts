@@ -1,9 +1,9 @@
 // Where the daemons of this user run: a file for each in the state directory, so that a command finds them without being
 // told. It is a hint that readers check: who runs is decided by the PID file of the run directory.
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { VhostError } from '@vhostd/protocol';
+import { VhostError, writeWhole } from '@vhostd/protocol';
 import { isAlive, readPidFile } from '@vhostd/supervisor';
 import { resolveRunDir } from './run-dir/run-dir.js';
 import { createStateDir, userStateDir } from './state-dir.js';
@@ -22,14 +22,7 @@ export function rememberRunDir(runDir: string, stateDir: string = userStateDir()
   createStateDir(directory);
   const file = fileOf(directory, runDir);
   if (existsSync(file)) return;
-  const next = `${file}.${process.pid}`;
-  try {
-    writeFileSync(next, `${runDir}\n`, { mode: 0o600 });
-    renameSync(next, file);
-  } catch (error) {
-    rmSync(next, { force: true });
-    throw error;
-  }
+  writeWhole(file, `${runDir}\n`);
 }
 
 /**

@@ -1,6 +1,6 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { chooseLink, Deferred, takePrecedence } from '@vhostd/transport';
+import { Deferred, takePrecedence } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
@@ -35,42 +35,18 @@ import type {
 } from '@vhostd/protocol';
 import type { CallCallback, CallHandler, CallOptions, LinkChoice } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
-import { Calls } from './calls.js';
-import { Certificates } from './certificates/certificates.js';
-import { parseMasterConf, parseSite } from './conf/parse-conf.js';
+import { parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
-import { ControlAnswers } from './control/control-answers.js';
 import { followEvents } from './control/event-feed.js';
 import type { Follower } from './control/event-feed.js';
-import { DaemonReports } from './daemon-link/daemon-reports.js';
-import { DaemonSide } from './daemon-link/daemon-side.js';
-import { ServedState } from './daemon-link/served-state.js';
-import { MasterEvents } from './events.js';
-import { Fleet } from './fleet/fleet.js';
+import { provedLink } from './daemon-link/proved-link.js';
 import type { SiteFailure } from './events.js';
-import { Acceptor } from './ingress/acceptor.js';
-import { AcceptPause } from './listeners/accept-pause.js';
-import { ListenerRegistry } from './listeners/listener-registry.js';
 import { LogFiles } from './logs/log-files.js';
-import { createLogger } from './logs/logger.js';
-import { MasterLog } from './logs/master-log.js';
-import { SiteOutput } from './logs/site-output.js';
-import { MasterMetrics } from './metrics/master-metrics.js';
+import { MasterParts } from './master-parts.js';
 import { publish } from './public-events.js';
 import type { PublicEvents } from './public-events.js';
-import { Router } from './routing/router.js';
-import { AddedSites } from './sites/added-sites.js';
-import { Shutdown } from './shutdown.js';
-import { DesiredSites } from './sites/desired-sites.js';
-import { SiteManager } from './sites/site-manager.js';
 import { maintainSite, pauseOf, resumeSite } from './sites/site-orders.js';
-import type { Site } from './sites/site.js';
-import { Sites } from './sites/sites.js';
-import { Status } from './status/status.js';
-import { SiteWatch } from './watch/site-watch.js';
 import { shownVariables } from './workers/shown-variables.js';
-import { Suspects } from './workers/suspects.js';
-import { WorkerSpawner } from './workers/worker-spawner.js';
 
 /** The outcome of `serverRun`. */
 export interface RunResult {
@@ -80,26 +56,7 @@ export interface RunResult {
 
 /** One a process: accepts connections and hands each to a worker of its site. */
 export class Master extends EventEmitter<PublicEvents> {
-  readonly #events = new MasterEvents();
-  readonly #log: MasterLog;
-  readonly #daemon: DaemonSide | undefined;
-  readonly #reports: DaemonReports;
-  readonly #served: ServedState;
-  readonly #listeners: ListenerRegistry;
-  readonly #acceptor: Acceptor;
-  readonly #router: Router<Site>;
-  readonly #suspects: Suspects;
-  readonly #spawner: WorkerSpawner;
-  readonly #sites: Sites;
-  readonly #manager: SiteManager;
-  readonly #calls: Calls;
-  readonly #certificates: Certificates;
-  readonly #fleet: Fleet;
-  readonly #watch: SiteWatch;
-  readonly #metrics: MasterMetrics;
-  readonly #status: Status;
-  readonly #shutdown: Shutdown;
-  #conf: MasterConf = parseMasterConf({ sites: [] }, { baseDir: process.cwd() });
+  readonly #parts: MasterParts;
   #handoff: LinkChoice = { type: 'pipe', handsBack: true };
   #confSource: ((siteId?: string) => Promise<MasterConf>) | undefined;
   #confFile: string | undefined;
@@ -108,87 +65,8 @@ export class Master extends EventEmitter<PublicEvents> {
 
   constructor() {
     super();
-    const events = this.#events;
-    const { limits, log } = this.#conf;
-    this.#log = new MasterLog(createLogger({ name: 'master', level: log.level }));
-    this.#daemon = this.#connect();
-    this.#listeners = new ListenerRegistry(events, this.#daemon);
-    const output = SiteOutput.ofProcess();
-    this.#fleet = new Fleet(new ControlAnswers(this), events, output.stateDir);
-    this.#router = new Router(this.#listeners, this.#fleet);
-    const pause = new AcceptPause(this.#listeners, events);
-    this.#acceptor = new Acceptor(this.#router, limits, events, pause);
-    this.#listeners.deliverTo((handle, listener) => this.#acceptor.peek(handle, listener));
-    this.#suspects = new Suspects(this.#daemon);
-    this.#spawner = new WorkerSpawner(this.#acceptor, limits, events, this.#suspects);
-    const floor = {
-      router: this.#router,
-      acceptor: this.#acceptor,
-      spawner: this.#spawner,
-      listeners: this.#listeners,
-      events,
-      output,
-    };
-    this.#sites = new Sites(floor);
-    const desired = new DesiredSites(output.stateDir);
-    const added = new AddedSites(output.stateDir);
-    this.#manager = new SiteManager(this.#sites, this.#router, events, { desired, added });
-    this.#calls = new Calls(this.#daemon, this.#sites);
-    this.#certificates = new Certificates(
-      {
-        stateDir: output.stateDir,
-        challenges: this.#acceptor.challenges,
-        sites: this.#sites,
-        directoryOf: (conf) => this.#spawner.directoryOf(conf),
-      },
-      events,
-    );
-    this.#watch = new SiteWatch(
-      {
-        sites: () => this.#sites.list(),
-        reload: (siteId) => this.reloadConf(siteId),
-        maintain: (siteId, options) => maintainSite(this.#sites.get(siteId), options),
-      },
-      events,
-    );
-    this.#metrics = new MasterMetrics({
-      sites: this.#sites,
-      listeners: this.#listeners,
-      health: this.#acceptor.health,
-      fleet: this.#fleet,
-      certificates: this.#certificates,
-      events,
-    });
-    this.#status = new Status(
-      this.#sites,
-      this.#listeners,
-      this.#watch,
-      this.#certificates,
-      this.#spawner.siteGroups,
-      this.#manager,
-    );
-    this.#served = new ServedState(this.#daemon, this.#conf);
-    this.#reports = new DaemonReports(this.#daemon);
-    this.#shutdown = new Shutdown(
-      {
-        ...floor,
-        daemon: this.#daemon,
-        sites: this.#sites,
-        manager: this.#manager,
-        certificates: this.#certificates,
-        watch: this.#watch,
-        fleet: this.#fleet,
-        metrics: this.#metrics,
-      },
-      this.#conf,
-    );
-    for (const subscriber of [this.#log, this.#status, this.#served, this.#reports, this.#shutdown])
-      subscriber.subscribe(events);
-    LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
-    for (const { trouble } of [desired, added, this.#fleet])
-      if (trouble !== undefined) events.emit('sites.desired-unreadable', { message: trouble });
-    publish(events, this);
-    this.#answerWorkers();
+    this.#parts = new MasterParts(this);
+    publish(this.#parts.events, this);
     // With a listener Node opens no inspector on it.
     process.on('SIGUSR1', () => this.reopenLogs());
     setImmediate(() => this.emit('loadend'));
@@ -196,20 +74,8 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** Sets limits, log, backlog and transport for what is opened or started from now on; sites are not touched. */
   configure(conf: MasterConf): void {
-    this.#conf = conf;
-    this.#log.logger = createLogger({ name: 'master', ...conf.log });
-    this.#log.quietOnBroken = conf.log.quietOnBroken === true;
-    this.#acceptor.setLimits(conf.limits);
-    this.#acceptor.health.path = conf.healthPath;
-    this.#spawner.configure(conf);
-    this.#spawner.measures = conf.metrics !== undefined;
-    this.#listeners.backlog = conf.backlog;
-    this.#listeners.leavesAny = Object.keys(conf.limits.perAddress).length === 0;
-    this.#certificates.acme = conf.acme;
-    this.#events.emit('conf.applied', { conf });
-    if (this.#running === undefined) return;
-    this.#metrics.serve(conf.metrics);
-    this.#fleet.serve(conf);
+    this.#parts.configure(conf);
+    if (this.#running !== undefined) this.#parts.serve();
   }
 
   /**
@@ -223,7 +89,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** {@link loadSite} for a conf that has been parsed. */
   loadSiteConf(conf: SiteConf): void {
-    this.#manager.load(conf);
+    this.#parts.manager.load(conf);
   }
 
   /**
@@ -231,7 +97,7 @@ export class Master extends EventEmitter<PublicEvents> {
    * where there was none under this daemon, or it was of another version of vhostd.
    */
   async rememberedConf(): Promise<MasterConf | undefined> {
-    return (await this.#served.load())?.conf;
+    return (await this.#parts.served.load())?.conf;
   }
 
   /** Where the conf comes from that a reload asked for from outside takes up: signal, command, daemon; `file`, if it is one, is told in the status. A source that is asked for one site may look at nothing else anew. */
@@ -253,9 +119,9 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async reLoadSite(siteId?: string): Promise<ReloadResult> {
     await this.#whenBegun();
-    const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
-    this.#suspects.forgive(sites.map((site) => site.siteId));
-    return await this.#manager.reload(sites);
+    const sites = siteId === undefined ? this.#parts.sites.list() : [this.#parts.sites.get(siteId)];
+    this.#parts.suspects.forgive(sites.map((site) => site.siteId));
+    return await this.#parts.manager.reload(sites);
   }
 
   /**
@@ -265,9 +131,9 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async restartSite(siteId: string): Promise<RestartResult> {
     await this.#whenBegun();
-    const site = this.#sites.get(siteId);
+    const site = this.#parts.sites.get(siteId);
     const workers = site.workers().length;
-    const { error } = await this.#fleet.without([siteId], () => this.#manager.restart(site));
+    const { error } = await this.#parts.fleet.without([siteId], () => this.#parts.manager.restart(site));
     if (error !== undefined) throw fromWireError(error);
     return { siteId, workers };
   }
@@ -279,9 +145,9 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async stopSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    const site = this.#sites.get(siteId);
-    const stop = (): Promise<SwitchResult> => this.#manager.stopSite(site, now);
-    return await (now ? stop() : this.#fleet.without([siteId], stop));
+    const site = this.#parts.sites.get(siteId);
+    const stop = (): Promise<SwitchResult> => this.#parts.manager.stopSite(site, now);
+    return await (now ? stop() : this.#parts.fleet.without([siteId], stop));
   }
 
   /**
@@ -290,7 +156,7 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async startSite(siteId: string): Promise<SwitchResult> {
     await this.#whenBegun();
-    return await this.#manager.startSite(this.#sites.get(siteId));
+    return await this.#parts.manager.startSite(this.#parts.sites.get(siteId));
   }
 
   /**
@@ -300,7 +166,7 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async addSite(options: AddSiteOptions): Promise<AddSiteResult> {
     await this.#whenBegun();
-    return await this.#manager.addSite(options);
+    return await this.#parts.manager.addSite(options);
   }
 
   /**
@@ -311,8 +177,8 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async changeSite(siteId: string, change: ChangeSiteOptions): Promise<ChangeSiteResult> {
     await this.#whenBegun();
-    this.#suspects.forgive([siteId]);
-    return await this.#manager.changeSite(siteId, change);
+    this.#parts.suspects.forgive([siteId]);
+    return await this.#parts.manager.changeSite(siteId, change);
   }
 
   /**
@@ -321,8 +187,8 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async removeSite(siteId: string, { now = false }: Partial<StopSiteOptions> = {}): Promise<SwitchResult> {
     await this.#whenBegun();
-    const remove = (): Promise<SwitchResult> => this.#manager.removeSite(siteId, now);
-    return await (now ? remove() : this.#fleet.without([siteId], remove));
+    const remove = (): Promise<SwitchResult> => this.#parts.manager.removeSite(siteId, now);
+    return await (now ? remove() : this.#parts.fleet.without([siteId], remove));
   }
 
   /**
@@ -331,7 +197,7 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async scaleSite(siteId: string, { workers }: ScaleOptions): Promise<ScaleResult> {
     await this.#whenBegun();
-    return await this.#manager.scaleSite(this.#sites.get(siteId), workers);
+    return await this.#parts.manager.scaleSite(this.#parts.sites.get(siteId), workers);
   }
 
   /**
@@ -342,20 +208,20 @@ export class Master extends EventEmitter<PublicEvents> {
   async reloadConf(siteId?: string): Promise<ReloadResult> {
     if (this.#confSource === undefined) return await this.reLoadSite(siteId);
     if (siteId === undefined) this.reopenLogs();
-    else this.#sites.find(siteId)?.logs.reopen();
+    else this.#parts.sites.find(siteId)?.logs.reopen();
     // What has served goes on first: sites that a reload brought up could not be restored any more.
     await this.#begun.promise;
     const conf = await this.#confSource(siteId);
     this.#refuseWhenStopping();
     if (siteId !== undefined) {
-      this.#manager.takeUpOne(siteId, conf.sites);
+      this.#parts.manager.takeUpOne(siteId, conf.sites);
       return await this.reLoadSite(siteId);
     }
     this.configure(conf);
-    this.#suspects.forgive(conf.sites.map((site) => site.siteId));
+    this.#parts.suspects.forgive(conf.sites.map((site) => site.siteId));
     const kept = new Set(conf.sites.map((site) => site.siteId));
-    const gone = this.#sites.list().flatMap((site) => (kept.has(site.siteId) ? [] : [site.siteId]));
-    return await this.#fleet.without(gone, () => this.#manager.takeUp(conf.sites));
+    const gone = this.#parts.sites.list().flatMap((site) => (kept.has(site.siteId) ? [] : [site.siteId]));
+    return await this.#parts.fleet.without(gone, () => this.#parts.manager.takeUp(conf.sites));
   }
 
   /**
@@ -365,10 +231,10 @@ export class Master extends EventEmitter<PublicEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_OPTION.
    */
   async pauseSite(siteId: string, options: PauseOptions = {}): Promise<PauseResult> {
-    const site = this.#sites.get(siteId);
+    const site = this.#parts.sites.get(siteId);
     const result = pauseOf(site, options);
-    await this.#fleet.without([siteId], async () => site.ingress.pause(result.timeoutMs));
-    this.#events.emit('site.paused', result);
+    await this.#parts.fleet.without([siteId], async () => site.ingress.pause(result.timeoutMs));
+    this.#parts.events.emit('site.paused', result);
     return result;
   }
 
@@ -377,8 +243,8 @@ export class Master extends EventEmitter<PublicEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN.
    */
   resumeSite(siteId: string): ResumeResult {
-    const result = resumeSite(this.#sites.get(siteId));
-    this.#events.emit('site.resumed', result);
+    const result = resumeSite(this.#parts.sites.get(siteId));
+    this.#parts.events.emit('site.resumed', result);
     return result;
   }
 
@@ -390,14 +256,14 @@ export class Master extends EventEmitter<PublicEvents> {
    * changed.
    */
   async maintenance(siteId: string, options: MaintenanceOptions | null): Promise<MaintenanceResult> {
-    const result = await maintainSite(this.#sites.get(siteId), options);
-    this.#events.emit('site.maintenance', result);
+    const result = await maintainSite(this.#parts.sites.get(siteId), options);
+    this.#parts.events.emit('site.maintenance', result);
     return result;
   }
 
   /** Drains every site and leaves; `now` without draining. */
   stop(now = false): Promise<void> {
-    return this.#shutdown.stop(now);
+    return this.#parts.shutdown.stop(now);
   }
 
   /**
@@ -405,7 +271,7 @@ export class Master extends EventEmitter<PublicEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN, ERR_SITE_ENV.
    */
   async variables(siteId: string, withValues: boolean): Promise<VariablesResult> {
-    const site = this.#sites.get(siteId);
+    const site = this.#parts.sites.get(siteId);
     const all = shownVariables(site.conf, await site.namedVariables(), process.env);
     const variables = withValues ? all : all.map(({ name, from }) => ({ name, from }));
     return { siteId, variables };
@@ -413,12 +279,12 @@ export class Master extends EventEmitter<PublicEvents> {
 
   /** Sends a signal to every worker of a site, as `kill` does. @throws {VhostError} ERR_SITE_UNKNOWN. */
   signalSite(siteId: string, { signal }: SignalOptions): SignalResult {
-    const site = this.#sites.get(siteId);
+    const site = this.#parts.sites.get(siteId);
     // Most signals wait for a process that stands still.
     site.thaw();
     const workers = site.workers();
     const result = { siteId, signal, workers: workers.filter((worker) => worker.signal(signal)).length };
-    this.#events.emit('site.signalled', result);
+    this.#parts.events.emit('site.signalled', result);
     return result;
   }
 
@@ -427,38 +293,43 @@ export class Master extends EventEmitter<PublicEvents> {
    * files. @throws {VhostError} ERR_SITE_UNKNOWN.
    */
   async flushLogs({ siteId }: FlushOptions = {}): Promise<FlushResult> {
-    const sites = siteId === undefined ? this.#sites.list() : [this.#sites.get(siteId)];
+    const sites = siteId === undefined ? this.#parts.sites.list() : [this.#parts.sites.get(siteId)];
     const files = (await Promise.all(sites.map((site) => site.logs.flush()))).flat();
-    this.#events.emit('logs.flushed', { files });
+    this.#parts.events.emit('logs.flushed', { files });
     return { files: [...new Set(files)] };
   }
 
   /** Goes on in the log files that have the names now, after log rotation; SIGUSR1 asks for it, too. */
   reopenLogs(): void {
     LogFiles.shared.reopen();
-    this.#events.emit('logs.reopened', { file: this.#conf.log.file ?? null });
+    this.#parts.events.emit('logs.reopened', { file: this.#parts.conf.log.file ?? null });
   }
 
   /** What `vhostd status --json` shows of the master. */
   status(): MasterStatus {
-    return this.#status.ofMaster(this.#handoff, this.#fleet.standing, this.#metrics.standing, this.#confFile);
+    return this.#parts.status.ofMaster(
+      this.#handoff,
+      this.#parts.fleet.standing,
+      this.#parts.metrics.standing,
+      this.#confFile,
+    );
   }
 
   /** What `GET /v1/metrics` shows. */
   metrics(): MetricFamily[] {
-    return this.#metrics.families();
+    return this.#parts.metrics.families();
   }
 
   /** What `vhostd status SITE --json` shows. @throws {VhostError} ERR_SITE_UNKNOWN. */
   siteDetail(siteId: string): SiteDetail {
-    return this.#status.ofSite(siteId);
+    return this.#parts.status.ofSite(siteId);
   }
 
   /** What `vhostd fleet status --json` shows. @throws {VhostError} ERR_FLEET_NONE. */
   async fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
     // Whether there is a fleet is in the conf.
     await this.loaded;
-    return await this.#fleet.status(options);
+    return await this.#parts.fleet.status(options);
   }
 
   /**
@@ -468,18 +339,18 @@ export class Master extends EventEmitter<PublicEvents> {
    */
   async fleetDrain(options: FleetDrainOptions = {}): Promise<FleetDrainResult> {
     await this.#whenBegun();
-    return await this.#fleet.setOut(true, options);
+    return await this.#parts.fleet.setOut(true, options);
   }
 
   /** Brings it back. @throws {VhostError} as {@link fleetDrain}. */
   async fleetResume(options: FleetDrainOptions = {}): Promise<FleetDrainResult> {
     await this.#whenBegun();
-    return await this.#fleet.setOut(false, options);
+    return await this.#parts.fleet.setOut(false, options);
   }
 
   /** The certificates that workers of all sites serve. */
   certificates(): CertificatesResult {
-    return this.#status.ofCertificates();
+    return this.#parts.status.ofCertificates();
   }
 
   /**
@@ -488,8 +359,8 @@ export class Master extends EventEmitter<PublicEvents> {
    * @throws {VhostError} ERR_SITE_UNKNOWN.
    */
   async followEvents(options: EventsOptions, follower: Follower): Promise<never> {
-    if (options.siteId !== undefined) this.#sites.get(options.siteId);
-    return await followEvents(this.#events, options, follower);
+    if (options.siteId !== undefined) this.#parts.sites.get(options.siteId);
+    return await followEvents(this.#parts.events, options, follower);
   }
 
   /** Calls a handler that a worker's code set with `onMasterCall`. */
@@ -503,7 +374,7 @@ export class Master extends EventEmitter<PublicEvents> {
     callback: CallCallback<unknown>,
   ): void;
   callWorker(workerId: string, name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
-    return this.#calls.call(workerId, name, params, rest);
+    return this.#parts.calls.call(workerId, name, params, rest);
   }
 
   /** Calls a handler that the daemon's code set with `onMasterCall`. */
@@ -511,42 +382,41 @@ export class Master extends EventEmitter<PublicEvents> {
   callDaemon(name: string, params: unknown, callback: CallCallback<unknown>): void;
   callDaemon(name: string, params: unknown, options: CallOptions, callback: CallCallback<unknown>): void;
   callDaemon(name: string, params?: unknown, ...rest: unknown[]): Promise<unknown> | void {
-    return this.#calls.call('daemon', name, params, rest);
+    return this.#parts.calls.call('daemon', name, params, rest);
   }
 
   /** Answers what workers call with `callMaster`. */
   onWorkerCall(name: string, handler: CallHandler): void {
-    this.#calls.onWorkerCall(name, handler);
+    this.#parts.calls.onWorkerCall(name, handler);
   }
 
   /** Answers what the daemon's code calls with `callMaster`. */
   onDaemonCall(name: string, handler: CallHandler): void {
-    this.#calls.onDaemonCall(name, handler);
+    this.#parts.calls.onDaemonCall(name, handler);
   }
 
   /** Tells the daemon that no master can run with this conf, and leaves with this code. */
   fail(error: WireError, exitCode: number): void {
-    this.#daemon?.peer?.notify('fatal', { error, exitCode });
+    this.#parts.daemon?.peer?.notify('fatal', { error, exitCode });
     process.exitCode = exitCode;
     setImmediate(() => process.exit(exitCode));
   }
 
   async #run(): Promise<RunResult> {
     takePrecedence();
-    this.#handoff = await chooseLink(this.#conf.handoff);
-    this.#spawner.linkType = this.#handoff.type;
-    this.#events.emit('handoff.chosen', this.#handoff);
-    await this.#suspects.begin();
-    this.#metrics.serve(this.#conf.metrics);
-    this.#fleet.serve(this.#conf);
-    for (const [siteId, served] of (await this.#served.load())?.sites ?? []) {
-      this.#manager.restore(siteId, served);
+    this.#handoff = await provedLink(this.#parts.conf.handoff, this.#parts.daemon);
+    this.#parts.spawner.linkType = this.#handoff.type;
+    this.#parts.events.emit('handoff.chosen', this.#handoff);
+    await this.#parts.suspects.begin();
+    this.#parts.serve();
+    for (const [siteId, served] of (await this.#parts.served.load())?.sites ?? []) {
+      this.#parts.manager.restore(siteId, served);
     }
-    const started = this.#manager.startAll();
+    const started = this.#parts.manager.startAll();
     this.#begun.resolve();
     const failures = await started;
-    if (!this.#shutdown.begun) this.#acceptor.health.state = 'serving';
-    this.#daemon?.settled();
+    if (!this.#parts.shutdown.begun) this.#parts.acceptor.health.state = 'serving';
+    this.#parts.daemon?.settled();
     return { failures };
   }
 
@@ -569,42 +439,7 @@ export class Master extends EventEmitter<PublicEvents> {
   }
 
   #refuseWhenStopping(): void {
-    if (!this.#shutdown.begun) return;
+    if (!this.#parts.shutdown.begun) return;
     throw new VhostError('ERR_MASTER_NOT_RUNNING', 'the master is being stopped: there is nothing to reload');
-  }
-
-  #connect(): DaemonSide | undefined {
-    return DaemonSide.connect({
-      control: new ControlAnswers(this),
-      stop: (mode) => void (mode === 'yield' ? this.#shutdown.yield() : this.stop(mode === 'now')),
-      call: (params, context) => this.#calls.fromDaemon(params, context),
-      hold: () => {
-        this.#metrics.hold();
-        this.#fleet.hold();
-        this.#listeners.hold();
-      },
-      accept: async () => {
-        this.#metrics.accept(this.#conf.metrics);
-        this.#fleet.accept(this.#conf);
-        await this.#listeners.accept();
-        for (const site of this.#sites.all()) site.ingress.look();
-      },
-      openSockets: () => this.#listeners.openSockets(),
-      workers: () => this.#reports.workers(),
-      onOrphaned: () => void this.stop(),
-      onAdopted: () => {
-        const { failures } = this.#manager;
-        if (failures !== undefined) this.#reports.tellLoaded(failures);
-      },
-      log: (event, fields) => this.#log.logger.warn({ event, ...fields }),
-    });
-  }
-
-  /** What workers ask for that is not about their own site. */
-  #answerWorkers(): void {
-    this.#spawner.on('spawned', ({ peer, identity, gone }) => {
-      peer.handle('waitForSites', (params) => this.#manager.wait(params, gone));
-      peer.handle('call', (params, context) => this.#calls.fromWorker(identity, params, context));
-    });
   }
 }

@@ -55,6 +55,8 @@ export {
   SITES_DIR_VARIABLE,
   STATE_DIR_VARIABLE,
 } from './messages/output-variables.js';
+export { SHOWN_SITE_STATES } from './messages/site-states.js';
+export type { ShownSiteState, SiteState } from './messages/site-states.js';
 export { TAKEOVER_VARIABLE } from './messages/takeover-variable.js';
 export { CLEAR_LINE, logShape } from './log-line.js';
 export { unknownSite } from './unknown-site.js';
@@ -139,11 +141,9 @@ export type {
   MasterCounts,
   MasterStatus,
   MetricsReach,
-  SiteState,
   SiteDetail,
   SiteUsage,
   SiteStatus,
-  WorkerState,
   WorkerStatus,
 } from './schemas/status.js';
 export type {
@@ -154,4 +154,8 @@ export type {
   TransferredListener,
   UpgradeResult,
 } from './schemas/takeover.js';
+export { SHOWN_WORKER_STATES } from './messages/worker-states.js';
+export type { ShownWorkerState, WorkerState } from './messages/worker-states.js';
+export { readWhole, writeWhole } from './whole-file.js';
+export type { WholeFileOptions } from './whole-file.js';
 export { wrapped } from './wrapped.js';

@@ -1,26 +1,23 @@
 // A site under a master: takes connections, boots through its lifecycle, drains and leaves.
 import type { Server, Socket } from 'node:net';
 import { isCertificateKind, VhostError } from '@vhostd/protocol';
-import { getBuiltinModule, openParentLink } from '@vhostd/transport';
+import { openParentLink } from '@vhostd/transport';
 import type {
   Call,
   DirectListener,
   ListenRequest,
   MasterToWorker,
   ServerConfUpdate,
-  WorkerStats,
   WorkerIdentity,
 } from '@vhostd/protocol';
 import type { NativeHandle, Passenger } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
-import { AccessLog } from './access-log.js';
 import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
 import { CompileCache } from './compile-cache.js';
-import { Drain } from './drain/drain.js';
-import { Http2Sessions } from './drain/http2-sessions.js';
-import { WebSockets } from './drain/web-sockets.js';
+import { Departure } from './departure.js';
 import { describeFailure } from './failure.js';
+import { FittedServer } from './fitted-server.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
 import { DirectAccept } from './intake/direct-accept.js';
 import { Grace } from './intake/grace.js';
@@ -32,25 +29,19 @@ import { refuseTaken, SharedPorts } from './shared-ports.js';
 import type { AskForPort } from './shared-ports.js';
 import { SiteServers } from './intake/site-servers.js';
 import type { Lifecycle } from './lifecycle.js';
-import { MaintenanceGate } from './maintenance/maintenance-gate.js';
 import { MasterSide } from './master-side.js';
 import { HandBacks } from './rehome/hand-backs.js';
 import { SiteHosts } from './rehome/host-claims.js';
-import { HostCheck } from './rehome/host-check.js';
-import { Migration } from './rehome/migration.js';
 import { Refusals } from './rehome/refusals.js';
-import { Rerouting } from './rehome/rerouting.js';
-import { HttpConnections } from './node/http-connections.js';
 import type { ListenQuery } from './node/native-handle.js';
 import { replaceProcessChannel } from './node/process-channel.js';
 import { endsTls } from './node/secure-server.js';
 import { TriedNode } from './node/tried-node.js';
-import { LoopDelayMeter } from './loop-delay.js';
-import { RequestMeter } from './request-meter.js';
 import { SiteKeys } from './site-keys.js';
 import { Stillness } from './stillness.js';
 import { StopSignals } from './stop-signals.js';
 import { Handshakes } from './tls/handshakes.js';
+import { WorkerMeters } from './worker-meters.js';
 
 /** What the site needs of the {@link Worker} around it. */
 export interface SiteHost {
@@ -83,27 +74,18 @@ export class ManagedSite {
   readonly #ports = new SharedPorts(this.#askForPort);
   readonly #datagrams = new SharedDatagrams(this.#askForPort);
   readonly #handshakes: Handshakes = new Handshakes();
-  readonly #requests: RequestMeter;
-  readonly #loopDelay: LoopDelayMeter | undefined;
-  readonly #accessLog: AccessLog | undefined;
+  readonly #meters: WorkerMeters;
   readonly #appReady: AppReady;
   readonly #signals: StopSignals;
   readonly #compileCache: CompileCache | undefined;
   /** Absent: the conf lets it never stand still. */
   readonly #stillness: Stillness | undefined;
   #goneOnCount = 0;
-  #server: Server | undefined;
-  #sessions: Http2Sessions | undefined;
-  #webSockets: WebSockets | undefined;
+  readonly #departure: Departure;
+  #server: FittedServer | undefined;
   readonly #hosts: SiteHosts = new SiteHosts();
   readonly #refusals: Refusals = new Refusals();
-  #gate: MaintenanceGate | undefined;
-  #drain: Drain | undefined;
-  #leaving: Promise<void> | undefined;
-  #isLeaving = false;
   #listenCount = 0;
-  #published = false;
-  readonly #askedBy = new Set<'signal' | 'closed'>();
 
   private constructor(identity: WorkerIdentity, host: SiteHost, node: TriedNode) {
     const link = openParentLink();
@@ -121,24 +103,21 @@ export class ManagedSite {
       onConnection: (frame) => this.#intake.receive(frame),
       onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
       onEnd: () => {
-        this.#drain?.leave();
+        this.#departure.stopMoving();
         this.#handBacks.end();
         // A master sees to that of a worker that ends before it.
         process.once('exit', endGroup);
-        void this.#leave(this.#identity.drainTimeoutMs);
+        void this.#departure.begin(identity.drainTimeoutMs);
       },
     });
     if (this.#master.oneWay) {
       replaceProcessChannel({
         onMessage: (message) => this.#master.peer.notify('message', message),
-        onDisconnect: () => this.#askToLeave('signal'),
+        onDisconnect: () => this.#departure.ask('signal'),
       });
     }
     this.#appReady = new AppReady();
-    this.#requests = new RequestMeter(identity.measures);
-    this.#loopDelay = identity.measures ? new LoopDelayMeter() : undefined;
-    const { accessLog: file, accessLogFormat: format = 'combined' } = identity;
-    this.#accessLog = file === undefined ? undefined : new AccessLog({ file, format });
+    this.#meters = new WorkerMeters(identity, this.#refusals);
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
@@ -164,7 +143,7 @@ export class ManagedSite {
     this.#handBacks = new HandBacks(link, {
       beforeSend: () => this.#intake.reportNow(),
       onKept: (connection) => {
-        this.#drain?.leave();
+        this.#departure.stopMoving();
         this.#intake.readopt(connection);
       },
     });
@@ -173,17 +152,30 @@ export class ManagedSite {
         ? new Stillness({
             intake: this.#intake,
             handBacks: this.#handBacks,
-            migration: () => this.#server && this.#migrationOf(this.#server),
-            server: () => this.#server,
+            migration: () => this.#server?.migration(),
+            server: () => this.#server?.server,
           })
         : undefined;
+    this.#departure = new Departure({
+      identity,
+      master: this.#master,
+      direct: this.#direct,
+      intake: this.#intake,
+      ports: this.#ports,
+      datagrams: this.#datagrams,
+      lifecycle: host.lifecycle,
+      signals: () => this.#signals,
+      server: () => this.#server,
+      onDrain: () => host.onDrain(),
+      onError: (error) => host.onError(error),
+    });
     this.#answerMaster();
     this.#master.start();
     // An app without a server lives for as long as it has something to do, as by itself.
     if (!this.#serves) this.#master.unref();
     // Ctrl-C in a terminal reaches every process of its group; the master decides what becomes of its workers.
     this.#signals = new StopSignals((signal) => {
-      if (signal === 'SIGTERM') this.#askToLeave('signal');
+      if (signal === 'SIGTERM') this.#departure.ask('signal');
     });
     this.#servers = new SiteServers({
       appPort: identity.appPort,
@@ -290,32 +282,32 @@ export class ManagedSite {
 
   #answerMaster(): void {
     const { peer } = this.#master;
-    peer.handle('ping', () => this.#vitals());
+    peer.handle('ping', () => this.#meters.read());
     peer.handle('call', (params, { handle }) =>
       this.#during(() => this.#host.answer(params as Call, handle)),
     );
     peer.handle('quiet', (params) => {
       const { handBack } = params as MasterToWorker['quiet']['params'];
-      return (this.#isLeaving ? undefined : this.#stillness?.quiet(handBack)) ?? null;
+      return (this.#departure.hasBegun ? undefined : this.#stillness?.quiet(handBack)) ?? null;
     });
     peer.handle('standStill', async (params) => {
       const { handBack } = params as MasterToWorker['standStill']['params'];
       const turn = this.#goneOnCount;
-      const answer = this.#isLeaving ? undefined : await this.#stillness?.standStill(handBack);
+      const answer = this.#departure.hasBegun ? undefined : await this.#stillness?.standStill(handBack);
       // It may be told to go on while its connections are handed back.
-      if (answer !== undefined && turn === this.#goneOnCount) this.#loopDelay?.rest();
+      if (answer !== undefined && turn === this.#goneOnCount) this.#meters.rest();
       return answer ?? null;
     });
     peer.handle('goOn', () => {
       this.#goneOnCount += 1;
-      this.#loopDelay?.goOn();
+      this.#meters.goOn();
       this.#keys.goOn();
       return null;
     });
     peer.handle('maintenance', (params) => {
       const page = params as MasterToWorker['maintenance']['params'];
-      if (page === null) this.#gate?.close();
-      else this.#gate?.open(page);
+      if (page === null) this.#server?.gate.close();
+      else this.#server?.gate.open(page);
       return null;
     });
     peer.handle('hosts', (params) => {
@@ -324,7 +316,7 @@ export class ManagedSite {
     });
     peer.handle('accept', (params, { handle }) => {
       if (handle === undefined) throw new VhostError('ERR_CALL_SOCKET_LOST', 'the socket did not arrive');
-      if (!this.#isLeaving) return this.#direct.listen(params as DirectListener, handle);
+      if (!this.#departure.hasBegun) return this.#direct.listen(params as DirectListener, handle);
       handle.close();
       return false;
     });
@@ -338,45 +330,30 @@ export class ManagedSite {
     });
     peer.handle('drain', (params) => {
       const { limitMs, handBack } = params as MasterToWorker['drain']['params'];
-      void this.#leave(limitMs, handBack);
+      void this.#departure.begin(limitMs, handBack);
       return null;
     });
-  }
-
-  /** Leaves when another worker serves, which the master sees to; at once when told again, or when it serves nobody. */
-  #askToLeave(why: 'signal' | 'closed'): void {
-    const asked = this.#askedBy.has(why);
-    this.#askedBy.add(why);
-    if (!this.#published || (asked && why === 'signal')) void this.#leave(this.#identity.drainTimeoutMs);
-    if (!this.#isLeaving && !asked) this.#master.peer.notify('leaving', { why });
   }
 
   /** Gives the connections to the site's server, and boots with the first one that there is. */
   #serve(adopted: AdoptedServer, previous: Server | undefined): void {
     const { server } = adopted;
     this.#host.onServer(server);
-    this.#server = server;
     this.#keys.setServer(server);
     if (endsTls(server)) this.#handshakes.watch(server);
-    this.#sessions = new Http2Sessions(server);
-    this.#webSockets = new WebSockets(server);
-    this.#gate = new MaintenanceGate(server);
-    this.#requests.watch(server);
-    this.#accessLog?.watch(server);
-    this.#intake.setHostCheck(
-      new HostCheck(server, {
-        hosts: this.#hosts,
-        healthPath: this.#identity.healthPath,
-        originOf: (connection) => this.#intake.originOf(connection),
-        isLeaving: () => this.#drain !== undefined,
-        endSession: (session) => this.#sessions?.close(session),
-        rerouting:
-          this.#identity.fenced !== true && this.#node.movesIdle
-            ? new Rerouting(this.#handBacks, this.#refusals)
-            : undefined,
-        refusals: this.#refusals,
-      }),
-    );
+    this.#server = new FittedServer(server, {
+      identity: this.#identity,
+      node: this.#node,
+      intake: this.#intake,
+      handBacks: this.#handBacks,
+      handshakes: this.#handshakes,
+      hosts: this.#hosts,
+      refusals: this.#refusals,
+      isDraining: () => this.#departure.isDraining,
+      endsItself: () => this.#signals.canTell(this.#identity.stopSignal),
+    });
+    this.#meters.watch(server);
+    this.#intake.setHostCheck(this.#server.checkHosts());
     this.#intake.setServer(adopted);
     if (previous !== undefined) {
       this.#intake.setSecureFront(undefined);
@@ -397,13 +374,13 @@ export class ManagedSite {
 
   /** The app closes its server. True: it is closed when another worker serves and this one has finished. */
   #onSiteClose(): boolean {
-    if (this.#isLeaving) return false;
-    if (!this.#published) {
+    if (this.#departure.hasBegun) return false;
+    if (!this.#departure.isPublished) {
       const message = 'its app closed its server before the worker was ready';
       this.#master.peer.notify('failed', { error: { code: 'ERR_WORKER_EXITED', message } });
     }
-    this.#askToLeave('closed');
-    return this.#published;
+    this.#departure.ask('closed');
+    return this.#departure.isPublished;
   }
 
   /** A server listens that is not the site's. */
@@ -420,20 +397,6 @@ export class ManagedSite {
     });
   }
 
-  #vitals(): WorkerStats {
-    const { user, system } = process.cpuUsage();
-    const stats = {
-      residentBytes: process.memoryUsage.rss(),
-      requestCount: this.#requests.count,
-      cpuMs: (user + system) / 1_000,
-      ...(this.#accessLog === undefined ? {} : { accessLog: this.#accessLog.stats }),
-      ...(this.#refusals.counts === undefined ? {} : { refused: this.#refusals.counts }),
-    };
-    const requests = this.#requests.stats;
-    if (this.#loopDelay === undefined || requests === undefined) return stats;
-    return { ...stats, requests, loopDelay: this.#loopDelay.read() };
-  }
-
   async #boot(): Promise<void> {
     await this.#mergeGiven();
     await this.#host.lifecycle.start();
@@ -446,7 +409,7 @@ export class ManagedSite {
     }
     this.#intake.lookAtLimit();
     // The master may give it connections before its answer is here.
-    this.#published = true;
+    this.#departure.isPublished = true;
     await this.#master.peer.request('ready', { triedNode: this.#node.version });
     this.#compileCache?.flushSoon();
   }
@@ -465,92 +428,6 @@ export class ManagedSite {
     process.exitCode = 1;
     // The notice is written at once where the pipe has room; a turn later the process may go.
     setImmediate(() => process.exit(1));
-  }
-
-  /** Finishes what is open, runs `stopped`, leaves. The first call decides on the limit. */
-  #leave(limitMs: number, handBack = false): Promise<void> {
-    // Said first: a drain with nothing to do closes the server before it returns.
-    this.#isLeaving = true;
-    this.#leaving ??= this.#drainAndExit(limitMs, handBack);
-    return this.#leaving;
-  }
-
-  async #drainAndExit(limitMs: number, handBack: boolean): Promise<void> {
-    const answered = new AbortController();
-    const { setTimeout: delay } = getBuiltinModule('node:timers/promises');
-    const limit = delay(limitMs, undefined, { signal: answered.signal }).catch(() => undefined);
-    this.#direct.closeAll();
-    this.#intake.reportNow();
-    // What is idle moves before the site hears of it and may close its server.
-    this.#drain = this.#startDrain(limitMs, handBack);
-    this.#datagrams.stop();
-    const others = this.#ports.drain(limitMs);
-    this.#host.onDrain();
-    await Promise.all([this.#drain?.ended, others]);
-    this.#intake.refuse();
-    // The call that led to this drain, for one.
-    await Promise.race([this.#master.peer.allAnswered(), limit]);
-    // It would keep the process until then, with nothing left to do.
-    answered.abort();
-    try {
-      await this.#host.lifecycle.stop();
-    } catch (error) {
-      this.#host.onError(error instanceof Error ? error : new Error(String(error)));
-      process.exitCode = 1;
-    }
-    await this.#endApp();
-    this.#master.peer.close();
-    if (process.connected) process.disconnect();
-    process.exit();
-  }
-
-  /**
-   * Tells the app that it is to end, if it listens for that; resolves when nothing of it is left to run, or when its time
-   * is over. It may end the process itself.
-   */
-  async #endApp(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#signals.onAppEnd = resolve;
-      if (!this.#signals.tell(this.#identity.stopSignal)) return resolve();
-      this.#master.unref();
-      process.once('beforeExit', () => resolve());
-      setTimeout(resolve, this.#identity.stopTimeoutMs).unref();
-    });
-  }
-
-  #startDrain(limitMs: number, handBack: boolean): Drain | undefined {
-    const server = this.#server;
-    if (server === undefined) return undefined;
-    const intake = this.#intake;
-    const known = this.#node.movesIdle;
-    return new Drain({
-      server,
-      limitMs,
-      connectionCount: () => this.#intake.connectionCount(),
-      handBack,
-      migration: handBack ? this.#migrationOf(server) : undefined,
-      handBacks: this.#handBacks,
-      handshakes: this.#handshakes,
-      sessions: this.#sessions ?? new Http2Sessions(server),
-      webSockets: this.#webSockets,
-      gate: this.#gate ?? new MaintenanceGate(server),
-      canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
-      onEnd: () => intake.refuse(),
-      keepsOpen: () => this.#signals.canTell(this.#identity.stopSignal),
-    });
-  }
-
-  /** Nothing moves from a server that speaks no HTTP/1, or under a Node that works otherwise than is known. */
-  #migrationOf(server: Server): Migration | undefined {
-    const connections = HttpConnections.of(server);
-    if (connections === undefined || !this.#node.movesIdle) return undefined;
-    const intake = this.#intake;
-    return new Migration({
-      connections,
-      handBacks: this.#handBacks,
-      headerOf: (socket) => intake.headerOf(socket),
-      readopt: (connection) => intake.readopt(connection),
-    });
   }
 
   #watch(socket: Socket): void {

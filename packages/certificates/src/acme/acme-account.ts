@@ -2,9 +2,8 @@
 import { join } from 'node:path';
 import acme from 'acme-client';
 import type { AcmeSettings } from '@vhostd/protocol';
-import { VhostError } from '@vhostd/protocol';
+import { readWhole, VhostError, writeWhole } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
-import { readWhole, writeWhole } from '../files/atomic-file.js';
 import { locked } from '../files/lock.js';
 
 const kept = z.object({ key: z.string(), url: z.string().exactOptional() });
@@ -34,7 +33,7 @@ export function forgetAccount(directory: string): void {
   const text = readWhole(file);
   if (text === undefined) return;
   const { key } = kept.parse(JSON.parse(text));
-  writeWhole(file, JSON.stringify({ key }), 0o600);
+  writeWhole(file, JSON.stringify({ key }));
 }
 
 async function open(directory: string, settings: AcmeSettings): Promise<acme.Client> {
@@ -43,7 +42,7 @@ async function open(directory: string, settings: AcmeSettings): Promise<acme.Cli
   const known = text === undefined ? undefined : kept.parse(JSON.parse(text));
   // Before it is used: should this process end now, the account is found again by its key.
   const key = known?.key ?? (await acme.crypto.createPrivateEcdsaKey()).toString();
-  if (known === undefined) writeWhole(file, JSON.stringify({ key }), 0o600);
+  if (known === undefined) writeWhole(file, JSON.stringify({ key }));
   const client = new acme.Client({
     directoryUrl: settings.directory,
     accountKey: key,
@@ -58,7 +57,7 @@ async function open(directory: string, settings: AcmeSettings): Promise<acme.Cli
     termsOfServiceAgreed: true,
     ...(settings.email === undefined ? {} : { contact: [`mailto:${settings.email}`] }),
   });
-  writeWhole(file, JSON.stringify({ key, url: client.getAccountUrl() }), 0o600);
+  writeWhole(file, JSON.stringify({ key, url: client.getAccountUrl() }));
   return client;
 }
 

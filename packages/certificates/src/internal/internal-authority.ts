@@ -6,8 +6,7 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
-import { certificateName, HOSTLESS_CERTIFICATE, VhostError } from '@vhostd/protocol';
-import { readWhole, writeWhole } from '../files/atomic-file.js';
+import { certificateName, HOSTLESS_CERTIFICATE, readWhole, VhostError, writeWhole } from '@vhostd/protocol';
 import { locked } from '../files/lock.js';
 import type { Issuer } from '../issuer.js';
 
@@ -90,7 +89,8 @@ async function openRoot(directory: string): Promise<{ root: string; key: webcryp
   const { root, key } = await readPair(pair);
   if (Date.parse(new X509Certificate(root).validTo) - Date.now() < ROOT_RENEWAL_MS)
     return await readPair(await makeRoot(directory));
-  if (readWhole(join(directory, ROOT_FILE)) !== root) writeWhole(join(directory, ROOT_FILE), root, 0o644);
+  if (readWhole(join(directory, ROOT_FILE)) !== root)
+    writeWhole(join(directory, ROOT_FILE), root, { mode: 0o644 });
   return { root, key };
 }
 
@@ -110,8 +110,8 @@ async function makeRoot(directory: string): Promise<string> {
   });
   const root = `${certificate.toString('pem')}\n`;
   const pair = `${await keyPem(keys.privateKey)}${root}`;
-  writeWhole(join(directory, PAIR_FILE), pair, 0o600);
-  writeWhole(join(directory, ROOT_FILE), root, 0o644);
+  writeWhole(join(directory, PAIR_FILE), pair);
+  writeWhole(join(directory, ROOT_FILE), root, { mode: 0o644 });
   return pair;
 }
 

@@ -10,12 +10,9 @@ import type { ListeningSocket } from './listening-sockets.js';
 
 /** @param running the daemon of this run directory: what it holds is in good hands. */
 export function checkPorts(
-  { sites }: Pick<MasterConf, 'sites'>,
+  conf: Pick<MasterConf, 'sites' | 'metrics'>,
   running: DaemonStatus | undefined,
 ): Finding[] {
-  const addresses = new Map(
-    sites.flatMap(({ listen }) => listen.map(toKeyedAddress)).map((address) => [address.key, address]),
-  );
   const sockets = listeningSockets();
   const findings: Finding[] = [];
   if (sockets === undefined) {
@@ -26,10 +23,13 @@ export function checkPorts(
       todo: 'see with your own tools who listens on them',
     });
   }
-  for (const { key, address, port } of addresses.values()) {
+  const ours = new Set(running?.listeners.map(({ port }) => port));
+  if (running?.metrics?.port !== undefined && running.metrics.fault === undefined) {
+    ours.add(running.metrics.port);
+  }
+  for (const { subject, address, port } of placesOf(conf)) {
     if (port === 0) continue;
-    const subject = `address ${key}`;
-    const isOurs = running?.listeners.some((listener) => listener.port === port) === true;
+    const isOurs = ours.has(port);
     const taken = isOurs ? undefined : sockets?.find((socket) => overlaps(socket, address, port));
     if (taken !== undefined) findings.push(takenBy(subject, taken));
     if (!isOurs && port < privilegedBelow() && !mayBind()) {
@@ -49,7 +49,45 @@ export function checkPorts(
       });
     }
   }
-  return findings;
+  return [...findings, ...checkMetrics(conf)];
+}
+
+/** Its address is no site's. */
+function checkMetrics({ sites, metrics }: Pick<MasterConf, 'sites' | 'metrics'>): Finding[] {
+  const { port, ipaddress } = metrics ?? {};
+  if (port === undefined || ipaddress === undefined || port === 0) return [];
+  return sites
+    .filter(({ listen }) =>
+      listen.some((entry) => overlaps({ port, address: ipaddress }, entry.ipaddress, entry.port)),
+    )
+    .map(({ siteId }) => ({
+      level: 'error',
+      subject: siteId,
+      message: `listens on port ${port}, which is that of metrics`,
+      todo: 'use another port for one of the two',
+    }));
+}
+
+/** Each once. */
+function placesOf({ sites, metrics }: Pick<MasterConf, 'sites' | 'metrics'>): Iterable<Place> {
+  const places = new Map<string, Place>();
+  for (const request of sites.flatMap(({ listen }) => listen)) {
+    const { key, address, port } = toKeyedAddress(request);
+    places.set(key, { subject: `address ${key}`, address, port });
+  }
+  const { port, ipaddress } = metrics ?? {};
+  if (port !== undefined && ipaddress !== undefined) {
+    const { key, address } = toKeyedAddress({ ipaddress, port });
+    places.set(`metrics ${key}`, { subject: `metrics, address ${key}`, address, port });
+  }
+  return places.values();
+}
+
+interface Place {
+  readonly subject: string;
+  /** Absent: all of the machine. */
+  readonly address: string | undefined;
+  readonly port: number;
 }
 
 function takenBy(subject: string, socket: ListeningSocket): Finding {
@@ -63,7 +101,11 @@ function takenBy(subject: string, socket: ListeningSocket): Finding {
   };
 }
 
-function overlaps(socket: ListeningSocket, address: string | undefined, port: number): boolean {
+function overlaps(
+  socket: Pick<ListeningSocket, 'address' | 'port'>,
+  address: string | undefined,
+  port: number,
+): boolean {
   if (socket.port !== port) return false;
   const isAny = socket.address === '::' || socket.address === '0.0.0.0';
   return isAny || address === undefined || address === '0.0.0.0' || socket.address === address;

@@ -1,6 +1,6 @@
 // `vhostd cert`: the certificates that run, until when they are good, and what is wrong with them.
 import { EXIT_CODES } from '@vhostd/daemon/client';
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
 import type { CertificatesResult } from '@vhostd/protocol';
 import { certificatesResult, decode } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
@@ -46,7 +46,7 @@ async function cert(host: string | undefined, options: ClientOptions): Promise<n
 
 async function sitesOnTheirWay(options: ClientOptions): Promise<string[]> {
   const { sites } = await clientOf(options).status();
-  return sites.flatMap(({ siteId, state }) => (state === 'booting' || state === 'waiting' ? [siteId] : []));
+  return sites.flatMap(({ siteId, state }) => (SHOWN_SITE_STATES[state].reach === 'soon' ? [siteId] : []));
 }
 
 function certificatesOf(

@@ -74,7 +74,8 @@ void describe('vhostd check', () => {
       { siteId: 'a', ...site },
       { siteId: 'b', ...other },
     ];
-    const file = workspace.write('vhostd.config.json', JSON.stringify({ sites }));
+    const metrics = { port, ipaddress: '127.0.0.1' };
+    const file = workspace.write('vhostd.config.json', JSON.stringify({ sites, metrics }));
     const { code, stdout } = await workspace.run('check', file);
     taken.close();
     assert.equal(code, 1);
@@ -82,6 +83,8 @@ void describe('vhostd check', () => {
       `error: b: ${path.join(workspace.directory, '.env')}: there is no such file or directory\n`,
       `error: b: ${path.join(workspace.directory, 'token')}: there is no such file or directory\n`,
       `error: address 127.0.0.1:${port}: is held by node, pid ${process.pid}\n  stop that, or use another port`,
+      `error: a: listens on port ${port}, which is that of metrics\n  use another port for one of the two\n`,
+      `error: metrics, address 127.0.0.1:${port}: is held by node, pid ${process.pid}\n`,
       `error: a: ${path.join(workspace.directory, 'gone.js')}: there is no such file or directory\n  correct the path`,
       `error: b: log ${file}/x.log: ${file} is no directory\n`,
     ])

@@ -1,5 +1,6 @@
 // `vhostd restart`: all workers of a site are replaced at once.
 import { EXIT_CODES } from '@vhostd/daemon/client';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
 import type { RestartResult } from '@vhostd/protocol';
 import { decode, restartResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
@@ -27,7 +28,9 @@ async function restart(site: string, options: ClientOptions): Promise<number> {
     decode(restartResult, await orderSite(options, siteId, 'restart'), 'restart');
   const all = await allMeant(options, site);
   if (all !== undefined) {
-    const running = all.filter(({ state }) => state !== 'stopped').map(({ siteId }) => siteId);
+    const running = all
+      .filter(({ state }) => SHOWN_SITE_STATES[state].verdict !== 'off')
+      .map(({ siteId }) => siteId);
     return await orderEach(options, running, order, describe, 'no site runs');
   }
   const result = await order(site);

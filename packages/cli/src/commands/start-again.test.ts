@@ -66,6 +66,27 @@ void describe('a site that was added', () => {
     assert.equal(await get(await workspace.port(), 'any.test'), 'mended');
   });
 
+  void it('whose last change failed has it tried anew by the same command, which tells of that try', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    try {
+      workspace.write('a/index.js', appSaying('a'));
+      assert.equal((await workspace.run('start', './a', '--host', 'a.test', '--port', '0')).code, 0);
+      const before = await workspace.port();
+      for (let times = 0; times < 2; times += 1) {
+        const failed = await workspace.run('start', 'a', '--port', String(port));
+        assert.deepEqual([failed.code, failed.stdout.includes('(ERR_LISTEN_ADDRESS_IN_USE)')], [1, true]);
+        assert.equal(await get(before, 'a.test'), 'a');
+      }
+    } finally {
+      taken.close();
+      await once(taken, 'close');
+    }
+    assert.equal((await workspace.run('start', 'a', '--port', String(port))).code, 0);
+    assert.equal(await get(port, 'a.test'), 'a');
+  });
+
   void it('of the conf is not changed by flags, and it is said where it is', async () => {
     workspace.write('a/server.cjs', appSaying('a'));
     workspace.conf([{ siteId: 'a', port: 0 }]);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { EXIT_CODES, resolveStateDir } from '@vhostd/daemon/client';
 import { AddedSites } from '@vhostd/master/added-sites';
 import { loadConf } from '@vhostd/master/load-conf';
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
 import type { SwitchResult } from '@vhostd/protocol';
 import { changeSiteResult, decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
@@ -94,7 +94,9 @@ async function start(
       decode(switchResult, await orderSite(options, siteId, 'start'), 'start');
     const all = isApp(name) ? undefined : await allMeant(options, name);
     if (all !== undefined) {
-      const down = all.filter(({ state }) => DOWN.has(state)).map(({ siteId }) => siteId);
+      const down = all
+        .filter(({ state }) => ['off', 'failed'].includes(SHOWN_SITE_STATES[state].verdict))
+        .map(({ siteId }) => siteId);
       return await orderEach(options, down, order, describeStarted, 'all sites run');
     }
     const result = await order(name);
@@ -230,8 +232,6 @@ function describeStarted(result: SwitchResult): string {
   return `${result.siteId}: started${untilWhen(result)}`;
 }
 
-/** States of a site that an order may start. */
-const DOWN: ReadonlySet<string> = new Set(['stopped', 'errored']);
 const NO_SITE: ReadonlySet<string> = new Set(['ERR_SITE_UNKNOWN', 'ERR_DAEMON_NOT_RUNNING']);
 /** What somebody who types it means as a file. */
 const PROGRAM = /\.[cm]?[jt]s$/u;

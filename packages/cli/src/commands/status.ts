@@ -8,8 +8,10 @@ import { showsColours } from '../colours.js';
 import { tableWidth, terminalWidth } from '../columns.js';
 import { attempt } from '../errors.js';
 import { siteDetailOf } from '../site-detail.js';
-import { isAtFault, siteReport, statusReport } from '../status-report.js';
-import type { Fault } from '../status-report.js';
+import { isAtFault } from '../site-faults.js';
+import type { Fault } from '../site-faults.js';
+import { siteReport } from '../site-report.js';
+import { statusReport } from '../status-report.js';
 import { addClientOptions, clientOf, printOutcome } from './options.js';
 import type { ClientOptions } from './options.js';
 

@@ -1,5 +1,6 @@
 // `vhostd stop`: ends a running daemon and waits until it has gone; or takes one site down.
 import { EXIT_CODES } from '@vhostd/daemon/client';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
 import type { SwitchResult } from '@vhostd/protocol';
 import { decode, switchResult } from '@vhostd/protocol/schemas';
 import type { Command } from 'commander';
@@ -40,7 +41,9 @@ async function stopSite(site: string, options: StopOptions): Promise<number> {
     decode(switchResult, await orderSite(options, siteId, 'stop', { body }), 'stop');
   const all = await allMeant(options, site);
   if (all !== undefined) {
-    const running = all.filter(({ state }) => state !== 'stopped').map(({ siteId }) => siteId);
+    const running = all
+      .filter(({ state }) => SHOWN_SITE_STATES[state].verdict !== 'off')
+      .map(({ siteId }) => siteId);
     const code = await orderEach(options, running, order, describe, 'no site runs');
     if (options.json !== true) {
       const next =

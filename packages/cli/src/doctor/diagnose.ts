@@ -1,5 +1,6 @@
 // What runs against what should run: facts in, findings out. Pure.
 import type { RunDirState } from '@vhostd/daemon/client';
+import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus } from '@vhostd/protocol';
 import type { Finding } from '../check/finding.js';
 import { counted } from '../counted.js';
@@ -187,7 +188,8 @@ function siteFinding(site: SiteStatus): Finding[] {
   const found = (level: Finding['level'], message: string, todo: string): Finding[] => [
     { level, subject: `site ${siteId}`, message, todo },
   ];
-  if (state === 'errored')
+  const { verdict, phase } = SHOWN_SITE_STATES[state];
+  if (verdict === 'failed')
     return found(
       'error',
       `does not run: ${reason ?? ''}`,
@@ -195,12 +197,12 @@ function siteFinding(site: SiteStatus): Finding[] {
         ? `stop what has it, which ss -ltnp names, or use another port: ${siteId} gets it within seconds once it is free`
         : `vhostd logs ${siteId} --err shows all that it printed`,
     );
-  if (state === 'waiting') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
-  if (state === 'stopped') return found('warning', 'was stopped', `vhostd start ${siteId}`);
+  if (phase === 'wait') return found('warning', `waits for ${waitsFor.join(', ')}`, 'see those sites');
+  if (verdict === 'off') return found('warning', 'was stopped', `vhostd start ${siteId}`);
   // What the site's own line says of one needs no second one.
   const restarting = workers.filter(
     (worker) =>
-      (worker.state === 'backoff' || worker.state === 'errored') &&
+      SHOWN_WORKER_STATES[worker.state].fails &&
       (worker.reason === undefined || reason?.includes(worker.reason) !== true),
   );
   return [

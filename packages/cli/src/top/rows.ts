@@ -1,5 +1,6 @@
 // The rows of `vhostd top`: sites, and below each its workers, in the order and to the filter that are chosen. Pure.
 import type { WorkerRate } from '@vhostd/daemon/client';
+import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus, WorkerStatus } from '@vhostd/protocol';
 
 export const SORTS = ['conf', 'name', 'req/s', 'conns', 'cpu', 'mem', 'restarts'] as const;
@@ -50,7 +51,7 @@ function workerRow({ siteId }: SiteStatus, worker: WorkerStatus, rate: WorkerRat
     siteId,
     workerId,
     state,
-    bad: state === 'errored' || state === 'backoff',
+    bad: SHOWN_WORKER_STATES[state].fails,
     requests: rate?.requests,
     connections,
     cpu: rate?.cpu,
@@ -65,7 +66,7 @@ function siteRow({ siteId, state, paused, maintenance, reason }: SiteStatus, wor
   return {
     siteId,
     state: marked,
-    bad: state === 'errored' || reason !== undefined,
+    bad: SHOWN_SITE_STATES[state].verdict === 'failed' || reason !== undefined,
     requests: sumOf(workers.map(({ requests }) => requests)),
     connections: sumOf(workers.map(({ connections }) => connections)) ?? 0,
     cpu: sumOf(workers.map(({ cpu }) => cpu)),

@@ -1,5 +1,5 @@
 // What the daemon itself does for its owner's tools: the one table of it. Every other request is the master's.
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES, VhostError } from '@vhostd/protocol';
 import type { DaemonStatus, EventsOptions, UpgradeResult } from '@vhostd/protocol';
 import {
   daemonStatus,
@@ -143,13 +143,12 @@ async function tellingWaits(daemon: ControlledDaemon, call: ControlCall, outcome
 
 function restlessSites({ sites }: DaemonStatus): { siteId: string; state: string; connections: number }[] {
   return sites.flatMap(({ siteId, state, workers }) => {
-    const leaving = workers.filter((worker) => worker.state === 'draining' || worker.state === 'stopping');
-    if (AT_REST.has(state) && leaving.length === 0) return [];
+    const leaving = workers.filter((worker) => SHOWN_WORKER_STATES[worker.state].presence === 'leaving');
+    if (SHOWN_SITE_STATES[state].phase === 'rest' && leaving.length === 0) return [];
     return { siteId, state, connections: leaving.reduce((sum, { connections }) => sum + connections, 0) };
   });
 }
 
-const AT_REST: ReadonlySet<string> = new Set(['running', 'frozen', 'idle', 'finished', 'stopped', 'errored']);
 const WAITS_MS = 5_000;
 /** The longest that a request may take, ms: 24 days. */
 const FOREVER_MS = 2 ** 31 - 1;

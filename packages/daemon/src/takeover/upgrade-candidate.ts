@@ -1,7 +1,7 @@
 // This process as the daemon that is to replace another one: starts a master that accepts nothing yet, reports what
 // came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
 import { setTimeout as delay } from 'node:timers/promises';
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
 import type { CandidateReport, CandidateToDaemon, DaemonToCandidate } from '@vhostd/protocol';
 import type { ChildReason, ProcessIdentity } from '@vhostd/supervisor';
 import { Deferred, Peer } from '@vhostd/transport';
@@ -56,9 +56,11 @@ export class UpgradeCandidate {
 
   async #report(): Promise<CandidateReport> {
     const { sites } = await this.#runtime.status();
-    const running = sites.filter(({ state }) => SERVING.has(state)).map(({ siteId }) => siteId);
+    const running = sites
+      .filter(({ state }) => SHOWN_SITE_STATES[state].verdict === 'fine')
+      .map(({ siteId }) => siteId);
     const failed = sites.flatMap(({ siteId, state, reason = `it is ${state}` }) =>
-      SERVING.has(state) ? [] : { siteId, reason },
+      SHOWN_SITE_STATES[state].verdict === 'fine' ? [] : { siteId, reason },
     );
     return { pid: process.pid, version: VERSION, node: process.version, running, failed };
   }
@@ -107,7 +109,5 @@ export class UpgradeCandidate {
 
 /** Holds the sockets until the master has taken what it needs. */
 const CLAIMANT = 'upgrade';
-/** States of sites that are as they should be. */
-const SERVING: ReadonlySet<string> = new Set(['running', 'frozen', 'idle', 'finished']);
 /** How long a master must live after it has loaded, ms. */
 const SETTLE_MS = 1000;

@@ -1,7 +1,7 @@
 // Replaces this daemon by a new one of the code and the Node that are on disk now. Until the new one has loaded every
 // site nothing changes here; whatever fails before that ends the new one and leaves all as it was.
 import path from 'node:path';
-import { VhostError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
 import type { CandidateReport, LaunchInfo, UpgradeResult } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import type { DaemonRuntime } from '../daemon-runtime.js';
@@ -70,7 +70,7 @@ export class Upgrade {
   /** Sites that serve now; none where that can't be told. */
   async #servingSites(): Promise<string[]> {
     const { sites } = await this.#runtime.status().catch(() => ({ sites: [] }));
-    return sites.flatMap(({ siteId, state }) => (SERVING.has(state) ? siteId : []));
+    return sites.flatMap(({ siteId, state }) => (SHOWN_SITE_STATES[state].verdict === 'fine' ? siteId : []));
   }
 
   #start(node: string | undefined): CandidateProcess {
@@ -123,6 +123,3 @@ function failure(error: unknown): VhostError {
     ...(code === undefined ? {} : { info: { code } }),
   });
 }
-
-/** States of sites that have workers which serve. */
-const SERVING: ReadonlySet<string> = new Set(['running', 'reloading', 'frozen', 'idle', 'finished']);

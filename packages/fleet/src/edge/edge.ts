@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { packageVersion } from '@vhostd/protocol';
+import { packageVersion, writeWhole } from '@vhostd/protocol';
 import { EtcdClient } from '../etcd/etcd-client.js';
 import type { Change } from '../etcd/etcd-client.js';
 import { keyOf, parseKey } from '../layout.js';
@@ -15,7 +15,6 @@ import { FleetView } from './fleet-view.js';
 import { Haproxy } from './haproxy.js';
 import { planOf } from './haproxy-plan.js';
 import type { Plan } from './haproxy-plan.js';
-import { writeWhole } from './whole-file.js';
 
 /** Takes an event and its fields. */
 export type EdgeLog = (event: string, fields: Readonly<Record<string, unknown>>) => void;

@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { writeWhole } from '@vhostd/protocol';
 import type { EdgeConf } from './edge-conf.js';
 import { changesOf } from './haproxy-changes.js';
 import type { Running } from './haproxy-changes.js';
@@ -12,7 +13,6 @@ import { haproxyFiles } from './haproxy-files.js';
 import type { CheckState, Plan } from './haproxy-plan.js';
 import { HaproxyRuntime } from './haproxy-runtime.js';
 import type { RunningServer } from './haproxy-runtime.js';
-import { writeWhole } from './whole-file.js';
 
 /** What an apply has done. */
 export interface Applied {

@@ -1,5 +1,6 @@
 // A site of this machine as the control API shows it, and what of it others can reach. Pure.
 import { isIP } from 'node:net';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
 import type { SiteDetail } from '@vhostd/protocol';
 import { z } from '@vhostd/protocol/schemas';
 import type { HostListen } from '../layout.js';
@@ -39,10 +40,10 @@ export function localSiteOf(detail: SiteDetail, address: string): LocalSite {
 
 function standingOf({ state, workers, paused }: SiteDetail): LocalSite['standing'] {
   if (paused === true) return 'gone';
-  if (state === 'idle' || state === 'frozen') return 'serves';
+  const { reach } = SHOWN_SITE_STATES[state];
   const isReady = workers.some((worker) => worker.state === 'ready');
-  if (isReady && (state === 'running' || state === 'reloading')) return 'serves';
-  return state === 'waiting' || state === 'booting' ? 'coming' : 'gone';
+  if (reach === 'always' || (reach === 'by-worker' && isReady)) return 'serves';
+  return reach === 'soon' ? 'coming' : 'gone';
 }
 
 /** Whether what listens at `ipaddress`, or everywhere, is reached at `address`. */

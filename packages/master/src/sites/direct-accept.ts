@@ -7,7 +7,7 @@ import type { ListenerRegistry } from '../listeners/listener-registry.js';
 import type { Listener } from '../listeners/listener.js';
 import { directAddressesOf } from '../routing/site-places.js';
 import type { SocketHolders } from '../routing/socket-holders.js';
-import type { SpawnedWorker } from '../workers/worker-process.js';
+import type { SpawnedWorker } from '../workers/spawned-worker.js';
 import { Shares } from './shares.js';
 import type { WorkerSet } from './worker-set.js';
 

@@ -1,16 +1,8 @@
 // A file in the state directory with what operators want: read once, written whole or not at all. What cannot be read is
 // put aside when something is written, never overwritten.
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
+import { writeWhole } from '@vhostd/protocol';
 import type { z } from '@vhostd/protocol/schemas';
 
 export class KeptFile<T> {
@@ -34,32 +26,18 @@ export class KeptFile<T> {
   /** Another file takes the place of the former one. False if it could not be written. */
   write(content: T): boolean {
     if (this.#file === undefined) return false;
-    const next = `${this.#file}.next`;
+    const file = this.#file;
     try {
-      mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-      const fd = openSync(next, 'w', 0o600);
-      try {
-        // All of it, or an error: a disk that is nearly full takes a part.
-        writeFileSync(fd, `${JSON.stringify(content, null, 2)}\n`);
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      if (this.trouble !== undefined) keepUnreadable(this.#file);
-      renameSync(next, this.#file);
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      writeWhole(file, `${JSON.stringify(content, null, 2)}\n`, {
+        onWritten: () => {
+          if (this.trouble !== undefined) keepUnreadable(file);
+        },
+      });
       return true;
     } catch {
-      discard(next);
       return false;
     }
-  }
-}
-
-function discard(file: string): void {
-  try {
-    rmSync(file, { force: true });
-  } catch {
-    // The next one that is written takes its place.
   }
 }
 

@@ -8,7 +8,7 @@ import type { MasterEvents } from '../events.js';
 import type { RoutedSite } from '../routing/router.js';
 import type { SiteConfs } from './site-confs.js';
 import type { SiteStart } from './site-start.js';
-import type { SiteState, SiteStateMachine } from './site-state.js';
+import type { SiteStateMachine } from './site-state.js';
 
 /** The parts of a site that its times concern. */
 export interface TimedParts {
@@ -64,21 +64,8 @@ export class SiteCron {
   get #whyNotNow(): string | undefined {
     const { confs, start } = this.#parts;
     const { state, meaning } = this.#parts.state;
-    const [rests, why] = confs.isJob
-      ? [JOB_RESTS, 'the last run is still at work']
-      : [REPLACEABLE, `it is ${meaning.status}`];
-    if (rests.has(state)) return undefined;
-    return state === 'waiting' ? `it waits for ${start.waitsFor.join(', ')}` : why;
+    if (meaning.cron === 'both' || meaning.cron === (confs.isJob ? 'run' : 'reload')) return undefined;
+    if (state === 'waiting') return `it waits for ${start.waitsFor.join(', ')}`;
+    return confs.isJob ? 'the last run is still at work' : `it is ${meaning.status}`;
   }
 }
-
-/** States in which a job may be begun at its time, and the workers of another site be replaced. */
-const JOB_RESTS: ReadonlySet<SiteState> = new Set(['idle', 'finished', 'errored']);
-const REPLACEABLE: ReadonlySet<SiteState> = new Set([
-  'filling',
-  'running',
-  'retrying',
-  'frozen',
-  'idle',
-  'errored',
-]);

@@ -5,7 +5,7 @@ import type { SiteConf } from '../conf/site-conf.js';
 import { Dispatch } from '../dispatch/dispatch.js';
 import type { DispatchSite } from '../dispatch/dispatch.js';
 import type { Connection, Ingress } from '../ingress/connection.js';
-import type { SpawnedWorker } from '../workers/worker-process.js';
+import type { SpawnedWorker } from '../workers/spawned-worker.js';
 import type { Worker } from '../workers/worker.js';
 import type { DirectAccept } from './direct-accept.js';
 import { HostNotice } from './host-notice.js';

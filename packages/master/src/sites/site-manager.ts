@@ -1,5 +1,4 @@
 // Starts, reloads and stops the sites of a master, in the order of their dependencies where that matters.
-import { availableParallelism } from 'node:os';
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import type {
   AddSiteOptions,
@@ -16,15 +15,16 @@ import { refuseCycle } from '../conf/dependencies.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import { inDependencyOrder } from '../conf/site-graph.js';
 import type { EventPayloads, MasterEvents, SiteFailure } from '../events.js';
-import { groupsOf } from '../routing/moves.js';
-import type { ListenConf, Router } from '../routing/router.js';
+import type { Router } from '../routing/router.js';
 import { AddedSites } from './added-sites.js';
 import { DesiredSites } from './desired-sites.js';
 import { Following } from './following.js';
-import { JointChange } from './joint-change.js';
+import type { JointChange } from './joint-change.js';
 import { hostsOf } from './publication.js';
 import { workerCount } from './reload.js';
 import { SiteAdditions } from './site-additions.js';
+import { SiteMoves } from './site-moves.js';
+import { scaledCount } from './site-orders.js';
 import { outcomeOf, STOPPED } from './site-renewal.js';
 import type { ReloadOutcome } from './site-renewal.js';
 import type { Site } from './site.js';
@@ -51,11 +51,10 @@ export class SiteManager {
   /** Every site has been published, or has failed. */
   #loaded = false;
   #stopping = false;
+  readonly #moves: SiteMoves;
   /** Hosts move between sites. */
   #moving: Promise<unknown> | undefined;
   #nextConfs: readonly SiteConf[] = [];
-  /** What sites are to have, of each change under way. */
-  readonly #plans = new Set<readonly ListenConf[]>();
   readonly #nextTakeUp = new Following(() => this.#takeUp(this.#nextConfs));
 
   constructor(
@@ -71,6 +70,7 @@ export class SiteManager {
     this.#additions = new SiteAdditions(added, desired, sites, events);
     this.#sites = sites;
     this.#router = router;
+    this.#moves = new SiteMoves(sites, router);
     this.#events = events;
     this.#waits = new SiteWaits({ readiness: (name) => sites.findReadiness(name) });
     events.on('site.state', ({ siteId }) => {
@@ -113,9 +113,9 @@ export class SiteManager {
     this.#started = true;
     const sites = this.#sites.list();
     const planned = sites.map(({ wantedPlaces }) => wantedPlaces);
-    this.#plan(planned, 'begins');
-    const results = await Promise.all(sites.map((site) => this.#start(site)));
-    this.#plan(planned, 'ends');
+    const results = await this.#moves.whilePlanned(planned, () =>
+      Promise.all(sites.map((site) => this.#start(site))),
+    );
     // One that failed at first may have come up while others booted.
     const failures = results.filter((failure) => failure !== undefined);
     const lasting = failures.filter(({ siteId }) => this.#sites.find(siteId)?.running !== true);
@@ -135,7 +135,7 @@ export class SiteManager {
       sites.length === 1 && only !== undefined
         ? this.#isStopped(only)
           ? STOPPED
-          : this.#splitBy(only)
+          : this.#moves.splitBy(only)
         : undefined;
     if (split === undefined || only === undefined) return await this.#change(sites, []);
     return { sites: [this.#tellReload(outcomeOf(only.siteId, only.generation, split))] };
@@ -143,7 +143,7 @@ export class SiteManager {
 
   /** Replaces all workers of a site at once. */
   async restart(site: Site): Promise<ReloadOutcome> {
-    const split = this.#splitBy(site);
+    const split = this.#moves.splitBy(site);
     const outcome = split ? outcomeOf(site.siteId, site.generation, split) : await site.restart();
     const { siteId, generation, error } = outcome;
     if (error === undefined) this.#events.emit('site.restarted', { siteId, generation });
@@ -164,7 +164,7 @@ export class SiteManager {
       const message = `site '${siteId}' is no longer in the conf: a reload of all sites stops it`;
       throw new VhostError('ERR_SITE_UNKNOWN', message, { info: { siteId } });
     }
-    this.#refuseSplit(siteId, confs);
+    this.#moves.refuseSplit(siteId, confs);
     this.load(conf);
     this.#sites.arrange(confs);
   }
@@ -204,7 +204,7 @@ export class SiteManager {
 
   /**
    * Gives a site that was added other fields, also for the next master, and reloads it; resolves with why that failed, if
-   * it did. One that is stopped is started.
+   * it did. One that is stopped is started; of one whose last reload failed, that is tried anew.
    * @throws {VhostError} ERR_CONF_*, ERR_SITE_UNKNOWN, ERR_SITE_IN_CONF, ERR_SITE_OPTION: nothing has changed.
    */
   async changeSite(siteId: string, change: ChangeSiteOptions): Promise<ChangeSiteResult> {
@@ -222,7 +222,8 @@ export class SiteManager {
     // What is booting as it was has nothing to lose, and may take its whole bootTimeout.
     const restarts = differs && !isStopped && site.comingUp;
     if (restarts) await site.takeDown(true);
-    const renews = site.failing || (differs && !isStopped && !restarts);
+    const isBehind = (differs && !restarts) || site.outdated;
+    const renews = site.failing || (isBehind && !isStopped);
     const { error } = (await (renews ? this.#renewOne(site) : this.#start(site))) ?? {};
     if (error === undefined) this.#additions.settle(siteId);
     return {
@@ -288,7 +289,7 @@ export class SiteManager {
   async scaleSite(site: Site, wanted: ScaleOptions['workers']): Promise<ScaleResult> {
     const { siteId } = site;
     const before = workerCount(site.conf);
-    const workers = wantedCount(wanted, before);
+    const workers = scaledCount(wanted, before);
     const lasts = this.#desired.scale(siteId, wanted === 'conf' ? undefined : workers);
     if (workers !== before) {
       await site.scale(workers);
@@ -381,51 +382,34 @@ export class SiteManager {
   /** Gives each of `kept` what it is to have, and takes everything from those that are `gone`. */
   async #change(kept: readonly Site[], gone: readonly Site[]): Promise<ReloadResult> {
     while (this.#moving !== undefined) await this.#moving;
-    const joints = this.#jointChanges(kept, gone);
     const planned = kept.map(({ wantedPlaces }) => wantedPlaces);
-    this.#plan(planned, 'begins');
+    const joints = this.#moves.jointChanges(kept, gone);
+    return await this.#moves.whilePlanned(planned, async () => {
+      const done = this.#changeBy(joints, kept, gone);
+      if (joints.size > 0) this.#moving = done;
+      const sites = await done;
+      if (joints.size > 0) this.#moving = undefined;
+      return { sites };
+    });
+  }
+
+  async #changeBy(
+    joints: ReadonlyMap<Site, JointChange<Site>>,
+    kept: readonly Site[],
+    gone: readonly Site[],
+  ): Promise<ReloadOutcome[]> {
     const leaving = gone.map((site) => this.#giveUp(site, joints.get(site)));
     const outcomes = new Map<Site, Promise<ReloadOutcome | undefined>>();
-    const renewed = inDependencyOrder(kept, async (site) => {
+    await inDependencyOrder(kept, async (site) => {
       const joint = joints.get(site);
       const outcome = this.#renew(site, joint);
       outcomes.set(site, outcome);
       // Those that depend on it may be what its change waits for.
       await (joint === undefined ? outcome : Promise.race([outcome, joint.prepared(site)]));
     });
-    const done = renewed.then(async () => {
-      await Promise.all(leaving);
-      const all = await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
-      return all.filter((outcome) => outcome !== undefined);
-    });
-    if (joints.size === 0) {
-      const sites = await done;
-      this.#plan(planned, 'ends');
-      return { sites };
-    }
-    this.#moving = done;
-    const sites = await done;
-    this.#moving = undefined;
-    this.#plan(planned, 'ends');
-    return { sites };
-  }
-
-  /** Sites between which hosts move, and new ones that take something from others, with the change that they share. */
-  #jointChanges(kept: readonly Site[], gone: readonly Site[]): Map<Site, JointChange<Site>> {
-    const wants = new Map<Site, ListenConf | undefined>(kept.map((site) => [site, site.wantedPlaces]));
-    for (const site of gone) wants.set(site, undefined);
-    const joints = new Map<Site, JointChange<Site>>();
-    for (const group of groupsOf(this.#router.moves(wants), ({ placed }) => !placed)) {
-      const joint = new JointChange(this.#router, new Map([...group].map((site) => [site, wants.get(site)])));
-      for (const site of group) joints.set(site, joint);
-    }
-    return joints;
-  }
-
-  #plan(confs: readonly ListenConf[], which: 'begins' | 'ends'): void {
-    if (which === 'begins') this.#plans.add(confs);
-    else this.#plans.delete(confs);
-    this.#router.plan([...this.#plans].flat());
+    await Promise.all(leaving);
+    const all = await Promise.all(kept.flatMap((site) => outcomes.get(site) ?? []));
+    return all.filter((outcome) => outcome !== undefined);
   }
 
   #reached({ conf }: Site): Pick<AddSiteResult, 'hosts' | 'listening'> {
@@ -455,22 +439,6 @@ export class SiteManager {
     void this.#remove(site, joint !== undefined);
   }
 
-  /** Why a site can't be changed alone to what it is to have; `confs` is what all are to have. */
-  #refuseSplit(siteId: string, confs: readonly SiteConf[]): void {
-    const site = this.#sites.find(siteId);
-    const own = confs.find((conf) => conf.siteId === siteId);
-    if (site === undefined || own === undefined || this.#router.keepsPlaces(site, site.placesBy(own))) return;
-    const wants = new Map<Site, ListenConf | undefined>(
-      this.#sites.list().map((other) => [other, undefined]),
-    );
-    for (const conf of confs) {
-      const other = this.#sites.find(conf.siteId);
-      if (other !== undefined) wants.set(other, other.placesBy(conf));
-    }
-    const split = this.#splitOf(site, wants);
-    if (split !== undefined) throw fromWireError(split);
-  }
-
   #isStopped({ siteId }: Site): boolean {
     return this.#desired.isStopped(siteId);
   }
@@ -479,29 +447,6 @@ export class SiteManager {
   #retryStopped(site: Site, error: WireError | undefined): void {
     const again = this.#retries.after(site, error);
     if (error !== undefined && !again) this.#events.emit('site.failed', { siteId: site.siteId, error });
-  }
-
-  /** Of a site that keeps what it has, nothing need be known of the others, however many there are. */
-  #splitBy(site: Site): WireError | undefined {
-    if (this.#router.keepsPlaces(site, site.wantedPlaces)) return undefined;
-    const wants = this.#sites.list().map((other) => [other, other.wantedPlaces] as const);
-    return this.#splitOf(site, new Map(wants));
-  }
-
-  #splitOf(site: Site, wants: ReadonlyMap<Site, ListenConf | undefined>): WireError | undefined {
-    const moves = this.#router.moves(wants).filter(({ joint }) => joint);
-    const move = moves.find(({ from, to }) => from === site || to === site);
-    if (move === undefined) return undefined;
-    const { from, to, host, port, together } = move;
-    const what = `${host === null ? 'the default' : `host ${host}`} on port ${port}`;
-    const how =
-      together === true
-        ? `the address of ${what} changes for ${from.siteId} and ${to.siteId} together`
-        : `${what} moves from ${from.siteId} to ${to.siteId}`;
-    const message =
-      `site ${site.siteId} can't be changed alone: ${how}; ` +
-      'vhostd reload, without a site, changes all at once';
-    return { code: 'ERR_ROUTE_MOVES', message };
   }
 
   async #reload(site: Site, joint: JointChange<Site> | undefined): Promise<ReloadOutcome> {
@@ -528,15 +473,3 @@ export class SiteManager {
     if (!this.#stopping) this.#sites.forget(siteId);
   }
 }
-
-/** @throws {VhostError} ERR_SITE_OPTION. */
-function wantedCount(wanted: ScaleOptions['workers'], before: number): number {
-  if (wanted === 'conf') return before;
-  const count =
-    typeof wanted === 'number' ? wanted : wanted === 'max' ? availableParallelism() : before + Number(wanted);
-  if (count >= 1 && count <= WORKERS_MAX_COUNT) return count;
-  const message = `workers: ${count} is not a number from 1 to ${WORKERS_MAX_COUNT}; vhostd stop SITE stops a site`;
-  throw new VhostError('ERR_SITE_OPTION', message, { info: { option: 'workers' } });
-}
-
-const WORKERS_MAX_COUNT = 1024;

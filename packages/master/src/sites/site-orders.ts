@@ -1,6 +1,7 @@
-// What operators order of a site, checked: pause, resume, maintenance.
+// What operators order of a site, checked: pause, resume, maintenance, another number of workers.
+import { availableParallelism } from 'node:os';
 import { VhostError } from '@vhostd/protocol';
-import type { MaintenanceResult, PauseResult, ResumeResult } from '@vhostd/protocol';
+import type { MaintenanceResult, PauseResult, ResumeResult, ScaleOptions } from '@vhostd/protocol';
 import { noServerError } from '../conf/no-server.js';
 import { MAX_DURATION_MS } from '../conf/fields.js';
 import { durationWithoutUnit, formatDuration, parseDuration } from '../conf/quantity.js';
@@ -45,6 +46,16 @@ export async function maintainSite(site: Site, options: unknown): Promise<Mainte
   return { siteId, on: true, ...(own === undefined ? {} : { page: own }), silentCount };
 }
 
+/** How many workers are wanted, where there are to be `before`. @throws {VhostError} ERR_SITE_OPTION. */
+export function scaledCount(wanted: ScaleOptions['workers'], before: number): number {
+  if (wanted === 'conf') return before;
+  const count =
+    typeof wanted === 'number' ? wanted : wanted === 'max' ? availableParallelism() : before + Number(wanted);
+  if (count >= 1 && count <= WORKERS_MAX_COUNT) return count;
+  const message = `workers: ${count} is not a number from 1 to ${WORKERS_MAX_COUNT}; vhostd stop SITE stops a site`;
+  throw new VhostError('ERR_SITE_OPTION', message, { info: { option: 'workers' } });
+}
+
 function fieldsOf(options: unknown, names: readonly string[]): Record<string, unknown> {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw wrong('options', options, 'an object');
@@ -75,3 +86,4 @@ const PAUSE_MS = 30_000;
 const MESSAGE_MAX_CHARS = 2000;
 const TITLE_MAX_CHARS = 100;
 const REFRESH_MAX_S = 3600;
+const WORKERS_MAX_COUNT = 1024;

@@ -1,7 +1,7 @@
 // The processes that a site has ahead of need: for the generation in force, whenever nothing about its workers changes, and
 // while it is idle.
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
-import type { SiteState, SiteStateMachine } from './site-state.js';
+import type { SiteStateMachine } from './site-state.js';
 import type { WorkerSet } from './worker-set.js';
 
 export class SiteSpares {
@@ -26,16 +26,16 @@ export class SiteSpares {
 
   /** To be called whenever it may need others, or none. */
   look(): void {
-    const { state } = this.#state;
+    const { spares } = this.#state.meaning;
     const { warm = 0 } = this.#set.current.conf;
-    if (warm === 0 || NEEDS_NONE.has(state)) return this.#spawner.endSpares(this.#site.siteId);
+    if (warm === 0 || spares === 'none') return this.#spawner.endSpares(this.#site.siteId);
     if (this.#atRest) void this.#keep();
   }
 
   /** A worker that boots comes first, and what it was started by may not last. */
   get #atRest(): boolean {
-    const { state } = this.#state;
-    return state === 'idle' || (state === 'running' && this.#set.settled);
+    const { spares, published } = this.#state.meaning;
+    return spares === 'kept' && (published === 'yes' || this.#set.settled);
   }
 
   async #keep(): Promise<void> {
@@ -60,14 +60,3 @@ export class SiteSpares {
     }
   }
 }
-
-/** In the others it has those that it had. */
-const NEEDS_NONE: ReadonlySet<SiteState> = new Set([
-  'loaded',
-  'blocked',
-  'waiting',
-  'finished',
-  'errored',
-  'stopping',
-  'stopped',
-]);

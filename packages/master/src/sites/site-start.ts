@@ -38,14 +38,15 @@ export class SiteStart {
   /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. A job is when it is done. */
   get readiness(): Readiness {
     const { siteId, state: machine, confs, ingress, boot, trouble } = this.#parts;
-    const { state, meaning } = machine;
+    const { published, serves } = machine.meaning;
     const conf = confs.inForce;
     if (machine.stopping) return { siteId, published: false, failure: STOPPED };
     // Nobody waits for what comes again and again.
     if (isScheduledJob(conf) && machine.begun) return { siteId, published: true };
-    const serves = conf.autorestart && ingress.candidates().some(({ ready }) => ready);
-    if (serves || state === 'idle' || state === 'finished') return { siteId, published: true };
-    const failure = boot.failure ?? (meaning.serves === 'never' ? trouble.failure : undefined);
+    const isServed =
+      published === 'by-worker' && conf.autorestart && ingress.candidates().some(({ ready }) => ready);
+    if (isServed || published === 'yes') return { siteId, published: true };
+    const failure = boot.failure ?? (serves === 'never' ? trouble.failure : undefined);
     return { siteId, published: false, ...(failure === undefined ? {} : { failure }) };
   }
 

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSiteState, NEXT, SITE_STATES, SiteStateMachine } from './site-state.js';
+import { SHOWN_SITE_STATES } from '@vhostd/protocol';
+import { isSiteState, SITE_STATES, SiteStateMachine } from './site-state.js';
 import type { SiteEvent, SiteState, SiteStateChange } from './site-state.js';
 
-const STATES = Object.keys(NEXT) as SiteState[];
-const EVENTS = Object.keys(NEXT.loaded) as SiteEvent[];
+const STATES = Object.keys(SITE_STATES) as SiteState[];
+const EVENTS = Object.keys(SITE_STATES.loaded.next) as SiteEvent[];
 
 /** The states that an event leads to, from wherever it changes anything. */
 function leads(event: SiteEvent): Record<string, string> {
-  const steps = STATES.map((state) => [state, NEXT[state][event]] as const);
+  const steps = STATES.map((state) => [state, SITE_STATES[state].next[event]] as const);
   return Object.fromEntries(steps.filter(([from, to]) => isSiteState(to) && to !== from));
 }
 
@@ -47,17 +48,17 @@ test('a state in which a worker is waited for is entered only where one is start
 test('what has been stopped does nothing but start anew', () => {
   for (const event of EVENTS) {
     const stays = ['stopping', 'stopped'].every((state) => {
-      const step = NEXT[state as SiteState][event];
+      const step = SITE_STATES[state as SiteState].next[event];
       return !isSiteState(step) || step === state;
     });
     assert.equal(stays, event !== 'workers-gone' && event !== 'start', event);
   }
-  assert.equal(NEXT.stopping.start, 'being-stopped');
+  assert.equal(SITE_STATES.stopping.next.start, 'being-stopped');
 });
 
 test('every state but those at rest can be stopped, and ends stopped', () => {
   for (const state of STATES.filter((other) => other !== 'stopped')) {
-    assert.equal(NEXT[state].stop, 'stopping');
+    assert.equal(SITE_STATES[state].next.stop, 'stopping');
   }
   assert.deepEqual(leads('workers-gone'), { restarting: 'booting', stopping: 'stopped' });
 });
@@ -69,7 +70,7 @@ test('a reload begins where something has been started and nothing is at work', 
     frozen: 'reloading',
     errored: 'reloading',
   });
-  const followed = STATES.filter((state) => NEXT[state].reload === 'at-work');
+  const followed = STATES.filter((state) => SITE_STATES[state].next.reload === 'at-work');
   assert.deepEqual(followed, ['booting', 'filling', 'reloading', 'restarting']);
 });
 
@@ -94,7 +95,7 @@ test('only a site that runs is frozen, and it runs when it is thawed', () => {
 });
 
 test('a frozen site one of whose workers has ended is frozen no more', () => {
-  const step = (event: SiteEvent): string => NEXT.frozen[event];
+  const step = (event: SiteEvent): string => SITE_STATES.frozen.next[event];
   assert.deepEqual(
     [step('workers-none'), step('workers-ready'), step('workers-failed'), step('workers-settled')],
     ['retrying', 'running', 'errored', 'frozen'],
@@ -104,4 +105,24 @@ test('a frozen site one of whose workers has ended is frozen no more', () => {
 test('each status is that of some state, and a connection waits in vain just where no worker will come', () => {
   const vain = STATES.filter((state) => SITE_STATES[state].serves === 'never');
   assert.deepEqual(vain, ['blocked', 'finished', 'errored', 'stopping', 'stopped']);
+});
+
+test('what the status shows of a state promises no more than a connection finds', () => {
+  for (const state of STATES) {
+    const { serves, status, life } = SITE_STATES[state];
+    const { reach, verdict } = SHOWN_SITE_STATES[status];
+    if (serves === 'never') assert.equal(reach, 'no', state);
+    if (reach === 'always' || reach === 'by-worker') assert.equal(serves, 'now', state);
+    if (verdict === 'fine') assert.ok(['begun', 'serving'].includes(life), state);
+    if (verdict === 'off') assert.equal(life, 'ending', state);
+  }
+});
+
+test('spares and a time of its own are for a state in which nothing else is at work', () => {
+  for (const state of STATES) {
+    const { spares, cron, life, boots } = SITE_STATES[state];
+    if (spares === 'kept' || cron !== 'none') assert.notEqual(boots, 'awaited', state);
+    if (life !== 'begun' && life !== 'serving')
+      assert.deepEqual([spares, cron, boots], ['none', 'none', 'no'], state);
+  }
 });

@@ -1,5 +1,5 @@
-// The life of a site as one total table: every state has an answer to every event. Beside it stand two values that any
-// state may have, pause and maintenance.
+// The life of a site as one total table: every state says what it means, and has an answer to every event. Beside it
+// stand two values that any state may have, pause and maintenance.
 import type { SiteState as PublicState } from '@vhostd/protocol';
 
 /** Where a site is. */
@@ -102,77 +102,7 @@ export type SiteRefusal =
 /** A cell of the table: the next state, or why not. */
 export type SiteStep = SiteState | SiteRefusal;
 
-type Row = Readonly<Record<SiteEvent, SiteStep>>;
-
-/** {@link SiteState} → {@link SiteEvent} → {@link SiteStep}. Requests are spelled out; a fact that is not leaves the state as it is. */
-// prettier-ignore
-export const NEXT: Readonly<Record<SiteState, Row>> = {
-  loaded: row('loaded',
-    { start: 'loaded', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { placed: 'waiting', 'places-failed': 'blocked' }),
-  blocked: row('blocked',
-    { start: 'blocked', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { placed: 'waiting' }),
-  waiting: row('waiting',
-    { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'dependencies-ready': 'booting', 'none-wanted': 'idle', 'workers-finished': 'finished' }),
-  booting: row('booting',
-    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
-  filling: row('filling',
-    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'booting', 'workers-settled': 'running' }),
-  running: row('running',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'frozen', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying' }),
-  retrying: row('retrying',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
-  reloading: row('reloading',
-    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'reload-published': 'running', 'reload-discarded': 'running', 'renewal-in-vain': 'retrying' }),
-  restarting: row('restarting',
-    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'restart-discarded': 'running', 'renewal-in-vain': 'retrying', 'workers-gone': 'booting' }),
-  frozen: row('frozen',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'running', stop: 'stopping' },
-    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying', 'workers-ready': 'running' }),
-  idle: row('idle',
-    { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    {}),
-  finished: row('finished',
-    { start: 'already-started', reload: 'is-finished', restart: 'restarting', wake: 'booting', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    {}),
-  errored: row('errored',
-    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-ready': 'running', 'workers-settled': 'running', 'workers-none': 'retrying' }),
-  stopping: row('stopping',
-    { start: 'being-stopped', reload: 'being-stopped', restart: 'being-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
-    { 'workers-gone': 'stopped' }),
-  stopped: row('stopped',
-    { start: 'loaded', reload: 'is-stopped', restart: 'is-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'is-stopped' },
-    {}),
-};
-
-/** What each state means to those outside. */
-export const SITE_STATES: Readonly<Record<SiteState, SiteStateMeaning>> = {
-  loaded: { status: 'waiting', serves: 'later' },
-  blocked: { status: 'errored', serves: 'never' },
-  waiting: { status: 'waiting', serves: 'later' },
-  booting: { status: 'booting', serves: 'later' },
-  filling: { status: 'running', serves: 'now' },
-  running: { status: 'running', serves: 'now' },
-  retrying: { status: 'booting', serves: 'later' },
-  reloading: { status: 'reloading', serves: 'now' },
-  restarting: { status: 'restarting', serves: 'later' },
-  frozen: { status: 'frozen', serves: 'now' },
-  idle: { status: 'idle', serves: 'now' },
-  finished: { status: 'finished', serves: 'never' },
-  errored: { status: 'errored', serves: 'never' },
-  stopping: { status: 'stopping', serves: 'never' },
-  stopped: { status: 'stopped', serves: 'never' },
-};
-
+/** What a state means beside where it leads. */
 export interface SiteStateMeaning {
   /** What `vhostd status` shows. */
   readonly status: PublicState;
@@ -181,7 +111,93 @@ export interface SiteStateMeaning {
    * of either generation may serve; none has to.
    */
   readonly serves: 'now' | 'later' | 'never';
+  /** Whether it counts as published, for those who wait for it: if a worker is ready, also without one, or not at all. */
+  readonly published: 'yes' | 'by-worker' | 'no';
+  /**
+   * `unplaced`: it has not been given addresses and hosts, and, as in `placed`, no worker has been started. `begun`: one
+   * has. `serving`: so too, and nothing about its workers is being changed on purpose. `ending`: it stops, or has stopped.
+   */
+  readonly life: 'unplaced' | 'placed' | 'begun' | 'serving' | 'ending';
+  /** Whether a worker may boot. `awaited`: what else changes the workers waits for it. */
+  readonly boots: 'awaited' | 'perhaps' | 'no';
+  /** Whether its spares are kept at their number once its workers have booted, left as they are, or ended. */
+  readonly spares: 'kept' | 'left' | 'none';
+  /** What may be done at its time: a job be run, the workers of any other site be replaced. */
+  readonly cron: 'run' | 'reload' | 'both' | 'none';
 }
+
+/** A row of the table. */
+export interface SiteStateRow extends SiteStateMeaning {
+  readonly next: Readonly<Record<SiteEvent, SiteStep>>;
+}
+
+/**
+ * {@link SiteState} → what it means, and {@link SiteEvent} → {@link SiteStep}. Requests are spelled out; a fact that is not
+ * leaves the state as it is.
+ */
+// prettier-ignore
+export const SITE_STATES: Readonly<Record<SiteState, SiteStateRow>> = {
+  loaded: row('loaded',
+    { status: 'waiting', serves: 'later', published: 'no', life: 'unplaced', boots: 'no', spares: 'none', cron: 'none' },
+    { start: 'loaded', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { placed: 'waiting', 'places-failed': 'blocked' }),
+  blocked: row('blocked',
+    { status: 'errored', serves: 'never', published: 'no', life: 'unplaced', boots: 'no', spares: 'none', cron: 'none' },
+    { start: 'blocked', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { placed: 'waiting' }),
+  waiting: row('waiting',
+    { status: 'waiting', serves: 'later', published: 'no', life: 'placed', boots: 'no', spares: 'none', cron: 'none' },
+    { start: 'waiting', reload: 'not-started', restart: 'not-started', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'dependencies-ready': 'booting', 'none-wanted': 'idle', 'workers-finished': 'finished' }),
+  booting: row('booting',
+    { status: 'booting', serves: 'later', published: 'by-worker', life: 'begun', boots: 'awaited', spares: 'left', cron: 'none' },
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'filling', 'workers-settled': 'running', 'boot-failed': 'retrying' }),
+  filling: row('filling',
+    { status: 'running', serves: 'now', published: 'by-worker', life: 'serving', boots: 'perhaps', spares: 'left', cron: 'reload' },
+    { start: 'already-started', reload: 'at-work', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'booting', 'workers-settled': 'running' }),
+  running: row('running',
+    { status: 'running', serves: 'now', published: 'by-worker', life: 'serving', boots: 'perhaps', spares: 'kept', cron: 'reload' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'frozen', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying' }),
+  retrying: row('retrying',
+    { status: 'booting', serves: 'later', published: 'by-worker', life: 'begun', boots: 'perhaps', spares: 'left', cron: 'reload' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-ready': 'running', 'workers-settled': 'running' }),
+  reloading: row('reloading',
+    { status: 'reloading', serves: 'now', published: 'by-worker', life: 'begun', boots: 'awaited', spares: 'left', cron: 'none' },
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'reload-published': 'running', 'reload-discarded': 'running', 'renewal-in-vain': 'retrying' }),
+  restarting: row('restarting',
+    { status: 'restarting', serves: 'later', published: 'by-worker', life: 'begun', boots: 'awaited', spares: 'left', cron: 'none' },
+    { start: 'already-started', reload: 'at-work', restart: 'at-work', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'restart-discarded': 'running', 'renewal-in-vain': 'retrying', 'workers-gone': 'booting' }),
+  frozen: row('frozen',
+    { status: 'frozen', serves: 'now', published: 'by-worker', life: 'begun', boots: 'no', spares: 'left', cron: 'reload' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'idle', freeze: 'not-running', thaw: 'running', stop: 'stopping' },
+    { 'workers-failed': 'errored', 'workers-finished': 'finished', 'workers-none': 'retrying', 'workers-ready': 'running' }),
+  idle: row('idle',
+    { status: 'idle', serves: 'now', published: 'yes', life: 'begun', boots: 'no', spares: 'kept', cron: 'both' },
+    { start: 'already-started', reload: 'is-idle', restart: 'is-idle', wake: 'booting', rest: 'is-idle', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    {}),
+  finished: row('finished',
+    { status: 'finished', serves: 'never', published: 'yes', life: 'begun', boots: 'no', spares: 'none', cron: 'run' },
+    { start: 'already-started', reload: 'is-finished', restart: 'restarting', wake: 'booting', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    {}),
+  errored: row('errored',
+    { status: 'errored', serves: 'never', published: 'by-worker', life: 'begun', boots: 'no', spares: 'none', cron: 'both' },
+    { start: 'already-started', reload: 'reloading', restart: 'restarting', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-ready': 'running', 'workers-settled': 'running', 'workers-none': 'retrying' }),
+  stopping: row('stopping',
+    { status: 'stopping', serves: 'never', published: 'no', life: 'ending', boots: 'no', spares: 'none', cron: 'none' },
+    { start: 'being-stopped', reload: 'being-stopped', restart: 'being-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'stopping' },
+    { 'workers-gone': 'stopped' }),
+  stopped: row('stopped',
+    { status: 'stopped', serves: 'never', published: 'no', life: 'ending', boots: 'no', spares: 'none', cron: 'none' },
+    { start: 'loaded', reload: 'is-stopped', restart: 'is-stopped', wake: 'not-idle', rest: 'not-running', freeze: 'not-running', thaw: 'not-frozen', stop: 'is-stopped' },
+    {}),
+};
 
 /** One step through the table; `from` and `to` may be the same state. */
 export interface SiteStateChange {
@@ -205,7 +221,7 @@ export class SiteStateMachine {
 
   /** It is being brought up, and no worker has been started. */
   get starting(): boolean {
-    return this.#state === 'loaded' || this.#state === 'blocked' || this.#state === 'waiting';
+    return this.meaning.life === 'unplaced' || this.meaning.life === 'placed';
   }
 
   /** A worker has been started. */
@@ -215,12 +231,12 @@ export class SiteStateMachine {
 
   /** It has been given addresses and hosts, which one that is stopped keeps. */
   get placed(): boolean {
-    return !['loaded', 'blocked'].includes(this.#state);
+    return this.meaning.life !== 'unplaced';
   }
 
   /** It serves, and nothing about its workers is being changed on purpose. */
   get serving(): boolean {
-    return this.#state === 'running' || this.#state === 'filling';
+    return this.meaning.life === 'serving';
   }
 
   /** Its workers stand still. */
@@ -230,7 +246,7 @@ export class SiteStateMachine {
 
   /** It stops, or has stopped. */
   get stopping(): boolean {
-    return this.#state === 'stopping' || this.#state === 'stopped';
+    return this.meaning.life === 'ending';
   }
 
   get meaning(): SiteStateMeaning {
@@ -239,7 +255,7 @@ export class SiteStateMachine {
 
   /** Takes the step, or says why not. */
   apply(event: SiteEvent): 'ok' | SiteRefusal {
-    const step = NEXT[this.#state][event];
+    const step = SITE_STATES[this.#state].next[event];
     if (!isSiteState(step)) return step;
     this.#transition(event, step);
     return 'ok';
@@ -253,17 +269,18 @@ export class SiteStateMachine {
   }
 }
 
-/** Whether a cell of {@link NEXT} is a state, and not a refusal. */
+/** Whether a step is a state, and not a refusal. */
 export function isSiteState(step: SiteStep): step is SiteState {
-  return Object.hasOwn(NEXT, step);
+  return Object.hasOwn(SITE_STATES, step);
 }
 
 function row(
   self: SiteState,
+  meaning: SiteStateMeaning,
   requests: Record<SiteRequest, SiteStep>,
   facts: Partial<Record<SiteFact, SiteState>>,
-): Row {
-  return {
+): SiteStateRow {
+  const next = {
     placed: self,
     'places-failed': self,
     'dependencies-missing': self,
@@ -283,4 +300,5 @@ function row(
     ...requests,
     ...facts,
   };
+  return { ...meaning, next };
 }

@@ -1,5 +1,5 @@
 // One site: its state, and what follows from each step of it for its conf, its workers and its connections.
-import { toWireError } from '@vhostd/protocol';
+import { SHOWN_SITE_STATES, toWireError } from '@vhostd/protocol';
 import type { SiteClaims, SiteStatus, WireError } from '@vhostd/protocol';
 import { ReadingShare } from '@vhostd/transport';
 import { isScheduledJob } from '../conf/cron.js';
@@ -30,7 +30,7 @@ import type { ReloadOutcome } from './site-renewal.js';
 import { SiteSpares } from './site-spares.js';
 import { SiteStart } from './site-start.js';
 import { SiteStateMachine } from './site-state.js';
-import type { SiteState, SiteStateChange } from './site-state.js';
+import type { SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
 import { UpdateTurns } from './update-turns.js';
@@ -140,7 +140,8 @@ export class Site implements WorkerSite {
 
   /** Whether a worker serves, or is started as soon as there is something to serve; of a job also that it is done. */
   get running(): boolean {
-    return ['running', 'frozen', 'idle', 'finished'].includes(this.#state.meaning.status);
+    const { verdict, phase } = SHOWN_SITE_STATES[this.#state.meaning.status];
+    return verdict === 'fine' && phase === 'rest';
   }
 
   /** How it stands, for whoever waits for it. An idle site is there: a connection to it starts it. A job is when it is done. */
@@ -154,11 +155,20 @@ export class Site implements WorkerSite {
     return !published && failure !== undefined && !['waiting', 'stopped'].includes(this.#state.state);
   }
 
+  /** Whether its last reload failed: who serves, if anybody, has not what is wanted. */
+  get outdated(): boolean {
+    return this.#trouble.discarded !== undefined;
+  }
+
   /** Whether it is on its way, or waits for others, and nobody is served. */
   get comingUp(): boolean {
-    const { status } = this.#state.meaning;
-    const isOnItsWay = status === 'booting' || status === 'waiting';
+    const isOnItsWay = SHOWN_SITE_STATES[this.#state.meaning.status].reach === 'soon';
     return isOnItsWay && !this.readiness.published && !this.#workers.anyReady && !this.failing;
+  }
+
+  /** Whether it stops, or has stopped. */
+  get stopping(): boolean {
+    return this.#state.stopping;
   }
 
   /** Whether it has never been brought up. */
@@ -293,7 +303,7 @@ export class Site implements WorkerSite {
 
   /** Has the places that the operator wants, and starts nothing. Resolves with why it can't have them. */
   async keepStopped(joint?: JointChange<Site>): Promise<WireError | undefined> {
-    if (!this.#state.stopping) await this.stop(false);
+    if (!this.stopping) await this.stop(false);
     return await this.#confs.jointly(joint, async () => {
       try {
         await this.#confs.commitWanted();
@@ -307,9 +317,9 @@ export class Site implements WorkerSite {
 
   /** Takes another number of workers, at once or, while it boots or is reloaded, behind that. */
   async scale(cpuLen: number): Promise<void> {
-    while (CHANGING.has(this.#state.state)) await this.#renewal.atWork;
+    while (this.#state.meaning.boots === 'awaited') await this.#renewal.atWork;
     this.#confs.wanted = { ...this.#confs.wanted, cpuLen };
-    if (!this.placed || this.#state.stopping) return;
+    if (!this.placed || this.stopping) return;
     await this.#confs.commit(() => ({ ...this.conf, cpuLen }));
   }
 
@@ -470,7 +480,7 @@ export class Site implements WorkerSite {
 
   /** Whether a worker boots, or is to. */
   get #isBooting(): boolean {
-    if (!BOOTS.has(this.#state.state)) return false;
+    if (this.#state.meaning.boots === 'no') return false;
     // Of one that has just died, the link may end before its end is known.
     const isDying = this.#set.current.workers.some(({ ready, process }) => ready && process?.gone.aborted);
     return isDying || !this.#set.settled;
@@ -480,15 +490,3 @@ export class Site implements WorkerSite {
     this.#publication.look(this.readiness.published, this.conf, this.generation);
   }
 }
-
-/** States in which a worker may boot. */
-const BOOTS: ReadonlySet<string> = new Set([
-  'booting',
-  'filling',
-  'running',
-  'retrying',
-  'reloading',
-  'restarting',
-]);
-
-const CHANGING: ReadonlySet<SiteState> = new Set(['booting', 'reloading', 'restarting']);

@@ -5,7 +5,7 @@ import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { MasterEvents } from '../events.js';
-import type { SpawnedWorker } from '../workers/worker-process.js';
+import type { SpawnedWorker } from '../workers/spawned-worker.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import { Worker } from '../workers/worker.js';
 import { Generation } from './generation.js';

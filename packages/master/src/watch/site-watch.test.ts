@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ReloadResult, SiteStatus, WatchedSite, WireError } from '@vhostd/protocol';
+import type { ReloadResult, WatchedSite, WireError } from '@vhostd/protocol';
 import { parseSite } from '../conf/parse-conf.js';
 import { MasterEvents } from '../events.js';
 import type { WatchableSite } from './site-watch.js';
@@ -15,11 +15,11 @@ class Bench {
   readonly pages: (string | null)[] = [];
   readonly told: string[] = [];
   readonly state: {
-    state: SiteStatus['state'];
+    stopping: boolean;
     maintenance?: { message?: string };
     published: boolean;
     watch: boolean;
-  } = { state: 'running', published: true, watch: true };
+  } = { stopping: false, published: true, watch: true };
   reloads: ((error?: WireError) => void)[] = [];
   readonly watch: SiteWatch;
 
@@ -49,7 +49,7 @@ class Bench {
   }
 
   site(): WatchableSite {
-    const { state, published, watch, maintenance } = this.state;
+    const { stopping, published, watch, maintenance } = this.state;
     const conf = parseSite(
       { siteId: 'shop', path: '/www/shop', workerFile: 'main.tpl', watch },
       { baseDir: '/' },
@@ -58,7 +58,8 @@ class Bench {
       siteId: 'shop',
       conf,
       readiness: { published },
-      status: () => ({ state, ...(maintenance === undefined ? {} : { maintenance }) }),
+      stopping,
+      status: () => (maintenance === undefined ? {} : { maintenance }),
     };
   }
 
@@ -91,7 +92,7 @@ void describe('a watched site', () => {
     assert.deepEqual(bench.watch.status('shop'), { watch: {} });
     bench.events.emit('site.watched', { siteId: 'shop', count: 12 });
     assert.deepEqual(bench.watch.status('shop'), { watch: { files: 12 } });
-    bench.state.state = 'stopped';
+    bench.state.stopping = true;
     bench.events.emit('site.stopped', { siteId: 'shop' });
     await turn();
     assert.deepEqual(bench.orders.at(-1), []);

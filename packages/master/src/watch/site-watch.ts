@@ -12,7 +12,9 @@ export interface WatchableSite {
   readonly siteId: string;
   readonly conf: SiteConf;
   readonly readiness: { readonly published: boolean };
-  status(): Pick<SiteStatus, 'state' | 'maintenance'>;
+  /** It stops, or has stopped. */
+  readonly stopping: boolean;
+  status(): Pick<SiteStatus, 'maintenance'>;
 }
 
 /** What {@link SiteWatch} works with. */
@@ -204,7 +206,7 @@ export class SiteWatch {
 }
 
 function isWatched(site: WatchableSite): boolean {
-  return site.conf.watch && !GONE.has(site.status().state);
+  return site.conf.watch && !site.stopping;
 }
 
 /** Those of JavaScript, of what confs are written in, and that of the site's own file. */
@@ -219,7 +221,6 @@ function storyOf({ message, stack }: WireError): string {
 }
 
 const EXTENSIONS = ['js', 'mjs', 'cjs', 'ts', 'mts', 'cts', 'jsx', 'tsx', 'json', 'node', 'env'];
-const GONE: ReadonlySet<SiteStatus['state']> = new Set(['stopping', 'stopped']);
 const MESSAGE_MAX_CHARS = 2000;
 
 /** What may change which sites are watched, or where they are. */

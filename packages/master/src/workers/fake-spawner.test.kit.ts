@@ -9,7 +9,7 @@ import { BootGate } from './boot-gate.js';
 import type { ToldQuiet } from './quiet.js';
 import { SparePool } from './spare-pool.js';
 import type { Spare } from './spare-pool.js';
-import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
+import type { SpawnedWorker, WorkerProcessEvents } from './spawned-worker.js';
 import type { Spawner, WorkerOrder } from './worker-spawner.js';
 
 type Exit = (code: number | null, signal: string | null) => void;

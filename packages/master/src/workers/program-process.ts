@@ -16,7 +16,7 @@ import type { ProcessGroups } from './process-groups.js';
 import type { WorkerGroup } from './site-groups.js';
 import { workerVariables } from './worker-environment.js';
 import { stopSignalOf } from './worker-limits.js';
-import type { SpawnedWorker, WorkerProcessEvents } from './worker-process.js';
+import type { SpawnedWorker, WorkerProcessEvents } from './spawned-worker.js';
 
 /** How to start one. */
 export interface ProgramLaunch {

@@ -37,7 +37,7 @@ export function softLimitMs(conf: SiteConf): number {
 }
 
 /** What tells a program that is not Node's that it is to end. */
-export function stopSignalOf({ stopSignal }: SiteConf): 'SIGINT' | 'SIGTERM' {
+export function stopSignalOf({ stopSignal }: Pick<SiteConf, 'stopSignal'>): 'SIGINT' | 'SIGTERM' {
   return stopSignal === 'SIGINT' ? 'SIGINT' : 'SIGTERM';
 }
 

@@ -3,15 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { VhostError } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
-import type {
-  CertificateFacts,
-  DirectListener,
-  MasterToWorker,
-  OtherServer,
-  WireError,
-  WorkerIdentity,
-  WorkerToMaster,
-} from '@vhostd/protocol';
+import type { DirectListener, MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
 import { fromChildProcess, isWaiting, signalGroup } from '@vhostd/supervisor';
 import type { ChildHandle } from '@vhostd/supervisor';
 import type { Frame, Link, NativeHandle, ReadingShare } from '@vhostd/transport';
@@ -27,6 +19,7 @@ import { Handoff } from './handoff.js';
 import { afterWords, LastWords } from './last-words.js';
 import { parseQuiet, parseStill } from './quiet.js';
 import type { ToldQuiet } from './quiet.js';
+import type { SpawnedWorker, WorkerProcessEvents } from './spawned-worker.js';
 import { startWorker } from './worker-launch.js';
 import type { WorkerSpare } from './worker-spare.js';
 import type { WorkerLaunch } from './worker-launch.js';
@@ -37,83 +30,6 @@ import {
   parseOtherServer,
   tellsTried,
 } from './worker-notifications.js';
-
-/** What a worker's process tells. */
-export interface WorkerProcessEvents {
-  /** The site's server is set. */
-  starting: [];
-  /** A server listens that is not the site's. */
-  listens: [server: OtherServer];
-  /** The certificates that it serves from now on. */
-  certificates: [certificates: readonly CertificateFacts[]];
-  ready: [];
-  /** It has tried out the Node that this master runs, too. */
-  'tried-node': [];
-  failed: [error: WireError];
-  /** It only waits for its app to say that it is ready. */
-  waits: [];
-  /** It wants to leave, for this reason. */
-  leaving: [why: string];
-  /** It has confirmed connections: how many it has may have changed. */
-  confirmed: [];
-  /** It has left a connection unconfirmed for a while. */
-  late: [];
-  /** It broke the rules; it must be killed. */
-  violation: [detail: string];
-  /** Its link has ended, but the process lives on: it can be told nothing any more. */
-  'link-lost': [];
-}
-
-/** A worker's process, as a worker sees it: {@link WorkerProcess}, or one of a test. */
-export interface SpawnedWorker extends EventEmitter<WorkerProcessEvents> {
-  readonly identity: WorkerIdentity;
-  readonly handle: ChildHandle;
-  readonly peer: Pick<Peer<MasterToWorker, WorkerToMaster>, 'handle' | 'request'>;
-  /** Aborts when the link has ended. */
-  readonly gone: AbortSignal;
-  readonly connectionCount: number;
-  /** Connections that it was given lately and has not confirmed. */
-  readonly awaitedCount: number;
-  /** What it last wrote to its standard error, in one line. */
-  readonly lastWords: string | undefined;
-  /** It was started ahead of need, and has waited. */
-  readonly waited: boolean;
-  /** The kernel has ended it for want of memory. */
-  readonly oomKilled: boolean;
-  /** Whether it can be given another connection. */
-  readonly takesConnections: boolean;
-  /** Whether its server has as many connections as it takes at a time. */
-  readonly full: boolean;
-  /** Whether it has left a connection unconfirmed for a while: its event loop does not turn. */
-  readonly late: boolean;
-  /** Whether it has been given as many connections as it begins with in a moment, and has confirmed none of them. */
-  readonly ahead: boolean;
-  /** Whether it has confirmed all that it was given, and its event loop waits. */
-  readonly idle: boolean;
-  /** Whether it can hand connections back. */
-  readonly handsBack: boolean;
-  give(connection: Connection): boolean;
-  /** Lets it accept on a listening socket by itself, which stays the caller's; resolves with whether it does now. */
-  accept(listener: DirectListener, socket: NativeHandle): Promise<boolean>;
-  /** With so many connections it has its share from now on, and rests; undefined: with any number. */
-  acceptUpTo(count: number | undefined): void;
-  /** Lets it accept there no more. One that does not say in time that it has stopped breaks the rules. */
-  acceptNoMore(listenerKey: string): Promise<void>;
-  /** Gives the connections that it has not begun with to whoever takes them now. */
-  retract(): void;
-  drain(limitMs: number, handBack: boolean): void;
-  /** For how long it has had nothing to do; undefined: it does not say. */
-  quiet(): Promise<ToldQuiet | undefined>;
-  /**
-   * It hands back its idle connections and may be stopped then; resolves with how many connections it has, or undefined
-   * where it does not say.
-   */
-  standStill(): Promise<number | undefined>;
-  /** It runs again, or is not stopped after all. */
-  goOn(): void;
-  /** Stops the process, and what it has started, where they stand; or lets them run again. */
-  halt(isHalted: boolean): void;
-}
 
 export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements SpawnedWorker, HandBackOwner {
   readonly identity: WorkerIdentity;

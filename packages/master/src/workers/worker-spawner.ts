@@ -26,7 +26,7 @@ import type { WorkerLaunch } from './worker-launch.js';
 import { preloadFile } from './worker-files.js';
 import { ProgramProcess } from './program-process.js';
 import { WorkerProcess } from './worker-process.js';
-import type { SpawnedWorker } from './worker-process.js';
+import type { SpawnedWorker } from './spawned-worker.js';
 import { WorkerSpare } from './worker-spare.js';
 
 /** The site that a worker is of. */

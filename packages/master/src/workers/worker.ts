@@ -1,14 +1,12 @@
 // One worker of a generation: keeps a process alive in its slot, knows whether that may be given connections, and asks
 // it at intervals how it is.
-import { constants } from 'node:os';
-import { toWireError, VhostError, WORKER_REFUSALS } from '@vhostd/protocol';
+import { WORKER_REFUSALS } from '@vhostd/protocol';
 import type { OtherServer, WireError, WorkerState, WorkerStats, WorkerStatus } from '@vhostd/protocol';
-import { isNormalEnd, SupervisedChild, watchPeer } from '@vhostd/supervisor';
+import { SupervisedChild, watchPeer } from '@vhostd/supervisor';
 import type { ChildHandle, ChildReason, PeerWatch } from '@vhostd/supervisor';
 import { EventEmitter } from 'eventemitter3';
 import { withSince } from './told-certificates.js';
 import type { ToldCertificate } from './told-certificates.js';
-import { formatSize } from '../conf/quantity.js';
 import type { SiteConf } from '../conf/site-conf.js';
 import type { CandidateWorker } from '../dispatch/dispatch.js';
 import type { MasterEvents, WorkerFields } from '../events.js';
@@ -16,7 +14,8 @@ import type { Connection } from '../ingress/connection.js';
 import type { ToldQuiet } from './quiet.js';
 import type { WorkerFiles } from './worker-files.js';
 import { leaveLimitMs, softLimitMs, STOPPED_HOOK_MS, stopSignalOf } from './worker-limits.js';
-import type { SpawnedWorker } from './worker-process.js';
+import type { SpawnedWorker } from './spawned-worker.js';
+import { replaced, WorkerEnd } from './worker-end.js';
 import { WorkerRun } from './worker-run.js';
 import type { Spawner, WorkerSite } from './worker-spawner.js';
 import { parseWorkerStats } from './worker-stats.js';
@@ -94,7 +93,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     });
     this.#child.on('exit', (reason) => this.#onExit(reason));
     this.#child.on('spawn-failed', (reason) => this.#onExit(reason));
-    this.#child.on('errored', (reason) => this.emit('errored', this.#failureOf(reason)));
+    this.#child.on('errored', (reason) => this.emit('errored', this.#endBy(reason).failure));
     this.#child.on('state', ({ from, event, to }) => {
       if (from === 'booting' && to !== 'booting') this.#spawner.boots.leave(this);
       if (event === 'term-limit') this.#run.overdue = this.leaving;
@@ -302,7 +301,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     const { pid } = this.#child;
     const run = this.#run;
     const { reason: end } = this.#child;
-    const past = pid === undefined ? end && this.#explain(end) : run.predecessor;
+    const past = pid === undefined ? end && this.#endBy(end).explained : run.predecessor;
     const reason = run.failure?.message ?? run.remark ?? past;
     return {
       workerId: this.id,
@@ -355,7 +354,8 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
   #spawn(): ChildHandle {
     this.#secondTry = this.#run.stillborn;
-    this.#run = new WorkerRun(this.#story());
+    const { reason: last } = this.#child;
+    this.#run = new WorkerRun(last && this.#endBy(last).story);
     const { files, ...place } = this.place;
     const process = this.#spawner.spawn({
       ...place,
@@ -475,6 +475,7 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     this.#watch?.stop();
     this.#frozen = false;
     this.#run.remark = undefined;
+    const end = this.#endBy(reason);
     if (reason.what === 'spawn-failed') {
       const { slot, generation } = this.place;
       this.#events.emit('worker.spawn-failed', {
@@ -488,17 +489,14 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
       this.#events.emit('worker.exited', {
         ...this.#fields(),
         asked: this.leaving,
-        expected:
-          this.finished ||
-          this.#asked === 'at once' ||
-          (this.#asked === 'in time' && (isNormalEnd(reason) || this.#obeys(reason))),
+        expected: this.finished || this.#asked === 'at once' || (this.#asked === 'in time' && end.isOrderly),
         what: reason.what,
-        reason: overdue ? `it did not leave in time; ${this.#messageOf(reason)}` : this.#messageOf(reason),
+        reason: overdue ? `it did not leave in time; ${end.message}` : end.message,
         ...(failure === undefined ? {} : { code: failure.code, message: failure.message }),
       });
     }
     // Nobody hears of a stillborn one but the log.
-    if (!this.#run.stillborn) this.emit('exit', this.#failureOf(reason), reason.what === 'boot-limit');
+    if (!this.#run.stillborn) this.emit('exit', end.failure, reason.what === 'boot-limit');
   }
 
   /**
@@ -512,51 +510,14 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
     return run.stillborn;
   }
 
-  /** A program that is not Node's, ended by the signal that it was sent; a shell says so with 128 and its number. */
-  #obeys({ code, signal }: ChildReason): boolean {
-    if (this.conf.interpreter === undefined || this.#run.overdue) return false;
-    const sent = stopSignalOf(this.conf);
-    return signal === sent || code === 128 + constants.signals[sent];
-  }
-
-  /** Why it could not be had, in its own words where it had any. */
-  #failureOf(reason: ChildReason): WireError {
-    const { failure } = this.#run;
-    if (failure !== undefined) return failure;
-    if (reason.error instanceof VhostError) return toWireError(reason.error);
-    const code = reason.what === 'boot-limit' ? 'ERR_WORKER_BOOT_TIMEOUT' : 'ERR_WORKER_EXITED';
-    return { code, message: `worker ${this.id} ${this.#explain(reason)}${this.#hintOn(reason)}` };
-  }
-
-  /** What ends by itself without a fault was to be a job, very likely. */
-  #hintOn(reason: ChildReason): string {
-    const isJob = !this.conf.autorestart;
-    return this.conf.server || isJob || !isNormalEnd(reason)
-      ? ''
-      : '; a site that is to end by itself is a job: "autorestart": false';
-  }
-
-  /** How the last process ended, in words that name it. */
-  #story(): string | undefined {
-    const { reason } = this.#child;
-    if (reason === undefined) return undefined;
-    if (reason.what === 'spawn-failed') return `another one before it ${reason.message}`;
-    return replaced(this.id, this.#run.failure?.message ?? this.#explain(reason));
-  }
-
-  /** Why a process ended, with its own last lines: they may be all that tells the cause. */
-  #explain(reason: ChildReason): string {
-    const words = reason.what === 'spawn-failed' ? undefined : this.#process?.lastWords;
-    const message = this.#messageOf(reason);
-    return words === undefined ? message : `${message}; it printed: ${words}`;
-  }
-
-  #messageOf({ message, what }: ChildReason): string {
-    if (what === 'spawn-failed' || this.#process?.oomKilled !== true) return message;
-    const memory = this.conf.limits?.memory;
-    const limit =
-      memory === undefined ? '' : `, as its site had reached limits.memory of ${formatSize(memory)}`;
-    return `${message} of the kernel for want of memory${limit}`;
+  /** The end of the present process, or of the last one. */
+  #endBy(reason: ChildReason): WorkerEnd {
+    return new WorkerEnd(reason, {
+      workerId: this.id,
+      conf: this.conf,
+      run: this.#run,
+      process: this.#process,
+    });
   }
 
   #fields(): WorkerFields {
@@ -568,9 +529,4 @@ export class Worker extends EventEmitter<WorkerEvents> implements CandidateWorke
 
 function fieldsOf({ identity: { siteId, workerId, generation }, handle }: SpawnedWorker): WorkerFields {
   return { siteId, workerId, workerPid: handle.pid, generation };
-}
-
-/** The words for a process that has taken the place of another. */
-function replaced(workerId: string, why: string): string {
-  return `replaced ${workerId}: ${why}`;
 }

@@ -1,41 +1,18 @@
 // What `vhostd status --json` prints; names are part of the public interface.
+import { SHOWN_SITE_STATES } from '../messages/site-states.js';
+import type { SiteState } from '../messages/site-states.js';
+import { SHOWN_WORKER_STATES } from '../messages/worker-states.js';
+import type { WorkerState } from '../messages/worker-states.js';
 import * as z from './zod.js';
 import { certificateStatus, renewalStatus } from './certificates.js';
 import { fleetStanding } from './fleet.js';
 import { amount, count, pid } from './values.js';
 
-/** A state of a worker. */
-export const workerState = z.enum([
-  'booting',
-  'ready',
-  'draining',
-  'stopping',
-  'backoff',
-  'errored',
-  'exited',
-]);
-export type WorkerState = z.infer<typeof workerState>;
+/** A state of a worker: a row of {@link SHOWN_WORKER_STATES}. */
+const workerState = z.enum(Object.keys(SHOWN_WORKER_STATES) as [WorkerState, ...WorkerState[]]);
 
-/**
- * A state of a site. `running`: published. `waiting`: not started yet, see `waitsFor`. `booting`: no generation is
- * published yet. `restarting`: its workers leave, others boot when they have gone. `idle`: it has no workers, its next connection starts one.
- * `frozen`: its workers stand still, its next connection or request lets them go on.
- * `finished`: a job, which is done. `errored`: given up, see `reason`.
- */
-export const siteState = z.enum([
-  'waiting',
-  'booting',
-  'running',
-  'reloading',
-  'restarting',
-  'frozen',
-  'idle',
-  'stopping',
-  'stopped',
-  'finished',
-  'errored',
-]);
-export type SiteState = z.infer<typeof siteState>;
+/** A state of a site: a row of {@link SHOWN_SITE_STATES}. */
+const siteState = z.enum(Object.keys(SHOWN_SITE_STATES) as [SiteState, ...SiteState[]]);
 
 export const workerStatus = z.object({
   workerId: z.string(),
