@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { Deferred } from '@vhostd/transport';
+import { Deferred, ReadingShare } from '@vhostd/transport';
 import { OutputReader } from './output-reader.js';
 import { until } from './until.test.kit.js';
 
@@ -12,10 +12,13 @@ const MAX_LINE_BYTES = 65_536;
 class Log {
   readonly parts: string[] = [];
   full = false;
+  /** What is written of each byte, with all that is put before it. */
+  perByte = 1;
   #waiting: Deferred<void>[] = [];
 
-  take(lines: Buffer): void {
+  take(lines: Buffer): number {
     this.parts.push(lines.toString());
+    return lines.length * this.perByte;
   }
 
   rooms(): Promise<void>[] {
@@ -34,9 +37,9 @@ class Log {
   }
 }
 
-function setScene(): { stream: Readable; reader: OutputReader; log: Log } {
+function setScene(share?: ReadingShare): { stream: Readable; reader: OutputReader; log: Log } {
   const [stream, log] = [new Readable({ read: () => undefined, highWaterMark: 0 }), new Log()];
-  return { stream, log, reader: new OutputReader(stream, log, MAX_LINE_BYTES, undefined) };
+  return { stream, log, reader: new OutputReader(stream, log, MAX_LINE_BYTES, share) };
 }
 
 void describe('OutputReader', () => {
@@ -76,5 +79,21 @@ void describe('OutputReader', () => {
     log.makeRoom();
     await once(stream, 'resume');
     assert.equal(log.text, `${'one\n'.repeat(1000)}and\n`);
+  });
+
+  void it('charges its site for what other threads write of it', async () => {
+    const share = new ReadingShare({ burstMs: 1, excess: new Map() });
+    const charged: number[] = [];
+    const { charge } = share;
+    share.charge = (workMs, nowMs, more) => {
+      charged.push(workMs);
+      return charge.call(share, 0, nowMs, more);
+    };
+    const { stream, log } = setScene(share);
+    log.perByte = 1000;
+    stream.push('x'.repeat(9_999) + '\n');
+    await until(() => log.text.length === 10_000);
+    const sumMs = charged.reduce((sum, ms) => sum + ms, 0);
+    assert.ok(sumMs >= 10, `${sumMs} ms for ten million bytes`);
   });
 });

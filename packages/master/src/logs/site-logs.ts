@@ -173,8 +173,14 @@ export class SiteLogs {
     return this.#sinks[stream].map(({ file }) => file.room).filter((room) => room !== undefined);
   }
 
-  #take(origin: LineOrigin, lines: Buffer): void {
-    for (const { file, shape } of this.#sinks[origin.stream]) file.writePaced(shape(lines, origin));
+  #take(origin: LineOrigin, lines: Buffer): number {
+    let bytes = 0;
+    for (const { file, shape } of this.#sinks[origin.stream]) {
+      const shaped = shape(lines, origin);
+      bytes += shaped.length;
+      file.writePaced(shaped);
+    }
+    return bytes;
   }
 
   #lookIfUnused(): void {
