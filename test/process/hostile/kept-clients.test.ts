@@ -13,6 +13,7 @@ import { until } from '../../kit/until.js';
 import { WireClient } from '../../kit/wire-client.js';
 
 const KEPT = 40;
+const MANY = 200;
 const SILENT = 2000;
 const ROOM = 260;
 const OPEN = 3;
@@ -62,6 +63,23 @@ test('those that are kept leave where they hold so much that nobody else comes i
     assert.equal((await get(await vhostd.port(), 'b.test')).status, 200, `${count}`);
   const left = (await vhostd.site('a')).kept ?? 0;
   assert.ok(left < KEPT, `${left}`);
+});
+
+test('those that are kept hold half of the descriptors at most where others want them', async (t) => {
+  const vhostd = await startVhostd(t, { sites: [FROZEN, { siteId: 'b' }] });
+  const base = descriptorCount(vhostd.pid);
+  const kept = await keptBy(vhostd, MANY);
+  atEnd(t, () => kept.forEach((client) => client.close()));
+  const limit = Math.ceil((base + MANY) / 0.75);
+  await limitDescriptors(vhostd.pid, limit);
+  const silent = crowd(t, await vhostd.port(), SILENT);
+  await until('half of the descriptors are for others', async () => {
+    const { kept: left = 0 } = await vhostd.site('a');
+    return { done: left <= (limit * 0.75) / 2, value: left };
+  });
+  await until('all silent ones have come', () => ({ done: silent.opened === SILENT, value: silent }));
+  assert.ok(((await vhostd.site('a')).kept ?? 0) > MANY / 4);
+  assert.equal((await get(await vhostd.port(), 'b.test', '/', { limitMs: 60_000 })).status, 200);
 });
 
 test('those that are kept count for their address', async (t) => {

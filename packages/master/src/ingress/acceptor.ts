@@ -283,12 +283,14 @@ export class Acceptor {
   /**
    * Who has been refused, or has said nothing for longest, leaves first. Who has just come may be good: rather than end
    * that one, nothing is accepted for a while, where that can be. Who is kept between two requests has been good, and
-   * leaves only where they hold so much that hardly anybody else comes in.
+   * leaves only where they hold half of all, or so much that hardly anybody else comes in.
    */
   #makeRoom(count: number): void {
     for (let left = count; left > 0; left -= 1) {
       if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS)) continue;
-      if (this.#peeking.count < COMING_MIN_COUNT && this.#kept.endOldest()) continue;
+      const { count: keptCount } = this.#kept;
+      const hasMuch = keptCount > this.#room.usableCount / 2 || this.#peeking.count < COMING_MIN_COUNT;
+      if (hasMuch && this.#kept.endOldest()) continue;
       if (this.#pause?.begin() === true) return;
       if (!this.#peeking.evictOldest() && !this.#kept.endOldest()) return;
     }

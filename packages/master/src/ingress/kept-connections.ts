@@ -19,9 +19,9 @@ interface Kept {
 
 export class KeptConnections {
   readonly #outcome: KeptOutcome;
-  /** In the order in which they came. */
-  readonly #kept = new Set<Kept>();
-  readonly #counts = new Map<Ingress, number>();
+  /** Of each site, in the order in which they came. */
+  readonly #kept = new Map<Ingress, Set<Kept>>();
+  #count = 0;
 
   constructor(outcome: KeptOutcome) {
     this.#outcome = outcome;
@@ -29,7 +29,12 @@ export class KeptConnections {
 
   /** How many a site has. */
   countOf(ingress: Ingress): number {
-    return this.#counts.get(ingress) ?? 0;
+    return this.#kept.get(ingress)?.size ?? 0;
+  }
+
+  /** How many all sites have. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Keeps one of a site, from which nobody reads, for so long, ms. */
@@ -37,8 +42,9 @@ export class KeptConnections {
     const timer =
       limitMs <= TIMER_MAX_MS ? setTimeout(() => this.#end(kept), Math.max(1, limitMs)).unref() : undefined;
     const kept: Kept = { connection, ingress, timer };
-    this.#kept.add(kept);
-    this.#counts.set(ingress, this.countOf(ingress) + 1);
+    const ofSite = this.#kept.get(ingress) ?? new Set();
+    this.#kept.set(ingress, ofSite.add(kept));
+    this.#count += 1;
     const reading = readRaw(
       connection.handle,
       (chunk) => {
@@ -55,33 +61,32 @@ export class KeptConnections {
 
   /** Takes all of a site out; nobody reads from them. */
   takeOf(ingress: Ingress): Connection[] {
-    return [...this.#kept]
-      .filter((kept) => kept.ingress === ingress)
-      .map((kept) => {
-        this.#remove(kept);
-        stopRaw(kept.connection.handle);
-        return kept.connection;
-      });
+    return [...(this.#kept.get(ingress) ?? [])].map((kept) => {
+      this.#remove(kept);
+      stopRaw(kept.connection.handle);
+      return kept.connection;
+    });
   }
 
   /** Their site has gone: the next request of each, within so long, ms, is for whoever has its host by then. */
   leave(ingress: Ingress, limitMs: number): void {
-    for (const kept of this.#kept) {
-      if (kept.ingress !== ingress) continue;
+    for (const kept of this.#kept.get(ingress) ?? []) {
       clearTimeout(kept.timer);
       kept.timer = setTimeout(() => this.#end(kept), limitMs).unref();
     }
   }
 
-  /** Ends the one that has been here longest. False: there is none. */
+  /** Ends the one that has been here longest of the site that has most. False: there is none. */
   endOldest(): boolean {
-    const [oldest] = this.#kept;
+    let most: ReadonlySet<Kept> = new Set();
+    for (const ofSite of this.#kept.values()) if (ofSite.size > most.size) most = ofSite;
+    const [oldest] = most;
     if (oldest !== undefined) this.#end(oldest);
     return oldest !== undefined;
   }
 
   #end(kept: Kept): void {
-    if (!this.#kept.has(kept)) return;
+    if (this.#kept.get(kept.ingress)?.has(kept) !== true) return;
     this.#remove(kept);
     stopRaw(kept.connection.handle);
     kept.connection.handle.close();
@@ -90,10 +95,9 @@ export class KeptConnections {
   #remove(kept: Kept): void {
     const { ingress, timer } = kept;
     clearTimeout(timer);
-    this.#kept.delete(kept);
-    const count = this.countOf(ingress) - 1;
-    if (count > 0) this.#counts.set(ingress, count);
-    else this.#counts.delete(ingress);
+    const ofSite = this.#kept.get(ingress);
+    if (ofSite?.delete(kept) === true) this.#count -= 1;
+    if (ofSite?.size === 0) this.#kept.delete(ingress);
     this.#outcome.onLess(ingress);
   }
 }
