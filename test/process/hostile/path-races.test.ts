@@ -93,7 +93,7 @@ function siteIn(theirs: string): object {
     logAll: 'log/all.log',
     logOutput: 'out.log',
     accessLog: 'access.log',
-    bootTimeout: '1s',
+    bootTimeout: '5s',
     drainTimeout: '1s',
   };
 }

@@ -283,14 +283,12 @@ export class Acceptor {
   /**
    * Who has been refused, or has said nothing for longest, leaves first. Who has just come may be good: rather than end
    * that one, nothing is accepted for a while, where that can be. Who is kept between two requests has been good, and
-   * leaves only where they hold half of all, or so much that hardly anybody else comes in.
+   * leaves only while more are kept than are on their way in.
    */
   #makeRoom(count: number): void {
     for (let left = count; left > 0; left -= 1) {
       if (this.#refusals.cutOldest() || this.#peeking.evictOldest(HEARD_MS)) continue;
-      const { count: keptCount } = this.#kept;
-      const hasMuch = keptCount > this.#room.usableCount / 2 || this.#peeking.count < COMING_MIN_COUNT;
-      if (hasMuch && this.#kept.endOldest()) continue;
+      if (this.#kept.count > this.#peeking.count && this.#kept.endOldest()) continue;
       if (this.#pause?.begin() === true) return;
       if (!this.#peeking.evictOldest() && !this.#kept.endOldest()) return;
     }
@@ -349,8 +347,6 @@ function addressHostOf({ proxied, handle }: Connection): string | null {
 
 /** A client that is well has said something by then, ms. */
 const HEARD_MS = 300;
-/** How many may be on their way in before those that are kept have to leave for them. */
-const COMING_MIN_COUNT = 32;
 /** For how long what was kept for a site waits for its next request when the site has gone, ms. */
 const LEFT_MS = 5000;
 /** How long an end waits for those who have just come, and how often it looks, ms. */

@@ -29,11 +29,6 @@ export class DescriptorRoom {
     return Math.max(0, fd + 1 - (this.#limit - reserveOf(this.#limit)));
   }
 
-  /** How many there may be, less the reserve. */
-  get usableCount(): number {
-    return this.#limit - reserveOf(this.#limit);
-  }
-
   /** {@link missing} by a descriptor that is taken for a try. With none left nobody accepts any, so nobody is told. */
   missingNow(): number {
     try {
