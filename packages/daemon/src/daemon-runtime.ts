@@ -160,5 +160,5 @@ export class DaemonRuntime {
 
 /** How long what runs over the control socket may take until it is answered, ms: twice what an order may take. */
 const ANSWER_LIMIT_MS = 7_200_000;
-/** How often it is looked whether PID file and control socket are still there, ms. */
+/** How often to look whether PID file and control socket are still there, ms. */
 const WATCH_MS = 2_000;

@@ -1,4 +1,4 @@
-// A worker's side of its master: the link, what the master asks, the connections that it hands over.
+// A worker's side of its master: the link, what the master asks, the connections that it hands off.
 import cluster from 'node:cluster';
 import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';

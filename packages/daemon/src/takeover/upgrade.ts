@@ -24,7 +24,7 @@ export class Upgrade {
   #isAborted = false;
   #isUrgent = false;
   /** The new daemon, once it holds the run directory: it is stopped in order then. */
-  #taker: CandidateProcess | undefined;
+  #inCharge: CandidateProcess | undefined;
 
   /** @param launch how this daemon's program is started. */
   constructor(runtime: DaemonRuntime, launch: LaunchInfo, watch: CandidateWatch) {
@@ -38,7 +38,7 @@ export class Upgrade {
   abort(now: boolean): void {
     this.#isAborted = true;
     this.#isUrgent ||= now;
-    this.#taker?.terminate(now);
+    this.#inCharge?.terminate(now);
     this.#aborted.reject(new VhostError('ERR_UPGRADE_FAILED', 'the daemon is being stopped'));
   }
 
@@ -57,7 +57,7 @@ export class Upgrade {
       refuseBroken(report, new Set([...before, ...now]));
       this.#watch.onProgress('its sites are loaded; it takes over');
       await this.#yieldTo(candidate);
-      if (this.#isAborted) await this.#stopTaker(candidate);
+      if (this.#isAborted) await this.#stopInCharge(candidate);
       candidate.release();
       const { pid, version, node: nodeVersion, failed } = report;
       return { pid, version, node: nodeVersion, failed };
@@ -95,8 +95,8 @@ export class Upgrade {
   }
 
   /** Too late to back out: the new daemon is in charge. */
-  async #stopTaker(candidate: CandidateProcess): Promise<never> {
-    this.#taker = candidate;
+  async #stopInCharge(candidate: CandidateProcess): Promise<never> {
+    this.#inCharge = candidate;
     candidate.terminate(this.#isUrgent);
     await candidate.exited;
     return await this.#aborted.promise;

@@ -74,5 +74,5 @@ export class LogExtent {
   }
 }
 
-/** How often it is looked whether a log is too old to go on in, ms, unless its interval is shorter. */
+/** How often to look whether a log is too old to go on in, ms, unless its interval is shorter. */
 const AGE_LOOK_MAX_MS = 300_000;

@@ -38,7 +38,7 @@ export interface LogFileOptions {
   os?: Pick<Os, 'now' | 'setTimer'>;
 }
 
-/** What became of all that was written to a log file. */
+/** How much of all that was given to a log file is written, lost, or waits. */
 export interface LogFileStats {
   writtenBytes: number;
   lostBytes: number;
