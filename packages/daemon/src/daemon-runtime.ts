@@ -1,6 +1,7 @@
 // What a daemon holds while it runs: the listening sockets, the master's place, and the run directory with its control
 // socket, which it looks after.
 import { performance } from 'node:perf_hooks';
+import { VhostError } from '@vhostd/protocol';
 import type { DaemonStatus } from '@vhostd/protocol';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 import type { ControlHandler } from './control/control-exchange.js';
@@ -104,11 +105,19 @@ export class DaemonRuntime {
     void this.#control?.close({ graceMs: ANSWER_LIMIT_MS });
   }
 
-  /** Undoes {@link yieldRunDir}. Rejects when another daemon was faster. */
+  /**
+   * Undoes {@link yieldRunDir}. Rejects when another daemon was faster, or the disk is full: it is tried again and again
+   * then.
+   */
   async takeBackRunDir(): Promise<void> {
-    await this.#lease?.restore();
-    await this.#openControl();
+    this.#control = undefined;
     this.#beginWatch();
+    this.#isRestoring = true;
+    try {
+      await this.#putBack();
+    } finally {
+      this.#isRestoring = false;
+    }
   }
 
   /** Removes the PID file, answers and closes the control socket; the last of it. */
@@ -140,21 +149,35 @@ export class DaemonRuntime {
   }
 
   async #restore(): Promise<void> {
-    const options = this.#options;
     if (this.#isRestoring) return;
     this.#isRestoring = true;
     try {
-      if ((await this.#lease?.restore()) === true) options.onRestored(this.#runDir.pidFile);
-      if ((await this.#control?.restore()) === true) options.onRestored(this.#runDir.controlSocket);
+      await this.#putBack();
       this.#isLost = false;
       this.#remember();
     } catch (error) {
       if (this.#isLost) return;
       this.#isLost = true;
-      options.onLost(error instanceof Error ? error : new Error(String(error)));
+      this.#options.onLost(error instanceof Error ? error : new Error(String(error)));
     } finally {
       this.#isRestoring = false;
     }
+  }
+
+  /** What is missing of PID file and control socket. A socket takes no room on a disk where the file finds none. */
+  async #putBack(): Promise<void> {
+    const { onRestored } = this.#options;
+    let failure: unknown;
+    try {
+      if ((await this.#lease?.restore()) === true) onRestored(this.#runDir.pidFile);
+    } catch (error) {
+      // The socket is that of whoever has the directory.
+      if (error instanceof VhostError && error.code === 'ERR_LOCK_LOST') throw error;
+      failure = error;
+    }
+    if (this.#control === undefined) await this.#openControl();
+    else if (await this.#control.restore()) onRestored(this.#runDir.controlSocket);
+    if (failure !== undefined) throw failure;
   }
 }
 

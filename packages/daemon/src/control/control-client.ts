@@ -1,5 +1,7 @@
 // Asks a running daemon over its control socket: what the command line does.
 import http from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fromWireError, VhostError } from '@vhostd/protocol';
 import { LINES_TYPE } from './answer-format.js';
 import { checkSocketPath, systemCode } from './control-socket.js';
@@ -26,11 +28,25 @@ export interface ControlRequestOptions {
  * Asks and resolves with the answer. If it rejects after the request was sent, the daemon may have done what was asked.
  *
  * Rejects with the daemon's own error, rebuilt; or a VhostError: ERR_DAEMON_NOT_RUNNING (no socket, or nobody
- * listens on it), ERR_CONTROL_DENIED (it belongs to another user), ERR_CONTROL_TIMEOUT, ERR_CONTROL_LOST (the
+ * listens on it), ERR_CONTROL_BUSY (too many ask, for 3 s), ERR_CONTROL_DENIED (it belongs to another user), ERR_CONTROL_TIMEOUT, ERR_CONTROL_LOST (the
  * daemon closed the connection without an answer), ERR_CONTROL_ANSWER (it sent what is no answer),
  * ERR_CONTROL_PATH (too long).
  */
-export function requestControl(socketPath: string, options: ControlRequestOptions): Promise<unknown> {
+export async function requestControl(socketPath: string, options: ControlRequestOptions): Promise<unknown> {
+  const { timeoutMs = 30_000, signal } = options;
+  const untilMs = performance.now() + Math.min(timeoutMs, BUSY_LIMIT_MS);
+  for (;;) {
+    try {
+      return await ask(socketPath, options);
+    } catch (error) {
+      const isBusy = error instanceof VhostError && error.code === 'ERR_CONTROL_BUSY';
+      if (!isBusy || performance.now() >= untilMs) throw error;
+    }
+    await delay(BUSY_AGAIN_MS, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+function ask(socketPath: string, options: ControlRequestOptions): Promise<unknown> {
   const { method, path, body, timeoutMs = 30_000, onProgress, signal } = options;
   const what = `${method} ${path}`;
   return new Promise((resolve, reject) => {
@@ -109,6 +125,9 @@ export function requestControl(socketPath: string, options: ControlRequestOption
   });
 }
 
+/** How long it is asked again where too many ask, and how often, ms. Nothing has been done then. */
+const BUSY_LIMIT_MS = 3000;
+const BUSY_AGAIN_MS = 50;
 const MAX_LINE_CHARS = 64 * 1024 * 1024;
 
 function connectionError(path: string, what: string, cause: unknown): VhostError {
@@ -125,6 +144,10 @@ function connectionError(path: string, what: string, cause: unknown): VhostError
   if (code === 'EACCES' || code === 'EPERM') {
     const message = `${path} belongs to another user (${code}): call as the user whom the daemon runs as`;
     return new VhostError('ERR_CONTROL_DENIED', message, { info, cause });
+  }
+  if (code === 'EAGAIN') {
+    const message = `more clients wait at ${path} than its queue has room for: ask again later`;
+    return new VhostError('ERR_CONTROL_BUSY', message, { info, cause });
   }
   if (code?.startsWith('HPE_') === true) return badAnswer(what, 'not HTTP');
   const how =

@@ -195,6 +195,20 @@ void describe('the bounds of the control API', () => {
     assert.equal((await ask('GET', '/')).text, '"done"\n');
   });
 
+  void it('have those leave for another client that have long sent no whole request', async () => {
+    await serve(async () => 'pong', { maxClientCount: 3 });
+    const slow = await Promise.all([connected(), connected(), connected()]);
+    slow[0].write('GET / HTTP/1.1\r\nhost: vhostd\r\n');
+    slow[1].write(
+      'POST / HTTP/1.1\r\nhost: vhostd\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => requestControl(socketPath, { method: 'GET', path: '/' })),
+    );
+    assert.deepEqual(new Set(answers), new Set(['pong']));
+    slow.forEach((socket) => socket.destroy());
+  });
+
   void it('end a client that sends no request in time', async () => {
     await serve(async () => 'pong', { requestTimeoutMs: 100 });
     assert.match(await raw('GET / HTTP/1.1\r\n'), /^HTTP\/1\.1 408 /);

@@ -3,6 +3,7 @@ import { lstatSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import { ControlExchange } from './control-exchange.js';
@@ -13,7 +14,10 @@ import { listenOnSocket } from './control-socket.js';
 export interface ControlServerOptions {
   /** Longest body of a request. Default 1 048 576. */
   maxBodyBytes?: number;
-  /** Clients at a time; one more is answered ERR_CONTROL_BUSY. Default 64. */
+  /**
+   * Clients at a time; for one more the oldest leaves that has sent no whole request for half a second, else it is answered
+   * ERR_CONTROL_BUSY. Default 64.
+   */
   maxClientCount?: number;
   /** Requests at work at a time, over all clients; one more is answered ERR_CONTROL_BUSY. Default 256. */
   maxRequestCount?: number;
@@ -28,12 +32,15 @@ export interface ControlServerOptions {
 export class ControlServer {
   readonly #handler: ControlHandler;
   readonly #options: Required<ControlServerOptions>;
-  readonly #sockets = new Set<Socket>();
+  /** In the order in which they came. */
+  readonly #sockets = new Map<Socket, Client>();
   readonly #exchanges = new Set<ControlExchange>();
   /** Each has a socket file, or had one that was taken away. */
   readonly #servers = new Set<http.Server>();
   #place: { path: string; inode: number } | undefined;
   #acceptCount = 0;
+  /** When it was looked for room last. */
+  #roomMs = -Infinity;
   #closing: Promise<void> | undefined;
 
   constructor(handler: ControlHandler, options: ControlServerOptions = {}) {
@@ -97,7 +104,7 @@ export class ControlServer {
   async close({ graceMs = 1_000 }: { graceMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close();
     const cut = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#sockets.keys()) socket.destroy();
     }, graceMs);
     await this.#closing;
     clearTimeout(cut);
@@ -113,8 +120,20 @@ export class ControlServer {
     clearTimeout(silent);
   }
 
+  #makeRoom(): void {
+    const nowMs = performance.now();
+    if (this.#sockets.size < this.#options.maxClientCount || nowMs - this.#roomMs < ROOM_EVERY_MS) return;
+    this.#roomMs = nowMs;
+    for (const [socket, { sinceMs, request }] of this.#sockets) {
+      if (this.#sockets.size < this.#options.maxClientCount) return;
+      if (request?.complete === true || nowMs - sinceMs < SILENT_MIN_MS) continue;
+      this.#sockets.delete(socket);
+      socket.destroy();
+    }
+  }
+
   #endSilent(): void {
-    if (this.#exchanges.size === 0) for (const socket of this.#sockets) socket.destroy();
+    if (this.#exchanges.size === 0) for (const socket of this.#sockets.keys()) socket.destroy();
     else for (const server of this.#servers) server.closeIdleConnections();
   }
 
@@ -132,9 +151,11 @@ export class ControlServer {
     );
     // Beyond this even the answer that there are too many is not worth a descriptor.
     server.maxConnections = 2 * maxClientCount;
+    server.on('drop', () => this.#makeRoom());
     server.on('connection', (socket) => {
       this.#acceptCount += 1;
-      this.#sockets.add(socket);
+      this.#makeRoom();
+      this.#sockets.set(socket, { sinceMs: performance.now(), request: undefined });
       socket.on('close', () => this.#sockets.delete(socket));
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -156,6 +177,12 @@ export class ControlServer {
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const exchange = new ControlExchange(request, response);
+    const client = this.#sockets.get(request.socket);
+    if (client !== undefined) client.request = request;
+    response.once('close', () => {
+      if (client?.request === request)
+        Object.assign(client, { sinceMs: performance.now(), request: undefined });
+    });
     const refusal = this.#refusal();
     if (refusal !== undefined) {
       response.setHeader('connection', 'close');
@@ -176,6 +203,13 @@ export class ControlServer {
   }
 }
 
+interface Client {
+  /** When it came, or was answered last. */
+  sinceMs: number;
+  /** What it is being answered. */
+  request: http.IncomingMessage | undefined;
+}
+
 /**
  * Resolves when the last connection is closed. By net's own `close`: http's ends connections at once of which no request
  * was read yet (from Node 26 on), also where one is on its way.
@@ -193,6 +227,11 @@ function closedError(): VhostError {
 function busy(what: string, limit: number): VhostError {
   return new VhostError('ERR_CONTROL_BUSY', `${limit} ${what} already: ask again later`, { info: { limit } });
 }
+
+/** Who has sent no whole request by then, ms, makes room where there are too many. */
+const SILENT_MIN_MS = 500;
+/** So that a flood of clients costs little, ms. */
+const ROOM_EVERY_MS = 20;
 
 const CLIENT_ERRORS: Readonly<Record<string, readonly [status: string, what: string]>> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers of the request are too large'],
