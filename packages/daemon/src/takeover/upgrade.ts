@@ -1,12 +1,13 @@
 // Replaces this daemon by a new one of the code and the Node that are on disk now. Until the new one has loaded every
 // site nothing changes here; whatever fails before that ends the new one and leaves all as it was.
 import path from 'node:path';
-import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
 import type { CandidateReport, LaunchInfo, UpgradeResult } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import type { DaemonRuntime } from '../daemon-runtime.js';
 import { CandidateProcess } from './candidate-process.js';
 import type { CandidateWatch } from './candidate-process.js';
+import { siteOutcomes } from './site-outcomes.js';
 
 /** What to upgrade to. */
 export interface UpgradeOptions {
@@ -70,7 +71,7 @@ export class Upgrade {
   /** Sites that serve now; none where that can't be told. */
   async #servingSites(): Promise<string[]> {
     const { sites } = await this.#runtime.status().catch(() => ({ sites: [] }));
-    return sites.flatMap(({ siteId, state }) => (SHOWN_SITE_STATES[state].verdict === 'fine' ? siteId : []));
+    return siteOutcomes(sites).running;
   }
 
   #start(node: string | undefined): CandidateProcess {
