@@ -58,6 +58,7 @@ export interface EventPayloads {
   'handoff.chosen': {
     readonly type: 'pipe' | 'ipc';
     readonly handsBack: boolean;
+    readonly proved?: true;
     readonly reason?: string;
   };
 

@@ -1,6 +1,6 @@
 // What a `master.js` gets from `require('@vhostd/master')`: sites are loaded, run, reloaded; events tell the rest.
 import { fromWireError, VhostError } from '@vhostd/protocol';
-import { chooseLink, Deferred, takePrecedence } from '@vhostd/transport';
+import { Deferred, takePrecedence } from '@vhostd/transport';
 import type {
   AddSiteOptions,
   AddSiteResult,
@@ -39,6 +39,7 @@ import { parseSite } from './conf/parse-conf.js';
 import type { MasterConf, SiteConf } from './conf/site-conf.js';
 import { followEvents } from './control/event-feed.js';
 import type { Follower } from './control/event-feed.js';
+import { provedLink } from './daemon-link/proved-link.js';
 import type { SiteFailure } from './events.js';
 import { LogFiles } from './logs/log-files.js';
 import { MasterParts } from './master-parts.js';
@@ -403,7 +404,7 @@ export class Master extends EventEmitter<PublicEvents> {
 
   async #run(): Promise<RunResult> {
     takePrecedence();
-    this.#handoff = await chooseLink(this.#parts.conf.handoff);
+    this.#handoff = await provedLink(this.#parts.conf.handoff, this.#parts.daemon);
     this.#parts.spawner.linkType = this.#handoff.type;
     this.#parts.events.emit('handoff.chosen', this.#handoff);
     await this.#parts.suspects.begin();

@@ -45,6 +45,31 @@ export function spawnFailure(thrown: unknown): ChildReason {
   };
 }
 
+/**
+ * Whether there was no process for want of pids, memory, descriptors or room on a disk: what a child cannot help, and what
+ * ends when others leave.
+ */
+export function isShortage({ error }: Pick<ChildReason, 'error'>): boolean {
+  let cause: unknown = error;
+  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX_COUNT; depth += 1) {
+    if ('code' in cause && SHORTAGES.has(String(cause.code))) return true;
+    ({ cause } = cause);
+  }
+  return false;
+}
+
+/** fork(2), pipe(2), open(2), mkfifo(3); and a master's fork of which Node says no more. */
+const SHORTAGES: ReadonlySet<string> = new Set([
+  'EAGAIN',
+  'ENOMEM',
+  'EMFILE',
+  'ENFILE',
+  'ENOSPC',
+  'EDQUOT',
+  'ERR_MASTER_SPAWN',
+]);
+const CAUSES_MAX_COUNT = 5;
+
 /** Whether the process left by itself with exit code 0. */
 export function isNormalEnd(reason: ChildReason): boolean {
   return reason.what === 'exit' && reason.code === 0;

@@ -100,7 +100,7 @@ void test('a spawn that throws is a failed start: it is tried again by policy an
   const { child, os, log, spawnTimes } = makeBench({
     restart: { intensity: 1 },
     make: () => {
-      throw Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
+      throw Object.assign(new Error('spawn ENOENT'), { code: 'ENOENT' });
     },
   });
   assert.equal(child.start(), 'ok');
@@ -109,7 +109,7 @@ void test('a spawn that throws is a failed start: it is tried again by policy an
   assert.equal(child.state, 'errored');
   assert.equal(spawnTimes.length, 2);
   assert.equal(child.reason?.what, 'spawn-failed');
-  assert.match(child.reason?.message ?? '', /^could not be spawned: spawn EAGAIN; gave up after 1 restart /);
+  assert.match(child.reason?.message ?? '', /^could not be spawned: spawn ENOENT; gave up after 1 restart /);
   assert.deepEqual(log, [
     'idle start booting',
     'spawn-failed',
@@ -119,6 +119,32 @@ void test('a spawn that throws is a failed start: it is tried again by policy an
     'booting give-up errored',
     'errored',
   ]);
+});
+
+void test('for want of pids, memory or descriptors a child is never given up, and does not count what it cannot help', () => {
+  let code: string | undefined = 'EAGAIN';
+  const { child, os, current, processes } = makeBench({
+    restart: { intensity: 2 },
+    backoff: { baseMs: 100, capMs: 5000 },
+    make: () => {
+      const error = Object.assign(new Error(`spawn ${code}`), { code });
+      if (code !== undefined) throw new Error('no process', { cause: error });
+      return new FakeProcess(7, []);
+    },
+  });
+  child.start();
+  for (const next of ['EMFILE', 'ENOMEM', 'ENFILE', 'ENOSPC', undefined]) {
+    os.advance(100_000);
+    assert.equal(child.state, 'backoff');
+    code = next;
+  }
+  assert.ok(child.restartCount > 50);
+  os.advance(5000);
+  assert.equal(child.state, 'booting');
+  current().exit(1);
+  os.advance(5000);
+  assert.equal(child.state, 'booting');
+  assert.equal(processes.length, 2);
 });
 
 void test('a spawn that reports an error later, without a pid, is a failed start, also while it is being stopped', async () => {

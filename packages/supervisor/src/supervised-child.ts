@@ -4,7 +4,7 @@ import { Attempt } from './attempt.js';
 import type { StopOutcome } from './attempt.js';
 import { Backoff, resolveBackoff } from './backoff.js';
 import type { ChildHandle } from './child-handle.js';
-import { exitReason, isNormalEnd, notReady, spawnFailure, toError } from './child-reason.js';
+import { exitReason, isNormalEnd, isShortage, notReady, spawnFailure, toError } from './child-reason.js';
 import type { ChildFault, ChildReason } from './child-reason.js';
 import type { Answer, ChildState } from './child-state.js';
 import { checkMs } from './option-range.js';
@@ -185,6 +185,11 @@ export class SupervisedChild extends EventEmitter<SupervisedChildEvents> {
 
   #applyPolicy(attempt: Attempt, reason: ChildReason): void {
     const nowMs = this.#os.now();
+    const { type, intensity } = this.#policy;
+    if (isShortage(reason) && type === 'permanent' && intensity > 0) {
+      this.#restartCount += 1;
+      return this.#respawn(this.#backoff.next(0));
+    }
     const end = { wasReady: attempt.readyAtMs !== undefined, isNormal: isNormalEnd(reason) };
     const { verdict, history } = decideRestart(this.#policy, this.#history, nowMs, end);
     this.#history = history;

@@ -29,6 +29,7 @@ export { forkDaemon } from './link/fork-daemon.js';
 export { workingDirectory } from './link/working-directory.js';
 export { DEFAULT_LINK_LIMITS } from './link/link.js';
 export type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link/link.js';
+export { linkProof } from './link/link-proof.js';
 export { chooseLink } from './link/self-test.js';
 export type { LinkChoice, LinkWish } from './link/self-test.js';
 export type { AddressRecord, NativeHandle } from './node/native-handle.js';

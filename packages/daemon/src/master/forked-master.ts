@@ -1,6 +1,7 @@
 // The process of a master that this daemon starts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { VhostError } from '@vhostd/protocol';
 import { forkWithLink, workingDirectory } from '@vhostd/transport';
 import type { Link } from '@vhostd/transport';
@@ -50,7 +51,7 @@ function forkLinked(
       { type: launch.linkType, onViolation, guardFd },
     );
   } catch (error) {
-    if (forked === undefined || forked.pid !== undefined) throw error;
+    if (forked === undefined || forked.pid !== undefined || !isExecutable(process.execPath)) throw error;
     throw new VhostError(
       'ERR_MASTER_SPAWN',
       'the system starts no process: out of descriptors, memory or pids',
@@ -59,6 +60,16 @@ function forkLinked(
         cause: error,
       },
     );
+  }
+}
+
+/** Node itself may be gone: that is no shortage, and the system's error says so. */
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { fixturePath, openDescriptorCount, until } from './fixtures/forked-link.test.kit.js';
 import { FFI_VARIABLE } from '../node/native-calls.js';
+import { linkProof } from './link-proof.js';
 import { chooseLink } from './self-test.js';
 
 const options = { timeout: 120_000 };
@@ -15,8 +16,9 @@ async function chooseIn(
   wish: string,
   broken: string,
   env: Record<string, string> = {},
+  proof?: string,
 ): Promise<unknown> {
-  const child = fork(fixturePath('choose-link'), [wish, broken], {
+  const child = fork(fixturePath('choose-link'), [wish, broken, ...(proof === undefined ? [] : [proof])], {
     execArgv: [],
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -37,6 +39,25 @@ describe('chooseLink', () => {
     assert.deepEqual(await chooseLink('auto'), expected);
     assert.deepEqual(await chooseLink('pipe'), expected);
     assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), expected);
+  });
+
+  test('tries nothing out where the proof of an earlier test holds for this Node', options, async (t) => {
+    const proof = linkProof() ?? '';
+    const proved = { type: 'pipe', handsBack: true, proved: true };
+    assert.deepEqual(await chooseLink('auto', proof), proved);
+    // What would not pass.
+    const unseen = await chooseIn(t, 'pipe', 'the look at descriptors', {}, proof);
+    assert.deepEqual(unseen, proved);
+  });
+
+  test('tries the pipe out where the proof is another', options, async () => {
+    const proof = (linkProof() ?? '').replace(process.version, 'v20.0.0');
+    assert.deepEqual(await chooseLink('auto', proof), { type: 'pipe', handsBack: true });
+  });
+
+  test('without what looks at descriptors a proof is none', options, async (t) => {
+    const choice = (await chooseIn(t, 'auto', 'nothing', { [FFI_VARIABLE]: 'off' }, linkProof())) as object;
+    assert.equal(Reflect.get(choice, 'handsBack'), false);
   });
 
   test('takes the pipe without hand-backs where nothing can look at descriptors', options, async (t) => {

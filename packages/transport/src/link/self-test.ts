@@ -14,12 +14,15 @@ import { FrameKind } from './frame.js';
 import type { Frame } from './frame.js';
 import type { LinkType } from '@vhostd/protocol';
 import type { Link, LinkEnd } from './link.js';
+import { linkProof } from './link-proof.js';
 
 /** The transport to use. */
 export interface LinkChoice {
   type: LinkType;
   /** Whether children can hand connections back. */
   handsBack: boolean;
+  /** It was not tried out by this process: what it was given says that it works. */
+  proved?: true;
   /** Why the transport is not the pipe, or why nothing can be handed back over it; absent where it is as wished. */
   reason?: string;
 }
@@ -33,11 +36,13 @@ const HEAD_BYTES = 200_000;
 const NO_LIBRARY = 'neither node:ffi (Node 26) nor the package koffi can be loaded';
 
 /**
- * Decides for this process. Runs the self-test unless `ipc` is wished for.
+ * Decides for this process. Runs the self-test unless `ipc` is wished for, or `proof` is what {@link linkProof} said where
+ * it has passed.
  * @throws {VhostError} ERR_LINK_SELF_TEST when `pipe` is wished for and does not work; `cause` says why.
  */
-export async function chooseLink(wish: LinkWish): Promise<LinkChoice> {
+export async function chooseLink(wish: LinkWish, proof?: string): Promise<LinkChoice> {
   if (wish === 'ipc') return { type: 'ipc', handsBack: true };
+  if (proof !== undefined && proof === linkProof()) return { type: 'pipe', handsBack: true, proved: true };
   const calls = nativeCalls();
   try {
     await testPipe();

@@ -36,3 +36,18 @@ void test('without a library the program does it', { skip: nativeCalls() === und
   });
   assert.equal(status, 0, stdout.toString());
 });
+
+void test('where there is no room for temporary files they are made elsewhere', (t) => {
+  const before = process.env['TMPDIR'];
+  t.after(() => {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  });
+  // As a full disk, it takes nothing.
+  process.env['TMPDIR'] = '/proc/self';
+  const fifos = new Fifos();
+  const { readFd, writeFd } = fifos.take();
+  assert.ok(fstatSync(readFd).isFIFO());
+  [readFd, writeFd].forEach((fd) => closeSync(fd));
+  fifos.close();
+});

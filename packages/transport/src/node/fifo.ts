@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getSystemErrorName } from 'node:util';
 import { VhostError } from '@vhostd/protocol';
 import { nativeCalls } from './native-calls.js';
 
@@ -49,14 +50,21 @@ export class Fifos {
 
   #refill(): void {
     if (this.#making || this.#ready.length >= LOW_COUNT) return;
+    let placed: ReturnType<typeof place>;
+    try {
+      placed = place(tmpdir(), BATCH_COUNT);
+    } catch {
+      // Who takes the next one is told.
+      return;
+    }
     this.#making = true;
-    const { directory, paths } = place(BATCH_COUNT);
+    const { directory, paths } = placed;
     const child = spawn('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore' });
     child.unref();
     child.once('error', () => undefined);
     child.once('close', () => {
       this.#making = false;
-      this.#ready.push(...open(directory, paths));
+      this.#ready.push(...open(directory, paths).fds);
     });
   }
 }
@@ -67,20 +75,36 @@ export const fifos: Fifos = new Fifos();
 const LOW_COUNT = 9;
 const BATCH_COUNT = 24;
 
-function place(count: number): { directory: string; paths: string[] } {
-  const directory = mkdtempSync(join(tmpdir(), `vhostd-fifo-${process.pid}-`));
+function place(parent: string, count: number): { directory: string; paths: string[] } {
+  const directory = mkdtempSync(join(parent, `vhostd-fifo-${process.pid}-`));
   return { directory, paths: Array.from({ length: count }, (_, index) => join(directory, String(index))) };
 }
 
+/** In the first place that has room: everybody may fill that for temporary files. */
 function make(count: number, makeAll: (paths: string[]) => void): number[] {
-  const { directory, paths } = place(count);
+  let failure: unknown;
+  for (const parent of [tmpdir(), process.env['XDG_RUNTIME_DIR'] ?? '/run', '/dev/shm']) {
+    try {
+      return makeIn(parent, count, makeAll);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw new VhostError('ERR_FIFO', `no FIFO can be made in ${tmpdir()}`, { cause: failure });
+}
+
+/** As many as could be opened. @throws what the first one failed with where there is none. */
+function makeIn(parent: string, count: number, makeAll: (paths: string[]) => void): number[] {
+  const { directory, paths } = place(parent, count);
   try {
     makeAll(paths);
   } catch (error) {
-    open(directory, paths).forEach((fd) => closeSync(fd));
-    throw new VhostError('ERR_FIFO', `no FIFO can be made in ${tmpdir()}`, { cause: error });
+    open(directory, paths).fds.forEach((fd) => closeSync(fd));
+    throw error;
   }
-  return open(directory, paths);
+  const { fds, failure } = open(directory, paths);
+  if (fds.length === 0) throw failure;
+  return fds;
 }
 
 function withProgram(paths: string[]): void {
@@ -92,22 +116,26 @@ function withProgram(paths: string[]): void {
 function withLibrary(paths: string[], makeFifo: (path: string) => number): void {
   for (const path of paths) {
     const errno = makeFifo(path);
-    if (errno !== 0) throw new Error(`mkfifo failed with errno ${errno}`);
+    if (errno === 0) continue;
+    const code = getSystemErrorName(-errno);
+    throw Object.assign(new Error(`mkfifo ${path}: ${code}`), { code });
   }
 }
 
-/** Opens the reading ends of what is there, and removes every name. */
-function open(directory: string, paths: readonly string[]): number[] {
+/** Opens the reading ends of what is there, and removes every name. `failure`: why one could not be. */
+function open(directory: string, paths: readonly string[]): { fds: number[]; failure: unknown } {
+  let failure: unknown;
   const fds = paths.flatMap((path) => {
     try {
       return [openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)];
-    } catch {
+    } catch (error) {
+      failure ??= error;
       return [];
     }
   });
   for (const path of paths) ignoring(() => unlinkSync(path));
   ignoring(() => rmdirSync(directory));
-  return fds;
+  return { fds, failure };
 }
 
 function ignoring(work: () => void): void {
