@@ -533,7 +533,10 @@ export class Master extends EventEmitter<PublicEvents> {
 
   async #run(): Promise<RunResult> {
     this.#handoff = await chooseLink(this.#conf.handoff);
-    this.#spawner.linkType = this.#handoff.type;
+    const { type } = this.#handoff;
+    this.#spawner.linkType = type === 'native' ? 'pipe' : type;
+    const wish = this.#conf.handoff === 'native' ? 'always' : 'busy';
+    this.#spawner.batches = type === 'native' ? wish : undefined;
     this.#events.emit('handoff.chosen', this.#handoff);
     await this.#suspects.begin();
     this.#metrics.serve(this.#conf.metrics);

@@ -22,6 +22,7 @@ import { Http2Sessions } from './drain/http2-sessions.js';
 import { WebSockets } from './drain/web-sockets.js';
 import { describeFailure } from './failure.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
+import { Batches } from './intake/batches.js';
 import { DirectAccept } from './intake/direct-accept.js';
 import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
@@ -75,6 +76,7 @@ export class ManagedSite {
   readonly #master: MasterSide;
   readonly #intake: Intake;
   readonly #direct: DirectAccept;
+  readonly #batches: Batches;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
@@ -118,9 +120,13 @@ export class ManagedSite {
     this.#node = node;
     this.#compileCache = CompileCache.ofProcess(identity.siteDir);
     this.#master = new MasterSide(link, identity.callTimeoutMs, {
-      onConnection: (frame) => this.#intake.receive(frame),
+      onConnection: (frame) => {
+        this.#batches.note();
+        this.#intake.receive(frame);
+      },
       onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
       onEnd: () => {
+        this.#batches.takeRest();
         this.#drain?.leave();
         this.#handBacks.end();
         // A master sees to that of a worker that ends before it.
@@ -143,6 +149,10 @@ export class ManagedSite {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
       ...(identity.freezes === true ? { onCount: () => this.#stillness?.note() } : {}),
+    });
+    this.#batches = new Batches(link.batchOffer, {
+      ask: () => this.#master.peer.request('takeBatches', null),
+      onConnection: (frame) => this.#intake.receive(frame, true),
     });
     this.#direct = new DirectAccept(this.#intake, (why) => {
       this.#intake.reportCount();
@@ -448,6 +458,7 @@ export class ManagedSite {
     // The master may give it connections before its answer is here.
     this.#published = true;
     await this.#master.peer.request('ready', { triedNode: this.#node.version });
+    this.#batches.begin();
     this.#compileCache?.flushSoon();
   }
 
@@ -487,7 +498,7 @@ export class ManagedSite {
     const others = this.#ports.drain(limitMs);
     this.#host.onDrain();
     await Promise.all([this.#drain?.ended, others]);
-    this.#intake.refuse();
+    this.#refuse();
     // The call that led to this drain, for one.
     await Promise.race([this.#master.peer.allAnswered(), limit]);
     // It would keep the process until then, with nothing left to do.
@@ -535,9 +546,15 @@ export class ManagedSite {
       webSockets: this.#webSockets,
       gate: this.#gate ?? new MaintenanceGate(server),
       canLinger: (socket) => known && intake.headerOf(socket) !== undefined,
-      onEnd: () => intake.refuse(),
+      onEnd: () => this.#refuse(),
       keepsOpen: () => this.#signals.canTell(this.#identity.stopSignal),
     });
+  }
+
+  /** Nothing is taken from now on: the master gives it to another worker. */
+  #refuse(): void {
+    this.#batches.close();
+    this.#intake.refuse();
   }
 
   /** Nothing moves from a server that speaks no HTTP/1, or under a Node that works otherwise than is known. */

@@ -32,16 +32,35 @@ async function chooseIn(
 }
 
 describe('chooseLink', () => {
-  test('takes the pipe on this Node', options, async (t) => {
-    const expected = { type: 'pipe', handsBack: true };
+  test('takes what is fastest on this Node, or the pipe where that is wished for', options, async (t) => {
+    const expected = { type: 'native', handsBack: true };
     assert.deepEqual(await chooseLink('auto'), expected);
-    assert.deepEqual(await chooseLink('pipe'), expected);
+    assert.deepEqual(await chooseLink('native'), expected);
     assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), expected);
+    assert.deepEqual(await chooseLink('pipe'), { type: 'pipe', handsBack: true });
   });
+
+  const changes: [broken: string, reason: RegExp][] = [
+    ['the look at what was sent', /: what a connection has sent cannot be looked at$/],
+    ['the descriptors of a batch', /: another connection arrived$/],
+    ['the bytes of a batch', /: other bytes arrived than were sent$/],
+    ['the read of no bytes', /: what a connection has sent cannot be looked at$/],
+    ['the socket for batches', /: no socket can be made/],
+  ];
+  for (const [broken, reason] of changes) {
+    test(`takes the pipe where ${broken} is not as it was, and says so`, options, async (t) => {
+      for (const wish of ['auto', 'native']) {
+        const choice = (await chooseIn(t, wish, broken)) as { type: string; reason: string };
+        assert.equal(choice.type, 'pipe');
+        assert.match(choice.reason, /^no batches with (?:node:ffi|koffi): /);
+        assert.match(choice.reason, reason);
+      }
+    });
+  }
 
   test('takes the pipe without hand-backs where nothing can look at descriptors', options, async (t) => {
     const reason = 'neither node:ffi (Node 26) nor the package koffi can be loaded';
-    for (const wish of ['auto', 'pipe']) {
+    for (const wish of ['auto', 'native', 'pipe']) {
       const choice = await chooseIn(t, wish, 'nothing', { [FFI_VARIABLE]: 'off' });
       assert.deepEqual(choice, { type: 'pipe', handsBack: false, reason });
     }
@@ -69,9 +88,9 @@ describe('chooseLink', () => {
   });
 
   test('leaves no descriptor behind', options, async () => {
-    await chooseLink('pipe');
+    await chooseLink('auto');
     const before = openDescriptorCount();
-    for (let round = 0; round < 3; round += 1) await chooseLink('pipe');
+    for (let round = 0; round < 3; round += 1) await chooseLink('auto');
     await until(() => openDescriptorCount() <= before);
   });
 

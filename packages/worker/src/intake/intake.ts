@@ -87,8 +87,8 @@ export class Intake {
     this.#secureTerms = terms;
   }
 
-  /** Takes a frame of kind `connection`. */
-  receive(frame: Frame): void {
+  /** Takes a frame of kind `connection`, which may be claimed already. */
+  receive(frame: Frame, isClaimed = false): void {
     const { handle } = frame;
     const connection = this.#refusing ? undefined : decodeConnection(frame.payload);
     if (connection === undefined) return handle?.close();
@@ -99,12 +99,17 @@ export class Intake {
     }
     const { claims } = this.#link;
     // The master did not wait for this process to look at it: another worker has it.
-    if (claims?.claim(number) === false) return handle.close();
+    if (!isClaimed && claims?.claim(number) === false) return handle.close();
     this.#acceptedId = number;
     this.#unreportedCount += 1;
     if (claims === undefined || this.#unreportedCount >= CONFIRM_EACH_COUNT) this.#reportThisTurn();
     else this.#reportSoon();
     setConnectionEnds(handle, header);
+    if (isClaimed && bytes.length === 0 && !header.secure && this.#server !== undefined) {
+      const socket = this.#server.accept(handle);
+      if (socket !== undefined) this.#onTaken(socket, handle, header, !header.peeked);
+      return;
+    }
     this.#arrivingCount += 1;
     // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
     if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, bytes, header));
@@ -194,7 +199,7 @@ export class Intake {
     const onAccepted = (socket: Socket | undefined): void => {
       this.#arrivingCount -= 1;
       if (socket === undefined) return;
-      this.#onTaken(socket, handle, header, head.length === 0);
+      this.#onTaken(socket, handle, header, head.length === 0 && !header.peeked);
     };
     const server = this.#server?.server;
     if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
