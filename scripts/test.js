@@ -41,7 +41,8 @@ if (files.length === 0) {
 const state = mkdtempSync(join(tmpdir(), 'vhostd-test-state-'));
 process.env.XDG_STATE_HOME = state;
 // Masters of tests, hundreds of them, need not find out each that this Node passes the self-test of their links.
-if ((await chooseLink('auto')).handsBack) process.env.VHOSTD_LINK_PROOF = linkProof();
+const { type, handsBack } = await chooseLink('auto');
+if (handsBack) process.env.VHOSTD_LINK_PROOF = linkProof(type);
 process.on('exit', () => rmSync(state, { recursive: true, force: true }));
 const tests = run({ files, concurrency: CONCURRENCY, timeout: FILE_LIMIT_MS, testNamePatterns: names });
 tests.on('test:fail', ({ todo }) => {

@@ -11,7 +11,7 @@ import { PROCESSES, startProcess } from './server.js';
 
 /** vhostd with one of its transports, and with what else its sites, and the conf beside them, have. */
 export function vhostd(
-  handoff: 'pipe' | 'ipc',
+  handoff: 'native' | 'pipe' | 'ipc',
   fields: Readonly<Record<string, string>> = {},
   conf: object = {},
 ): Contender {

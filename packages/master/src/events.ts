@@ -56,7 +56,7 @@ export interface EventPayloads {
   'conf.applied': { readonly conf: MasterConf };
   /** How connections travel to workers and back has been chosen; `reason`: why not as wished. */
   'handoff.chosen': {
-    readonly type: 'pipe' | 'ipc';
+    readonly type: 'native' | 'pipe' | 'ipc';
     readonly handsBack: boolean;
     readonly proved?: true;
     readonly reason?: string;

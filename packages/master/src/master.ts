@@ -405,7 +405,10 @@ export class Master extends EventEmitter<PublicEvents> {
   async #run(): Promise<RunResult> {
     takePrecedence();
     this.#handoff = await provedLink(this.#parts.conf.handoff, this.#parts.daemon);
-    this.#parts.spawner.linkType = this.#handoff.type;
+    const { type } = this.#handoff;
+    this.#parts.spawner.linkType = type === 'native' ? 'pipe' : type;
+    const wish = this.#parts.conf.handoff === 'native' ? 'always' : 'busy';
+    this.#parts.spawner.batches = type === 'native' ? wish : undefined;
     this.#parts.events.emit('handoff.chosen', this.#handoff);
     await this.#parts.suspects.begin();
     this.#parts.serve();

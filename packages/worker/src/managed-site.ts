@@ -19,6 +19,7 @@ import { Departure } from './departure.js';
 import { describeFailure } from './failure.js';
 import { FittedServer } from './fitted-server.js';
 import type { AdoptedServer } from './intake/adopt-server.js';
+import { Batches } from './intake/batches.js';
 import { DirectAccept } from './intake/direct-accept.js';
 import { Grace } from './intake/grace.js';
 import { Intake } from './intake/intake.js';
@@ -66,6 +67,7 @@ export class ManagedSite {
   readonly #master: MasterSide;
   readonly #intake: Intake;
   readonly #direct: DirectAccept;
+  readonly #batches: Batches;
   readonly #handBacks: HandBacks;
   readonly #keys: SiteKeys;
   readonly #servers: SiteServers;
@@ -100,9 +102,13 @@ export class ManagedSite {
     this.#node = node;
     this.#compileCache = CompileCache.ofProcess(identity.siteDir);
     this.#master = new MasterSide(link, identity.callTimeoutMs, {
-      onConnection: (frame) => this.#intake.receive(frame),
+      onConnection: (frame) => {
+        this.#batches.note();
+        this.#intake.receive(frame);
+      },
       onHandBackAnswer: (payload) => this.#handBacks.receive(payload),
       onEnd: () => {
+        this.#batches.takeRest();
         this.#departure.stopMoving();
         this.#handBacks.end();
         // A master sees to that of a worker that ends before it.
@@ -121,7 +127,12 @@ export class ManagedSite {
     this.#intake = new Intake(link, {
       onSocket: (socket) => this.#watch(socket),
       onLimit: (count) => this.#master.peer.notify('maxConnections', { count: count ?? null }),
+      onRefuse: () => this.#batches.close(),
       ...(identity.freezes === true ? { onCount: () => this.#stillness?.note() } : {}),
+    });
+    this.#batches = new Batches(link.batchOffer, {
+      ask: () => this.#master.peer.request('takeBatches', null),
+      onConnection: (frame) => this.#intake.receive(frame, true),
     });
     this.#direct = new DirectAccept(this.#intake, (why) => {
       this.#intake.reportCount();
@@ -392,6 +403,7 @@ export class ManagedSite {
     // The master may give it connections before its answer is here.
     this.#departure.isPublished = true;
     await this.#master.peer.request('ready', { triedNode: this.#node.version });
+    this.#batches.begin();
     this.#compileCache?.flushSoon();
   }
 

@@ -1,7 +1,8 @@
-// The link that is taken where Node's pipe cannot be had carries the same. What it promises in detail its own tests
+// Batches, and the link that is taken where Node's pipe cannot be had, carry the same as the pipe. What it promises in detail its own tests
 // hold; VHOSTD_TEST_HANDOFF=ipc runs all process tests over it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { get } from '../../kit/ask-site.js';
 import { checkAnswer, simpleExchange } from '../../kit/exchange.js';
 import { Load, MIXED } from '../../kit/load.js';
@@ -14,13 +15,18 @@ const HOST = 'a.test';
 /** Never given up, restarted at once. */
 const RESTART = { intensity: 1000, backoffMin: '10ms', backoffMax: '10ms' };
 
-test('over the fallback link nothing is lost: bytes, connections that move, those of a dead worker, calls', async (t) => {
+for (const handoff of ['ipc', 'native']) {
+  test(`over ${handoff} nothing is lost: bytes, connections that move, those of a dead worker, calls`, (t) =>
+    losesNothing(t, handoff));
+}
+
+async function losesNothing(t: TestContext, handoff: string): Promise<void> {
   const vhostd = await startVhostd(t, {
-    conf: { handoff: 'ipc' },
+    conf: { handoff },
     sites: [{ siteId: 'a', cpuLen: 2, balance: 'round-robin', drainTimeout: '30s', restart: RESTART }],
   });
   await vhostd.ready('a', 2);
-  assert.equal((await vhostd.status()).handoff.type, 'ipc');
+  assert.equal((await vhostd.status()).handoff.type, handoff);
   const port = await vhostd.port();
   const seed = Random.seed();
 
@@ -87,7 +93,7 @@ test('over the fallback link nothing is lost: bytes, connections that move, thos
   const { 400: cut = 0, ...refused } = counts.refused;
   assert.deepEqual(refused, {});
   assert.ok(cut <= plan.reset, `${cut}`);
-});
+}
 
 test('over the fallback link a site that is kept apart is refused, until the conf trusts it', async (t) => {
   const fenced = { siteId: 'a', allow: { hosts: ['a.test'] }, trusted: false };

@@ -26,9 +26,13 @@ const PLAN: StormPlan = {
 const BLOCKED_MASTER_PLAN: StormPlan = { big: 120, post: 100, pipeline: 50 };
 const ENV = { BLOCK_MS: '8' };
 
-test('no byte is lost between master and busy workers', async (t) => {
+for (const handoff of ['native', 'pipe'])
+  test(`no byte is lost between master and busy workers: ${handoff}`, (t) => losesNothing(t, handoff));
+
+async function losesNothing(t: TestContext, handoff: string): Promise<void> {
   const seed = Random.seed();
   const vhostd = await startVhostd(t, {
+    conf: { handoff },
     sites: [
       { siteId: 'a', cpuLen: 2, workerOptions: { env: ENV } },
       { siteId: 'b', workerOptions: { env: ENV } },
@@ -39,6 +43,7 @@ test('no byte is lost between master and busy workers', async (t) => {
     'all workers are ready',
     (status) => serves(status) && status.sites[0]?.workers.length === 2,
   );
+  assert.equal((await vhostd.status()).handoff.type, handoff);
   const target: StormTarget = {
     port: await vhostd.port(),
     hosts: ['a.test', 'b.test'],
@@ -60,7 +65,7 @@ test('no byte is lost between master and busy workers', async (t) => {
   assert.deepEqual(blocked.failures, []);
 
   await nothingLeft(t, vhostd, before);
-});
+}
 
 test('the same storm finds the bytes that a master loses which only pauses the socket', async (t) => {
   const seed = Random.seed();

@@ -117,7 +117,7 @@ const masterShape = {
     .default(511)
     .describe('Length asked for of the queue of connections that the kernel holds for a listener.'),
   bootMaxCount: integer(1, 1024).optional().describe('Workers that boot at the same time, of all sites.'),
-  handoff: choice(['auto', 'pipe', 'ipc'])
+  handoff: choice(['auto', 'native', 'pipe', 'ipc'])
     .default('auto')
     .describe('Transport by which a connection reaches its worker.'),
   acme: acme.optional().describe('Authority that issues certificates for `"cert": "auto"`. Absent: none.'),

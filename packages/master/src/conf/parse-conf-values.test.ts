@@ -162,7 +162,7 @@ void test('each wrong value of a master is told with its path, the value and wha
     [{ limits: { peekMaxCount: 0 } }, 'limits.peekMaxCount', /0 is not an integer from 1 to 1000000/],
     [{ backlog: 0 }, 'backlog', /0 is not an integer from 1 to 65535/],
     [{ backlog: 65_536 }, 'backlog', /65536 is not an integer from 1 to 65535/],
-    [{ handoff: 'fd' }, 'handoff', /"fd" is not one of 'auto', 'pipe', 'ipc'/],
+    [{ handoff: 'fd' }, 'handoff', /"fd" is not one of 'auto', 'native', 'pipe', 'ipc'/],
     [{ watch: true }, 'watch', /unknown key; it is 'sites\[\]\.watch' here$/],
     [
       { color: true },

@@ -292,7 +292,7 @@ export interface LogConf {
 }
 
 /** The transport by which a connection reaches its worker. */
-export type HandoffName = 'auto' | 'pipe' | 'ipc';
+export type HandoffName = 'auto' | 'native' | 'pipe' | 'ipc';
 
 /** The authority that issues certificates with `"cert": "auto"`, and the account there. */
 export interface AcmeConf {

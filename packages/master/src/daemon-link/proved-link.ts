@@ -1,4 +1,4 @@
-// Which transport the master uses. That the pipe works is tried out by the first master of a daemon, which keeps the proof
+// Which transport the master uses. That it works is tried out by the first master of a daemon, which keeps the proof
 // for those that follow: a process, and 150 ms of CPU, less between the death of a master and its first answer.
 import { chooseLink, linkProof } from '@vhostd/transport';
 import type { LinkChoice, LinkWish } from '@vhostd/transport';
@@ -22,6 +22,7 @@ export async function provedLink(wish: LinkWish, store: StateStore | undefined):
   const kept = await store?.load(KEY).catch(() => undefined);
   const choice = await chooseLink(wish, typeof kept === 'string' ? kept : given);
   // With `ipc` nothing was tried out.
-  if (wish !== 'ipc') store?.save(KEY, choice.type === 'pipe' && choice.handsBack ? linkProof() : null);
+  const { type, handsBack } = choice;
+  if (wish !== 'ipc') store?.save(KEY, type !== 'ipc' && handsBack ? linkProof(type) : null);
   return choice;
 }

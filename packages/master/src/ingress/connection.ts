@@ -46,8 +46,10 @@ export interface ReturnedConnection {
 export interface Connection {
   readonly handle: NativeHandle;
   readonly listener: Origin;
-  /** The bytes that were read from it, as latin1 text. */
+  /** The bytes that were read from it, or looked at, as latin1 text. */
   readonly head: string;
+  /** The head was only looked at: whoever reads from it reads that first. */
+  unread?: boolean;
   /** The host it asked for; null when it named none. */
   readonly host: string | null;
   /** TLS: its head is a ClientHello. */

@@ -1,7 +1,9 @@
 // The connections whose first bytes are being read: bounded in bytes, number and time.
+import { LazyTcp } from '@vhostd/transport';
 import type { NativeHandle } from '@vhostd/transport';
 import type { Limits } from '../conf/site-conf.js';
 import { readRaw, remoteAddressOf, stopRaw } from '../node/raw-accept.js';
+import { batchUse } from '../node/batch-use.js';
 import { ImmediateReader } from '../node/read-now.js';
 import { FirstBytes } from '../peek/first-bytes.js';
 import { ProxiedBytes } from '../peek/proxied-bytes.js';
@@ -92,12 +94,41 @@ export class Peeking {
       handedBack: false,
       proxied: undefined,
     };
+    const look = this.#lookAt(begun);
+    if (look === 'routed') return;
+    if (look === 'nothing') return this.#wait(begun, []);
+    this.#read(begun);
+  }
+
+  /** Reads at once what is there. */
+  #read(begun: Begun): void {
+    const { handle } = begun;
     const bytes = this.#immediate.read(handle);
     if (bytes === 'end') return handle.close();
     if (bytes === 'nothing') return this.#wait(begun, []);
     const verdict = begun.reader.push(bytes);
     if (verdict.kind !== 'more') return this.#settle(begun, bytes, verdict);
     this.#wait(begun, [Buffer.from(bytes)]);
+  }
+
+  /**
+   * Routes a connection by what it has sent, which its worker reads. `read`: it is to be read here, since its head is not
+   * whole, has to be changed or refused, or begins something that goes to a worker with its first bytes.
+   */
+  #lookAt({ handle, listener }: Begun, beforeRouted?: () => void): 'routed' | 'nothing' | 'read' {
+    const { calls } = batchUse;
+    const { key, secure, address } = listener;
+    if (calls === undefined || secure || this.#terms.proxySources.any(key)) return 'read';
+    const bytes = calls.peek(handle.fd);
+    if (typeof bytes === 'string') return bytes === 'nothing' ? bytes : 'read';
+    const verdict = new FirstBytes(address.type, this.#limits).push(bytes);
+    if (verdict.kind !== 'route' || verdict.protocol !== 'http1' || verdict.edit !== null) return 'read';
+    const { host } = verdict;
+    const head = bytes.toString('latin1');
+    const connection = { handle, listener, head, unread: true, host, secure: false, handedBack: false };
+    beforeRouted?.();
+    this.#outcome.onRouted(connection, verdict);
+    return 'routed';
   }
 
   /** {@link add} for a connection that a worker has had, with what it has read and not parsed. */
@@ -130,6 +161,18 @@ export class Peeking {
     this.#open.add(peeked);
     for (const { length } of chunks) this.#grow(peeked, length);
     this.#schedule();
+    const { handle } = peeked;
+    const looks = chunks.length === 0 && batchUse.calls !== undefined && handle instanceof LazyTcp;
+    if (!looks || !handle.whenReadable(() => this.#onReadable(peeked))) this.#readOn(peeked);
+  }
+
+  /** Something has come, and nothing was read. */
+  #onReadable(peeked: Peeked): void {
+    if (!this.#open.has(peeked)) return;
+    if (this.#lookAt(peeked, () => this.#remove(peeked)) !== 'routed') this.#readOn(peeked);
+  }
+
+  #readOn(peeked: Peeked): void {
     const reading = readRaw(
       peeked.handle,
       (chunk) => this.#onChunk(peeked, chunk),

@@ -5,8 +5,9 @@
 import { Socket } from 'node:net';
 import type { Server } from 'node:net';
 import { VhostError } from '@vhostd/protocol';
-import { nativeCalls } from '@vhostd/transport';
+import { LazyTcp, nativeCalls, wholeHandle } from '@vhostd/transport';
 import type { AddressRecord, NativeHandle, PeerStanding } from '@vhostd/transport';
+import { batchUse } from './batch-use.js';
 
 /** The handle under a listening server. */
 interface ListeningHandle {
@@ -35,10 +36,26 @@ export function acceptRaw(
     );
   }
   (handle as ListeningHandle).onconnection = (status, connection) => {
-    if (status !== 0 || connection === undefined) onError(status);
-    else onConnection(connection);
+    if (status !== 0 || connection === undefined) return onError(status);
+    if (batchUse.calls === undefined) return onConnection(connection);
+    onConnection(new LazyTcp(connection));
+    acceptMore(handle as unknown as NativeHandle, onConnection);
   };
 }
+
+/** libuv takes one connection in a turn of the event loop. Those that wait behind it are taken with it. */
+function acceptMore(handle: NativeHandle, onConnection: (connection: NativeHandle) => void): void {
+  const { calls } = batchUse;
+  if (calls === undefined) return;
+  for (let count = 1; count < ACCEPT_MAX_COUNT && handle.fd >= 0; count += 1) {
+    const fd = calls.accept(handle.fd);
+    if (fd < 0) return;
+    onConnection(new LazyTcp(fd));
+  }
+}
+
+/** Connections that are taken in one turn of the event loop. */
+const ACCEPT_MAX_COUNT = 16;
 
 /**
  * Lets nobody wait in the queue of a listening server any more but one: the kernel drops the SYN of who comes while that
@@ -89,7 +106,8 @@ export function readRaw(
 /** Stops reading; what comes stays in the kernel. */
 export function stopRaw(handle: NativeHandle): void {
   handle.readStop();
-  handle.onread = () => undefined;
+  // What was only waited for is not made a handle that can be read, for which there may be no descriptor.
+  if (!(handle instanceof LazyTcp)) handle.onread = () => undefined;
 }
 
 /** Whether a handle that another process sent is that of a TCP socket, and not of a pipe or a datagram socket. */
@@ -125,7 +143,9 @@ export function clientsOf(handles: readonly NativeHandle[]): PeerStanding[] {
 }
 
 /** A socket that owns the handle from here on. */
-export function socketOf(handle: NativeHandle): Socket {
+export function socketOf(bare: NativeHandle): Socket {
+  // One that has been closed meanwhile makes a socket that ends at once.
+  const handle = wholeHandle(bare) ?? bare;
   // A socket of this process must not believe that reads are under way.
   Reflect.set(handle, 'reading', false);
   return new Socket({ handle, allowHalfOpen: true } as unknown as ConstructorParameters<typeof Socket>[0]);

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { CONFIRM_EACH_COUNT } from '@vhostd/transport';
-import type { FrameKind, Link, NativeHandle, Offers } from '@vhostd/transport';
+import { CONFIRM_EACH_COUNT, decodeConnection } from '@vhostd/transport';
+import type { BatchSender, FrameKind, Link, NativeHandle, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 import { Handoff } from './handoff.js';
 
 /** A link that remembers what was sent, and refuses when it is told to. */
 class Wire {
   readonly sent: Buffer[] = [];
+  batches: BatchSender | undefined;
   open = true;
   full = false;
   send(_kind: FrameKind, payload: string): boolean {
@@ -249,4 +250,94 @@ test('a worker is ahead while it has confirmed none of as many as it begins with
   assert.equal(given, 2 * CONFIRM_EACH_COUNT);
   handoff.onAccepted(confirmation(1, 1));
   assert.equal(handoff.ahead, false);
+});
+
+/** Batches that remember what they were given, of which some is not sent yet. */
+class Batched {
+  active = false;
+  readonly payloads: Buffer[] = [];
+  readonly unsent = new Set<number>();
+  readonly forgotten: number[] = [];
+  left: number[] = [];
+  get hasUnsent(): boolean {
+    return this.unsent.size > 0;
+  }
+  isUnsent(number: number): boolean {
+    return this.unsent.has(number);
+  }
+  send(_number: number, payload: string): boolean {
+    this.payloads.push(Buffer.from(payload, 'latin1'));
+    return true;
+  }
+  forget(numbers: ReadonlySet<number>): void {
+    this.forgotten.push(...numbers);
+  }
+  takeBack(): Set<number> {
+    return new Set(this.left.splice(0));
+  }
+  get sender(): BatchSender {
+    return this as unknown as BatchSender;
+  }
+}
+
+function batching(): { handoff: Handoff; wire: Wire; numbers: Numbers; batched: Batched } {
+  const wire = new Wire();
+  const batched = new Batched();
+  wire.batches = batched.sender;
+  const numbers = new Numbers();
+  return { handoff: new Handoff(wire.link, numbers.offers), wire, numbers, batched };
+}
+
+function unread(): Connection {
+  return Object.assign(connection().connection, { unread: true });
+}
+
+test('once a worker takes batches, connections go in them: without the head where that was only looked at', () => {
+  const { handoff, wire, numbers, batched } = batching();
+  handoff.give(connection().connection);
+  batched.active = true;
+  handoff.give(unread());
+  handoff.give(connection().connection);
+  assert.deepEqual([wire.sent.length, numbers.offered], [1, [1]]);
+  const carried = batched.payloads.map((payload) => decodeConnection(payload));
+  assert.deepEqual(
+    carried.map((each) => [each?.number, each?.bytes.toString(), each?.header.peeked]),
+    [
+      [2, '', true],
+      [3, 'GET', true],
+    ],
+  );
+});
+
+test('a worker that takes no batches gets the head along, which is read then', () => {
+  const { handoff, wire } = batching();
+  const given = unread();
+  handoff.give(given);
+  assert.equal(given.unread, false);
+  assert.equal(decodeConnection(wire.sent[0] ?? Buffer.alloc(0))?.bytes.toString(), 'GET');
+});
+
+test('what a worker has taken neither from the pipe nor from batches is taken back together, in order', () => {
+  const { handoff, numbers, batched } = batching();
+  const given = Array.from({ length: 4 }, () => connection().connection);
+  given.slice(0, 2).forEach((each) => handoff.give(each));
+  batched.active = true;
+  given.slice(2).forEach((each) => handoff.give(each));
+  numbers.offered = [2];
+  batched.left = [4, 3];
+  assert.deepEqual(handoff.retract(), given.slice(1));
+});
+
+test('a worker can neither confirm nor have lost what it was not sent yet', () => {
+  const { handoff, batched } = batching();
+  batched.active = true;
+  const given = Array.from({ length: 3 }, () => connection().connection);
+  given.forEach((each) => handoff.give(each));
+  batched.unsent.add(2).add(3);
+  assert.equal(handoff.onAccepted(confirmation(1, 1)).kind, 'ok');
+  assert.equal(handoff.onAccepted(confirmation(3, 3)).kind, 'violation');
+  const lost = Buffer.alloc(4);
+  lost.writeUInt32BE(2);
+  assert.deepEqual(handoff.onLost(lost), [given[1]]);
+  assert.deepEqual(batched.forgotten, [2]);
 });

@@ -1,7 +1,7 @@
 // The connections that were given to one worker and that it has not confirmed yet. The master keeps its copy of
 // each until then, so that a worker's death costs none of them.
 import { CONFIRM_EACH_COUNT, encodeConnection, FrameKind, nativeCalls } from '@vhostd/transport';
-import type { ConnectionHeader, Link, Offers } from '@vhostd/transport';
+import type { BatchSender, ConnectionHeader, Link, Offers } from '@vhostd/transport';
 import type { Connection } from '../ingress/connection.js';
 
 /** What a confirmation came to. */
@@ -15,6 +15,8 @@ export class Handoff {
   readonly #onLate: () => void;
   #pending: { id: number; connection: Connection; givenMs: number }[] = [];
   #lastId = 0;
+  /** The last one that did not go in a batch. */
+  #lastOffered = 0;
   #givenCount = 0;
   readonly #listenerKeys = new Set<string>();
   #reportedCount = 0;
@@ -74,16 +76,32 @@ export class Handoff {
   give(connection: Connection): boolean {
     if (!this.open) return false;
     const id = (this.#lastId + 1) >>> 0;
-    const payload = encodeConnection(id, headerOf(connection), connection.head);
-    if (this.#offers?.offer(id) === false) return false;
-    // A number that was offered is never another connection's.
-    this.#lastId = id;
-    if (!this.#link.send(FrameKind.connection, payload, connection.handle)) return false;
+    const { batches } = this.#link;
+    const isSent =
+      batches?.active === true ? this.#batch(id, connection, batches) : this.#send(id, connection);
+    if (!isSent) return false;
     this.#givenCount += 1;
     this.#listenerKeys.add(connection.listener.key);
     this.#pending.push({ id, connection, givenMs: performance.now() });
     this.#watchConfirmations(LATE_MS);
     return true;
+  }
+
+  #batch(id: number, connection: Connection, batches: BatchSender): boolean {
+    const payload = encodeConnection(id, headerOf(connection), connection.unread ? '' : connection.head);
+    if (!batches.send(id, payload, connection.handle)) return false;
+    this.#lastId = id;
+    return true;
+  }
+
+  #send(id: number, connection: Connection): boolean {
+    if (this.#offers?.offer(id) === false) return false;
+    // A number that was offered is never another connection's.
+    this.#lastId = id;
+    this.#lastOffered = id;
+    takeHead(connection);
+    const payload = encodeConnection(id, headerOf(connection), connection.head);
+    return this.#link.send(FrameKind.connection, payload, connection.handle);
   }
 
   /**
@@ -100,6 +118,8 @@ export class Handoff {
     const index = this.#pending.findIndex(({ id }) => id === upTo);
     if (index === -1)
       return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not given` };
+    if (this.#isAnyUnsent(index))
+      return { kind: 'violation', detail: `a confirmation of connection ${upTo}, which it was not sent` };
     const accepted = this.#pending.splice(0, index + 1);
     let good = true;
     for (const { connection } of accepted) good = this.#close(connection) && good;
@@ -114,15 +134,19 @@ export class Handoff {
       const lostId = payload.readUInt32BE(offset);
       const index = this.#pending.findIndex(({ id }) => id === lostId);
       const [entry] = index === -1 ? [] : this.#pending.splice(index, 1);
-      if (entry !== undefined) lost.push(entry.connection);
+      if (entry === undefined) continue;
+      this.#link.batches?.forget(new Set([lostId]));
+      lost.push(entry.connection);
     }
     return lost;
   }
 
   /** What the worker has not begun with, in order: it will not, from now on. Empty where that cannot be known. */
   retract(): Connection[] {
-    const numbers = this.#offers?.takeBack(this.#lastId);
-    if (numbers === undefined || numbers.size === 0) return [];
+    if (this.#offers === undefined) return [];
+    const numbers = this.#offers.takeBack(this.#lastOffered);
+    for (const number of this.#link.batches?.takeBack() ?? []) numbers.add(number);
+    if (numbers.size === 0) return [];
     const isBack = ({ id }: { id: number }): boolean => numbers.has(id);
     const back = this.#pending.filter(isBack).map(({ connection }) => connection);
     this.#pending = this.#pending.filter((entry) => !isBack(entry));
@@ -147,6 +171,15 @@ export class Handoff {
     const begun = this.#pending.splice(0);
     for (const { connection } of begun) connection.handle.close();
     return { connections, acceptedCount: begun.length };
+  }
+
+  /** Whether any of the first of those that wait is still here: its descriptor may be another one's when it is sent. */
+  #isAnyUnsent(lastIndex: number): boolean {
+    const { batches } = this.#link;
+    return (
+      batches?.hasUnsent === true &&
+      this.#pending.some(({ id }, index) => index <= lastIndex && batches.isUnsent(id))
+    );
   }
 
   #watchConfirmations(delayMs: number): void {
@@ -188,6 +221,13 @@ export class Handoff {
 
 /** Far longer than a close takes, and shorter than the watchdog lets one wait, ms. */
 const CLOSE_LIMIT_MS = 60;
+
+/** What was only looked at is taken, for a worker that gets it along. */
+function takeHead(connection: Connection): void {
+  if (connection.unread !== true) return;
+  nativeCalls()?.batches.discard(connection.handle.fd, connection.head.length);
+  connection.unread = false;
+}
 
 function headerOf({ listener, host, secure, head, handedBack, proxied }: Connection): ConnectionHeader {
   return {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
 import type { LinkType, WorkerBegin, WorkerIdentity } from '@vhostd/protocol';
 import { forkUntrusted, setSessionPriority } from '@vhostd/transport';
-import type { ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
+import type { BatchOffer, ReadingShare, Untrusted, UntrustedFork } from '@vhostd/transport';
 import { isForeign } from '../conf/foreign-user.js';
 import type { Release } from '../conf/release.js';
 import type { SiteConf } from '../conf/site-conf.js';
@@ -25,6 +25,8 @@ export interface WorkerLaunch {
   readonly conf: SiteConf;
   readonly identity: WorkerIdentity;
   readonly linkType: LinkType;
+  /** Whether it may be sent connections in batches: anyway, or where it pays; absent: no. */
+  readonly batches: BatchOffer['wish'] | undefined;
   /** The module that each worker loads before its site's code. */
   readonly preload: string;
   /** The longest head that the master takes, bytes: the worker's parser must not refuse it. */
@@ -67,7 +69,13 @@ export function startWorker(
         return forkWorker({ ...launch, siteDir, as }, how);
       },
       (worker: ClusterWorker) => worker.process,
-      { type: launch.linkType, share: launch.readingShare, onViolation, inherit },
+      {
+        type: launch.linkType,
+        share: launch.readingShare,
+        batches: launch.batches,
+        onViolation,
+        inherit,
+      },
     );
     return { ...started, siteDir };
   } finally {

@@ -13,6 +13,7 @@ import type { MasterEvents } from '../events.js';
 import { isFenced } from '../conf/trust.js';
 import type { Acceptor } from '../ingress/acceptor.js';
 import type { Connection, Ingress, ReturnReason } from '../ingress/connection.js';
+import { batchUse } from '../node/batch-use.js';
 import { HandBacks } from './hand-backs.js';
 import type { HandBackOwner } from './hand-backs.js';
 import { Handoff } from './handoff.js';
@@ -58,6 +59,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   #oomKilled = false;
   #exited = false;
   #linkLost: NodeJS.Timeout | undefined;
+  #endBatches: () => void = () => undefined;
 
   /**
    * Forks the process, unless there is one. What it returns enters at the acceptor again, for this ingress.
@@ -271,6 +273,13 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
       return this.#tell('ready');
     });
     this.peer.handle('waits', () => this.#tell('waits'));
+    this.peer.handle('takeBatches', () => {
+      const { batches } = this.#link;
+      if (batches === undefined || this.#exited) return false;
+      if (!batches.active) this.#endBatches = batchUse.begin();
+      batches.active = true;
+      return true;
+    });
     this.peer.handle('leaving', (params) => {
       this.emit('leaving', parseLeaveReason(params));
       return null;
@@ -347,6 +356,7 @@ export class WorkerProcess extends EventEmitter<WorkerProcessEvents> implements 
   /** The link and the process end in either order; a late confirmation is read before the link's end. */
   #onEnd(): void {
     this.#ends += 1;
+    this.#endBatches();
     if (this.#ends < 2) return;
     clearTimeout(this.#linkLost);
     for (const connection of this.#handBacks.takeBack()) this.#return(connection, 'handed-back');

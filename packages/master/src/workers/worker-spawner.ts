@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { LinkType, WorkerIdentity } from '@vhostd/protocol';
-import type { ReadingShare } from '@vhostd/transport';
+import type { BatchOffer, ReadingShare } from '@vhostd/transport';
 import { EventEmitter } from 'eventemitter3';
 import type { Release } from '../conf/release.js';
 import type { Limits, MasterConf, SiteConf } from '../conf/site-conf.js';
@@ -73,6 +73,8 @@ export interface Spawner {
 export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWorker] }> implements Spawner {
   /** How workers are reached that are started from now on. */
   linkType: LinkType = 'pipe';
+  /** Whether they may be sent connections in batches: anyway, or where it pays; undefined: no. */
+  batches: BatchOffer['wish'] | undefined;
   readonly boots: BootGate = new BootGate(BOOT_MAX_COUNT);
   readonly #acceptor: Acceptor;
   readonly #events: MasterEvents;
@@ -139,7 +141,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
     const { NODE_EXTRA_CA_CERTS: certificates } = startVariablesOf(order);
     const names = [process.execPath, ...(certificates === undefined ? [] : [certificates])];
     const files = names.map((file) => fileMark(path.resolve(release.cwd, file)));
-    const told = [rest, release, variables, this.#headMaxBytes, this.linkType];
+    const told = [rest, release, variables, this.#headMaxBytes, this.linkType, this.batches ?? ''];
     // Of each path that is allowed they have the one, too, to which links in it lead.
     const permissions = permissionArgs({ conf, release, preload: this.#preload, siteDir: undefined });
     return JSON.stringify([...told, directoryMark(release.cwd), files, permissions]);
@@ -190,6 +192,7 @@ export class WorkerSpawner extends EventEmitter<{ spawned: [process: SpawnedWork
       identity: this.#identityOf(order),
       directory: this.#directories.of(conf),
       linkType: this.linkType,
+      batches: this.batches,
       preload: this.#preload,
       headMaxBytes: this.#headMaxBytes,
       readingShare: site.readingShare,

@@ -227,6 +227,11 @@ export type WorkerToMaster = {
    * descriptors are short. It is to be sent them again. A notice.
    */
   acceptRests: { params: { why: 'share' | 'full' }; result: null };
+  /**
+   * Connections may come in batches from now on. True: those that were sent otherwise have been sent before the answer, and
+   * no more will be.
+   */
+  takeBatches: { params: null; result: boolean };
   /** How many connections the site's server takes at a time; null: any number. A notice. */
   maxConnections: { params: { count: number | null }; result: null };
   /** All certificates that its server uses from now on, or those of the entries that come first. A notice. */

@@ -161,7 +161,7 @@ export const masterStatus = z.object({
   sites: z.array(siteStatus),
   /** Transport of the handoff, whether workers can hand connections back over it, and why it is not as wished. */
   handoff: z.object({
-    type: z.enum(['pipe', 'ipc']),
+    type: z.enum(['native', 'pipe', 'ipc']),
     handsBack: z.boolean().exactOptional(),
     reason: z.string().exactOptional(),
   }),

@@ -14,10 +14,10 @@ export type Arrival =
 /** The parent's end. */
 export class DescriptorReceiver {
   readonly #pipe: NativePipe;
-  readonly #calls: NativeCalls;
+  readonly #calls: Pick<NativeCalls, 'receive'>;
   #count = 0;
 
-  constructor(pipe: NativePipe, calls: NativeCalls) {
+  constructor(pipe: NativePipe, calls: Pick<NativeCalls, 'receive'>) {
     this.#pipe = pipe;
     this.#calls = calls;
   }

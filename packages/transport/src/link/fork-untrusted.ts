@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { startCloseWatchdog } from '../node/close-watchdog.js';
+import { closeWatched, startCloseWatchdog } from '../node/close-watchdog.js';
 import { dispose } from '../node/dispose.js';
 import { FifoReader } from '../node/fifo-reader.js';
 import { fifos } from '../node/fifo.js';
@@ -11,12 +11,20 @@ import { forkWithExtras, LINK_FD, unknownSpawn } from '../node/fork-with-pipe.js
 import { nativeCalls } from '../node/native-calls.js';
 import type { NativePipe } from '../node/native-handle.js';
 import { channelHandle, createPlainPipe, endChannel, ignoreChannel } from '../node/pipe-internals.js';
+import { BatchSender } from './batch-sender.js';
 import { DescriptorReceiver } from './descriptor-passing.js';
 import { forkWithLink } from './fork-link.js';
 import type { ForkLinkOptions } from './fork-link.js';
-import type { Link } from './link.js';
+import type { BatchOffer, Link } from './link.js';
 import { Offers } from './offers.js';
-import { LINK_VARIABLE, ONE_WAY, ONE_WAY_WITH_HANDLES } from './parent-link.js';
+import {
+  BATCHES_VARIABLE,
+  encodeBatchOffer,
+  LINK_VARIABLE,
+  ONE_WAY,
+  ONE_WAY_WITH_HANDLES,
+  RETURNS_FD,
+} from './parent-link.js';
 import { PipeLink } from './pipe-link.js';
 import type { ReadingShare } from './reading-share.js';
 
@@ -26,6 +34,8 @@ export interface ForkUntrustedOptions extends ForkLinkOptions {
   share?: ReadingShare;
   /** Whether it may send handles back, where this process can receive them safely. Default true. */
   handlesBack?: boolean;
+  /** Whether it may be sent connections in batches, once it says so: anyway, or where it pays. Default: no. */
+  batches?: BatchOffer['wish'] | undefined;
   /** A descriptor of this process that the child is to have. */
   inherit?: number | undefined;
 }
@@ -77,20 +87,33 @@ export function forkUntrusted<T>(
   const calls = options.handlesBack === false ? undefined : nativeCalls();
   const made: Fifo[] = [];
   let offers: Offers | undefined;
+  let batches: BatchSender | undefined;
+  let link: PipeLink | undefined;
   try {
     offers = new Offers();
+    if (calls !== undefined && options.batches !== undefined) {
+      batches = new BatchSender(calls.batches, () => link?.stopSending());
+      calls.stopReceiving(batches.fd);
+    }
     for (let count = 0; count < 3; count += 1) made.push(fifos.take());
     const [out, err, data] = made as [Fifo, Fifo, Fifo];
-    const variables = { [LINK_VARIABLE]: calls === undefined ? ONE_WAY : ONE_WAY_WITH_HANDLES };
+    const variables: Record<string, string> = {
+      [LINK_VARIABLE]: calls === undefined ? ONE_WAY : ONE_WAY_WITH_HANDLES,
+    };
     const stdio: UntrustedFork['stdio'] = ['ignore', out.writeFd, err.writeFd, 'ipc'];
     const extras = [
       'pipe',
       data.writeFd,
       offers.childFd,
       ...(calls === undefined ? [] : (['pipe'] as const)),
+      ...(batches?.childFds ?? []),
       ...(options.inherit === undefined ? [] : [options.inherit]),
     ] as const;
     const inheritedFd = LINK_FD + extras.length - 1;
+    if (batches !== undefined && options.batches !== undefined) {
+      const [first, second] = [RETURNS_FD + 1, RETURNS_FD + 2];
+      variables[BATCHES_VARIABLE] = encodeBatchOffer({ fds: [first, second], wish: options.batches });
+    }
     const { child, pipes } = forkWithExtras(() => fork({ variables, stdio, inheritedFd }), extras);
     const forked = processOf(child);
     const [pipe, returns] = pipes;
@@ -109,25 +132,34 @@ export function forkUntrusted<T>(
     made.length = 0;
     const offered = offers;
     offers = undefined;
+    const batched = batches;
+    batches = undefined;
+    batched?.childFds.forEach((fd) => closeSync(fd));
     closeSync(offered.childFd);
     for (const { writeFd } of [out, err, data]) closeSync(writeFd);
-    const link = new PipeLink(pipe, options.limits, {
+    const socket = batched === undefined ? [] : [{ fd: batched.fd, close: () => closeWatched(batched.fd) }];
+    const opened = new PipeLink(pipe, options.limits, {
       source,
       receiver: returns === undefined || calls === undefined ? null : new DescriptorReceiver(returns, calls),
-      release: () => dispose([pipe, ...(returns === undefined ? [] : [returns])].map(disposable)),
+      release: () =>
+        dispose([...[pipe, ...(returns === undefined ? [] : [returns])].map(disposable), ...socket]),
+      ...(batched === undefined ? {} : { batches: batched }),
       ...(options.share === undefined ? {} : { share: options.share }),
     });
+    link = opened;
     forked.once('exit', () => {
-      link.peerExited();
+      opened.peerExited();
       offered.end();
+      batched?.end();
       const channel = channelHandle(forked);
       if (channel !== undefined) dispose([{ fd: channel.fd, close: () => endChannel(forked) }]);
       // Another process may go on printing where this one did; nobody waits for it for ever.
       setTimeout(() => [stdout, stderr].forEach((stream) => stream?.destroy()), LAST_OUTPUT_MS).unref();
     });
-    return { child, link, offers: offered, stdout: stdout ?? null, stderr: stderr ?? null };
+    return { child, link: opened, offers: offered, stdout: stdout ?? null, stderr: stderr ?? null };
   } finally {
     for (const { readFd, writeFd } of made) [readFd, writeFd].forEach((fd) => closeSync(fd));
+    batches?.discard();
     if (offers !== undefined) {
       offers.close();
       closeSync(offers.childFd);

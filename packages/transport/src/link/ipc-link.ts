@@ -4,6 +4,7 @@
 // A handle goes in a message of its own, in front of its frame: where the receiver is out of descriptors, Node
 // drops the message that came with the handle, and the frame must not be dropped with it.
 import type { ChildProcess } from 'node:child_process';
+import { wholeHandle } from '../node/lazy-tcp.js';
 import type { NativeHandle } from '../node/native-handle.js';
 import { holdOpen, letGo } from '../node/hold-open.js';
 import { forgetUnfinished } from '../node/pipe-internals.js';
@@ -79,12 +80,13 @@ export class IpcLink implements Link {
 
   send(kind: FrameKind, payload: string, handle?: NativeHandle): boolean {
     if (!this.open || payload.length > this.#limits.maxPayloadBytes) return false;
-    if (this.#queuedBytes > this.#limits.maxQueuedBytes || (handle !== undefined && handle.fd < 0))
-      return false;
+    if (this.#queuedBytes > this.#limits.maxQueuedBytes) return false;
+    const whole = handle && wholeHandle(handle);
+    if (handle !== undefined && (whole === undefined || whole.fd < 0)) return false;
     const message: FrameMessage = { vhostd: kind, payload };
-    if (handle !== undefined) {
+    if (whole !== undefined) {
       message.handle = this.#lastHandle += 1;
-      this.#transmit({ vhostdHandle: message.handle }, 0, handle);
+      this.#transmit({ vhostdHandle: message.handle }, 0, whole);
     }
     this.#transmit(message, payload.length, undefined);
     return true;

@@ -7,16 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { nativeCalls } from '../node/native-calls.js';
 
 /**
- * Says that the pipe was tried out as this process would do it. Undefined where nothing can look at descriptors, or where
+ * Says that a transport was tried out as this process would do it: the pipe, or batches beside it. Undefined where nothing can look at descriptors, or where
  * files of it are no longer there.
  */
-export function linkProof(): string | undefined {
+export function linkProof(type: 'native' | 'pipe'): string | undefined {
   const library = nativeCalls()?.library;
   if (library === undefined) return undefined;
   try {
     const files = [process.execPath, fileURLToPath(import.meta.resolve('#self-test-child'))];
     if (library === 'koffi') files.push(createRequire(import.meta.url).resolve(library));
-    return JSON.stringify([process.version, release(), library, ...files.map(identityOf)]);
+    return JSON.stringify([type, process.version, release(), library, ...files.map(identityOf)]);
   } catch {
     return undefined;
   }

@@ -2,7 +2,16 @@
 import type { LinkType } from '@vhostd/protocol';
 import type { NativeHandle } from '../node/native-handle.js';
 import type { Frame, FrameKind } from './frame.js';
+import type { BatchSender } from './batch-sender.js';
 import type { Claims } from './offers.js';
+
+/** What a worker was started with to receive connections in batches. */
+export interface BatchOffer {
+  /** The descriptors of the socket and of the FIFO. */
+  readonly fds: readonly [socket: number, numbers: number];
+  /** Whether that is wished for anyway, or only where it pays. */
+  readonly wish: 'always' | 'busy';
+}
 
 /** Why a link ended: its peer went away, it was closed here, or the peer sent what it must not. */
 export type LinkEnd = { reason: 'peer-gone' | 'closed-here' } | { reason: 'violation'; detail: string };
@@ -36,6 +45,10 @@ export interface Link {
   readonly receivesHandles: boolean;
   /** What comes with a handle may be taken only where this says so; absent: always. */
   readonly claims?: Claims | undefined;
+  /** How the other end, a worker, can be sent connections in batches; absent: it can't. */
+  readonly batches?: BatchSender | undefined;
+  /** How this end can be sent connections in batches; absent: it can't. */
+  readonly batchOffer?: BatchOffer | undefined;
   /**
    * Sends a frame; `payload` is latin1 text, each character a byte. The caller keeps its handle open until the
    * peer confirms. False: the frame was not sent, because the link is closed, has more than its limit of bytes

@@ -51,6 +51,19 @@ export class Offers {
   }
 
   /**
+   * For a child that begins with what it takes at once: these numbers and no others may be taken, and what has them has
+   * been sent. False: they could not be told.
+   */
+  tell(numbers: readonly number[]): boolean {
+    if (this.#closed) return false;
+    numbers.forEach((number, index) => {
+      this.#entries.writeUInt32BE(number, index * ENTRY_BYTES);
+      this.#entries.writeUInt32BE(OFFERED, index * ENTRY_BYTES + NUMBER_BYTES);
+    });
+    return this.#write(this.#entries.subarray(0, numbers.length * ENTRY_BYTES));
+  }
+
+  /**
    * Takes back what the child has not taken: its numbers, up to the last that was sent, and whatever else the child has
    * written there.
    */
@@ -138,6 +151,27 @@ export class Claims {
   }
 }
 
+/** What an entry says: this number was offered, or all up to it have been taken back. */
+export interface OfferEntry {
+  number: number;
+  takenBack: boolean;
+}
+
+/** The entries of a read, which is of whole ones. */
+export function readEntries(bytes: Buffer): OfferEntry[] {
+  const entries: OfferEntry[] = [];
+  for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
+    const takenBack = bytes.readUInt32BE(at + NUMBER_BYTES) === TAKEN_BACK;
+    entries.push({ number: bytes.readUInt32BE(at), takenBack });
+  }
+  return entries;
+}
+
+/** Whether a number is not after another one. Numbers wrap at 2^32. */
+export function isUpTo(number: number, last: number): boolean {
+  return distance(number, last) < HALF;
+}
+
 /** How far it is from a number to a later one. */
 function distance(from: number, to: number): number {
   return (to - from) >>> 0;
@@ -162,7 +196,8 @@ function readNow(fd: number, bytes: Buffer): number {
 export const CONFIRM_EACH_COUNT = 8;
 
 const NUMBER_BYTES = 4;
-const ENTRY_BYTES = 8;
+/** The length of an entry. */
+export const ENTRY_BYTES = 8;
 const OFFERED = 0;
 const TAKEN_BACK = 1;
 /** Numbers that are written at once. */

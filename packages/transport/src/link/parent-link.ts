@@ -5,7 +5,7 @@ import { LINK_FD } from '../node/fork-with-pipe.js';
 import { createIpcPipe, createPlainPipe } from '../node/pipe-internals.js';
 import { DescriptorSender } from './descriptor-passing.js';
 import { IpcLink } from './ipc-link.js';
-import type { Link, LinkLimits } from './link.js';
+import type { BatchOffer, Link, LinkLimits } from './link.js';
 import { Claims } from './offers.js';
 import { PipeLink } from './pipe-link.js';
 import { getBuiltinModule } from '../node/builtin.js';
@@ -32,6 +32,7 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
   Link | undefined {
   const type = process.env[LINK_VARIABLE];
   delete process.env[LINK_VARIABLE];
+  const batchOffer = readBatchOffer();
   if (type === 'ipc') return process.send === undefined ? undefined : new IpcLink(process, limits);
   const oneWay = type === ONE_WAY || type === ONE_WAY_WITH_HANDLES;
   if ((type !== 'pipe' && !oneWay) || process.send === undefined) return undefined;
@@ -43,7 +44,12 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
   if (status === 0 && data.open(DATA_FD) === 0) {
     const returns = type === ONE_WAY_WITH_HANDLES ? createIpcPipe(process) : undefined;
     const sender = returns?.open(RETURNS_FD) === 0 ? new DescriptorSender(returns) : null;
-    return new PipeLink(data, limits, { source: pipe, sender, claims: new Claims(CLAIMS_FD) });
+    return new PipeLink(data, limits, {
+      source: pipe,
+      sender,
+      claims: new Claims(CLAIMS_FD),
+      ...(batchOffer === undefined ? {} : { batchOffer }),
+    });
   }
   data.close();
   pipe.close();
@@ -51,6 +57,22 @@ export function openParentLink({ limits = {}, evenOrphaned = false }: ParentLink
     fd: LINK_FD,
     status,
   });
+}
+
+/** The environment variable that tells a child where it can be sent connections in batches; removed when read. */
+export const BATCHES_VARIABLE = 'VHOSTD_BATCHES';
+
+/** The value of the variable. */
+export function encodeBatchOffer({ fds, wish }: BatchOffer): string {
+  return [...fds, wish].join();
+}
+
+function readBatchOffer(): BatchOffer | undefined {
+  const [socket = NaN, numbers = NaN, wish] = (process.env[BATCHES_VARIABLE] ?? '').split(',');
+  delete process.env[BATCHES_VARIABLE];
+  const fds = [Number(socket), Number(numbers)] as const;
+  if (!fds.every((fd) => Number.isInteger(fd) && fd > LINK_FD) || !isSocket(fds[0])) return undefined;
+  return { fds, wish: wish === 'always' ? wish : 'busy' };
 }
 
 /** Whether a descriptor of this process is a socket. */

@@ -5,12 +5,14 @@
 import { readSync } from 'node:fs';
 import type { NativeHandle, NativePipe } from '../node/native-handle.js';
 import { writeText } from '../node/pipe-internals.js';
+import { wholeHandle } from '../node/lazy-tcp.js';
+import type { BatchSender } from './batch-sender.js';
 import type { DescriptorReceiver, DescriptorSender } from './descriptor-passing.js';
 import { encodeFrame, FrameReader } from './frame.js';
 import { FrameCutter } from './frame-cutter.js';
 import type { Frame, FrameKind } from './frame.js';
 import { DEFAULT_LINK_LIMITS, FRAME_COST_BYTES } from './link.js';
-import type { Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
+import type { BatchOffer, Link, LinkEnd, LinkLimits, LinkReceiver } from './link.js';
 import type { Claims } from './offers.js';
 import { LastingExcess, TURN_LIMIT_MS, Work } from './reading-share.js';
 import type { ReadingShare } from './reading-share.js';
@@ -25,6 +27,10 @@ export interface PipeLinkParts {
   receiver?: DescriptorReceiver | null;
   /** What frames with a handle are claimed with. Default: they need not be. */
   claims?: Claims;
+  /** Connections go out over this once it is active. */
+  batches?: BatchSender;
+  /** Connections can come over this. */
+  batchOffer?: BatchOffer;
   /** What reading may cost. Default: any time. */
   share?: ReadingShare;
   /** Closes every pipe but the source. Default: they are closed here. */
@@ -70,6 +76,14 @@ export class PipeLink implements Link {
     this.#readBytesAtStart = this.#source.bytesRead;
   }
 
+  get batches(): BatchSender | undefined {
+    return this.#parts.batches;
+  }
+
+  get batchOffer(): BatchOffer | undefined {
+    return this.#parts.batchOffer;
+  }
+
   get queuedBytes(): number {
     if (this.#end !== undefined || this.#pipe.writeQueueSize === 0) return 0;
     return this.#pipe.writeQueueSize + this.#queuedCount * FRAME_COST_BYTES;
@@ -99,9 +113,10 @@ export class PipeLink implements Link {
     if (this.queuedBytes > this.#limits.maxQueuedBytes) return false;
     if (handle === undefined) return this.#write(kind, payload, false, undefined);
     const { sender } = this.#parts;
-    if (sender === null) return false;
-    if (sender === undefined) return this.#write(kind, payload, true, handle);
-    return sender.send(handle, (sent) => {
+    const whole = wholeHandle(handle);
+    if (sender === null || whole === undefined) return false;
+    if (sender === undefined) return this.#write(kind, payload, true, whole);
+    return sender.send(whole, (sent) => {
       // Its number is taken, so the other end waits for this frame before any other with a handle.
       if (!sent) this.#writing = false;
       else if (this.open) this.#write(kind, payload, true, undefined);
@@ -136,6 +151,11 @@ export class PipeLink implements Link {
 
   unref(): void {
     this.#source.unref();
+  }
+
+  /** Nothing more can be sent: the peer is dying, or has closed what it is sent connections over. */
+  stopSending(): void {
+    this.#writing = false;
   }
 
   #write(kind: FrameKind, payload: string, flagged: boolean, handle: NativeHandle | undefined): boolean {
@@ -319,6 +339,7 @@ export class PipeLink implements Link {
     }
     this.#source.readStop();
     this.#source.close();
+    this.#parts.batches?.stop();
     if (this.#parts.release !== undefined) this.#parts.release();
     else if (this.#source !== this.#pipe) this.#pipe.close();
     this.#parts.sender?.close();

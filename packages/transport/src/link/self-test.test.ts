@@ -34,35 +34,59 @@ async function chooseIn(
 }
 
 describe('chooseLink', () => {
-  test('takes the pipe on this Node', options, async (t) => {
-    const expected = { type: 'pipe', handsBack: true };
+  test('takes what is fastest on this Node, or the pipe where that is wished for', options, async (t) => {
+    const expected = { type: 'native', handsBack: true };
     assert.deepEqual(await chooseLink('auto'), expected);
-    assert.deepEqual(await chooseLink('pipe'), expected);
+    assert.deepEqual(await chooseLink('native'), expected);
     assert.deepEqual(await chooseIn(t, 'auto', 'nothing'), expected);
+    assert.deepEqual(await chooseLink('pipe'), { type: 'pipe', handsBack: true });
   });
 
   test('tries nothing out where the proof of an earlier test holds for this Node', options, async (t) => {
-    const proof = linkProof() ?? '';
-    const proved = { type: 'pipe', handsBack: true, proved: true };
-    assert.deepEqual(await chooseLink('auto', proof), proved);
+    const proof = linkProof('native') ?? '';
+    const proved = { handsBack: true, proved: true };
+    assert.deepEqual(await chooseLink('auto', proof), { type: 'native', ...proved });
+    assert.deepEqual(await chooseLink('pipe', proof), { type: 'pipe', ...proved });
+    assert.deepEqual(await chooseLink('pipe', linkProof('pipe')), { type: 'pipe', ...proved });
     // What would not pass.
     const unseen = await chooseIn(t, 'pipe', 'the look at descriptors', {}, proof);
-    assert.deepEqual(unseen, proved);
+    assert.deepEqual(unseen, { type: 'pipe', ...proved });
   });
 
-  test('tries the pipe out where the proof is another', options, async () => {
-    const proof = (linkProof() ?? '').replace(process.version, 'v20.0.0');
-    assert.deepEqual(await chooseLink('auto', proof), { type: 'pipe', handsBack: true });
+  test('tries it out where the proof is another, or of the pipe alone', options, async () => {
+    const native = { type: 'native', handsBack: true };
+    const proof = (linkProof('native') ?? '').replace(process.version, 'v20.0.0');
+    assert.deepEqual(await chooseLink('auto', proof), native);
+    assert.deepEqual(await chooseLink('native', linkProof('pipe')), native);
   });
 
   test('without what looks at descriptors a proof is none', options, async (t) => {
-    const choice = (await chooseIn(t, 'auto', 'nothing', { [FFI_VARIABLE]: 'off' }, linkProof())) as object;
+    const env = { [FFI_VARIABLE]: 'off' };
+    const choice = (await chooseIn(t, 'auto', 'nothing', env, linkProof('native'))) as object;
     assert.equal(Reflect.get(choice, 'handsBack'), false);
   });
 
+  const changes: [broken: string, reason: RegExp][] = [
+    ['the look at what was sent', /: what a connection has sent cannot be looked at$/],
+    ['the descriptors of a batch', /: another connection arrived$/],
+    ['the bytes of a batch', /: other bytes arrived than were sent$/],
+    ['the read of no bytes', /: what a connection has sent cannot be looked at$/],
+    ['the socket for batches', /: no socket can be made/],
+  ];
+  for (const [broken, reason] of changes) {
+    test(`takes the pipe where ${broken} is not as it was, and says so`, options, async (t) => {
+      for (const wish of ['auto', 'native']) {
+        const choice = (await chooseIn(t, wish, broken)) as { type: string; reason: string };
+        assert.equal(choice.type, 'pipe');
+        assert.match(choice.reason, /^no batches with (?:node:ffi|koffi): /);
+        assert.match(choice.reason, reason);
+      }
+    });
+  }
+
   test('takes the pipe without hand-backs where nothing can look at descriptors', options, async (t) => {
     const reason = 'neither node:ffi (Node 26) nor the package koffi can be loaded';
-    for (const wish of ['auto', 'pipe']) {
+    for (const wish of ['auto', 'native', 'pipe']) {
       const choice = await chooseIn(t, wish, 'nothing', { [FFI_VARIABLE]: 'off' });
       assert.deepEqual(choice, { type: 'pipe', handsBack: false, reason });
     }
@@ -90,9 +114,9 @@ describe('chooseLink', () => {
   });
 
   test('leaves no descriptor behind', options, async () => {
-    await chooseLink('pipe');
+    await chooseLink('auto');
     const before = openDescriptorCount();
-    for (let round = 0; round < 3; round += 1) await chooseLink('pipe');
+    for (let round = 0; round < 3; round += 1) await chooseLink('auto');
     await until(() => openDescriptorCount() <= before);
   });
 

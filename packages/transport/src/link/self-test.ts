@@ -7,8 +7,10 @@ import { createServer, connect } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { VhostError } from '@vhostd/protocol';
+import type { BatchCalls } from '../node/batch-calls.js';
 import type { AddressRecord, NativeHandle } from '../node/native-handle.js';
 import { forbidNativeCalls, nativeCalls } from '../node/native-calls.js';
+import { testBatches } from './batch-self-test.js';
 import { forkUntrusted } from './fork-untrusted.js';
 import { FrameKind } from './frame.js';
 import type { Frame } from './frame.js';
@@ -18,7 +20,7 @@ import { linkProof } from './link-proof.js';
 
 /** The transport to use. */
 export interface LinkChoice {
-  type: LinkType;
+  type: HandoffType;
   /** Whether children can hand connections back. */
   handsBack: boolean;
   /** It was not tried out by this process: what it was given says that it works. */
@@ -27,8 +29,11 @@ export interface LinkChoice {
   reason?: string;
 }
 
-/** Which transport is wanted: `auto` takes the pipe where its self-test passes. */
-export type LinkWish = LinkType | 'auto';
+/** Which transport is wanted: `auto` takes the first one whose self-test passes, of `native`, `pipe` and `ipc`. */
+export type LinkWish = HandoffType | 'auto';
+
+/** How connections go to workers. `native`: in batches, beside a pipe for all else. */
+export type HandoffType = LinkType | 'native';
 
 /** How long the self-test may take, ms, before the pipe counts as unusable. */
 const SELF_TEST_LIMIT_MS = 10_000;
@@ -42,11 +47,17 @@ const NO_LIBRARY = 'neither node:ffi (Node 26) nor the package koffi can be load
  */
 export async function chooseLink(wish: LinkWish, proof?: string): Promise<LinkChoice> {
   if (wish === 'ipc') return { type: 'ipc', handsBack: true };
-  if (proof !== undefined && proof === linkProof()) return { type: 'pipe', handsBack: true, proved: true };
+  const provedType = proof === undefined ? undefined : whatIsProved(wish, proof);
+  if (provedType !== undefined) return { type: provedType, handsBack: true, proved: true };
   const calls = nativeCalls();
   try {
     await testPipe();
-    if (calls !== undefined) return { type: 'pipe', handsBack: true };
+    if (calls !== undefined) {
+      const fault = wish === 'pipe' ? undefined : await batchFault(calls.batches);
+      if (wish === 'pipe') return { type: 'pipe', handsBack: true };
+      if (fault === undefined) return { type: 'native', handsBack: true };
+      return { type: 'pipe', handsBack: true, reason: `no batches with ${calls.library}: ${fault}` };
+    }
     return { type: 'pipe', handsBack: false, reason: NO_LIBRARY };
   } catch (error) {
     if (calls === undefined) return withoutPipe(wish, error);
@@ -57,6 +68,30 @@ export async function chooseLink(wish: LinkWish, proof?: string): Promise<LinkCh
       return { type: 'pipe', handsBack: false, reason };
     } catch (again) {
       return withoutPipe(wish, again);
+    }
+  }
+}
+
+/** Batches go beside a pipe that works; of a pipe alone it is not known why it was alone. */
+function whatIsProved(wish: Exclude<LinkWish, 'ipc'>, proof: string): 'native' | 'pipe' | undefined {
+  const isNative = proof === linkProof('native');
+  if (wish !== 'pipe') return isNative ? 'native' : undefined;
+  return isNative || proof === linkProof('pipe') ? 'pipe' : undefined;
+}
+
+/** Why connections can't go in batches; undefined: they can. */
+async function batchFault(calls: BatchCalls): Promise<string | undefined> {
+  const connections: Accepted[] = [];
+  try {
+    for (let count = 0; count < 3; count += 1) connections.push(await acceptOne());
+    return await testBatches(calls, connections);
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    for (const { client, handle, server } of connections) {
+      handle.close();
+      client.destroy();
+      server.close();
     }
   }
 }
@@ -75,7 +110,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-interface Accepted {
+export interface Accepted {
   client: Socket;
   handle: NativeHandle;
   server: Server;

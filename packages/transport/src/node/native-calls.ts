@@ -2,6 +2,7 @@
 // not know; SO_LINGER; mkfifo; poll; a second descriptor; a datagram to a Unix socket, with a descriptor or without;
 // waiting for a child that Node has not started; a signal at the parent's death.
 import { closeSync } from 'node:fs';
+import { BatchCalls } from './batch-calls.js';
 import { loadLibrary } from './native-library.js';
 import type { Library, SystemCalls } from './native-library.js';
 import { getBuiltinModule } from './builtin.js';
@@ -40,6 +41,8 @@ export interface NativeCalls {
   sendDatagram(address: string, content: string, passed?: number): number;
   /** From now on this process runs again, however it was stopped, when the one that has started it ends. */
   goOnWithoutParent(): void;
+  /** Those that move connections in numbers. */
+  readonly batches: BatchCalls;
   /** Takes a child that has ended off the process table. To be called for none that Node has started. */
   reap(pid: number): void;
 }
@@ -124,13 +127,21 @@ class Calls implements NativeCalls {
   readonly #base: bigint;
   readonly #calls: SystemCalls;
   readonly #errno: () => number;
+  readonly #whole: Library;
+  #batches: BatchCalls | undefined;
 
-  constructor({ name, view, base, calls, errno }: Library) {
+  constructor(library: Library) {
+    const { name, view, base, calls, errno } = library;
+    this.#whole = library;
     this.library = name;
     this.#view = view;
     this.#base = base;
     this.#calls = calls;
     this.#errno = errno;
+  }
+
+  get batches(): BatchCalls {
+    return (this.#batches ??= new BatchCalls(this.#whole));
   }
 
   receive(fd: number): Received {

@@ -4,7 +4,8 @@
 import { lstatSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-interface Memory {
+/** Memory at a fixed place, and its address. */
+export interface Memory {
   view: DataView;
   base: bigint;
 }
@@ -22,6 +23,9 @@ export interface SystemCalls {
   socket(family: number, type: number, protocol: number): number;
   prctl(option: number, value: number): number;
   sendmsg(fd: number, message: bigint, flags: number): number | bigint;
+  recv(fd: number, bytes: bigint, length: number, flags: number): number | bigint;
+  accept4(fd: number, address: bigint, length: bigint, flags: number): number;
+  socketpair(family: number, type: number, protocol: number, fds: bigint): number;
 }
 
 /** System calls, and memory at a fixed place for what they read and write. */
@@ -29,6 +33,8 @@ export interface Library extends Memory {
   name: 'node:ffi' | 'koffi';
   calls: SystemCalls;
   errno(): number;
+  /** More memory, which lives as long as this process. */
+  allocate(bytes: number): Memory;
 }
 
 /** The first library that loads, with so much memory; undefined where none does. */
@@ -60,7 +66,10 @@ interface NodeFfi {
 
 function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
   const { dlopen, getRawPointer, getInt32 } = withoutWarning(() => require('node:ffi') as NodeFfi);
-  const memory = new ArrayBuffer(memoryBytes);
+  const allocate = (bytes: number): Memory => {
+    const memory = new ArrayBuffer(bytes);
+    return { view: new DataView(memory), base: getRawPointer(memory) };
+  };
   const [int, unsigned, pointer] = ['i32', 'u32', 'pointer'];
   const { functions } = dlopen(null, {
     recvmsg: { arguments: [int, pointer, int], return: 'i64' },
@@ -74,13 +83,15 @@ function fromNode(require: NodeJS.Require, memoryBytes: number): Library {
     socket: { arguments: [int, int, int], return: int },
     prctl: { arguments: [int, 'u64'], return: int },
     sendmsg: { arguments: [int, pointer, int], return: 'i64' },
+    recv: { arguments: [int, pointer, 'u64', int], return: 'i64' },
+    accept4: { arguments: [int, pointer, pointer, int], return: int },
+    socketpair: { arguments: [int, int, int, pointer], return: int },
     __errno_location: { arguments: [], return: pointer },
   });
-  const view = new DataView(memory);
   return {
     name: 'node:ffi',
-    view,
-    base: getRawPointer(memory),
+    ...allocate(memoryBytes),
+    allocate,
     calls: functions as unknown as SystemCalls,
     errno: () => getInt32(functions['__errno_location']?.() ?? 0, 0),
   };
@@ -97,7 +108,10 @@ interface Koffi {
 function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
   const koffi = koffiOf(require);
   const library = koffi.load(null);
-  const memory = koffi.alloc('char', memoryBytes);
+  const allocate = (bytes: number): Memory => {
+    const memory = koffi.alloc('char', bytes);
+    return { view: new DataView(koffi.view(memory, bytes)), base: koffi.address(memory) };
+  };
   const calls = {
     recvmsg: library.func('intptr recvmsg(int, size_t, int)'),
     getsockopt: library.func('int getsockopt(int, int, int, size_t, size_t)'),
@@ -110,11 +124,14 @@ function fromKoffi(require: NodeJS.Require, memoryBytes: number): Library {
     socket: library.func('int socket(int, int, int)'),
     prctl: library.func('int prctl(int, uint64)'),
     sendmsg: library.func('intptr sendmsg(int, size_t, int)'),
+    recv: library.func('intptr recv(int, size_t, size_t, int)'),
+    accept4: library.func('int accept4(int, size_t, size_t, int)'),
+    socketpair: library.func('int socketpair(int, int, int, size_t)'),
   };
   return {
     name: 'koffi',
-    view: new DataView(koffi.view(memory, memoryBytes)),
-    base: koffi.address(memory),
+    ...allocate(memoryBytes),
+    allocate,
     calls: calls as unknown as SystemCalls,
     errno: () => koffi.errno(),
   };

@@ -21,6 +21,8 @@ export interface IntakeEvents {
   onLimit?: (limit: number | undefined) => void;
   /** A connection has come or gone. */
   onCount?: () => void;
+  /** Nothing is accepted from now on. */
+  onRefuse?: () => void;
 }
 
 /** Readies the site's server for a TLS connection that begins with `hello`; what it returns puts the server back. */
@@ -37,6 +39,7 @@ export class Intake {
   readonly #onSocket: IntakeEvents['onSocket'];
   readonly #onLimit: IntakeEvents['onLimit'];
   readonly #onCount: IntakeEvents['onCount'];
+  readonly #onRefuse: IntakeEvents['onRefuse'];
   #server: AdoptedServer | undefined;
   #secureFront: SecureFront | undefined;
   #secureTerms: SecureTerms | undefined;
@@ -59,11 +62,12 @@ export class Intake {
   #limit: number | undefined;
   #accepting = false;
 
-  constructor(link: Link, { onSocket, onLimit, onCount }: IntakeEvents = {}) {
+  constructor(link: Link, { onSocket, onLimit, onCount, onRefuse }: IntakeEvents = {}) {
     this.#link = link;
     this.#onSocket = onSocket;
     this.#onLimit = onLimit;
     this.#onCount = onCount;
+    this.#onRefuse = onRefuse;
   }
 
   /** Sets the server that plain connections go to; those that came before it follow now. */
@@ -87,8 +91,8 @@ export class Intake {
     this.#secureTerms = terms;
   }
 
-  /** Takes a frame of kind `connection`. */
-  receive(frame: Frame): void {
+  /** Takes a frame of kind `connection`, which may be claimed already. */
+  receive(frame: Frame, isClaimed = false): void {
     const { handle } = frame;
     const connection = this.#refusing ? undefined : decodeConnection(frame.payload);
     if (connection === undefined) return handle?.close();
@@ -99,12 +103,17 @@ export class Intake {
     }
     const { claims } = this.#link;
     // The master did not wait for this process to look at it: another worker has it.
-    if (claims?.claim(number) === false) return handle.close();
+    if (!isClaimed && claims?.claim(number) === false) return handle.close();
     this.#acceptedId = number;
     this.#unreportedCount += 1;
     if (claims === undefined || this.#unreportedCount >= CONFIRM_EACH_COUNT) this.#reportThisTurn();
     else this.#reportSoon();
     setConnectionEnds(handle, header);
+    if (isClaimed && bytes.length === 0 && !header.secure && this.#server !== undefined) {
+      const socket = this.#server.accept(handle);
+      if (socket !== undefined) this.#onTaken(socket, handle, header, !header.peeked);
+      return;
+    }
     this.#arrivingCount += 1;
     // The server gets it in a turn behind the report: the site sees no connection that the master does not know of.
     if (this.#server === undefined) this.#waiting.push(() => this.#inject(handle, bytes, header));
@@ -143,6 +152,7 @@ export class Intake {
 
   /** From now on nothing is accepted: the master gives what it sends to another worker when this one is gone. */
   refuse(): void {
+    this.#onRefuse?.();
     this.#refusing = true;
     this.reportNow();
   }
@@ -194,7 +204,7 @@ export class Intake {
     const onAccepted = (socket: Socket | undefined): void => {
       this.#arrivingCount -= 1;
       if (socket === undefined) return;
-      this.#onTaken(socket, handle, header, head.length === 0);
+      this.#onTaken(socket, handle, header, head.length === 0 && !header.peeked);
     };
     const server = this.#server?.server;
     if (!header.secure && server instanceof HttpServer && speaksHttp2(head)) refuseHttp2(handle);
