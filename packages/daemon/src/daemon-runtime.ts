@@ -166,22 +166,21 @@ export class DaemonRuntime {
 
   /** What is missing of PID file and control socket. A socket takes no room on a disk where the file finds none. */
   async #putBack(): Promise<void> {
-    const { onRestored } = this.#options;
     let failure: unknown;
     try {
-      if ((await this.#lease?.restore()) === true) onRestored(this.#runDir.pidFile);
+      if ((await this.#lease?.restore()) === true) this.#options.onRestored(this.#runDir.pidFile);
     } catch (error) {
       // The socket is that of whoever has the directory.
       if (error instanceof VhostError && error.code === 'ERR_LOCK_LOST') throw error;
       failure = error;
     }
     if (this.#control === undefined) await this.#openControl();
-    else if (await this.#control.restore()) onRestored(this.#runDir.controlSocket);
+    else if (await this.#control.restore()) this.#options.onRestored(this.#runDir.controlSocket);
     if (failure !== undefined) throw failure;
   }
 }
 
 /** How long what runs over the control socket may take until it is answered, ms: twice what an order may take. */
 const ANSWER_LIMIT_MS = 7_200_000;
-/** How often it is looked whether PID file and control socket are still there, ms. */
+/** How often to look whether PID file and control socket are still there, ms. */
 const WATCH_MS = 2_000;

@@ -4,7 +4,7 @@ import { VhostError } from '@vhostd/protocol';
 import { isAlive, signalIdentity } from '@vhostd/supervisor';
 import type { ProcessIdentity } from '@vhostd/supervisor';
 
-/** What became of it. */
+/** How a process ended that was told to. */
 export type EndOutcome = 'stopped' | 'killed' | 'gone' | 'stranger';
 
 /**

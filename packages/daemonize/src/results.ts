@@ -1,6 +1,6 @@
 // What start, stop and restart say.
 
-/** What became of a start or restart. A process that could not be started is an error instead. */
+/** The outcome of a start or restart. A process that could not be started is an error instead. */
 export type StartResult =
   /** It was started, and has lived for `minUptimeMs`. */
   | { status: 'started'; pid: number }
@@ -9,7 +9,7 @@ export type StartResult =
   /** A later `stop()` or `restart()` of the same object came in between. */
   | { status: 'cancelled' };
 
-/** What became of a stop. */
+/** The outcome of a stop. */
 export type StopResult =
   /** The process ended after SIGTERM. */
   | { status: 'stopped'; pid: number }

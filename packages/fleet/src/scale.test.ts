@@ -119,7 +119,7 @@ class Machine {
 
   /** Its keys are in drain, then they go. */
   stops(): void {
-    this.#publisher.set(this.#sites.map((site) => ({ ...site, standing: 'gone' })));
+    this.#publisher.set(this.#sites.map((site) => ({ ...site, readiness: 'gone' })));
   }
 }
 
@@ -127,7 +127,7 @@ function siteOf(number: number): LocalSite {
   const listen = [{ port: 8080, tls: 'none', proxy: 'v2' } as const];
   const siteId = `site-${number}`;
   const hosts = new Map([[`${siteId}.shops.example`, listen]]);
-  return { siteId, standing: 'serves', generation: 1, drainTimeoutMs: 0, hosts };
+  return { siteId, readiness: 'serves', generation: 1, drainTimeoutMs: 0, hosts };
 }
 
 /** What the store has, as it was written. */

@@ -142,5 +142,5 @@ export class Shutdown {
 const WITHDRAW_NOW_LIMIT_MS = 500;
 /** How long workers may take to say that they accept no more, ms; one may be blocked. */
 const ACCEPT_LIMIT_MS = 1000;
-/** How often it is looked whether every connection has found its worker, ms. */
+/** How often to look whether every connection has found its worker, ms. */
 const UNPLACED_LOOK_MS = 10;

@@ -2,7 +2,7 @@
 import type { ChildHandle } from './child-handle.js';
 import type { ChildFault } from './child-reason.js';
 
-/** What became of the process that a stop was about; `stuck` if it wasn't reaped within `reapMs` after SIGKILL. */
+/** The outcome of a stop; `stuck` if it wasn't reaped within `reapMs` after SIGKILL. */
 export type StopOutcome = 'no-process' | 'exited' | 'stuck';
 
 /** The record of one try to have a process. Times are monotonic. */

@@ -8,7 +8,7 @@ export interface OsTimer {
   cancel(): void;
 }
 
-/** What became of a signal: `forbidden` means that the process exists and belongs to someone else (EPERM). */
+/** The outcome of a signal: `forbidden` means that the process exists and belongs to someone else (EPERM). */
 export type KillOutcome = 'sent' | 'gone' | 'forbidden';
 
 /** The functions of the operating system that supervision needs. */

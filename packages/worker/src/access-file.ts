@@ -149,7 +149,7 @@ const COLLECT_MS = 250;
 /** So many are written without waiting. */
 const WHOLE_CHARS = 65_536;
 const WAITING_MAX_CHARS = 1_048_576;
-/** How often it is looked whether the name leads to the file still, ms. */
+/** How often to look whether the name leads to the file still, ms. */
 const CHECK_MS = 1000;
 /** The wait after a failure, ms. */
 const RETRY_MS = 1000;

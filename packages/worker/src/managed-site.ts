@@ -10,7 +10,7 @@ import type {
   ServerConfUpdate,
   WorkerIdentity,
 } from '@vhostd/protocol';
-import type { NativeHandle, Passenger } from '@vhostd/transport';
+import type { NativeHandle } from '@vhostd/transport';
 import type { UpdateResult } from './conf-sender.js';
 import { whenLoaded } from './app-load.js';
 import { AppReady } from './app-ready.js';
@@ -219,33 +219,14 @@ export class ManagedSite {
     return await this.#keys.change(listen, () => send({ ...update, listen: listen.map(withoutKeys) }));
   }
 
-  async call(
-    to: string,
-    name: string,
-    params: unknown,
-    options: { timeoutMs: number | undefined; packed: { passenger: Passenger; head: string } | undefined },
-  ): Promise<unknown> {
-    const timeoutMs = options.timeoutMs ?? this.#identity.callTimeoutMs;
-    const call: Call & { to: string } = { to, name, params, timeoutMs };
-    const { peer } = this.#master;
-    if (options.packed === undefined)
-      return await this.#during(() => peer.request('call', call, { timeoutMs, bulk: true }));
-    const { head, passenger } = options.packed;
-    const withSocket = { ...call, socketHead: head };
-    return await this.#during(() => peer.request('call', withSocket, { timeoutMs, bulk: true, passenger }));
+  /** {@link MasterSide.call}. */
+  call(...call: Parameters<MasterSide['call']>): Promise<unknown> {
+    return this.#during(() => this.#master.call(...call));
   }
 
-  /** Resolves once these sites are published. The master's limit comes first, so that its answer says which are not. */
-  async waitForSites(siteIds: string[], timeoutMs: number | undefined): Promise<void> {
-    // Site code need not be typed: a limit that is no number would end the wait at once, as if it had been too long.
-    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-      throw new VhostError('ERR_CALL_INVALID', 'waitForSites: timeoutMs must be a number of milliseconds');
-    }
-    const limitMs = Math.min(timeoutMs ?? this.#identity.callTimeoutMs, WAIT_MAX_MS);
-    const options = { timeoutMs: limitMs + WAIT_MARGIN_MS, bulk: true };
-    await this.#during(() =>
-      this.#master.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options),
-    );
+  /** {@link MasterSide.waitForSites}. */
+  waitForSites(siteIds: string[], timeoutMs: number | undefined): Promise<void> {
+    return this.#during(() => this.#master.waitForSites(siteIds, timeoutMs));
   }
 
   /** The worker has something to do until this has settled. */
@@ -446,11 +427,6 @@ function endGroup(): void {
     // It leads none.
   }
 }
-
-/** What a wait gets on top of its limit for the master's answer to come, ms. */
-const WAIT_MARGIN_MS = 5000;
-/** The longest wait: what a timer of Node's takes, ms. */
-const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
 
 /** How many certificates the master is told of. */
 const CERTIFICATES_MAX_COUNT = 200;

@@ -1,10 +1,10 @@
-// A worker's side of its master: the link, what the master asks, the connections that it hands over.
+// A worker's side of its master: the link, what the master asks, the connections that it hands off.
 import cluster from 'node:cluster';
-import { SPARE_WORKER, WORKER_VARIABLE } from '@vhostd/protocol';
+import { SPARE_WORKER, VhostError, WORKER_VARIABLE } from '@vhostd/protocol';
 import { FrameKind, Peer, UNTRUSTED_LIMITS } from '@vhostd/transport';
-import type { MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
-import type { Frame, Link, LinkEnd } from '@vhostd/transport';
-import { writeWhole } from './node/whole-output.js';
+import type { Call, MasterToWorker, WorkerIdentity, WorkerToMaster } from '@vhostd/protocol';
+import type { Frame, Link, LinkEnd, Passenger } from '@vhostd/transport';
+import { waitWhileFull } from './node/whole-output.js';
 import { waitAsSpare } from './spare.js';
 
 /** Frames that are connections go one way, messages the other. */
@@ -20,6 +20,7 @@ export class MasterSide {
   /** The master does not read Node's channel. */
   readonly oneWay: boolean;
   readonly #link: Link;
+  readonly #callTimeoutMs: number;
 
   constructor(
     link: Link,
@@ -28,6 +29,7 @@ export class MasterSide {
   ) {
     this.oneWay = link.type === 'pipe';
     this.#link = link;
+    this.#callTimeoutMs = callTimeoutMs;
     this.peer = new Peer(link, {
       name: 'the master',
       timeoutMs: callTimeoutMs,
@@ -49,9 +51,38 @@ export class MasterSide {
     // Output of a worker goes to pipes that the master reads; a dead master must not kill the worker.
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', () => undefined);
-      writeWhole(stream);
+      waitWhileFull(stream);
     }
     this.peer.start();
+  }
+
+  /** Calls a handler of another process; `packed`: a socket goes along. */
+  async call(
+    to: string,
+    name: string,
+    params: unknown,
+    options: { timeoutMs: number | undefined; packed: { passenger: Passenger; head: string } | undefined },
+  ): Promise<unknown> {
+    const timeoutMs = options.timeoutMs ?? this.#callTimeoutMs;
+    const call: Call & { to: string } = { to, name, params, timeoutMs };
+    const { peer } = this;
+    if (options.packed === undefined) return await peer.request('call', call, { timeoutMs, bulk: true });
+    const { head, passenger } = options.packed;
+    return await peer.request('call', { ...call, socketHead: head }, { timeoutMs, bulk: true, passenger });
+  }
+
+  /**
+   * Resolves once these sites are published. The master's limit comes first, so that its answer says which are not.
+   * @throws {VhostError} ERR_CALL_INVALID, what the master answers.
+   */
+  async waitForSites(siteIds: string[], timeoutMs: number | undefined): Promise<void> {
+    // Site code need not be typed: a limit that is no number would end the wait at once, as if it had been too long.
+    if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+      throw new VhostError('ERR_CALL_INVALID', 'waitForSites: timeoutMs must be a number of milliseconds');
+    }
+    const limitMs = Math.min(timeoutMs ?? this.#callTimeoutMs, WAIT_MAX_MS);
+    const options = { timeoutMs: limitMs + WAIT_MARGIN_MS, bulk: true };
+    await this.peer.request('waitForSites', { siteIds, timeoutMs: limitMs }, options);
   }
 
   /** The process may end with the link still open, when it has nothing else to do. */
@@ -60,6 +91,11 @@ export class MasterSide {
     process.channel?.unref();
   }
 }
+
+/** What a wait gets on top of its limit for the master's answer to come, ms. */
+const WAIT_MARGIN_MS = 5000;
+/** The longest wait: what a timer of Node's takes, ms. */
+const WAIT_MAX_MS = 2 ** 31 - 1 - WAIT_MARGIN_MS;
 
 /** Who this worker is, from its environment; `undefined` when no master of ours has forked it. A spare waits here. */
 export function readIdentity(): WorkerIdentity | undefined {

@@ -4,17 +4,9 @@ import type { Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { getBuiltinModule } from '@vhostd/transport';
 import { beginBinding, endBinding, isOwn, stopReceiving } from './node/datagrams.js';
-import type { Bind } from './node/datagrams.js';
+import type { Bind, BindQuery } from './node/datagrams.js';
 import { ALIVE_MS, isForbidden, systemError } from './shared-ports.js';
 import type { AskForPort } from './shared-ports.js';
-
-/** What a `bind` asks for. */
-export interface BindQuery {
-  readonly port?: unknown;
-  readonly address?: unknown;
-  readonly exclusive?: unknown;
-  readonly fd?: unknown;
-}
 
 export class SharedDatagrams {
   readonly #ask: AskForPort;

@@ -99,7 +99,7 @@ export class Stillness {
   }
 }
 
-/** How often it is looked whether the master has answered, ms. */
+/** How often to look whether the master has answered, ms. */
 const LOOK_MS = 1;
 /** How long its answers are waited for, ms. */
 const ANSWER_LIMIT_MS = 1000;

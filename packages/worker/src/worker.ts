@@ -35,7 +35,7 @@ export interface WorkerEvents {
 }
 
 /**
- * One worker of a site. Under a master it serves the connections that the master hands over; started alone
+ * One worker of a site. Under a master it serves the connections that the master hands off; started alone
  * (`node index.js`) it listens by itself on the ports of its conf.
  */
 export class Worker extends EventEmitter<WorkerEvents> {

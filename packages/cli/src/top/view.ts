@@ -24,7 +24,7 @@ export interface Shown {
   readonly selected: string | undefined;
   /** Heading and lines of the lower part, the latest last. */
   readonly below: { readonly title: string; readonly lines: readonly string[] };
-  /** The last line: keys, a question, or what became of an order. */
+  /** The last line: keys, a question, or the outcome of an order. */
   readonly footer: string;
 }
 

@@ -74,7 +74,7 @@ export class DaemonClient {
     return decode(pauseResult, await this.#order(siteId, 'pause', options), 'pause');
   }
 
-  /** Hands over what a pause holds. Rejects also with ERR_SITE_UNKNOWN. */
+  /** Gives workers what a pause holds. Rejects also with ERR_SITE_UNKNOWN. */
   async resume(siteId: string): Promise<ResumeResult> {
     return decode(resumeResult, await this.#order(siteId, 'resume'), 'resume');
   }

@@ -26,7 +26,7 @@ export function sendListeners(peer: Giver, listeners: BoundListeners): void {
   }
 }
 
-/** Takes the sockets that the other end hands over, claimed in the name of `claimant` at least `leastClaims` times. */
+/** Takes the sockets that the other end transfers, claimed in the name of `claimant` at least `leastClaims` times. */
 export function receiveListeners(
   peer: Taker,
   listeners: BoundListeners,

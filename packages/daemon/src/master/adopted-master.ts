@@ -30,7 +30,7 @@ export function adoptMaster({ identity, link }: Adoption): MasterBody {
   };
 }
 
-/** How often it is looked whether the process still lives, once its link has ended, ms. */
+/** How often to look whether the process still lives, once its link has ended, ms. */
 const LOOK_MS = 5;
 /** For so long, ms. */
 const OFTEN_MS = 2000;

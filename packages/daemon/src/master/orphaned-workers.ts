@@ -68,7 +68,7 @@ export class OrphanedWorkers {
   }
 }
 
-/** How often it is looked whether they are gone, while somebody waits, ms. */
+/** How often to look whether they are gone, while somebody waits, ms. */
 const LOOK_MS = 20;
 /** How long a killed process may take to go, ms; longer only where the kernel holds it. */
 const REAP_LIMIT_MS = 5_000;

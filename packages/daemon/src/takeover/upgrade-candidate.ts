@@ -1,7 +1,7 @@
 // This process as the daemon that is to replace another one: starts a master that accepts nothing yet, reports what
 // came of its sites, and takes over when told. Until then the other one is in charge; when that is gone, this ends.
 import { setTimeout as delay } from 'node:timers/promises';
-import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
 import type { CandidateReport, CandidateToDaemon, DaemonToCandidate } from '@vhostd/protocol';
 import type { ChildReason, ProcessIdentity } from '@vhostd/supervisor';
 import { Deferred, Peer } from '@vhostd/transport';
@@ -10,6 +10,7 @@ import type { LoadFailure } from '../daemon-options.js';
 import type { DaemonRuntime } from '../daemon-runtime.js';
 import { receiveListeners } from '../listeners/listener-transfer.js';
 import { VERSION } from '../version.js';
+import { siteOutcomes } from './site-outcomes.js';
 
 export class UpgradeCandidate {
   /** Resolves once this is the daemon, with the sites that failed to load. Rejects when it will not be. */
@@ -56,13 +57,7 @@ export class UpgradeCandidate {
 
   async #report(): Promise<CandidateReport> {
     const { sites } = await this.#runtime.status();
-    const running = sites
-      .filter(({ state }) => SHOWN_SITE_STATES[state].verdict === 'fine')
-      .map(({ siteId }) => siteId);
-    const failed = sites.flatMap(({ siteId, state, reason = `it is ${state}` }) =>
-      SHOWN_SITE_STATES[state].verdict === 'fine' ? [] : { siteId, reason },
-    );
-    return { pid: process.pid, version: VERSION, node: process.version, running, failed };
+    return { pid: process.pid, version: VERSION, node: process.version, ...siteOutcomes(sites) };
   }
 
   async #takeOver(): Promise<null> {

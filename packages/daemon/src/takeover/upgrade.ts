@@ -1,12 +1,13 @@
 // Replaces this daemon by a new one of the code and the Node that are on disk now. Until the new one has loaded every
 // site nothing changes here; whatever fails before that ends the new one and leaves all as it was.
 import path from 'node:path';
-import { SHOWN_SITE_STATES, VhostError } from '@vhostd/protocol';
+import { VhostError } from '@vhostd/protocol';
 import type { CandidateReport, LaunchInfo, UpgradeResult } from '@vhostd/protocol';
 import { Deferred } from '@vhostd/transport';
 import type { DaemonRuntime } from '../daemon-runtime.js';
 import { CandidateProcess } from './candidate-process.js';
 import type { CandidateWatch } from './candidate-process.js';
+import { siteOutcomes } from './site-outcomes.js';
 
 /** What to upgrade to. */
 export interface UpgradeOptions {
@@ -24,7 +25,7 @@ export class Upgrade {
   #isAborted = false;
   #isUrgent = false;
   /** The new daemon, once it holds the run directory: it is stopped in order then. */
-  #taker: CandidateProcess | undefined;
+  #inCharge: CandidateProcess | undefined;
 
   /** @param launch how this daemon's program is started. */
   constructor(runtime: DaemonRuntime, launch: LaunchInfo, watch: CandidateWatch) {
@@ -38,7 +39,7 @@ export class Upgrade {
   abort(now: boolean): void {
     this.#isAborted = true;
     this.#isUrgent ||= now;
-    this.#taker?.terminate(now);
+    this.#inCharge?.terminate(now);
     this.#aborted.reject(new VhostError('ERR_UPGRADE_FAILED', 'the daemon is being stopped'));
   }
 
@@ -57,7 +58,7 @@ export class Upgrade {
       refuseBroken(report, new Set([...before, ...now]));
       this.#watch.onProgress('its sites are loaded; it takes over');
       await this.#yieldTo(candidate);
-      if (this.#isAborted) await this.#stopTaker(candidate);
+      if (this.#isAborted) await this.#stopInCharge(candidate);
       candidate.release();
       const { pid, version, node: nodeVersion, failed } = report;
       return { pid, version, node: nodeVersion, failed };
@@ -70,7 +71,7 @@ export class Upgrade {
   /** Sites that serve now; none where that can't be told. */
   async #servingSites(): Promise<string[]> {
     const { sites } = await this.#runtime.status().catch(() => ({ sites: [] }));
-    return sites.flatMap(({ siteId, state }) => (SHOWN_SITE_STATES[state].verdict === 'fine' ? siteId : []));
+    return siteOutcomes(sites).running;
   }
 
   #start(node: string | undefined): CandidateProcess {
@@ -95,8 +96,8 @@ export class Upgrade {
   }
 
   /** Too late to back out: the new daemon is in charge. */
-  async #stopTaker(candidate: CandidateProcess): Promise<never> {
-    this.#taker = candidate;
+  async #stopInCharge(candidate: CandidateProcess): Promise<never> {
+    this.#inCharge = candidate;
     candidate.terminate(this.#isUrgent);
     await candidate.exited;
     return await this.#aborted.promise;

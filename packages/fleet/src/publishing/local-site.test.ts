@@ -51,10 +51,10 @@ void it('publishes what others can reach, and how', () => {
     'b.test': [{ port: 81, tls: 'none', proxy: 'none' }],
     '*': [{ port: 82, tls: 'none', proxy: 'none' }],
   });
-  assert.deepEqual([site.standing, site.generation, site.drainTimeoutMs], ['serves', 3, 7000]);
+  assert.deepEqual([site.readiness, site.generation, site.drainTimeoutMs], ['serves', 3, 7000]);
 });
 
-for (const [more, standing] of [
+for (const [more, readiness] of [
   [{ state: 'reloading' }, 'serves'],
   [{ state: 'reloading', workers: [] }, 'gone'],
   [{ state: 'idle', workers: [] }, 'serves'],
@@ -66,7 +66,7 @@ for (const [more, standing] of [
   [{ state: 'errored', workers: [] }, 'gone'],
   [{ state: 'running', paused: true }, 'gone'],
 ] as const) {
-  void it(`of a site that is ${JSON.stringify(more)} others are told: ${standing}`, () => {
-    assert.equal(localSiteOf(detailOf([], more as Partial<SiteDetail>), '10.0.0.1').standing, standing);
+  void it(`of a site that is ${JSON.stringify(more)} others are told: ${readiness}`, () => {
+    assert.equal(localSiteOf(detailOf([], more as Partial<SiteDetail>), '10.0.0.1').readiness, readiness);
   });
 }

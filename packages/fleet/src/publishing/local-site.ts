@@ -9,7 +9,7 @@ import type { HostListen } from '../layout.js';
 export interface LocalSite {
   readonly siteId: string;
   /** `coming`: it boots, and was here perhaps before the one who publishes. */
-  readonly standing: 'serves' | 'coming' | 'gone';
+  readonly readiness: 'serves' | 'coming' | 'gone';
   readonly generation: number;
   /** How long its workers may take to finish what they have, ms. */
   readonly drainTimeoutMs: number;
@@ -35,10 +35,10 @@ export function localSiteOf(detail: SiteDetail, address: string): LocalSite {
     if (!known) ways.push({ port, tls, proxy: proxied ? 'v2' : 'none' });
     hosts.set(host, ways);
   }
-  return { siteId, standing: standingOf(detail), generation, drainTimeoutMs: conf.drainTimeoutMs, hosts };
+  return { siteId, readiness: readinessOf(detail), generation, drainTimeoutMs: conf.drainTimeoutMs, hosts };
 }
 
-function standingOf({ state, workers, paused }: SiteDetail): LocalSite['standing'] {
+function readinessOf({ state, workers, paused }: SiteDetail): LocalSite['readiness'] {
   if (paused === true) return 'gone';
   const { reach } = SHOWN_SITE_STATES[state];
   const isReady = workers.some((worker) => worker.state === 'ready');

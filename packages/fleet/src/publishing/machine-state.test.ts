@@ -5,10 +5,10 @@ import { MachineState } from './machine-state.js';
 
 const FACTS = { prefix: '/f', followMs: 1000, machine: 'm1', address: '10.0.0.1', weight: 100 };
 
-function siteOf(siteId: string, standing: LocalSite['standing'], hosts = [`${siteId}.test`]): LocalSite {
+function siteOf(siteId: string, readiness: LocalSite['readiness'], hosts = [`${siteId}.test`]): LocalSite {
   const listen = [{ port: 80, tls: 'none', proxy: 'none' } as const];
   const all = new Map(hosts.map((host) => [host, listen] as const));
-  return { siteId, standing, generation: 1, drainTimeoutMs: 5000, hosts: all };
+  return { siteId, readiness, generation: 1, drainTimeoutMs: 5000, hosts: all };
 }
 
 /** Keys of hosts with their states. */

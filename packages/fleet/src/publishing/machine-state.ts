@@ -103,8 +103,8 @@ export class MachineState {
     const { prefix, machine, address, weight } = this.#facts;
     const state = this.#isOut ? 'drain' : 'up';
     const serving = new Map<string, HostRecord | SiteRecord>();
-    for (const { siteId: site, generation, standing, hosts } of this.#sites) {
-      if (standing !== 'serves' || this.#isDrained(site)) continue;
+    for (const { siteId: site, generation, readiness, hosts } of this.#sites) {
+      if (readiness !== 'serves' || this.#isDrained(site)) continue;
       serving.set(keyOf(prefix, { kind: 'site', site, machine }), { state, generation });
       for (const [host, all] of hosts) {
         const ways = all.filter(({ port }) => !this.#drainedPlaces.has(placeName(host, port)));
@@ -131,7 +131,7 @@ export class MachineState {
     const isOf = ({ siteId: site }: LocalSite): boolean =>
       'site' in record ? record.site === site : key === keyOf(prefix, { kind: 'site', site, machine });
     return this.#sites.some(
-      (site) => site.standing === 'coming' && !this.#drained.has(site.siteId) && isOf(site),
+      (site) => site.readiness === 'coming' && !this.#drained.has(site.siteId) && isOf(site),
     );
   }
 

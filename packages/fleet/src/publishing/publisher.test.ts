@@ -7,9 +7,15 @@ import { FakeEtcd } from '../etcd/fake-etcd.test.kit.js';
 import type { LocalSite } from './local-site.js';
 import { Publisher } from './publisher.js';
 
-function siteOf(siteId: string, standing: LocalSite['standing'] = 'serves'): LocalSite {
+function siteOf(siteId: string, readiness: LocalSite['readiness'] = 'serves'): LocalSite {
   const listen = [{ port: 80, tls: 'none', proxy: 'none' } as const];
-  return { siteId, standing, generation: 1, drainTimeoutMs: 0, hosts: new Map([[`${siteId}.test`, listen]]) };
+  return {
+    siteId,
+    readiness,
+    generation: 1,
+    drainTimeoutMs: 0,
+    hosts: new Map([[`${siteId}.test`, listen]]),
+  };
 }
 
 class Bench {

@@ -116,7 +116,7 @@ function isWithinDay(lastMs: number, nowMs: number): boolean {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** How often it is looked whether a certificate is due or has expired, ms. */
+/** How often to look whether a certificate is due or has expired, ms. */
 const INTERVAL_MS = 60_000;
 /** Between what workers tell and the look at it, ms. */
 const SOON_MS = 500;

@@ -1,4 +1,4 @@
-// When the certificates that vhostd keeps are renewed, and what became of the last attempt, as the process that keeps them
+// When the certificates that vhostd keeps are renewed, and how the last attempt ended, as the process that keeps them
 // tells of it.
 import type {
   CertificateRenewal,

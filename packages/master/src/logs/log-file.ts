@@ -8,7 +8,7 @@ import { Deferred } from '@vhostd/transport';
 import type { SiteUser } from '../node/site-file.js';
 import { LineQueue } from './line-queue.js';
 import type { Loss } from './line-queue.js';
-import { isOverdue, removeRotated, rotate, tidy } from './log-rotation.js';
+import { LogExtent } from './log-extent.js';
 import type { LogRotation } from '../conf/site-conf.js';
 import { fileSource, siteFileSource } from './log-target.js';
 import type { LogSource, LogTarget } from './log-target.js';
@@ -38,7 +38,7 @@ export interface LogFileOptions {
   os?: Pick<Os, 'now' | 'setTimer'>;
 }
 
-/** What became of all that was written to a log file. */
+/** How much of all that was given to a log file is written, lost, or waits. */
 export interface LogFileStats {
   writtenBytes: number;
   lostBytes: number;
@@ -62,12 +62,10 @@ export class LogFile {
   readonly path: string;
   readonly #queue: LineQueue;
   readonly #options: Required<Omit<LogFileOptions, 'rotation' | 'user'>>;
-  readonly #rotation: LogRotation | undefined;
+  /** Absent: the file grows without a bound. */
+  readonly #extent: LogExtent | undefined;
   /** Resolves when so little waits that more may come. */
   #room: Deferred<void> | undefined;
-  #sizeBytes = 0;
-  /** On the wall clock. */
-  #writtenAtMs = 0;
   #target: LogTarget | undefined;
   #writtenBytes = 0;
   #inFlightBytes = 0;
@@ -80,9 +78,6 @@ export class LogFile {
   #retryMs: number;
   #checkedAt = 0;
   #reopenWanted = false;
-  /** Its interval is over, though nothing comes. */
-  #overdue = false;
-  #ageTimer: OsTimer | undefined;
   /** Resolves when the file has been emptied. */
   #emptied: Deferred<void> | undefined;
   #running = false;
@@ -97,7 +92,6 @@ export class LogFile {
     const { mode = 0o640, directoryMode = 0o777 } = options;
     const modes = { mode, directoryMode };
     this.path = path;
-    this.#rotation = rotation;
     this.#options = {
       maxQueueBytes: 1_048_576,
       retryMs: [100, 5_000],
@@ -112,7 +106,8 @@ export class LogFile {
     };
     this.#retryMs = this.#options.retryMs[0];
     this.#queue = new LineQueue(this.#options.maxQueueBytes, this.#options.notice);
-    if (rotation?.intervalMs !== undefined || rotation?.maxAgeMs !== undefined) this.#watchAge(rotation);
+    const { os } = this.#options;
+    this.#extent = rotation && new LogExtent(path, rotation, os, () => this.#start());
     this.#start();
   }
 
@@ -188,7 +183,7 @@ export class LogFile {
    */
   close(limitMs = 2_000): Promise<void> {
     this.#closed = true;
-    this.#ageTimer?.cancel();
+    this.#extent?.close();
     this.#letGo();
     this.#endPause?.();
     this.#closing ??= this.#close(limitMs);
@@ -235,18 +230,6 @@ export class LogFile {
       HANGING_MS,
       { ref: false },
     );
-  }
-
-  /** A log to which nothing is written is rotated by its interval, too, and what is too old of it goes. */
-  #watchAge(rotation: LogRotation): void {
-    const lookMs = Math.min(rotation.intervalMs ?? AGE_LOOK_MAX_MS, AGE_LOOK_MAX_MS);
-    const look = (): void => {
-      this.#overdue = isOverdue(rotation, this.#writtenAtMs, Date.now());
-      this.#start();
-      void tidy(this.path, rotation);
-      this.#watchAge(rotation);
-    };
-    this.#ageTimer = this.#options.os.setTimer(look, lookMs, { ref: false });
   }
 
   #letGo(): void {
@@ -301,7 +284,10 @@ export class LogFile {
     return (
       this.#queue.bytes > 0 ||
       (!this.#closed &&
-        (this.#target === undefined || this.#reopenWanted || this.#emptied !== undefined || this.#overdue))
+        (this.#target === undefined ||
+          this.#reopenWanted ||
+          this.#emptied !== undefined ||
+          this.#extent?.overdue === true))
     );
   }
 
@@ -311,12 +297,12 @@ export class LogFile {
     if (this.#target === undefined) {
       // Nothing is written yet: a reopen meanwhile means another file.
       this.#target = await this.#options.source.open();
-      if (this.#rotation !== undefined) await this.#measure(this.#target, this.#rotation);
+      await this.#extent?.measure(this.#target);
       return;
     }
     if (this.#emptied !== undefined) return await this.#empty(this.#target, this.#emptied);
     const full = await this.#isFull(this.#target);
-    this.#overdue = false;
+    if (this.#extent !== undefined) this.#extent.overdue = false;
     if (full) return;
     // What was written behind a reopen belongs into the other file.
     if (this.#reopenWanted) return;
@@ -324,29 +310,17 @@ export class LogFile {
     if (this.#queue.bytes === 0) this.#queue.reportLoss();
   }
 
-  async #measure(target: LogTarget, rotation: LogRotation): Promise<void> {
-    const { bytes, writtenMs } = await target.extent();
-    this.#sizeBytes = bytes;
-    this.#writtenAtMs = writtenMs;
-    void tidy(this.path, rotation);
-  }
-
   async #empty(target: LogTarget, emptied: Deferred<void>): Promise<void> {
     await target.empty();
-    if (this.#rotation !== undefined) await removeRotated(this.path, this.#rotation);
-    this.#sizeBytes = 0;
+    await this.#extent?.empty();
     this.#emptied = undefined;
     emptied.resolve();
   }
 
   /** Whether the next bytes belong into another file, which is made room for. */
   async #isFull(target: LogTarget): Promise<boolean> {
-    const next = this.#queue.peek()?.length ?? 0;
-    if (this.#rotation === undefined || this.#sizeBytes === 0) return false;
-    const fits = this.#sizeBytes + next <= this.#rotation.maxBytes;
-    if (fits && !isOverdue(this.#rotation, this.#writtenAtMs, Date.now())) return false;
-    // Another master that writes here may have done it.
-    if (await target.isNamed()) await rotate(this.path, this.#rotation, () => target.isNamed());
+    if (this.#extent?.isFull(this.#queue.peek()?.length ?? 0) !== true) return false;
+    await this.#extent.makeRoom(target);
     await this.#leaveTarget();
     return true;
   }
@@ -360,8 +334,7 @@ export class LogFile {
       const bytes = await target.write(batch);
       if (this.#abandoned) return;
       this.#writtenBytes += bytes;
-      this.#sizeBytes += bytes;
-      this.#writtenAtMs = Date.now();
+      this.#extent?.grow(bytes);
       this.#queue.advance(bytes);
       if (this.#queue.bytes < this.#options.maxQueueBytes / 4) this.#letGo();
     } finally {
@@ -432,8 +405,6 @@ export class LogFile {
   }
 }
 
-/** How often it is looked whether a log is too old to go on in, ms, unless its interval is shorter. */
-const AGE_LOOK_MAX_MS = 300_000;
 /** A write that takes longer than this is taken for one that hangs. */
 const HANGING_MS = 1_000;
 /** How often a full pipe is tried again, ms. */

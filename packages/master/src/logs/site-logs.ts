@@ -96,7 +96,7 @@ export class SiteLogs {
     }
   }
 
-  /** What became of the lines, a file each. */
+  /** What was written of the lines, is lost or waits, a file each. */
   get stats(): (LogFileStats & { path: string })[] {
     return Array.from(new Set(this.#opened), (file) => ({ path: file.path, ...file.stats }));
   }

@@ -14,9 +14,10 @@ import type { LostPlace, Upstream } from './lost-places.js';
 import { movesBetween } from './moves.js';
 import type { Move } from './moves.js';
 import { RouteTable } from './route-table.js';
-import type { RoutePlace, RouteTableResult } from './route-table.js';
+import type { RoutePlace } from './route-table.js';
 import { Reservations } from './reservations.js';
 import type { Reservation } from './reservations.js';
+import { heldAddress, tableOf } from './route-conflict.js';
 import { placesOf } from './site-places.js';
 import { SocketHolders } from './socket-holders.js';
 
@@ -378,7 +379,7 @@ export class Router<T extends RoutedSite> {
   #refuseHeld(places: ReadonlyMap<T, readonly RoutePlace[]>): void {
     for (const [site, ofSite] of places) {
       const held = this.holders.inTheWay(site, ofSite);
-      if (held !== undefined) throw heldError(held.listenerKey, held.holder, site);
+      if (held !== undefined) throw heldAddress(held.listenerKey, held.holder, site);
     }
   }
 
@@ -400,49 +401,10 @@ export class Router<T extends RoutedSite> {
 
 const HTTPS_PORT = 443;
 
-/** Nobody else may have an address at which one's workers accept, or may do so still. */
-function heldError(listenerKey: string, holder: RoutedSite, claimant: RoutedSite): VhostError {
-  const [ip = '*', port = ''] = listenerKey.split('|');
-  const where = `port ${port}${ip === '*' ? '' : ` of ${ip}`}`;
-  const info = {
-    host: null,
-    port: Number(port),
-    ipaddress: ip,
-    holder: holder.siteId,
-    claimant: claimant.siteId,
-  };
-  const why = `is site ${holder.siteId}'s alone, as long as a worker of it accepts there by itself`;
-  return new VhostError('ERR_ROUTE_CONFLICT', `${where} ${why}; ${claimant.siteId} cannot be reached there`, {
-    info,
-  });
-}
-
 function placesByTarget<T extends RoutedSite>(
   confs: ReadonlyMap<T, ListenConf | undefined>,
 ): Map<T, RoutePlace[]> {
   return new Map(
     Array.from(confs, ([site, conf]) => [site, conf === undefined ? [] : placesOf(conf).places] as const),
-  );
-}
-
-function tableOf<T extends RoutedSite>(result: RouteTableResult<T>): RouteTable<T> {
-  if ('table' in result) return result.table;
-  const { listenerKey, pattern, targets, exclusive } = result.conflict;
-  const [ip = '*', port = ''] = listenerKey.split('|');
-  const what = pattern === null ? 'the default site' : `host ${pattern}`;
-  const [holder, claimant] = targets;
-  if (exclusive === true) throw heldError(listenerKey, holder, claimant);
-  throw new VhostError(
-    'ERR_ROUTE_CONFLICT',
-    `${what} on port ${port}${ip === '*' ? '' : ` of ${ip}`} belongs to site ${holder.siteId}; ${claimant.siteId} cannot have it`,
-    {
-      info: {
-        host: pattern,
-        port: Number(port),
-        ipaddress: ip,
-        holder: holder.siteId,
-        claimant: claimant.siteId,
-      },
-    },
   );
 }

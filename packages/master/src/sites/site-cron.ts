@@ -1,4 +1,4 @@
-// What a site does at the times of its `cron`, and what became of the last time: a job is run, the workers of any other
+// What a site does at the times of its `cron`, and why the last time was left out: a job is run, the workers of any other
 // site are replaced.
 import type { SiteStatus } from '@vhostd/protocol';
 import type { Cron } from 'croner';

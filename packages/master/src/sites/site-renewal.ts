@@ -94,7 +94,7 @@ export class SiteRenewal {
     const wanted = await this.#takeWanted();
     if (wanted === undefined) return this.outcome(trouble.discarded);
     // It may have come to its time by then.
-    if (!['idle', 'finished'].includes(state.state)) return this.outcome(await boot.outcome);
+    if (state.meaning.published !== 'yes') return this.outcome(await boot.outcome);
     set.renew(wanted);
     trouble.clear();
     boot.restart({ onDemand: false });

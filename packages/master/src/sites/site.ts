@@ -11,12 +11,10 @@ import type { SiteOutput } from '../logs/site-output.js';
 import type { ListenConf, Router } from '../routing/router.js';
 import type { Spawner, WorkerSite } from '../workers/worker-spawner.js';
 import type { Worker } from '../workers/worker.js';
-import { AppPorts } from './app-ports.js';
 import type { AppPortSource } from './app-ports.js';
 import { Boot } from './boot.js';
 import { DirectAccept } from './direct-accept.js';
 import type { DirectSource } from './direct-accept.js';
-import type { Generation } from './generation.js';
 import { Following } from './following.js';
 import type { JointChange } from './joint-change.js';
 import { hostsOf, Publication } from './publication.js';
@@ -33,7 +31,7 @@ import { SiteStateMachine } from './site-state.js';
 import type { SiteStateChange } from './site-state.js';
 import { SiteTrouble } from './site-trouble.js';
 import { SiteWorkers } from './site-workers.js';
-import { UpdateTurns } from './update-turns.js';
+import { WorkerRequests } from './worker-requests.js';
 import { WorkerSet } from './worker-set.js';
 import { workerCount } from './reload.js';
 
@@ -60,8 +58,7 @@ export class Site implements WorkerSite {
   readonly #set: WorkerSet;
   readonly #workers: SiteWorkers;
   readonly #publication: Publication;
-  readonly #ports: AppPorts;
-  readonly #updates = new UpdateTurns(this.readingShare);
+  readonly #requests: WorkerRequests;
   readonly #trouble = new SiteTrouble();
   readonly #boot = new Boot();
   #frozenAtMs = 0;
@@ -108,10 +105,8 @@ export class Site implements WorkerSite {
     this.#renewal = new SiteRenewal(renewed);
     this.#start = new SiteStart({ ...renewed, spawner, directory });
     this.#cron = new SiteCron({ ...parts, start: this.#start });
-    this.#ports = new AppPorts(listeners, () => this.#isBooting);
-    this.#set.on('gone', () => this.#ports.look());
+    this.#requests = new WorkerRequests(parts, listeners, this.readingShare);
     this.#set.on('renewed', () => this.#spares.look());
-    this.#answerWorkers();
   }
 
   get logs(): SiteLogs {
@@ -405,7 +400,7 @@ export class Site implements WorkerSite {
     this.#spares.look();
     this.#tellPublished();
     this.ingress.look();
-    this.#ports.look();
+    this.#requests.look();
   }
 
   #onBooting(woken: boolean): void {
@@ -453,37 +448,8 @@ export class Site implements WorkerSite {
     this.#tellPublished();
   }
 
-  /** What workers ask for, which is about their own site: this one, whoever has its id by then. */
-  #answerWorkers(): void {
-    this.#set.on('spawned', (worker, process) => {
-      const { peer, gone } = process;
-      peer.handle('openPort', (params) => this.#ports.open(params, { conf: worker.conf, gone }));
-      peer.handle('acceptRests', (params) => {
-        this.ingress.onRests(process, Reflect.get(Object(params), 'why') === 'full');
-        return null;
-      });
-      peer.handle('updateServerConf', (params) =>
-        this.#updates.run(params, gone, () =>
-          this.#confs.update(worker, (asking) => this.#generationOf(asking), params),
-        ),
-      );
-    });
-  }
-
-  #generationOf(worker: Worker): Generation | undefined {
-    return this.#set.roleOf(worker) === 'next' ? this.#set.next : undefined;
-  }
-
   #openLogs(conf: SiteConf): SiteLogs {
     return new SiteLogs({ ...logFilesOf(conf), output: this.#output });
-  }
-
-  /** Whether a worker boots, or is to. */
-  get #isBooting(): boolean {
-    if (this.#state.meaning.boots === 'no') return false;
-    // Of one that has just died, the link may end before its end is known.
-    const isDying = this.#set.current.workers.some(({ ready, process }) => ready && process?.gone.aborted);
-    return isDying || !this.#set.settled;
   }
 
   #tellPublished(): void {

@@ -54,7 +54,7 @@ export class ProcessGroups {
   }
 }
 
-/** How often it is looked whether a group is there, ms. */
+/** How often to look whether a group is there, ms. */
 const LOOK_MS = 100;
 /** How long the end of this process waits for the last ones of control groups, ms. */
 const EXIT_LIMIT_MS = 200;

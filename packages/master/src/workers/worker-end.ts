@@ -28,7 +28,7 @@ export class WorkerEnd {
     this.#of = of;
   }
 
-  /** What became of it, and of the kernel's part in that. */
+  /** How it ended, and the kernel's part in that. */
   get message(): string {
     const { message, what } = this.#reason;
     const { process, conf } = this.#of;

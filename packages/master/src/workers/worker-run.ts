@@ -13,7 +13,7 @@ import type { ToldCertificate } from './told-certificates.js';
 import type { SiteConf } from '../conf/site-conf.js';
 
 export class WorkerRun {
-  /** What became of the process before it, in words that name that one. */
+  /** How the process before it ended, in words that name that one. */
   readonly predecessor: string | undefined;
   readonly #startedAtMs: number = performance.now();
   /** What the worker itself said of its failed boot, or of what it dies of. */

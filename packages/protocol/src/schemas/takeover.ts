@@ -74,7 +74,7 @@ export const candidateReport = z.object({
 });
 export type CandidateReport = z.infer<typeof candidateReport>;
 
-/** What became of an upgrade. */
+/** The outcome of an upgrade. */
 export const upgradeResult = z.object({
   /** The new daemon's process. */
   pid,

@@ -1,6 +1,6 @@
 // What tells one version of a file from another without reading it.
-import { statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { statOf } from './path-lookups.js';
 
 /** A file at one moment. Its inode tells a file that was replaced, as editors do. */
 export interface FileState {
@@ -13,16 +13,6 @@ export interface FileState {
 export function readFileState(path: string): FileState | undefined {
   const stats = statOf(path);
   return stats?.isFile() === true ? fileStateOf(stats) : undefined;
-}
-
-/** What a path leads to, links followed; undefined if to nothing, or nothing that this user may see. */
-export function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    // ELOOP, EACCES, ENOTDIR, a file system that is gone
-    return undefined;
-  }
 }
 
 export function fileStateOf({ size, mtimeMs, ino }: Stats): FileState {

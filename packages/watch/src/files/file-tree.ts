@@ -1,12 +1,13 @@
 // Knows every watched file, and is told by the kernel of those that change: one inotify watch a folder, none a file.
-import { lstatSync, readdirSync, realpathSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import type { FSWatcher, Stats } from 'node:fs';
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { VhostError } from '@vhostd/protocol';
 import type { Os, OsTimer } from '@vhostd/supervisor';
-import { fileStateOf, isSameState, statOf } from './file-state.js';
+import { fileStateOf, isSameState } from './file-state.js';
 import type { FileState } from './file-state.js';
+import { listed, lstatOf, realPath, statOf } from './path-lookups.js';
+import { Pauses } from './pauses.js';
 import type { WatchRules } from './watch-rules.js';
 
 /** What {@link FileTree} tells. */
@@ -391,51 +392,9 @@ function isLimit(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EMFILE');
 }
 
-function listed(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return undefined;
-  }
-}
-
-function lstatOf(file: string): Stats | undefined {
-  try {
-    return lstatSync(file, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
-}
-
-function realPath(file: string): string | undefined {
-  try {
-    return realpathSync(file);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Lets the process do something else while much is looked at. */
-class Pauses {
-  readonly #os: Os;
-  #nextMs: number;
-
-  constructor(os: Os) {
-    this.#os = os;
-    this.#nextMs = os.now() + SLICE_MS;
-  }
-
-  async perhaps(): Promise<void> {
-    if (this.#os.now() < this.#nextMs) return;
-    await setImmediate();
-    this.#nextMs = this.#os.now() + SLICE_MS;
-  }
-}
-
 /** inotify(7): `max_queued_events` is 16384. */
 const MANY_EVENTS = 4000;
 const AFTER_MANY_MS = 100;
-const SLICE_MS = 10;
 const CLOCK_STEP_MS = 10;
 const MISSING_INTERVAL_MS = 500;
 const FALLBACK_INTERVAL_MS = 1000;

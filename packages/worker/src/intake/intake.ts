@@ -1,4 +1,4 @@
-// Takes the connections that the master hands over: tells the master at once, then gives each to the site's
+// Takes the connections that the master hands off: tells the master at once, then gives each to the site's
 // server. What the server refuses (closed, too many connections) is closed, as if it had come from a port.
 import { Http2Code, http2Goaway, speaksHttp2 } from '@vhostd/protocol';
 import type { ConnectionHeader, Frame, Link, NativeHandle } from '@vhostd/transport';

@@ -4,10 +4,9 @@ import cluster from 'node:cluster';
 import type { Socket } from 'node:dgram';
 import type { Server } from 'node:net';
 import { hookBind } from '../node/datagrams.js';
-import type { Bind } from '../node/datagrams.js';
+import type { Bind, BindQuery } from '../node/datagrams.js';
 import { bindHere, hookListen, listenAttempt, listenHere } from '../node/native-handle.js';
 import type { ListenQuery } from '../node/native-handle.js';
-import type { BindQuery } from '../shared-datagrams.js';
 
 /** What is told of a `listen`. */
 export type OnListen = (server: Server, query: ListenQuery) => void;

@@ -6,6 +6,14 @@
 // `bind` takes a handle as it is.
 import { Socket } from 'node:dgram';
 
+/** What a `bind` asks for. */
+export interface BindQuery {
+  readonly port?: unknown;
+  readonly address?: unknown;
+  readonly exclusive?: unknown;
+  readonly fd?: unknown;
+}
+
 /** Node's own `bind`, to which options of any form are passed. */
 export type Bind = (this: Socket, ...args: unknown[]) => Socket;
 

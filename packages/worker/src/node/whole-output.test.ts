@@ -11,8 +11,8 @@ for (const [how, end] of [
   void test(`all that a process printed arrives, although ${how} ends it and its reader is late`, async () => {
     const module = new URL('./whole-output.js', import.meta.url).href;
     const code = `
-      import { writeWhole } from ${JSON.stringify(module)};
-      writeWhole(process.stdout);
+      import { waitWhileFull } from ${JSON.stringify(module)};
+      waitWhileFull(process.stdout);
       for (let i = 0; i < 2000; i++) console.log(String(i).padStart(200, '.'));
       ${end};`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', code], {

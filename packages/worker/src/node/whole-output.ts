@@ -3,7 +3,7 @@
 // Checked on Node 20.20, 22.23, 24.21 and 26.10; node/whole-output.test.ts fails where one of them changes.
 
 /** Lets writing to standard output or error wait while its pipe is full, as it does for a file or a terminal. */
-export function writeWhole(stream: NodeJS.WriteStream): void {
+export function waitWhileFull(stream: NodeJS.WriteStream): void {
   const handle: unknown = Reflect.get(stream, '_handle');
   if (typeof handle !== 'object' || handle === null) return;
   const setBlocking: unknown = Reflect.get(handle, 'setBlocking');
