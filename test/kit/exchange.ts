@@ -102,7 +102,7 @@ function exchange(url: string, plan: Plan): Exchange {
       const { port } = client;
       const answer = await client.answer();
       const wrong = whatIsWrong(answer, { url, sha256, answerLength, port });
-      if (wrong !== undefined) throw new WrongAnswer(`${url}: ${wrong}`);
+      if (wrong !== undefined) throw new WrongAnswer(`${url}: ${wrong}; it was ${shown(answer)}`);
       const { headers } = answer;
       told.siteId = headers[SEEN.site] ?? '';
       told.pid = Number(headers[SEEN.pid]);
@@ -127,11 +127,19 @@ function whatIsWrong(
     : `${body.length} bytes that are not the ${expected.length} expected`;
 }
 
+/** Whole, but for long bodies: who has answered instead of the site, and why, is seen in it. */
+function shown({ status, headers, body }: Answer): string {
+  const text = body.subarray(0, SHOWN_MAX_BYTES).toString('latin1');
+  return `${status} ${JSON.stringify(headers)} ${JSON.stringify(text)}`;
+}
+
 function chunkOf(piece: Buffer): Buffer[] {
   return piece.length === 0
     ? []
     : [Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')];
 }
 
+/** Of a wrong body. */
+const SHOWN_MAX_BYTES = 200;
 const EMPTY = Buffer.alloc(0);
 const EMPTY_SHA256 = createHash('sha256').digest('hex');

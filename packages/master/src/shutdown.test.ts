@@ -10,7 +10,11 @@ import { connection, SiteBench } from './sites/site-bench.test.kit.js';
 const nothing = (): Promise<void> => Promise.resolve();
 
 /** The end of a master of which only the sites are real; `exited` resolves when the process would end. */
-function shutdownOf(t: TestContext, bench: SiteBench): { shutdown: Shutdown; exited: Promise<void> } {
+function shutdownOf(
+  t: TestContext,
+  bench: SiteBench,
+  heard: () => Promise<void> = nothing,
+): { shutdown: Shutdown; exited: Promise<void> } {
   const exited = new Deferred<void>();
   const exit = mock.method(process, 'exit', () => exited.resolve());
   t.after(() => exit.mock.restore());
@@ -20,7 +24,7 @@ function shutdownOf(t: TestContext, bench: SiteBench): { shutdown: Shutdown; exi
     manager,
     sites,
     daemon: undefined,
-    acceptor: { peekingCount: 0, settled: nothing, health: {} },
+    acceptor: { peekingCount: 0, heard, settled: nothing, health: {} },
     certificates: { stop: nothing },
     watch: { stop: nothing },
     fleet: { leave: nothing, stop: nothing, drain: nothing },
@@ -50,5 +54,38 @@ test('behind an upgrade a site takes back what a worker has not confirmed, until
   assert.equal(second.asked.includes('drain'), false);
   second.awaitedCount = 0;
   await Promise.all([yielded, exited]);
+  assert.equal(site.status().state, 'stopped');
+});
+
+test('a stop serves who has connected before it, and has not said yet what he wants', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bench.run('a');
+  const heard = new Deferred<void>();
+  const asked = new Deferred<void>();
+  const { shutdown, exited } = shutdownOf(t, bench, () => {
+    asked.resolve();
+    return heard.promise;
+  });
+  const stopped = shutdown.stop(false);
+  await asked.promise;
+  site.ingress.serve(connection('late'));
+  assert.deepEqual([bench.spawner.living[0]?.given.map(({ host }) => host), bench.rejected], [['late'], []]);
+  heard.resolve();
+  await Promise.all([stopped, exited]);
+  assert.equal(site.status().state, 'stopped');
+});
+
+test('a stop at once, be it the second one, hears nobody out', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bench.run('a');
+  const asked = new Deferred<void>();
+  const { shutdown, exited } = shutdownOf(t, bench, () => {
+    asked.resolve();
+    return new Promise(() => undefined);
+  });
+  void shutdown.stop(false);
+  await asked.promise;
+  void shutdown.stop(true);
+  await exited;
   assert.equal(site.status().state, 'stopped');
 });

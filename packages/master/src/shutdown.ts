@@ -90,6 +90,8 @@ export class Shutdown {
     if (!now) await this.#stillServe();
     manager.close();
     await this.#closeListeners();
+    // Who was accepted is served: where the service is started again, others wait at the same socket for the next master.
+    if (!now) await Promise.race([this.#parts.acceptor.heard(), this.#stopDelay.promise]);
     await Promise.all([manager.stopAll(now), certificates.stop(), watch.stop()]);
     await this.#parts.listeners.closeForGood();
     await Promise.race([this.#parts.acceptor.settled(), this.#stopDelay.promise]);

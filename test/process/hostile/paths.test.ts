@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { askSite } from '../../kit/ask-site.js';
+// Loaded before a site's sockets are looked at: Node 20 and 22 leave a package's link unresolved behind that.
+import '../../kit/full-vhostd.js';
 import { give, OTHER_USER, otherUserSkip, placesOf } from '../../kit/other-user.js';
 import { startVhostd } from '../../kit/start-vhostd.js';
 import type { LoneMaster, SiteOptions } from '../../kit/start-vhostd.js';

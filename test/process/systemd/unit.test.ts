@@ -171,9 +171,14 @@ for (const options of [['--socket'], []]) {
       });
       await progress();
     };
-    await startedAgain('all are killed', () =>
-      machine.run('systemctl', 'kill', '--signal=KILL', 'vhostd.service'),
-    );
+    await startedAgain('all are killed', async () => {
+      try {
+        await machine.run('systemctl', 'kill', '--signal=KILL', 'vhostd.service');
+      } catch (error) {
+        // It killed the first of them, and the group of all was gone before it came to the others.
+        if (!String(error).includes('No such device')) throw error;
+      }
+    });
     await startedAgain('daemon, master and guard are killed', async () => {
       const { daemon, master } = JSON.parse(await vhostd('status', '--json')) as DaemonStatus;
       await machine.run('kill', '-KILL', ...[daemon.pid, master?.pid ?? 0, ...(await guards())].map(String));

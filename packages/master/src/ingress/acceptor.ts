@@ -194,6 +194,12 @@ export class Acceptor {
     return this.#peeking.count;
   }
 
+  /** Resolves when whoever has just come has said what he wants, or at a limit. */
+  async heard(): Promise<void> {
+    const deadlineMs = performance.now() + SETTLE_LIMIT_MS;
+    while (this.#peeking.hasYounger(HEARD_MS) && performance.now() < deadlineMs) await delay(SETTLE_LOOK_MS);
+  }
+
   /**
    * Resolves when whoever has just come has been answered, and has read it, or at a limit: the end of this process would
    * reset them.

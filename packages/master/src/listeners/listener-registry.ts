@@ -190,11 +190,15 @@ export class ListenerRegistry {
 
   /**
    * {@link closeExcept}, for good: whoever has connected by then has been accepted. The kernel resets what waits at a
-   * socket when its last descriptor is closed, so that is the one here, right behind a turn in which nobody came; for that
-   * turn to come where clients come faster than they are accepted, new ones are kept out of the queue. Not so at a socket
-   * that somebody else keeps open.
+   * socket when its last descriptor is closed, so that is the one here, right behind a turn in which nobody came. Where
+   * clients come faster than they are accepted, new ones are kept out of the queue, but for one; that is reset when as many
+   * have been accepted as the queue has held. Not so at a socket that somebody else keeps open. Longer than `limitMs` it
+   * waits neither for the daemon, to close its own descriptor, nor for those in the queue.
    */
-  async closeForGood(keys: ReadonlySet<string> = new Set()): Promise<void> {
+  async closeForGood(
+    keys: ReadonlySet<string> = new Set(),
+    limitMs: number = RELEASE_LIMIT_MS,
+  ): Promise<void> {
     const sockets = [...this.#sockets].filter(([{ listeners }]) =>
       [...listeners].every(({ key }) => !keys.has(key)),
     );
@@ -202,21 +206,26 @@ export class ListenerRegistry {
       this.#sockets.set(socket, undefined);
       if (daemonKey !== undefined) await this.#source?.release(daemonKey);
     });
-    const limit = delay(RELEASE_LIMIT_MS, undefined, { ref: false });
+    const limit = delay(limitMs, undefined, { ref: false });
     await Promise.race([Promise.all(released), limit]);
     const ending = sockets.flatMap(([socket]) => (this.#passed.has(socket) ? [] : [socket]));
     for (const socket of ending) socket.narrowQueue();
-    await this.#whenNobodyWaits(ending);
+    await this.#whenNobodyWaits(ending, limitMs);
     this.closeExcept(keys);
   }
 
   /** A socket accepts one connection in each turn of the event loop, while there is any. */
-  async #whenNobodyWaits(sockets: readonly ListenerSocket<Listener>[]): Promise<void> {
-    const deadlineMs = performance.now() + RELEASE_LIMIT_MS;
-    const accepted = (): number => sockets.reduce((sum, { acceptedCount }) => sum + acceptedCount, 0);
+  async #whenNobodyWaits(sockets: readonly ListenerSocket<Listener>[], limitMs: number): Promise<void> {
+    const deadlineMs = performance.now() + limitMs;
     // The first one is the rest of a turn.
     await turnOfLoop();
-    for (let [before, now] = [-1, accepted()]; before !== now && performance.now() < deadlineMs;) {
+    const accepted = (): number[] => sockets.map(({ acceptedCount }) => acceptedCount);
+    const first = accepted();
+    for (let [before, now] = [first.map(() => -1), first]; performance.now() < deadlineMs;) {
+      // The kernel queues one more than it is told to.
+      const isOver = (count: number, index: number): boolean =>
+        count === before[index] || count - (first[index] ?? 0) > this.backlog;
+      if (now.every(isOver)) return;
       await turnOfLoop();
       [before, now] = [now, accepted()];
     }
@@ -404,5 +413,5 @@ function typeConflict(known: Listener, address: ListenerAddress): VhostError {
 
 /** How long a daemon may take to give a socket once more, ms; it may be dead. */
 const SPARE_LIMIT_MS = 1000;
-/** How long that may take to close its own descriptor, and the queue of a socket to be empty, ms. */
+/** Default of {@link ListenerRegistry.closeForGood}, ms. */
 const RELEASE_LIMIT_MS = 1000;
