@@ -94,6 +94,7 @@ export class BatchSender {
   stop(): void {
     this.#broken = true;
     clearTimeout(this.#retry);
+    if (this.#wait !== undefined) clearImmediate(this.#wait);
   }
 
   /** The worker is dead: nothing is sent from now on, and what it has left is there to be taken back. */
