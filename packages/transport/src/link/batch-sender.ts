@@ -27,7 +27,7 @@ export class BatchSender {
   readonly #offers: Offers;
   readonly #onBroken: () => void;
   #queue: Queued[] = [];
-  #flushes = false;
+  #wait: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** The last number that the worker could take. */
   #lastTold: number | undefined;
@@ -58,18 +58,13 @@ export class BatchSender {
     return this.#fd;
   }
 
-  /** Takes a connection, which goes behind what this turn has still to do. False: nothing can be sent any more. */
+  /** Takes a connection, which goes with all others of this turn of the event loop. False: nothing can be sent any more. */
   send(number: number, payload: string, handle: NativeHandle): boolean {
     if (this.#broken) return false;
     this.#queue.push({ number, payload, handle });
-    if (this.#queue.length >= BATCH_MAX_COUNT && this.#retry === undefined) this.#flush();
-    else if (!this.#flushes) {
-      this.#flushes = true;
-      queueMicrotask(() => {
-        this.#flushes = false;
-        if (this.#retry === undefined) this.#flush();
-      });
-    }
+    if (this.#retry !== undefined) return true;
+    if (this.#queue.length >= BATCH_MAX_COUNT) this.#flush();
+    else this.#wait ??= setImmediate(() => this.#flush());
     return true;
   }
 
@@ -99,6 +94,7 @@ export class BatchSender {
   stop(): void {
     this.#broken = true;
     clearTimeout(this.#retry);
+    if (this.#wait !== undefined) clearImmediate(this.#wait);
   }
 
   /** The worker is dead: nothing is sent from now on, and what it has left is there to be taken back. */
@@ -115,6 +111,8 @@ export class BatchSender {
   }
 
   #flush(): void {
+    this.#wait = undefined;
+    if (this.#retry !== undefined) return;
     while (this.#queue.length > 0 && !this.#broken) {
       const numbers = this.#next();
       if (numbers === undefined) return;

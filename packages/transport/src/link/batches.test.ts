@@ -167,8 +167,7 @@ void test('where the socket is full, connections wait and arrive when there is r
   while (!ends.sender.hasUnsent && count < 2000) {
     count += 1;
     ends.sender.send(count, payloadOf(count, bytes), only.handle);
-    await Promise.resolve();
-    await Promise.resolve();
+    await turn();
   }
   assert.equal(ends.sender.hasUnsent, true);
   assert.equal(ends.sender.isUnsent(count), true);
@@ -231,8 +230,7 @@ void test('of a master that has gone all that it had sent is taken', async (t) =
   const all = await connections(t, 2);
   const ends = new Ends(t);
   all.forEach(({ handle }, index) => ends.sender.send(index + 1, payloadOf(index + 1), handle));
-  await Promise.resolve();
-  await Promise.resolve();
+  await turn();
   ends.receiver.takeRest();
   assert.deepEqual(ends.numbers, [1, 2]);
 });
