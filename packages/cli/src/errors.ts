@@ -86,6 +86,8 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   ERR_DAEMON_SEVERAL: '--run-dir DIR names the one that is meant',
   ERR_DAEMON_LOST: 'vhostd status shows whether another one follows',
   ERR_CONTROL_LOST: 'vhostd status shows whether it goes on',
+  ERR_MESSAGE_INVALID:
+    'the daemon may be of another version: leave it running, and ask with its own command; vhostd doctor compares the two',
   ERR_CONTROL_ROUTE: 'vhostd upgrade replaces a daemon that is older than this command',
   ERR_RUN_DIR_UNSAFE: '--run-dir DIR names another one; it is made where there is none',
   ERR_STATE_DIR_UNSAFE: '--state-dir DIR names another one; it is made where there is none',

@@ -1,5 +1,5 @@
 // What a table or a line says in a few characters of a site, or of some of its workers.
-import type { SiteStatus } from '@vhostd/protocol';
+import type { SiteStatus, WorkerStatus } from '@vhostd/protocol';
 import { formatBytes } from './bytes.js';
 import { formatDuration } from './duration.js';
 
@@ -9,6 +9,11 @@ type Workers = readonly SiteStatus['workers'][number][];
 export function stateOf({ state, paused, maintenance }: SiteStatus): string {
   const marks = [...(paused ? ['paused'] : []), ...(maintenance === undefined ? [] : ['maintenance'])];
   return [...(state === 'running' && marks.length > 0 ? [] : [state]), ...marks].join(', ');
+}
+
+/** What a worker does: those of a frozen site stand still. */
+export function workerStateOf({ state }: WorkerStatus, site: Pick<SiteStatus, 'state'>): string {
+  return site.state === 'frozen' && state === 'ready' ? 'frozen' : state;
 }
 
 /** Requests a second of all of these workers that are known. */

@@ -7,7 +7,15 @@ import { columns, wrapped } from './columns.js';
 import { counted } from './counted.js';
 import { formatDuration } from './duration.js';
 import { printableLine } from './printable.js';
-import { byReason, hostsWithin, memoryAndAge, NONE, requestRate, stateOf } from './site-cells.js';
+import {
+  byReason,
+  hostsWithin,
+  memoryAndAge,
+  NONE,
+  requestRate,
+  stateOf,
+  workerStateOf,
+} from './site-cells.js';
 import { faultsOf } from './site-faults.js';
 
 /**
@@ -52,8 +60,9 @@ export function siteReport(site: SiteDetail, textWidth: number): string[] {
 }
 
 /** A worker of another generation than its site's is on its way in or out. */
-function workerState({ state, generation }: WorkerStatus, site: SiteDetail): string {
-  const told = site.state === 'frozen' && state === 'ready' ? 'frozen' : state;
+function workerState(worker: WorkerStatus, site: SiteDetail): string {
+  const { generation } = worker;
+  const told = workerStateOf(worker, site);
   return generation === site.generation ? told : `${told} (generation ${generation})`;
 }
 

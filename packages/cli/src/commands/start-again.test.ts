@@ -79,6 +79,9 @@ void describe('a site that was added', () => {
         assert.deepEqual([failed.code, failed.stdout.includes('(ERR_LISTEN_ADDRESS_IN_USE)')], [1, true]);
         assert.equal(await get(before, 'a.test'), 'a');
       }
+      // What it is to be is what it was changed to.
+      const added = await workspace.run('add', './a', '--host', 'a.test', '--port', String(port));
+      assert.deepEqual([added.code, added.stderr.includes('(ERR_LISTEN_ADDRESS_IN_USE)')], [1, true]);
     } finally {
       taken.close();
       await once(taken, 'close');

@@ -2,6 +2,7 @@
 import type { WorkerRate } from '@vhostd/daemon/client';
 import { SHOWN_SITE_STATES, SHOWN_WORKER_STATES } from '@vhostd/protocol';
 import type { DaemonStatus, SiteStatus, WorkerStatus } from '@vhostd/protocol';
+import { workerStateOf } from '../site-cells.js';
 
 export const SORTS = ['conf', 'name', 'req/s', 'conns', 'cpu', 'mem', 'restarts'] as const;
 export type Sort = (typeof SORTS)[number];
@@ -45,12 +46,13 @@ export function rowsOf({ sites }: Pick<DaemonStatus, 'sites'>, { sort, filter, r
     .flatMap(({ site, workers }) => [site, ...workers.toSorted(order)]);
 }
 
-function workerRow({ siteId }: SiteStatus, worker: WorkerStatus, rate: WorkerRate | undefined): Row {
+function workerRow(site: SiteStatus, worker: WorkerStatus, rate: WorkerRate | undefined): Row {
+  const { siteId } = site;
   const { workerId, state, connections, memoryBytes, restarts, uptimeMs } = worker;
   return {
     siteId,
     workerId,
-    state,
+    state: workerStateOf(worker, site),
     bad: SHOWN_WORKER_STATES[state].fails,
     requests: rate?.requests,
     connections,

@@ -272,14 +272,15 @@ export class SiteManager {
   }
 
   /**
-   * Undoes {@link stopSite}; a site that has failed is tried anew. Rejects with why the site does not start; it is wanted
+   * Undoes {@link stopSite}; a site that has failed, or whose last reload has, is tried anew. Rejects with why the site does not start; it is wanted
    * all the same.
    */
   async startSite(site: Site): Promise<SwitchResult> {
     const { siteId } = site;
+    const isOutdated = site.outdated && !this.#isStopped(site);
     const lasts = this.#desired.stop(siteId, false);
     await this.#leaving.get(site);
-    const failure = await (site.failing ? this.#renewOne(site) : this.#start(site));
+    const failure = await (site.failing || isOutdated ? this.#renewOne(site) : this.#start(site));
     if (failure !== undefined) throw fromWireError(failure.error);
     this.#events.emit('site.started', { siteId });
     return { siteId, lasts };
