@@ -160,6 +160,8 @@ export class Peeking {
     if (this.#open.size >= limits.peekMaxCount) this.evictOldest();
     this.#open.add(peeked);
     for (const { length } of chunks) this.#grow(peeked, length);
+    // It may be the one that had to leave for that.
+    if (!this.#open.has(peeked)) return;
     this.#schedule();
     const { handle } = peeked;
     const looks = chunks.length === 0 && batchUse.calls !== undefined && handle instanceof LazyTcp;

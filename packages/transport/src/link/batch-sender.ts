@@ -29,8 +29,11 @@ export class BatchSender {
   #queue: Queued[] = [];
   #wait: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
-  /** The last number that the worker could take. */
-  #lastTold: number | undefined;
+  /** The last number whose connection the kernel has. */
+  #lastSent: number | undefined;
+  /** Those that the kernel has, and whose numbers did not fit into the FIFO. */
+  #untold: number[] = [];
+  #retryMs = RETRY_MIN_MS;
   #broken = false;
 
   /**
@@ -85,7 +88,12 @@ export class BatchSender {
 
   /** Takes back what the worker has not begun with, and what it was not sent. */
   takeBack(): Set<number> {
-    const numbers = this.#lastTold === undefined ? new Set<number>() : this.#offers.takeBack(this.#lastTold);
+    const untold = this.#untold.splice(0);
+    const numbers =
+      this.#lastSent === undefined
+        ? new Set<number>()
+        : this.#offers.takeBack(this.#lastSent, untold.length > 0);
+    for (const number of untold) numbers.add(number);
     for (const { number } of this.#queue.splice(0)) numbers.add(number);
     return numbers;
   }
@@ -113,14 +121,22 @@ export class BatchSender {
   #flush(): void {
     this.#wait = undefined;
     if (this.#retry !== undefined) return;
-    while (this.#queue.length > 0 && !this.#broken) {
+    while (this.#tell() && this.#queue.length > 0 && !this.#broken) {
       const numbers = this.#next();
       if (numbers === undefined) return;
-      const last = numbers.at(-1);
-      if (last === undefined) continue;
-      this.#lastTold = last;
-      if (!this.#offers.tell(numbers)) return this.#break();
+      this.#lastSent = numbers.at(-1) ?? this.#lastSent;
+      this.#untold.push(...numbers);
     }
+  }
+
+  /** Whether the worker knows of all that the kernel has. */
+  #tell(): boolean {
+    if (this.#untold.length === 0) return true;
+    const told = this.#offers.tell(this.#untold);
+    if (told === 'full') this.#tryLater();
+    else if (told === 'broken') this.#break();
+    else this.#untold = [];
+    return told === 'told';
   }
 
   /** Sends the next message; returns whose connections it had. Undefined: that is for later. */
@@ -162,14 +178,21 @@ export class BatchSender {
 
   #send(length: number, fds: readonly number[]): boolean {
     const errno = this.#calls.send(this.#fd, length, fds);
-    if (errno === 0) return true;
-    if (!PASSING_ERRNOS.has(errno)) this.#break();
-    else
-      this.#retry = setTimeout(() => {
-        this.#retry = undefined;
-        this.#flush();
-      }, RETRY_MS);
+    if (errno === 0) {
+      this.#retryMs = RETRY_MIN_MS;
+      return true;
+    }
+    if (PASSING_ERRNOS.has(errno)) this.#tryLater();
+    else this.#break();
     return false;
+  }
+
+  #tryLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#flush();
+    }, this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
   }
 
   #break(): void {
@@ -190,5 +213,6 @@ const PART_MAX_BYTES: number = 16_384;
  * waits does so until the worker reads, or another one is given it.
  */
 const PASSING_ERRNOS: ReadonlySet<number> = new Set([4, 11, 12, 105, 109]);
-/** How soon it is tried again, ms. */
-const RETRY_MS = 5;
+/** How soon it is tried again, ms: first, and where that has been in vain for long. */
+const RETRY_MIN_MS = 5;
+const RETRY_MAX_MS = 50;

@@ -1,7 +1,7 @@
 // Both ends of connections in batches, in one process: what arrives, what is taken back, what waits.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
@@ -233,4 +233,59 @@ void test('of a master that has gone all that it had sent is taken', async (t) =
   await turn();
   ends.receiver.takeRest();
   assert.deepEqual(ends.numbers, [1, 2]);
+});
+
+/** So that no number fits into it until the worker reads. */
+function fill(fifo: number): void {
+  const fd = openSync(`/proc/self/fd/${fifo}`, constants.O_WRONLY | constants.O_NONBLOCK);
+  // A number that nothing has.
+  const entry = Buffer.from([0x7f, 0, 0, 0, 0, 0, 0, 0]);
+  try {
+    for (;;) writeSync(fd, entry);
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'EAGAIN');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+void test('numbers that do not fit are told when the worker has read, and nothing is lost', async (t) => {
+  const all = await connections(t, 40);
+  const ends = new Ends(t);
+  fill(ends.sender.childFds[1]);
+  for (const [index, { handle }] of all.entries()) ends.sender.send(index + 1, payloadOf(index + 1), handle);
+  await turn();
+  assert.equal(ends.sender.hasUnsent, true);
+  ends.receiver.start();
+  const frames = await ends.arrived(all.length);
+  assert.deepEqual(
+    frames.map(portOf),
+    all.map(({ port }) => port),
+  );
+  assert.deepEqual([ends.brokenCount, ends.sender.hasUnsent], [0, false]);
+});
+
+void test('what the worker has, and was not told the numbers of, is taken back, and it closes that', async (t) => {
+  const all = await connections(t, 20);
+  const ends = new Ends(t);
+  fill(ends.sender.childFds[1]);
+  for (const [index, { handle }] of all.entries()) ends.sender.send(index + 1, payloadOf(index + 1), handle);
+  await turn();
+  assert.deepEqual(
+    [...ends.sender.takeBack()].toSorted((one, other) => one - other),
+    all.map((_, index) => index + 1),
+  );
+  const [more] = await connections(t, 1);
+  assert.ok(more !== undefined);
+  ends.sender.send(21, payloadOf(21), more.handle);
+  ends.receiver.start();
+  await ends.arrived(1);
+  assert.deepEqual(ends.numbers, [21]);
+  for (const { client, handle } of all) {
+    const closed = once(client, 'end');
+    client.resume();
+    // The worker has no copy, or the client would not hear of it.
+    handle.close();
+    await closed;
+  }
 });

@@ -52,22 +52,22 @@ export class Offers {
 
   /**
    * For a child that begins with what it takes at once: these numbers and no others may be taken, and what has them has
-   * been sent. False: they could not be told.
+   * been sent. `full`: the child has to take some first; `broken`: they can't be told.
    */
-  tell(numbers: readonly number[]): boolean {
-    if (this.#closed) return false;
+  tell(numbers: readonly number[]): Told {
+    if (this.#closed) return 'broken';
     numbers.forEach((number, index) => {
       this.#entries.writeUInt32BE(number, index * ENTRY_BYTES);
       this.#entries.writeUInt32BE(OFFERED, index * ENTRY_BYTES + NUMBER_BYTES);
     });
-    return this.#write(this.#entries.subarray(0, numbers.length * ENTRY_BYTES));
+    return this.#put(this.#entries.subarray(0, numbers.length * ENTRY_BYTES));
   }
 
   /**
    * Takes back what the child has not taken: its numbers, up to the last that was sent, and whatever else the child has
-   * written there.
+   * written there. `untold`: the child has been sent some whose numbers it was not told.
    */
-  takeBack(lastSent: number): Set<number> {
+  takeBack(lastSent: number, untold = false): Set<number> {
     const bytes = this.#closed ? this.#left : readAll(this.#readFd);
     this.#left = Buffer.alloc(0);
     this.#lastNumber = undefined;
@@ -78,7 +78,7 @@ export class Offers {
       if (isOffer && distance(number, lastSent) < HALF) numbers.add(number);
     }
     // So that the child takes none of what follows before it has come.
-    if (!this.#closed && bytes.length > 0) {
+    if (!this.#closed && (bytes.length > 0 || untold)) {
       const entry = Buffer.alloc(ENTRY_BYTES);
       entry.writeUInt32BE(lastSent, 0);
       entry.writeUInt32BE(TAKEN_BACK, NUMBER_BYTES);
@@ -103,13 +103,23 @@ export class Offers {
 
   /** All of it or nothing: it is shorter than PIPE_BUF, pipe(7). */
   #write(bytes: Buffer): boolean {
+    return this.#put(bytes) === 'told';
+  }
+
+  #put(bytes: Buffer): Told {
     try {
-      return writeSync(this.#writeFd, bytes) === bytes.length;
-    } catch {
-      return false;
+      return writeSync(this.#writeFd, bytes) === bytes.length ? 'told' : 'broken';
+    } catch (error) {
+      return error instanceof Error && 'code' in error && error.code === 'EAGAIN' ? 'full' : 'broken';
     }
   }
 }
+
+/**
+ * What came of telling numbers. A FIFO has room for 8192 entries, or for 1024 where its user has very many pipes and is
+ * not root, pipe(7).
+ */
+export type Told = 'told' | 'full' | 'broken';
 
 /** The child's side. */
 export class Claims {
