@@ -173,6 +173,14 @@ void it('sites that are down, or not as they should be', () => {
   assert.deepEqual(told({ ...sites({ added: true }), wantedSites: [] }), []);
 });
 
+void it('a transport that is not the one that was wished for', () => {
+  const handoff = { type: 'pipe' as const, handsBack: false, reason: 'koffi cannot be loaded' };
+  assert.deepEqual(told({ status: { ...STATUS, handoff } }), [
+    'warning handoff: connections go to workers by pipe: koffi cannot be loaded',
+  ]);
+  assert.deepEqual(told({ status: { ...STATUS, handoff: { type: 'native', handsBack: true } } }), []);
+});
+
 void it('metrics that nobody can ask for, and a collector that does not get them', () => {
   const push = { endpoint: 'http://c.test/v1/metrics', fault: 'the collector answers 503' };
   const metrics = { ipaddress: '::1', port: 9464 };

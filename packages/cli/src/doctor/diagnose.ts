@@ -32,6 +32,7 @@ export function diagnose(facts: Facts): Finding[] {
     ...orphanFindings(facts),
     ...versionFindings(facts),
     ...(facts.status === undefined ? [] : siteFindings(facts.status)),
+    ...handoffFindings(facts),
     ...metricsFindings(facts),
     ...confFindings(facts),
   ];
@@ -231,6 +232,19 @@ function whatNext(siteId: string, reason: string): string {
   return /^its (?:access )?log can't be written/.test(reason)
     ? 'correct that: it is tried again every few seconds, and serving goes on'
     : `vhostd logs ${siteId} --err; then vhostd reload ${siteId}`;
+}
+
+function handoffFindings({ status }: Facts): Finding[] {
+  const { type, reason } = status?.handoff ?? {};
+  if (type === undefined || reason === undefined) return [];
+  return [
+    {
+      level: 'warning',
+      subject: 'handoff',
+      message: `connections go to workers by ${type}: ${reason}`,
+      todo: 'docs/performance.md#transports has what each takes; the next master tries it anew',
+    },
+  ];
 }
 
 function metricsFindings({ status }: Facts): Finding[] {
