@@ -30,7 +30,8 @@ test(`${JOINING_COUNT} sites join by a reload, and the one that serves is answer
     .filter(({ siteId }) => siteId !== 'a')
     .map(({ time }) => Date.parse(String(time)));
   assert.equal(forkedMs.length, JOINING_COUNT);
-  const [first = NaN, last = NaN] = [Math.min(...forkedMs), Math.max(...forkedMs)];
+  const first = Math.min(...forkedMs);
+  const last = Math.max(...forkedMs);
   const between = answeredMs.filter((ms) => ms > first && ms < last).length;
   t.diagnostic(`${between} answers in the ${last - first} ms of the forks`);
   assert.ok(between >= ANSWERED_MIN_COUNT, `${between} answers between the first fork and the last`);
