@@ -20,6 +20,7 @@ import { SiteOutput } from './logs/site-output.js';
 import { MasterMetrics } from './metrics/master-metrics.js';
 import { Router } from './routing/router.js';
 import { Shutdown } from './shutdown.js';
+import { AwaitedHosts } from './sites/awaited-hosts.js';
 import { AddedSites } from './sites/added-sites.js';
 import { DesiredSites } from './sites/desired-sites.js';
 import { SiteManager } from './sites/site-manager.js';
@@ -39,6 +40,7 @@ export class MasterParts {
   readonly suspects: Suspects;
   readonly spawner: WorkerSpawner;
   readonly sites: Sites;
+  readonly awaitedHosts: AwaitedHosts;
   readonly manager: SiteManager;
   readonly calls: Calls;
   readonly fleet: Fleet;
@@ -77,6 +79,7 @@ export class MasterParts {
       output,
     };
     this.sites = new Sites(floor);
+    this.awaitedHosts = new AwaitedHosts(this.acceptor, () => this.sites.list());
     const desired = new DesiredSites(stateDir);
     const added = new AddedSites(stateDir);
     this.manager = new SiteManager(this.sites, router, events, { desired, added });
@@ -121,6 +124,7 @@ export class MasterParts {
         ...floor,
         daemon: this.daemon,
         sites: this.sites,
+        awaitedHosts: this.awaitedHosts,
         manager: this.manager,
         certificates: this.#certificates,
         watch,
@@ -129,7 +133,14 @@ export class MasterParts {
       },
       this.#conf,
     );
-    for (const subscriber of [this.#log, this.status, this.served, this.#reports, this.shutdown])
+    for (const subscriber of [
+      this.#log,
+      this.status,
+      this.served,
+      this.#reports,
+      this.shutdown,
+      this.awaitedHosts,
+    ])
       subscriber.subscribe(events);
     LogFiles.shared.onFault = (file, code) => events.emit('log.failed', { file, code });
     for (const { trouble } of [desired, added, this.fleet])

@@ -416,8 +416,11 @@ export class Master extends EventEmitter<PublicEvents> {
       this.#parts.manager.restore(siteId, served);
     }
     const started = this.#parts.manager.startAll();
+    // Nothing has been opened in this turn.
+    this.#parts.awaitedHosts.begin();
     this.#begun.resolve();
     const failures = await started;
+    this.#parts.awaitedHosts.end();
     if (!this.#parts.shutdown.begun) this.#parts.acceptor.health.state = 'serving';
     this.#parts.daemon?.settled();
     return { failures };

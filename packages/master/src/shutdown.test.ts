@@ -23,6 +23,7 @@ function shutdownOf(
     listeners,
     manager,
     sites,
+    awaitedHosts: { count: 0 },
     daemon: undefined,
     acceptor: { peekingCount: 0, heard, settled: nothing, health: {} },
     certificates: { stop: nothing },

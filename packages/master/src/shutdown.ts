@@ -9,6 +9,7 @@ import type { Fleet } from './fleet/fleet.js';
 import type { Acceptor } from './ingress/acceptor.js';
 import type { ListenerRegistry } from './listeners/listener-registry.js';
 import type { MasterMetrics } from './metrics/master-metrics.js';
+import type { AwaitedHosts } from './sites/awaited-hosts.js';
 import type { SiteManager } from './sites/site-manager.js';
 import type { Sites } from './sites/sites.js';
 import type { SiteWatch } from './watch/site-watch.js';
@@ -19,6 +20,7 @@ export interface ShutdownParts {
   readonly listeners: ListenerRegistry;
   readonly acceptor: Acceptor;
   readonly sites: Sites;
+  readonly awaitedHosts: Pick<AwaitedHosts, 'count'>;
   readonly manager: SiteManager;
   readonly certificates: Certificates;
   readonly watch: SiteWatch;
@@ -131,12 +133,12 @@ export class Shutdown {
    * that takes them. Each has its limit of time.
    */
   #unplacedCount(): number {
-    const { acceptor, sites } = this.#parts;
+    const { acceptor, awaitedHosts, sites } = this.#parts;
     const counts = sites.list().map((site) => {
       const awaited = site.workers().reduce((sum, { awaitedCount }) => sum + awaitedCount, 0);
       return site.ingress.status().parked + awaited;
     });
-    return counts.reduce((sum, count) => sum + count, acceptor.peekingCount);
+    return counts.reduce((sum, count) => sum + count, acceptor.peekingCount + awaitedHosts.count);
   }
 }
 

@@ -73,6 +73,18 @@ test('a connection goes to the site of its host', () => {
   assert.deepEqual(bench.log, ['a.test serves hello']);
 });
 
+test('who asks for a host that nobody has is refused, unless somebody holds the connection', () => {
+  const bench = new Bench();
+  const held: Connection[] = [];
+  const asks = connection(null);
+  bench.acceptor.holdUnrouted = (one) => held.push(one) === 1;
+  bench.acceptor.accept(asks);
+  assert.deepEqual([held, bench.log, bench.acceptor.route(asks)], [[asks], [], false]);
+  assert.equal(bench.acceptor.route(connection('a.test')), true);
+  bench.acceptor.accept(connection(null));
+  assert.deepEqual(bench.log, ['a.test serves hello', 'connection.refused l 421 no-site']);
+});
+
 test('a request in clear that would be sent on to TLS goes to a site that is stopped', () => {
   const bench = new Bench();
   const clear = { head: 'GET / HTTP/1.1\r\n\r\n', secure: false, listener: { key: 'l', secure: false } };

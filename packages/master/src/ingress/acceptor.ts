@@ -56,6 +56,8 @@ export class Acceptor {
   readonly challenges: Challenges = new Challenges();
   /** On which terms connections begin at which listener. */
   readonly terms: AddressTerms = new AddressTerms();
+  /** Takes one whose host nobody has, but may soon; false: it is refused. */
+  holdUnrouted: ((connection: Connection) => boolean) | undefined;
   readonly #routes: Routes;
   readonly #events: MasterEvents;
   readonly #peeking: Peeking;
@@ -126,10 +128,21 @@ export class Acceptor {
     if (returned !== undefined) return this.#acceptAgain(connection, returned);
     if (!connection.handedBack && this.#rates.refuses(() => clientOf(connection)))
       return this.#refuse(connection, 'address-rate', { retryAfterSeconds: RETRY_AFTER_S });
+    if (!this.route(connection) && this.holdUnrouted?.(connection) !== true) this.refuseUnrouted(connection);
+  }
+
+  /** Gives one that has been counted to the site that has its host by now; false: nobody has, and it is the caller's. */
+  route(connection: Connection): boolean {
     const routed = this.#atPresent(connection);
     const site = this.#siteOf(routed);
-    if (site === undefined) this.#refuse(routed, 'no-site');
-    else if (site.ingress.stopped || !this.#redirect(routed)) this.#admit(routed, site.ingress);
+    if (site === undefined) return false;
+    if (site.ingress.stopped || !this.#redirect(routed)) this.#admit(routed, site.ingress);
+    return true;
+  }
+
+  /** Ends one whose host nobody has. */
+  refuseUnrouted(connection: Connection): void {
+    this.#refuse(this.#atPresent(connection), 'no-site');
   }
 
   /** Gives a connection that waits at a site to the one that has its host by now; false: it is still that site's. */

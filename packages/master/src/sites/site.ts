@@ -171,6 +171,12 @@ export class Site implements WorkerSite {
     return this.#state.state === 'loaded';
   }
 
+  /** Whether hosts will lead to it that do not yet: it has not been given its own, or its first worker names them. */
+  get awaitsHosts(): boolean {
+    const { server, listen, defaultListen } = this.conf;
+    return this.fresh || (server && listen.length === 0 && !defaultListen && this.comingUp);
+  }
+
   /** Whether it waits for sites that it depends on. */
   get waiting(): boolean {
     return this.#state.state === 'waiting';
