@@ -86,13 +86,19 @@ test('a site that is stopped, and one that has given up, has none', async (t) =>
   assert.equal(other.status().spares, 0);
 });
 
-test('the death of one just as it was taken is no failed start: the next process serves who waits', async (t) => {
-  const bench = new SiteBench(t);
+/** A sleeping site whose spare boots, since a connection has come; its first failed start is its last. */
+async function bootingSpare(bench: SiteBench): Promise<Site> {
   const site = bench.load('a', { cpuLen: 0, warm: 1, restart: { intensity: 0 } });
   await site.bringUp();
   await untilSpares(bench, site, 1);
   site.ingress.serve(connection('a.test'));
   await bench.until('it boots', () => bench.booting(site).length === 1);
+  return site;
+}
+
+test('the death of one just as it was taken is no failed start: the next process serves who waits', async (t) => {
+  const bench = new SiteBench(t);
+  const site = await bootingSpare(bench);
   bench.spawner.last.exit(null, 'SIGKILL');
   await bench.until('the next boots', () => bench.booting(site).length === 1);
   assert.deepEqual([bench.spawner.processes.length, bench.rejected], [2, []]);
@@ -111,11 +117,7 @@ for (const [how, end] of [
 ] as const) {
   test(`the end of one that ${how} is a failed start`, async (t) => {
     const bench = new SiteBench(t);
-    const site = bench.load('a', { cpuLen: 0, warm: 1, restart: { intensity: 0 } });
-    await site.bringUp();
-    await untilSpares(bench, site, 1);
-    site.ingress.serve(connection('a.test'));
-    await bench.until('it boots', () => bench.booting(site).length === 1);
+    const site = await bootingSpare(bench);
     end(bench.spawner.last);
     await bench.until('it has given up', () => site.status().state === 'errored');
     assert.deepEqual([bench.spawner.processes.length, bench.rejected], [1, ['a.test']]);

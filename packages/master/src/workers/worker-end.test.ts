@@ -67,7 +67,7 @@ void test('exit code 0, and for a program the signal that it was sent, is an ord
   assert.equal(endOf(by(143, null), { conf: program, run: overdue }).isOrderly, false);
 });
 
-void test('a site without a server whose process ends without a fault is told of jobs', () => {
+void test('a site without a server whose process ends without a fault hears about jobs', () => {
   const conf = { autorestart: true, server: false } as EndedProcess['conf'];
   assert.match(endOf(NORMAL, { conf }).failure.message, /"autorestart": false$/);
   assert.doesNotMatch(endOf(KILLED, { conf }).failure.message, /autorestart/);
